@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WEIR_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEIR_ASAN 1
+#endif
+#endif
+#ifdef WEIR_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define POISON(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size;
+    max_align_t bytes[];
+};
+
+enum { CHUNK = 16 * 1024 };
+
+struct arena arena_make(size_t cap) { return (struct arena){.cap = cap}; }
+
+static struct arena_chunk *chunk_new(struct arena *a, size_t n) {
+    size_t size = n > CHUNK ? n : CHUNK;
+    if (size > a->cap || a->held > a->cap - size) {
+        size = n; /* near the cap: exactly what is asked for */
+        if (size > a->cap || a->held > a->cap - size) return NULL;
+    }
+    struct arena_chunk *c = malloc(sizeof *c + size);
+    if (!c) return NULL;
+    c->next = NULL;
+    c->size = size;
+    a->held += size;
+    POISON(c->bytes, size);
+    return c;
+}
+
+void *arena_get(struct arena *a, size_t n) {
+    if (n > a->cap) return NULL;
+    n = (n + 7) & ~(size_t)7;
+    if (!a->now || a->now->size - a->used < n) {
+        struct arena_chunk *c = chunk_new(a, n);
+        if (!c) return NULL;
+        if (a->now) a->now->next = c;
+        if (!a->first) a->first = c;
+        a->now = c;
+        a->used = 0;
+    }
+    char *p = (char *)a->now->bytes + a->used;
+    a->used += n;
+    UNPOISON(p, n);
+    return p;
+}
+
+struct slice arena_copy(struct arena *a, struct slice s) {
+    void *p = s.n ? arena_get(a, s.n) : NULL;
+    if (!p) return (struct slice){0};
+    memcpy(p, s.p, s.n);
+    return slice_of(p, s.n);
+}
+
+static void chunks_free(struct arena *a, struct arena_chunk *c) {
+    while (c) {
+        struct arena_chunk *next = c->next;
+        a->held -= c->size;
+        UNPOISON(c->bytes, c->size);
+        free(c);
+        c = next;
+    }
+}
+
+void arena_reset(struct arena *a) {
+    if (!a->first) return;
+    chunks_free(a, a->first->next);
+    a->first->next = NULL;
+    a->now = a->first;
+    a->used = 0;
+    POISON(a->first->bytes, a->first->size);
+}
+
+void arena_free(struct arena *a) {
+    chunks_free(a, a->first);
+    *a = (struct arena){.cap = a->cap};
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BASE_SLICE_H
+#define WEIR_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* slice is a view of n bytes at p: passed by value, never owns, never NUL-terminated. */
+struct slice {
+    const uint8_t *p;
+    size_t n;
+};
+
+#define SLICE(lit) ((struct slice){(const uint8_t *)(lit), sizeof(lit) - 1})
+
+/* slice_of returns a view of n bytes at p. */
+static inline struct slice slice_of(const void *p, size_t n) {
+    return (struct slice){(const uint8_t *)p, n};
+}
+
+/* slice_str returns a view of a C string without its NUL; NULL gives the empty slice. */
+static inline struct slice slice_str(const char *s) {
+    return slice_of(s, s ? strlen(s) : 0);
+}
+
+/* slice_head returns the first n bytes of s, or all of it where it is shorter. */
+static inline struct slice slice_head(struct slice s, size_t n) {
+    return (struct slice){s.p, n < s.n ? n : s.n};
+}
+
+/* slice_tail returns s without its first n bytes, empty where it is shorter. */
+static inline struct slice slice_tail(struct slice s, size_t n) {
+    if (n >= s.n) return (struct slice){s.n ? s.p + s.n : s.p, 0};
+    return (struct slice){s.p + n, s.n - n};
+}
+
+static inline bool slice_eq(struct slice a, struct slice b) {
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* slice_starts tells whether s begins with the bytes of head. */
+static inline bool slice_starts(struct slice s, struct slice head) {
+    return s.n >= head.n && (head.n == 0 || memcmp(s.p, head.p, head.n) == 0);
+}
+
+#endif

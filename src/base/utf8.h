@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BASE_UTF8_H
+#define WEIR_BASE_UTF8_H
+
+#include "base/slice.h"
+
+/* utf8_next decodes the first character of s (RFC 3629: no surrogates, no overlong forms). It returns its
+ * length in bytes and stores its code point, or returns 0 where the bytes are not UTF-8. */
+size_t utf8_next(struct slice s, uint32_t *code);
+
+/* utf8_valid tells whether all of s is UTF-8. */
+bool utf8_valid(struct slice s);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BASE_WRITER_H
+#define WEIR_BASE_WRITER_H
+
+#include "base/slice.h"
+
+/* writer collects text or bytes in a buffer of its caller or of its own.
+ *
+ * When the buffer is full it is handed to `flush` where there is one, or grown where it is owned, or the
+ * writer goes into its sticky error state and drops the rest. */
+struct writer {
+    char *p;   /* next free byte */
+    char *end; /* end of the buffer */
+    char *buf;
+    int (*flush)(void *to, struct slice bytes); /* returns 0 or a negative code */
+    void *to;
+    bool grows;
+    int err; /* first error, sticky */
+};
+
+/* wr_fixed returns a writer into a buffer of the caller; what does not fit is dropped and err is set. */
+struct writer wr_fixed(void *buf, size_t n);
+/* wr_sink returns a writer into buf that hands full buffers to flush. */
+struct writer wr_sink(void *buf, size_t n, int (*flush)(void *to, struct slice bytes), void *to);
+/* wr_grow returns a writer that owns a growing buffer; wr_free releases it. */
+struct writer wr_grow(void);
+void wr_free(struct writer *w);
+
+/* wr_flush hands everything collected to the sink and returns the first error so far. */
+int wr_flush(struct writer *w);
+/* wr_room makes room for n more bytes where it can and tells whether they fit. */
+bool wr_room(struct writer *w, size_t n);
+
+/* wr_done returns what was collected and not flushed. */
+static inline struct slice wr_done(const struct writer *w) { return slice_of(w->buf, (size_t)(w->p - w->buf)); }
+static inline size_t wr_len(const struct writer *w) { return (size_t)(w->p - w->buf); }
+static inline void wr_reset(struct writer *w) { w->p = w->buf; }
+
+static inline bool wr_fits(struct writer *w, size_t n) {
+    return __builtin_expect((size_t)(w->end - w->p) >= n, 1) || wr_room(w, n);
+}
+
+static inline void wr_c(struct writer *w, char c) {
+    if (wr_fits(w, 1)) *w->p++ = c;
+}
+/* wr_bytes appends n bytes, in pieces where the sink's buffer is smaller. */
+void wr_bytes_slow(struct writer *w, const void *p, size_t n);
+static inline void wr_bytes(struct writer *w, const void *p, size_t n) {
+    if (__builtin_expect((size_t)(w->end - w->p) >= n, 1)) {
+        if (n) memcpy(w->p, p, n);
+        w->p += n;
+    } else {
+        wr_bytes_slow(w, p, n);
+    }
+}
+static inline void wr_s(struct writer *w, const char *s) { wr_bytes(w, s, strlen(s)); }
+static inline void wr_slice(struct writer *w, struct slice s) { wr_bytes(w, s.p, s.n); }
+
+/* wr_u appends an unsigned number in decimal. */
+void wr_u(struct writer *w, uint64_t v);
+/* wr_i appends a signed number in decimal. */
+void wr_i(struct writer *w, int64_t v);
+/* wr_hex appends v in lower-case hexadecimal with at least `digits` digits. */
+void wr_hex(struct writer *w, uint64_t v, int digits);
+/* wr_uz appends v in decimal, left-padded with zeros to `digits`. */
+void wr_uz(struct writer *w, uint64_t v, int digits);
+/* wr_hexbytes appends the bytes of s in hexadecimal with sep between them (0 for none). */
+void wr_hexbytes(struct writer *w, struct slice s, char sep);
+/* wr_pad appends spaces until `len` bytes were written since `from` (see wr_mark). */
+void wr_spaces(struct writer *w, size_t n);
+/* wr_f appends formatted text (printf); for rare text, not for the hot path. */
+void wr_f(struct writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

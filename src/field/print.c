@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "field/print.h"
+
+#include "base/utf8.h"
+
+#include <time.h>
+
+void print_ipv4(struct writer *w, uint32_t address) {
+    if (!wr_fits(w, 16)) return;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        unsigned part = address >> shift & 255;
+        if (part >= 100) *w->p++ = (char)('0' + part / 100);
+        if (part >= 10) *w->p++ = (char)('0' + part / 10 % 10);
+        *w->p++ = (char)('0' + part % 10);
+        if (shift) *w->p++ = '.';
+    }
+}
+
+void print_ipv6(struct writer *w, const uint8_t a[16]) {
+    int best = -1, best_len = 1; /* a single zero group is not shortened */
+    for (int i = 0; i < 8; i++) {
+        int n = 0;
+        while (i + n < 8 && !a[2 * (i + n)] && !a[2 * (i + n) + 1]) n++;
+        if (n > best_len) {
+            best = i;
+            best_len = n;
+        }
+        if (n) i += n - 1;
+    }
+    bool mapped = best == 0 && ((best_len == 6) || (best_len == 5 && a[10] == 255 && a[11] == 255));
+    int groups = mapped ? 6 : 8;
+    for (int i = 0; i < groups; i++) {
+        if (i == best) {
+            wr_s(w, "::");
+            i += best_len - 1;
+            continue;
+        }
+        if (i && i != best + (best >= 0 ? best_len : 0)) wr_c(w, ':');
+        wr_hex(w, (uint64_t)a[2 * i] << 8 | a[2 * i + 1], 1);
+    }
+    if (mapped) {
+        if (best_len == 5) wr_c(w, ':');
+        print_ipv4(w, (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15]);
+    }
+}
+
+void print_ether(struct writer *w, const uint8_t mac[6]) { wr_hexbytes(w, slice_of(mac, 6), ':'); }
+
+void print_string(struct writer *w, struct slice s) {
+    static const char named[] = "abtnvfr";
+    while (s.n) {
+        size_t plain = 0;
+        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f && s.p[plain] != '\\') plain++;
+        wr_bytes(w, s.p, plain);
+        s = slice_tail(s, plain);
+        if (!s.n) break;
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (n == 0) {
+            wr_s(w, "\xef\xbf\xbd");
+            n = 1;
+        } else if (code == '\\') {
+            wr_s(w, "\\\\");
+        } else if (code >= 7 && code <= 13) {
+            char pair[2] = {'\\', named[code - 7]};
+            wr_bytes(w, pair, 2);
+        } else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+            wr_s(w, code < 0x80 ? "\\x" : "\\u00");
+            wr_hex(w, code, 2);
+        } else {
+            wr_bytes(w, s.p, n);
+        }
+        s = slice_tail(s, n);
+    }
+}
+
+void print_abstime(struct writer *w, int64_t ns, bool local) {
+    int64_t sec = ns / 1000000000, part = ns % 1000000000;
+    if (part < 0) {
+        part += 1000000000;
+        sec--;
+    }
+    time_t t = (time_t)sec;
+    struct tm tm;
+    char text[32];
+    if (!(local ? localtime_r(&t, &tm) : gmtime_r(&t, &tm))) {
+        wr_s(w, "Not representable");
+        return;
+    }
+    size_t n = strftime(text, sizeof text, "%b %e, %Y %H:%M:%S", &tm);
+    wr_bytes(w, text, n);
+    wr_c(w, '.');
+    wr_uz(w, (uint64_t)part, 9);
+    n = local ? strftime(text, sizeof text, " %Z", &tm) : 0;
+    if (local) wr_bytes(w, text, n);
+    else wr_s(w, " UTC");
+}
+
+void print_reltime(struct writer *w, int64_t ns) {
+    if (ns < 0) wr_c(w, '-');
+    uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+    wr_u(w, abs / 1000000000);
+    wr_c(w, '.');
+    wr_uz(w, abs % 1000000000, 9);
+}
+
+static void print_hex(struct writer *w, const struct field *f, uint64_t value) {
+    wr_bytes(w, "0x", 2);
+    wr_hex(w, value, field_bits(f) / 4);
+}
+
+static void print_guid(struct writer *w, struct slice s) {
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    for (size_t i = 0; i < sizeof groups && s.n >= groups[i]; i++) {
+        if (i) wr_c(w, '-');
+        wr_hexbytes(w, slice_head(s, groups[i]), 0);
+        s = slice_tail(s, groups[i]);
+    }
+}
+
+static void print_dots(struct writer *w, struct slice s) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (i) wr_c(w, '.');
+        wr_u(w, s.p[i]);
+    }
+}
+
+static void print_oid(struct writer *w, struct slice s) {
+    uint64_t arc = 0;
+    bool first = true;
+    for (size_t i = 0; i < s.n; i++) {
+        arc = arc << 7 | (s.p[i] & 0x7f);
+        if (s.p[i] & 0x80) continue;
+        if (first) {
+            uint64_t root = arc < 80 ? arc / 40 : 2;
+            wr_u(w, root);
+            arc -= root * 40;
+            first = false;
+        }
+        wr_c(w, '.');
+        wr_u(w, arc);
+        arc = 0;
+    }
+}
+
+void print_value(struct writer *w, const struct field *f, const struct fval *v) {
+    switch (f->type) {
+    case FT_NONE: break;
+    case FT_PROTOCOL: wr_s(w, f->name); break;
+    case FT_BOOL: wr_c(w, v->u ? '1' : '0'); break;
+    case FT_INT8:
+    case FT_INT16:
+    case FT_INT32:
+    case FT_INT64: wr_i(w, v->i); break;
+    case FT_DOUBLE: wr_f(w, "%.15g", v->d); break;
+    case FT_ABSTIME: print_abstime(w, v->i, f->base != BASE_UTC); break;
+    case FT_RELTIME: print_reltime(w, v->i); break;
+    case FT_STRING: print_string(w, v->s); break;
+    case FT_IPV4: print_ipv4(w, (uint32_t)v->u); break;
+    case FT_IPV6:
+        if (v->s.n == 16) print_ipv6(w, v->s.p);
+        break;
+    case FT_GUID: print_guid(w, v->s); break;
+    case FT_OID: print_oid(w, v->s); break;
+    case FT_BYTES:
+        if (f->base == BASE_DOTS) {
+            print_dots(w, v->s);
+            break;
+        }
+        /* fall through */
+    case FT_ETHER:
+    case FT_EUI64: wr_hexbytes(w, v->s, ':'); break;
+    default:
+        if (f->base == BASE_HEX || f->base == BASE_HEX_DEC) print_hex(w, f, v->u);
+        else if (f->base == BASE_OCT) wr_f(w, "%#llo", (unsigned long long)v->u);
+        else wr_u(w, v->u);
+    }
+}
+
+void print_named(struct writer *w, const struct field *f, uint64_t value) {
+    const char *name = f->values ? field_value_name(f->values, value) : NULL;
+    struct fval v = {.u = value};
+    if (f->values) {
+        wr_s(w, name ? name : "Unknown");
+        wr_s(w, " (");
+        print_value(w, f, &v);
+        wr_c(w, ')');
+    } else {
+        print_value(w, f, &v);
+        if (f->base == BASE_DEC_HEX || f->base == BASE_HEX_DEC) {
+            wr_s(w, " (");
+            if (f->base == BASE_DEC_HEX) print_hex(w, f, value);
+            else wr_u(w, value);
+            wr_c(w, ')');
+        }
+    }
+}
+
+/* print_bits writes the bits of a masked field: dots for those that belong to others. */
+static void print_bits(struct writer *w, const struct field *f, uint64_t value) {
+    int bits = field_bits(f), shift = f->mask ? __builtin_ctzll(f->mask) : 0;
+    for (int i = bits - 1; i >= 0; i--) {
+        if (!(f->mask >> i & 1)) wr_c(w, '.');
+        else wr_c(w, i >= shift && value >> (i - shift) & 1 ? '1' : '0');
+        if (i && i % 4 == 0) wr_c(w, ' ');
+    }
+    wr_s(w, " = ");
+}
+
+enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them */
+
+void print_label(struct writer *w, const struct field *f, const struct fval *v) {
+    bool brackets = f->computed || (v->flags & FV_GENERATED);
+    if (brackets) wr_c(w, '[');
+    if (f->mask && field_is_int(f)) print_bits(w, f, v->u);
+    wr_s(w, f->label);
+    if (f->type != FT_NONE && f->type != FT_PROTOCOL) {
+        wr_s(w, ": ");
+        if (f->secret && v->s.n) wr_s(w, "(hidden)");
+        else if (f->type == FT_BOOL) wr_s(w, v->u ? (f->set ? f->set : "True") : (f->unset ? f->unset : "False"));
+        else if (f->type == FT_BYTES && f->base == BASE_NONE) {
+            wr_hexbytes(w, slice_head(v->s, LABEL_BYTES), 0);
+            if (v->s.n > LABEL_BYTES) wr_s(w, "…");
+        } else if (field_is_int(f) && !field_signed(f)) print_named(w, f, v->u);
+        else print_value(w, f, v);
+        if (f->type == FT_RELTIME) wr_s(w, " seconds");
+        if (f->unit) wr_s(w, f->unit);
+    }
+    if (brackets) wr_c(w, ']');
+}

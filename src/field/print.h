@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FIELD_PRINT_H
+#define WEIR_FIELD_PRINT_H
+
+#include "base/writer.h"
+#include "field/fvec.h"
+
+/* print_value writes the plain value: what `-T fields` and PDML's `show` hold, and filters compare. */
+void print_value(struct writer *w, const struct field *f, const struct fval *v);
+
+/* print_label writes the words of a tree line: bits where the field is masked, label, value with its name. */
+void print_label(struct writer *w, const struct field *f, const struct fval *v);
+
+/* print_named writes a number as "Name (value)", or "Unknown (value)". */
+void print_named(struct writer *w, const struct field *f, uint64_t value);
+
+void print_ipv4(struct writer *w, uint32_t address);
+/* print_ipv6 writes 16 bytes in the form of RFC 5952. */
+void print_ipv6(struct writer *w, const uint8_t address[16]);
+/* print_ether writes a MAC address with colons. */
+void print_ether(struct writer *w, const uint8_t mac[6]);
+
+/* print_string writes text of unknown origin so that it cannot disturb a terminal: control characters are
+ * escaped as in C, bytes that are not UTF-8 become U+FFFD. */
+void print_string(struct writer *w, struct slice s);
+
+/* print_abstime writes "Nov  2, 2020 10:00:00.123456789 UTC"; in the local time zone where local is set. */
+void print_abstime(struct writer *w, int64_t ns, bool local);
+/* print_reltime writes seconds with nine decimals. */
+void print_reltime(struct writer *w, int64_t ns);
+
+#endif

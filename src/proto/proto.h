@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PROTO_PROTO_H
+#define WEIR_PROTO_PROTO_H
+
+#include "base/arena.h"
+#include "base/packet.h"
+#include "base/reader.h"
+#include "base/writer.h"
+#include "field/fvec.h"
+#include "proto/fields.h"
+
+/* What a protocol is to the rest of the program.
+ *
+ * A decoder is pure: it turns bytes and the state it is handed into fields. What it needs from the outside
+ * (the next protocol, the conversation, reassembly) it asks through decode_ops, which the driver in flow/
+ * fills; so the same decoder runs over a file, a live interface and a socket of the firewall. */
+
+struct decode;
+struct proto;
+struct tcp_segment;
+struct tcp_conv;
+
+/* Tables in which protocols are found by number. */
+enum proto_table {
+    TABLE_LINK,      /* LINKTYPE_ value */
+    TABLE_ETHERTYPE,
+    TABLE_IP,        /* IP protocol number */
+    TABLE_PPP,       /* PPP protocol field */
+    TABLE_TCP,       /* TCP port */
+    TABLE_UDP,       /* UDP port */
+    TABLE_LLC,       /* LLC SAP */
+    TABLE_COUNT
+};
+
+struct proto_key {
+    uint8_t table; /* enum proto_table */
+    uint32_t key;
+};
+
+/* read_result is what reading from a stream came to.
+ *
+ * READ_OK: `consumed` bytes were one whole message. READ_MORE: nothing was consumed; with `needed` bytes in
+ * all (0: not known) there is progress. READ_BAD: the framing is lost and cannot be found again. A violation
+ * that leaves the framing intact is no READ_BAD but an anomaly among the fields. */
+enum read_status { READ_OK, READ_MORE, READ_BAD };
+struct read_result {
+    enum read_status status;
+    size_t consumed;
+    size_t needed;
+};
+
+enum probe_result { PROBE_NO, PROBE_UNSURE, PROBE_CERTAIN };
+
+/* stream_ops reads a protocol that lives in a byte stream. */
+struct stream_ops {
+    size_t state_size; /* bytes of state for a conversation, zeroed before `start`; 0: none */
+    void (*start)(void *state);
+    /* end releases what the state owns; NULL: nothing. */
+    void (*end)(void *state);
+    /* read decodes the first message of `in`, the next unread bytes from side `from` (0: the client or, where
+     * that is not known, who sent first). `state` is the conversation's. Where it gives READ_MORE it must not
+     * have added fields. */
+    struct read_result (*read)(struct decode *d, void *state, int from, struct slice in);
+    /* probe tells whether the first bytes of a conversation's side look like this protocol. */
+    enum probe_result (*probe)(struct slice in);
+};
+
+struct proto {
+    const char *name;   /* filter name */
+    const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
+    uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
+    const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
+    /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
+    void (*read)(struct decode *d, struct slice in);
+    const struct stream_ops *stream;
+    /* info writes the text of the Info column for the layer whose fields stand from `at` to before `end`. */
+    void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
+    /* info_fields are what info reads; ends with 0. */
+    const uint16_t *info_fields;
+    /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
+    bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
+};
+
+/* net_addr is a network or link-layer address: len 0, 4, 6 or 16. */
+struct net_addr {
+    uint8_t len;
+    uint8_t bytes[16];
+};
+
+enum { LAYERS_MAX = 64 };
+
+/* layer_mark says where the fields of one layer of the packet start. */
+struct layer_mark {
+    const struct proto *proto;
+    uint32_t at;
+    bool quoted; /* part of a packet quoted inside an error message */
+};
+
+/* fragment is a piece of an IP datagram. */
+struct fragment {
+    struct net_addr src, dst;
+    uint32_t id;
+    uint8_t proto;
+    uint32_t off; /* bytes */
+    bool more;
+    struct slice data;
+};
+
+struct decode_ops {
+    /* next hands a payload to the protocol registered for key in table; false where there is none. */
+    bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
+    /* call hands a payload to a given protocol. */
+    void (*call)(struct decode *d, const struct proto *p, struct slice in);
+    /* fragment takes a piece of a datagram; when it was the last one missing it returns true with the whole
+     * datagram in *whole, as a new source that is selected; its fields went to the list. */
+    bool (*fragment)(struct decode *d, const struct fragment *f, struct slice *whole);
+    /* tcp_find returns the conversation of the packet's addresses and the given ports and which side speaks. */
+    struct tcp_conv *(*tcp_find)(struct decode *d, const struct tcp_segment *s, int *side);
+    /* tcp_data takes a segment's payload for reassembly and the protocols above. */
+    void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
+    /* udp_stream returns the index of the conversation and its times, for the UDP header. */
+    bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
+    /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
+    void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
+};
+
+/* conv_times is what a conversation knows of time when a packet of it arrives. */
+struct conv_times {
+    uint32_t stream;  /* number of the conversation, from 0 */
+    int64_t relative; /* nanoseconds since its first packet */
+    int64_t delta;    /* nanoseconds since its packet before */
+};
+
+/* decode is the context of one packet on its way through the layers. */
+struct decode {
+    struct fvec *out;
+    struct arena *arena; /* packet lifetime */
+    const struct decode_ops *ops;
+    void *driver;        /* the ops' own */
+    const struct packet *pkt;
+    struct net_addr link_src, link_dst;
+    struct net_addr src, dst;   /* innermost network addresses */
+    uint8_t quoted;             /* > 0 inside a quoted packet */
+    uint8_t nesting;            /* decoders inside decoders */
+    bool cut;                   /* fewer bytes were captured than were on the wire */
+    struct slice trailing;      /* bytes behind the network packet, for the link layer's padding */
+    struct layer_mark layer[LAYERS_MAX];
+    uint8_t layers;
+};
+
+/* d_begin marks the start of a layer and opens its entry; d_end closes it. `off` and `len` are its place. */
+uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len);
+static inline void d_end(struct decode *d) { fv_close(d->out); }
+
+static inline bool d_wants(const struct decode *d, uint16_t id) { return fv_wants(d->out, id); }
+
+/* d_base returns the first byte of the present source: what offsets are counted from. */
+static inline const uint8_t *d_base(const struct decode *d) { return d->out->source[d->out->src].bytes.p; }
+/* d_reader returns a reader over `in`, which must lie inside the present source. */
+static inline struct reader d_reader(const struct decode *d, struct slice in) { return rd_init(in, d_base(d)); }
+/* d_off returns the offset of p in the present source. */
+static inline uint32_t d_off(const struct decode *d, const uint8_t *p) { return (uint32_t)(p - d_base(d)); }
+
+/* d_anomaly adds an anomaly about the bytes at off/len. */
+struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len);
+/* d_bad says that the layer's bytes ended too early or make no sense: `truncated` where the capture cut them,
+ * "malformed" otherwise. */
+void d_bad(struct decode *d, const struct reader *r);
+/* d_data shows bytes no protocol claims. */
+void d_data(struct decode *d, struct slice in);
+
+/* Reading and adding in one step: the value is read, and added where it was there and somebody wants it. */
+static inline uint8_t get_u8(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint8_t v = rd_u8(r);
+    if (rd_ok(r)) fv_u(d->out, id, off, 1, v);
+    return v;
+}
+static inline uint16_t get_be16(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint16_t v = rd_be16(r);
+    if (rd_ok(r)) fv_u(d->out, id, off, 2, v);
+    return v;
+}
+static inline uint32_t get_be24(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint32_t v = rd_be24(r);
+    if (rd_ok(r)) fv_u(d->out, id, off, 3, v);
+    return v;
+}
+static inline uint32_t get_be32(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint32_t v = rd_be32(r);
+    if (rd_ok(r)) fv_u(d->out, id, off, 4, v);
+    return v;
+}
+static inline uint64_t get_be64(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint64_t v = rd_be64(r);
+    if (rd_ok(r)) fv_u(d->out, id, off, 8, v);
+    return v;
+}
+/* get_bytes reads n bytes: a string, an address, a blob. */
+static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_t id, size_t n) {
+    uint32_t off = rd_off(r);
+    struct slice s = rd_take(r, n);
+    if (rd_ok(r)) fv_s(d->out, id, off, (uint32_t)n, s);
+    return s;
+}
+
+static inline struct net_addr addr_of(const uint8_t *p, uint8_t len) {
+    struct net_addr a = {.len = len};
+    memcpy(a.bytes, p, len);
+    return a;
+}
+
+#endif

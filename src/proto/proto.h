@@ -106,6 +106,13 @@ struct fragment {
     struct slice data;
 };
 
+/* conv_times is what a conversation knows of time when a packet of it arrives. */
+struct conv_times {
+    uint32_t stream;  /* number of the conversation, from 0 */
+    int64_t relative; /* nanoseconds since its first packet */
+    int64_t delta;    /* nanoseconds since its packet before */
+};
+
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
@@ -124,13 +131,6 @@ struct decode_ops {
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
 };
 
-/* conv_times is what a conversation knows of time when a packet of it arrives. */
-struct conv_times {
-    uint32_t stream;  /* number of the conversation, from 0 */
-    int64_t relative; /* nanoseconds since its first packet */
-    int64_t delta;    /* nanoseconds since its packet before */
-};
-
 /* decode is the context of one packet on its way through the layers. */
 struct decode {
     struct fvec *out;
@@ -143,7 +143,11 @@ struct decode {
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     bool cut;                   /* fewer bytes were captured than were on the wire */
-    struct slice trailing;      /* bytes behind the network packet, for the link layer's padding */
+    /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
+     * so that the link layer can show padding and trailer. */
+    const uint8_t *payload_end;
+    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
+    struct slice (*vendor)(uint32_t oui);
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };
@@ -166,6 +170,9 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
 /* d_bad says that the layer's bytes ended too early or make no sense: `truncated` where the capture cut them,
  * "malformed" otherwise. */
 void d_bad(struct decode *d, const struct reader *r);
+/* d_move_back moves the fields from place `from` on to place `to` before them: for what a layer can only say
+ * when the layers above it are done. */
+void d_move_back(struct decode *d, uint32_t to, uint32_t from);
 /* d_data shows bytes no protocol claims. */
 void d_data(struct decode *d, struct slice in);
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ethernet II and IEEE 802.3 headers, padding, trailer and frame check sequence (IEEE 802.3-2018, clause 3). */
+#include "proto/eth/eth.h"
+
+#include "proto/protos.h"
+
+enum { LEAST_TYPE = 0x0600, LEAST_FRAME = 60, FCS = 4 };
+
+/* Which fields one of the two addresses fills. */
+struct address_ids {
+    uint16_t addr, resolved, oui, oui_resolved, lg, ig;
+};
+static const struct address_ids dst_ids = {FID_ETH_DST, FID_ETH_DST_RESOLVED, FID_ETH_DST_OUI,
+                                           FID_ETH_DST_OUI_RESOLVED, FID_ETH_DST_LG, FID_ETH_DST_IG};
+static const struct address_ids src_ids = {FID_ETH_SRC, FID_ETH_SRC_RESOLVED, FID_ETH_SRC_OUI,
+                                           FID_ETH_SRC_OUI_RESOLVED, FID_ETH_SRC_LG, FID_ETH_SRC_IG};
+
+static struct slice mac_text(struct decode *d, struct slice mac) {
+    char *text = arena_get(d->arena, 17);
+    if (!text) return (struct slice){0};
+    struct writer w = wr_fixed(text, 17);
+    print_ether(&w, mac.p);
+    return wr_done(&w);
+}
+
+void eth_address_names(struct decode *d, uint16_t resolved, uint16_t oui, uint16_t oui_resolved, uint32_t off,
+                       struct slice mac) {
+    if (d_wants(d, resolved)) fv_hide(fv_s(d->out, resolved, off, 6, mac_text(d, mac)));
+    fv_hide(fv_u(d->out, oui, off, 3, load_be24(mac.p)));
+    if (d_wants(d, oui_resolved) && d->vendor) {
+        struct slice vendor = d->vendor(load_be24(mac.p));
+        if (vendor.n) fv_hide(fv_s(d->out, oui_resolved, off, 6, vendor));
+    }
+}
+
+static void address_read(struct decode *d, struct reader *r, const struct address_ids *id) {
+    uint32_t off = rd_off(r);
+    struct slice mac = rd_take(r, 6);
+    if (!rd_ok(r)) return;
+    bool local = mac.p[0] & 2, group = mac.p[0] & 1;
+    uint32_t at = fv_open(d->out, id->addr, off, 6);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->s = mac;
+    eth_address_names(d, id->resolved, id->oui, id->oui_resolved, off, mac);
+    fv_s(d->out, FID_ETH_ADDR, off, 6, mac);
+    eth_address_names(d, FID_ETH_ADDR_RESOLVED, FID_ETH_ADDR_OUI, FID_ETH_ADDR_OUI_RESOLVED, off, mac);
+    fv_u(d->out, id->lg, off, 3, local);
+    fv_hide(fv_u(d->out, FID_ETH_LG, off, 3, local));
+    fv_u(d->out, id->ig, off, 3, group);
+    fv_hide(fv_u(d->out, FID_ETH_IG, off, 3, group));
+    fv_close(d->out);
+    if (id == &src_ids && group) d_anomaly(d, FID_ETH_SRC_NOT_GROUP, off, 6);
+}
+
+static bool all_zero(struct slice s) {
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i]) return false;
+    return true;
+}
+
+/* trailer_read shows what follows the network packet: padding up to the least frame, trailer, FCS. */
+static void trailer_read(struct decode *d, struct slice frame, struct slice rest) {
+    uint32_t fcs = d->pkt->iface->fcs_len == FCS && rest.n >= FCS && !d->cut ? FCS : 0;
+    struct slice pad = {rest.p, 0}, trailer = slice_head(rest, rest.n - fcs);
+    size_t before = (size_t)(rest.p - frame.p);
+    if (before < LEAST_FRAME && trailer.n && !d->cut) {
+        pad = slice_head(trailer, LEAST_FRAME - before);
+        if (all_zero(pad)) {
+            trailer = slice_tail(trailer, pad.n);
+        } else {
+            pad.n = 0;
+            if (frame.n - fcs > LEAST_FRAME) d_anomaly(d, FID_ETH_PADDING_BAD, d_off(d, rest.p), (uint32_t)rest.n);
+        }
+    }
+    if (pad.n) fv_s(d->out, FID_ETH_PADDING, d_off(d, pad.p), (uint32_t)pad.n, pad);
+    if (trailer.n) fv_s(d->out, FID_ETH_TRAILER, d_off(d, trailer.p), (uint32_t)trailer.n, trailer);
+    if (fcs) {
+        uint32_t off = d_off(d, rest.p + rest.n - FCS);
+        fv_u(d->out, FID_ETH_FCS, off, FCS, load_be32(rest.p + rest.n - FCS));
+        fv_u(d->out, FID_ETH_FCS_STATUS, off, 0, 2);
+    }
+}
+
+static void eth_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_eth, rd_off(&r), 14);
+    address_read(d, &r, &dst_ids);
+    address_read(d, &r, &src_ids);
+    uint32_t off = rd_off(&r);
+    uint16_t type = rd_be16(&r);
+    if (!rd_ok(&r)) {
+        d_bad(d, &r);
+        d_end(d);
+        return;
+    }
+    d->link_dst = addr_of(in.p, 6);
+    d->link_src = addr_of(in.p + 6, 6);
+    struct slice payload = rd_rest(&r);
+    uint32_t own_end = d->out->n;
+    if (type >= LEAST_TYPE) {
+        fv_u(d->out, FID_ETH_TYPE, off, 2, type);
+        own_end = d->out->n;
+        d_end(d);
+        d->payload_end = NULL;
+        if (!d->ops->next(d, TABLE_ETHERTYPE, type, payload)) d_data(d, payload);
+    } else {
+        fv_u(d->out, FID_ETH_LEN, off, 2, type);
+        own_end = d->out->n;
+        struct slice llc = slice_head(payload, type);
+        d_end(d);
+        if (!d->ops->next(d, TABLE_LLC, 0, llc)) d_data(d, llc);
+        d->payload_end = llc.p + llc.n;
+    }
+    /* The upper layers say where their packet ended; what is behind it is the link layer's again. */
+    if (d->payload_end && d->payload_end < in.p + in.n && d->out->src == 0) {
+        uint32_t from = d->out->n;
+        uint8_t depth = d->out->depth;
+        d->out->depth = (uint8_t)(depth + 1);
+        trailer_read(d, in, slice_of(d->payload_end, (size_t)(in.p + in.n - d->payload_end)));
+        d->out->depth = depth;
+        d_move_back(d, own_end, from);
+    }
+}
+
+static bool eth_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    if (f->id != FID_ETH || at + 1 >= v->n) return false;
+    const struct fval *src = fv_first(v, FID_ETH_SRC, at, v->n), *dst = fv_first(v, FID_ETH_DST, at, v->n);
+    if (!src || !dst) return false;
+    wr_s(w, fv_first(v, FID_ETH_LEN, at, fv_end(v, at)) ? "IEEE 802.3 Ethernet" : "Ethernet II, Src: ");
+    if (fv_first(v, FID_ETH_LEN, at, fv_end(v, at))) return true;
+    print_ether(w, src->s.p);
+    wr_s(w, ", Dst: ");
+    print_ether(w, dst->s.p);
+    return true;
+}
+
+static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_COUNT, 0}};
+const struct proto proto_eth = {.name = "eth",
+                                .column = "Ethernet",
+                                .id = FID_ETH,
+                                .end = FID_ETH_END,
+                                .keys = keys,
+                                .read = eth_read,
+                                .label = eth_label};

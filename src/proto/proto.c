@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/proto.h"
+
+#include "proto/protos.h"
+
+uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
+    uint8_t seen = 1;
+    for (uint8_t i = 0; i < d->layers; i++)
+        if (d->layer[i].proto == p) seen++;
+    d->out->layer = seen;
+    if (d->layers < LAYERS_MAX)
+        d->layer[d->layers++] = (struct layer_mark){.proto = p, .at = d->out->n, .quoted = d->quoted > 0};
+    return fv_open(d->out, p->id, off, len);
+}
+
+struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len) {
+    const struct field *f = field_of(id);
+    d->out->anomalies++;
+    if (f->severity > d->out->worst) d->out->worst = f->severity;
+    return fv_add(d->out, id, off, len);
+}
+
+void d_bad(struct decode *d, const struct reader *r) {
+    uint16_t id = d->cut ? FID_WS_SHORT : FID_WS_MALFORMED;
+    uint8_t depth = d->out->depth;
+    if (d->out->bad) return; /* once a packet is enough */
+    d->out->bad = true;
+    d->out->depth = 0;
+    fv_add(d->out, id, rd_off(r), 0);
+    d->out->depth = depth;
+}
+
+void d_move_back(struct decode *d, uint32_t to, uint32_t from) {
+    struct fval one;
+    struct fval *v = d->out->v;
+    uint32_t moved = d->out->n - from;
+    for (uint32_t k = 0; k < moved; k++) { /* a handful at the most */
+        one = v[from + k];
+        memmove(&v[to + k + 1], &v[to + k], (from - to) * sizeof *v);
+        v[to + k] = one;
+    }
+    for (uint8_t i = 0; i < d->layers; i++)
+        if (d->layer[i].at >= to) d->layer[i].at += moved;
+}
+
+void d_data(struct decode *d, struct slice in) {
+    if (in.n) d->ops->call(d, &proto_data, in);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands: each takes its own argv (argv[0] is the command's name) and gives the exit status. */
+#pragma once
+
+int cmd_capture(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_fields(int argc, char **argv);
+int cmd_read(int argc, char **argv);

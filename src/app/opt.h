@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_APP_OPT_H
+#define WEIR_APP_OPT_H
 /* Options as a table: one table per command gives the parser, --help, the man page and the shell completions.
  *
  *     struct read_opts { const char *file; int64_t count; bool tree; struct opt_list fields, words; };
@@ -11,7 +13,6 @@
  *
  * What it obeys: bundled letters (-nV), -n5 and -n 5, --name=value and --name value, unambiguous long prefixes, `--`
  * ends the options, a lone `-` is a word, options may follow words unless the command says otherwise. */
-#pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +52,7 @@ struct opt_command {
     const char *synopsis;         /* what follows `weir read`: "[-r] FILE [FILTER]" */
     const char *purpose;          /* one phrase, no full stop */
     const char *description;      /* paragraphs for help and man page, parted by an empty line; may be NULL */
-    const char *const *examples;  /* "command line\0" entries as typed, NULL at the end; may be NULL */
+    const char *const *examples;  /* command lines as typed, NULL at the end; may be NULL */
     const struct opt_def *defs;
     size_t n_defs;
     size_t words_at;              /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
@@ -81,3 +82,5 @@ int opt_distance(const char *a, const char *b);
 /* opt_print writes a form of the table to stdout: "help", "man" (scdoc source), "words" (for bash) or "zsh"
  * (_arguments specs); false when there is no such form. */
 bool opt_print(const struct opt_command *cmd, const char *form);
+
+#endif

@@ -202,7 +202,7 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
     } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt) {
         c->initial_rtt = ts - c->syn_time;
     }
-    if (known && (s->flags & (CONTROL | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
+    if ((s->flags & (CONTROL | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
     if (known && s->len) c->seen |= SEEN_DATA;
     if (s->flags & TH_FIN) c->seen |= SEEN_FIN;
     if (s->flags & TH_RST) c->seen |= SEEN_RST;

@@ -59,6 +59,7 @@ struct demo {
     char file[PATH_LEN + 32];
     char port[8];
     int capture;           /* place among kids */
+    bool recorded;         /* the capture is whole: it stays */
 };
 
 /* ---- where things are ---- */
@@ -297,9 +298,12 @@ static int show_sample(struct demo *d) {
 
 static int record(struct demo *d) {
     char log[PATH_LEN + 32], line[256] = "";
-    if (!start_broker(d)) return opt_bad_use(&command, "mosquitto did not start on port %s of 127.0.0.1", d->port);
+    if (!start_broker(d))
+        return children_stopped() ? EXIT_TROUBLE
+                                  : opt_bad_use(&command, "mosquitto did not start on port %s of 127.0.0.1", d->port);
     printf("A broker listens on 127.0.0.1:%s; weir captures loopback while its clients talk.\n", d->port);
     if (!start_capture(d)) {
+        if (children_stopped()) return EXIT_TROUBLE;
         in_dir(d, "capture.log", log);
         FILE *f = fopen(log, "re");
         while (f && fgets(line, sizeof line, f)) continue;
@@ -307,10 +311,11 @@ static int record(struct demo *d) {
         line[strcspn(line, "\n")] = 0;
         return opt_bad_use(&command, "the capture did not start: %s", line[0] ? line : "no reason given");
     }
-    bool played = conversation(d);
+    d->recorded = conversation(d);
     child_signal(&d->kids, d->capture, SIGINT);
     child_wait(&d->kids, d->capture, START_MS);
-    if (!played && !children_stopped()) return opt_bad_use(&command, "the clients did not get through to the broker");
+    if (!d->recorded && !children_stopped())
+        return opt_bad_use(&command, "the clients did not get through to the broker");
     return EXIT_FINE;
 }
 
@@ -371,7 +376,7 @@ int cmd_demo(int argc, char **argv) {
     bool sample = o.sample || why;
     rc = sample ? show_sample(&d) : record(&d);
     if (rc == EXIT_FINE && !sample && !children_stopped()) rc = show_file(&d);
-    clean_up(&d, !sample && rc == EXIT_FINE);
+    clean_up(&d, d.recorded);
     if (children_stopped()) {
         signal(children_stopped(), SIG_DFL);
         raise(children_stopped());

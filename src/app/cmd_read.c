@@ -74,6 +74,7 @@ struct reading {
     struct capfile *file;
     struct vendors *vendors;
     struct writer out;
+    int out_fd;
     char buffer[OUT_BUFFER];
     bool progress;
     struct timespec started;
@@ -302,7 +303,8 @@ int cmd_read(int argc, char **argv) {
     g->view.precision = -1;
     int rc = opt_parse(&command, &g->o, argc, argv);
     g->view.show_secrets = g->o.show_secrets;
-    g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, (void *)(intptr_t)STDOUT_FILENO);
+    g->out_fd = STDOUT_FILENO;
+    g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.schema) {
         jsonl_schema(&g->out);
         rc = wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;

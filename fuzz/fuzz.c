@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz.h"
+
+#include "field/print.h"
+#include "proto/protos.h"
+
+#include <stdio.h>
+
+void fuzz_failed(const char *what, const char *file, int line) {
+    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
+    abort();
+}
+
+static void field_print(const struct fvec *v, uint32_t at) {
+    char text[512]; /* what does not fit is dropped by the writer */
+    struct writer w = wr_fixed(text, sizeof text);
+    const struct proto *p = proto_of(v->v[at].id);
+    print_value(&w, field_of(v->v[at].id), &v->v[at]);
+    wr_reset(&w);
+    if (!p || !p->label || !p->label(&w, v, at)) print_label(&w, field_of(v->v[at].id), &v->v[at]);
+}
+
+void fuzz_fields(const struct fvec *v, uint32_t from) {
+    for (uint32_t i = from; i < v->n; i++) {
+        const struct fval *f = &v->v[i];
+        FUZZ_CHECK(f->id > FID_NONE && f->id < FID_COUNT);
+        FUZZ_CHECK(f->src < v->sources);
+        FUZZ_CHECK(f->off <= v->source[f->src].bytes.n);
+        FUZZ_CHECK(f->len <= v->source[f->src].bytes.n - f->off);
+        if (i > from) FUZZ_CHECK(f->depth <= f[-1].depth + 1);
+        field_print(v, i);
+    }
+}

@@ -2,7 +2,7 @@
 /* Fuzz target: packets through all their layers, with fragments, conversations and streams put together.
  *
  * Input: one byte, the link type's place in `links`; then packets, each with two bytes of length before it. */
-#include "fuzz.h"
+#include "fuzz_fields.h"
 
 #include "analyse/dissect.h"
 

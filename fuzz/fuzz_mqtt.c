@@ -3,7 +3,7 @@
  *
  * Input: one byte (not used), then pieces: one byte side (bit 0), two bytes length, the bytes. A piece is added to
  * its side's stream, and as many messages as there are then are read, as reassembly would have it. */
-#include "fuzz.h"
+#include "fuzz_fields.h"
 
 #include "proto/protos.h"
 

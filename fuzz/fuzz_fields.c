@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fuzz.h"
+#include "fuzz_fields.h"
 
 #include "field/print.h"
 #include "proto/protos.h"
-
-#include <stdio.h>
-
-void fuzz_failed(const char *what, const char *file, int line) {
-    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
-    abort();
-}
 
 static void field_print(const struct fvec *v, uint32_t at) {
     char text[512]; /* what does not fit is dropped by the writer */

@@ -145,7 +145,9 @@ static void payload_pass(struct decode *d, const struct ip_header *h, struct sli
                              .proto = h->proto,
                              .off = (uint32_t)h->frag * 8,
                              .more = h->flags & FLAG_MF,
-                             .data = payload};
+                             .data = payload,
+                             .ids = {FID_IP_FRAGMENTS, FID_IP_FRAGMENT, FID_IP_FRAGMENT_COUNT, FID_IP_REASSEMBLED_LEN,
+                                     FID_IP_REASSEMBLED_DATA}};
         struct slice whole;
         bool first_whole_header = h->frag == 0 && d->quoted;
         if (!first_whole_header) {

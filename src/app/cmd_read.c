@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir read: decode a capture, as tshark's hands expect. */
-#include "app/app.h"
+#include "app/cmd.h"
 #include "app/opt.h"
 #include "io/capfile.h"
 #include "io/out.h"

@@ -9,6 +9,8 @@
 
 enum { STREAM_MAX = 1 << 18, ARENA_MAX = 4 << 20, SIDES = 2 };
 
+static const struct proto *mqtt;
+
 struct side {
     uint8_t *bytes; /* exactly the bytes that are there, so that a sanitizer sees a read behind them */
     size_t n;
@@ -51,7 +53,7 @@ static size_t message_read(struct decode *d, void *state, int from, struct side 
     fvec_start(d->out, in);
     arena_reset(d->arena);
     d->layers = 0;
-    struct read_result r = proto_mqtt.stream->read(d, state, from, in);
+    struct read_result r = mqtt->stream->read(d, state, from, in);
     switch (r.status) {
     case READ_OK:
         FUZZ_CHECK(r.consumed > 0 && r.consumed <= in.n);
@@ -77,7 +79,7 @@ static void pieces_read(struct decode *d, void *state, struct reader *r, struct 
         struct side *s = &sides[from];
         struct slice piece = rd_take(r, n < rd_left(r) ? n : rd_left(r));
         if (s->lost || s->n + piece.n > STREAM_MAX) continue;
-        (void)proto_mqtt.stream->probe(piece);
+        (void)mqtt->stream->probe(piece);
         side_add(s, piece);
         for (size_t took; s->n && !s->lost && (took = message_read(d, state, from, s)) > 0;) side_drop(s, took);
     }
@@ -86,13 +88,15 @@ static void pieces_read(struct decode *d, void *state, struct reader *r, struct 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct fvec fields;
     static struct want want;
-    const struct stream_ops *stream = proto_mqtt.stream;
     struct arena arena = arena_make(ARENA_MAX);
     struct capture_interface iface = {.linktype = 1, .ticks = 1000000};
     struct packet pkt = {.number = 1, .has_ts = true, .iface = &iface};
     struct decode d = {.out = &fields, .arena = &arena, .ops = &ops, .pkt = &pkt};
     struct side sides[SIDES] = {0};
     struct reader r = rd_init(slice_of(data, size), data);
+    mqtt = proto_find(SLICE("mqtt"));
+    if (!mqtt) return 0; /* not built in */
+    const struct stream_ops *stream = mqtt->stream;
     void *state = calloc(1, stream->state_size ? stream->state_size : 1);
     if (!state) abort();
     want_all(&want);

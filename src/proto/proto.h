@@ -161,7 +161,8 @@ struct decode {
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
     /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(uint32_t oui);
+    struct slice (*vendor)(const void *vendors, uint32_t oui);
+    const void *vendors;
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };

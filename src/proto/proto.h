@@ -83,6 +83,9 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
+    /* protocol writes the text of the Protocol column where it depends on the packet (its fields are among
+     * info_fields); NULL: it is `column`. */
+    void (*protocol)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };
@@ -139,6 +142,10 @@ struct decode_ops {
     void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
+    /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:
+     * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
+     * keeps them. */
+    bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
 };
@@ -228,6 +235,12 @@ static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_
     struct slice s = rd_take(r, n);
     if (rd_ok(r)) fv_s(d->out, id, off, (uint32_t)n, s);
     return s;
+}
+
+/* d_open_u starts a subtree under a number, to be closed with fv_close. */
+static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_t len, uint64_t value) {
+    struct fval *f = fv_at(d->out, fv_open(d->out, id, off, len));
+    if (f) f->u = value;
 }
 
 static inline struct net_addr addr_of(const uint8_t *p, uint8_t len) {

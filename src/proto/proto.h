@@ -141,7 +141,7 @@ struct decode_ops {
     /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
      * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
      * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and
-     * its first one is not older than DNS_AGAIN_SECONDS. NULL: nothing is kept. */
+     * its first one is less than five seconds old. NULL: nothing is kept. */
     enum dns_turn (*dns_match)(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 };
 

@@ -10,9 +10,8 @@ enum dns_kind { DNS_PLAIN, DNS_MULTICAST, DNS_LLMNR };
 
 enum {
     DNS_HEADER = 12,
-    DNS_NAME_MAX = 255,       /* bytes of a name's text */
+    DNS_NAME_MAX = 254,       /* a name's text is shorter: RFC 1035, 2.3.4, less the first length and the root */
     DNS_NAME_WORK = 1 << 19,  /* bytes of names walked over in one message, whatever its pointers say */
-    DNS_STREAM_MAX = 65535,
 };
 
 /* dns_msg is the message being read. */
@@ -43,6 +42,8 @@ bool dns_rdata_special(struct dns_msg *m, struct reader *r, uint16_t type);
 void dns_bitmap_read(struct dns_msg *m, struct reader *r);
 /* dns_options_read reads the options of an OPT record (RFC 6891, 6.1.2). */
 void dns_options_read(struct dns_msg *m, struct reader *r);
+/* dns_dso_read reads the values of a stateful operation (RFC 8490, 5.4). */
+void dns_dso_read(struct dns_msg *m, struct reader *r);
 /* dns_svcb_read reads the data of SVCB and HTTPS records (RFC 9460). */
 void dns_svcb_read(struct dns_msg *m, struct reader *r);
 /* dns_address4_get and dns_address6_get read the first n bytes of an address, the rest being zero. */
@@ -62,6 +63,7 @@ enum {
     DNS_X_MULTICAST = 2, /* class: the top bit is not part of it */
     DNS_X_RESPONSE = 3,  /* dns.flags.conflict: of a response */
     DNS_X_UPDATE = 4,    /* section: of an update */
+    DNS_X_QUERY = 5,     /* dns.flags.authenticated: of a query */
 };
 
 enum {

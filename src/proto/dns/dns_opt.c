@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is a list of key, length, value: the options of OPT (RFC 6891) and the parameters of SVCB (RFC 9460). */
+/* What is a list of key, length, value: the options of OPT (RFC 6891), the parameters of SVCB (RFC 9460), and
+ * stateful operations (RFC 8490). */
 #include "proto/dns/dns.h"
 
 enum {
@@ -123,4 +124,31 @@ void dns_svcb_read(struct dns_msg *m, struct reader *r) {
         fv_close(d->out);
         if (!rd_ok(&value)) rd_fail(r);
     }
+}
+
+enum { DSO_KEEPALIVE = 1, DSO_RETRY_DELAY, DSO_PADDING };
+
+void dns_dso_read(struct dns_msg *m, struct reader *r) {
+    struct decode *d = m->d;
+    fv_open(d->out, FID_DNS_DSO, rd_off(r), (uint32_t)rd_left(r));
+    while (rd_ok(r) && rd_left(r)) {
+        uint32_t off = rd_off(r);
+        uint16_t type = rd_be16(r), n = rd_be16(r);
+        struct reader value = rd_sub(r, n);
+        if (!rd_ok(r)) break;
+        fv_open(d->out, FID_DNS_DSO_TLV, off, n + 4u);
+        fv_u(d->out, FID_DNS_DSO_TLV_TYPE, off, 2, type);
+        fv_u(d->out, FID_DNS_DSO_TLV_LENGTH, off + 2, 2, n);
+        if (type == DSO_KEEPALIVE) {
+            get_be32(d, &value, FID_DNS_DSO_TLV_KEEPALIVE_INACTIVITY);
+            get_be32(d, &value, FID_DNS_DSO_TLV_KEEPALIVE_INTERVAL);
+        } else if (type == DSO_RETRY_DELAY) {
+            get_be32(d, &value, FID_DNS_DSO_TLV_RETRYDELAY_RETRYDELAY);
+        } else if (n) {
+            get_bytes(d, &value, type == DSO_PADDING ? FID_DNS_DSO_TLV_ENCPAD_PADDING : FID_DNS_DSO_TLV_DATA, n);
+        }
+        fv_close(d->out);
+        if (!rd_ok(&value)) rd_fail(r);
+    }
+    fv_close(d->out);
 }

@@ -8,7 +8,7 @@
 
 #include "proto/protos.h"
 
-enum { F_RESPONSE = 0x8000, OPCODE_UPDATE = 5 };
+enum { F_RESPONSE = 0x8000, F_AUTHENTIC = 0x20, OPCODE_UPDATE = 5, OPCODE_DSO = 6 };
 
 static void flag(struct decode *d, uint16_t id, uint32_t off, uint16_t flags) {
     fv_u(d->out, id, off, 2, (flags & field_of(id)->mask) >> __builtin_ctzll(field_of(id)->mask));
@@ -32,7 +32,12 @@ static void flags_read(struct dns_msg *m, uint32_t off, uint16_t flags) {
         flag(d, FID_DNS_FLAGS_RECDESIRED, off, flags);
         if (response) flag(d, FID_DNS_FLAGS_RECAVAIL, off, flags);
         flag(d, FID_DNS_FLAGS_Z, off, flags);
-        if (response) flag(d, FID_DNS_FLAGS_AUTHENTICATED, off, flags);
+        if (response) {
+            flag(d, FID_DNS_FLAGS_AUTHENTICATED, off, flags);
+        } else if (flags & F_AUTHENTIC) { /* a wish, RFC 6840, 5.7 */
+            struct fval *f = fv_u(d->out, FID_DNS_FLAGS_AUTHENTICATED, off, 2, 1);
+            if (f) f->extra = DNS_X_QUERY;
+        }
         flag(d, FID_DNS_FLAGS_CHECKDISABLE, off, flags);
     }
     if (response) flag(d, FID_DNS_FLAGS_RCODE, off, flags);
@@ -202,7 +207,8 @@ static void message_read(struct dns_msg *m, uint32_t start) {
         d_bad(d, &r);
         return;
     }
-    bool response = flags & F_RESPONSE, update = (flags >> 11 & 15) == OPCODE_UPDATE;
+    unsigned opcode = flags >> 11 & 15;
+    bool response = flags & F_RESPONSE, update = opcode == OPCODE_UPDATE;
     struct turn t = match(m, id, response);
     uint32_t at = fv_open(d->out, FID_DNS_ID, off, 2);
     if (at != FV_UNWANTED) fv_at(d->out, at)->u = id;
@@ -216,6 +222,7 @@ static void message_read(struct dns_msg *m, uint32_t start) {
     for (unsigned i = 0; i < 4; i++) count[i] = get_be16(d, &r, update ? update_counts[i] : counts[i]);
     for (unsigned i = 0; i < 4 && rd_ok(&r); i++)
         if (count[i]) section_read(m, &r, i, count[i], update);
+    if (opcode == OPCODE_DSO && rd_left(&r) && !(count[0] | count[1] | count[2] | count[3])) dns_dso_read(m, &r);
     if (!rd_ok(&r)) {
         d_bad(d, &r);
         return;

@@ -380,6 +380,9 @@ bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
         if (f->extra != DNS_X_RESPONSE) return false;
         wr_f(w, ".... .%u.. .... .... = Conflict: The name is %sconsidered unique", (unsigned)f->u, f->u ? "not " : "");
         return true;
+    case FID_DNS_FLAGS_AUTHENTICATED:
+        if (f->extra == DNS_X_QUERY) wr_s(w, ".... .... ..1. .... = AD bit: Set");
+        return f->extra == DNS_X_QUERY;
     case FID_DNS_QUERIES:
     case FID_DNS_ANSWERS:
     case FID_DNS_AUTHORITY:
@@ -406,6 +409,12 @@ bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
         wr_f(w, "%s: %llu", field_of(f->id)->label, (unsigned long long)f->u);
         seconds_write(w, f->u);
         return true;
+    case FID_DNS_DSO_TLV: {
+        const struct fval *type = fv_first(v, FID_DNS_DSO_TLV_TYPE, at, fv_end(v, at));
+        const char *name = type ? field_value_name(&vals_dns_dso_tlv_type, type->u) : NULL;
+        wr_f(w, "DSO TLV: %s", name ? name : "Unknown");
+        return true;
+    }
     case FID_DNS_OPT: return option_label(w, v, at);
     case FID_DNS_SVCB_SVCPARAM: return param_label(w, v, at);
     case FID_DNS_SVCB_SVCPARAM_ECHCONFIG:

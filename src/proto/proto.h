@@ -18,6 +18,7 @@
 struct decode;
 struct proto;
 struct tcp_segment;
+struct tcp_analysis;
 struct tcp_conv;
 
 /* Tables in which protocols are found by number. */
@@ -61,6 +62,11 @@ struct stream_ops {
      * that is not known, who sent first). `state` is the conversation's. Where it gives READ_MORE it must not
      * have added fields. */
     struct read_result (*read)(struct decode *d, void *state, int from, struct slice in);
+    /* frame says where the first message of `in` ends without decoding it: for protocols that give each message's
+     * length up front. Then read is only called with whole messages. NULL: the protocol frames itself in read. */
+    struct read_result (*frame)(struct slice in);
+    /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
+    bool clears_info;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
     enum probe_result (*probe)(struct slice in);
 };
@@ -104,6 +110,10 @@ struct fragment {
     uint32_t off; /* bytes */
     bool more;
     struct slice data;
+    /* The fields that show the pieces of a datagram that is complete. */
+    struct {
+        uint16_t tree, piece, count, length, data;
+    } ids;
 };
 
 /* conv_times is what a conversation knows of time when a packet of it arrives. */
@@ -132,7 +142,9 @@ struct decode_ops {
     bool (*fragment)(struct decode *d, const struct fragment *f, struct slice *whole);
     /* tcp_find returns the conversation of the packet's addresses and the given ports and which side speaks. */
     struct tcp_conv *(*tcp_find)(struct decode *d, const struct tcp_segment *s, int *side);
-    /* tcp_data takes a segment's payload for reassembly and the protocols above. */
+    /* tcp_update lets the conversation take the segment in and says what it means. */
+    void (*tcp_update)(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side, struct tcp_analysis *out);
+    /* tcp_data takes a segment's payload for reassembly and the protocols above; it closes TCP's own entry. */
     void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
@@ -156,6 +168,8 @@ struct decode {
     struct net_addr src, dst;   /* innermost network addresses */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
+    uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
+    bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
     bool cut;                   /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */

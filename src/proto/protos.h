@@ -4,7 +4,7 @@
 
 #include "proto/proto.h"
 
-extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_mqtt, proto_data;
+extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_data;
 
 extern const struct proto proto_dns, proto_mdns, proto_llmnr;
 

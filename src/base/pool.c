@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pool.h"
+
+#include <stdlib.h>
+
+struct pool pool_make(size_t size, uint32_t cap) { return (struct pool){.size = (size + 7) & ~(size_t)7, .cap = cap, .used = 1}; }
+
+void pool_free(struct pool *p) {
+    free(p->nodes);
+    *p = pool_make(p->size, p->cap);
+}
+
+static bool pool_grow(struct pool *p) {
+    uint32_t have = p->have ? p->have * 2 : 64;
+    if (have > p->cap) have = p->cap;
+    if (have <= p->have) return false;
+    void *nodes = realloc(p->nodes, (size_t)have * p->size);
+    if (!nodes) return false;
+    p->nodes = nodes;
+    p->have = have;
+    return true;
+}
+
+uint32_t pool_get(struct pool *p) {
+    uint32_t node = p->free;
+    if (node) {
+        memcpy(&p->free, pool_at(p, node), sizeof p->free);
+    } else {
+        if (p->used >= p->have && !pool_grow(p)) return 0;
+        node = p->used++;
+    }
+    memset(pool_at(p, node), 0, p->size);
+    return node;
+}
+
+void pool_put(struct pool *p, uint32_t node) {
+    if (!node) return;
+    memcpy(pool_at(p, node), &p->free, sizeof p->free);
+    p->free = node;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PROTO_FRAME_H
+#define WEIR_PROTO_FRAME_H
+
+#include "proto/proto.h"
+
+/* frame_times is what a packet's times are counted from; -1 where there is no such packet yet. */
+struct frame_times {
+    int64_t first, previous, displayed; /* nanoseconds since 1970 */
+    bool has_first, has_displayed;
+};
+
+/* frame_begin adds the frame's own fields; frame.protocols is added by frame_end when the layers are known. */
+void frame_begin(struct decode *d, const struct frame_times *t);
+void frame_end(struct decode *d);
+
+/* encap_of returns Wireshark's number for a LINKTYPE_ value, as frame.encap_type shows it. */
+unsigned encap_of(uint32_t linktype);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frame: what the capture file or the interface says about a packet, before any of its bytes is read. */
+#include "proto/frame/frame.h"
+
+#include "field/print.h"
+#include "proto/protos.h"
+
+unsigned encap_of(uint32_t linktype) {
+    static const struct {
+        uint16_t link, encap;
+    } map[] = {{0, 15},    {1, 1},     {9, 4},     {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},
+               {108, 15},  {113, 25},  {127, 23},  {226, 124}, {228, 129}, {229, 130}, {253, 158}, {271, 185}, {276, 210}};
+    for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+        if (map[i].link == linktype) return map[i].encap;
+    return 0;
+}
+
+static void comments_add(struct decode *d) {
+    const struct packet *p = d->pkt;
+    for (size_t i = 0; i < sizeof p->comments / sizeof *p->comments && p->comments[i].p; i++) {
+        uint32_t at = fv_open(d->out, FID_FRAME_COMMENT, 0, 0);
+        if (at != FV_UNWANTED) fv_at(d->out, at)->s = p->comments[i];
+        d_anomaly(d, FID_FRAME_COMMENT_EXPERT, 0, 0);
+        fv_close(d->out);
+    }
+}
+
+static void interface_add(struct decode *d) {
+    const struct capture_interface *i = d->pkt->iface;
+    if (d->pkt->section) fv_gen(fv_u(d->out, FID_FRAME_SECTION, 0, 0, d->pkt->section));
+    if (!i->has_name) return;
+    uint32_t at = fv_open(d->out, FID_FRAME_IFACE_ID, 0, 0);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->u = i->id;
+    fv_s(d->out, FID_FRAME_IFACE_NAME, 0, 0, i->name.n ? i->name : SLICE("unknown"));
+    if (i->description.n) fv_s(d->out, FID_FRAME_IFACE_DESCRIPTION, 0, 0, i->description);
+    fv_close(d->out);
+}
+
+void frame_begin(struct decode *d, const struct frame_times *t) {
+    const struct packet *p = d->pkt;
+    struct fvec *v = d->out;
+    d_begin(d, &proto_frame, 0, (uint32_t)p->data.n);
+    if (p->comments[0].p) comments_add(d);
+    interface_add(d);
+    if (p->has_flags) {
+        uint32_t at = fv_open(v, FID_FRAME_PACKET_FLAGS, 0, 0);
+        if (at != FV_UNWANTED) fv_at(v, at)->u = p->flags;
+        fv_u(v, FID_FRAME_PACKET_FLAGS_DIRECTION, 0, 0, p->flags & 3);
+        fv_close(v);
+    }
+    fv_u(v, FID_FRAME_ENCAP, 0, 0, encap_of(p->iface->linktype));
+    if (p->has_ts) {
+        fv_i(v, FID_FRAME_TIME, 0, 0, p->ts);
+        fv_i(v, FID_FRAME_OFFSET_SHIFT, 0, 0, 0);
+        fv_i(v, FID_FRAME_TIME_EPOCH, 0, 0, p->ts);
+        fv_i(v, FID_FRAME_TIME_DELTA, 0, 0, t->has_first ? p->ts - t->previous : 0);
+        fv_i(v, FID_FRAME_TIME_DELTA_DISPLAYED, 0, 0, t->has_displayed ? p->ts - t->displayed : 0);
+        fv_i(v, FID_FRAME_TIME_RELATIVE, 0, 0, t->has_first ? p->ts - t->first : 0);
+    }
+    fv_u(v, FID_FRAME_NUMBER, 0, 0, p->number);
+    fv_u(v, FID_FRAME_LEN, 0, 0, p->len);
+    fv_u(v, FID_FRAME_CAP_LEN, 0, 0, p->data.n);
+    if (p->len < p->data.n) d_anomaly(d, FID_FRAME_LEN_LT_CAPLEN, 0, 0);
+    fv_u(v, FID_FRAME_MARKED, 0, 0, 0);
+    fv_u(v, FID_FRAME_IGNORED, 0, 0, 0);
+    fv_add(v, FID_FRAME_PROTOCOLS, 0, 0);
+    d_end(d);
+}
+
+void frame_end(struct decode *d) {
+    if (!d_wants(d, FID_FRAME_PROTOCOLS)) return;
+    size_t n = 0;
+    for (uint8_t i = 1; i < d->layers; i++) n += strlen(d->layer[i].proto->name) + 1;
+    char *text = arena_get(d->arena, n + 1);
+    if (!text) return;
+    struct writer w = wr_fixed(text, n + 1);
+    for (uint8_t i = 1; i < d->layers; i++) {
+        if (i > 1) wr_c(&w, ':');
+        wr_s(&w, d->layer[i].proto->name);
+    }
+    for (uint32_t i = 0; i < d->out->n; i++)
+        if (d->out->v[i].id == FID_FRAME_PROTOCOLS) d->out->v[i].s = wr_done(&w);
+}
+
+static void bits(struct writer *w, uint64_t bytes, const char *what) {
+    wr_f(w, "%llu byte%s%s (%llu bits)", (unsigned long long)bytes, bytes == 1 ? "" : "s", what,
+         (unsigned long long)bytes * 8);
+}
+
+static void title(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at);
+    const struct fval *number = fv_first(v, FID_FRAME_NUMBER, at, end), *len = fv_first(v, FID_FRAME_LEN, at, end);
+    const struct fval *cap = fv_first(v, FID_FRAME_CAP_LEN, at, end), *name = fv_first(v, FID_FRAME_IFACE_NAME, at, end);
+    const struct fval *id = fv_first(v, FID_FRAME_IFACE_ID, at, end);
+    if (!number || !len || !cap) return;
+    wr_f(w, "Frame %llu: ", (unsigned long long)number->u);
+    bits(w, len->u, " on wire");
+    wr_s(w, ", ");
+    bits(w, cap->u, " captured");
+    if (!name || !id) return;
+    wr_s(w, " on interface ");
+    print_string(w, name->s);
+    wr_f(w, ", id %llu", (unsigned long long)id->u);
+}
+
+static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    const struct fval *name;
+    switch (f->id) {
+    case FID_FRAME: title(w, v, at); return true;
+    case FID_FRAME_LEN:
+    case FID_FRAME_CAP_LEN:
+        wr_s(w, field_of(f->id)->label);
+        wr_s(w, ": ");
+        bits(w, f->u, "");
+        return true;
+    case FID_FRAME_IFACE_ID:
+        name = fv_first(v, FID_FRAME_IFACE_NAME, at, v->n);
+        wr_f(w, "Interface id: %llu", (unsigned long long)f->u);
+        if (name) {
+            wr_s(w, " (");
+            print_string(w, name->s);
+            wr_c(w, ')');
+        }
+        return true;
+    case FID_FRAME_COMMENT_EXPERT: {
+        const struct fval *comment = at ? &v->v[at - 1] : f;
+        if (comment->id != FID_FRAME_COMMENT) return false;
+        print_string(w, comment->s);
+        return true;
+    }
+    default: return false;
+    }
+}
+
+const struct proto proto_frame = {.name = "frame", .id = FID_FRAME, .end = FID_FRAME_END, .label = frame_label};

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Internet Protocol version 4: header, options, fragments (RFC 791; RFC 2474 and 3168 for the DS field). */
+#include "field/print.h"
+#include "proto/protos.h"
+
+enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0 };
+enum { OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68, OPT_LSR = 131, OPT_SSR = 137, OPT_RA = 148 };
+
+/* ip_header is the fixed part, in host order. */
+struct ip_header {
+    uint8_t vhl, tos, ttl, proto, flags;
+    uint16_t len, id, frag, checksum;
+    uint32_t src, dst, off;
+};
+
+static struct slice host_text(struct decode *d, uint32_t address) {
+    char *text = arena_get(d->arena, 16);
+    if (!text) return (struct slice){0};
+    struct writer w = wr_fixed(text, 16);
+    print_ipv4(&w, address);
+    return wr_done(&w);
+}
+
+static void address_add(struct decode *d, uint16_t id, uint16_t host_id, uint32_t off, uint32_t address) {
+    fv_u(d->out, id, off, 4, address);
+    fv_hide(fv_u(d->out, FID_IP_ADDR, off, 4, address));
+    if (!d_wants(d, host_id) && !d_wants(d, FID_IP_HOST)) return;
+    struct slice text = host_text(d, address);
+    fv_hide(fv_s(d->out, host_id, off, 4, text));
+    fv_hide(fv_s(d->out, FID_IP_HOST, off, 4, text));
+}
+
+/* local_block_ttl returns the TTL that packets to a Local Network Control Block address have. */
+static uint8_t local_block_ttl(uint32_t dst) {
+    switch (dst & 255) {
+    case 18:  /* VRRP, RFC 5798 5.1.1.3 */
+    case 102: /* GLBP */
+    case 251: /* mDNS, RFC 6762 11 */ return 255;
+    case 252: /* LLMNR */ return ANY_TTL;
+    default: return 1;
+    }
+}
+
+static void ttl_check(struct decode *d, const struct ip_header *h) {
+    if (h->dst >> 8 == 0xe00000) {
+        uint8_t ttl = local_block_ttl(h->dst);
+        if (ttl != ANY_TTL && h->ttl != ttl) {
+            struct fval *f = d_anomaly(d, FID_IP_TTL_LNCB, h->off + 8, 1);
+            if (f) f->extra = ttl;
+        }
+    } else if (h->ttl < SMALL_TTL && h->dst >> 28 != 14 && h->proto != 103) {
+        struct fval *f = d_anomaly(d, FID_IP_TTL_TOO_SMALL, h->off + 8, 1);
+        if (f) f->extra = h->ttl;
+    }
+}
+
+static void header_add(struct decode *d, const struct ip_header *h) {
+    struct fvec *v = d->out;
+    uint32_t off = h->off;
+    fv_u(v, FID_IP_DSFIELD, off + 1, 1, h->tos);
+    v->depth++;
+    fv_u(v, FID_IP_DSCP, off + 1, 1, h->tos >> 2);
+    fv_u(v, FID_IP_ECN, off + 1, 1, h->tos & 3);
+    fv_close(v);
+    fv_u(v, FID_IP_LEN, off + 2, 2, h->len);
+    fv_u(v, FID_IP_ID, off + 4, 2, h->id);
+    fv_u(v, FID_IP_FLAGS, off + 6, 1, h->flags);
+    v->depth++;
+    fv_u(v, FID_IP_FLAGS_RB, off + 6, 1, h->flags >> 2 & 1);
+    fv_u(v, FID_IP_FLAGS_DF, off + 6, 1, h->flags >> 1 & 1);
+    fv_u(v, FID_IP_FLAGS_MF, off + 6, 1, h->flags & 1);
+    fv_close(v);
+    fv_u(v, FID_IP_FRAG_OFFSET, off + 6, 2, h->frag);
+    fv_u(v, FID_IP_TTL, off + 8, 1, h->ttl);
+    v->depth++;
+    if (!d->quoted) ttl_check(d, h);
+    fv_close(v);
+    fv_u(v, FID_IP_PROTO, off + 9, 1, h->proto);
+    fv_u(v, FID_IP_CHECKSUM, off + 10, 2, h->checksum);
+    fv_u(v, FID_IP_CHECKSUM_STATUS, off + 10, 0, 2);
+    address_add(d, FID_IP_SRC, FID_IP_SRC_HOST, off + 12, h->src);
+    address_add(d, FID_IP_DST, FID_IP_DST_HOST, off + 16, h->dst);
+}
+
+static uint16_t option_field(uint8_t type) {
+    switch (type) {
+    case OPT_EOL: return FID_IP_OPTIONS_EOL;
+    case OPT_NOP: return FID_IP_OPTIONS_NOP;
+    case OPT_RR: return FID_IP_OPTIONS_RR;
+    case OPT_TS: return FID_IP_OPTIONS_TIMESTAMP;
+    case OPT_LSR: return FID_IP_OPTIONS_LSR;
+    case OPT_SSR: return FID_IP_OPTIONS_SSR;
+    case OPT_RA: return FID_IP_OPTIONS_RA;
+    default: return FID_IP_OPTIONS_UNKNOWN;
+    }
+}
+
+static void option_type_add(struct decode *d, uint32_t off, uint8_t type) {
+    fv_u(d->out, FID_IP_OPT_TYPE, off, 1, type);
+    d->out->depth++;
+    fv_u(d->out, FID_IP_OPT_COPY, off, 1, type >> 7);
+    fv_u(d->out, FID_IP_OPT_CLASS, off, 1, type >> 5 & 3);
+    fv_u(d->out, FID_IP_OPT_NUMBER, off, 1, type & 31);
+    fv_close(d->out);
+}
+
+static void option_body(struct decode *d, uint8_t type, struct reader *o) {
+    if (type == OPT_RA && rd_left(o) == 2) get_be16(d, o, FID_IP_OPT_RA);
+    if (type != OPT_RR && type != OPT_LSR && type != OPT_SSR) return;
+    get_u8(d, o, FID_IP_OPT_PTR);
+    while (rd_left(o) >= 4) get_be32(d, o, FID_IP_REC_RT);
+}
+
+static void options_read(struct decode *d, struct reader *r) {
+    while (rd_left(r)) {
+        uint32_t off = rd_off(r);
+        const uint8_t *start = r->p;
+        uint8_t type = rd_u8(r);
+        bool single = type <= OPT_NOP;
+        int len = single ? 1 : rd_peek(r, 0);
+        if (!single && (len < 2 || (size_t)len > rd_left(r) + 1)) {
+            d_anomaly(d, FID_IP_OPT_LEN_INVALID, off, 1);
+            return;
+        }
+        uint32_t at = fv_open(d->out, option_field(type), off, (uint32_t)len);
+        if (at != FV_UNWANTED) fv_at(d->out, at)->s = slice_of(start, (size_t)len);
+        option_type_add(d, off, type);
+        if (!single) {
+            struct reader o = rd_sub(r, (size_t)len - 1);
+            get_u8(d, &o, FID_IP_OPT_LEN);
+            option_body(d, type, &o);
+        }
+        fv_close(d->out);
+        if (type == OPT_EOL) return;
+    }
+}
+
+/* payload_pass hands the payload on, whole or as a fragment. */
+static void payload_pass(struct decode *d, const struct ip_header *h, struct slice payload) {
+    bool fragmented = h->frag || (h->flags & FLAG_MF);
+    if (fragmented) {
+        struct fragment f = {.src = d->src,
+                             .dst = d->dst,
+                             .id = h->id,
+                             .proto = h->proto,
+                             .off = (uint32_t)h->frag * 8,
+                             .more = h->flags & FLAG_MF,
+                             .data = payload,
+                             .ids = {FID_IP_FRAGMENTS, FID_IP_FRAGMENT, FID_IP_FRAGMENT_COUNT, FID_IP_REASSEMBLED_LEN,
+                                     FID_IP_REASSEMBLED_DATA}};
+        struct slice whole;
+        bool first_whole_header = h->frag == 0 && d->quoted;
+        if (!first_whole_header) {
+            if (!d->ops->fragment || d->quoted || d->cut || !d->ops->fragment(d, &f, &whole)) {
+                d_end(d);
+                d_data(d, payload);
+                return;
+            }
+            payload = whole;
+        }
+    }
+    d_end(d);
+    if (!payload.n) return;
+    if (!d->ops->next(d, TABLE_IP, h->proto, payload)) d_data(d, payload);
+}
+
+static void ip_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    uint32_t at = d_begin(d, &proto_ip, rd_off(&r), HEADER);
+    struct slice fixed = rd_take(&r, HEADER);
+    if (!rd_ok(&r)) {
+        d_bad(d, &r);
+        d_end(d);
+        return;
+    }
+    const uint8_t *p = fixed.p;
+    struct ip_header h = {.vhl = p[0], .tos = p[1], .len = load_be16(p + 2), .id = load_be16(p + 4), .flags = p[6] >> 5,
+                          .frag = load_be16(p + 6) & 0x1fff, .ttl = p[8], .proto = p[9], .checksum = load_be16(p + 10),
+                          .src = load_be32(p + 12), .dst = load_be32(p + 16), .off = d_off(d, p)};
+    uint32_t hlen = (h.vhl & 15) * 4u;
+    fv_set_len(d->out, at, hlen);
+    fv_u(d->out, FID_IP_VERSION, h.off, 1, h.vhl >> 4);
+    if (h.vhl >> 4 != 4) {
+        d_anomaly(d, FID_IP_BOGUS_VERSION, h.off, 1);
+        d_end(d);
+        return;
+    }
+    fv_u(d->out, FID_IP_HDR_LEN, h.off, 1, hlen);
+    if (hlen < HEADER) {
+        d_anomaly(d, FID_IP_BOGUS_HEADER_LENGTH, h.off, 1);
+        d_end(d);
+        return;
+    }
+    d->src = addr_of(p + 12, 4);
+    d->dst = addr_of(p + 16, 4);
+    header_add(d, &h);
+    struct reader options = rd_sub(&r, hlen - HEADER);
+    if (!rd_ok(&r)) {
+        d_bad(d, &r);
+        d_end(d);
+        return;
+    }
+    options_read(d, &options);
+    struct slice payload = rd_rest(&r);
+    if (h.len >= hlen && h.len <= in.n) {
+        payload = slice_head(payload, h.len - hlen);
+        d->wire_len = 0;
+        if (d->out->src == 0 && !d->quoted) d->payload_end = payload.p + payload.n;
+    } else if (h.len && !d->quoted && !(d->cut && h.len > in.n)) { /* 0: segmented by the network card */
+        struct fval *f = d_anomaly(d, FID_IP_BOGUS_LENGTH, h.off + 2, 2);
+        if (f) f->extra = (uint16_t)(h.len < hlen ? 0 : in.n);
+    }
+    if (d->cut && h.len > in.n) d->wire_len = h.len - hlen;
+    payload_pass(d, &h, payload);
+}
+
+static void expert_text(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    if (f->id == FID_IP_TTL_TOO_SMALL) wr_f(w, "\"Time To Live\" only %u", f->extra);
+    else if (f->id == FID_IP_BOGUS_LENGTH && f->extra)
+        wr_f(w, "IPv4 total length exceeds packet length (%u bytes)", f->extra);
+    else if (f->id == FID_IP_BOGUS_LENGTH) wr_s(w, "IPv4 total length is less than the header length");
+    else wr_f(w, "\"Time To Live\" != %u for a packet sent to the Local Network Control Block (see RFC 3171)", f->extra);
+}
+
+static void address_text(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *src = fv_first(v, FID_IP_SRC, at, v->n), *dst = fv_first(v, FID_IP_DST, at, v->n);
+    wr_s(w, "Internet Protocol Version 4");
+    if (!src || !dst) return;
+    wr_s(w, ", Src: ");
+    print_ipv4(w, (uint32_t)src->u);
+    wr_s(w, ", Dst: ");
+    print_ipv4(w, (uint32_t)dst->u);
+}
+
+static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    const char *name;
+    switch (f->id) {
+    case FID_IP: address_text(w, v, at); return true;
+    case FID_IP_HDR_LEN:
+        print_bits(w, 8, 0x0f, f->u / 4);
+        wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
+        return true;
+    case FID_IP_DSFIELD:
+        name = field_value_name(&vals_ip_dscp_short, f->u >> 2);
+        wr_f(w, "Differentiated Services Field: 0x%02x (DSCP: %s, ECN: %s)", (unsigned)f->u, name ? name : "Unknown",
+             field_value_name(&vals_ip_ecn_short, f->u & 3));
+        return true;
+    case FID_IP_FLAGS:
+        print_bits(w, 8, 0xe0, f->u);
+        wr_f(w, "Flags: 0x%x%s%s%s", (unsigned)f->u, f->u & FLAG_RB ? ", Reserved bit" : "",
+             f->u & FLAG_DF ? ", Don't fragment" : "", f->u & FLAG_MF ? ", More fragments" : "");
+        return true;
+    case FID_IP_FRAG_OFFSET:
+        print_bits(w, 16, 0x1fff, f->u);
+        wr_f(w, "Fragment Offset: %u", (unsigned)f->u * 8);
+        return true;
+    case FID_IP_CHECKSUM: wr_f(w, "Header Checksum: 0x%04x [validation disabled]", (unsigned)f->u); return true;
+    case FID_IP_CHECKSUM_STATUS:
+        wr_f(w, "[Header checksum status: %s]", field_value_name(&vals_checksum_status, f->u));
+        return true;
+    case FID_IP_TTL_LNCB:
+    case FID_IP_BOGUS_LENGTH:
+    case FID_IP_TTL_TOO_SMALL: expert_text(w, v, at); return true;
+    default: return false;
+    }
+}
+
+/* The header alone is the topmost layer only for a fragment or a protocol nobody knows. */
+static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *flags = fv_first(v, FID_IP_FLAGS, at, end), *frag = fv_first(v, FID_IP_FRAG_OFFSET, at, end);
+    const struct fval *proto = fv_first(v, FID_IP_PROTO, at, end), *id = fv_first(v, FID_IP_ID, at, end);
+    if (!proto || !flags || !frag || !id) {
+        wr_s(w, "Bogus IPv4 version");
+        return;
+    }
+    const char *name = field_value_name(&vals_ip_proto, proto->u);
+    if (frag->u || (flags->u & FLAG_MF))
+        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name ? name : "Unknown", (unsigned)proto->u,
+             (unsigned)frag->u * 8, (unsigned)id->u);
+    else wr_f(w, "%s (%u)", name ? name : "Unknown", (unsigned)proto->u);
+}
+
+static const uint16_t info_fields[] = {FID_IP_FLAGS, FID_IP_FRAG_OFFSET, FID_IP_PROTO, FID_IP_ID, 0};
+static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x0800}, {TABLE_IP, 4}, {TABLE_PPP, 0x0021}, {TABLE_COUNT, 0}};
+const struct proto proto_ip = {.name = "ip",
+                               .column = "IPv4",
+                               .id = FID_IP,
+                               .end = FID_IP_END,
+                               .keys = keys,
+                               .read = ip_read,
+                               .info = ip_info,
+                               .info_fields = info_fields,
+                               .label = ip_label};

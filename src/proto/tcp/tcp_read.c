@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TCP header and options (RFC 9293 3.1, 3.2; RFC 7323; RFC 2018; RFC 7413). What they mean in their conversation is
+ * in tcp_session.c. */
+#include "field/print.h"
+#include "proto/protos.h"
+#include "proto/tcp/tcp.h"
+
+enum { HEADER = 20 };
+enum { KIND_EOL, KIND_NOP, KIND_MSS, KIND_WSCALE, KIND_SACK_PERM, KIND_SACK, KIND_TS = 8, KIND_MD5 = 19, KIND_TFO = 34 };
+
+static const char flag_letters[] = "RRRACEUAPRSF";
+
+static void flags_text(struct decode *d, uint32_t off, uint16_t flags) {
+    if (!d_wants(d, FID_TCP_FLAGS_STR)) return;
+    char *text = arena_get(d->arena, 24);
+    if (!text) return;
+    struct writer w = wr_fixed(text, 24);
+    for (int i = 0; i < 12; i++) {
+        if (flags >> (11 - i) & 1) wr_c(&w, flag_letters[i]);
+        else wr_s(&w, "\xc2\xb7");
+    }
+    fv_s(d->out, FID_TCP_FLAGS_STR, off, 2, wr_done(&w));
+}
+
+/* flag_add adds one flag; what it means for the connection hangs below it. */
+static void flag_add(struct decode *d, uint16_t id, uint32_t off, const struct tcp_segment *s, uint16_t bit, uint16_t anomaly) {
+    bool set = s->flags & bit;
+    fv_u(d->out, id, off, 1, set);
+    if (!set || !anomaly) return;
+    d->out->depth++;
+    struct fval *f = d_anomaly(d, anomaly, off, 1);
+    if (f && bit == TH_SYN) f->extra = s->flags & TH_ACK ? s->sport : s->dport;
+    fv_close(d->out);
+}
+
+static void flags_add(struct decode *d, const struct tcp_segment *s, uint32_t off, struct tcp_conv *c, int side) {
+    struct fvec *v = d->out;
+    uint16_t syn = s->flags & TH_ACK ? FID_TCP_CONN_SYNACK : FID_TCP_CONN_SYN;
+    fv_u(v, FID_TCP_FLAGS, off, 2, s->flags);
+    v->depth++;
+    fv_u(v, FID_TCP_FLAGS_RES, off, 1, (s->flags & 0xe00) != 0);
+    fv_u(v, FID_TCP_FLAGS_AE, off, 1, s->flags >> 8 & 1);
+    fv_u(v, FID_TCP_FLAGS_CWR, off + 1, 1, s->flags >> 7 & 1);
+    fv_u(v, FID_TCP_FLAGS_ECE, off + 1, 1, s->flags >> 6 & 1);
+    fv_u(v, FID_TCP_FLAGS_URG, off + 1, 1, s->flags >> 5 & 1);
+    fv_u(v, FID_TCP_FLAGS_ACK, off + 1, 1, s->flags >> 4 & 1);
+    fv_u(v, FID_TCP_FLAGS_PUSH, off + 1, 1, s->flags >> 3 & 1);
+    flag_add(d, FID_TCP_FLAGS_RESET, off + 1, s, TH_RST, FID_TCP_CONN_RST);
+    flag_add(d, FID_TCP_FLAGS_SYN, off + 1, s, TH_SYN, syn);
+    flag_add(d, FID_TCP_FLAGS_FIN, off + 1, s, TH_FIN, FID_TCP_CONN_FIN);
+    if ((s->flags & TH_FIN) && c) {
+        if (!c->closing) c->closer = (uint8_t)side;
+        c->closing = true;
+        v->depth++;
+        d_anomaly(d, c->closer == side ? FID_TCP_CONN_FIN_ACTIVE : FID_TCP_CONN_FIN_PASSIVE, off + 1, 1);
+        v->depth--;
+    }
+    flags_text(d, off, s->flags);
+    fv_close(v);
+}
+
+static uint32_t kind_open(struct decode *d, uint16_t id, const uint8_t *p, size_t n) {
+    uint32_t at = fv_open(d->out, id, d_off(d, p), (uint32_t)n);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->s = slice_of(p, n);
+    fv_u(d->out, FID_TCP_OPT_KIND, d_off(d, p), 1, p[0]);
+    if (p[0] > KIND_NOP) fv_u(d->out, FID_TCP_OPT_LEN, d_off(d, p) + 1, 1, n);
+    return at;
+}
+
+static void sack_add(struct decode *d, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
+    uint32_t start = rd_off(o) - 2, base = c ? c->side[!side].base_seq : 0, blocks = 0, left0 = 0;
+    while (rd_left(o) >= 8) {
+        uint32_t off = rd_off(o), left = rd_be32(o), right = rd_be32(o);
+        /* RFC 2883 4: a first block at or below the acknowledgment reports a segment received twice. */
+        bool dup = blocks == 0 && seq_le(right, s->ack);
+        fv_u(d->out, dup ? FID_TCP_OPT_DSACK_LE : FID_TCP_OPT_SACK_LE, off, 4, left - base);
+        fv_u(d->out, dup ? FID_TCP_OPT_DSACK_RE : FID_TCP_OPT_SACK_RE, off + 4, 4, right - base);
+        if (dup) d_anomaly(d, FID_TCP_DSACK, off, 8);
+        if (blocks++ == 0) left0 = left;
+    }
+    (void)left0;
+    fv_u(d->out, FID_TCP_OPT_SACK_COUNT, start, 0, blocks);
+}
+
+static uint16_t option_field(uint8_t kind) {
+    switch (kind) {
+    case KIND_EOL: return FID_TCP_OPT_EOL;
+    case KIND_NOP: return FID_TCP_OPT_NOP;
+    case KIND_MSS: return FID_TCP_OPT_MSS;
+    case KIND_WSCALE: return FID_TCP_OPT_WSCALE;
+    case KIND_SACK_PERM: return FID_TCP_OPT_SACK_PERM;
+    case KIND_SACK: return FID_TCP_OPT_SACK;
+    case KIND_TS: return FID_TCP_OPT_TS;
+    case KIND_MD5: return FID_TCP_OPT_MD5;
+    case KIND_TFO: return FID_TCP_OPT_TFO;
+    default: return FID_TCP_OPT_UNKNOWN;
+    }
+}
+
+static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
+    switch (kind) {
+    case KIND_MSS: get_be16(d, o, FID_TCP_OPT_MSS_VAL); break;
+    case KIND_WSCALE: {
+        uint8_t shift = get_u8(d, o, FID_TCP_OPT_WSCALE_SHIFT);
+        if (rd_ok(o)) fv_u(d->out, FID_TCP_OPT_WSCALE_MULT, rd_off(o) - 1, 1, 1u << (shift > 14 ? 14 : shift));
+        break;
+    }
+    case KIND_SACK_PERM: break;
+    case KIND_SACK: sack_add(d, o, s, c, side); break;
+    case KIND_TS:
+        get_be32(d, o, FID_TCP_OPT_TSVAL);
+        get_be32(d, o, FID_TCP_OPT_TSECR);
+        break;
+    case KIND_MD5: get_bytes(d, o, FID_TCP_OPT_MD5_DIGEST, rd_left(o)); break;
+    case KIND_TFO:
+        if (rd_left(o)) get_bytes(d, o, FID_TCP_OPT_TFO_COOKIE, rd_left(o));
+        else fv_add(d->out, FID_TCP_OPT_TFO_REQUEST, rd_off(o), 0);
+        break;
+    default:
+        if (rd_left(o)) get_bytes(d, o, FID_TCP_OPT_UNKNOWN_PAYLOAD, rd_left(o));
+    }
+}
+
+static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
+    struct reader r = d_reader(d, options);
+    if (!options.n) return;
+    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
+    while (rd_left(&r)) {
+        const uint8_t *start = r.p;
+        uint8_t kind = rd_u8(&r);
+        int len = kind <= KIND_NOP ? 1 : rd_peek(&r, 0);
+        if (len < 1 || (kind > KIND_NOP && len < 2) || (size_t)len > rd_left(&r) + 1) {
+            d_anomaly(d, FID_TCP_SUBOPT_LEN, d_off(d, start), 1);
+            break;
+        }
+        kind_open(d, option_field(kind), start, (size_t)len);
+        if (kind > KIND_NOP) {
+            struct reader o = rd_sub(&r, (size_t)len - 1);
+            rd_skip(&o, 1);
+            option_body(d, kind, &o, s, c, side);
+            if (!rd_ok(&o)) d_anomaly(d, FID_TCP_SUBOPT_LEN, d_off(d, start), (uint32_t)len);
+        }
+        fv_close(d->out);
+        if (kind != KIND_EOL) continue;
+        for (struct slice rest = rd_rest(&r); rest.n; rest = slice_tail(rest, 1)) {
+            if (!rest.p[0]) continue;
+            d_anomaly(d, FID_TCP_EOL_PADDING, d_off(d, rest.p), (uint32_t)rest.n);
+            break;
+        }
+        break;
+    }
+    fv_close(d->out);
+}
+
+/* options_scan takes what the conversation needs from the options. */
+static void options_scan(struct slice o, struct tcp_segment *s) {
+    while (o.n) {
+        uint8_t kind = o.p[0];
+        size_t len = kind <= KIND_NOP ? 1 : o.n > 1 ? o.p[1] : 0;
+        if (kind == KIND_EOL || len == 0 || len > o.n || (kind > KIND_NOP && len < 2)) return;
+        if (kind == KIND_WSCALE && len == 3) {
+            s->has_wscale = true;
+            s->wscale = o.p[2];
+        } else if (kind == KIND_MSS) {
+            s->has_mss = true;
+        }
+        o = slice_tail(o, len);
+    }
+}
+
+static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_t off) {
+    static const struct {
+        uint32_t bit;
+        uint16_t id;
+    } list[] = {
+        {TA_RETRANSMISSION, FID_TCP_AN_RETRANSMISSION}, {TA_FAST, FID_TCP_AN_FAST_RETRANSMISSION},
+        {TA_SPURIOUS, FID_TCP_AN_SPURIOUS},             {TA_OUT_OF_ORDER, FID_TCP_AN_OUT_OF_ORDER},
+        {TA_REUSED_PORTS, FID_TCP_AN_REUSED_PORTS},     {TA_LOST, FID_TCP_AN_LOST_SEGMENT},
+        {TA_ACK_LOST, FID_TCP_AN_ACK_LOST},             {TA_WINDOW_UPDATE, FID_TCP_AN_WINDOW_UPDATE},
+        {TA_WINDOW_FULL, FID_TCP_AN_WINDOW_FULL},       {TA_KEEP_ALIVE, FID_TCP_AN_KEEP_ALIVE},
+        {TA_KEEP_ALIVE_ACK, FID_TCP_AN_KEEP_ALIVE_ACK}, {TA_ZERO_PROBE, FID_TCP_AN_ZERO_PROBE},
+        {TA_ZERO_WINDOW, FID_TCP_AN_ZERO_WINDOW},       {TA_ZERO_PROBE_ACK, FID_TCP_AN_ZERO_PROBE_ACK},
+    };
+    struct fvec *v = d->out;
+    fv_gen(fv_add(v, FID_TCP_AN_FLAGS, off, 0));
+    v->depth++;
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (a->flags & list[i].bit) d_anomaly(d, list[i].id, off, 0);
+    if (a->flags & TA_DUP_ACK) fv_add(v, FID_TCP_AN_IS_DUP_ACK, off, 0);
+    fv_close(v);
+    if (a->flags & TA_DUP_ACK) {
+        fv_u(v, FID_TCP_AN_DUP_ACK_NUM, off, 0, a->dup_num);
+        fv_u(v, FID_TCP_AN_DUP_ACK_FRAME, off, 0, a->dup_frame);
+        v->depth++;
+        struct fval *f = d_anomaly(d, FID_TCP_AN_DUP_ACK, off, 0);
+        if (f) f->extra = a->dup_num > UINT16_MAX ? UINT16_MAX : (uint16_t)a->dup_num;
+        fv_close(v);
+    }
+    if (a->has_rto) {
+        fv_i(v, FID_TCP_AN_RTO, off, 0, a->rto);
+        fv_u(v, FID_TCP_AN_RTO_FRAME, off, 0, a->rto_frame);
+    }
+}
+
+static void analysis_add(struct decode *d, const struct tcp_analysis *a, const struct tcp_conv *c, uint32_t off) {
+    if (!a->has_acked && !a->flags && !a->in_flight) return;
+    struct fvec *v = d->out;
+    fv_gen(fv_add(v, FID_TCP_ANALYSIS, off, 0));
+    v->depth++;
+    if (a->has_acked) {
+        fv_u(v, FID_TCP_AN_ACKS_FRAME, off, 0, a->acked_frame);
+        if (a->rtt) fv_i(v, FID_TCP_AN_ACK_RTT, off, 0, a->rtt);
+    }
+    if (c->initial_rtt) fv_i(v, FID_TCP_AN_INITIAL_RTT, off, 0, c->initial_rtt);
+    if (a->in_flight) {
+        fv_u(v, FID_TCP_AN_IN_FLIGHT, off, 0, a->in_flight);
+        fv_u(v, FID_TCP_AN_PUSH_BYTES, off, 0, a->push_bytes);
+    }
+    if (a->flags) findings_add(d, a, off);
+    fv_close(v);
+}
+
+static void window_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side, uint32_t off) {
+    int scale = c ? c->side[side].wscale : WSCALE_UNKNOWN;
+    bool syn = s->flags & TH_SYN;
+    fv_u(d->out, FID_TCP_WINDOW_VALUE, off, 2, s->window);
+    fv_u(d->out, FID_TCP_WINDOW_SIZE, off, 2, syn || scale < 0 ? s->window : (uint32_t)s->window << scale);
+    if (!syn && !(s->flags & TH_RST && !c)) fv_i(d->out, FID_TCP_WINDOW_SCALE, off, 2, scale < 0 ? scale : 1 << scale);
+}
+
+static void numbers_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side, uint32_t off) {
+    struct fvec *v = d->out;
+    uint32_t base = c ? c->side[side].base_seq : 0, peer = c ? c->side[!side].base_seq : 0;
+    uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : 0;
+    if (c) {
+        fv_u(v, FID_TCP_STREAM, off, 0, c->times.stream);
+        fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen);
+        fv_u(v, FID_TCP_LEN, off, 0, s->len);
+    }
+    fv_u(v, FID_TCP_SEQ, off + 4, 4, seq);
+    fv_u(v, FID_TCP_SEQ_RAW, off + 4, 4, s->seq);
+    if (c) fv_u(v, FID_TCP_NXTSEQ, off, 0, seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0));
+    if (!(s->flags & TH_ACK) && s->ack && !d->quoted) d_anomaly(d, FID_TCP_ACK_NONZERO, off + 8, 4);
+    fv_u(v, FID_TCP_ACK, off + 8, 4, ack);
+    fv_u(v, FID_TCP_ACK_RAW, off + 8, 4, s->ack);
+}
+
+/* header_read reads the fixed header; false where it cannot be one. */
+static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *s, uint32_t off) {
+    struct fvec *v = d->out;
+    s->sport = get_be16(d, r, FID_TCP_SRCPORT);
+    s->dport = get_be16(d, r, FID_TCP_DSTPORT);
+    if (!rd_ok(r)) return false;
+    fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
+    fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));
+    if (rd_left(r) < HEADER - 4 && !d->quoted) {
+        d_anomaly(d, FID_TCP_SHORT_SEGMENT, off, 0);
+        return false;
+    }
+    s->seq = rd_be32(r);
+    if (!rd_ok(r)) return false;
+    if (rd_left(r) < HEADER - 8) { /* quoted: eight bytes are all there is, RFC 792 */
+        fv_u(v, FID_TCP_SEQ, off + 4, 4, s->seq);
+        fv_u(v, FID_TCP_SEQ_RAW, off + 4, 4, s->seq);
+        return false;
+    }
+    s->ack = rd_be32(r);
+    uint16_t word = rd_be16(r);
+    s->hlen = (uint8_t)(word >> 12 << 2);
+    s->flags = word & 0xfff;
+    s->window = rd_be16(r);
+    return true;
+}
+
+static void tcp_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    struct tcp_segment s = {0};
+    uint32_t off = rd_off(&r), at = d_begin(d, &proto_tcp, off, HEADER);
+    if (!header_read(d, &r, &s, off)) {
+        if (!rd_ok(&r)) d_bad(d, &r);
+        d_end(d);
+        return;
+    }
+    if (s.hlen < HEADER) {
+        d_anomaly(d, FID_TCP_BOGUS_HLEN, off + 12, 1);
+        fv_u(d->out, FID_TCP_HDR_LEN, off + 12, 1, s.hlen);
+        d_end(d);
+        return;
+    }
+    fv_set_len(d->out, at, s.hlen);
+    uint32_t whole = d->wire_len > in.n ? d->wire_len : (uint32_t)in.n;
+    s.payload = slice_tail(in, s.hlen);
+    s.len = whole > s.hlen ? whole - s.hlen : 0;
+    struct slice options = slice_head(slice_tail(in, HEADER), s.hlen - HEADER);
+    options_scan(options, &s);
+    int side = 0;
+    struct tcp_analysis a = {0};
+    struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
+    if (c) d->ops->tcp_update(d, c, &s, side, &a);
+    numbers_add(d, &s, c, side, off);
+    fv_u(d->out, FID_TCP_HDR_LEN, off + 12, 1, s.hlen);
+    flags_add(d, &s, off + 12, c, side);
+    window_add(d, &s, c, side, off + 14);
+    struct reader rest = d_reader(d, slice_tail(in, 16));
+    get_be16(d, &rest, FID_TCP_CHECKSUM);
+    if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
+    get_be16(d, &rest, FID_TCP_URGENT);
+    options_add(d, options, &s, c, side);
+    if ((s.flags & TH_SYN) && !s.has_mss) d_anomaly(d, FID_TCP_MSS_ABSENT, off, 0);
+    if (c) {
+        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+        d->out->depth++;
+        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, c->times.relative);
+        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, c->times.delta);
+        fv_close(d->out);
+        analysis_add(d, &a, c, off);
+        if (a.fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a.fin_frame);
+        d->ops->tcp_data(d, &s, side);
+    } else {
+        d_end(d);
+        if (!d->quoted) d_data(d, s.payload);
+    }
+}
+
+static const struct proto_key keys[] = {{TABLE_IP, 6}, {TABLE_COUNT, 0}};
+const struct proto proto_tcp = {.name = "tcp",
+                                .column = "TCP",
+                                .id = FID_TCP,
+                                .end = FID_TCP_END,
+                                .keys = keys,
+                                .read = tcp_read,
+                                .info = tcp_info,
+                                .info_fields = tcp_info_fields,
+                                .label = tcp_label};

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a TCP segment means in its conversation.
+ *
+ * Theory of operation. Each side of a conversation remembers the highest byte it sent, the last acknowledgment and
+ * window it gave, and a list of its segments that were not acknowledged yet. A segment is compared with what its own
+ * side did before and with what the other side said last; the findings have the names and the rules of Wireshark's
+ * documented analysis (tcp.analysis.*), so that people find what they know.
+ *
+ * Limits: UNACKED_MAX segments are remembered for each side, and as many as the pool holds for all; past that round
+ * trip times and bytes in flight are not shown for the missing ones, nothing else changes. Time is the packet's.
+ * What it does not do: reassembly (flow/stream.c). Specification: RFC 9293 3.4, 3.8, 3.10; RFC 7323; RFC 5681 3.2. */
+#include "proto/tcp/tcp.h"
+
+enum { UNACKED_MAX = 4096, MILLISECOND = 1000000, FAST_RETRANSMISSION_WITHIN = 20 * MILLISECOND, REORDER_WITHIN = 3 * MILLISECOND };
+enum { CONTROL = TH_SYN | TH_FIN | TH_RST };
+
+void tcp_conv_start(struct tcp_conv *c) {
+    memset(c, 0, sizeof *c);
+    c->side[0].wscale = c->side[1].wscale = WSCALE_UNKNOWN;
+}
+
+static void list_drop(struct tcp_side *side, struct pool *pool) {
+    for (uint32_t n = side->unacked, next; n; n = next) {
+        next = ((struct tcp_unacked *)pool_at(pool, n))->next;
+        pool_put(pool, n);
+    }
+    side->unacked = side->unacked_last = side->unacked_count = 0;
+}
+
+void tcp_conv_end(struct tcp_conv *c, struct pool *unacked) {
+    list_drop(&c->side[0], unacked);
+    list_drop(&c->side[1], unacked);
+}
+
+bool tcp_is_new(const struct tcp_conv *c, const struct tcp_segment *s, int side) {
+    const struct tcp_side *me = &c->side[side];
+    if (!c->started || (s->flags & (TH_SYN | TH_ACK)) != TH_SYN) return false;
+    return me->has_base ? s->seq != me->base_seq : c->seen != 0;
+}
+
+static void list_add(struct tcp_side *me, struct pool *pool, uint32_t seq, uint32_t end, uint64_t frame, int64_t ts) {
+    uint32_t n = me->unacked_count < UNACKED_MAX ? pool_get(pool) : 0;
+    if (!n) return;
+    *(struct tcp_unacked *)pool_at(pool, n) = (struct tcp_unacked){.seq = seq, .end = end, .frame = frame, .ts = ts};
+    if (me->unacked_last) ((struct tcp_unacked *)pool_at(pool, me->unacked_last))->next = n;
+    else me->unacked = n;
+    me->unacked_last = n;
+    me->unacked_count++;
+}
+
+/* list_ack drops what `ack` acknowledges and finds the segment it was the answer to. */
+static void list_ack(struct tcp_side *peer, struct pool *pool, uint32_t ack, int64_t ts, struct tcp_analysis *out) {
+    uint32_t before = 0;
+    for (uint32_t n = peer->unacked, next; n; n = next) {
+        struct tcp_unacked *u = pool_at(pool, n);
+        next = u->next;
+        if (ack == u->end && !out->has_acked) {
+            out->has_acked = true;
+            out->acked_frame = u->frame;
+            out->rtt = ts - u->ts;
+        } else if (seq_lt(u->seq, ack) && seq_lt(ack, u->end)) {
+            u->seq = ack;
+        }
+        if (seq_lt(ack, u->end)) {
+            before = n;
+            continue;
+        }
+        if (before) ((struct tcp_unacked *)pool_at(pool, before))->next = next;
+        else peer->unacked = next;
+        if (peer->unacked_last == n) peer->unacked_last = before;
+        peer->unacked_count--;
+        pool_put(pool, n);
+    }
+}
+
+static uint32_t list_in_flight(const struct tcp_side *me, const struct pool *pool) {
+    uint32_t first = 0, last = 0;
+    for (uint32_t n = me->unacked; n;) {
+        const struct tcp_unacked *u = pool_at(pool, n);
+        if (n == me->unacked || seq_lt(u->seq, first)) first = u->seq;
+        if (n == me->unacked || seq_lt(last, u->end)) last = u->end;
+        n = u->next;
+    }
+    return last - first < 2000000000u ? last - first : 0;
+}
+
+/* window_edge returns the first byte behind what the peer may send to a receiver. */
+static uint32_t window_edge(const struct tcp_side *receiver) {
+    return receiver->last_ack + (receiver->wscale >= 0 ? receiver->window << receiver->wscale : receiver->window);
+}
+
+/* pure_ack tells whether a segment carries nothing but an acknowledgment at the place its side had reached. */
+static bool pure_ack(const struct tcp_side *me, const struct tcp_segment *s) {
+    return s->len == 0 && me->has_next && s->seq == me->next_seq && me->has_ack && s->ack == me->last_ack && !(s->flags & CONTROL);
+}
+
+/* forward_findings compares the segment with what its own side did before. */
+static uint32_t forward_findings(const struct tcp_side *me, const struct tcp_side *peer, const struct tcp_segment *s) {
+    uint32_t found = 0;
+    if (s->len == 1 && me->has_next && s->seq == me->next_seq && peer->saw_window && peer->window == 0) return TA_ZERO_PROBE;
+    if (s->window == 0 && !(s->flags & CONTROL)) found |= TA_ZERO_WINDOW;
+    if (me->has_next && seq_lt(me->next_seq, s->seq) && !(s->flags & TH_RST)) found |= TA_LOST;
+    if (s->len <= 1 && me->has_next && s->seq == me->next_seq - 1 && !(s->flags & CONTROL)) found |= TA_KEEP_ALIVE;
+    if (pure_ack(me, s) && s->window && s->window != me->window) found |= TA_WINDOW_UPDATE;
+    if (s->len && peer->wscale != WSCALE_UNKNOWN && peer->has_ack && s->seq + s->len == window_edge(peer) && !(s->flags & CONTROL))
+        found |= TA_WINDOW_FULL;
+    if (pure_ack(me, s) && s->window == me->window) {
+        if (s->window && (peer->last_findings & TA_KEEP_ALIVE)) return found | TA_KEEP_ALIVE_ACK;
+        if (!s->window && (peer->last_findings & TA_ZERO_PROBE)) return found | TA_ZERO_PROBE_ACK;
+        if (s->window) found |= TA_DUP_ACK;
+    }
+    return found;
+}
+
+/* repeat_findings says why a segment does not advance the sequence number. */
+static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side *me, const struct tcp_side *peer,
+                                const struct tcp_segment *s, int64_t ts, const struct pool *pool, struct tcp_analysis *out) {
+    int64_t reorder = c->initial_rtt ? c->initial_rtt : REORDER_WITHIN;
+    if (peer->dup_acks >= 2 && peer->last_ack == s->seq && ts - peer->last_ack_time < FAST_RETRANSMISSION_WITHIN)
+        return TA_FAST | TA_RETRANSMISSION;
+    if (s->len && peer->has_ack && seq_le(s->seq + s->len, peer->last_ack)) return TA_SPURIOUS | TA_RETRANSMISSION;
+    if (ts - me->next_time < reorder && me->next_seq != s->seq + s->len) return TA_OUT_OF_ORDER;
+    out->has_rto = true;
+    out->rto = ts - me->next_time;
+    out->rto_frame = me->next_frame;
+    for (uint32_t n = me->unacked; n;) { /* the oldest that may be the one sent again */
+        const struct tcp_unacked *u = pool_at(pool, n);
+        if (seq_le(s->seq, u->seq)) {
+            out->rto = ts - u->ts;
+            out->rto_frame = u->frame;
+            break;
+        }
+        n = u->next;
+    }
+    return TA_RETRANSMISSION;
+}
+
+static void push_count(struct tcp_side *me, const struct tcp_segment *s) {
+    if (me->pushed) {
+        me->push_bytes = 0;
+        me->pushed = false;
+    }
+    me->push_bytes += s->len;
+    me->pushed = s->flags & TH_PUSH;
+}
+
+static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, struct pool *pool,
+                            struct tcp_analysis *out) {
+    struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
+    uint32_t end = s->seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0);
+    uint32_t found = forward_findings(me, peer, s);
+    bool carries = s->len || (s->flags & (TH_SYN | TH_FIN));
+    if (found & TA_DUP_ACK) {
+        out->dup_num = ++me->dup_acks;
+        out->dup_frame = me->nondup_frame;
+    }
+    if (found & TA_LOST) me->lost_bytes = true;
+    if (!me->has_ack || s->ack != me->last_ack) {
+        me->nondup_frame = frame;
+        me->dup_acks = 0;
+    }
+    if ((s->flags & TH_ACK) && peer->has_top && seq_lt(peer->top_acked, s->ack)) {
+        found |= TA_ACK_LOST;
+        peer->top_acked = s->ack;
+    }
+    if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !(found & TA_KEEP_ALIVE))
+        found |= repeat_findings(c, me, peer, s, ts, pool, out);
+    if (carries) list_add(me, pool, s->seq, end, frame, ts);
+    if (!(found & TA_ZERO_PROBE)) {
+        if (!me->has_next || seq_lt(me->next_seq, end)) {
+            me->next_seq = end;
+            me->next_frame = frame;
+            me->next_time = ts;
+            me->has_next = true;
+        }
+        if (!me->has_top || s->seq == me->top_acked || (seq_lt(s->seq, me->top_acked) && seq_lt(me->top_acked, end))) {
+            me->top_acked = end;
+            me->has_top = true;
+        }
+    }
+    if (s->flags & TH_ACK) list_ack(peer, pool, s->ack, ts, out);
+    if (s->len) {
+        push_count(me, s);
+        if (!me->lost_bytes) out->in_flight = list_in_flight(me, pool);
+        out->push_bytes = me->push_bytes;
+    }
+    me->last_findings = found;
+    out->flags |= found;
+}
+
+static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts) {
+    struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
+    if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
+        me->saw_syn = true;
+        c->syn_time = ts;
+        c->seen |= SEEN_SYN;
+        c->server = (uint8_t)!side;
+        c->server_known = true;
+    } else if (s->flags & TH_SYN) {
+        me->saw_synack = true;
+        c->seen |= SEEN_SYNACK;
+        c->server = (uint8_t)side;
+        c->server_known = true;
+    } else if ((s->flags & TH_ACK) && me->saw_syn && peer->saw_synack) {
+        if (!(c->seen & SEEN_ACK) && !c->initial_rtt) c->initial_rtt = ts - c->syn_time;
+        c->seen |= SEEN_ACK;
+    }
+    if (s->len) c->seen |= SEEN_DATA;
+    if (s->flags & TH_FIN) c->seen |= SEEN_FIN;
+    if (s->flags & TH_RST) c->seen |= SEEN_RST;
+}
+
+static void window_update(struct tcp_conv *c, const struct tcp_segment *s, int side) {
+    struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
+    if (s->flags & TH_SYN) { /* RFC 7323 2.2: only where both sides sent the option */
+        me->wscale = (int8_t)(s->has_wscale ? (s->wscale > 14 ? 14 : s->wscale) : WSCALE_NONE);
+        if (me->wscale == WSCALE_NONE && (s->flags & TH_ACK)) peer->wscale = WSCALE_NONE;
+    }
+    me->window = s->window;
+    me->saw_window = true;
+}
+
+void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, bool analyse,
+                     struct pool *unacked, struct tcp_analysis *out) {
+    struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
+    *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
+    if (!me->has_base) {
+        me->base_seq = s->flags & TH_SYN ? s->seq : s->seq - 1;
+        me->has_base = true;
+    }
+    if (!peer->has_base && (s->flags & TH_ACK)) {
+        peer->base_seq = s->ack - 1;
+        peer->has_base = true;
+    }
+    handshake_update(c, s, side, ts);
+    if (analyse) analyse_segment(c, s, side, frame, ts, unacked, out);
+    window_update(c, s, side);
+    if (s->flags & TH_ACK) {
+        me->last_ack = s->ack;
+        me->last_ack_time = ts;
+        me->has_ack = true;
+    }
+    if (s->flags & TH_FIN) {
+        if (me->saw_fin && me->fin_seq == s->seq + s->len) out->fin_frame = me->fin_frame;
+        me->saw_fin = true;
+        me->fin_seq = s->seq + s->len;
+        if (!out->fin_frame) me->fin_frame = frame;
+    }
+    c->started = true;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words for a TCP segment: the Info column and the tree lines that are not the table's. */
+#include "field/print.h"
+#include "proto/protos.h"
+#include "proto/tcp/tcp.h"
+
+/* The prefixes of the Info column, leftmost first. */
+static const struct {
+    uint16_t id;
+    const char *text;
+} prefixes[] = {
+    {FID_TCP_AN_ZERO_PROBE_ACK, "[TCP ZeroWindowProbeAck] "},
+    {FID_TCP_AN_ZERO_WINDOW, "[TCP ZeroWindow] "},
+    {FID_TCP_AN_ZERO_PROBE, "[TCP ZeroWindowProbe] "},
+    {FID_TCP_AN_DUP_ACK, NULL},
+    {FID_TCP_AN_KEEP_ALIVE_ACK, "[TCP Keep-Alive ACK] "},
+    {FID_TCP_AN_KEEP_ALIVE, "[TCP Keep-Alive] "},
+    {FID_TCP_AN_WINDOW_FULL, "[TCP Window Full] "},
+    {FID_TCP_AN_WINDOW_UPDATE, "[TCP Window Update] "},
+    {FID_TCP_AN_ACK_LOST, "[TCP ACKed unseen segment] "},
+    {FID_TCP_AN_LOST_SEGMENT, "[TCP Previous segment not captured] "},
+    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
+    {FID_TCP_AN_OUT_OF_ORDER, "[TCP Out-Of-Order] "},
+    {FID_TCP_AN_SPURIOUS, "[TCP Spurious Retransmission] "},
+    {FID_TCP_AN_FAST_RETRANSMISSION, "[TCP Fast Retransmission] "},
+    {FID_TCP_AN_RETRANSMISSION, "[TCP Retransmission] "},
+};
+
+void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *flags = fv_first(v, FID_TCP_AN_FLAGS, at, end);
+    if (!flags) return;
+    uint32_t from = (uint32_t)(flags - v->v);
+    bool named = fv_first(v, FID_TCP_AN_SPURIOUS, from, end) || fv_first(v, FID_TCP_AN_FAST_RETRANSMISSION, from, end);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        const struct fval *f = fv_first(v, prefixes[i].id, from, end);
+        if (!f || (named && f->id == FID_TCP_AN_RETRANSMISSION)) continue;
+        if (prefixes[i].text) {
+            wr_s(w, prefixes[i].text);
+            continue;
+        }
+        const struct fval *number = fv_first(v, FID_TCP_AN_DUP_ACK_NUM, from, end);
+        const struct fval *frame = fv_first(v, FID_TCP_AN_DUP_ACK_FRAME, from, end);
+        if (number && frame)
+            wr_f(w, "[TCP Dup ACK %llu#%llu] ", (unsigned long long)frame->u, (unsigned long long)number->u);
+    }
+}
+
+static void flags_names(struct writer *w, uint64_t flags) {
+    static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
+    bool any = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!(flags >> i & 1)) continue;
+        if (any) wr_s(w, ", ");
+        wr_s(w, names[i]);
+        any = true;
+    }
+    if (flags & 0xe00) {
+        wr_s(w, any ? ", Reserved" : "Reserved");
+        any = true;
+    }
+    if (!any) wr_s(w, "<None>");
+}
+
+static void pair(struct writer *w, const char *name, uint64_t value) {
+    wr_s(w, name);
+    wr_u(w, value);
+}
+
+/* The options' words stand in the order of the options. */
+static void option_word(struct writer *w, const struct fval *f) {
+    switch (f->id) {
+    case FID_TCP_OPT_MSS_VAL: pair(w, " MSS=", f->u); break;
+    case FID_TCP_OPT_WSCALE_MULT: pair(w, " WS=", f->u); break;
+    case FID_TCP_OPT_SACK_PERM: wr_s(w, " SACK_PERM"); break;
+    case FID_TCP_OPT_SACK_LE:
+    case FID_TCP_OPT_DSACK_LE: pair(w, " SLE=", f->u); break;
+    case FID_TCP_OPT_SACK_RE:
+    case FID_TCP_OPT_DSACK_RE: pair(w, " SRE=", f->u); break;
+    case FID_TCP_OPT_TSVAL: pair(w, " TSval=", f->u); break;
+    case FID_TCP_OPT_TSECR: pair(w, " TSecr=", f->u); break;
+    case FID_TCP_OPT_TFO_REQUEST: wr_s(w, " TFO=R"); break;
+    case FID_TCP_OPT_TFO_COOKIE: wr_s(w, " TFO=C"); break;
+    case FID_TCP_OPT_MD5: wr_s(w, " MD5"); break;
+    default: break;
+    }
+}
+
+void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *sport = NULL, *dport = NULL, *seq = NULL, *ack = NULL, *flags = NULL, *win = NULL, *len = NULL;
+    const struct fval *segment = NULL;
+    uint32_t urgent = 0;
+    for (uint32_t i = at; i < end; i++) {
+        const struct fval *f = &v->v[i];
+        switch (f->id) {
+        case FID_TCP_SRCPORT: sport = sport ? sport : f; break;
+        case FID_TCP_DSTPORT: dport = f; break;
+        case FID_TCP_SEQ: seq = f; break;
+        case FID_TCP_ACK: ack = f; break;
+        case FID_TCP_FLAGS: flags = f; break;
+        case FID_TCP_WINDOW_SIZE: win = f; break;
+        case FID_TCP_LEN: len = f; break;
+        case FID_TCP_URGENT: urgent = (uint32_t)f->u; break;
+        case FID_TCP_SEGMENT_DATA: segment = f; break;
+        default: break;
+        }
+    }
+    if (segment && segment->extra) { /* the message began here: its protocol has taken the column */
+        tcp_info_prefix(w, v, at, end);
+        wr_s(w, "[TCP segment of a reassembled PDU]");
+        return;
+    }
+    if (!sport || !dport) return;
+    tcp_info_prefix(w, v, at, end);
+    wr_u(w, sport->u);
+    wr_s(w, " → ");
+    wr_u(w, dport->u);
+    if (!flags || !seq) return;
+    wr_s(w, " [");
+    flags_names(w, flags->u);
+    pair(w, "] Seq=", seq->u);
+    if (flags->u & TH_ACK && ack) pair(w, " Ack=", ack->u);
+    if (win) pair(w, " Win=", win->u);
+    if (flags->u & TH_URG) pair(w, " Urg=", urgent);
+    if (len) pair(w, " Len=", len->u);
+    for (uint32_t i = at; i < end; i++) option_word(w, &v->v[i]);
+    if (segment) wr_s(w, " [TCP segment of a reassembled PDU]");
+}
+
+const uint16_t tcp_info_fields[] = {FID_TCP_SRCPORT,
+                                    FID_TCP_DSTPORT,
+                                    FID_TCP_SEQ,
+                                    FID_TCP_ACK,
+                                    FID_TCP_FLAGS,
+                                    FID_TCP_WINDOW_SIZE,
+                                    FID_TCP_LEN,
+                                    FID_TCP_URGENT,
+                                    FID_TCP_SEGMENT_DATA,
+                                    FID_TCP_OPT_MSS_VAL,
+                                    FID_TCP_OPT_WSCALE_MULT,
+                                    FID_TCP_OPT_SACK_PERM,
+                                    FID_TCP_OPT_SACK_LE,
+                                    FID_TCP_OPT_SACK_RE,
+                                    FID_TCP_OPT_DSACK_LE,
+                                    FID_TCP_OPT_DSACK_RE,
+                                    FID_TCP_OPT_TSVAL,
+                                    FID_TCP_OPT_TSECR,
+                                    FID_TCP_OPT_TFO_REQUEST,
+                                    FID_TCP_OPT_TFO_COOKIE,
+                                    FID_TCP_OPT_MD5,
+                                    FID_TCP_AN_FLAGS,
+                                    FID_TCP_AN_RETRANSMISSION,
+                                    FID_TCP_AN_FAST_RETRANSMISSION,
+                                    FID_TCP_AN_SPURIOUS,
+                                    FID_TCP_AN_OUT_OF_ORDER,
+                                    FID_TCP_AN_REUSED_PORTS,
+                                    FID_TCP_AN_LOST_SEGMENT,
+                                    FID_TCP_AN_ACK_LOST,
+                                    FID_TCP_AN_WINDOW_UPDATE,
+                                    FID_TCP_AN_WINDOW_FULL,
+                                    FID_TCP_AN_KEEP_ALIVE,
+                                    FID_TCP_AN_KEEP_ALIVE_ACK,
+                                    FID_TCP_AN_DUP_ACK,
+                                    FID_TCP_AN_DUP_ACK_NUM,
+                                    FID_TCP_AN_DUP_ACK_FRAME,
+                                    FID_TCP_AN_ZERO_PROBE,
+                                    FID_TCP_AN_ZERO_PROBE_ACK,
+                                    FID_TCP_AN_ZERO_WINDOW,
+                                    0};
+
+static void title(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at);
+    const struct fval *sport = fv_first(v, FID_TCP_SRCPORT, at, end), *dport = fv_first(v, FID_TCP_DSTPORT, at, end);
+    const struct fval *seq = fv_first(v, FID_TCP_SEQ, at, end), *ack = fv_first(v, FID_TCP_ACK, at, end);
+    const struct fval *len = fv_first(v, FID_TCP_LEN, at, end), *flags = fv_first(v, FID_TCP_FLAGS, at, end);
+    wr_s(w, "Transmission Control Protocol");
+    if (sport) pair(w, ", Src Port: ", sport->u);
+    if (dport) pair(w, ", Dst Port: ", dport->u);
+    if (seq) pair(w, ", Seq: ", seq->u);
+    if (ack && flags && flags->u & TH_ACK) pair(w, ", Ack: ", ack->u);
+    if (len) pair(w, ", Len: ", len->u);
+}
+
+static void options_title(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at);
+    wr_f(w, "Options: (%u bytes)", v->v[at].len);
+    for (uint32_t i = at + 1; i < end; i++) {
+        if (v->v[i].depth != v->v[at].depth + 1) continue;
+        const char *label = field_of(v->v[i].id)->label, *dash = strstr(label, " - ");
+        wr_s(w, ", ");
+        wr_s(w, dash ? dash + 3 : label);
+    }
+}
+
+static void segments_title(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at), count = 0;
+    for (uint32_t i = at + 1; i < end; i++) count += v->v[i].id == FID_TCP_SEGMENT;
+    wr_f(w, "%u Reassembled TCP Segments (%u bytes): ", count, v->v[at].len);
+    bool any = false;
+    for (uint32_t i = at + 1; i < end; i++) {
+        if (v->v[i].id != FID_TCP_SEGMENT) continue;
+        wr_f(w, "%s#%llu(%u)", any ? ", " : "", (unsigned long long)v->v[i].u, v->v[i].len);
+        any = true;
+    }
+}
+
+static void option_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    uint32_t end = fv_end(v, at);
+    const struct fval *a, *b;
+    wr_s(w, field_of(f->id)->label);
+    if (f->id == FID_TCP_OPT_MSS && (a = fv_first(v, FID_TCP_OPT_MSS_VAL, at, end))) wr_f(w, ": %u bytes", (unsigned)a->u);
+    if (f->id == FID_TCP_OPT_WSCALE && (a = fv_first(v, FID_TCP_OPT_WSCALE_SHIFT, at, end)))
+        wr_f(w, ": %u (multiply by %u)", (unsigned)a->u, 1u << (a->u > 14 ? 14 : a->u));
+    if (f->id == FID_TCP_OPT_TS && (a = fv_first(v, FID_TCP_OPT_TSVAL, at, end)) && (b = fv_first(v, FID_TCP_OPT_TSECR, at, end)))
+        wr_f(w, ": TSval %llu, TSecr %llu", (unsigned long long)a->u, (unsigned long long)b->u);
+    if (f->id == FID_TCP_OPT_SACK)
+        for (uint32_t i = at + 1; i + 1 < end; i++)
+            if (v->v[i].id == FID_TCP_OPT_SACK_LE || v->v[i].id == FID_TCP_OPT_DSACK_LE)
+                wr_f(w, " %llu-%llu", (unsigned long long)v->v[i].u, (unsigned long long)v->v[i + 1].u);
+}
+
+static void completeness(struct writer *w, uint64_t seen) {
+    static const struct {
+        uint8_t bits;
+        const char *text;
+    } names[] = {{31, "Complete, WITH_DATA"}, {47, "Complete, WITH_DATA"}, {63, "Complete, WITH_DATA"},
+                 {23, "Complete, NO_DATA"},   {39, "Complete, NO_DATA"},   {55, "Complete, NO_DATA"},
+                 {15, "Incomplete, DATA"},    {7, "Incomplete, ESTABLISHED"}, {3, "Incomplete, CLIENT_ESTABLISHED"},
+                 {1, "Incomplete, SYN_SENT"}};
+    const char *text = "Incomplete";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].bits == seen) text = names[i].text;
+    wr_f(w, "[Conversation completeness: %s (%u)]", text, (unsigned)seen);
+}
+
+bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    switch (f->id) {
+    case FID_TCP: title(w, v, at); return true;
+    case FID_TCP_COMPLETENESS: completeness(w, f->u); return true;
+    case FID_TCP_HDR_LEN:
+        print_bits(w, 8, 0xf0, f->u / 4);
+        wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
+        return true;
+    case FID_TCP_FLAGS:
+        wr_f(w, "Flags: 0x%03x (", (unsigned)f->u);
+        flags_names(w, f->u);
+        wr_c(w, ')');
+        return true;
+    case FID_TCP_WINDOW_SCALE:
+        wr_f(w, "[Window size scaling factor: %d%s]", (int)f->i,
+             f->i == WSCALE_UNKNOWN ? " (unknown)" : f->i == WSCALE_NONE ? " (no window scaling used)" : "");
+        return true;
+    case FID_TCP_CHECKSUM: wr_f(w, "Checksum: 0x%04x [unverified]", (unsigned)f->u); return true;
+    case FID_TCP_OPTIONS: options_title(w, v, at); return true;
+    case FID_TCP_OPT_MSS:
+    case FID_TCP_OPT_WSCALE:
+    case FID_TCP_OPT_TS:
+    case FID_TCP_OPT_SACK:
+    case FID_TCP_OPT_NOP:
+    case FID_TCP_OPT_EOL:
+    case FID_TCP_OPT_SACK_PERM: option_label(w, v, at); return true;
+    case FID_TCP_OPT_SACK_LE: wr_f(w, "left edge = %llu (relative)", (unsigned long long)f->u); return true;
+    case FID_TCP_OPT_SACK_RE: wr_f(w, "right edge = %llu (relative)", (unsigned long long)f->u); return true;
+    case FID_TCP_OPT_DSACK_LE: wr_f(w, "D-SACK Left Edge = %llu (relative)", (unsigned long long)f->u); return true;
+    case FID_TCP_OPT_DSACK_RE: wr_f(w, "D-SACK Right Edge = %llu (relative)", (unsigned long long)f->u); return true;
+    case FID_TCP_CONN_SYN:
+    case FID_TCP_CONN_SYNACK: wr_f(w, "%s: server port %u", field_of(f->id)->label, f->extra); return true;
+    case FID_TCP_AN_DUP_ACK: wr_f(w, "Duplicate ACK (#%u)", f->extra); return true;
+    case FID_TCP_PAYLOAD:
+    case FID_TCP_SEGMENT_DATA: wr_f(w, "%s (%u byte%s)", field_of(f->id)->label, f->len, f->len == 1 ? "" : "s"); return true;
+    case FID_TCP_SEGMENTS: segments_title(w, v, at); return true;
+    case FID_TCP_SEGMENT:
+        wr_f(w, "Frame: %llu, payload: %u-%u (%u bytes)", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len);
+        return true;
+    default: return false;
+    }
+}

@@ -167,7 +167,8 @@ struct turn {
 
 static struct turn match(struct dns_msg *m, uint16_t id, bool response) {
     struct turn t = {.kind = DNS_TURN_UNKNOWN};
-    if (m->d->ops->dns_match && !m->d->quoted) t.kind = m->d->ops->dns_match(m->d, id, response, &t.frame, &t.ns);
+    if (m->d->quoted) t.kind = response ? DNS_TURN_UNASKED : DNS_TURN_UNKNOWN; /* a copy is no turn of its own */
+    else if (m->d->ops->dns_match) t.kind = m->d->ops->dns_match(m->d, id, response, &t.frame, &t.ns);
     return t;
 }
 

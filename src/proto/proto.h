@@ -116,6 +116,10 @@ struct fragment {
     uint32_t off; /* bytes */
     bool more;
     struct slice data;
+    /* The fields that show the pieces of a datagram that is complete. */
+    struct {
+        uint16_t tree, piece, count, length, data;
+    } ids;
 };
 
 /* conv_times is what a conversation knows of time when a packet of it arrives. */

@@ -4,7 +4,7 @@
 
 #include "proto/proto.h"
 
-extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_mqtt, proto_data;
+extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_data;
 extern const struct proto proto_http, proto_websocket;
 
 /* weir_protos is every protocol of the program, ends with NULL: where to register a new one. */

@@ -2,7 +2,10 @@
 #include "proto/protos.h"
 
 const struct proto *const weir_protos[] = {
-    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_http, &proto_websocket, &proto_data, NULL,
+    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_data,
+    &proto_dns, &proto_mdns, &proto_llmnr,
+    &proto_http, &proto_websocket,
+    NULL,
 };
 
 const struct proto *proto_of(uint16_t id) {

@@ -2,7 +2,9 @@
 #include "proto/protos.h"
 
 const struct proto *const weir_protos[] = {
-    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_data, NULL,
+    &proto_frame,  &proto_eth,    &proto_vlan, &proto_ieee8021ad, &proto_sll,   &proto_null, &proto_raw,
+    &proto_ppp,    &proto_pppoe,  &proto_pppoes, &proto_pppoed,   &proto_arp,   &proto_ip,   &proto_ipv6,
+    &proto_ah,     &proto_icmp,   &proto_icmpv6, &proto_igmp,     &proto_udp,   &proto_tcp,  &proto_data, NULL,
 };
 
 const struct proto *proto_of(uint16_t id) {

@@ -126,6 +126,15 @@ struct conv_times {
     int64_t delta;    /* nanoseconds since its packet before */
 };
 
+/* dns_turn is where a DNS message stands among questions and answers. */
+enum dns_turn {
+    DNS_TURN_UNKNOWN, /* nothing is kept */
+    DNS_TURN_FIRST,   /* a question not seen before */
+    DNS_TURN_ANSWER,  /* the first answer to a question */
+    DNS_TURN_AGAIN,   /* a question not answered yet, or an answer, sent again */
+    DNS_TURN_UNASKED, /* an answer whose question was not seen */
+};
+
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
@@ -148,6 +157,11 @@ struct decode_ops {
     bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
+    /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
+     * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
+     * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and
+     * its first one is less than five seconds old. NULL: nothing is kept. */
+    enum dns_turn (*dns_match)(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 };
 
 /* decode is the context of one packet on its way through the layers. */
@@ -168,7 +182,8 @@ struct decode {
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
     /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(uint32_t oui);
+    struct slice (*vendor)(const void *vendors, uint32_t oui);
+    const void *vendors;
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };

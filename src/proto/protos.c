@@ -2,10 +2,9 @@
 #include "proto/protos.h"
 
 const struct proto *const weir_protos[] = {
-    &proto_frame,  &proto_eth,    &proto_vlan, &proto_ieee8021ad, &proto_sll,   &proto_null, &proto_raw,
-    &proto_ppp,    &proto_pppoe,  &proto_pppoes, &proto_pppoed,   &proto_arp,   &proto_ip,   &proto_ipv6,
-    &proto_ah,     &proto_icmp,   &proto_icmpv6, &proto_igmp,     &proto_udp,   &proto_tcp,  &proto_data,
-    &proto_dns, &proto_mdns, &proto_llmnr,
+#define PROTO(name) &proto_##name,
+#include "proto/protos.def"
+#undef PROTO
     NULL,
 };
 

@@ -74,6 +74,9 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+     * reads info_fields. */
+    const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
     const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
@@ -137,6 +140,8 @@ struct decode_ops {
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
+    /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
+    void (*md5)(uint8_t digest[16], struct slice text);
 };
 
 /* decode is the context of one packet on its way through the layers. */
@@ -148,6 +153,7 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    uint16_t sport, dport;      /* innermost transport ports */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */

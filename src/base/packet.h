@@ -9,7 +9,7 @@ struct capture_interface {
     struct slice name, description, filter;
     uint32_t linktype;    /* LINKTYPE_ value of the tcpdump-group registry */
     uint32_t snaplen;     /* 0: no limit */
-    uint32_t id;          /* number shown to people: counts from 0 over all sections */
+    uint32_t id;          /* number shown to people: counts from 0 in every section, as the blocks count */
     uint64_t ticks;       /* time units per second */
     int64_t offset;       /* seconds added to every time stamp */
     uint8_t fcs_len;      /* bytes of frame check sequence at the end of a frame */
@@ -28,6 +28,8 @@ struct packet {
     uint32_t flags;    /* pcapng epb_flags; bits 0-1: direction 1 in, 2 out */
     bool has_flags;
     struct slice comments[4]; /* first comments, in order; empty where fewer */
+    uint64_t drops;    /* packets lost between the one before and this, as the capture says */
+    bool has_drops;
     uint64_t offset;   /* place of the record in its file */
 };
 

@@ -28,7 +28,7 @@ struct fval {
 enum {
     FV_HIDDEN = 1,    /* not shown in a tree */
     FV_GENERATED = 2, /* computed, shown in brackets */
-    FV_NO_BYTES = 4,  /* there is a place, but a printer shows no bytes for it */
+    FV_PLAIN = 4,     /* of an anomaly: a plain line, not an expert item */
 };
 
 enum {

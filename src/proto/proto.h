@@ -113,6 +113,10 @@ struct fragment {
     uint32_t off; /* bytes */
     bool more;
     struct slice data;
+    /* The fields that show the pieces of a datagram that is complete. */
+    struct {
+        uint16_t tree, piece, count, length, data;
+    } ids;
 };
 
 /* conv_times is what a conversation knows of time when a packet of it arrives. */
@@ -163,7 +167,8 @@ struct decode {
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
     /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(uint32_t oui);
+    struct slice (*vendor)(const void *vendors, uint32_t oui);
+    const void *vendors;
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };

@@ -2,7 +2,7 @@
 #include "proto/protos.h"
 
 const struct proto *const weir_protos[] = {
-    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_mqtt, &proto_tls, &proto_data, NULL,
+    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_tls, &proto_data, NULL,
 };
 
 const struct proto *proto_of(uint16_t id) {

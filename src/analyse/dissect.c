@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyse/dissect.h"
+
+#include "base/err.h"
+
+int dissector_make(struct dissector *ds, const struct want *want) {
+    ds->times = (struct frame_times){0};
+    return driver_make(&ds->driver, want);
+}
+
+void dissector_free(struct dissector *ds) { driver_free(&ds->driver); }
+
+const struct decode *dissector_packet(struct dissector *ds, const struct packet *p) {
+    driver_begin(&ds->driver, p);
+    frame_begin(&ds->driver.d, &ds->times);
+    driver_layers(&ds->driver);
+    frame_end(&ds->driver.d);
+    if (p->has_ts) {
+        if (!ds->times.has_first) ds->times.first = p->ts;
+        ds->times.has_first = true;
+        ds->times.previous = p->ts;
+    }
+    return &ds->driver.d;
+}
+
+void dissector_shown(struct dissector *ds) {
+    ds->times.displayed = ds->driver.d.pkt->ts;
+    ds->times.has_displayed = true;
+}

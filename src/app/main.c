@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir: finds the command, and what is said when there is none. */
+#include "app/cmd.h"
+#include "app/opt.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+    const char *name, *purpose;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+
+    {"read", "decode a capture file, stdin or a live interface", cmd_read},
+    {"fields", "list every field and what it means", cmd_fields},
+
+};
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static const struct command *find(const char *name) {
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(commands[i].name, name)) return &commands[i];
+    return NULL;
+}
+
+static void print_short_help(FILE *f) {
+    fprintf(f, "weir captures, decodes and explains device traffic.\n\n"
+               "  weir demo                              see a real MQTT conversation captured and decoded\n"
+               "  weir capture -i lo -w mqtt.pcapng      record loopback until Ctrl-C\n"
+               "  weir fields mqtt                       every MQTT field and what it means\n\n"
+               "`weir --help` lists all commands.\n");
+}
+
+static void print_help(void) {
+    printf("weir captures, decodes and explains device traffic.\n\nUsage: weir COMMAND [options]\n\nCommands:\n");
+    for (size_t i = 0; i < N_COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].purpose);
+    printf("\n`weir COMMAND --help` (or `weir help COMMAND`) says more. `weir --version` says which build this is.\n"
+           "Exit status: 0 fine; 1 a finding or a difference; 2 an error or bad use.\n");
+}
+
+static void print_words(void) {
+    for (size_t i = 0; i < N_COMMANDS; i++) puts(commands[i].name);
+    puts("help");
+}
+
+static void print_zsh(void) {
+    for (size_t i = 0; i < N_COMMANDS; i++) printf("%s:%s\n", commands[i].name, commands[i].purpose);
+}
+
+static int unknown(const char *what) {
+    const char *names[N_COMMANDS];
+    for (size_t i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
+    int near = what[0] == '-' ? -1 : opt_nearest(what, names, N_COMMANDS);
+    fprintf(stderr, "weir: unknown %s '%s'; ", what[0] == '-' ? "option" : "command", what);
+    if (near >= 0) fprintf(stderr, "did you mean 'weir %s'?\n", names[near]);
+    else fprintf(stderr, "`weir --help` lists the commands\n");
+    return EXIT_TROUBLE;
+}
+
+static int help_of(const char *name) {
+    const struct command *c = find(name);
+    if (!c) return unknown(name);
+    char words[2][16] = {"", "--help"}, *argv[] = {words[0], words[1], NULL};
+    snprintf(words[0], sizeof words[0], "%s", name);
+    return c->run(2, argv);
+}
+
+static int about(int argc, char **argv) {
+    const char *what = argv[1];
+    if (!strcmp(what, "--version") || !strcmp(what, "-V") || !strcmp(what, "version")) puts("weir " WEIR_VERSION);
+    else if (!strcmp(what, "help") && argc > 2) return help_of(argv[2]);
+    else if (!strcmp(what, "--help") || !strcmp(what, "-h") || !strcmp(what, "help")) print_help();
+    else if (!strcmp(what, "--help=words")) print_words();
+    else if (!strcmp(what, "--help=zsh")) print_zsh();
+    else return unknown(what);
+    return EXIT_FINE;
+}
+
+/* A reader of our output that went away (`weir read ... | head`) is no error: die silently, whatever was inherited. */
+static void quiet_sigpipe(void) { signal(SIGPIPE, SIG_DFL); }
+
+int main(int argc, char **argv) {
+    quiet_sigpipe();
+    if (argc < 2) return print_short_help(stdout), EXIT_FINE;
+    const struct command *c = find(argv[1]);
+    return c ? c->run(argc - 1, argv + 1) : about(argc, argv);
+}

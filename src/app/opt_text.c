@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an option table looks like to people: help, man page source (scdoc) and the words of shell completion. */
+#include "app/opt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_COLUMN 30
+#define HELP_WIDTH 100
+
+/* Text from the current column on, broken at blanks so that no line passes HELP_WIDTH. */
+static void wrapped(const char *text, int column) {
+    int at = column;
+    while (*text) {
+        size_t n = strcspn(text, " \n");
+        if (at > column && at + 1 + (int)n > HELP_WIDTH) printf("\n%*s", column, ""), at = column;
+        else if (at > column) putchar(' '), at++;
+        printf("%.*s", (int)n, text);
+        at += (int)n;
+        text += n;
+        if (text[0] == '\n' && text[1] == '\n') printf("\n\n%*s", column, ""), at = column;
+        text += strspn(text, " \n");
+    }
+    putchar('\n');
+}
+
+static int left_side(const struct opt_def *def) {
+    int n = def->letter ? printf("  -%c", def->letter) : printf("    ");
+    if (def->name) n += printf(def->letter ? ", --%s" : "  --%s", def->name);
+    if (def->arg && def->bare) n += printf("[=%s]", def->arg);
+    else if (def->arg) n += printf(def->name ? "=%s" : " %s", def->arg);
+    return n;
+}
+
+static void print_help(const struct opt_command *cmd) {
+    printf("weir %s: %s\n\nUsage: weir %s %s\n", cmd->name, cmd->purpose, cmd->name, cmd->synopsis);
+    if (cmd->description) putchar('\n'), wrapped(cmd->description, 0);
+    printf("\nOptions:\n");
+    for (size_t i = 0; i < cmd->n_defs; i++) {
+        if (!cmd->defs[i].help) continue;
+        int n = left_side(&cmd->defs[i]);
+        if (n >= HELP_COLUMN - 1) putchar('\n'), n = 0;
+        printf("%*s", HELP_COLUMN - n, "");
+        wrapped(cmd->defs[i].help, HELP_COLUMN);
+    }
+    printf("  -h, --help%*sshow this help\n", HELP_COLUMN - 12, "");
+    if (cmd->examples) printf("\nExamples:\n");
+    for (const char *const *e = cmd->examples; e && *e; e++) printf("  %s\n", *e);
+}
+
+/* scdoc takes _ * \ and a few more as markup. */
+static void escaped(const char *text) {
+    for (; *text; text++) {
+        if (strchr("_*\\`~#<>[].|:", *text) && *text) putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void man_option(const struct opt_def *def) {
+    if (def->letter) printf("*-%c*", def->letter);
+    if (def->letter && def->name) printf(", ");
+    if (def->name) printf("*--"), escaped(def->name), printf("*");
+    if (def->arg) printf(" _"), escaped(def->arg), printf("_");
+    printf("\n\t");
+    escaped(def->help);
+    printf("\n\n");
+}
+
+static void print_man(const struct opt_command *cmd) {
+    printf("weir-%s(1)\n\n# NAME\n\nweir %s - ", cmd->name, cmd->name);
+    escaped(cmd->purpose);
+    printf("\n\n# SYNOPSIS\n\n*weir %s* ", cmd->name);
+    escaped(cmd->synopsis);
+    printf("\n\n");
+    if (cmd->description) printf("# DESCRIPTION\n\n"), escaped(cmd->description), printf("\n\n");
+    printf("# OPTIONS\n\n");
+    for (size_t i = 0; i < cmd->n_defs; i++)
+        if (cmd->defs[i].help) man_option(&cmd->defs[i]);
+    printf("*-h*, *--help*\n\tshow a short help\n\n");
+    if (cmd->examples) printf("# EXAMPLES\n\n");
+    for (const char *const *e = cmd->examples; e && *e; e++) printf("```\n%s\n```\n\n", *e);
+    printf("# EXIT STATUS\n\n0 fine; 1 a finding or a difference; 2 an error or bad use\\.\n\n# SEE ALSO\n\n*weir*(1)\n");
+}
+
+static void print_words(const struct opt_command *cmd) {
+    for (size_t i = 0; i < cmd->n_defs; i++) {
+        if (!cmd->defs[i].help) continue;
+        if (cmd->defs[i].letter) printf("-%c\n", cmd->defs[i].letter);
+        if (cmd->defs[i].name) printf("--%s%s\n", cmd->defs[i].name, cmd->defs[i].arg ? "=" : "");
+    }
+    printf("--help\n");
+}
+
+/* In an _arguments spec, ' is the shell's and [ ] : are the spec's. */
+static void zsh_text(const char *text) {
+    for (; *text; text++) {
+        if (*text == '\'') continue;
+        if (strchr("[]:\\", *text)) putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void zsh_argument(const struct opt_def *def) {
+    if (!def->arg) return;
+    printf(def->bare ? "::" : ":");
+    zsh_text(def->kind == OPT_CHOICE ? "choice" : def->arg);
+    putchar(':');
+    if (def->kind == OPT_CHOICE) {
+        putchar('(');
+        for (const char *s = def->arg; *s; s++) putchar(*s == '|' ? ' ' : *s);
+        putchar(')');
+    } else if (strstr(def->arg, "FILE")) {
+        printf("_files");
+    }
+}
+
+static void print_zsh(const struct opt_command *cmd) {
+    for (size_t i = 0; i < cmd->n_defs; i++) {
+        const struct opt_def *def = &cmd->defs[i];
+        if (!def->help) continue;
+        for (int form = 0; form < 2; form++) {
+            if (form ? !def->name : !def->letter) continue;
+            if (def->kind == OPT_LIST || def->kind == OPT_COUNT) putchar('*');
+            if (form) printf("--%s%s", def->name, def->bare ? "=-" : def->arg ? "=" : "");
+            else printf("-%c%s", def->letter, def->arg ? "+" : "");
+            putchar('['), zsh_text(def->help), putchar(']');
+            zsh_argument(def);
+            putchar('\n');
+        }
+    }
+    printf("--help[show a short help]\n");
+    if (cmd->words_at != OPT_NO_WORDS) printf("*:file:_files\n");
+}
+
+bool opt_print(const struct opt_command *cmd, const char *form) {
+    static const struct {
+        const char *name;
+        void (*print)(const struct opt_command *);
+    } forms[] = {{"help", print_help}, {"man", print_man}, {"words", print_words}, {"zsh", print_zsh}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (!strcmp(form, forms[i].name)) return forms[i].print(cmd), true;
+    return false;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FLOW_FLOW_H
+#define WEIR_FLOW_FLOW_H
+
+#include "base/hash.h"
+#include "base/pool.h"
+#include "flow/stream.h"
+#include "proto/tcp/tcp.h"
+
+/* The flow table: which conversation a packet belongs to.
+ *
+ * Theory of operation. A conversation is found by protocol, both addresses and both ports; one entry serves both
+ * directions. Entries live in a pool and are named by number; a hash with a secret key finds them, a list in order
+ * of use tells the one to give up when the table is full. What is given up is counted in `evicted`.
+ * Invariants: an entry is in exactly one bucket and once in the order list; side 0 is the client where that is known
+ * (SYN or SYN/ACK seen first), else who sent first. Memory is bounded by FLOWS_MAX entries. */
+
+enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17 };
+
+struct flow_key {
+    struct {
+        uint8_t addr[16];
+        uint16_t port;
+    } end[2]; /* the smaller one first */
+    uint8_t addr_len;
+    uint8_t proto; /* IP protocol number */
+    uint8_t unused[2];
+};
+
+struct flow {
+    uint32_t chain; /* next in the bucket; first, so that a free pool node's link does not hurt */
+    uint32_t older, newer;
+    uint32_t bucket;
+    struct flow_key key;
+    uint32_t stream; /* number shown to people: counts conversations of a protocol from 0 */
+    uint32_t tcp;    /* node of struct flow_tcp, 0: none */
+    bool flipped;    /* side 0 is end[1] of the key */
+    int64_t first, last; /* time stamps */
+    const struct proto *app;
+    void *app_state;
+    bool app_searched;
+};
+
+/* flow_tcp is what only TCP conversations have. */
+struct flow_tcp {
+    uint32_t unused;
+    struct tcp_conv conv;
+    struct stream side[2];
+};
+
+struct flow_table {
+    struct pool flows, tcps, unacked;
+    uint32_t *buckets;
+    struct hash_key hash_key;
+    uint32_t oldest, newest;
+    uint32_t count, tcp_streams, udp_streams;
+    uint64_t evicted;
+    struct stream_limits limits;
+};
+
+int flow_table_make(struct flow_table *t);
+void flow_table_free(struct flow_table *t);
+
+/* flow_find returns the conversation of two ends, made where there is none, and which side src is. NULL: no memory.
+ * `client_hint` says who src is where the conversation is new: 1 the client, 0 the server, -1 not known. */
+struct flow *flow_find(struct flow_table *t, uint8_t proto, const struct net_addr *src, const struct net_addr *dst, uint16_t sport,
+                       uint16_t dport, int client_hint, int64_t ts, int *side);
+/* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
+void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
+static inline struct flow_tcp *flow_tcp(const struct flow_table *t, const struct flow *f) { return pool_at(&t->tcps, f->tcp); }
+/* flow_app_start makes p the protocol of the conversation's payload, with fresh state. */
+void flow_app_start(struct flow *f, const struct proto *p);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/layer.h"
+
+#include "base/err.h"
+
+#include <stdlib.h>
+
+enum { IP_TCP = 6, IP_UDP = 17 };
+
+static struct driver *driver_of(const struct decode *d) { return d->driver; }
+
+const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key) {
+    uint8_t place = key < 65536 && dr->table[table] ? dr->table[table][key] : 0;
+    return place ? weir_protos[place - 1] : NULL;
+}
+
+static int table_set(struct driver *dr, enum proto_table table, uint32_t key, size_t place) {
+    if (!dr->table[table]) dr->table[table] = calloc(65536, 1);
+    if (!dr->table[table]) return ERR_NOMEM;
+    if (key < 65536) dr->table[table][key] = (uint8_t)(place + 1);
+    return OK;
+}
+
+int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, const struct proto *p) {
+    for (size_t i = 0; weir_protos[i]; i++)
+        if (weir_protos[i] == p) return table_set(dr, table, key, i);
+    return ERR_NOTFOUND;
+}
+
+static bool is_app(const struct proto *p) {
+    for (const struct proto_key *k = p->keys; k && k->table != TABLE_COUNT; k++)
+        if (k->table == TABLE_TCP || k->table == TABLE_UDP) return true;
+    return p->stream != NULL || p == &proto_data;
+}
+
+static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") == 0; }
+
+/* useful_find works out which protocols can give a wanted field: their own, or one of a protocol above them. */
+static void useful_find(struct driver *dr) {
+    bool transport = false;
+    for (size_t i = 0; weir_protos[i]; i++) {
+        const struct proto *p = weir_protos[i];
+        if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
+        if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
+    }
+    dr->needs_flow = dr->needs_app || transport;
+    for (size_t i = 0; weir_protos[i]; i++) {
+        const struct proto *p = weir_protos[i];
+        bool carrier = p->id == FID_TCP || carries_udp(p);
+        if (is_app(p)) dr->useful[i] = dr->needs_app;
+        else if (carrier) dr->useful[i] = dr->needs_flow;
+        else dr->useful[i] = true;
+    }
+}
+
+static const struct decode_ops ops;
+
+int driver_make(struct driver *dr, const struct want *want) {
+    memset(dr, 0, sizeof *dr);
+    dr->want = *want;
+    dr->arena = arena_make(PACKET_ARENA);
+    fvec_make(&dr->fields, &dr->want);
+    useful_find(dr);
+    dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .ops = &ops, .driver = dr};
+    dr->d.tcp_analysis = want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
+    for (size_t i = 0; weir_protos[i]; i++)
+        for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
+            if (table_set(dr, (enum proto_table)k->table, k->key, i)) return ERR_NOMEM;
+    return flow_table_make(&dr->flows);
+}
+
+static void retired_free(struct driver *dr) {
+    while (dr->retired_count) free(dr->retired[--dr->retired_count]);
+}
+
+void driver_free(struct driver *dr) {
+    retired_free(dr);
+    free(dr->retired);
+    for (size_t i = 0; i < TABLE_COUNT; i++) free(dr->table[i]);
+    flow_table_free(&dr->flows);
+    frag_table_free(&dr->frags);
+    match_table_free(&dr->matches);
+    fvec_free(&dr->fields);
+    arena_free(&dr->arena);
+}
+
+void driver_retire(struct driver *dr, void *buffer) {
+    if (dr->retired_count == dr->retired_cap) {
+        size_t cap = dr->retired_cap ? dr->retired_cap * 2 : 8;
+        uint8_t **more = realloc(dr->retired, cap * sizeof *more);
+        if (!more) {
+            fvec_start(&dr->fields, dr->d.pkt->data); /* nothing may point into it */
+            free(buffer);
+            return;
+        }
+        dr->retired = more;
+        dr->retired_cap = cap;
+    }
+    dr->retired[dr->retired_count++] = buffer;
+}
+
+static void op_call(struct decode *d, const struct proto *p, struct slice in) {
+    if (d->nesting >= NESTING_MAX || !p->read) return;
+    d->nesting++;
+    p->read(d, in);
+    d->nesting--;
+}
+
+static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
+    struct driver *dr = driver_of(d);
+    uint8_t place = key < 65536 && dr->table[table] ? dr->table[table][key] : 0;
+    if (!place) return false;
+    if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
+    if (in.n) op_call(d, weir_protos[place - 1], in);
+    return true;
+}
+
+static void fragments_add(struct decode *d, const struct fragment *f, const struct frag_datagram *g, uint8_t source) {
+    struct fvec *v = d->out;
+    uint8_t src = v->src;
+    struct slice whole = v->source[source].bytes;
+    v->src = source;
+    uint32_t at = fv_open(v, f->ids.tree, 0, g->end);
+    if (at != FV_UNWANTED) fv_at(v, at)->s = whole;
+    for (uint32_t i = 0; i < g->pieces; i++) fv_u(v, f->ids.piece, g->piece[i].off, g->piece[i].len, g->piece[i].frame);
+    fv_u(v, f->ids.count, 0, 0, g->pieces);
+    fv_u(v, f->ids.length, 0, 0, g->end);
+    fv_s(v, f->ids.data, 0, g->end, whole);
+    fv_close(v);
+    v->src = src;
+}
+
+static bool op_fragment(struct decode *d, const struct fragment *f, struct slice *whole) {
+    struct driver *dr = driver_of(d);
+    if (!f->off && !f->more) {
+        *whole = f->data;
+        return true;
+    }
+    const struct frag_datagram *g = frag_add(&dr->frags, f, d->pkt->number);
+    if (!g) return false;
+    uint8_t *copy = malloc(g->end ? g->end : 1);
+    if (!copy) return false;
+    memcpy(copy, g->bytes, g->end);
+    driver_retire(dr, copy);
+    uint8_t source = fvec_add_source(d->out, slice_of(copy, g->end), f->src.len == 16 ? "Reassembled IPv6" : "Reassembled IPv4");
+    if (!source) return false;
+    fragments_add(d, f, g, source);
+    d->out->src = source;
+    *whole = d->out->source[source].bytes;
+    return true;
+}
+
+static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *s, int *side) {
+    struct driver *dr = driver_of(d);
+    int hint = s->flags & TH_SYN ? !(s->flags & TH_ACK) : -1;
+    struct flow *f = flow_find(&dr->flows, IP_TCP, &d->src, &d->dst, s->sport, s->dport, hint, d->pkt->ts, side);
+    dr->flow = f;
+    if (!f) return NULL;
+    struct tcp_conv *c = &flow_tcp(&dr->flows, f)->conv;
+    if (tcp_is_new(c, s, *side)) {
+        flow_restart(&dr->flows, f, *side, d->pkt->ts);
+        *side = 0;
+        c = &flow_tcp(&dr->flows, f)->conv;
+    }
+    c->times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
+    f->last = d->pkt->ts;
+    return c;
+}
+
+static void op_tcp_update(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side, struct tcp_analysis *out) {
+    tcp_conv_update(c, s, side, d->pkt->number, d->pkt->ts, d->tcp_analysis, &driver_of(d)->flows.unacked, out);
+}
+
+static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times) {
+    struct driver *dr = driver_of(d);
+    int side;
+    struct flow *f = flow_find(&dr->flows, IP_UDP, &d->src, &d->dst, sport, dport, -1, d->pkt->ts, &side);
+    if (!f) return false;
+    *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
+    f->last = d->pkt->ts;
+    return true;
+}
+
+static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
+    struct driver *dr = driver_of(d);
+    if (!dr->needs_app || !in.n) return;
+    uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
+    const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
+    if (!p) p = driver_lookup(dr, TABLE_UDP, high);
+    if (p) op_call(d, p, in);
+    else d_data(d, in);
+}
+
+static const struct decode_ops ops = {
+    .next = op_next,
+    .call = op_call,
+    .fragment = op_fragment,
+    .tcp_find = op_tcp_find,
+    .tcp_update = op_tcp_update,
+    .tcp_data = driver_tcp_data,
+    .udp_find = op_udp_find,
+    .udp_data = op_udp_data,
+};
+
+const struct proto *driver_probe(const struct driver *dr, struct slice in) {
+    (void)dr;
+    for (size_t i = 0; weir_protos[i]; i++) {
+        const struct stream_ops *s = weir_protos[i]->stream;
+        if (s && s->probe && s->probe(in) == PROBE_CERTAIN) return weir_protos[i];
+    }
+    return NULL;
+}
+
+void driver_begin(struct driver *dr, const struct packet *p) {
+    struct decode *d = &dr->d;
+    retired_free(dr);
+    arena_reset(&dr->arena);
+    fvec_start(&dr->fields, p->data);
+    d->pkt = p;
+    d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = 0;
+    d->quoted = d->nesting = d->layers = 0;
+    d->cut = p->len > p->data.n;
+    d->wire_len = 0;
+    d->payload_end = NULL;
+}
+
+void driver_layers(struct driver *dr) {
+    struct decode *d = &dr->d;
+    if (!d->pkt->data.n) return;
+    if (!op_next(d, TABLE_LINK, d->pkt->iface->linktype, d->pkt->data)) d_data(d, d->pkt->data);
+}

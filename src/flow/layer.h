@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FLOW_LAYER_H
+#define WEIR_FLOW_LAYER_H
+
+#include "flow/flow.h"
+#include "flow/frag.h"
+#include "flow/match.h"
+#include "proto/protos.h"
+
+/* The driver: takes a packet through its layers and gives every decoder what it asks for.
+ *
+ * Theory of operation. `tables` map a number (EtherType, IP protocol, port ...) to a protocol. A decoder asks for the next
+ * one through the ops of struct decode; the driver finds it, or finds out by probing, keeps the conversations, puts
+ * streams and fragments together, and calls on. What nobody wants is not done: a protocol is entered only where a wanted
+ * field can come of it (`useful`), conversations are kept only where a wanted field needs them.
+ * Invariants: one driver serves one capture, in order; everything handed out in a packet lives until the next one.
+ * Limits: NESTING_MAX decoders inside each other; those of flow.h, stream.h, frag.h. */
+
+enum { NESTING_MAX = 24, PROTOS_MAX = 64, PACKET_ARENA = 16 << 20 };
+
+struct driver {
+    struct decode d;
+    struct fvec fields;
+    struct arena arena;
+    struct want want;
+    uint8_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1 */
+    bool useful[PROTOS_MAX];     /* by place in weir_protos */
+    bool needs_flow, needs_app;
+    struct flow_table flows;
+    struct frag_table frags;
+    struct match_table matches;
+    uint8_t **retired; /* buffers that the present packet's fields point into */
+    size_t retired_count, retired_cap;
+    struct flow *flow; /* of the present TCP segment */
+};
+
+/* driver_make prepares a driver for the fields in want; 0 or ERR_NOMEM. */
+int driver_make(struct driver *dr, const struct want *want);
+void driver_free(struct driver *dr);
+/* driver_decode_as makes `p` the protocol for a number of a table. */
+int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, const struct proto *p);
+
+/* driver_begin starts a packet; then frame fields may be added; driver_layers decodes the rest. */
+void driver_begin(struct driver *dr, const struct packet *p);
+void driver_layers(struct driver *dr);
+
+/* For the parts of the driver. */
+const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key);
+/* driver_retire hands a buffer over that is freed when the packet is done; it is freed at once where that fails. */
+void driver_retire(struct driver *dr, void *buffer);
+/* driver_probe returns the protocol that recognises the first bytes of a stream, or NULL. */
+const struct proto *driver_probe(const struct driver *dr, struct slice in);
+void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side);
+
+#endif

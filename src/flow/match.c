@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/match.h"
+
+#include <stdlib.h>
+
+void match_table_free(struct match_table *t) {
+    free(t->slot);
+    t->slot = NULL;
+}
+
+static struct match_slot *slot_of(struct match_table *t, uint64_t hash) { return &t->slot[hash % MATCH_SLOTS]; }
+
+void match_add(struct match_table *t, const void *id, size_t n, uint64_t frame, int64_t ts) {
+    if (!t->slot) {
+        t->key = hash_key_random();
+        t->slot = calloc(MATCH_SLOTS, sizeof *t->slot);
+        if (!t->slot) return;
+    }
+    uint64_t hash = hash_bytes(t->key, id, n);
+    *slot_of(t, hash) = (struct match_slot){.hash = hash, .frame = frame, .ts = ts};
+}
+
+struct match_slot *match_find(struct match_table *t, const void *id, size_t n) {
+    if (!t->slot) return NULL;
+    uint64_t hash = hash_bytes(t->key, id, n);
+    struct match_slot *s = slot_of(t, hash);
+    return s->hash == hash && s->frame ? s : NULL;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/stream.h"
+
+#include "proto/tcp/tcp.h"
+
+#include <stdlib.h>
+
+void stream_drop_message(struct stream *s, struct stream_limits *l) {
+    l->held -= s->cap;
+    free(s->buf);
+    free(s->pieces);
+    s->buf = NULL;
+    s->pieces = NULL;
+    s->n = s->cap = s->needed = 0;
+    s->piece_count = s->piece_cap = 0;
+}
+
+static void held_free(struct held *h, struct stream_limits *l) {
+    l->held -= sizeof *h + h->len;
+    free(h);
+}
+
+void stream_reset(struct stream *s, struct stream_limits *l) {
+    stream_drop_message(s, l);
+    while (s->held) {
+        struct held *h = s->held;
+        s->held = h->next;
+        held_free(h, l);
+    }
+    *s = (struct stream){0};
+}
+
+static bool pieces_grow(struct stream *s) {
+    if (s->piece_count < s->piece_cap) return true;
+    uint32_t cap = s->piece_cap ? s->piece_cap * 2 : 4;
+    struct piece *p = cap <= PIECES_MAX ? realloc(s->pieces, cap * sizeof *p) : NULL;
+    if (!p) return false;
+    s->pieces = p;
+    s->piece_cap = cap;
+    return true;
+}
+
+bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, uint64_t frame) {
+    size_t want = s->n + bytes.n;
+    if (want > MESSAGE_MAX || !pieces_grow(s)) return false;
+    if (want > s->cap) {
+        size_t cap = s->cap * 2 > want ? s->cap * 2 : want;
+        if (s->needed > want && s->needed < cap) cap = s->needed;
+        if (l->held + (cap - s->cap) > STREAMS_MAX) return false;
+        uint8_t *buf = realloc(s->buf, cap);
+        if (!buf) return false;
+        l->held += cap - s->cap;
+        s->buf = buf;
+        s->cap = cap;
+    }
+    if (bytes.n) memcpy(s->buf + s->n, bytes.p, bytes.n);
+    s->n = want;
+    s->pieces[s->piece_count++] = (struct piece){.frame = frame, .len = (uint32_t)bytes.n};
+    return true;
+}
+
+bool stream_hold(struct stream *s, struct stream_limits *l, uint32_t seq, struct slice bytes, uint64_t frame) {
+    size_t size = sizeof(struct held) + bytes.n;
+    if (s->held_count >= HELD_MAX || l->held + size > STREAMS_MAX) return false;
+    struct held **at = &s->held;
+    while (*at && seq_le((*at)->seq, seq)) {
+        if ((*at)->seq == seq && (*at)->len >= bytes.n) return true; /* a copy of what is there */
+        at = &(*at)->next;
+    }
+    struct held *h = malloc(size);
+    if (!h) return false;
+    *h = (struct held){.next = *at, .seq = seq, .len = (uint32_t)bytes.n, .frame = frame};
+    memcpy(h->bytes, bytes.p, bytes.n);
+    *at = h;
+    s->held_count++;
+    l->held += size;
+    return true;
+}
+
+struct held *stream_take(struct stream *s, struct stream_limits *l, struct slice *fresh) {
+    while (s->held && seq_le(s->held->seq, s->next)) {
+        struct held *h = s->held;
+        uint32_t old = s->next - h->seq;
+        s->held = h->next;
+        s->held_count--;
+        if (old < h->len) {
+            *fresh = slice_of(h->bytes + old, h->len - old);
+            l->held -= sizeof *h + h->len;
+            return h;
+        }
+        held_free(h, l);
+    }
+    return NULL;
+}

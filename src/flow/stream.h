@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FLOW_STREAM_H
+#define WEIR_FLOW_STREAM_H
+
+#include "base/slice.h"
+
+/* One direction of a byte stream, put together from segments in any order.
+ *
+ * Theory of operation. `next` is the sequence number of the first byte not seen yet. A segment that starts there is new
+ * data; one that starts before it is trimmed to what is new (the first copy of a byte wins); one behind it is kept
+ * until the hole is filled, or until it is known that it never will be: the peer acknowledged the missing bytes, so
+ * they were lost before the capture, or the limits are reached. Then the hole is an explicit gap.
+ * Bytes of a message that is not complete are kept in `buf`, with the frames they came from.
+ * Limits: HELD_MAX segments out of order and MESSAGE_MAX bytes of message for each direction, STREAMS_MAX bytes for all
+ * directions together. What it does not do: decoding (layer.c). Specification: RFC 9293 3.4 and 3.10.7.4. */
+
+enum { HELD_MAX = 512, MESSAGE_MAX = 16 << 20, STREAMS_MAX = 32 << 20, PIECES_MAX = 65536 };
+
+struct stream_limits {
+    size_t held; /* bytes held for all streams */
+};
+
+/* held is a segment that arrived before its turn. */
+struct held {
+    struct held *next;
+    uint32_t seq;
+    uint32_t len;
+    uint64_t frame;
+    uint8_t bytes[];
+};
+
+/* piece says which frame brought a part of a message. */
+struct piece {
+    uint64_t frame;
+    uint32_t len;
+};
+
+struct stream {
+    uint32_t next;
+    bool synced, lost; /* lost: a gap broke the framing and no message start was seen since */
+    struct held *held; /* in order of seq */
+    uint32_t held_count;
+    uint8_t *buf; /* bytes of the unfinished message */
+    size_t n, cap;
+    size_t needed; /* bytes the message has in all; 0: not known */
+    struct piece *pieces;
+    uint32_t piece_count, piece_cap;
+    uint64_t skip; /* bytes of an oversized message still to be passed over */
+};
+
+/* stream_reset drops everything held and starts over. */
+void stream_reset(struct stream *s, struct stream_limits *l);
+/* stream_keep appends bytes of an unfinished message; false where a limit is reached (nothing was kept). */
+bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, uint64_t frame);
+/* stream_drop_message forgets the unfinished message. */
+void stream_drop_message(struct stream *s, struct stream_limits *l);
+/* stream_hold keeps a segment that came before its turn; false where a limit is reached. */
+bool stream_hold(struct stream *s, struct stream_limits *l, uint32_t seq, struct slice bytes, uint64_t frame);
+/* stream_take removes the first held segment that starts at or before `next`, trimmed to what is new, and returns it;
+ * NULL where there is none. The caller frees it. *fresh is its new part. */
+struct held *stream_take(struct stream *s, struct stream_limits *l, struct slice *fresh);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a segment's payload to the messages above TCP: order, holes, messages over several segments.
+ *
+ * Messages that lie whole in a segment are decoded where they are, without a copy. Only what is left of a message that
+ * goes on in a later segment is kept (flow/stream.h). A protocol that tells a message's length up front (stream_ops.frame)
+ * has its messages counted first, so that TCP's own entry can say where they are before it is closed. */
+#include "flow/layer.h"
+
+/* feed is one piece of new data on its way up. */
+struct feed {
+    struct driver *dr;
+    struct decode *d;
+    struct flow *flow;
+    struct stream *stream;
+    int side;
+    uint32_t tcp_at;  /* place of TCP's own entry among the fields; FV_UNWANTED: none */
+    uint32_t tcp_off; /* of the TCP header */
+    uint64_t frame;   /* that brought the data */
+    bool in_packet;   /* the data lies in the present packet, not in a held segment */
+    bool open;        /* TCP's entry is not closed yet */
+};
+
+static void tcp_close(struct feed *f) {
+    if (f->open) d_end(f->d);
+    f->open = false;
+}
+
+/* segment_data says that bytes belong to a message which is not complete, or complete only with others. */
+static void segment_data(struct feed *f, struct slice part, bool begins) {
+    struct fvec *v = f->d->out;
+    if (!part.n || !f->in_packet) return;
+    uint32_t from = v->n;
+    uint8_t depth = v->depth;
+    if (!f->open) v->depth = (uint8_t)(depth + 1);
+    struct fval *seg = fv_s(v, FID_TCP_SEGMENT_DATA, d_off(f->d, part.p), (uint32_t)part.n, part);
+    if (seg) seg->extra = begins;
+    v->depth = depth;
+    if (f->open || !seg) return;
+    for (uint8_t i = f->d->layers; i > 0; i--) { /* it belongs to TCP's entry, which is closed already */
+        uint32_t at = f->d->layer[i - 1].at;
+        if (f->d->layer[i - 1].proto != &proto_tcp) continue;
+        uint32_t end = v->v[at].id == FID_TCP ? fv_end(v, at) : from;
+        if (end < from) d_move_back(f->d, end, from);
+        return;
+    }
+}
+
+/* keep puts an unfinished message's bytes aside. */
+static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) {
+    struct stream *s = f->stream;
+    s->needed = needed;
+    if (needed > MESSAGE_MAX || !stream_keep(s, &f->dr->flows.limits, rest, f->frame)) {
+        uint64_t gone = s->n + rest.n;
+        s->skip = needed > gone ? needed - gone : 0;
+        stream_drop_message(s, &f->dr->flows.limits);
+        d_anomaly(f->d, FID_TCP_REASSEMBLY_LIMIT, f->tcp_off, 0);
+    }
+    segment_data(f, rest, begins);
+}
+
+static void raw(struct feed *f, struct slice in) {
+    tcp_close(f);
+    if (in.n && f->in_packet) d_data(f->d, in);
+}
+
+static struct read_result message_read(struct feed *f, struct slice in) {
+    uint8_t nesting = f->d->nesting;
+    f->d->nesting++;
+    struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
+    f->d->nesting = nesting;
+    if (r.status == READ_OK && (r.consumed == 0 || r.consumed > in.n)) r.status = READ_BAD; /* a decoder must move on */
+    return r;
+}
+
+/* whole_select makes the gathered message the source of what is decoded next and lists its pieces. */
+static struct slice whole_select(struct feed *f, size_t n) {
+    struct fvec *v = f->d->out;
+    struct stream *s = f->stream;
+    struct slice whole = slice_of(s->buf, n);
+    uint8_t source = fvec_add_source(v, whole, "Reassembled TCP");
+    if (!source) return (struct slice){0};
+    v->src = source;
+    uint32_t off = 0;
+    fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)n);
+    for (uint32_t i = 0; i < s->piece_count; i++) {
+        uint32_t len = s->pieces[i].len;
+        if (off + len > n) len = (uint32_t)n - off;
+        fv_u(v, FID_TCP_SEGMENT, off, len, s->pieces[i].frame);
+        off += len;
+    }
+    fv_u(v, FID_TCP_SEGMENT_COUNT, 0, 0, s->piece_count);
+    fv_u(v, FID_TCP_REASSEMBLED_LEN, 0, 0, n);
+    fv_s(v, FID_TCP_REASSEMBLED_DATA, 0, (uint32_t)n, whole);
+    fv_close(v);
+    return whole;
+}
+
+/* message_release hands the message's buffer over to the packet, whose fields point into it. */
+static void message_release(struct feed *f) {
+    struct stream *s = f->stream;
+    f->dr->flows.limits.held -= s->cap;
+    driver_retire(f->dr, s->buf);
+    s->buf = NULL;
+    s->cap = 0;
+    stream_drop_message(s, &f->dr->flows.limits);
+}
+
+static void lose(struct feed *f) {
+    stream_drop_message(f->stream, &f->dr->flows.limits);
+    f->stream->lost = true;
+}
+
+/* whole_read decodes a message gathered from several segments; the part of `in` behind it is left in *rest. */
+static bool whole_read(struct feed *f, struct slice *in) {
+    struct stream *s = f->stream;
+    struct fvec *v = f->d->out;
+    size_t before = s->n;
+    size_t take = s->needed > before && s->needed - before < in->n ? s->needed - before : in->n;
+    struct slice part = slice_head(*in, take);
+    if (!stream_keep(s, &f->dr->flows.limits, part, f->frame)) {
+        keep(f, part, s->needed, false); /* over the limit: says so */
+        *in = slice_tail(*in, take);
+        return false;
+    }
+    if (s->needed > s->n) {
+        segment_data(f, part, false);
+        *in = slice_tail(*in, take);
+        return false;
+    }
+    const struct stream_ops *ops = f->flow->app->stream;
+    if (ops->frame) {
+        struct read_result r = ops->frame(slice_of(s->buf, s->n));
+        if (r.status == READ_MORE) {
+            s->needed = r.needed;
+            if (r.needed > MESSAGE_MAX) keep(f, (struct slice){part.p, 0}, r.needed, false);
+            *in = slice_tail(*in, take);
+            if (in->n && s->needed) return whole_read(f, in); /* the length is known now */
+            segment_data(f, part, false);
+            return false;
+        }
+        if (r.status == READ_OK && f->in_packet) {
+            struct fval *pdu = fv_u(v, FID_TCP_PDU_SIZE, f->tcp_off, (uint32_t)r.consumed, r.consumed);
+            (void)pdu;
+        }
+    }
+    segment_data(f, part, false);
+    tcp_close(f);
+    uint8_t src = v->src;
+    uint32_t fields = v->n, layers = f->d->layers;
+    struct slice whole = whole_select(f, s->n);
+    struct read_result r = message_read(f, whole);
+    v->src = src;
+    if (r.status == READ_MORE) { /* its length was a guess: wait on */
+        v->n = fields;
+        f->d->layers = (uint8_t)layers;
+        s->needed = r.needed;
+        *in = slice_tail(*in, take);
+        return false;
+    }
+    size_t used = r.status == READ_OK ? r.consumed : s->n;
+    *in = used > before ? slice_tail(*in, used - before) : (struct slice){in->p + in->n, 0};
+    message_release(f);
+    if (r.status == READ_BAD) s->lost = true;
+    return true;
+}
+
+/* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
+static void messages_read(struct feed *f, struct slice in, bool first) {
+    while (in.n) {
+        if (f->d->out->overflowed) return;
+        const struct stream_ops *ops = f->flow->app->stream;
+        struct read_result r = ops->frame ? ops->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
+        if (r.status == READ_OK) {
+            tcp_close(f);
+            r = message_read(f, ops->frame ? slice_head(in, r.consumed) : in);
+        }
+        if (r.status == READ_MORE) {
+            if (r.needed && r.needed <= in.n) r.needed = 0;
+            if (f->d->cut) raw(f, in);
+            else keep(f, in, r.needed, first && f->flow->app->stream->clears_info);
+            return;
+        }
+        if (r.status == READ_BAD) {
+            lose(f);
+            raw(f, in);
+            return;
+        }
+        in = slice_tail(in, r.consumed);
+        first = false;
+    }
+}
+
+/* sizes_add says where the messages of a segment are, while TCP's entry is still open. */
+static void sizes_add(struct feed *f, struct slice in) {
+    const struct stream_ops *ops = f->flow->app->stream;
+    if (!ops->frame || !f->in_packet) return;
+    bool wanted = d_wants(f->d, FID_TCP_PDU_SIZE);
+    bool first = true;
+    while (in.n) {
+        struct read_result r = ops->frame(in);
+        if (r.status == READ_MORE && f->open && !f->d->cut) {
+            if (r.needed && wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)in.n, r.needed);
+            return;
+        }
+        if (r.status != READ_OK) return;
+        if (wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
+        in = slice_tail(in, r.consumed);
+        first = false;
+    }
+    (void)first;
+}
+
+static void app_search(struct feed *f, struct slice in) {
+    struct flow *flow = f->flow;
+    uint16_t a = flow->key.end[0].port, b = flow->key.end[1].port;
+    const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
+    if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
+    const struct proto *sure = driver_probe(f->dr, in);
+    if (sure) p = sure;
+    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
+    if (p) flow_app_start(flow, p);
+}
+
+/* feed_data takes new bytes in their order. */
+static void feed_data(struct feed *f, struct slice in) {
+    struct stream *s = f->stream;
+    s->next += (uint32_t)in.n;
+    if (!f->dr->needs_app) return;
+    if (s->skip) {
+        size_t gone = s->skip < in.n ? (size_t)s->skip : in.n;
+        s->skip -= gone;
+        segment_data(f, slice_head(in, gone), false);
+        in = slice_tail(in, gone);
+    }
+    if (!f->flow->app) app_search(f, in);
+    if (!f->flow->app || !f->flow->app->stream) {
+        raw(f, in);
+        return;
+    }
+    if (s->lost) {
+        if (f->flow->app->stream->probe && f->flow->app->stream->probe(in) == PROBE_NO) {
+            raw(f, in);
+            return;
+        }
+        s->lost = false;
+    }
+    bool first = true;
+    if (s->n) {
+        if (!whole_read(f, &in)) return;
+        first = false;
+    } else {
+        sizes_add(f, in);
+    }
+    messages_read(f, in, first);
+}
+
+/* held_feed continues with segments that arrived before their turn. */
+static void held_feed(struct feed *f) {
+    struct slice fresh;
+    struct held *h;
+    while ((h = stream_take(f->stream, &f->dr->flows.limits, &fresh))) {
+        struct fvec *v = f->d->out;
+        uint8_t src = v->src;
+        driver_retire(f->dr, h); /* fields may point into it */
+        uint8_t source = fvec_add_source(v, slice_of(h->bytes, h->len), "Segment received before");
+        if (!source) return;
+        tcp_close(f);
+        v->src = source;
+        f->frame = h->frame;
+        f->in_packet = false;
+        feed_data(f, fresh);
+        v->src = src;
+    }
+}
+
+/* gap_known tells whether the hole before seq will never be filled: its bytes were acknowledged, so they were lost before
+ * the capture point and not on the way. */
+static bool gap_known(const struct feed *f, const struct tcp_conv *c) {
+    const struct tcp_side *peer = &c->side[!f->side];
+    return peer->has_ack && seq_lt(f->stream->next, peer->last_ack);
+}
+
+static void skip_gap(struct feed *f, uint32_t to) {
+    lose(f);
+    f->stream->skip = 0;
+    f->stream->next = to;
+}
+
+void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
+    struct driver *dr = d->driver;
+    struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
+    struct stream *st = &tcp->side[side];
+    struct feed f = {.dr = dr, .d = d, .flow = dr->flow, .stream = st, .side = side, .frame = d->pkt->number,
+                     .in_packet = true, .open = true, .tcp_off = d_off(d, s->payload.p) - s->hlen};
+    struct slice in = s->payload;
+    uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);
+    if (in.n) fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, in.p), (uint32_t)in.n, in);
+    if (!st->synced || (s->flags & TH_SYN)) {
+        if (st->synced) stream_reset(st, &dr->flows.limits);
+        st->synced = true;
+        st->next = seq;
+    }
+    bool keep_alive = s->len == 1 && seq == st->next - 1;
+    if (!in.n || keep_alive) {
+        tcp_close(&f);
+        return;
+    }
+    if (seq_lt(seq, st->next)) {
+        uint32_t old = st->next - seq;
+        if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
+            segment_data(&f, in, false);
+            tcp_close(&f);
+            return;
+        }
+        in = slice_tail(in, old);
+    } else if (seq != st->next) {
+        if (gap_known(&f, &tcp->conv) || !stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
+            skip_gap(&f, seq);
+        } else {
+            segment_data(&f, in, false);
+            tcp_close(&f);
+            return;
+        }
+    }
+    feed_data(&f, in);
+    if (s->len > s->payload.n) { /* the capture cut the segment: what follows has no beginning */
+        lose(&f);
+        st->next = seq + s->len;
+    }
+    if (st->held && gap_known(&f, &tcp->conv)) skip_gap(&f, st->held->seq);
+    if (st->held) held_feed(&f);
+    tcp_close(&f);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: a record is put whole into the buffer, or the buffer is written first (and grown where one record is
+ * larger). So what is written are whole records, except where write(2) stops in the middle: then the records in the buffer
+ * are walked to the last one that got out complete and a regular file is cut back to it. All numbers are little-endian. */
+#include "io/capwrite.h"
+#include "base/reader.h"
+#include "io/out.h"
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* Largest record: pcapng block of secrets. */
+#define CAPWRITE_RECORD_MAX (16u << 20)
+#define PCAP_PACKET_HEADER 16u
+
+struct capwrite {
+    int fd, err;
+    enum capwrite_format format;
+    uint8_t *buf;
+    size_t n, cap;
+    size_t plain; /* bytes at the start of buf that are no record: pcap's file header */
+    uint64_t written;
+};
+
+static void put16(struct capwrite *w, uint16_t v) {
+    memcpy(w->buf + w->n, &v, 2);
+    w->n += 2;
+}
+static void put32(struct capwrite *w, uint32_t v) {
+    memcpy(w->buf + w->n, &v, 4);
+    w->n += 4;
+}
+static void put_bytes(struct capwrite *w, struct slice s) {
+    if (s.n) memcpy(w->buf + w->n, s.p, s.n);
+    w->n += s.n;
+}
+static size_t padded(size_t n) { return (n + 3) & ~(size_t)3; }
+static void put_padded(struct capwrite *w, struct slice s) {
+    static const uint8_t zeros[4];
+    put_bytes(w, s);
+    put_bytes(w, slice_of(zeros, padded(s.n) - s.n));
+}
+
+/* whole_records returns how many of the first n bytes of the buffer are whole records. */
+static size_t whole_records(const struct capwrite *w, size_t n) {
+    size_t at = w->plain;
+    while (at + PCAP_PACKET_HEADER <= n) {
+        const uint8_t *p = w->buf + at;
+        size_t size = w->format == CAPWRITE_PCAPNG ? load_le32(p + 4) : PCAP_PACKET_HEADER + load_le32(p + 8);
+        if (size > n - at) break;
+        at += size;
+    }
+    return at <= n ? at : 0;
+}
+
+static int write_out(struct capwrite *w) {
+    size_t done = 0;
+    int r = out_write(w->fd, slice_of(w->buf, w->n), &done);
+    if (r < 0 && done < w->n) {
+        /* Not a regular file, or the cut fails: nothing better can be done, the error stands anyway. */
+        size_t keep = whole_records(w, done);
+        off_t end = lseek(w->fd, 0, SEEK_CUR);
+        if (end >= 0 && ftruncate(w->fd, end - (off_t)(done - keep)) == 0) done = keep;
+    }
+    w->written += done;
+    w->n = w->plain = 0;
+    return w->err = r;
+}
+
+/* room makes room for a record of n bytes. */
+static int room(struct capwrite *w, size_t n) {
+    if (w->err) return w->err;
+    if (n <= w->cap - w->n) return OK;
+    if (w->n && write_out(w) < 0) return w->err;
+    if (n <= w->cap) return OK;
+    if (n > CAPWRITE_RECORD_MAX) return ERR_LIMIT;
+    uint8_t *buf = realloc(w->buf, n);
+    if (!buf) return ERR_NOMEM;
+    w->buf = buf;
+    w->cap = n;
+    return OK;
+}
+
+static size_t option_size(struct slice s) { return s.n ? 4 + padded(s.n > UINT16_MAX ? UINT16_MAX : s.n) : 0; }
+static void put_option(struct capwrite *w, uint16_t code, struct slice s) {
+    s = slice_head(s, UINT16_MAX);
+    if (!s.n) return;
+    put16(w, code);
+    put16(w, (uint16_t)s.n);
+    put_padded(w, s);
+}
+
+static int put_section(struct capwrite *w) {
+    struct utsname u;
+    char os[160] = "";
+    if (uname(&u) == 0) {
+        struct slice name = slice_head(slice_str(u.sysname), 64), release = slice_head(slice_str(u.release), 64);
+        memcpy(os, name.p, name.n);
+        os[name.n] = ' ';
+        memcpy(os + name.n + 1, release.p, release.n);
+    }
+    struct slice app = SLICE("Weir " WEIR_VERSION), system = slice_str(os);
+    uint32_t size = (uint32_t)(28 + option_size(system) + option_size(app) + 4);
+    int r = room(w, size);
+    if (r < 0) return r;
+    put32(w, 0x0a0d0d0a);
+    put32(w, size);
+    put32(w, 0x1a2b3c4d);
+    put32(w, 1); /* version 1.0 */
+    put32(w, UINT32_MAX); /* section length not said */
+    put32(w, UINT32_MAX);
+    put_option(w, 3, system);
+    put_option(w, 4, app);
+    put32(w, 0);
+    put32(w, size);
+    return OK;
+}
+
+int capwrite_interface(struct capwrite *w, const struct capture_interface *i) {
+    static const uint8_t nanoseconds = 9;
+    if (w->format != CAPWRITE_PCAPNG) return OK;
+    struct slice filter = slice_head(i->filter, UINT16_MAX - 1);
+    uint32_t size = (uint32_t)(16 + option_size(i->name) + option_size(i->description) + 8 + 8 + 4 + 4);
+    if (filter.n) size += (uint32_t)(4 + padded(filter.n + 1));
+    int r = room(w, size);
+    if (r < 0) return r;
+    put32(w, 1);
+    put32(w, size);
+    put16(w, (uint16_t)i->linktype);
+    put16(w, 0);
+    put32(w, i->snaplen);
+    put_option(w, 2, i->name);
+    put_option(w, 3, i->description);
+    put_option(w, 9, slice_of(&nanoseconds, 1));
+    if (filter.n) {
+        put16(w, 11);
+        put16(w, (uint16_t)(filter.n + 1));
+        w->buf[w->n++] = 0; /* text, not machine code */
+        put_bytes(w, filter);
+        for (size_t n = filter.n + 1; n & 3; n++) w->buf[w->n++] = 0;
+    }
+    put_option(w, 13, slice_of(&i->fcs_len, 1));
+    put32(w, 0);
+    put32(w, size);
+    return OK;
+}
+
+static int put_pcap_header(struct capwrite *w, const struct capture_interface *i) {
+    int r = room(w, 24);
+    if (r < 0) return r;
+    put32(w, w->format == CAPWRITE_PCAP_NS ? 0xa1b23c4d : 0xa1b2c3d4);
+    put16(w, 2);
+    put16(w, 4);
+    put32(w, 0);
+    put32(w, 0);
+    put32(w, i->snaplen ? i->snaplen : 262144);
+    uint32_t fcs = i->fcs_len ? 0x04000000 | (uint32_t)(i->fcs_len / 2) << 28 : 0;
+    put32(w, i->linktype | fcs);
+    w->plain = 24;
+    return OK;
+}
+
+int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format, const struct capture_interface *first) {
+    struct capwrite *w = calloc(1, sizeof *w);
+    uint8_t *buf = malloc(CAPWRITE_BUFFER);
+    if (!w || !buf) {
+        free(w);
+        free(buf);
+        return ERR_NOMEM;
+    }
+    *w = (struct capwrite){.fd = fd, .format = format, .buf = buf, .cap = CAPWRITE_BUFFER};
+    int r = format == CAPWRITE_PCAPNG ? put_section(w) : put_pcap_header(w, first);
+    if (r == OK && first) r = capwrite_interface(w, first);
+    if (r < 0) {
+        free(buf);
+        free(w);
+        return r;
+    }
+    *out = w;
+    return OK;
+}
+
+static int put_pcap_packet(struct capwrite *w, const struct packet *p) {
+    int r = room(w, PCAP_PACKET_HEADER + p->data.n);
+    if (r < 0) return r;
+    int64_t s = p->ts / 1000000000, ns = p->ts % 1000000000;
+    if (ns < 0) s--, ns += 1000000000;
+    put32(w, (uint32_t)s);
+    put32(w, (uint32_t)(w->format == CAPWRITE_PCAP_NS ? ns : ns / 1000));
+    put32(w, (uint32_t)p->data.n);
+    put32(w, p->len);
+    put_bytes(w, p->data);
+    return OK;
+}
+
+static size_t packet_options_size(const struct packet *p) {
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof p->comments / sizeof *p->comments; i++) n += option_size(p->comments[i]);
+    if (p->has_flags) n += 8;
+    if (p->has_drops) n += 12;
+    return n ? n + 4 : 0;
+}
+
+static void put_packet_options(struct capwrite *w, const struct packet *p) {
+    for (size_t i = 0; i < sizeof p->comments / sizeof *p->comments; i++) put_option(w, 1, p->comments[i]);
+    if (p->has_flags) put_option(w, 2, slice_of(&p->flags, 4));
+    if (p->has_drops) put_option(w, 4, slice_of(&p->drops, 8));
+    put32(w, 0);
+}
+
+int capwrite_packet(struct capwrite *w, const struct packet *p) {
+    if (w->format != CAPWRITE_PCAPNG) return put_pcap_packet(w, p);
+    size_t options = packet_options_size(p);
+    uint32_t size = (uint32_t)(32 + padded(p->data.n) + options);
+    int r = room(w, size);
+    if (r < 0) return r;
+    put32(w, 6);
+    put32(w, size);
+    put32(w, p->iface ? p->iface->id : 0);
+    put32(w, (uint32_t)((uint64_t)p->ts >> 32));
+    put32(w, (uint32_t)p->ts);
+    put32(w, (uint32_t)p->data.n);
+    put32(w, p->len);
+    put_padded(w, p->data);
+    if (options) put_packet_options(w, p);
+    put32(w, size);
+    return OK;
+}
+
+int capwrite_secrets(struct capwrite *w, uint32_t type, struct slice bytes) {
+    if (w->format != CAPWRITE_PCAPNG) return OK;
+    if (bytes.n > CAPWRITE_RECORD_MAX - 64) return ERR_LIMIT;
+    uint32_t size = (uint32_t)(20 + padded(bytes.n));
+    int r = room(w, size);
+    if (r < 0) return r;
+    put32(w, 10);
+    put32(w, size);
+    put32(w, type);
+    put32(w, (uint32_t)bytes.n);
+    put_padded(w, bytes);
+    put32(w, size);
+    return OK;
+}
+
+static void put_time(struct capwrite *w, uint16_t code, int64_t ns) {
+    put16(w, code);
+    put16(w, 8);
+    put32(w, (uint32_t)((uint64_t)ns >> 32));
+    put32(w, (uint32_t)ns);
+}
+
+int capwrite_counts(struct capwrite *w, uint32_t id, const struct capwrite_counts *counts) {
+    if (w->format != CAPWRITE_PCAPNG) return OK;
+    const uint64_t values[] = {counts->received, counts->dropped_interface, counts->accepted, counts->dropped_kernel,
+                               counts->delivered}; /* options 4 to 8, in order */
+    uint32_t size = 24 + 7 * 12 + 4;
+    int r = room(w, size);
+    if (r < 0) return r;
+    put32(w, 5);
+    put32(w, size);
+    put32(w, id);
+    put32(w, (uint32_t)((uint64_t)counts->end >> 32));
+    put32(w, (uint32_t)counts->end);
+    put_time(w, 2, counts->start);
+    put_time(w, 3, counts->end);
+    for (uint16_t i = 0; i < 5; i++) put_option(w, (uint16_t)(4 + i), slice_of(&values[i], 8));
+    put32(w, 0);
+    put32(w, size);
+    return OK;
+}
+
+int capwrite_flush(struct capwrite *w) { return w->err || !w->n ? w->err : write_out(w); }
+
+uint64_t capwrite_size(const struct capwrite *w) { return w->written + w->n; }
+
+int capwrite_close(struct capwrite *w) {
+    if (!w) return OK;
+    int r = capwrite_flush(w);
+    free(w->buf);
+    free(w);
+    return r;
+}

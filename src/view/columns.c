@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The summary line: No., Time, Source, Destination, Protocol, Length, Info. */
+#include "field/print.h"
+#include "view/view.h"
+
+#include <time.h>
+
+void columns_want(struct want *w) {
+    for (size_t i = 0; weir_protos[i]; i++)
+        for (const uint16_t *id = weir_protos[i]->info_fields; id && *id; id++) want_add(w, *id);
+    want_add(w, FID_WS_MALFORMED);
+    want_add(w, FID_WS_SHORT);
+}
+
+static void seconds(struct writer *w, int64_t ns, int digits) {
+    static const uint32_t divide[] = {1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+    if (ns < 0) wr_c(w, '-');
+    uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+    wr_u(w, abs / 1000000000);
+    if (!digits) return;
+    wr_c(w, '.');
+    wr_uz(w, abs % 1000000000 / divide[digits], digits);
+}
+
+static void clock_time(struct writer *w, int64_t ns, enum time_format how, int digits) {
+    bool utc = how >= TIME_UTC;
+    time_t t = (time_t)(ns / 1000000000);
+    int64_t part = ns % 1000000000;
+    if (part < 0) {
+        part += 1000000000;
+        t--;
+    }
+    struct tm tm;
+    char text[40];
+    const char *format = how == TIME_ABSOLUTE_DATE || how == TIME_UTC_DATE ? "%Y-%m-%d %H:%M:%S"
+                         : how == TIME_ABSOLUTE_DOY || how == TIME_UTC_DOY ? "%Y/%j %H:%M:%S"
+                                                                           : "%H:%M:%S";
+    if (!(utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm))) return;
+    wr_bytes(w, text, strftime(text, sizeof text, format, &tm));
+    char fraction[24];
+    struct writer f = wr_fixed(fraction, sizeof fraction);
+    seconds(&f, part, digits);
+    wr_slice(w, slice_tail(wr_done(&f), 1));
+    if (utc) wr_c(w, 'Z');
+}
+
+static int digits_of(uint64_t ticks) {
+    int digits = 0;
+    for (uint64_t t = ticks; t > 1 && digits < 9; t /= 10) digits++;
+    return digits;
+}
+
+void columns_time(struct writer *w, const struct decode *d, const struct view *view) {
+    const struct packet *p = d->pkt;
+    const struct frame_times *t = &view->times;
+    int digits = view->precision >= 0 ? view->precision : digits_of(p->iface->ticks ? p->iface->ticks : 1000000);
+    if (!p->has_ts) return;
+    switch (view->time) {
+    case TIME_RELATIVE: seconds(w, t->has_first ? p->ts - t->first : 0, digits); break;
+    case TIME_DELTA: seconds(w, t->has_first ? p->ts - t->previous : 0, digits); break;
+    case TIME_DELTA_SHOWN: seconds(w, t->has_displayed ? p->ts - t->displayed : 0, digits); break;
+    case TIME_EPOCH: seconds(w, p->ts, digits); break;
+    default: clock_time(w, p->ts, view->time, digits);
+    }
+}
+
+static void address(struct writer *w, const struct net_addr *net, const struct net_addr *link) {
+    const struct net_addr *a = net->len ? net : link;
+    if (a->len == 4) print_ipv4(w, load_be32(a->bytes));
+    else if (a->len == 16) print_ipv6(w, a->bytes);
+    else if (a->len) wr_hexbytes(w, slice_of(a->bytes, a->len), ':');
+}
+
+/* top returns the layer the line is about: the highest one with a name, not inside a quoted packet. */
+static const struct layer_mark *top(const struct decode *d) {
+    for (uint8_t i = d->layers; i > 0; i--)
+        if (d->layer[i - 1].proto->column && !d->layer[i - 1].quoted) return &d->layer[i - 1];
+    return NULL;
+}
+
+static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
+    return m + 1 < d->layer + d->layers ? m[1].at : d->out->n;
+}
+
+void columns_protocol(struct writer *w, const struct decode *d) {
+    const struct layer_mark *m = top(d);
+    if (!m) return;
+    const struct proto *p = m->proto;
+    wr_s(w, p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : p->column);
+}
+
+static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }
+
+/* tcp_prefix writes what the analysis of TCP found, before the words of a protocol in its stream. */
+static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m) {
+    while (m > d->layer && m[-1].proto != &proto_tcp) m--;
+    if (m == d->layer) return;
+    size_t before = wr_len(w);
+    tcp_info_prefix(w, d->out, m[-1].at, layer_end(d, m - 1));
+    if (wr_len(w) > before) wr_s(w, ", ");
+}
+
+void columns_info(struct writer *w, const struct decode *d) {
+    const struct layer_mark *end = d->layer + d->layers, *m = end, *first;
+    while (m > d->layer && !says(m - 1)) m--;
+    if (m > d->layer) {
+        first = --m;
+        while (first > d->layer && says(first - 1) && first[-1].proto == m->proto && m->proto->stream) first--;
+        if (m->proto->stream) tcp_prefix(w, d, first);
+        for (const struct layer_mark *one = first; one <= m; one++) {
+            if (one->proto != m->proto) continue;
+            if (one > first) wr_s(w, ", ");
+            one->proto->info(w, d->out, one->at, layer_end(d, one));
+        }
+    }
+    if (d->out->bad) wr_s(w, d->cut ? "[Packet size limited during capture]" : "[Malformed Packet]");
+}
+
+/* A column is padded to its width and parted by one space; addresses stand to both sides of the arrow. */
+static void padded(struct writer *w, size_t from, size_t width, bool right) {
+    size_t len = wr_len(w) - from;
+    if (len >= width || !wr_fits(w, width - len)) return;
+    if (right) {
+        memmove(w->buf + from + width - len, w->buf + from, len);
+        memset(w->buf + from, ' ', width - len);
+    } else {
+        memset(w->p, ' ', width - len);
+    }
+    w->p += width - len;
+}
+
+void columns_print(struct writer *out, const struct decode *d, struct view *view) {
+    char line[2048];
+    struct writer w = wr_fixed(line, sizeof line);
+    size_t at = wr_len(&w);
+    wr_u(&w, d->pkt->number);
+    padded(&w, at, 5, true);
+    wr_c(&w, ' ');
+    at = wr_len(&w);
+    columns_time(&w, d, view);
+    padded(&w, at, 10, true);
+    wr_c(&w, ' ');
+    at = wr_len(&w);
+    address(&w, &d->src, &d->link_src);
+    padded(&w, at, 12, true);
+    wr_s(&w, " → ");
+    at = wr_len(&w);
+    address(&w, &d->dst, &d->link_dst);
+    padded(&w, at, 12, false);
+    wr_c(&w, ' ');
+    columns_protocol(&w, d);
+    wr_c(&w, ' ');
+    wr_u(&w, d->pkt->len);
+    wr_c(&w, ' ');
+    wr_slice(out, wr_done(&w));
+    columns_info(out, d);
+    wr_c(out, '\n');
+}

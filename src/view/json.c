@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON: tshark's shape (objects within objects, values as text) and ours (one flat, typed object per line). */
+#include "base/utf8.h"
+#include "field/print.h"
+#include "view/view.h"
+
+#include <time.h>
+
+static void json_text(struct writer *w, struct slice s) {
+    static const char hex[] = "0123456789abcdef";
+    wr_c(w, '"');
+    while (s.n) {
+        size_t plain = 0;
+        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f && s.p[plain] != '"' && s.p[plain] != '\\') plain++;
+        wr_bytes(w, s.p, plain);
+        s = slice_tail(s, plain);
+        if (!s.n) break;
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (!n) {
+            wr_s(w, "\\ufffd");
+            n = 1;
+        } else if (code == '"' || code == '\\') {
+            wr_c(w, '\\');
+            wr_c(w, (char)code);
+        } else if (code < 0x20 || code == 0x7f) {
+            char u[6] = {'\\', 'u', '0', '0', hex[code >> 4], hex[code & 15]};
+            wr_bytes(w, u, 6);
+        } else {
+            wr_bytes(w, s.p, n);
+        }
+        s = slice_tail(s, n);
+    }
+    wr_c(w, '"');
+}
+
+static void shown_text(struct writer *w, const struct fval *f, bool secrets) {
+    const struct field *field = field_of(f->id);
+    char small[256];
+    if (field->secret && !secrets) {
+        json_text(w, slice_str(HIDDEN_SECRET));
+        return;
+    }
+    if (field->type == FT_STRING) {
+        json_text(w, f->s);
+        return;
+    }
+    bool big = field_is_bytes(field) && f->s.n > sizeof small / 3;
+    struct writer t = big ? wr_grow() : wr_fixed(small, sizeof small);
+    print_value(&t, field, f);
+    json_text(w, wr_done(&t));
+    if (big) wr_free(&t);
+}
+
+void json_begin(struct writer *w) { wr_s(w, "["); }
+void json_end(struct writer *w) { wr_s(w, "\n]\n"); }
+
+static void indent(struct writer *w, uint32_t depth) {
+    wr_c(w, '\n');
+    wr_spaces(w, 2 * (size_t)depth);
+}
+
+/* Keys of an object: tshark writes the field's name, and the words of those that have none. */
+static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) {
+    const struct field *field = field_of(v->v[at].id);
+    char text[256];
+    struct writer t = wr_fixed(text, sizeof text);
+    if (field->name[0] && !(field->severity && !(v->v[at].flags & FV_PLAIN))) wr_s(&t, field->name);
+    else if (field->severity) wr_s(&t, "_ws.expert");
+    else label_print(&t, v, at, false);
+    if (tree && field->type != FT_PROTOCOL && field->type != FT_NONE) wr_s(&t, "_tree");
+    json_text(w, wr_done(&t));
+    wr_s(w, ": ");
+}
+
+static uint32_t object(struct writer *w, const struct fvec *v, uint32_t at, uint32_t indents, const struct view *view);
+
+/* member writes one field, and its children as a second member where it has a value of its own. */
+static uint32_t member(struct writer *w, const struct fvec *v, uint32_t at, uint32_t indents, const struct view *view) {
+    const struct fval *f = &v->v[at];
+    const struct field *field = field_of(f->id);
+    bool parent = at + 1 < v->n && v->v[at + 1].depth > f->depth;
+    bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE;
+    if (!(bare && parent)) {
+        key(w, v, at, false);
+        shown_text(w, f, view->show_secrets);
+        if (!parent) return at + 1;
+        wr_c(w, ',');
+        indent(w, indents);
+    }
+    key(w, v, at, !bare);
+    return object(w, v, at + 1, indents, view);
+}
+
+static uint32_t object(struct writer *w, const struct fvec *v, uint32_t at, uint32_t indents, const struct view *view) {
+    uint8_t depth = v->v[at].depth;
+    bool any = false;
+    wr_c(w, '{');
+    while (at < v->n && v->v[at].depth >= depth) {
+        if (any) wr_c(w, ',');
+        indent(w, indents + 1);
+        at = member(w, v, at, indents + 1, view);
+        any = true;
+    }
+    indent(w, indents);
+    wr_c(w, '}');
+    return at;
+}
+
+void json_print(struct writer *w, const struct decode *d, struct view *view) {
+    char text[40];
+    time_t t = (time_t)(d->pkt->ts / 1000000000);
+    struct tm tm;
+    size_t n = localtime_r(&t, &tm) ? strftime(text, sizeof text, "%Y-%m-%d", &tm) : 0;
+    wr_s(w, view->ended_once ? ",\n  {" : "\n  {");
+    view->ended_once = true;
+    wr_s(w, "\n    \"_index\": \"packets-");
+    wr_bytes(w, text, n);
+    wr_s(w, "\",\n    \"_type\": \"doc\",\n    \"_score\": null,\n    \"_source\": {\n      \"layers\": ");
+    if (d->out->n) object(w, d->out, 0, 3, view);
+    else wr_s(w, "{}");
+    wr_s(w, "\n    }\n  }");
+}
+
+static bool is_number(const struct field *f) { return field_is_int(f) && f->type != FT_BOOL; }
+
+/* typed writes a value as the JSON type it has: number, boolean, text. */
+static void typed(struct writer *w, const struct fval *f, const struct view *view) {
+    const struct field *field = field_of(f->id);
+    if (field->type == FT_BOOL) wr_s(w, f->u ? "true" : "false");
+    else if (field->type == FT_NONE || field->type == FT_PROTOCOL) wr_s(w, "true");
+    else if (field_signed(field)) wr_i(w, f->i);
+    else if (is_number(field)) wr_u(w, f->u);
+    else if (field->type == FT_DOUBLE) wr_f(w, "%.17g", f->d);
+    else if (field->type == FT_RELTIME) print_reltime(w, f->i);
+    else shown_text(w, f, view->show_secrets);
+}
+
+void jsonl_print(struct writer *w, const struct decode *d, const struct view *view) {
+    const struct fvec *v = d->out;
+    uint64_t done[FIELD_MAX / 64] = {0};
+    uint32_t next[64]; /* places of further values are found by scanning: few fields repeat */
+    (void)next;
+    bool any = false;
+    wr_c(w, '{');
+    for (uint32_t i = 0; i < v->n; i++) {
+        const struct fval *f = &v->v[i];
+        const struct field *field = field_of(f->id);
+        if (!field->name[0] || done[f->id >> 6] >> (f->id & 63) & 1) continue;
+        done[f->id >> 6] |= (uint64_t)1 << (f->id & 63);
+        if (any) wr_c(w, ',');
+        any = true;
+        json_text(w, slice_str(field->name));
+        wr_c(w, ':');
+        uint32_t more = i + 1;
+        while (more < v->n && v->v[more].id != f->id) more++;
+        bool array = more < v->n;
+        if (array) wr_c(w, '[');
+        typed(w, f, view);
+        for (; more < v->n; more++) {
+            if (v->v[more].id != f->id) continue;
+            wr_c(w, ',');
+            typed(w, &v->v[more], view);
+        }
+        if (array) wr_c(w, ']');
+    }
+    wr_s(w, "}\n");
+}
+
+static const char *schema_type(const struct field *f) {
+    if (f->type == FT_BOOL || f->type == FT_NONE || f->type == FT_PROTOCOL) return "boolean";
+    if (f->type == FT_DOUBLE || f->type == FT_RELTIME) return "number";
+    return field_is_int(f) ? "integer" : "string";
+}
+
+void jsonl_schema(struct writer *w) {
+    wr_s(w, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"weir packet\",\"type\":\"object\","
+            "\"additionalProperties\":false,\"properties\":{");
+    bool any = false;
+    for (size_t id = 1; id < weir_fields.count; id++) {
+        const struct field *f = &weir_fields.fields[id];
+        if (!f->name || !f->name[0]) continue;
+        wr_s(w, any ? ",\n" : "\n");
+        any = true;
+        json_text(w, slice_str(f->name));
+        wr_f(w, ":{\"description\":");
+        json_text(w, slice_str(f->label));
+        wr_f(w, ",\"anyOf\":[{\"type\":\"%s\"},{\"type\":\"array\",\"items\":{\"type\":\"%s\"}}]}", schema_type(f), schema_type(f));
+    }
+    wr_s(w, "\n}}\n");
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The packet as an indented tree, as tshark -V shows it. */
+#include "field/print.h"
+#include "view/view.h"
+
+void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_secrets) {
+    const struct fval *f = &v->v[at];
+    const struct field *field = field_of(f->id);
+    const struct proto *p = proto_of(f->id);
+    if (field->secret && !show_secrets) {
+        wr_s(w, field->label);
+        wr_s(w, ": " HIDDEN_SECRET);
+        return;
+    }
+    if (field->severity && !(f->flags & FV_PLAIN)) {
+        wr_s(w, "[Expert Info (");
+        wr_s(w, severity_name(field->severity));
+        wr_c(w, '/');
+        wr_s(w, anomaly_group_name(field->group));
+        wr_s(w, "): ");
+        if (!p || !p->label || !p->label(w, v, at)) wr_s(w, field->label);
+        if (field->clause) wr_f(w, " (%s)", field->clause);
+        wr_c(w, ']');
+        return;
+    }
+    if (p && p->label && p->label(w, v, at)) return;
+    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT) wr_f(w, "[%s]", field->label);
+    else print_label(w, field, f);
+}
+
+static bool listed(const struct proto *p, const struct proto *const *only) {
+    for (; *only; only++)
+        if (*only == p) return true;
+    return false;
+}
+
+void tree_print(struct writer *w, const struct decode *d, const struct proto *const *only, const struct view *view) {
+    const struct fvec *v = d->out;
+    for (uint32_t i = 0; i < v->n; i++) {
+        const struct fval *f = &v->v[i];
+        const struct field *field = field_of(f->id);
+        if (field->hidden || (f->flags & FV_HIDDEN)) continue;
+        if (only && f->depth > 0 && !listed(proto_of(f->id), only)) continue;
+        wr_spaces(w, 4 * (size_t)f->depth);
+        label_print(w, v, i, view->show_secrets);
+        wr_c(w, '\n');
+    }
+    if (v->overflowed) wr_s(w, "[Too many fields: the rest of the packet is not shown]\n");
+}

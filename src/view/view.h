@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_VIEW_VIEW_H
+#define WEIR_VIEW_VIEW_H
+
+#include "analyse/dissect.h"
+
+/* Pure printing: a decoded packet in, text out. Nothing here decodes, reads or decides. */
+
+/* time_format is how the Time column counts; letters as tshark's -t. */
+enum time_format {
+    TIME_RELATIVE,       /* r: since the first packet */
+    TIME_ABSOLUTE,       /* a: time of day */
+    TIME_ABSOLUTE_DATE,  /* ad */
+    TIME_ABSOLUTE_DOY,   /* adoy */
+    TIME_DELTA,          /* d: since the packet before */
+    TIME_DELTA_SHOWN,    /* dd: since the packet shown before */
+    TIME_EPOCH,          /* e */
+    TIME_UTC,            /* u */
+    TIME_UTC_DATE,       /* ud */
+    TIME_UTC_DOY         /* udoy */
+};
+
+struct view {
+    enum time_format time;
+    int precision;      /* digits of a second; -1: those of the capture */
+    bool color;
+    bool show_secrets;
+    bool ended_once;    /* something was printed before: for separators */
+    struct frame_times times; /* as they were before the present packet */
+};
+
+/* columns_want adds what the summary line needs. columns_print writes it, with the newline. */
+void columns_want(struct want *w);
+void columns_print(struct writer *w, const struct decode *d, struct view *view);
+/* columns_protocol and columns_info write one column. */
+void columns_protocol(struct writer *w, const struct decode *d);
+void columns_info(struct writer *w, const struct decode *d);
+/* columns_time writes the Time column. */
+void columns_time(struct writer *w, const struct decode *d, const struct view *view);
+
+/* tree_print writes the packet's tree. only: names of protocols whose details are shown (NULL: all), the others on one
+ * line. */
+void tree_print(struct writer *w, const struct decode *d, const struct proto *const *only, const struct view *view);
+/* label_print writes the words of one field, its protocol's own where it has some. */
+void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_secrets);
+
+/* hex_print writes the bytes of the packet and of every source made from it. */
+void hex_print(struct writer *w, const struct decode *d);
+
+void pdml_begin(struct writer *w);
+void pdml_print(struct writer *w, const struct decode *d);
+void pdml_end(struct writer *w);
+
+/* json_print writes tshark's JSON shape; json_begin and json_end the brackets around all packets. */
+void json_begin(struct writer *w);
+void json_print(struct writer *w, const struct decode *d, struct view *view);
+void json_end(struct writer *w);
+/* jsonl_print writes one line per packet: field names unchanged, typed values, arrays for repeated fields. */
+void jsonl_print(struct writer *w, const struct decode *d, const struct view *view);
+/* jsonl_schema writes the JSON Schema of jsonl_print's lines. */
+void jsonl_schema(struct writer *w);
+
+/* fields_options are tshark's -E. */
+struct fields_options {
+    bool header;
+    char separator, aggregator, quote; /* quote 0: none */
+    char occurrence;                   /* f, l or a */
+};
+void fields_header(struct writer *w, const uint16_t *ids, size_t n, const struct fields_options *o);
+void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, const struct fields_options *o,
+                  const struct view *view);
+
+/* HIDDEN_SECRET stands where a secret would. */
+#define HIDDEN_SECRET "(hidden, --show-secrets shows it)"
+
+#endif

@@ -86,6 +86,9 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
+    /* protocol writes the text of the Protocol column where it depends on the packet (its fields are among
+     * info_fields); NULL: it is `column`. */
+    void (*protocol)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };
@@ -126,6 +129,15 @@ struct conv_times {
     int64_t delta;    /* nanoseconds since its packet before */
 };
 
+/* dns_turn is where a DNS message stands among questions and answers. */
+enum dns_turn {
+    DNS_TURN_UNKNOWN, /* nothing is kept */
+    DNS_TURN_FIRST,   /* a question not seen before */
+    DNS_TURN_ANSWER,  /* the first answer to a question */
+    DNS_TURN_AGAIN,   /* a question not answered yet, or an answer, sent again */
+    DNS_TURN_UNASKED, /* an answer whose question was not seen */
+};
+
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
@@ -142,10 +154,19 @@ struct decode_ops {
     void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
+    /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:
+     * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
+     * keeps them. */
+    bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
     void (*md5)(uint8_t digest[16], struct slice text);
+    /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
+     * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
+     * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and
+     * its first one is less than five seconds old. NULL: nothing is kept. */
+    enum dns_turn (*dns_match)(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 };
 
 /* decode is the context of one packet on its way through the layers. */
@@ -234,6 +255,12 @@ static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_
     struct slice s = rd_take(r, n);
     if (rd_ok(r)) fv_s(d->out, id, off, (uint32_t)n, s);
     return s;
+}
+
+/* d_open_u starts a subtree under a number, to be closed with fv_close. */
+static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_t len, uint64_t value) {
+    struct fval *f = fv_at(d->out, fv_open(d->out, id, off, len));
+    if (f) f->u = value;
 }
 
 static inline struct net_addr addr_of(const uint8_t *p, uint8_t len) {

@@ -6,6 +6,8 @@
 
 extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_tls, proto_data;
 
+extern const struct proto proto_dns, proto_mdns, proto_llmnr;
+
 /* weir_protos is every protocol of the program, ends with NULL: where to register a new one. */
 extern const struct proto *const weir_protos[];
 

@@ -48,7 +48,11 @@ struct read_result {
     enum read_status status;
     size_t consumed;
     size_t needed;
+    /* READ_MORE: what the Info column says of the message so far, a part of `in`; empty: nothing. */
+    struct slice begun;
 };
+/* READ_UNTIL_END as `needed`: only the end of the stream ends the message (decode.stream_end). */
+#define READ_UNTIL_END SIZE_MAX
 
 enum probe_result { PROBE_NO, PROBE_UNSURE, PROBE_CERTAIN };
 
@@ -65,6 +69,8 @@ struct stream_ops {
     /* frame says where the first message of `in` ends without decoding it: for protocols that give each message's
      * length up front. Then read is only called with whole messages. NULL: the protocol frames itself in read. */
     struct read_result (*frame)(struct slice in);
+    /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
+    void (*lost)(void *state, int from);
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
     bool clears_info;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
@@ -152,6 +158,9 @@ struct decode_ops {
     void (*tcp_update)(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side, struct tcp_analysis *out);
     /* tcp_data takes a segment's payload for reassembly and the protocols above; it closes TCP's own entry. */
     void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
+    /* become says that from the byte behind the message being read on, the conversation speaks protocol p in both
+     * directions; NULL: whoever is registered for `port` or recognises the bytes. May be NULL itself. */
+    void (*become)(struct decode *d, const struct proto *p, uint16_t port);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
     /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:
@@ -183,6 +192,7 @@ struct decode {
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
+    bool stream_end;            /* the stream being read ends with the bytes handed to read */
     bool cut;                   /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */

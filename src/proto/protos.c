@@ -2,9 +2,9 @@
 #include "proto/protos.h"
 
 const struct proto *const weir_protos[] = {
-    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_data,
-    &proto_dns, &proto_mdns, &proto_llmnr,
-    &proto_tls,
+#define PROTO(name) &proto_##name,
+#include "proto/protos.def"
+#undef PROTO
     NULL,
 };
 

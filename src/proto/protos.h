@@ -4,11 +4,11 @@
 
 #include "proto/proto.h"
 
-extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_tls, proto_data;
+#define PROTO(name) extern const struct proto proto_##name;
+#include "proto/protos.def"
+#undef PROTO
 
-extern const struct proto proto_dns, proto_mdns, proto_llmnr;
-
-/* weir_protos is every protocol of the program, ends with NULL: where to register a new one. */
+/* weir_protos is every protocol of the program (proto/protos.def), ends with NULL. */
 extern const struct proto *const weir_protos[];
 
 /* proto_of returns the protocol a field id belongs to, or NULL. */

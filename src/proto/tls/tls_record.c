@@ -196,11 +196,13 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         if (c.kind == KIND_V2) column = SSL2;
         if (c.kind == KIND_RECORD && !st->version) column = load_be16(one.p + 1);
         if (st->version) column = st->version;
+        /* A ClientHello may promise a version; the column shows it when the server agreed. */
+        bool first_hello = !st->version && c.kind == KIND_RECORD && c.size > HEADER && one.p[HEADER] == CLIENT_HELLO;
         mark(d, layer, column);
         if (c.kind == KIND_RECORD) record_read(d, st, from, one);
         else if (c.kind == KIND_V2) v2_hello_read(d, one);
         else junk_read(d, st, one, layer);
-        if (st->version) mark(d, layer, st->version);
+        if (st->version && !first_hello) mark(d, layer, st->version);
         used += c.size;
         c = cut_next(st, slice_tail(in, used));
     }

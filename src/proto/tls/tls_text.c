@@ -34,7 +34,7 @@ static void message_name(struct writer *w, uint16_t extra) {
         wr_s(w, "Encrypted Handshake Message");
         return;
     }
-    const char *name = tls_message_name(extra & 0xff);
+    const char *name = tls_message_name((uint8_t)extra);
     wr_s(w, name ? name : "Unknown");
     if (extra & TLS_EXTRA_FRAGMENT) wr_s(w, " (fragment)");
 }

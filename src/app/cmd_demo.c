@@ -3,8 +3,8 @@
  *
  * Theory of operation: in a throw-away folder a broker (mosquitto) is started on a free loopback port, then `weir
  * capture`, then clients that between them use what MQTT has: QoS 0, 1 and 2, a retained message, a will, MQTT 5 with
- * properties. Each step waits for the effect of the one before (a port that answers, a line a subscriber printed), never
- * only for time. Then `weir read` shows the file. The folder keeps the capture and loses everything else.
+ * properties. Each step waits for the effect of the one before (a port that answers, a line a subscriber printed),
+ * never only for time. Then `weir read` shows the file. The folder keeps the capture and loses everything else.
  *
  * Without the right to capture, or without mosquitto, the sample that ships with the program is read instead. */
 #include "app/children.h"
@@ -31,7 +31,8 @@ struct demo_opts {
 };
 
 static const struct opt_def defs[] = {
-    {'w', "write", "FILE", "keep the capture in FILE instead of a new folder", OPT_TEXT, offsetof(struct demo_opts, write)},
+    {'w', "write", "FILE", "keep the capture in FILE instead of a new folder", OPT_TEXT,
+     offsetof(struct demo_opts, write)},
     {0, "sample", NULL, "read the sample that ships with the program, capture nothing", OPT_FLAG,
      offsetof(struct demo_opts, sample)},
 };
@@ -53,13 +54,13 @@ static const struct opt_command command = {
 
 struct demo {
     struct children kids;
-    char self[PATH_LEN];   /* this program */
-    char typed[PATH_LEN];  /* how a person here would type it */
-    char dir[PATH_LEN];    /* the throw-away folder */
+    char self[PATH_LEN];  /* this program */
+    char typed[PATH_LEN]; /* how a person here would type it */
+    char dir[PATH_LEN];   /* the throw-away folder */
     char file[PATH_LEN + 32];
     char port[8];
-    int capture;           /* place among kids */
-    bool recorded;         /* the capture is whole: it stays */
+    int capture;   /* place among kids */
+    bool recorded; /* the capture is whole: it stays */
 };
 
 /* ---- where things are ---- */
@@ -123,9 +124,8 @@ static bool wait_lines(const struct demo *d, const char *name, int lines) {
 }
 
 static int loopback_socket(struct sockaddr_in *a, int port) {
-    *a = (struct sockaddr_in){.sin_family = AF_INET,
-                              .sin_port = htons((uint16_t)port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *a = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
@@ -172,8 +172,8 @@ static bool start_capture(struct demo *d) {
     char log[PATH_LEN + 32];
     in_dir(d, "capture.log", log);
     unlink(d->file);
-    d->capture = child_start(&d->kids, log,
-                             (char *[]){d->self, "capture", "-i", "lo", "-U", "-w", d->file, "tcp", "port", d->port, NULL});
+    d->capture = child_start(
+        &d->kids, log, (char *[]){d->self, "capture", "-i", "lo", "-U", "-w", d->file, "tcp", "port", d->port, NULL});
     for (int left = START_MS; d->capture >= 0 && left > 0 && children_nap(STEP_MS); left -= STEP_MS) {
         struct stat st;
         if (!child_running(&d->kids, d->capture)) return false;
@@ -217,8 +217,8 @@ static bool conversation(struct demo *d) {
     CLIENT(d, "-V", "5", "-i", "lock", "-q", "2", "-t", "home/door/lock", "-m", "locked", "-D", "publish",
            "response-topic", "home/door/ack", "-D", "publish", "correlation-data", "req-1", "-D", "publish",
            "user-property", "origin", "demo");
-    int pump = LISTENER(d, "pump", "-V", "311", "-i", "pump-7", "-q", "1", "-t", "device/pump-7/command", "--will-topic",
-                        "device/pump-7/status", "--will-payload", "offline", "--will-qos", "1");
+    int pump = LISTENER(d, "pump", "-V", "311", "-i", "pump-7", "-q", "1", "-t", "device/pump-7/command",
+                        "--will-topic", "device/pump-7/status", "--will-payload", "offline", "--will-qos", "1");
     if (pump < 0 || dashboard < 0 || !children_nap(SETTLE_MS)) return false;
     CLIENT(d, "-V", "5", "-i", "operator", "-q", "1", "-t", "device/pump-7/command", "-m", "start");
     if (!wait_lines(d, "pump", 1)) return false;

@@ -21,11 +21,7 @@ static const struct opt_def defs[] = {
 };
 
 static const char *const examples[] = {
-    "weir fields mqtt",
-    "weir fields mqtt reason",
-    "weir fields -v mqtt.msgtype",
-    "weir fields --json",
-    NULL,
+    "weir fields mqtt", "weir fields mqtt reason", "weir fields -v mqtt.msgtype", "weir fields --json", NULL,
 };
 
 static const struct opt_command command = {

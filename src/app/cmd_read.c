@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir read: decode a capture, as tshark's hands expect. */
-#include "app/app.h"
+#include "app/cmd.h"
 #include "app/opt.h"
 #include "io/capfile.h"
 #include "io/out.h"
+#include "io/vendors.h"
 #include "view/view.h"
 
 #include <signal.h>
@@ -71,7 +72,9 @@ struct reading {
     const struct proto *only[ONLY_MAX + 1];
     struct dissector ds;
     struct capfile *file;
+    struct vendors *vendors;
     struct writer out;
+    int out_fd;
     char buffer[OUT_BUFFER];
     bool progress;
     struct timespec started;
@@ -283,6 +286,11 @@ static int prepare(struct reading *g) {
     if (rc != OPT_GO) return rc;
     want_make(g);
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&command, "out of memory");
+    if (want_has(&g->want, FID_ETH_ADDR_OUI_RESOLVED) || want_has(&g->want, FID_ETH_SRC_OUI_RESOLVED) ||
+        want_has(&g->want, FID_ETH_DST_OUI_RESOLVED))
+        g->vendors = vendors_load();
+    g->ds.driver.d.vendor = vendors_find;
+    g->ds.driver.d.vendors = g->vendors;
     for (size_t i = 0; i < g->o.decode_as.n && rc == OPT_GO; i++) rc = decode_as(g, g->o.decode_as.item[i]);
     prefs_take(g);
     return rc;
@@ -295,7 +303,8 @@ int cmd_read(int argc, char **argv) {
     g->view.precision = -1;
     int rc = opt_parse(&command, &g->o, argc, argv);
     g->view.show_secrets = g->o.show_secrets;
-    g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, (void *)(intptr_t)STDOUT_FILENO);
+    g->out_fd = STDOUT_FILENO;
+    g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.schema) {
         jsonl_schema(&g->out);
         rc = wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
@@ -308,6 +317,7 @@ int cmd_read(int argc, char **argv) {
         rc = run(g);
     }
     dissector_free(&g->ds);
+    vendors_free(g->vendors);
     free(g->ids);
     opt_release(&command, &g->o);
     free(g);

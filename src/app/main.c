@@ -50,6 +50,14 @@ static void print_zsh(void) {
     for (size_t i = 0; i < N_COMMANDS; i++) printf("%s:%s\n", commands[i].name, commands[i].purpose);
 }
 
+static void print_man(void) {
+    printf("weir(1)\n\n# NAME\n\nweir - capture, decode and explain device traffic\n\n# SYNOPSIS\n\n"
+           "*weir* _COMMAND_ \\[options\\]\n\n# COMMANDS\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        printf("*weir-%s*(1)\n\t%s\n\n", commands[i].name, commands[i].purpose);
+    printf("# EXIT STATUS\n\n0 fine; 1 a finding or a difference; 2 an error or bad use\\.\n");
+}
+
 static int unknown(const char *what) {
     const char *names[N_COMMANDS];
     for (size_t i = 0; i < N_COMMANDS; i++) names[i] = commands[i].name;
@@ -75,6 +83,7 @@ static int about(int argc, char **argv) {
     else if (!strcmp(what, "--help") || !strcmp(what, "-h") || !strcmp(what, "help")) print_help();
     else if (!strcmp(what, "--help=words")) print_words();
     else if (!strcmp(what, "--help=zsh")) print_zsh();
+    else if (!strcmp(what, "--help=man")) print_man();
     else return unknown(what);
     return EXIT_FINE;
 }

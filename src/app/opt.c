@@ -90,7 +90,7 @@ static int64_t size_unit(const char *s) {
     static const struct {
         const char *name;
         int64_t times;
-    } units[] = {{"", 1},          {"B", 1},          {"k", 1000},           {"K", 1000},   {"M", 1000000},
+    } units[] = {{"", 1},           {"B", 1},        {"k", 1000},     {"K", 1000},    {"M", 1000000},
                  {"G", 1000000000}, {"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (!strcmp(s, units[i].name)) return units[i].times;
@@ -238,8 +238,9 @@ static int parse_all(struct parse *p) {
         }
     }
     if (p->cmd->words_at == OPT_NO_WORDS) {
-        if (p->words) return opt_bad_use(p->cmd, "'%s' is not expected here; `weir %s --help` says how", p->argv[1],
-                                         p->cmd->name);
+        if (p->words)
+            return opt_bad_use(p->cmd, "'%s' is not expected here; `weir %s --help` says how", p->argv[1],
+                               p->cmd->name);
         return OPT_GO;
     }
     struct opt_list *words = (struct opt_list *)(void *)(p->values + p->cmd->words_at);

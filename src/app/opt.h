@@ -48,23 +48,23 @@ struct opt_def {
 #define OPT_NO_WORDS SIZE_MAX
 
 struct opt_command {
-    const char *name;             /* "read" */
-    const char *synopsis;         /* what follows `weir read`: "[-r] FILE [FILTER]" */
-    const char *purpose;          /* one phrase, no full stop */
-    const char *description;      /* paragraphs for help and man page, parted by an empty line; may be NULL */
-    const char *const *examples;  /* command lines as typed, NULL at the end; may be NULL */
+    const char *name;            /* "read" */
+    const char *synopsis;        /* what follows `weir read`: "[-r] FILE [FILTER]" */
+    const char *purpose;         /* one phrase, no full stop */
+    const char *description;     /* paragraphs for help and man page, parted by an empty line; may be NULL */
+    const char *const *examples; /* command lines as typed, NULL at the end; may be NULL */
     const struct opt_def *defs;
     size_t n_defs;
-    size_t words_at;              /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
-    bool stop_at_word;            /* the first word ends the options (a command line follows) */
+    size_t words_at;   /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
+    bool stop_at_word; /* the first word ends the options (a command line follows) */
 };
 
 /* Exit statuses every command keeps to. */
 enum { EXIT_FINE = 0, EXIT_FINDING = 1, EXIT_TROUBLE = 2 };
 enum { OPT_GO = -1 };
 
-/* opt_parse fills `values` (the caller has put the defaults there) from argv[1..]; argv is reordered. Gives OPT_GO to go
- * on, or the exit status to return at once: EXIT_FINE after --help, EXIT_TROUBLE after a message on stderr. */
+/* opt_parse fills `values` (the caller has put the defaults there) from argv[1..]; argv is reordered. Gives OPT_GO to
+ * go on, or the exit status to return at once: EXIT_FINE after --help, EXIT_TROUBLE after a message on stderr. */
 int opt_parse(const struct opt_command *cmd, void *values, int argc, char **argv) __attribute__((warn_unused_result));
 
 /* opt_release frees the arrays of the OPT_LIST options. */

@@ -65,9 +65,9 @@ static void good_lines_are_understood(struct values *v) {
 }
 
 static void bad_lines_are_refused(struct values *v) {
-    static const char *const bad[] = {"-c 0",    "-c 100",   "-c x",        "-c",      "-c 99999999999999999999",
-                                      "-s 5q",   "-T jsn",   "--verbose=1", "--nope",  "-Z",
-                                      "--co 5",  "--color=", "--=x",        "-s 9223372036854775807Gi"};
+    static const char *const bad[] = {
+        "-c 0", "-c 100", "-c x",     "-c",   "-c 99999999999999999999", "-s 5q", "-T jsn", "--verbose=1", "--nope",
+        "-Z",   "--co 5", "--color=", "--=x", "-s 9223372036854775807Gi"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) check(parse(v, bad[i]) == EXIT_TROUBLE, "it is refused");
 }
 

@@ -67,7 +67,7 @@ static void man_option(const struct opt_def *def) {
 }
 
 static void print_man(const struct opt_command *cmd) {
-    printf("weir-%s(1)\n\n# NAME\n\nweir %s - ", cmd->name, cmd->name);
+    printf("weir-%s(1)\n\n# NAME\n\nweir-%s - ", cmd->name, cmd->name);
     escaped(cmd->purpose);
     printf("\n\n# SYNOPSIS\n\n*weir %s* ", cmd->name);
     escaped(cmd->synopsis);
@@ -79,7 +79,8 @@ static void print_man(const struct opt_command *cmd) {
     printf("*-h*, *--help*\n\tshow a short help\n\n");
     if (cmd->examples) printf("# EXAMPLES\n\n");
     for (const char *const *e = cmd->examples; e && *e; e++) printf("```\n%s\n```\n\n", *e);
-    printf("# EXIT STATUS\n\n0 fine; 1 a finding or a difference; 2 an error or bad use\\.\n\n# SEE ALSO\n\n*weir*(1)\n");
+    printf(
+        "# EXIT STATUS\n\n0 fine; 1 a finding or a difference; 2 an error or bad use\\.\n\n# SEE ALSO\n\n*weir*(1)\n");
 }
 
 static void print_words(const struct opt_command *cmd) {

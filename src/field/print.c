@@ -196,11 +196,10 @@ void print_named(struct writer *w, const struct field *f, uint64_t value) {
     }
 }
 
-/* print_bits writes the bits of a masked field: dots for those that belong to others. */
-static void print_bits(struct writer *w, const struct field *f, uint64_t value) {
-    int bits = field_bits(f), shift = f->mask ? __builtin_ctzll(f->mask) : 0;
+void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
+    int shift = mask ? __builtin_ctzll(mask) : 0;
     for (int i = bits - 1; i >= 0; i--) {
-        if (!(f->mask >> i & 1)) wr_c(w, '.');
+        if (!(mask >> i & 1)) wr_c(w, '.');
         else wr_c(w, i >= shift && value >> (i - shift) & 1 ? '1' : '0');
         if (i && i % 4 == 0) wr_c(w, ' ');
     }
@@ -212,7 +211,7 @@ enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them
 void print_label(struct writer *w, const struct field *f, const struct fval *v) {
     bool brackets = f->computed || (v->flags & FV_GENERATED);
     if (brackets) wr_c(w, '[');
-    if (f->mask && field_is_int(f)) print_bits(w, f, v->u);
+    if (f->mask && field_is_int(f)) print_bits(w, field_bits(f), f->mask, v->u);
     wr_s(w, f->label);
     if (f->type != FT_NONE && f->type != FT_PROTOCOL) {
         wr_s(w, ": ");

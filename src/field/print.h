@@ -11,6 +11,9 @@ void print_value(struct writer *w, const struct field *f, const struct fval *v);
 /* print_label writes the words of a tree line: bits where the field is masked, label, value with its name. */
 void print_label(struct writer *w, const struct field *f, const struct fval *v);
 
+/* print_bits writes the bits of a masked value, "0100 .... = ": dots for those that belong to others. */
+void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value);
+
 /* print_named writes a number as "Name (value)", or "Unknown (value)". */
 void print_named(struct writer *w, const struct field *f, uint64_t value);
 

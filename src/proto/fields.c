@@ -37,6 +37,6 @@ static const struct field fields[] = {
 #undef END
 };
 static_assert(sizeof fields / sizeof *fields == FID_COUNT, "every field id has an entry");
-static_assert(FID_COUNT <= FIELD_MAX, "the want mask holds every field");
+static_assert((int)FID_COUNT <= (int)FIELD_MAX, "the want mask holds every field");
 
 const struct field_table weir_fields = {fields, FID_COUNT};

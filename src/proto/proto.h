@@ -48,7 +48,11 @@ struct read_result {
     enum read_status status;
     size_t consumed;
     size_t needed;
+    /* READ_MORE: what the Info column says of the message so far, a part of `in`; empty: nothing. */
+    struct slice begun;
 };
+/* READ_UNTIL_END as `needed`: only the end of the stream ends the message (decode.stream_end). */
+#define READ_UNTIL_END SIZE_MAX
 
 enum probe_result { PROBE_NO, PROBE_UNSURE, PROBE_CERTAIN };
 
@@ -65,6 +69,10 @@ struct stream_ops {
     /* frame says where the first message of `in` ends without decoding it: for protocols that give each message's
      * length up front. Then read is only called with whole messages. NULL: the protocol frames itself in read. */
     struct read_result (*frame)(struct slice in);
+    /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
+    void (*lost)(void *state, int from);
+    /* resyncs: read finds its way again behind a gap by itself, and is called there whatever the bytes look like. */
+    bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
     bool clears_info;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
@@ -74,6 +82,9 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+     * reads info_fields. */
+    const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
     const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
@@ -83,6 +94,8 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
+    /* info_plain: the texts of several messages in a packet follow each other without a comma. */
+    bool info_plain;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };
@@ -123,6 +136,15 @@ struct conv_times {
     int64_t delta;    /* nanoseconds since its packet before */
 };
 
+/* dns_turn is where a DNS message stands among questions and answers. */
+enum dns_turn {
+    DNS_TURN_UNKNOWN, /* nothing is kept */
+    DNS_TURN_FIRST,   /* a question not seen before */
+    DNS_TURN_ANSWER,  /* the first answer to a question */
+    DNS_TURN_AGAIN,   /* a question not answered yet, or an answer, sent again */
+    DNS_TURN_UNASKED, /* an answer whose question was not seen */
+};
+
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
@@ -137,10 +159,24 @@ struct decode_ops {
     void (*tcp_update)(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side, struct tcp_analysis *out);
     /* tcp_data takes a segment's payload for reassembly and the protocols above; it closes TCP's own entry. */
     void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
+    /* become says that from the byte behind the message being read on, the conversation speaks protocol p in both
+     * directions; NULL: whoever is registered for `port` or recognises the bytes. May be NULL itself. */
+    void (*become)(struct decode *d, const struct proto *p, uint16_t port);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
+    /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:
+     * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
+     * keeps them. */
+    bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
+    /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
+    void (*md5)(uint8_t digest[16], struct slice text);
+    /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
+     * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
+     * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and
+     * its first one is less than five seconds old. NULL: nothing is kept. */
+    enum dns_turn (*dns_match)(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 };
 
 /* decode is the context of one packet on its way through the layers. */
@@ -152,16 +188,19 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    uint16_t sport, dport;      /* innermost transport ports */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
+    bool stream_end;            /* the stream being read ends with the bytes handed to read */
     bool cut;                   /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
     /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(uint32_t oui);
+    struct slice (*vendor)(const void *vendors, uint32_t oui);
+    const void *vendors;
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };
@@ -227,6 +266,12 @@ static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_
     struct slice s = rd_take(r, n);
     if (rd_ok(r)) fv_s(d->out, id, off, (uint32_t)n, s);
     return s;
+}
+
+/* d_open_u starts a subtree under a number, to be closed with fv_close. */
+static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_t len, uint64_t value) {
+    struct fval *f = fv_at(d->out, fv_open(d->out, id, off, len));
+    if (f) f->u = value;
 }
 
 static inline struct net_addr addr_of(const uint8_t *p, uint8_t len) {

@@ -2,7 +2,10 @@
 #include "proto/protos.h"
 
 const struct proto *const weir_protos[] = {
-    &proto_frame, &proto_eth, &proto_ip, &proto_tcp, &proto_mqtt, &proto_data, NULL,
+#define PROTO(name) &proto_##name,
+#include "proto/protos.def"
+#undef PROTO
+    NULL,
 };
 
 const struct proto *proto_of(uint16_t id) {

@@ -4,9 +4,11 @@
 
 #include "proto/proto.h"
 
-extern const struct proto proto_frame, proto_eth, proto_ip, proto_tcp, proto_mqtt, proto_data;
+#define PROTO(name) extern const struct proto proto_##name;
+#include "proto/protos.def"
+#undef PROTO
 
-/* weir_protos is every protocol of the program, ends with NULL: where to register a new one. */
+/* weir_protos is every protocol of the program (proto/protos.def), ends with NULL. */
 extern const struct proto *const weir_protos[];
 
 /* proto_of returns the protocol a field id belongs to, or NULL. */

@@ -84,10 +84,21 @@ static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
 
 void columns_protocol(struct writer *w, const struct decode *d) {
     const struct layer_mark *m = top(d);
-    if (m) wr_s(w, m->proto->column);
+    if (!m) return;
+    const struct proto *p = m->proto;
+    wr_s(w, p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : p->column);
 }
 
 static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }
+
+/* tcp_prefix writes what the analysis of TCP found, before the words of a protocol in its stream. */
+static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m) {
+    while (m > d->layer && m[-1].proto != &proto_tcp) m--;
+    if (m == d->layer) return;
+    size_t before = wr_len(w);
+    tcp_info_prefix(w, d->out, m[-1].at, layer_end(d, m - 1));
+    if (wr_len(w) > before) wr_s(w, ", ");
+}
 
 void columns_info(struct writer *w, const struct decode *d) {
     const struct layer_mark *end = d->layer + d->layers, *m = end, *first;
@@ -95,15 +106,7 @@ void columns_info(struct writer *w, const struct decode *d) {
     if (m > d->layer) {
         first = --m;
         while (first > d->layer && says(first - 1) && first[-1].proto == m->proto && m->proto->stream) first--;
-        if (m->proto->stream && first > d->layer && d->layer) {
-            for (const struct layer_mark *tcp = first; tcp > d->layer; tcp--)
-                if (tcp[-1].proto == &proto_tcp) {
-                    size_t before = wr_len(w);
-                    tcp_info_prefix(w, d->out, tcp[-1].at, layer_end(d, tcp - 1));
-                    if (wr_len(w) > before) wr_s(w, ", ");
-                    break;
-                }
-        }
+        if (m->proto->stream) tcp_prefix(w, d, first);
         for (const struct layer_mark *one = first; one <= m; one++) {
             if (one->proto != m->proto) continue;
             if (one > first) wr_s(w, ", ");

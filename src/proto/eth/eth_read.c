@@ -28,7 +28,7 @@ void eth_address_names(struct decode *d, uint16_t resolved, uint16_t oui, uint16
     if (d_wants(d, resolved)) fv_hide(fv_s(d->out, resolved, off, 6, mac_text(d, mac)));
     fv_hide(fv_u(d->out, oui, off, 3, load_be24(mac.p)));
     if (d_wants(d, oui_resolved) && d->vendor) {
-        struct slice vendor = d->vendor(load_be24(mac.p));
+        struct slice vendor = d->vendor(d->vendors, load_be24(mac.p));
         if (vendor.n) fv_hide(fv_s(d->out, oui_resolved, off, 6, vendor));
     }
 }

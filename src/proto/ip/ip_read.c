@@ -239,8 +239,8 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     switch (f->id) {
     case FID_IP: address_text(w, v, at); return true;
     case FID_IP_HDR_LEN:
-        wr_f(w, ".... %d%d%d%d = Header Length: %u bytes (%u)", f->u >> 5 & 1, f->u >> 4 & 1, f->u >> 3 & 1, f->u >> 2 & 1,
-             (unsigned)f->u, (unsigned)f->u / 4);
+        print_bits(w, 8, 0x0f, f->u / 4);
+        wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
         return true;
     case FID_IP_DSFIELD:
         name = field_value_name(&vals_ip_dscp_short, f->u >> 2);
@@ -248,14 +248,13 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
              field_value_name(&vals_ip_ecn_short, f->u & 3));
         return true;
     case FID_IP_FLAGS:
-        wr_f(w, "%u%u%u. .... = Flags: 0x%x%s%s%s", (unsigned)(f->u >> 2 & 1), (unsigned)(f->u >> 1 & 1), (unsigned)(f->u & 1),
-             (unsigned)f->u, f->u & FLAG_RB ? ", Reserved bit" : "", f->u & FLAG_DF ? ", Don't fragment" : "",
-             f->u & FLAG_MF ? ", More fragments" : "");
+        print_bits(w, 8, 0xe0, f->u);
+        wr_f(w, "Flags: 0x%x%s%s%s", (unsigned)f->u, f->u & FLAG_RB ? ", Reserved bit" : "",
+             f->u & FLAG_DF ? ", Don't fragment" : "", f->u & FLAG_MF ? ", More fragments" : "");
         return true;
     case FID_IP_FRAG_OFFSET:
-        wr_s(w, "...");
-        for (int i = 12; i >= 0; i--) wr_f(w, "%s%u", i % 4 == 3 ? " " : "", (unsigned)(f->u >> i & 1));
-        wr_f(w, " = Fragment Offset: %u", (unsigned)f->u * 8);
+        print_bits(w, 16, 0x1fff, f->u);
+        wr_f(w, "Fragment Offset: %u", (unsigned)f->u * 8);
         return true;
     case FID_IP_CHECKSUM: wr_f(w, "Header Checksum: 0x%04x [validation disabled]", (unsigned)f->u); return true;
     case FID_IP_CHECKSUM_STATUS:

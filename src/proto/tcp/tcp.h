@@ -75,7 +75,7 @@ struct tcp_side {
     uint64_t next_frame, nondup_frame, fin_frame;
     int64_t next_time, last_ack_time;
     int8_t wscale; /* shift count, or WSCALE_... */
-    bool has_base, has_next, has_top, has_ack, pushed, saw_syn, saw_synack, saw_fin, lost_bytes, saw_window;
+    bool has_base, has_next, has_top, has_ack, pushed, saw_fin, lost_bytes, saw_window;
 };
 
 /* Which parts of a conversation were seen; bits of tcp_conv.seen, shown as tcp.completeness. */
@@ -86,7 +86,7 @@ struct tcp_conv {
     struct tcp_side side[2];
     struct conv_times times; /* of the present packet */
     int64_t syn_time, initial_rtt;
-    uint8_t seen;
+    uint8_t seen, seen_before; /* after and before the present packet */
     bool started, reused, closing;
     uint8_t closer;      /* side whose FIN came first, where closing */
     uint8_t server;      /* side that answered the SYN; meaningful once known */

@@ -150,6 +150,7 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
         }
         break;
     }
+    if ((s->flags & TH_SYN) && !s->has_mss) d_anomaly(d, FID_TCP_MSS_ABSENT, d_off(d, options.p), 0);
     fv_close(d->out);
 }
 
@@ -232,10 +233,10 @@ static void window_add(struct decode *d, const struct tcp_segment *s, const stru
 static void numbers_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side, uint32_t off) {
     struct fvec *v = d->out;
     uint32_t base = c ? c->side[side].base_seq : 0, peer = c ? c->side[!side].base_seq : 0;
-    uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : 0;
+    uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : s->ack;
     if (c) {
         fv_u(v, FID_TCP_STREAM, off, 0, c->times.stream);
-        fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen);
+        fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen_before);
         fv_u(v, FID_TCP_LEN, off, 0, s->len);
     }
     fv_u(v, FID_TCP_SEQ, off + 4, 4, seq);
@@ -251,6 +252,8 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     struct fvec *v = d->out;
     s->sport = get_be16(d, r, FID_TCP_SRCPORT);
     s->dport = get_be16(d, r, FID_TCP_DSTPORT);
+    d->sport = s->sport;
+    d->dport = s->dport;
     if (!rd_ok(r)) return false;
     fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
     fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));
@@ -307,7 +310,6 @@ static void tcp_read(struct decode *d, struct slice in) {
     if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
     get_be16(d, &rest, FID_TCP_URGENT);
     options_add(d, options, &s, c, side);
-    if ((s.flags & TH_SYN) && !s.has_mss) d_anomaly(d, FID_TCP_MSS_ABSENT, off, 0);
     if (c) {
         fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
         d->out->depth++;

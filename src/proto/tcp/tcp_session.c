@@ -188,24 +188,22 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     out->flags |= found;
 }
 
-static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts) {
-    struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
+/* handshake_update notes what was seen; `known` says that the sender's numbers were known before this segment. */
+static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts, bool known) {
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
-        me->saw_syn = true;
         c->syn_time = ts;
         c->seen |= SEEN_SYN;
         c->server = (uint8_t)!side;
         c->server_known = true;
     } else if (s->flags & TH_SYN) {
-        me->saw_synack = true;
         c->seen |= SEEN_SYNACK;
         c->server = (uint8_t)side;
         c->server_known = true;
-    } else if ((s->flags & TH_ACK) && me->saw_syn && peer->saw_synack) {
-        if (!(c->seen & SEEN_ACK) && !c->initial_rtt) c->initial_rtt = ts - c->syn_time;
-        c->seen |= SEEN_ACK;
+    } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt) {
+        c->initial_rtt = ts - c->syn_time;
     }
-    if (s->len) c->seen |= SEEN_DATA;
+    if ((s->flags & (CONTROL | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
+    if (known && s->len) c->seen |= SEEN_DATA;
     if (s->flags & TH_FIN) c->seen |= SEEN_FIN;
     if (s->flags & TH_RST) c->seen |= SEEN_RST;
 }
@@ -224,7 +222,9 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
                      struct pool *unacked, struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
-    if (!me->has_base) {
+    bool known = me->has_base;
+    c->seen_before = c->seen;
+    if (!me->has_base || (s->flags & TH_SYN)) {
         me->base_seq = s->flags & TH_SYN ? s->seq : s->seq - 1;
         me->has_base = true;
     }
@@ -232,7 +232,7 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         peer->base_seq = s->ack - 1;
         peer->has_base = true;
     }
-    handshake_update(c, s, side, ts);
+    handshake_update(c, s, side, ts, known);
     if (analyse) analyse_segment(c, s, side, frame, ts, unacked, out);
     window_update(c, s, side);
     if (s->flags & TH_ACK) {

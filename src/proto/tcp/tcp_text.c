@@ -239,8 +239,8 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP: title(w, v, at); return true;
     case FID_TCP_COMPLETENESS: completeness(w, f->u); return true;
     case FID_TCP_HDR_LEN:
-        wr_f(w, "%d%d%d%d .... = Header Length: %u bytes (%u)", f->u >> 5 & 1, f->u >> 4 & 1, f->u >> 3 & 1, f->u >> 2 & 1,
-             (unsigned)f->u, (unsigned)f->u / 4);
+        print_bits(w, 8, 0xf0, f->u / 4);
+        wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
         return true;
     case FID_TCP_FLAGS:
         wr_f(w, "Flags: 0x%03x (", (unsigned)f->u);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzz target: MQTT in the byte streams of both sides, with the conversation's state.
+ *
+ * Input: one byte (not used), then pieces: one byte side (bit 0), two bytes length, the bytes. A piece is added to
+ * its side's stream, and as many messages as there are then are read, as reassembly would have it. */
+#include "fuzz_fields.h"
+
+#include "proto/protos.h"
+
+enum { STREAM_MAX = 1 << 18, ARENA_MAX = 4 << 20, SIDES = 2 };
+
+static const struct proto *mqtt;
+
+struct side {
+    uint8_t *bytes; /* exactly the bytes that are there, so that a sanitizer sees a read behind them */
+    size_t n;
+    bool lost; /* the framing is */
+};
+
+static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
+    (void)d, (void)table, (void)key, (void)in;
+    return false;
+}
+static void op_call(struct decode *d, const struct proto *p, struct slice in) {
+    if (p->read && d->nesting < 4) {
+        d->nesting++;
+        p->read(d, in);
+        d->nesting--;
+    }
+}
+static const struct decode_ops ops = {.next = op_next, .call = op_call};
+
+static void side_add(struct side *s, struct slice in) {
+    uint8_t *grown = malloc(s->n + in.n ? s->n + in.n : 1);
+    if (!grown) abort();
+    if (s->n) memcpy(grown, s->bytes, s->n);
+    if (in.n) memcpy(grown + s->n, in.p, in.n);
+    free(s->bytes);
+    s->bytes = grown;
+    s->n += in.n;
+}
+
+static void side_drop(struct side *s, size_t n) {
+    struct side rest = {.lost = s->lost};
+    side_add(&rest, slice_of(s->bytes + n, s->n - n));
+    free(s->bytes);
+    *s = rest;
+}
+
+/* message_read reads one message and returns how many bytes it took, 0 for none. */
+static size_t message_read(struct decode *d, void *state, int from, struct side *s) {
+    struct slice in = slice_of(s->bytes, s->n);
+    fvec_start(d->out, in);
+    arena_reset(d->arena);
+    d->layers = 0;
+    struct read_result r = mqtt->stream->read(d, state, from, in);
+    switch (r.status) {
+    case READ_OK:
+        FUZZ_CHECK(r.consumed > 0 && r.consumed <= in.n);
+        fuzz_fields(d->out, 0);
+        return r.consumed;
+    case READ_MORE:
+        FUZZ_CHECK(d->out->n == 0);
+        FUZZ_CHECK(r.needed == 0 || r.needed > in.n);
+        return 0;
+    case READ_BAD:
+        fuzz_fields(d->out, 0);
+        s->lost = true;
+        return 0;
+    }
+    FUZZ_CHECK(!"a status of its own");
+    return 0;
+}
+
+static void pieces_read(struct decode *d, void *state, struct reader *r, struct side *sides) {
+    while (rd_left(r) >= 3) {
+        int from = rd_u8(r) & 1;
+        size_t n = rd_be16(r);
+        struct side *s = &sides[from];
+        struct slice piece = rd_take(r, n < rd_left(r) ? n : rd_left(r));
+        if (s->lost || s->n + piece.n > STREAM_MAX) continue;
+        (void)mqtt->stream->probe(piece);
+        side_add(s, piece);
+        for (size_t took; s->n && !s->lost && (took = message_read(d, state, from, s)) > 0;) side_drop(s, took);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct fvec fields;
+    static struct want want;
+    struct arena arena = arena_make(ARENA_MAX);
+    struct capture_interface iface = {.linktype = 1, .ticks = 1000000};
+    struct packet pkt = {.number = 1, .has_ts = true, .iface = &iface};
+    struct decode d = {.out = &fields, .arena = &arena, .ops = &ops, .pkt = &pkt};
+    struct side sides[SIDES] = {0};
+    struct reader r = rd_init(slice_of(data, size), data);
+    mqtt = proto_find(SLICE("mqtt"));
+    if (!mqtt) return 0; /* not built in */
+    const struct stream_ops *stream = mqtt->stream;
+    void *state = calloc(1, stream->state_size ? stream->state_size : 1);
+    if (!state) abort();
+    want_all(&want);
+    fvec_make(&fields, &want);
+    if (stream->start) stream->start(state);
+    rd_skip(&r, 1);
+    if (rd_ok(&r)) pieces_read(&d, state, &r, sides);
+    if (stream->end) stream->end(state);
+    for (int i = 0; i < SIDES; i++) free(sides[i].bytes);
+    free(state);
+    fvec_free(&fields);
+    arena_free(&arena);
+    return 0;
+}

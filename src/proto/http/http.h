@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PROTO_HTTP_H
+#define WEIR_PROTO_HTTP_H
+
+#include "proto/proto.h"
+
+enum {
+    HTTP_HEAD_MAX = 256 * 1024, /* bytes of a first line and its header fields; more is no HTTP */
+    HTTP_URI_MAX = 4096,        /* bytes of a URI that is remembered for the response */
+    HTTP_BODY_MAX = 16 << 20,   /* bytes a compressed body may unfold to */
+};
+
+/* http_line_kind says what a first line is. */
+enum http_line_kind { HTTP_LINE_OTHER, HTTP_LINE_REQUEST, HTTP_LINE_RESPONSE, HTTP_LINE_NOTIFICATION };
+
+/* http_body_kind says how the end of a body is found: RFC 9112 6.3. */
+enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_BODY_UNTIL_END };
+
+/* http_scan is how far the pending message of one side has been looked at, so that the next segment goes on where
+ * the last one ended. All offsets count from the message's first byte. */
+struct http_scan {
+    size_t line;    /* start of the line the search is in */
+    size_t seen;    /* no line end between `line` and here */
+    size_t first;   /* bytes of the first line with its line end; 0: not complete yet */
+    size_t head;    /* bytes up to the body; 0: not complete yet */
+    size_t chunk;   /* start of the next chunk; behind the last one: of the trailer line */
+    uint64_t length;
+    uint8_t kind;   /* enum http_line_kind */
+    uint8_t body;   /* enum http_body_kind; valid once head is */
+    bool has_length, bad_length, chunked, other_coding, last_chunk, bad_chunk;
+    uint16_t status;
+};
+
+/* http_asked is what the answer's framing depends on: the request's method. */
+enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT };
+
+/* http_frame looks for the end of the message `in` begins with, going on from *s (zeroed for a new message).
+ * `ended`: the stream holds no more than `in`. READ_OK: consumed is the whole message. READ_MORE as usual;
+ * needed READ_UNTIL_END where the end of the stream ends the message. READ_BAD: this is no HTTP. */
+struct read_result http_frame(struct http_scan *s, struct slice in, enum http_asked asked, bool ended);
+
+/* http_line_kind_of tells what a first line (without its end) is. */
+enum http_line_kind http_line_kind_of(struct slice line);
+/* http_probe tells whether a stream begins as HTTP/1 does. */
+enum probe_result http_probe(struct slice in);
+
+/* http_header is one header field: the value without white space around it, the line with its end. */
+struct http_header {
+    struct slice name, value, line;
+};
+/* http_header_next takes the next header field off *head; false at the empty line, which is left there. */
+bool http_header_next(struct slice *head, struct http_header *h);
+/* http_name_is compares the name of a header field, in any case, with one in lower case. */
+bool http_name_is(struct slice name, const char *lower);
+/* http_has_token tells whether a comma-separated list holds the token (in lower case), in any case. */
+bool http_has_token(struct slice list, const char *lower);
+
+/* http_dechunk returns the body of a chunked message without its chunk headers, in the arena where it has more than
+ * one chunk. */
+struct slice http_dechunk(struct arena *arena, struct slice body);
+/* http_chunk_next takes the next chunk off *body: its header line with line end in *head, its bytes in *data, the line
+ * end behind them in *tail. false at the end of bytes or where there is no size. */
+bool http_chunk_next(struct slice *body, struct slice *head, struct slice *data, struct slice *tail);
+/* http_inflate unfolds a gzip or deflate body into at most max bytes of the arena; false where it is damaged. */
+bool http_inflate(struct arena *arena, struct slice body, size_t max, struct slice *out);
+
+/* http_exchange is a request and its answer, as far as seen. */
+struct http_exchange {
+    uint32_t number;
+    uint64_t req_frame, res_frame; /* 0: not seen */
+    int64_t req_ts;
+};
+
+/* http_state is the state of one conversation. */
+struct http_state {
+    struct http_scan scan[2];
+    struct http_exchange now, before;
+    struct arena memory; /* the URI */
+    struct slice uri;    /* of the last request */
+    uint16_t connect_port;
+    uint8_t asked;       /* enum http_asked: the last request */
+    bool seen;           /* a message of HTTP was seen */
+};
+
+/* http_message adds the fields of one whole message. */
+void http_message(struct decode *d, struct http_state *st, const struct http_scan *s, struct slice in);
+/* http_first_add adds the first line; http_headers_add the header fields, returning what the body needs. */
+struct http_facts {
+    struct slice content_type, content_encoding, host, upgrade, uri, method;
+    bool chunked;
+};
+void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f);
+/* http_body_add adds the body's fields and hands it to who knows its media type. */
+void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
+
+void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
+bool http_label(struct writer *w, const struct fvec *v, uint32_t at);
+extern const uint16_t http_info_fields[];
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of a message of HTTP/1: chunks, content codings, and what the Info column says of its media type. */
+#include "proto/http/http.h"
+#include "proto/protos.h"
+
+#include <zlib.h>
+
+struct slice http_dechunk(struct arena *arena, struct slice body) {
+    struct slice head, data, tail, rest = body, first = {0};
+    size_t total = 0, chunks = 0;
+    while (http_chunk_next(&rest, &head, &data, &tail) && data.n) {
+        if (chunks++ == 0) first = data;
+        total += data.n;
+    }
+    if (chunks <= 1) return first;
+    uint8_t *out = arena_get(arena, total), *to = out;
+    if (!out) return (struct slice){0};
+    for (rest = body; http_chunk_next(&rest, &head, &data, &tail) && data.n; to += data.n) memcpy(to, data.p, data.n);
+    return slice_of(out, total);
+}
+
+static voidpf zlib_get(voidpf arena, uInt items, uInt size) { return arena_get(arena, (size_t)items * size); }
+static void zlib_put(voidpf arena, voidpf p) { (void)arena, (void)p; }
+
+enum { GZIP_OR_ZLIB = 32, FIRST_GUESS = 4 };
+
+/* inflate_as unfolds with the given window bits; the output grows by doubling inside the arena. */
+static bool inflate_as(struct arena *arena, struct slice body, size_t max, int window, struct slice *out) {
+    z_stream z = {.zalloc = zlib_get, .zfree = zlib_put, .opaque = arena, .next_in = (Bytef *)(uintptr_t)body.p,
+                  .avail_in = (uInt)body.n};
+    if (body.n > UINT32_MAX || inflateInit2(&z, window) != Z_OK) return false;
+    size_t room = body.n < max / FIRST_GUESS ? body.n * FIRST_GUESS + 64 : max, have = 0;
+    uint8_t *p = NULL;
+    int rc = Z_OK;
+    for (;;) {
+        uint8_t *larger = arena_get(arena, room);
+        if (!larger) break;
+        if (have) memcpy(larger, p, have);
+        p = larger;
+        z.next_out = p + have;
+        z.avail_out = (uInt)(room - have);
+        rc = inflate(&z, Z_SYNC_FLUSH);
+        have = room - z.avail_out;
+        if (rc != Z_OK || z.avail_out || room >= max) break;
+        room = room < max / 2 ? room * 2 : max;
+    }
+    *out = slice_of(p, have);
+    return (rc == Z_STREAM_END || rc == Z_OK || rc == Z_BUF_ERROR) && p;
+}
+
+bool http_inflate(struct arena *arena, struct slice body, size_t max, struct slice *out) {
+    *out = (struct slice){0};
+    if (!body.n) return true;
+    return inflate_as(arena, body, max, MAX_WBITS + GZIP_OR_ZLIB, out) || inflate_as(arena, body, max, -MAX_WBITS, out);
+}
+
+static void trailer_add(struct decode *d, struct slice rest) {
+    struct http_header h;
+    while (http_header_next(&rest, &h))
+        fv_s(d->out, FID_HTTP_CHUNKED_TRAILER, d_off(d, h.line.p), (uint32_t)h.line.n, h.line);
+    if (rest.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, rest.p), (uint32_t)rest.n);
+}
+
+static void chunks_add(struct decode *d, const struct http_scan *s, struct slice body) {
+    struct slice head, data, tail, rest = body;
+    if (!d_wants(d, FID_HTTP_CHUNK_SIZE) && !d_wants(d, FID_HTTP_CHUNK_DATA) && !d_wants(d, FID_HTTP_CHUNKED_TRAILER)) return;
+    fv_open(d->out, FID_HTTP_TEXT, d_off(d, body.p), (uint32_t)body.n);
+    while (http_chunk_next(&rest, &head, &data, &tail)) {
+        uint32_t off = d_off(d, head.p);
+        fv_open(d->out, FID_HTTP_TEXT, off, (uint32_t)(head.n + data.n + tail.n));
+        fv_u(d->out, FID_HTTP_CHUNK_SIZE, off, (uint32_t)head.n, data.n);
+        if (data.n) fv_s(d->out, FID_HTTP_CHUNK_DATA, d_off(d, data.p), (uint32_t)data.n, data);
+        if (tail.n) fv_s(d->out, FID_HTTP_CHUNK_BOUNDARY, d_off(d, tail.p), (uint32_t)tail.n, tail);
+        fv_close(d->out);
+        if (!data.n) break;
+    }
+    if (s->bad_chunk) d_anomaly(d, FID_HTTP_BAD_CHUNK, d_off(d, rest.p), (uint32_t)rest.n);
+    else trailer_add(d, rest);
+    fv_close(d->out);
+}
+
+/* media_type returns a content type without its parameters, in lower case. */
+static struct slice media_type(struct decode *d, struct slice value) {
+    size_t n = 0;
+    while (n < value.n && value.p[n] != ';' && value.p[n] != ' ' && value.p[n] != '\t' && value.p[n] != ',') n++;
+    uint8_t *out = arena_get(d->arena, n + 1);
+    if (!out) return (struct slice){0};
+    for (size_t i = 0; i < n; i++) out[i] = value.p[i] >= 'A' && value.p[i] <= 'Z' ? value.p[i] | 0x20 : value.p[i];
+    return slice_of(out, n);
+}
+
+static bool ends_with(struct slice s, const char *text) {
+    struct slice end = slice_str(text);
+    return s.n >= end.n && slice_eq(slice_tail(s, s.n - end.n), end);
+}
+
+static bool is_xml(struct slice type) {
+    return slice_eq(type, SLICE("text/xml")) || slice_eq(type, SLICE("application/xml")) || ends_with(type, "+xml");
+}
+
+static bool is_json(struct slice type) {
+    return slice_eq(type, SLICE("application/json")) || slice_eq(type, SLICE("text/json")) || ends_with(type, "+json");
+}
+
+/* media_words is what the Info column says behind the first line. */
+static struct slice media_words(struct decode *d, struct slice type, struct slice data) {
+    enum { ROOM = 200 };
+    if (slice_eq(type, SLICE("image/gif")) && slice_starts(data, SLICE("GIF8")) && data.n >= 6)
+        return data.p[4] == '7' ? SLICE(" (GIF87a)") : SLICE(" (GIF89a)");
+    if (slice_eq(type, SLICE("image/png")) && slice_starts(data, SLICE("\x89PNG"))) return SLICE(" (PNG)");
+    if ((slice_eq(type, SLICE("image/jpeg")) || slice_eq(type, SLICE("image/jpg"))) && slice_starts(data, SLICE("\xff\xd8")))
+        return SLICE(" (JPEG JFIF image)");
+    if (is_xml(type)) return (struct slice){0};
+    char *text = arena_get(d->arena, ROOM);
+    if (!text) return (struct slice){0};
+    struct writer w = wr_fixed(text, ROOM);
+    wr_s(&w, is_json(type) ? ", JavaScript Object Notation (" : " (");
+    wr_slice(&w, slice_head(type, ROOM / 2));
+    wr_c(&w, ')');
+    return wr_done(&w);
+}
+
+static bool is_coded(struct slice coding) {
+    return http_name_is(coding, "gzip") || http_name_is(coding, "x-gzip") || http_name_is(coding, "deflate") ||
+           http_name_is(coding, "x-deflate");
+}
+
+/* data_end returns the length up to the first NUL: the field is a string. */
+static struct slice as_string(struct slice s) {
+    const uint8_t *nul = s.n ? memchr(s.p, 0, s.n) : NULL;
+    return slice_head(s, nul ? (size_t)(nul - s.p) : s.n);
+}
+
+enum { PEEK = 16 }; /* bytes unfolded where nobody wants the body itself */
+
+/* content_add shows the content and names its media type. `made` tells that the bytes are not in the packet. */
+static void content_add(struct decode *d, struct slice data, bool made, const struct http_facts *f, uint32_t msg) {
+    uint32_t off = made ? msg : d_off(d, data.p);
+    struct fval *file = fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, as_string(data));
+    if (file) file->extra = 0;
+    if (!data.n) return;
+    if (f->content_type.n) {
+        if (d_wants(d, FID_HTTP_MEDIA))
+            fv_hide(fv_s(d->out, FID_HTTP_MEDIA, off, 0, media_words(d, media_type(d, f->content_type), data)));
+        return;
+    }
+    uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, "Content-encoded entity body") : src;
+    if (made && !own) return;
+    d->out->src = own;
+    d_data(d, data);
+    d->out->src = src;
+}
+
+void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
+    bool made = false;
+    if (!body.n) return;
+    if (f->chunked) {
+        chunks_add(d, s, body);
+        body = http_dechunk(d->arena, body);
+        made = true;
+    }
+    if (body.n && is_coded(f->content_encoding)) {
+        size_t max = d_wants(d, FID_HTTP_FILE_DATA) || !f->content_type.n ? HTTP_BODY_MAX : PEEK;
+        struct slice plain;
+        fv_add(d->out, FID_HTTP_TEXT, made ? msg : d_off(d, body.p), (uint32_t)body.n);
+        if (http_inflate(d->arena, body, max, &plain)) body = plain;
+        else d_anomaly(d, FID_HTTP_DECOMPRESSION_FAILED, msg, 0);
+        made = true;
+    }
+    content_add(d, body, made, f, msg);
+}

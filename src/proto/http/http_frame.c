@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: where a message of HTTP/1 ends.
+ *
+ * A message is a first line, header fields, an empty line and a body whose end follows from the header fields
+ * (RFC 9112 6.3). The search keeps how far it came in http_scan, so every byte of a header is looked at once however
+ * many segments it comes in; a body of known length is not looked at at all, of a chunked one only the chunk headers.
+ * Nothing is kept but numbers. A header of more than HTTP_HEAD_MAX bytes is given up. */
+#include "proto/http/http.h"
+
+static const char *const methods[] = {
+    "GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "CONNECT", "TRACE", "PATCH", "LINK", "UNLINK",
+    "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "CHECKOUT", "CHECKIN", "UNCHECKOUT",
+    "MKACTIVITY", "MERGE", "MKWORKSPACE", "UPDATE", "LABEL", "BASELINE-CONTROL", "VERSION-CONTROL", "SEARCH", "ACL",
+    "POLL", "BPROPFIND", "BPROPPATCH", "BCOPY", "BMOVE", "BDELETE", "RPC_CONNECT", "RPC_IN_DATA", "RPC_OUT_DATA",
+    "CCM_POST", "REGISTER-IPP", "ICY", "SUBSCRIBE", "UNSUBSCRIBE", "NOTIFY",
+};
+static const char *const notifications[] = {"NOTIFY"};
+
+static bool among(const char *const *list, size_t n, struct slice word) {
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(word, slice_str(list[i]))) return true;
+    return false;
+}
+
+static struct slice word_of(struct slice line) {
+    const uint8_t *space = line.n ? memchr(line.p, ' ', line.n) : NULL;
+    return slice_head(line, space ? (size_t)(space - line.p) : line.n);
+}
+
+enum http_line_kind http_line_kind_of(struct slice line) {
+    if (slice_starts(line, SLICE("HTTP")) || slice_starts(line, SLICE("ICY "))) return HTTP_LINE_RESPONSE;
+    struct slice word = word_of(line);
+    if (word.n == 0 || word.n == line.n) return HTTP_LINE_OTHER;
+    if (among(notifications, sizeof notifications / sizeof *notifications, word)) return HTTP_LINE_NOTIFICATION;
+    return among(methods, sizeof methods / sizeof *methods, word) ? HTTP_LINE_REQUEST : HTTP_LINE_OTHER;
+}
+
+/* line_end returns the length of the line with its LF, or 0; *text gets it without CR and LF. */
+static size_t line_end(struct slice in, size_t seen, struct slice *text) {
+    const uint8_t *lf = in.n > seen ? memchr(in.p + seen, '\n', in.n - seen) : NULL;
+    if (!lf) return 0;
+    size_t n = (size_t)(lf - in.p), bare = n;
+    if (bare && in.p[bare - 1] == '\r') bare--;
+    *text = slice_head(in, bare);
+    return n + 1;
+}
+
+enum probe_result http_probe(struct slice in) {
+    struct slice line = slice_head(in, HTTP_URI_MAX);
+    size_t n = line_end(line, 0, &line);
+    bool known = http_line_kind_of(line) != HTTP_LINE_OTHER;
+    if (slice_starts(line, SLICE("HTTP/1."))) return PROBE_CERTAIN;
+    if (n) {
+        bool versioned = line.n > 9 && slice_starts(slice_tail(line, line.n - 9), SLICE(" HTTP/1."));
+        return versioned ? (known ? PROBE_CERTAIN : PROBE_UNSURE) : PROBE_NO;
+    }
+    for (size_t i = 0; i < line.n; i++)
+        if (line.p[i] < 0x20 || line.p[i] >= 0x7f) return PROBE_NO;
+    return known && line.n < HTTP_URI_MAX ? PROBE_UNSURE : PROBE_NO;
+}
+
+static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
+
+bool http_name_is(struct slice name, const char *text) {
+    size_t n = strlen(text);
+    if (name.n != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if (lower(name.p[i]) != (uint8_t)text[i]) return false;
+    return true;
+}
+
+static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+static struct slice trim(struct slice s) {
+    while (s.n && blank(s.p[0])) s = slice_tail(s, 1);
+    while (s.n && blank(s.p[s.n - 1])) s.n--;
+    return s;
+}
+
+bool http_has_token(struct slice list, const char *text) {
+    while (list.n) {
+        const uint8_t *comma = memchr(list.p, ',', list.n);
+        size_t n = comma ? (size_t)(comma - list.p) : list.n;
+        if (http_name_is(trim(slice_head(list, n)), text)) return true;
+        list = slice_tail(list, n + 1);
+    }
+    return false;
+}
+
+/* header_split cuts a line at its colon; false where it has none. */
+static bool header_split(struct slice line, struct http_header *h) {
+    const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+    size_t n = colon ? (size_t)(colon - line.p) : line.n;
+    h->line = line;
+    h->name = trim(slice_head(line, n));
+    h->value = trim(slice_tail(line, n + 1));
+    return colon != NULL;
+}
+
+bool http_header_next(struct slice *head, struct http_header *h) {
+    struct slice text;
+    size_t n = line_end(*head, 0, &text);
+    if (n == 0 && head->n) text = *head, n = head->n; /* cut short */
+    if (n == 0 || text.n == 0) return false;
+    while (n < head->n && (head->p[n] == ' ' || head->p[n] == '\t')) { /* RFC 9112 5.2: a folded line */
+        size_t more = line_end(slice_tail(*head, n), 0, &text);
+        if (more == 0) break;
+        n += more;
+    }
+    header_split(slice_head(*head, n), h);
+    *head = slice_tail(*head, n);
+    return true;
+}
+
+static void length_take(struct http_scan *s, struct slice value) {
+    uint64_t v = 0;
+    bool ok = value.n > 0 && value.n <= 18; /* 10^18 octets are more than any message has */
+    for (size_t i = 0; ok && i < value.n; i++) {
+        ok = value.p[i] >= '0' && value.p[i] <= '9';
+        v = v * 10 + (uint64_t)(value.p[i] - '0');
+    }
+    if (!ok || (s->has_length && s->length != v)) { /* RFC 9112 6.3, 5 */
+        s->bad_length = true;
+        return;
+    }
+    s->has_length = true;
+    s->length = v;
+}
+
+/* header_take keeps what a header field says of the body. */
+static void header_take(struct http_scan *s, struct slice line) {
+    struct http_header h;
+    uint8_t c = line.n ? lower(line.p[0]) : 0;
+    if ((c != 'c' && c != 't') || !header_split(line, &h)) return;
+    if (http_name_is(h.name, "content-length")) length_take(s, h.value);
+    if (!http_name_is(h.name, "transfer-encoding")) return;
+    if (http_has_token(h.value, "chunked")) s->chunked = true;
+    else if (!http_name_is(h.value, "identity")) s->other_coding = true;
+}
+
+static uint16_t status_of(struct slice line) {
+    struct slice rest = slice_tail(line, word_of(line).n + 1);
+    uint16_t v = 0;
+    for (size_t i = 0; i < 3 && i < rest.n && rest.p[i] >= '0' && rest.p[i] <= '9'; i++)
+        v = (uint16_t)(v * 10 + (rest.p[i] - '0'));
+    return v;
+}
+
+/* body_kind follows the order of RFC 9112 6.3. */
+static enum http_body_kind body_kind(const struct http_scan *s, enum http_asked asked) {
+    if (s->kind == HTTP_LINE_RESPONSE) {
+        if (asked == HTTP_ASKED_HEAD || s->status / 100 == 1 || s->status == 204 || s->status == 304) return HTTP_BODY_NONE;
+        if (asked == HTTP_ASKED_CONNECT && s->status / 100 == 2) return HTTP_BODY_NONE;
+    }
+    if (s->chunked) return HTTP_BODY_CHUNKED;
+    if (s->has_length) return s->length ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
+    return s->kind == HTTP_LINE_RESPONSE ? HTTP_BODY_UNTIL_END : HTTP_BODY_NONE;
+}
+
+static const struct read_result more = {.status = READ_MORE}, bad = {.status = READ_BAD};
+
+/* head_scan looks for the empty line. */
+static enum read_status head_scan(struct http_scan *s, struct slice in, enum http_asked asked) {
+    while (!s->head) {
+        struct slice line = slice_tail(in, s->line), text;
+        size_t n = line_end(line, s->seen - s->line, &text);
+        if (n == 0) {
+            s->seen = in.n;
+            return in.n > HTTP_HEAD_MAX ? READ_BAD : READ_MORE;
+        }
+        if (!s->first) {
+            s->first = n;
+            s->kind = (uint8_t)http_line_kind_of(text);
+            if (s->kind == HTTP_LINE_OTHER) return READ_BAD;
+            if (s->kind == HTTP_LINE_RESPONSE) s->status = status_of(text);
+        } else if (text.n == 0) {
+            s->head = s->line + n;
+        } else {
+            header_take(s, text);
+        }
+        s->line += n;
+        s->seen = s->line;
+    }
+    s->chunk = s->head;
+    s->body = (uint8_t)body_kind(s, asked);
+    return READ_OK;
+}
+
+static int hex_digit(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum { CHUNK_DIGITS = 12, CHUNK_LINE_MAX = 4096 };
+
+/* chunk_size reads the number a chunk begins with; false where there is none. */
+static bool chunk_size(struct slice line, uint64_t *size) {
+    size_t i = 0;
+    for (*size = 0; i < line.n && hex_digit(line.p[i]) >= 0; i++) {
+        if (i >= CHUNK_DIGITS) return false;
+        *size = *size << 4 | (unsigned)hex_digit(line.p[i]);
+    }
+    return i > 0;
+}
+
+/* chunks_scan goes from chunk to chunk; it begins each time at the chunk that was not whole. */
+static struct read_result chunks_scan(struct http_scan *s, struct slice in) {
+    for (;;) {
+        struct slice rest = slice_tail(in, s->chunk), text;
+        size_t n = line_end(rest, 0, &text);
+        uint64_t size;
+        if (n == 0) return rest.n > CHUNK_LINE_MAX ? bad : more;
+        if (s->last_chunk) { /* the trailer: lines up to an empty one */
+            s->chunk += n;
+            if (text.n == 0) return (struct read_result){.status = READ_OK, .consumed = s->chunk};
+            continue;
+        }
+        if (!chunk_size(text, &size)) {
+            s->bad_chunk = true;
+            return (struct read_result){.status = READ_OK, .consumed = in.n};
+        }
+        if (size == 0) {
+            s->last_chunk = true;
+            s->chunk += n;
+            continue;
+        }
+        uint64_t whole = n + size + 2;
+        if (rest.n < whole) return (struct read_result){.status = READ_MORE, .needed = s->chunk + (size_t)whole};
+        bool crlf = rest.p[n + size] == '\r' && rest.p[n + size + 1] == '\n';
+        s->chunk += (size_t)(n + size + (crlf ? 2 : rest.p[n + size] == '\n' ? 1 : 0));
+    }
+}
+
+bool http_chunk_next(struct slice *body, struct slice *head, struct slice *data, struct slice *tail) {
+    uint64_t size;
+    struct slice text;
+    size_t n = line_end(*body, 0, &text);
+    if (n == 0 || !chunk_size(text, &size)) return false;
+    *head = slice_head(*body, n);
+    *body = slice_tail(*body, n);
+    *data = slice_head(*body, (size_t)size);
+    *body = slice_tail(*body, (size_t)size);
+    size_t end = size == 0 ? 0 : slice_starts(*body, SLICE("\r\n")) ? 2 : slice_starts(*body, SLICE("\n")) ? 1 : 0;
+    *tail = slice_head(*body, end);
+    *body = slice_tail(*body, end);
+    return true;
+}
+
+struct read_result http_frame(struct http_scan *s, struct slice in, enum http_asked asked, bool ended) {
+    if (!s->head) {
+        enum read_status status = head_scan(s, in, asked);
+        if (status == READ_BAD) return bad;
+        if (status == READ_MORE) return more;
+    }
+    switch ((enum http_body_kind)s->body) {
+    case HTTP_BODY_NONE: return (struct read_result){.status = READ_OK, .consumed = s->head};
+    case HTTP_BODY_CHUNKED: return chunks_scan(s, in);
+    case HTTP_BODY_UNTIL_END:
+        if (ended) return (struct read_result){.status = READ_OK, .consumed = in.n};
+        return (struct read_result){.status = READ_MORE, .needed = READ_UNTIL_END};
+    case HTTP_BODY_LENGTH: break;
+    }
+    uint64_t whole = s->head + s->length;
+    if (in.n >= whole) return (struct read_result){.status = READ_OK, .consumed = (size_t)whole};
+    return (struct read_result){.status = READ_MORE, .needed = (size_t)whole};
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The header fields of a message of HTTP/1: which have a name of their own, and what stands inside some of them. */
+#include "proto/http/http.h"
+
+/* Header fields with an entry in the field table, by the length of their names. */
+static const struct known {
+    const char *name;
+    uint16_t id;
+} known[] = {
+    {"date", FID_HTTP_DATE},
+    {"host", FID_HTTP_HOST},
+    {"accept", FID_HTTP_ACCEPT},
+    {"cookie", FID_HTTP_COOKIE},
+    {"server", FID_HTTP_SERVER},
+    {"referer", FID_HTTP_REFERER},
+    {"upgrade", FID_HTTP_UPGRADE},
+    {"location", FID_HTTP_LOCATION},
+    {"connection", FID_HTTP_CONNECTION},
+    {"set-cookie", FID_HTTP_SET_COOKIE},
+    {"user-agent", FID_HTTP_USER_AGENT},
+    {"content-type", FID_HTTP_CONTENT_TYPE},
+    {"authorization", FID_HTTP_AUTHORIZATION},
+    {"cache-control", FID_HTTP_CACHE_CONTROL},
+    {"last-modified", FID_HTTP_LAST_MODIFIED},
+    {"content-length", FID_HTTP_CONTENT_LENGTH_HEADER},
+    {"http2-settings", FID_HTTP_HTTP2_SETTINGS},
+    {"accept-encoding", FID_HTTP_ACCEPT_ENCODING},
+    {"accept-language", FID_HTTP_ACCEPT_LANGUAGE},
+    {"x-forwarded-for", FID_HTTP_X_FORWARDED_FOR},
+    {"content-encoding", FID_HTTP_CONTENT_ENCODING},
+    {"www-authenticate", FID_HTTP_WWW_AUTHENTICATE},
+    {"sec-websocket-key", FID_HTTP_SEC_WEBSOCKET_KEY},
+    {"transfer-encoding", FID_HTTP_TRANSFER_ENCODING},
+    {"proxy-authenticate", FID_HTTP_PROXY_AUTHENTICATE},
+    {"proxy-authorization", FID_HTTP_PROXY_AUTHORIZATION},
+    {"sec-websocket-accept", FID_HTTP_SEC_WEBSOCKET_ACCEPT},
+    {"sec-websocket-version", FID_HTTP_SEC_WEBSOCKET_VERSION},
+    {"sec-websocket-protocol", FID_HTTP_SEC_WEBSOCKET_PROTOCOL},
+    {"sec-websocket-extensions", FID_HTTP_SEC_WEBSOCKET_EXTENSIONS},
+};
+
+static uint16_t known_id(struct slice name) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (http_name_is(name, known[i].name)) return known[i].id;
+    return 0;
+}
+
+/* token_ok tells whether every byte may stand in a field name: RFC 9110 5.6.2. */
+static bool token_ok(struct slice name) {
+    for (size_t i = 0; i < name.n; i++) {
+        uint8_t c = name.p[i];
+        bool letter = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!letter && !(c && strchr("!#$%&'*+-.^_`|~", c))) return false;
+    }
+    return true;
+}
+
+static void cookie_pairs(struct decode *d, struct slice value) {
+    if (!d_wants(d, FID_HTTP_COOKIE_PAIR)) return;
+    while (value.n) {
+        const uint8_t *end = memchr(value.p, ';', value.n);
+        size_t n = end ? (size_t)(end - value.p) : value.n;
+        struct slice pair = slice_head(value, n);
+        while (pair.n && pair.p[0] == ' ') pair = slice_tail(pair, 1);
+        if (pair.n) fv_s(d->out, FID_HTTP_COOKIE_PAIR, d_off(d, pair.p), (uint32_t)pair.n, pair);
+        value = slice_tail(value, n + 1);
+    }
+}
+
+static int base64_digit(uint8_t c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* credentials_add shows user and password of the Basic scheme: RFC 7617 2. */
+static void credentials_add(struct decode *d, struct slice value, uint32_t off) {
+    static const size_t scheme = sizeof "Basic " - 1;
+    if (!http_name_is(slice_head(value, scheme), "basic ") || !d_wants(d, FID_HTTP_AUTHBASIC)) return;
+    struct slice text = slice_tail(value, scheme);
+    uint8_t *out = arena_get(d->arena, text.n / 4 * 3 + 3);
+    size_t n = 0;
+    uint32_t bits = 0;
+    if (!out) return;
+    for (size_t i = 0, have = 0; i < text.n && base64_digit(text.p[i]) >= 0; i++) {
+        bits = bits << 6 | (uint32_t)base64_digit(text.p[i]);
+        have += 6;
+        if (have < 8) continue;
+        have -= 8;
+        out[n++] = (uint8_t)(bits >> have);
+    }
+    fv_s(d->out, FID_HTTP_AUTHBASIC, off, 0, slice_of(out, n));
+}
+
+/* inside_add adds what is decoded of a header field's value. */
+static void inside_add(struct decode *d, const struct http_scan *s, uint16_t id, const struct http_header *h) {
+    uint32_t off = d_off(d, h->line.p), len = (uint32_t)h->line.n;
+    switch (id) {
+    case FID_HTTP_COOKIE: cookie_pairs(d, h->value); break;
+    case FID_HTTP_CONTENT_LENGTH_HEADER:
+        if (s->bad_length) d_anomaly(d, FID_HTTP_BAD_LENGTH, off, len);
+        else fv_u(d->out, FID_HTTP_CONTENT_LENGTH, off, len, s->length);
+        break;
+    case FID_HTTP_AUTHORIZATION:
+    case FID_HTTP_PROXY_AUTHORIZATION: credentials_add(d, h->value, off); break;
+    case FID_HTTP_TRANSFER_ENCODING:
+        if (s->has_length && s->chunked) d_anomaly(d, FID_HTTP_TE_AND_LENGTH, off, 0);
+        if (s->other_coding && !s->chunked) d_anomaly(d, FID_HTTP_TE_UNKNOWN, off, 0);
+        break;
+    default: break;
+    }
+}
+
+static void facts_take(struct http_facts *f, uint16_t id, struct slice value) {
+    switch (id) {
+    case FID_HTTP_CONTENT_TYPE: f->content_type = value; break;
+    case FID_HTTP_CONTENT_ENCODING: f->content_encoding = value; break;
+    case FID_HTTP_HOST: f->host = value; break;
+    case FID_HTTP_UPGRADE: f->upgrade = value; break;
+    default: break;
+    }
+}
+
+void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f) {
+    uint16_t line_id = s->kind == HTTP_LINE_RESPONSE ? FID_HTTP_RESPONSE_LINE : FID_HTTP_REQUEST_LINE;
+    struct http_header h;
+    while (http_header_next(&head, &h)) {
+        uint32_t off = d_off(d, h.line.p), len = (uint32_t)h.line.n;
+        uint16_t id = known_id(h.name);
+        if (id) {
+            facts_take(f, id, h.value);
+            fv_s(d->out, id, off, len, h.value);
+            d->out->depth++;
+            inside_add(d, s, id, &h);
+            d->out->depth--;
+        }
+        struct fval *line = fv_s(d->out, line_id, off, len, h.line);
+        if (id) fv_hide(line);
+        if (!token_ok(h.name)) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
+    }
+    if (head.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, head.p), (uint32_t)head.n);
+    f->chunked = s->body == HTTP_BODY_CHUNKED;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: HTTP/1.0 and 1.1 in a stream.
+ *
+ * http_frame finds the end of a message; a whole message is then decoded in one go. State beside the search: the last
+ * request and answer, which the next one is linked to, and the request's method, on which the framing of the answer
+ * depends. An answer belongs to the last request seen: where requests are pipelined that is the last one of them.
+ * Bytes that begin no message, in a conversation that spoke HTTP before, are a continuation (RFC 9112 knows none: the
+ * beginning was lost, or somebody speaks something else now) and are shown as such, never searched again. */
+#include "proto/http/http.h"
+#include "proto/protos.h"
+
+static bool over_tls(const struct decode *d) {
+    for (uint8_t i = 0; i < d->layers; i++)
+        if (strcmp(d->layer[i].proto->name, "tls") == 0) return true;
+    return false;
+}
+
+static struct slice join(struct arena *a, struct slice x, struct slice y, struct slice z) {
+    uint8_t *p = arena_get(a, x.n + y.n + z.n + 1);
+    if (!p) return (struct slice){0};
+    if (x.n) memcpy(p, x.p, x.n);
+    if (y.n) memcpy(p + x.n, y.p, y.n);
+    if (z.n) memcpy(p + x.n + y.n, z.p, z.n);
+    return slice_of(p, x.n + y.n + z.n);
+}
+
+/* full_uri puts the parts of a request's target together: RFC 9112 3.3. */
+static struct slice full_uri(struct decode *d, const struct http_facts *f) {
+    bool absolute = slice_starts(f->uri, SLICE("http://")) || slice_starts(f->uri, SLICE("https://"));
+    if (absolute || slice_eq(f->method, SLICE("CONNECT"))) return f->uri;
+    if (!f->host.p || f->uri.n > HTTP_URI_MAX || f->host.n > HTTP_URI_MAX) return (struct slice){0};
+    return join(d->arena, over_tls(d) ? SLICE("https://") : SLICE("http://"), f->host, f->uri);
+}
+
+static void query_add(struct decode *d, struct slice uri) {
+    const uint8_t *mark = uri.n ? memchr(uri.p, '?', uri.n) : NULL;
+    if (!mark) return;
+    size_t n = (size_t)(mark - uri.p);
+    struct slice query = slice_tail(uri, n + 1);
+    uint32_t off = d_off(d, uri.p);
+    fv_s(d->out, FID_HTTP_REQUEST_URI_PATH, off, (uint32_t)n, slice_head(uri, n));
+    fv_s(d->out, FID_HTTP_REQUEST_URI_QUERY, off + (uint32_t)n + 1, (uint32_t)query.n, query);
+    d->out->depth++;
+    while (query.n && d_wants(d, FID_HTTP_REQUEST_URI_PARAM)) {
+        const uint8_t *amp = memchr(query.p, '&', query.n);
+        size_t len = amp ? (size_t)(amp - query.p) : query.n;
+        if (len) fv_s(d->out, FID_HTTP_REQUEST_URI_PARAM, d_off(d, query.p), (uint32_t)len, slice_head(query, len));
+        query = slice_tail(query, len + 1);
+    }
+    d->out->depth--;
+}
+
+/* word_take takes the bytes up to the next space off *line, and the space. */
+static struct slice word_take(struct slice *line) {
+    const uint8_t *space = line->n ? memchr(line->p, ' ', line->n) : NULL;
+    size_t n = space ? (size_t)(space - line->p) : line->n;
+    struct slice word = slice_head(*line, n);
+    *line = slice_tail(*line, n + 1);
+    return word;
+}
+
+static void request_line(struct decode *d, struct slice line, struct http_facts *f) {
+    f->method = word_take(&line);
+    const uint8_t *last = line.n ? memrchr(line.p, ' ', line.n) : NULL;
+    size_t n = last ? (size_t)(last - line.p) : line.n;
+    f->uri = slice_head(line, n);
+    struct slice version = slice_tail(line, n + 1);
+    fv_s(d->out, FID_HTTP_REQUEST_METHOD, d_off(d, f->method.p), (uint32_t)f->method.n, f->method);
+    fv_s(d->out, FID_HTTP_REQUEST_URI, d_off(d, f->uri.p), (uint32_t)f->uri.n, f->uri);
+    d->out->depth++;
+    query_add(d, f->uri);
+    d->out->depth--;
+    fv_s(d->out, FID_HTTP_REQUEST_VERSION, d_off(d, version.p), (uint32_t)version.n, version);
+}
+
+static struct slice status_words(struct decode *d, uint16_t code) {
+    const char *name = field_value_name(&vals_http_status, code);
+    if (name) return slice_str(name);
+    enum { ROOM = 24 };
+    char *text = arena_get(d->arena, ROOM);
+    if (!text) return (struct slice){0};
+    struct writer w = wr_fixed(text, ROOM);
+    wr_s(&w, "Unknown (");
+    wr_u(&w, code);
+    wr_c(&w, ')');
+    return wr_done(&w);
+}
+
+static void status_line(struct decode *d, struct slice line, uint16_t status) {
+    struct slice version = word_take(&line);
+    fv_s(d->out, FID_HTTP_RESPONSE_VERSION, d_off(d, version.p), (uint32_t)version.n, version);
+    if (!line.n) return;
+    struct slice code = word_take(&line);
+    uint32_t off = d_off(d, code.p);
+    fv_u(d->out, FID_HTTP_RESPONSE_CODE, off, (uint32_t)code.n, status);
+    if (d_wants(d, FID_HTTP_RESPONSE_CODE_DESC))
+        fv_s(d->out, FID_HTTP_RESPONSE_CODE_DESC, off, (uint32_t)code.n, status_words(d, status));
+    if (line.n) fv_s(d->out, FID_HTTP_RESPONSE_PHRASE, d_off(d, line.p), (uint32_t)line.n, line);
+}
+
+static struct slice without_end(struct slice line) {
+    while (line.n && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r')) line.n--;
+    return line;
+}
+
+static void first_line(struct decode *d, const struct http_scan *s, struct slice line, struct http_facts *f) {
+    uint32_t off = d_off(d, line.p);
+    struct fval *node = fv_add(d->out, FID_HTTP_FIRST, off, (uint32_t)line.n);
+    if (node) node->s = line;
+    d->out->depth++;
+    struct fval *chat = d_anomaly(d, FID_HTTP_CHAT, off, 0);
+    if (chat) chat->s = line;
+    if (s->kind == HTTP_LINE_RESPONSE) status_line(d, without_end(line), s->status);
+    else request_line(d, without_end(line), f);
+    fv_close(d->out);
+}
+
+static void exchange_begin(struct http_state *st) {
+    st->before = st->now;
+    st->now = (struct http_exchange){.number = st->before.number + 1};
+}
+
+static void flag_add(struct decode *d, uint16_t id, uint32_t off) { fv_hide(fv_u(d->out, id, off, 0, 1)); }
+
+static void request_link(struct decode *d, struct http_state *st, const struct http_scan *s, const struct http_facts *f,
+                         uint32_t off) {
+    bool wanted = d_wants(d, FID_HTTP_REQUEST_FULL_URI) || d_wants(d, FID_HTTP_RESPONSE_FOR_URI);
+    struct slice uri = wanted ? full_uri(d, f) : (struct slice){0};
+    if (s->kind == HTTP_LINE_NOTIFICATION) {
+        flag_add(d, FID_HTTP_NOTIFICATION, off);
+        return;
+    }
+    exchange_begin(st);
+    st->now.req_frame = d->pkt->number;
+    st->now.req_ts = d->pkt->ts;
+    st->asked = slice_eq(f->method, SLICE("HEAD"))      ? HTTP_ASKED_HEAD
+                : slice_eq(f->method, SLICE("CONNECT")) ? HTTP_ASKED_CONNECT
+                                                        : HTTP_ASKED_OTHER;
+    arena_reset(&st->memory);
+    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && uri.n <= HTTP_URI_MAX ? arena_copy(&st->memory, uri) : (struct slice){0};
+    if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
+    flag_add(d, FID_HTTP_REQUEST, off);
+    fv_u(d->out, FID_HTTP_REQUEST_NUMBER, off, 0, st->now.number);
+    if (st->before.req_frame) fv_u(d->out, FID_HTTP_PREV_REQUEST_IN, off, 0, st->before.req_frame);
+}
+
+static void response_link(struct decode *d, struct http_state *st, uint32_t off) {
+    if (!st->now.number || st->now.res_frame) exchange_begin(st); /* its request was not seen */
+    st->now.res_frame = d->pkt->number;
+    flag_add(d, FID_HTTP_RESPONSE, off);
+    fv_u(d->out, FID_HTTP_RESPONSE_NUMBER, off, 0, st->now.number);
+    if (st->now.req_frame) fv_i(d->out, FID_HTTP_TIME, off, 0, d->pkt->ts - st->now.req_ts);
+    if (st->before.req_frame) fv_u(d->out, FID_HTTP_PREV_REQUEST_IN, off, 0, st->before.req_frame);
+    if (st->before.res_frame) fv_u(d->out, FID_HTTP_PREV_RESPONSE_IN, off, 0, st->before.res_frame);
+    if (st->now.req_frame) fv_u(d->out, FID_HTTP_REQUEST_IN, off, 0, st->now.req_frame);
+    if (st->uri.n) {
+        struct slice uri = arena_copy(d->arena, st->uri);
+        fv_s(d->out, FID_HTTP_RESPONSE_FOR_URI, off, 0, uri);
+    }
+}
+
+void http_message(struct decode *d, struct http_state *st, const struct http_scan *s, struct slice in) {
+    struct http_facts f = {0};
+    uint32_t off = d_off(d, in.p);
+    struct slice head = slice_head(in, s->head), body = slice_tail(in, s->head);
+    d_begin(d, &proto_http, off, (uint32_t)in.n);
+    first_line(d, s, slice_head(head, s->first), &f);
+    http_headers_add(d, s, slice_tail(head, s->first), &f);
+    if (s->kind == HTTP_LINE_RESPONSE) response_link(d, st, off);
+    else request_link(d, st, s, &f, off);
+    http_body_add(d, s, body, &f, off);
+    d_end(d);
+    if (s->kind != HTTP_LINE_RESPONSE || !d->ops->become) return;
+    if (s->status == 101 && http_has_token(f.upgrade, "websocket")) d->ops->become(d, &proto_websocket, 0);
+    if (s->status / 100 == 2 && st->asked == HTTP_ASKED_CONNECT) d->ops->become(d, NULL, st->connect_port);
+}
+
+static void continuation(struct decode *d, struct slice in) {
+    static const struct http_scan none;
+    static const struct http_facts nothing;
+    uint32_t off = d_off(d, in.p);
+    d_begin(d, &proto_http, off, (uint32_t)in.n);
+    http_body_add(d, &none, in, &nothing, off);
+    d_end(d);
+}
+
+static void http_start(void *state) {
+    struct http_state *st = state;
+    st->memory = arena_make(2 * HTTP_URI_MAX);
+}
+
+static void http_end(void *state) {
+    struct http_state *st = state;
+    arena_free(&st->memory);
+}
+
+static void http_lost(void *state, int from) {
+    struct http_state *st = state;
+    st->scan[from & 1] = (struct http_scan){0};
+}
+
+/* connect_port_of returns the port of a CONNECT's target, or 0. */
+static uint16_t connect_port_of(struct slice line) {
+    word_take(&line);
+    struct slice target = word_take(&line);
+    const uint8_t *colon = target.n ? memrchr(target.p, ':', target.n) : NULL;
+    uint32_t port = 0;
+    if (!colon) return 0;
+    for (struct slice p = slice_tail(target, (size_t)(colon + 1 - target.p)); p.n; p = slice_tail(p, 1)) {
+        if (p.p[0] < '0' || p.p[0] > '9' || port > 6553) return 0;
+        port = port * 10 + (uint32_t)(p.p[0] - '0');
+    }
+    return port <= 65535 ? (uint16_t)port : 0;
+}
+
+static struct read_result http_read(struct decode *d, void *state, int from, struct slice in) {
+    struct http_state *st = state;
+    struct http_scan *s = &st->scan[from & 1];
+    struct read_result r;
+    if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
+    r = http_frame(s, in, st->asked, d->stream_end);
+    if (r.status == READ_MORE) {
+        r.begun = s->kind != HTTP_LINE_OTHER ? without_end(slice_head(in, s->first)) : (struct slice){0};
+        return r;
+    }
+    struct http_scan done = *s;
+    *s = (struct http_scan){0};
+    if (r.status == READ_BAD) {
+        if (!st->seen) return r;
+        continuation(d, in);
+        return (struct read_result){.status = READ_OK, .consumed = in.n};
+    }
+    st->seen = true;
+    if (done.kind == HTTP_LINE_REQUEST && slice_starts(in, SLICE("CONNECT ")))
+        st->connect_port = connect_port_of(slice_head(in, done.first));
+    http_message(d, st, &done, slice_head(in, r.consumed));
+    return r;
+}
+
+static const struct stream_ops stream = {.state_size = sizeof(struct http_state),
+                                         .start = http_start,
+                                         .end = http_end,
+                                         .read = http_read,
+                                         .lost = http_lost,
+                                         .resyncs = true,
+                                         .probe = http_probe};
+static const struct proto_key keys[] = {
+    {TABLE_TCP, 80},   {TABLE_TCP, 3128}, {TABLE_TCP, 3132}, {TABLE_TCP, 5985},  {TABLE_TCP, 8080}, {TABLE_TCP, 8088},
+    {TABLE_TCP, 11371}, {TABLE_TCP, 1900}, {TABLE_TCP, 2869}, {TABLE_TCP, 2710}, {TABLE_COUNT, 0},
+};
+const struct proto proto_http = {.name = "http",
+                                 .column = "HTTP",
+                                 .id = FID_HTTP,
+                                 .end = FID_HTTP_END,
+                                 .keys = keys,
+                                 .stream = &stream,
+                                 .info = http_info,
+                                 .info_fields = http_info_fields,
+                                 .info_plain = true,
+                                 .label = http_label};

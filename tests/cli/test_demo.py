@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""weir demo, as far as it goes without rights, and with them where the tests have them."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+
+def may_capture():
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+        return shutil.which("mosquitto_pub") and (shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists())
+    except OSError:
+        return False
+
+
+def running(folder):
+    """Command lines of processes that name the folder."""
+    found = []
+    for p in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = p.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+def test_the_sample_is_shown_when_asked(weir, tmp_path):
+    run = weir("demo", "--sample", env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert run.returncode == 0, run.err
+    assert "Publish Message" in run.out and "home/door/lock" in run.out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not may_capture(), reason="no right to capture, or no mosquitto")
+def test_the_conversation_is_captured_and_read(weir, tmp_path):
+    run = weir("demo", env={**os.environ, "TMPDIR": str(tmp_path)}, timeout=60)
+    assert run.returncode == 0, run.err
+    for text in "home/meter/power", "home/door/state", "home/door/lock", "device/pump-7/status", "Response Topic":
+        assert text in run.out, text
+    (folder,) = tmp_path.iterdir()
+    assert [f.name for f in folder.iterdir()] == ["mqtt.pcapng"]
+    assert not running(tmp_path)
+
+
+@pytest.mark.skipif(not may_capture(), reason="no right to capture, or no mosquitto")
+def test_an_interrupt_leaves_nothing_behind(weir, tmp_path):
+    run = subprocess.Popen([weir.path, "demo"], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE)
+    time.sleep(0.8)
+    run.send_signal(signal.SIGINT)
+    err = run.communicate(timeout=20)[1]
+    assert run.returncode == -signal.SIGINT, err
+    assert not err and not running(tmp_path)
+    assert not list(tmp_path.iterdir())

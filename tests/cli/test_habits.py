@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every command: help, versions, errors of one line, exit status."""
+import json
+import os
+import subprocess
+
+import pytest
+
+WEIR = os.environ.get("WEIR", "build/weir")
+COMMANDS = subprocess.run([WEIR, "--help=words"], capture_output=True, text=True).stdout.split()[:-1]
+
+
+def one_line_error(run):
+    assert run.returncode == 2
+    assert run.err.count("\n") == 1 and run.err.startswith("weir"), run.err
+    assert not run.out
+
+
+def test_no_argument_shows_three_examples(weir):
+    run = weir()
+    assert run.returncode == 0
+    assert run.out.count("\n  weir ") == 3
+
+
+def test_help_lists_every_command(weir):
+    out = weir("--help").out
+    assert all(f"\n  {c} " in out for c in COMMANDS)
+
+
+def test_version(weir):
+    run = weir("--version")
+    assert run.returncode == 0 and run.out.startswith("weir ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(weir, command):
+    by_option, by_word = weir(command, "--help"), weir("help", command)
+    assert by_option.returncode == 0 and by_option.out == by_word.out
+    assert "Usage: weir " + command in by_option.out and "--help" in by_option.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_option_is_one_line(weir, command):
+    one_line_error(weir(command, "--no-such-option"))
+
+
+def test_unknown_words_suggest_the_nearest(weir):
+    run = weir("raed")
+    one_line_error(run)
+    assert "weir read" in run.err
+    run = weir("fields", "--jsno")
+    one_line_error(run)
+    assert "--json" in run.err
+
+
+def test_a_missing_file_is_one_line(weir, tmp_path):
+    run = weir("read", "-r", tmp_path / "nothing.pcap")
+    one_line_error(run)
+    assert "nothing.pcap" in run.err
+
+
+def test_an_empty_file_and_garbage_are_refused(weir, tmp_path):
+    for data in b"", b"\0" * 100, b"not a capture at all, really" * 10:
+        (tmp_path / "f").write_bytes(data)
+        run = weir("read", "-r", tmp_path / "f")
+        assert run.returncode == 2 and run.err
+
+
+def test_a_cut_file_gives_what_was_readable(weir, sample, tmp_path):
+    whole = open(sample, "rb").read()
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2 + 1])
+    run = weir("read", "-n", "-r", tmp_path / "cut")
+    assert run.returncode == 2 and run.err.count("\n") == 1
+    assert run.out and weir("read", "-n", "-r", sample).out.startswith(run.out)
+
+
+def test_reading_from_stdin_is_the_same(weir, sample):
+    with open(sample, "rb") as f:
+        assert weir("read", "-n", "-r", "-", stdin=f).out == weir("read", "-n", "-r", sample).out
+
+
+def test_a_reader_that_goes_away_is_no_error(weir, sample):
+    run = subprocess.run(f"'{weir.path}' read -V -r '{sample}' | head -1", shell=True, capture_output=True, timeout=30)
+    assert run.stdout and not run.stderr
+
+
+def test_fields_are_listed(weir):
+    run = weir("fields")
+    assert run.returncode == 0
+    rows = [line.split("\t") for line in run.out.splitlines()]
+    assert all(len(r) == 4 for r in rows) and ["eth.dst", "ether", "Destination", ""] in rows
+    assert all(r[0].startswith("eth") for r in map(str.split, weir("fields", "eth").out.splitlines()))
+    names = [f["name"] for f in json.loads(weir("fields", "--json").out)]
+    assert names == [r[0] for r in rows] and len(set(names)) == len(names)
+
+
+def test_fields_that_are_not_there_are_a_finding(weir):
+    run = weir("fields", "eth.dts")
+    assert run.returncode == 1 and "eth.dst" in run.err
+
+
+@pytest.mark.parametrize("form", ["man", "words", "zsh"])
+def test_the_option_table_has_other_forms(weir, form):
+    for command in COMMANDS:
+        run = weir(command, f"--help={form}")
+        assert run.returncode == 0 and "help" in run.out

@@ -200,6 +200,7 @@ static void dhcp_read(struct decode *d, struct slice in) {
 static const struct proto_key keys[] = {{TABLE_UDP, 67}, {TABLE_UDP, 68}, {TABLE_COUNT, 0}};
 const struct proto proto_dhcp = {.name = "dhcp",
                                  .column = "DHCP",
+                                 .column_of = dhcp_column,
                                  .id = FID_DHCP,
                                  .end = FID_DHCP_END,
                                  .keys = keys,

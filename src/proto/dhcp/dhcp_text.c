@@ -14,8 +14,9 @@ static void bootp_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     const struct fval *mac = fv_first(v, FID_DHCP_HW_MAC_ADDR, at, end), *other = fv_first(v, FID_DHCP_HW_ADDR, at, end);
     if (!type) return;
     if (type->u != BOOT_REQUEST) {
-        print_named(w, field_of(FID_DHCP_TYPE), type->u);
-        if (type->u == 2) w->p -= 4; /* without the number */
+        const char *name = field_value_name(&vals_dhcp_type, type->u);
+        if (name) wr_s(w, name);
+        else wr_f(w, "Unknown BOOTP message type (%u)", (unsigned)type->u);
         return;
     }
     wr_s(w, "Boot Request from ");
@@ -39,6 +40,10 @@ void dhcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
     if (name) wr_f(w, "DHCP %-8s", name);
     else wr_f(w, "DHCP Unknown Message Type (0x%02x)", (unsigned)type->u);
     wr_f(w, " - Transaction ID 0x%x", (unsigned)id->u);
+}
+
+const char *dhcp_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    return fv_first(v, FID_DHCP_OPTION_DHCP, at, end) ? NULL : "BOOTP";
 }
 
 static void seconds_write(struct writer *w, uint64_t s) {

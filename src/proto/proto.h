@@ -71,6 +71,8 @@ struct stream_ops {
     struct read_result (*frame)(struct slice in);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
+    /* resyncs: read finds its way again behind a gap by itself, and is called there whatever the bytes look like. */
+    bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
     bool clears_info;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
@@ -80,9 +82,6 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
-    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
-     * reads info_fields. */
-    const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
     const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
@@ -95,6 +94,8 @@ struct proto {
     /* protocol writes the text of the Protocol column where it depends on the packet (its fields are among
      * info_fields); NULL: it is `column`. */
     void (*protocol)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
+    /* info_plain: the texts of several messages in a packet follow each other without a comma. */
+    bool info_plain;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };

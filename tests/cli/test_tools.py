@@ -50,6 +50,5 @@ def test_a_new_protocol_is_registered(tmp_path):
     proto = tmp_path / "src/proto"
     assert sorted(p.name for p in (proto / "coap").iterdir()) == ["coap.def", "coap.h", "coap_read.c"]
     assert '"proto/coap/coap.def"' in (proto / "all.def").read_text()
-    assert "&proto_coap," in (proto / "protos.c").read_text()
-    assert "proto_coap" in (proto / "protos.h").read_text()
+    assert "PROTO(coap)\nPROTO(data)" in (proto / "protos.def").read_text()
     assert "'coap/coap_read.c'" in (proto / "meson.build").read_text()

@@ -91,6 +91,9 @@ void tls_sigalg_read(struct decode *d, struct reader *r);
 void tls_sigalgs_read(struct decode *d, struct reader *r);
 /* tls_status_read reads a CertificateStatus structure. */
 void tls_status_read(struct decode *d, struct reader *r);
+/* tls_scts_read reads a list of signed certificate timestamps, tls_cert_scts_read those inside a certificate. */
+void tls_scts_read(struct decode *d, struct reader *r);
+void tls_cert_scts_read(struct decode *d, struct slice certificate);
 /* tls_dnames_read reads the names of certificate authorities. */
 void tls_dnames_read(struct decode *d, struct reader *r);
 
@@ -120,7 +123,7 @@ uint16_t tls_server_hello_version(struct slice body);
 const char *tls_message_name(uint8_t type);
 
 void tls_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
-const char *tls_column(const struct fvec *v, uint32_t at, uint32_t end);
+void tls_column(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool tls_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t tls_info_fields[];
 

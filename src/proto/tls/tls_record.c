@@ -233,7 +233,7 @@ static const struct stream_ops stream = {
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",
-                                .column_of = tls_column,
+                                .protocol = tls_column,
                                 .id = FID_TLS,
                                 .end = FID_TLS_END,
                                 .keys = keys,

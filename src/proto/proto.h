@@ -91,9 +91,6 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
-    /* protocol writes the text of the Protocol column where it depends on the packet (its fields are among
-     * info_fields); NULL: it is `column`. */
-    void (*protocol)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
     bool info_plain;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */

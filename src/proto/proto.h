@@ -82,6 +82,9 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+     * reads info_fields. */
+    const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
     const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */

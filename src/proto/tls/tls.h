@@ -123,7 +123,7 @@ uint16_t tls_server_hello_version(struct slice body);
 const char *tls_message_name(uint8_t type);
 
 void tls_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
-void tls_column(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
+const char *tls_column(const struct fvec *v, uint32_t at, uint32_t end);
 bool tls_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t tls_info_fields[];
 

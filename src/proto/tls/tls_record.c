@@ -233,7 +233,7 @@ static const struct stream_ops stream = {
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",
-                                .protocol = tls_column,
+                                .column_of = tls_column,
                                 .id = FID_TLS,
                                 .end = FID_TLS_END,
                                 .keys = keys,

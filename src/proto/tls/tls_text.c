@@ -21,8 +21,8 @@ static const char *short_name(uint16_t version) {
     }
 }
 
-void tls_column(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    wr_s(w, at < end && v->v[at].id == FID_TLS ? short_name(v->v[at].extra) : "TLS");
+const char *tls_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    return at < end && v->v[at].id == FID_TLS ? short_name(v->v[at].extra) : "TLS";
 }
 
 const uint16_t tls_info_fields[] = {FID_TLS,          FID_TLS_CCS,          FID_TLS_ALERT,       FID_TLS_ALERT_LEVEL,

@@ -1,61 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: the reader of capture files. The input is a file in memory. */
-#include "fuzz.h"
+/* The capture file reader: any bytes are read to their end or their damage. */
 #include "io/capfile.h"
 
-/* The most packets read of one input: a compressed one can hold very many, and the fuzzer wants short runs. */
-enum { PACKETS_MOST = 20000 };
-
-static uint64_t touched; /* keeps the reads of touch() */
-
-/* touch reads every byte, so that a sanitizer sees a view of bytes that are not there. */
-static void touch(struct slice s) {
-    for (size_t i = 0; i < s.n; i++) touched += s.p[i];
-}
-
 static void on_secrets(void *to, uint32_t type, struct slice bytes) {
-    (void)to, (void)type;
-    touch(bytes);
+    uint64_t *sum = to;
+    *sum += type;
+    for (size_t i = 0; i < bytes.n; i++) *sum += bytes.p[i];
 }
 
 static void on_block(void *to, const struct capfile_block *b) {
-    (void)to;
-    touch(b->body);
+    uint64_t *sum = to;
+    *sum += b->type + b->body.n;
 }
 
-static void packet_touch(const struct packet *p) {
-    FUZZ_CHECK(p->iface != NULL);
-    FUZZ_CHECK(p->data.n <= CAPFILE_PACKET_MAX);
-    FUZZ_CHECK(!p->has_ts || p->iface->ticks != 0);
-    touch(p->data);
-    touch(p->iface->name);
-    touch(p->iface->description);
-    touch(p->iface->filter);
-    for (size_t i = 0; i < sizeof p->comments / sizeof *p->comments; i++) touch(p->comments[i]);
-}
-
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char text[256];
+    char text[600];
     struct writer why = wr_fixed(text, sizeof text);
     struct capfile *c;
     struct packet p;
-    uint64_t before = 0;
-    int rc = OK;
-    if (capfile_open_bytes(&c, slice_of(data, size), &why) != OK) {
-        FUZZ_CHECK(wr_len(&why) > 0);
-        return 0;
+    uint64_t sum = 0;
+    if (!size || capfile_open_bytes(&c, slice_of(data + 1, size - 1), &why) < 0) return 0;
+    /* the first byte chooses what is listened to: blocks are held or passed over */
+    if (data[0] & 1) capfile_on_secrets(c, on_secrets, &sum);
+    if (data[0] & 2) capfile_on_block(c, on_block, &sum);
+    while (capfile_next(c, &p) == OK) {
+        for (size_t i = 0; i < p.data.n; i++) sum += p.data.p[i];
+        if (p.comments[3].n) sum += p.comments[3].p[p.comments[3].n - 1];
     }
-    capfile_on_secrets(c, on_secrets, NULL);
-    capfile_on_block(c, on_block, NULL);
-    for (int i = 0; i < PACKETS_MOST && (rc = capfile_next(c, &p)) == OK; i++) {
-        FUZZ_CHECK(p.number > before);
-        before = p.number;
-        packet_touch(&p);
-    }
-    if (rc != OK) {
-        FUZZ_CHECK(rc == ERR_END || capfile_why(c)[0] != '\0');
-        FUZZ_CHECK(capfile_next(c, &p) == rc); /* an error stays */
-    }
+    volatile uint64_t keep = sum + (uint8_t)capfile_why(c)[0];
+    (void)keep;
     capfile_close(c);
     return 0;
 }

@@ -8,18 +8,24 @@
 #define AT(member) offsetof(struct capture_opts, member)
 
 static const struct opt_def defs[] = {
-    {'i', "interface", "NAME", "capture on NAME, on `any`, or on the number -D shows (default: the first)", OPT_TEXT, AT(device)},
+    {'i', "interface", "NAME", "capture on NAME, on `any`, or on the number -D shows (default: the first)", OPT_TEXT,
+     AT(device)},
     {'w', "write", "FILE", "write to FILE; - is stdout (default: decoded lines)", OPT_TEXT, AT(file)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, AT(count), .min = 1},
-    {'s', "snapshot-length", "BYTES", "keep so many bytes of each packet; 0 is all (262144)", OPT_NUMBER, AT(snaplen), .min = 0, .max = 262144},
+    {'s', "snapshot-length", "BYTES", "keep so many bytes of each packet; 0 is all (262144)", OPT_NUMBER, AT(snaplen),
+     .min = 0, .max = 262144},
     {'f', "filter", "FILTER", "capture filter, the same as the words at the end", OPT_TEXT, AT(filter)},
     {'a', "autostop", "COND", "stop after duration:S, filesize:kB, packets:N or files:N", OPT_LIST, AT(stops)},
-    {'b', "ring-buffer", "COND", "next file after duration:S, interval:S, filesize:kB or packets:N; files:N keeps N", OPT_LIST, AT(ring)},
+    {'b', "ring-buffer", "COND", "next file after duration:S, interval:S, filesize:kB or packets:N; files:N keeps N",
+     OPT_LIST, AT(ring)},
     {'C', "file-size", "SIZE", "next file after SIZE million bytes (k, M, G: KiB, MiB, GiB)", OPT_TEXT, AT(size)},
-    {'G', "rotate-seconds", "S", "next file every S seconds, named by strftime conversions in FILE", OPT_NUMBER, AT(seconds), .min = 1},
-    {'W', "file-count", "N", "with -G stop after N files; with -C keep a ring of N", OPT_NUMBER, AT(files), .min = 1, .max = 1000000},
+    {'G', "rotate-seconds", "S", "next file every S seconds, named by strftime conversions in FILE", OPT_NUMBER,
+     AT(seconds), .min = 1},
+    {'W', "file-count", "N", "with -G stop after N files; with -C keep a ring of N", OPT_NUMBER, AT(files), .min = 1,
+     .max = 1000000},
     {'z', "postrotate-command", "CMD", "run `CMD FILE` for each file that rotation ends", OPT_TEXT, AT(after)},
-    {'Z', "relinquish-privileges", "USER", "become USER once the interface is open (root: stay root)", OPT_TEXT, AT(user)},
+    {'Z', "relinquish-privileges", "USER", "become USER once the interface is open (root: stay root)", OPT_TEXT,
+     AT(user)},
     {'F', "format", "FORMAT", "pcapng (default), pcap (nanoseconds) or pcap-us", OPT_TEXT, AT(format)},
     {'U', "packet-buffered", NULL, "write each packet at once", OPT_FLAG, AT(each_packet)},
     {'Q', "direction", "WAY", "only packets that go in, out, or inout", OPT_TEXT, AT(direction)},
@@ -49,13 +55,17 @@ const struct opt_command capture_command = {
     .synopsis = "[-i NAME] [-w FILE] [options] [FILTER]",
     .purpose = "record packets from an interface",
     .description =
-        "FILTER is a capture filter as tcpdump knows them, such as `port 1883 and host 10.0.0.5`. Without -w the packets "
+        "FILTER is a capture filter as tcpdump knows them, such as `port 1883 and host 10.0.0.5`. Without -w the "
+        "packets "
         "are shown as decoded lines.\n\n"
-        "Ctrl-C and SIGTERM finish the file and print how many packets were captured, received by the filter and dropped "
+        "Ctrl-C and SIGTERM finish the file and print how many packets were captured, received by the filter and "
+        "dropped "
         "by the kernel; SIGUSR1 prints that while the capture goes on. -G, -a and -b follow the clock also while no "
         "packet comes.\n\n"
-        "Run by root the program gives up its privileges once interface and file are open: it becomes the user of -Z, else "
-        "the one who called sudo, else nobody. Files that rotation creates later are opened by a small process that can "
+        "Run by root the program gives up its privileges once interface and file are open: it becomes the user of -Z, "
+        "else "
+        "the one who called sudo, else nobody. Files that rotation creates later are opened by a small process that "
+        "can "
         "open only them. -Z root (and -z without -Z) keeps root.",
     .examples = examples,
     .defs = defs,
@@ -114,17 +124,20 @@ static bool ring_files(struct capture_limits *l, const char *text) {
 static int read_conditions(const struct capture_opts *o, struct capture_limits *l) {
     for (size_t i = 0; i < o->stops.n; i++)
         if (!set_condition(l, o->stops.item[i], stop_conditions, 4))
-            return opt_bad_use(&capture_command, "-a %s: expected duration:SECONDS, filesize:KILOBYTES, packets:N or files:N",
+            return opt_bad_use(&capture_command,
+                               "-a %s: expected duration:SECONDS, filesize:KILOBYTES, packets:N or files:N",
                                o->stops.item[i]);
     for (size_t i = 0; i < o->ring.n; i++)
         if (!set_condition(l, o->ring.item[i], ring_conditions, 4) && !ring_files(l, o->ring.item[i]))
-            return opt_bad_use(&capture_command,
-                               "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N or files:N",
-                               o->ring.item[i]);
+            return opt_bad_use(
+                &capture_command,
+                "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N or files:N",
+                o->ring.item[i]);
     return OPT_GO;
 }
 
-/* file_size reads -C: millions of bytes, or a number with k, M or G for powers of 1024; negative where it is neither. */
+/* file_size reads -C: millions of bytes, or a number with k, M or G for powers of 1024; negative where it is neither.
+ */
 static int64_t file_size(const char *text) {
     static const char units[] = "kmg";
     char number[32];
@@ -141,13 +154,16 @@ static int64_t file_size(const char *text) {
 static int check_use(const struct capture_opts *o, const struct capture_limits *l) {
     bool rotates = l->next_ms || l->next_bytes || l->next_packets || l->next_interval_s;
     if (o->ring.n && (o->size || o->seconds))
-        return opt_bad_use(&capture_command, "-b (dumpcap's rotation) and -C or -G (tcpdump's) do not go together; use one");
+        return opt_bad_use(&capture_command,
+                           "-b (dumpcap's rotation) and -C or -G (tcpdump's) do not go together; use one");
     if (rotates && (!o->file || strcmp(o->file, "-") == 0))
         return opt_bad_use(&capture_command, "rotation needs a file name: give -w FILE");
     if (o->ring.n && !rotates)
-        return opt_bad_use(&capture_command, "-b files:N needs to know when a file ends: add -b filesize:, duration: or packets:");
+        return opt_bad_use(&capture_command,
+                           "-b files:N needs to know when a file ends: add -b filesize:, duration: or packets:");
     if (o->files && !rotates) return opt_bad_use(&capture_command, "-W counts files: it needs -C or -G");
-    if (o->filter && o->words.n) return opt_bad_use(&capture_command, "a capture filter both with -f and as words; give one");
+    if (o->filter && o->words.n)
+        return opt_bad_use(&capture_command, "a capture filter both with -f and as words; give one");
     return OPT_GO;
 }
 
@@ -181,7 +197,9 @@ bool capture_format(const struct capture_opts *o, enum capwrite_format *format) 
     static const struct {
         const char *name;
         enum capwrite_format format;
-    } names[] = {{"pcapng", CAPWRITE_PCAPNG}, {"pcap", CAPWRITE_PCAP_NS}, {"nsecpcap", CAPWRITE_PCAP_NS},
+    } names[] = {{"pcapng", CAPWRITE_PCAPNG},
+                 {"pcap", CAPWRITE_PCAP_NS},
+                 {"nsecpcap", CAPWRITE_PCAP_NS},
                  {"pcap-us", CAPWRITE_PCAP_US}};
     *format = CAPWRITE_PCAPNG;
     for (size_t i = 0; o->format && i < sizeof names / sizeof *names; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: one loop. Each turn takes a packet or waits for one, but never longer than to the next point of the
- * clock that matters, so rotation and stopping do not depend on traffic. Signals only set a flag. After a stop by signal or
- * clock the packets the kernel already holds are still taken, those of before the stop. */
+/* Theory of operation: one loop. Each turn takes a packet or waits for one, but never longer than to the next point of
+ * the clock that matters, so rotation and stopping do not depend on traffic. Signals only set a flag. After a stop by
+ * signal or clock the packets the kernel already holds are still taken, those of before the stop. */
 #include "app/capture.h"
 #include <errno.h>
 #include <signal.h>
@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 200       /* longest wait: bounds how late a signal is seen that came just before it */
-#define DRAIN_MS 150      /* more than the kernel holds packets back (live_config.delay_ms) */
-#define FLUSH_MS 1000     /* a file lags at most so far behind the packets */
+#define WAIT_MS 200   /* longest wait: bounds how late a signal is seen that came just before it */
+#define DRAIN_MS 150  /* more than the kernel holds packets back (live_config.delay_ms) */
+#define FLUSH_MS 1000 /* a file lags at most so far behind the packets */
 
 struct old_file {
     uint32_t seq;
@@ -31,7 +31,7 @@ struct run {
     int fd;
     char name[SAVEFILE_NAME_MAX];
     uint64_t packets, file_packets;
-    uint32_t seq;       /* files begun */
+    uint32_t seq; /* files begun */
     int64_t started_ms, file_ms, file_ns, flushed_ms, shown_ms;
     int64_t interval_s; /* wall clock slot of the present file */
     struct live_counts at_file_start;

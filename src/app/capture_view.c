@@ -7,7 +7,9 @@
 static int show(void *to, const struct packet *pkt) {
     (void)to;
     return printf("%llu %lld.%09lld %u bytes\n", (unsigned long long)pkt->number, (long long)(pkt->ts / 1000000000),
-                  (long long)(pkt->ts % 1000000000), pkt->len) < 0 ? ERR_END : OK;
+                  (long long)(pkt->ts % 1000000000), pkt->len) < 0
+               ? ERR_END
+               : OK;
 }
 
 static int flush(void *to) {

@@ -40,7 +40,8 @@ static unsigned env_id(const char *name) {
 
 static int pick_target(const struct capture_opts *o, struct target *t) {
     *t = (struct target){0};
-    if (o->user && !target_by_name(t, o->user)) return opt_bad_use(&capture_command, "-Z %s: there is no such user", o->user);
+    if (o->user && !target_by_name(t, o->user))
+        return opt_bad_use(&capture_command, "-Z %s: there is no such user", o->user);
     if (geteuid() != 0) {
         /* nothing to become; capabilities of the file (setcap) are given up all the same */
         *t = (struct target){true, false, getuid(), getgid(), ""};
@@ -56,9 +57,7 @@ static int pick_target(const struct capture_opts *o, struct target *t) {
 
 static struct writer error_line(char *buf, size_t n) { return wr_fixed(buf, n); }
 
-static int say(const struct writer *why) {
-    return opt_bad_use(&capture_command, "%.*s", (int)wr_len(why), why->buf);
-}
+static int say(const struct writer *why) { return opt_bad_use(&capture_command, "%.*s", (int)wr_len(why), why->buf); }
 
 static int list_devices(void) {
     char text[512], buf[4096];
@@ -118,9 +117,10 @@ static int read_config(const struct capture_opts *o, struct live_config *c) {
     c->microseconds = o->precision && o->precision[0] == 'm';
     enum capwrite_format format;
     if (!capture_format(o, &format))
-        return opt_bad_use(&capture_command,
-                           "-F %s: expected a format (pcapng, pcap, pcap-us); for tcpdump's filter file use -f \"$(cat %s)\"",
-                           o->format, o->format);
+        return opt_bad_use(
+            &capture_command,
+            "-F %s: expected a format (pcapng, pcap, pcap-us); for tcpdump's filter file use -f \"$(cat %s)\"",
+            o->format, o->format);
     return OPT_GO;
 }
 

@@ -26,12 +26,10 @@ static void app_end(struct flow *f) {
     }
     f->app = NULL;
     f->app_state = NULL;
-    f->app_searched = false;
 }
 
 void flow_app_start(struct flow *f, const struct proto *p) {
     app_end(f);
-    f->app_searched = true;
     f->app = p;
     if (!p || !p->stream || !p->stream->state_size) return;
     f->app_state = calloc(1, p->stream->state_size);
@@ -154,6 +152,7 @@ void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
     app_end(f);
     tcp_end(t, f);
     if (side) f->flipped = !f->flipped; /* who opens is the client */
+    f->port = 0;
     begin(t, f, ts);
     if (f->tcp) flow_tcp(t, f)->conv.reused = true;
 }

@@ -38,7 +38,7 @@ struct flow {
     int64_t first, last; /* time stamps */
     const struct proto *app;
     void *app_state;
-    bool app_searched;
+    uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
 };
 
 /* flow_tcp is what only TCP conversations have. */

@@ -175,6 +175,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     struct driver *dr = driver_of(d);
     int side;
     struct flow *f = flow_find(&dr->flows, IP_UDP, &d->src, &d->dst, sport, dport, -1, d->pkt->ts, &side);
+    dr->flow = f;
     if (!f) return false;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
     f->last = d->pkt->ts;
@@ -198,7 +199,10 @@ static const struct decode_ops ops = {
     .tcp_find = op_tcp_find,
     .tcp_update = op_tcp_update,
     .tcp_data = driver_tcp_data,
+    .become = driver_become,
     .udp_find = op_udp_find,
+    .echo_match = driver_echo_match,
+    .dns_match = driver_dns_match,
     .udp_data = op_udp_data,
 };
 

@@ -31,7 +31,13 @@ struct driver {
     struct match_table matches;
     uint8_t **retired; /* buffers that the present packet's fields point into */
     size_t retired_count, retired_cap;
-    struct flow *flow; /* of the present TCP segment */
+    struct flow *flow; /* of the present TCP segment or UDP datagram */
+    /* What a protocol said its conversation goes on as; done when its message is read. */
+    struct {
+        bool asked;
+        const struct proto *proto;
+        uint16_t port;
+    } become;
 };
 
 /* driver_make prepares a driver for the fields in want; 0 or ERR_NOMEM. */
@@ -50,6 +56,9 @@ const struct proto *driver_lookup(const struct driver *dr, enum proto_table tabl
 void driver_retire(struct driver *dr, void *buffer);
 /* driver_probe returns the protocol that recognises the first bytes of a stream, or NULL. */
 const struct proto *driver_probe(const struct driver *dr, struct slice in);
+bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
+enum dns_turn driver_dns_match(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
+void driver_become(struct decode *d, const struct proto *p, uint16_t port);
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side);
 
 #endif

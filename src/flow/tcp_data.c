@@ -63,11 +63,28 @@ static void raw(struct feed *f, struct slice in) {
     if (in.n && f->in_packet) d_data(f->d, in);
 }
 
+void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
+    struct driver *dr = d->driver;
+    dr->become.asked = true;
+    dr->become.proto = p;
+    dr->become.port = port;
+}
+
+/* become_done makes the conversation what its protocol said it goes on as. */
+static void become_done(struct feed *f) {
+    if (!f->dr->become.asked) return;
+    f->dr->become.asked = false;
+    flow_app_start(f->flow, f->dr->become.proto);
+    if (f->dr->become.port) f->flow->port = f->dr->become.port;
+}
+
 static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
+    f->dr->become.asked = false;
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->nesting = nesting;
+    if (r.status == READ_OK) become_done(f);
     if (r.status == READ_OK && (r.consumed == 0 || r.consumed > in.n)) r.status = READ_BAD; /* a decoder must move on */
     return r;
 }
@@ -164,10 +181,26 @@ static bool whole_read(struct feed *f, struct slice *in) {
     return true;
 }
 
+static void app_search(struct feed *f, struct slice in) {
+    struct flow *flow = f->flow;
+    uint16_t a = flow->port ? flow->port : flow->key.end[0].port, b = flow->port ? flow->port : flow->key.end[1].port;
+    const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
+    if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
+    const struct proto *sure = driver_probe(f->dr, in);
+    if (sure) p = sure;
+    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
+    if (p) flow_app_start(flow, p);
+}
+
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
 static void messages_read(struct feed *f, struct slice in, bool first) {
     while (in.n) {
         if (f->d->out->overflowed) return;
+        if (!f->flow->app) app_search(f, in);
+        if (!f->flow->app || !f->flow->app->stream) {
+            raw(f, in);
+            return;
+        }
         const struct stream_ops *ops = f->flow->app->stream;
         struct read_result r = ops->frame ? ops->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
         if (r.status == READ_OK) {
@@ -195,7 +228,6 @@ static void sizes_add(struct feed *f, struct slice in) {
     const struct stream_ops *ops = f->flow->app->stream;
     if (!ops->frame || !f->in_packet) return;
     bool wanted = d_wants(f->d, FID_TCP_PDU_SIZE);
-    bool first = true;
     while (in.n) {
         struct read_result r = ops->frame(in);
         if (r.status == READ_MORE && f->open && !f->d->cut) {
@@ -205,20 +237,7 @@ static void sizes_add(struct feed *f, struct slice in) {
         if (r.status != READ_OK) return;
         if (wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
         in = slice_tail(in, r.consumed);
-        first = false;
     }
-    (void)first;
-}
-
-static void app_search(struct feed *f, struct slice in) {
-    struct flow *flow = f->flow;
-    uint16_t a = flow->key.end[0].port, b = flow->key.end[1].port;
-    const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
-    if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
-    const struct proto *sure = driver_probe(f->dr, in);
-    if (sure) p = sure;
-    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
-    if (p) flow_app_start(flow, p);
 }
 
 /* feed_data takes new bytes in their order. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: one buffer, filled by read(2) or a decompressor; records are handed out as slices into it. When a
- * record is not complete in the buffer the remainder moves to the front and the rest is read. The buffer grows only for
- * pcapng blocks larger than it and never beyond CAPFILE_BLOCK_MAX, so memory is bounded whatever a file claims. Offsets in
- * messages count in the decompressed stream. The first error is sticky. */
+/* Theory of operation: one buffer, filled by read(2) or a decompressor; records are handed out as slices into it. When
+ * a record is not complete in the buffer the remainder moves to the front and the rest is read. The buffer grows only
+ * for pcapng blocks larger than it and never beyond CAPFILE_BLOCK_MAX, so memory is bounded whatever a file claims.
+ * Offsets in messages count in the decompressed stream. The first error is sticky. */
 #include "io/capfile_in.h"
 #include <stdarg.h>
 #include <stdio.h>

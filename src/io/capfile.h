@@ -18,7 +18,7 @@ struct capfile; /* a capture file or stream being read: pcap or pcapng, plain or
 /* capfile_block is a pcapng block as it stands in the file, for who copies files. */
 struct capfile_block {
     uint32_t type;
-    uint32_t section;  /* from 1 */
+    uint32_t section; /* from 1 */
     bool big_endian;
     struct slice body; /* without type, lengths and trailer */
 };
@@ -27,15 +27,17 @@ struct capfile_block {
 int capfile_open(struct capfile **out, const char *path, struct writer *why) MUST_USE;
 /* capfile_open_bytes reads a capture from memory, which must live until capfile_close. */
 int capfile_open_bytes(struct capfile **out, struct slice bytes, struct writer *why) MUST_USE;
-/* capfile_next gives the next packet, whose pointers live until the next call: OK, ERR_END, or the first error (which is
- * given again by every later call; capfile_why has the line). */
+/* capfile_next gives the next packet, whose pointers live until the next call: OK, ERR_END, or the first error (which
+ * is given again by every later call; capfile_why has the line). */
 int capfile_next(struct capfile *c, struct packet *pkt) MUST_USE;
 /* capfile_why returns the line for the last error: file, byte offset, cause; it lives as long as c. */
 const char *capfile_why(const struct capfile *c);
-/* capfile_done returns the bytes of the file taken in so far, capfile_size all of them (0 where unknown), for progress. */
+/* capfile_done returns the bytes of the file taken in so far, capfile_size all of them (0 where unknown), for progress.
+ */
 uint64_t capfile_done(const struct capfile *c);
 uint64_t capfile_size(const struct capfile *c);
-/* capfile_on_secrets sets who is called with every block of decryption secrets as it is met (type, bytes); NULL: nobody. */
+/* capfile_on_secrets sets who is called with every block of decryption secrets as it is met (type, bytes); NULL:
+ * nobody. */
 void capfile_on_secrets(struct capfile *c, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to);
 /* capfile_on_block sets who is called with every pcapng block that is no packet; larger ones than CAPFILE_BLOCK_MAX are
  * not handed out. */

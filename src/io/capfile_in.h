@@ -62,8 +62,8 @@ static inline const uint8_t *cf_at(const struct capfile *c) { return c->buf + c-
 static inline uint64_t cf_offset(const struct capfile *c) { return c->base + c->pos; }
 /* cf_error notes the error line "FILE: byte AT: ..." and returns the code. */
 int cf_error(struct capfile *c, int code, uint64_t at, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* cf_short is the answer where the input ended in what began at `at`: the source's own error, ERR_END where nothing of it
- * was there and the end is a regular one, else ERR_CUT. */
+/* cf_short is the answer where the input ended in what began at `at`: the source's own error, ERR_END where nothing of
+ * it was there and the end is a regular one, else ERR_CUT. */
 int cf_short(struct capfile *c, uint64_t at, const char *what);
 
 /* pcap_start and pcapng_start look at the first bytes: OK, ERR_FORMAT where they are not theirs, or an error. */

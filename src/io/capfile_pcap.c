@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Classic pcap (draft-ietf-opsawg-pcap): file header of 24 bytes, then packet header and bytes. Variants known: either byte
- * order, microseconds and nanoseconds, Kuznetzov's longer packet header and its relatives (which share magic numbers with
- * others and are told apart by which layout makes sense of the first packets), Ixia's, FCS length in the link type. */
+/* Classic pcap (draft-ietf-opsawg-pcap): file header of 24 bytes, then packet header and bytes. Variants known: either
+ * byte order, microseconds and nanoseconds, Kuznetzov's longer packet header and its relatives (which share magic
+ * numbers with others and are told apart by which layout makes sense of the first packets), Ixia's, FCS length in the
+ * link type. */
 #include "io/capfile_in.h"
 
 #define PCAP_HEADER 24u
-/* Packets walked to find out a variant, and how far a packet's length may lie above the snap length there. */
+/* Packets walked to find out a variant. */
 #define PCAP_TRY_PACKETS 8
 
 struct pcap_variant {
     uint32_t magic;
-    uint32_t time_unit;    /* ns */
-    uint8_t extra;         /* bytes after the file header */
+    uint32_t time_unit;     /* ns */
+    uint8_t extra;          /* bytes after the file header */
     uint8_t header_size[3]; /* possible sizes of the packet header, the usual one first; 0: no more */
 };
 
@@ -35,7 +36,8 @@ static int sane_packets(const struct capfile *c, uint8_t header_size) {
     for (size_t at = c->pos; n < PCAP_TRY_PACKETS && c->end - at >= header_size; n++) {
         const uint8_t *p = c->buf + at;
         uint32_t fraction = cf_u32(c, p + 4), got = cf_u32(c, p + 8), len = cf_u32(c, p + 12);
-        if (fraction >= 1000000 || got > CAPFILE_PACKET_MAX || len > CAPFILE_PACKET_MAX || got > len) break;
+        /* no empty packets: a wrong size that lands in zeros would make sense of them */
+        if (fraction >= 1000000 || !got || got > len || len > CAPFILE_PACKET_MAX) break;
         at += header_size;
         if (got > c->end - at) break;
         at += got;
@@ -48,7 +50,7 @@ static uint8_t pick_header_size(struct capfile *c, const struct pcap_variant *v)
     if (!v->header_size[1]) return best;
     (void)cf_need(c, 4096); /* fewer in a short file is fine */
     int most = sane_packets(c, best);
-    for (int i = 1; i < 3 && v->header_size[i] && most < 2; i++) {
+    for (int i = 1; i < 3 && v->header_size[i] && most < PCAP_TRY_PACKETS; i++) {
         int n = sane_packets(c, v->header_size[i]);
         if (n > most && n > 1) most = n, best = v->header_size[i];
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pcapng (draft-ietf-opsawg-pcapng): blocks of type, length, body, length. A section header sets the byte order and empties
- * the list of interfaces. Blocks that are no packets and nobody asks for are passed over without being held in memory. An
- * option that does not fit its block ends the list of options, not the file. */
+/* pcapng (draft-ietf-opsawg-pcapng): blocks of type, length, body, length. A section header sets the byte order and
+ * empties the list of interfaces. Blocks that are no packets and nobody asks for are passed over without being held in
+ * memory. An option that does not fit its block ends the list of options, not the file. */
 #include "io/capfile_in.h"
 #include <stdlib.h>
 
@@ -93,7 +93,8 @@ static bool list_interface(struct capfile *c, const struct capture_interface *i)
 }
 
 static int read_interface(struct capfile *c, const struct block *b) {
-    if (b->body.n < 8) return cf_error(c, ERR_DAMAGED, b->at, "an interface block of %zu bytes is too small", b->body.n);
+    if (b->body.n < 8)
+        return cf_error(c, ERR_DAMAGED, b->at, "an interface block of %zu bytes is too small", b->body.n);
     struct capture_interface *i = arena_get(&c->arena, sizeof *i);
     if (!i || c->arena.held >= CAPFILE_INTERFACES_MAX - (128u << 10))
         return cf_error(c, ERR_LIMIT, b->at, "more interfaces than fit %u bytes", CAPFILE_INTERFACES_MAX);
@@ -146,7 +147,8 @@ static int place_packet(struct capfile *c, const struct block *b, struct packet 
     if (got > CAPFILE_PACKET_MAX)
         return cf_error(c, ERR_DAMAGED, b->at, "packet of %u bytes is larger than %u", got, CAPFILE_PACKET_MAX);
     if (got > b->body.n - head)
-        return cf_error(c, ERR_DAMAGED, b->at, "packet of %u bytes in a block with room for %zu", got, b->body.n - head);
+        return cf_error(c, ERR_DAMAGED, b->at, "packet of %u bytes in a block with room for %zu", got,
+                        b->body.n - head);
     pkt->number = ++c->packets + c->unread;
     pkt->iface = c->ifaces[id];
     pkt->section = c->section;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: a record is put whole into the buffer, or the buffer is written first (and grown where one record is
- * larger). So what is written are whole records, except where write(2) stops in the middle: then the records in the buffer
- * are walked to the last one that got out complete and a regular file is cut back to it. All numbers are little-endian. */
+/* Theory of operation: a record is put whole into the buffer, or the buffer is written first (and grown where one
+ * record is larger). So what is written are whole records, except where write(2) stops in the middle: then the records
+ * in the buffer are walked to the last one that got out complete and a regular file is cut back to it. All numbers are
+ * little-endian. */
 #include "io/capwrite.h"
 #include "base/reader.h"
 #include "io/out.h"
@@ -106,7 +107,7 @@ static int put_section(struct capwrite *w) {
     put32(w, 0x0a0d0d0a);
     put32(w, size);
     put32(w, 0x1a2b3c4d);
-    put32(w, 1); /* version 1.0 */
+    put32(w, 1);          /* version 1.0 */
     put32(w, UINT32_MAX); /* section length not said */
     put32(w, UINT32_MAX);
     put_option(w, 3, system);
@@ -120,7 +121,8 @@ int capwrite_interface(struct capwrite *w, const struct capture_interface *i) {
     static const uint8_t nanoseconds = 9;
     if (w->format != CAPWRITE_PCAPNG) return OK;
     struct slice filter = slice_head(i->filter, UINT16_MAX - 1);
-    uint32_t size = (uint32_t)(16 + option_size(i->name) + option_size(i->description) + 8 + 8 + 4 + 4);
+    uint32_t size = (uint32_t)(16 + option_size(i->name) + option_size(i->description) + 8 + 4 + 4);
+    if (i->fcs_len) size += 8;
     if (filter.n) size += (uint32_t)(4 + padded(filter.n + 1));
     int r = room(w, size);
     if (r < 0) return r;
@@ -139,7 +141,7 @@ int capwrite_interface(struct capwrite *w, const struct capture_interface *i) {
         put_bytes(w, filter);
         for (size_t n = filter.n + 1; n & 3; n++) w->buf[w->n++] = 0;
     }
-    put_option(w, 13, slice_of(&i->fcs_len, 1));
+    if (i->fcs_len) put_option(w, 13, slice_of(&i->fcs_len, 1));
     put32(w, 0);
     put32(w, size);
     return OK;

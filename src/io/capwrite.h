@@ -18,13 +18,14 @@ struct capwrite_counts {
     uint64_t received, accepted, dropped_kernel, dropped_interface, delivered;
 };
 
-/* capwrite_open starts a file on fd, which stays the caller's; classic pcap takes the one interface `first` here, pcapng any
- * number through capwrite_interface (first may be NULL there). */
-int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format, const struct capture_interface *first) MUST_USE;
+/* capwrite_open starts a file on fd, which stays the caller's; classic pcap takes the one interface `first` here,
+ * pcapng any number through capwrite_interface (first may be NULL there). */
+int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format,
+                  const struct capture_interface *first) MUST_USE;
 /* capwrite_interface adds an interface; packets name it by its id, which must count from 0 in the order added. */
 int capwrite_interface(struct capwrite *w, const struct capture_interface *i) MUST_USE;
-/* capwrite_packet adds a packet; 0, or the first error of the file. Only whole records are ever left in a regular file: at
- * a full disk it is cut back to the last one. */
+/* capwrite_packet adds a packet; 0, or the first error of the file. Only whole records are ever left in a regular file:
+ * at a full disk it is cut back to the last one. */
 int capwrite_packet(struct capwrite *w, const struct packet *p) MUST_USE;
 /* capwrite_secrets adds a decryption secrets block (nothing in classic pcap). */
 int capwrite_secrets(struct capwrite *w, uint32_t type, struct slice bytes) MUST_USE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: libpcap in non-blocking mode; when it has no packet, poll(2) on its descriptor bounds the wait, so
- * the caller's clock (rotation, duration, signals) never depends on traffic. A signal ends the wait early. libpcap itself
- * drops the outgoing copy of a packet on the loopback device. */
+/* Theory of operation: libpcap in non-blocking mode; when it has no packet, poll(2) on its descriptor bounds the wait,
+ * so the caller's clock (rotation, duration, signals) never depends on traffic. A signal ends the wait early. libpcap
+ * itself drops the outgoing copy of a packet on the loopback device. */
 #include "io/live.h"
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -30,8 +30,10 @@ static int code_of(int status) {
 static void explain(struct writer *why, const struct live *l, int status) {
     const char *detail = pcap_geterr(l->pcap);
     if (code_of(status) == ERR_DENIED) {
-        wr_f(why, "%s: no permission to capture; run it with sudo, or give the program the right once: "
-             "`setcap cap_net_raw,cap_net_admin=ep PATH`", l->device);
+        wr_f(why,
+             "%s: no permission to capture; run it with sudo, or give the program the right once: "
+             "`setcap cap_net_raw,cap_net_admin=ep PATH`",
+             l->device);
     } else if (code_of(status) == ERR_NOTFOUND) {
         wr_f(why, "%s: no such device; `weir capture -D` lists them", l->device);
     } else {
@@ -112,7 +114,8 @@ static int activate(struct live *l, const struct live_config *c, struct writer *
     char error[PCAP_ERRBUF_SIZE] = "";
     int r = pcap_activate(l->pcap);
     if (r < 0) return explain(why, l, r), code_of(r);
-    if ((r = set_linktype(l, c, why)) < 0 || (r = set_filter(l, c, why)) < 0 || (r = set_direction(l, c, why)) < 0) return r;
+    if ((r = set_linktype(l, c, why)) < 0 || (r = set_filter(l, c, why)) < 0 || (r = set_direction(l, c, why)) < 0)
+        return r;
     if (pcap_setnonblock(l->pcap, 1, error) < 0) {
         wr_f(why, "%s: %s", l->device, error);
         return ERR_IO;
@@ -218,7 +221,8 @@ void live_close(struct live *l) {
 
 static void print_state(struct writer *w, uint32_t flags) {
     const char *states[4] = {flags & PCAP_IF_UP ? "Up" : NULL, flags & PCAP_IF_RUNNING ? "Running" : NULL,
-                             flags & PCAP_IF_LOOPBACK ? "Loopback" : NULL, flags & PCAP_IF_WIRELESS ? "Wireless" : NULL};
+                             flags & PCAP_IF_LOOPBACK ? "Loopback" : NULL,
+                             flags & PCAP_IF_WIRELESS ? "Wireless" : NULL};
     uint32_t link = flags & PCAP_IF_CONNECTION_STATUS;
     const char *sep = " [";
     for (size_t i = 0; i < 4; i++) {

@@ -12,11 +12,11 @@ enum live_direction { LIVE_BOTH, LIVE_IN, LIVE_OUT };
 
 /* live_config says how to capture; zero and NULL stand for the default. */
 struct live_config {
-    const char *device;   /* name, "any", or the number `weir capture -D` shows */
-    int snaplen;          /* bytes; default 262144 */
-    int buffer_kib;       /* of the kernel */
-    int delay_ms;         /* how long the kernel may collect packets before it hands them out; default 100 */
-    bool immediate;       /* every packet at once */
+    const char *device; /* name, "any", or the number `weir capture -D` shows */
+    int snaplen;        /* bytes; default 262144 */
+    int buffer_kib;     /* of the kernel */
+    int delay_ms;       /* how long the kernel may collect packets before it hands them out; default 100 */
+    bool immediate;     /* every packet at once */
     bool no_promiscuous, monitor;
     bool microseconds;
     enum live_direction direction;
@@ -44,7 +44,8 @@ void live_linktype_text(const struct live *l, struct writer *w);
 int live_counts(struct live *l, struct live_counts *counts) MUST_USE;
 void live_close(struct live *l);
 
-/* live_print_devices lists the devices as tcpdump -D does, live_print_linktypes those link types the device can give. */
+/* live_print_devices lists the devices as tcpdump -D does, live_print_linktypes those link types the device can give.
+ */
 int live_print_devices(struct writer *w, struct writer *why) MUST_USE;
 int live_print_linktypes(const struct live_config *config, struct writer *w, struct writer *why) MUST_USE;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Theory of operation: a capture that drops root and rotates must still be able to create its next file in a directory
- * only root may write. Keeping CAP_DAC_OVERRIDE would leave the decoding process able to write every file of the system.
- * So a child forked before the drop keeps the privileges. It holds the naming plan and takes requests (what, number,
- * time) over a socket pair; it computes the name itself, follows no symbolic link at its end and passes the descriptor
- * back. The worst a taken-over parent can ask for is a file of its own capture. The child ends when the socket closes. */
+ * only root may write. Keeping CAP_DAC_OVERRIDE would leave the decoding process able to write every file of the
+ * system. So a child forked before the drop keeps the privileges. It holds the naming plan and takes requests (what,
+ * number, time) over a socket pair; it computes the name itself, follows no symbolic link at its end and passes the
+ * descriptor back. The worst a taken-over parent can ask for is a file of its own capture. The child ends when the
+ * socket closes. */
 #include "io/savefile.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -19,10 +19,10 @@ enum savefile_style {
 struct savefile_plan {
     const char *path; /* lives as long as the savefiles */
     enum savefile_style style;
-    bool dated;    /* strftime conversions in the path (-G) */
-    int digits;    /* at least so many of the count, 0: none for the first file */
-    bool counted;  /* the count is part of the name */
-    bool chown;    /* give the files to owner and group */
+    bool dated;   /* strftime conversions in the path (-G) */
+    int digits;   /* at least so many of the count, 0: none for the first file */
+    bool counted; /* the count is part of the name */
+    bool chown;   /* give the files to owner and group */
     uid_t owner;
     gid_t group;
 };

@@ -160,7 +160,9 @@ static void fragment_header(struct decode *d, struct ipv6_walk *walk) {
     if (!rd_ok(r) || atomic) return;
     walk->fragment = true;
     walk->piece = (struct fragment){.src = d->src, .dst = d->dst, .id = id, .proto = walk->next, .off = word & 0xfff8u,
-                                    .more = word & 1, .data = rd_rest(r)};
+                                    .more = word & 1, .data = rd_rest(r),
+                                    .ids = {FID_IPV6_FRAGMENTS, FID_IPV6_FRAGMENT, FID_IPV6_FRAGMENT_COUNT,
+                                            FID_IPV6_REASSEMBLED_LENGTH, FID_IPV6_REASSEMBLED_DATA}};
 }
 
 uint8_t ah_header(struct decode *d, struct reader *r) {

@@ -63,6 +63,9 @@ enum mqtt_property {
     MQTT_PROPERTIES
 };
 
+/* How a property's value is encoded. */
+enum mqtt_kind { MQTT_K_NONE, MQTT_K_BYTE, MQTT_K_TWO, MQTT_K_FOUR, MQTT_K_VARINT, MQTT_K_TEXT, MQTT_K_BINARY, MQTT_K_PAIR };
+
 enum { MQTT_LENGTH_MAX = 268435455, MQTT_LENGTH_BYTES = 4 }; /* greatest variable byte integer, MQTT 1.5.5 */
 
 /* A conversation's topic aliases of both directions share this many bytes; the oldest give way. */
@@ -126,6 +129,7 @@ struct slice mqtt_alias_get(const struct mqtt_conv *c, int from, uint16_t alias)
 
 /* Parts of the decoder that several packet types share. */
 void mqtt_properties_read(struct mqtt_message *m, bool will);
+enum mqtt_kind mqtt_property_kind(uint8_t id);
 /* mqtt_property_allowed tells whether a packet type (MQTT_RESERVED: the will) may hold the property. */
 bool mqtt_property_allowed(uint8_t id, uint8_t type);
 /* mqtt_properties_plausible tells whether s begins with well-formed properties of a packet type, and how long

@@ -2,51 +2,54 @@
 /* Properties of MQTT 5.0, section 2.2.2: what each one is, where it may stand and what it may hold. */
 #include "proto/mqtt/mqtt.h"
 
-enum kind { NOT_KNOWN, BYTE, TWO, FOUR, VARINT, TEXT, BINARY, PAIR };
-
 /* Sets of packet types; bit 0 is the will. */
 #define IN(type) (uint16_t)(1u << MQTT_##type)
 enum { WILL = 1, ANYWHERE = 0xffff };
 
 static const struct property {
-    uint8_t kind;
+    uint8_t kind; /* enum mqtt_kind */
     uint16_t places;
     uint16_t field; /* of the value, where it has one of its own */
     uint8_t least;  /* least value allowed */
     uint8_t most;   /* greatest value allowed; 0: no limit */
 } properties[MQTT_PROPERTIES] = {
-    [MQTT_P_PAYLOAD_FORMAT] = {BYTE, IN(PUBLISH) | WILL, 0, 0, 1},
-    [MQTT_P_MESSAGE_EXPIRY] = {FOUR, IN(PUBLISH) | WILL},
-    [MQTT_P_CONTENT_TYPE] = {TEXT, IN(PUBLISH) | WILL, FID_MQTT_PROP_CONTENT_TYPE},
-    [MQTT_P_RESPONSE_TOPIC] = {TEXT, IN(PUBLISH) | WILL},
-    [MQTT_P_CORRELATION] = {BINARY, IN(PUBLISH) | WILL},
-    [MQTT_P_SUBSCRIPTION_ID] = {VARINT, IN(PUBLISH) | IN(SUBSCRIBE), 0, 1},
-    [MQTT_P_SESSION_EXPIRY] = {FOUR, IN(CONNECT) | IN(CONNACK) | IN(DISCONNECT)},
-    [MQTT_P_ASSIGNED_CLIENT_ID] = {TEXT, IN(CONNACK)},
-    [MQTT_P_SERVER_KEEP_ALIVE] = {TWO, IN(CONNACK)},
-    [MQTT_P_AUTH_METHOD] = {TEXT, IN(CONNECT) | IN(CONNACK) | IN(AUTH)},
-    [MQTT_P_AUTH_DATA] = {BINARY, IN(CONNECT) | IN(CONNACK) | IN(AUTH)},
-    [MQTT_P_REQUEST_PROBLEM] = {BYTE, IN(CONNECT), 0, 0, 1},
-    [MQTT_P_WILL_DELAY] = {FOUR, WILL},
-    [MQTT_P_REQUEST_RESPONSE] = {BYTE, IN(CONNECT), 0, 0, 1},
-    [MQTT_P_RESPONSE_INFO] = {TEXT, IN(CONNACK)},
-    [MQTT_P_SERVER_REFERENCE] = {TEXT, IN(CONNACK) | IN(DISCONNECT)},
-    [MQTT_P_REASON_STRING] = {TEXT, IN(CONNACK) | IN(PUBACK) | IN(PUBREC) | IN(PUBREL) | IN(PUBCOMP) | IN(SUBACK) |
+    [MQTT_P_PAYLOAD_FORMAT] = {MQTT_K_BYTE, IN(PUBLISH) | WILL, 0, 0, 1},
+    [MQTT_P_MESSAGE_EXPIRY] = {MQTT_K_FOUR, IN(PUBLISH) | WILL},
+    [MQTT_P_CONTENT_TYPE] = {MQTT_K_TEXT, IN(PUBLISH) | WILL, FID_MQTT_PROP_CONTENT_TYPE},
+    [MQTT_P_RESPONSE_TOPIC] = {MQTT_K_TEXT, IN(PUBLISH) | WILL},
+    [MQTT_P_CORRELATION] = {MQTT_K_BINARY, IN(PUBLISH) | WILL},
+    [MQTT_P_SUBSCRIPTION_ID] = {MQTT_K_VARINT, IN(PUBLISH) | IN(SUBSCRIBE), 0, 1},
+    [MQTT_P_SESSION_EXPIRY] = {MQTT_K_FOUR, IN(CONNECT) | IN(CONNACK) | IN(DISCONNECT)},
+    [MQTT_P_ASSIGNED_CLIENT_ID] = {MQTT_K_TEXT, IN(CONNACK)},
+    [MQTT_P_SERVER_KEEP_ALIVE] = {MQTT_K_TWO, IN(CONNACK)},
+    [MQTT_P_AUTH_METHOD] = {MQTT_K_TEXT, IN(CONNECT) | IN(CONNACK) | IN(AUTH)},
+    [MQTT_P_AUTH_DATA] = {MQTT_K_BINARY, IN(CONNECT) | IN(CONNACK) | IN(AUTH)},
+    [MQTT_P_REQUEST_PROBLEM] = {MQTT_K_BYTE, IN(CONNECT), 0, 0, 1},
+    [MQTT_P_WILL_DELAY] = {MQTT_K_FOUR, WILL},
+    [MQTT_P_REQUEST_RESPONSE] = {MQTT_K_BYTE, IN(CONNECT), 0, 0, 1},
+    [MQTT_P_RESPONSE_INFO] = {MQTT_K_TEXT, IN(CONNACK)},
+    [MQTT_P_SERVER_REFERENCE] = {MQTT_K_TEXT, IN(CONNACK) | IN(DISCONNECT)},
+    [MQTT_P_REASON_STRING] = {MQTT_K_TEXT, IN(CONNACK) | IN(PUBACK) | IN(PUBREC) | IN(PUBREL) | IN(PUBCOMP) | IN(SUBACK) |
                                         IN(UNSUBACK) | IN(DISCONNECT) | IN(AUTH)},
-    [MQTT_P_RECEIVE_MAX] = {TWO, IN(CONNECT) | IN(CONNACK), 0, 1},
-    [MQTT_P_ALIAS_MAX] = {TWO, IN(CONNECT) | IN(CONNACK)},
-    [MQTT_P_ALIAS] = {TWO, IN(PUBLISH), FID_MQTT_PROP_TOPIC_ALIAS}, /* 0 is an anomaly of its own */
-    [MQTT_P_MAX_QOS] = {BYTE, IN(CONNACK), FID_MQTT_PROP_MAX_QOS, 0, 1},
-    [MQTT_P_RETAIN_AVAILABLE] = {BYTE, IN(CONNACK), 0, 0, 1},
-    [MQTT_P_USER] = {PAIR, ANYWHERE},
-    [MQTT_P_MAX_PACKET] = {FOUR, IN(CONNECT) | IN(CONNACK), 0, 1},
-    [MQTT_P_WILDCARD_AVAILABLE] = {BYTE, IN(CONNACK), 0, 0, 1},
-    [MQTT_P_SUB_ID_AVAILABLE] = {BYTE, IN(CONNACK), 0, 0, 1},
-    [MQTT_P_SHARED_AVAILABLE] = {BYTE, IN(CONNACK), 0, 0, 1},
+    [MQTT_P_RECEIVE_MAX] = {MQTT_K_TWO, IN(CONNECT) | IN(CONNACK), 0, 1},
+    [MQTT_P_ALIAS_MAX] = {MQTT_K_TWO, IN(CONNECT) | IN(CONNACK)},
+    [MQTT_P_ALIAS] = {MQTT_K_TWO, IN(PUBLISH), FID_MQTT_PROP_TOPIC_ALIAS}, /* 0 is an anomaly of its own */
+    [MQTT_P_MAX_QOS] = {MQTT_K_BYTE, IN(CONNACK), FID_MQTT_PROP_MAX_QOS, 0, 1},
+    [MQTT_P_RETAIN_AVAILABLE] = {MQTT_K_BYTE, IN(CONNACK), 0, 0, 1},
+    [MQTT_P_USER] = {MQTT_K_PAIR, ANYWHERE},
+    [MQTT_P_MAX_PACKET] = {MQTT_K_FOUR, IN(CONNECT) | IN(CONNACK), 0, 1},
+    [MQTT_P_WILDCARD_AVAILABLE] = {MQTT_K_BYTE, IN(CONNACK), 0, 0, 1},
+    [MQTT_P_SUB_ID_AVAILABLE] = {MQTT_K_BYTE, IN(CONNACK), 0, 0, 1},
+    [MQTT_P_SHARED_AVAILABLE] = {MQTT_K_BYTE, IN(CONNACK), 0, 0, 1},
 };
 
 static const struct property *property_of(uint8_t id) {
     return id < MQTT_PROPERTIES && properties[id].kind ? &properties[id] : NULL;
+}
+
+enum mqtt_kind mqtt_property_kind(uint8_t id) {
+    const struct property *p = property_of(id);
+    return p ? p->kind : MQTT_K_NONE;
 }
 
 bool mqtt_property_allowed(uint8_t id, uint8_t type) {
@@ -59,9 +62,9 @@ static uint32_t number_get(struct mqtt_message *m, struct reader *r, const struc
     uint32_t off = rd_off(r), value;
     bool overlong = false;
     switch (p->kind) {
-    case BYTE: value = rd_u8(r); break;
-    case TWO: value = rd_be16(r); break;
-    case FOUR: value = rd_be32(r); break;
+    case MQTT_K_BYTE: value = rd_u8(r); break;
+    case MQTT_K_TWO: value = rd_be16(r); break;
+    case MQTT_K_FOUR: value = rd_be32(r); break;
     default: value = mqtt_varint(r, &overlong); break;
     }
     if (!rd_ok(r)) return 0;
@@ -100,12 +103,12 @@ static void value_get(struct mqtt_message *m, struct reader *r, uint8_t id, cons
         return;
     }
     switch (p->kind) {
-    case TEXT:
+    case MQTT_K_TEXT:
         if (p->field) counted_get(m, r, p->field);
         else text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, true);
         break;
-    case BINARY: text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, false); break;
-    case PAIR:
+    case MQTT_K_BINARY: text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, false); break;
+    case MQTT_K_PAIR:
         text_get(m, r, FID_MQTT_PROP_KEY_LEN, FID_MQTT_PROP_KEY, true);
         text_get(m, r, FID_MQTT_PROP_VALUE_LEN, FID_MQTT_PROP_VALUE, true);
         break;
@@ -169,11 +172,11 @@ void mqtt_properties_read(struct mqtt_message *m, bool will) {
 static void value_skip(struct reader *r, uint8_t kind) {
     bool overlong;
     switch (kind) {
-    case BYTE: rd_skip(r, 1); break;
-    case TWO: rd_skip(r, 2); break;
-    case FOUR: rd_skip(r, 4); break;
-    case VARINT: (void)mqtt_varint(r, &overlong); break;
-    case PAIR: rd_skip(r, rd_be16(r)); /* fall through */
+    case MQTT_K_BYTE: rd_skip(r, 1); break;
+    case MQTT_K_TWO: rd_skip(r, 2); break;
+    case MQTT_K_FOUR: rd_skip(r, 4); break;
+    case MQTT_K_VARINT: (void)mqtt_varint(r, &overlong); break;
+    case MQTT_K_PAIR: rd_skip(r, rd_be16(r)); /* fall through */
     default: rd_skip(r, rd_be16(r)); break;
     }
 }

@@ -257,7 +257,7 @@ static void alias_use(struct mqtt_message *m, struct slice topic) {
     }
     uint32_t off = rd_off(&m->r);
     struct slice known = arena_copy(d->arena, mqtt_alias_get(m->c, m->from, m->alias));
-    fv_s(d->out, FID_MQTT_TOPIC, off, 0, known);
+    fv_gen(fv_s(d->out, FID_MQTT_TOPIC, off, 0, known));
     if (known.n || m->c->forgot[m->from]) return;
     d->out->depth++;
     d_anomaly(d, FID_MQTT_UNKNOWN_TOPIC_ALIAS, off, 0);
@@ -390,8 +390,16 @@ static void (*const bodies[])(struct mqtt_message *m) = {
 };
 static_assert(sizeof bodies / sizeof *bodies == MQTT_TYPES, "every packet type has its reader");
 
+/* bad_length_add says why the framing is lost. */
+static void bad_length_add(struct decode *d, uint32_t off) {
+    d_begin(d, &proto_mqtt, off, 1 + MQTT_LENGTH_BYTES);
+    d_anomaly(d, FID_MQTT_A_LENGTH_BAD, off + 1, MQTT_LENGTH_BYTES);
+    d_end(d);
+}
+
 static struct read_result mqtt_read(struct decode *d, void *state, int from, struct slice in) {
     struct read_result result = mqtt_frame(in);
+    if (result.status == READ_BAD) bad_length_add(d, d_off(d, in.p));
     if (result.status != READ_OK) return result;
     struct mqtt_conv none = {0};
     struct mqtt_message m = {.d = d, .c = state ? state : &none, .from = from & 1};

@@ -43,6 +43,7 @@ static void useful_find(struct driver *dr) {
         if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
         if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
     }
+    dr->needs_app |= want_any(&dr->want, FID_TCP_PAYLOAD + 1, FID_TCP_END);
     dr->needs_flow = dr->needs_app || transport;
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];

@@ -195,12 +195,13 @@ static void option_read(struct decode *d, struct ipv6_walk *walk, struct reader 
     uint8_t type = rd_u8(o);
     const struct option_rule *rule = rule_of(type);
     if (f) f->u = type;
-    type_add(d, off, type);
     if (type == OPT_PAD1) {
+        fv_u(d->out, FID_IPV6_OPT_TYPE, off, 1, type);
         fv_add(d->out, FID_IPV6_OPT_PAD1, off, 1);
         fv_close(d->out);
         return;
     }
+    type_add(d, off, type);
     if (rule && rule->place == (hop ? DST_ONLY : HOP_ONLY)) {
         f = d_anomaly(d, FID_IPV6_OPT_HEADER_MISMATCH, off, 1);
         if (f) f->u = type;

@@ -179,7 +179,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     dr->flow = f;
     if (!f) return false;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
-    f->last = d->pkt->ts;
+    if (!d->quoted) f->last = d->pkt->ts;
     return true;
 }
 

@@ -102,7 +102,8 @@ void icmp_extension_read(struct decode *d, struct slice in) {
 
 struct slice icmp_extensions(struct decode *d, struct slice body, uint8_t words, uint8_t unit) {
     size_t quoted = words ? (size_t)words * unit : QUOTED_LEAST;
-    if (body.n < quoted + HEADER) return body;
+    bool short_quote = unit == 4 && quoted < QUOTED_LEAST; /* RFC 4884 4.1 */
+    if (short_quote || body.n < quoted + HEADER) return body;
     struct slice in = slice_tail(body, quoted);
     /* Without a length the structure must prove that it is one: old senders put it behind 128 bytes. */
     bool plausible = in.p[0] >> 4 == VERSION && !(load_be16(in.p) & 0xfff);

@@ -89,6 +89,7 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type, uint8_t
     else rd_skip(r, 4);
     struct slice body = rd_rest(r);
     if (extends) body = icmp_extensions(d, body, words, 4);
+    else if (type == T_REDIRECT && body.n) body = slice_head(body, (body.p[0] & 15u) * 4 + 8); /* RFC 792 */
     icmp_quote(d, TYPE_IPV4, body);
 }
 

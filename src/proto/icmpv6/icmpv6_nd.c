@@ -179,6 +179,7 @@ static void option_body(struct decode *d, uint8_t type, uint32_t off, struct rea
         if (!field_value_name(&vals_icmpv6_option, type)) {
             struct fval *f = d_anomaly(d, FID_ICMPV6_UNDECODED_OPTION, off, 1);
             if (f) f->extra = type;
+            get_bytes(d, o, FID_ICMPV6_DATA, rd_left(o));
         }
     }
 }

@@ -268,7 +268,7 @@ static void extended_read(struct decode *d, struct reader *r, bool reply) { /* R
     if (!rd_ok(r)) return;
     if (reply) icmpv6_bits_add(d, answer, COUNT(answer), off, 1, bits);
     else icmpv6_bits_add(d, request, COUNT(request), off, 1, bits);
-    if (!reply && rd_left(r)) icmp_extension_read(d, rd_rest(r));
+    if (!reply) icmp_extension_read(d, rd_rest(r));
 }
 
 static void certificate_read(struct decode *d, struct reader *r, bool advertisement) { /* RFC 3971 6.4 */
@@ -319,6 +319,7 @@ static void body_read(struct decode *d, struct reader *r, uint8_t type, uint8_t 
         if (!icmpv6_discovery(d, r, type)) {
             struct fval *f = d_anomaly(d, FID_ICMPV6_UNDECODED_TYPE, off, 1);
             if (f) f->extra = type;
+            if (rd_left(r)) get_bytes(d, r, FID_ICMPV6_DATA, rd_left(r));
         }
     }
 }

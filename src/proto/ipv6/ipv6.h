@@ -20,6 +20,7 @@ enum ipv6_option {
 struct ipv6_walk {
     struct reader r;     /* over what is left of the payload */
     uint8_t next;        /* kind of what r stands at */
+    uint32_t start;      /* offset of the header */
     uint16_t plen;       /* the header's payload length */
     uint32_t jumbo;      /* length from a jumbo payload option; 0: none */
     bool first;          /* no extension header was read yet */

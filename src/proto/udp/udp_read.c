@@ -5,18 +5,23 @@
 
 enum { HEADER = 8, TRACE_FIRST = 33435, TRACE_LAST = 33464, JUMBO = 65536 };
 
-/* ports_read adds both ports; a destination port in the range classic traceroute counts through is marked. */
+/* port_read adds a port; one in the range classic traceroute counts through is marked. */
+static uint16_t port_read(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint16_t port = get_be16(d, r, id);
+    if (port < TRACE_FIRST || port > TRACE_LAST) return port;
+    d->out->depth++;
+    struct fval *f = d_anomaly(d, FID_UDP_POSSIBLE_TRACEROUTE, off, 2);
+    if (f) f->extra = (uint16_t)(port - TRACE_FIRST);
+    fv_close(d->out);
+    return port;
+}
+
 static void ports_read(struct decode *d, struct reader *r, uint16_t *sport, uint16_t *dport) {
     uint32_t off = rd_off(r);
-    *sport = get_be16(d, r, FID_UDP_SRCPORT);
-    *dport = get_be16(d, r, FID_UDP_DSTPORT);
+    *sport = port_read(d, r, FID_UDP_SRCPORT);
+    *dport = port_read(d, r, FID_UDP_DSTPORT);
     if (!rd_ok(r)) return;
-    if (*dport >= TRACE_FIRST && *dport <= TRACE_LAST) {
-        d->out->depth++;
-        struct fval *f = d_anomaly(d, FID_UDP_POSSIBLE_TRACEROUTE, off + 2, 2);
-        if (f) f->extra = (uint16_t)(*dport - TRACE_FIRST);
-        fv_close(d->out);
-    }
     fv_hide(fv_u(d->out, FID_UDP_PORT, off, 2, *sport));
     fv_hide(fv_u(d->out, FID_UDP_PORT, off + 2, 2, *dport));
 }

@@ -71,6 +71,8 @@ struct stream_ops {
     struct read_result (*frame)(struct slice in);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
+    /* resyncs: read finds its way again behind a gap by itself, and is called there whatever the bytes look like. */
+    bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
     bool clears_info;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
@@ -80,6 +82,9 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+     * reads info_fields. */
+    const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
     const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
@@ -89,9 +94,8 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
-    /* protocol writes the text of the Protocol column where it depends on the packet (its fields are among
-     * info_fields); NULL: it is `column`. */
-    void (*protocol)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
+    /* info_plain: the texts of several messages in a packet follow each other without a comma. */
+    bool info_plain;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };
@@ -166,6 +170,8 @@ struct decode_ops {
     bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
+    /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
+    void (*md5)(uint8_t digest[16], struct slice text);
     /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
      * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
      * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and
@@ -182,6 +188,7 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    uint16_t sport, dport;      /* innermost transport ports */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */

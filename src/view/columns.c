@@ -84,7 +84,9 @@ static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
 
 void columns_protocol(struct writer *w, const struct decode *d) {
     const struct layer_mark *m = top(d);
-    if (m) wr_s(w, m->proto->column);
+    if (!m) return;
+    const struct proto *p = m->proto;
+    wr_s(w, p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : p->column);
 }
 
 static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }

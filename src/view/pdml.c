@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PDML, the XML that tshark -T pdml writes. It carries the packet's bytes, so it hides nothing. */
+#include "base/utf8.h"
 #include "field/print.h"
 #include "view/view.h"
 
@@ -14,6 +15,20 @@ static void escaped(struct writer *w, struct slice s) {
         case '\'': wr_s(w, "&#x27;"); break;
         default: wr_c(w, c);
         }
+    }
+}
+
+/* raw writes text as it is on the wire, but for what XML cannot hold: control characters as \x and their number, bytes that
+ * are not UTF-8 as U+FFFD. */
+static void raw(struct writer *w, struct slice s) {
+    while (s.n) {
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (!n) wr_s(w, "\xef\xbf\xbd");
+        else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7f || code == 0xfffe || code == 0xffff)
+            wr_f(w, "\\x%x", (unsigned)code);
+        else escaped(w, slice_head(s, n));
+        s = slice_tail(s, n ? n : 1);
     }
 }
 
@@ -117,7 +132,13 @@ static const char *element_open(struct pdml *x, uint32_t at, bool parent) {
     if (field->hidden || (f->flags & FV_HIDDEN)) wr_s(x->w, " hide=\"yes\"");
     place(x, f);
     if (!proto) {
-        attribute(x->w, "show", field->name[0] ? show_of(x, field, f) : label_of(x, at));
+        if (field->type == FT_STRING) {
+            wr_s(x->w, " show=\"");
+            raw(x->w, f->s);
+            wr_c(x->w, '"');
+        } else {
+            attribute(x->w, "show", field->name[0] ? show_of(x, field, f) : label_of(x, at));
+        }
         if (field->type == FT_NONE) wr_s(x->w, " value=\"\"");
         else value_attribute(x->w, x->v, f, field);
     }

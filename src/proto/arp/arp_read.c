@@ -166,13 +166,13 @@ static void arp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     }
 }
 
-static void arp_protocol(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+static const char *arp_column(const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *op = fv_first(v, FID_ARP_OPCODE, at, end);
     uint64_t code = op ? op->u : 0;
-    if (code == OP_REVERSE_REQUEST || code == OP_REVERSE_REPLY) wr_s(w, "RARP");
-    else if (code >= OP_DYNAMIC_REQUEST && code <= OP_DYNAMIC_ERROR) wr_s(w, "DRARP");
-    else if (code == OP_INVERSE_REQUEST || code == OP_INVERSE_REPLY) wr_s(w, "Inverse ARP");
-    else wr_s(w, "ARP");
+    if (code == OP_REVERSE_REQUEST || code == OP_REVERSE_REPLY) return "RARP";
+    if (code >= OP_DYNAMIC_REQUEST && code <= OP_DYNAMIC_ERROR) return "DRARP";
+    if (code == OP_INVERSE_REQUEST || code == OP_INVERSE_REPLY) return "Inverse ARP";
+    return "ARP";
 }
 
 static bool arp_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -207,5 +207,5 @@ const struct proto proto_arp = {.name = "arp",
                                 .read = arp_read,
                                 .info = arp_info,
                                 .info_fields = info_fields,
-                                .protocol = arp_protocol,
+                                .column_of = arp_column,
                                 .label = arp_label};

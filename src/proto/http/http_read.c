@@ -242,6 +242,7 @@ static const struct stream_ops stream = {.state_size = sizeof(struct http_state)
                                          .end = http_end,
                                          .read = http_read,
                                          .lost = http_lost,
+                                         .resyncs = true,
                                          .probe = http_probe};
 static const struct proto_key keys[] = {
     {TABLE_TCP, 80},   {TABLE_TCP, 3128}, {TABLE_TCP, 3132}, {TABLE_TCP, 5985},  {TABLE_TCP, 8080}, {TABLE_TCP, 8088},
@@ -255,4 +256,5 @@ const struct proto proto_http = {.name = "http",
                                  .stream = &stream,
                                  .info = http_info,
                                  .info_fields = http_info_fields,
+                                 .info_plain = true,
                                  .label = http_label};

@@ -198,10 +198,10 @@ static void igmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     }
 }
 
-static void igmp_protocol(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+static const char *igmp_column(const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *version = fv_first(v, FID_IGMP_VERSION, at, end);
-    wr_s(w, "IGMP");
-    if (version) wr_f(w, "v%u", (unsigned)version->u);
+    static const char *const names[] = {"IGMPv0", "IGMPv1", "IGMPv2", "IGMPv3"};
+    return version && version->u < sizeof names / sizeof *names ? names[version->u] : "IGMP";
 }
 
 static bool igmp_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -246,5 +246,5 @@ const struct proto proto_igmp = {.name = "igmp",
                                  .read = igmp_read,
                                  .info = igmp_info,
                                  .info_fields = info_fields,
-                                 .protocol = igmp_protocol,
+                                 .column_of = igmp_column,
                                  .label = igmp_label};

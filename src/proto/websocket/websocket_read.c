@@ -257,7 +257,7 @@ static void websocket_end(void *state) {
 static void websocket_lost(void *state, int from) {
     struct websocket_side *s = &((struct websocket_state *)state)->side[from & 1];
     collect_reset(s);
-    s->inflating = false; /* the window no longer is what the sender refers to; messages that do not may be read */
+    s->inflating = s->inflate_failed = false; /* the window no longer is what the sender refers to; messages that do not may be read */
 }
 
 static void websocket_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -283,4 +283,5 @@ const struct proto proto_websocket = {.name = "websocket",
                                       .end = FID_WEBSOCKET_END,
                                       .stream = &stream,
                                       .info = websocket_info,
-                                      .info_fields = info_fields};
+                                      .info_fields = info_fields,
+                                      .info_plain = true};

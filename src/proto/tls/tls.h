@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_PROTO_TLS_TLS_H
+#define WEIR_PROTO_TLS_TLS_H
+
+#include "proto/proto.h"
+
+/* The parts of TLS.
+ *
+ * tls_record.c cuts the stream into records, tls_handshake.c reads handshake messages, tls_hello.c the two hellos,
+ * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_text.c writes words. Nothing is decrypted: what
+ * stands behind a ChangeCipherSpec (or, in TLS 1.3, in application data records) is shown as encrypted.
+ * Limits: a handshake message over several records is passed over, not put together. */
+
+enum tls_version { SSL2 = 0x0002, GMTLS = 0x0101, SSL3 = 0x0300, TLS10 = 0x0301, TLS11, TLS12, TLS13 };
+
+enum tls_content {
+    TLS_CONTENT_CCS = 20,
+    TLS_CONTENT_ALERT,
+    TLS_CONTENT_HANDSHAKE,
+    TLS_CONTENT_DATA,
+    TLS_CONTENT_HEARTBEAT,
+    TLS_CONTENT_CID
+};
+
+enum tls_message {
+    HELLO_REQUEST = 0,
+    CLIENT_HELLO = 1,
+    SERVER_HELLO = 2,
+    NEW_SESSION_TICKET = 4,
+    HELLO_RETRY_REQUEST = 6, /* of drafts; later a ServerHello with a special random */
+    ENCRYPTED_EXTENSIONS = 8,
+    CERTIFICATE = 11,
+    SERVER_KEY_EXCHANGE,
+    CERTIFICATE_REQUEST,
+    SERVER_HELLO_DONE,
+    CERTIFICATE_VERIFY,
+    CLIENT_KEY_EXCHANGE,
+    FINISHED = 20,
+    CERTIFICATE_STATUS = 22,
+    KEY_UPDATE = 24,
+    COMPRESSED_CERTIFICATE,
+    NEXT_PROTOCOL = 67
+};
+
+/* tls_alpn is the protocol the two sides agreed on, as far as it matters for words. */
+enum tls_alpn { ALPN_NONE, ALPN_HTTP1, ALPN_HTTP2, ALPN_OTHER };
+
+struct tls_state {
+    uint16_t version; /* of the session; 0: not known */
+    uint16_t suite;
+    bool has_suite;
+    bool hello_done;     /* ServerHelloDone or ClientKeyExchange was seen */
+    uint8_t alpn;        /* enum tls_alpn */
+    uint32_t pending[2]; /* bytes of a fragmented handshake message still to come from each side */
+    bool changed[2];     /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
+};
+
+/* What fval.extra says about an entry. */
+enum {
+    TLS_EXTRA_CONTINUATION = 0xffff, /* FID_TLS: bytes of which nothing is known; otherwise the session's version */
+    TLS_EXTRA_ENCRYPTED = 0x100,     /* FID_TLS_HANDSHAKE, FID_TLS_ALERT, FID_TLS_HEARTBEAT */
+    TLS_EXTRA_FRAGMENT = 0x200,      /* FID_TLS_HANDSHAKE: low bits are the message's type */
+};
+
+/* tls_params is which key exchange parameters an entry holds (fval.extra of FID_TLS_KX_TEXT). */
+enum tls_params {
+    PARAMS_NONE,
+    PARAMS_EC_SERVER,
+    PARAMS_DH_SERVER,
+    PARAMS_PSK_SERVER,
+    PARAMS_RSA_SERVER,
+    PARAMS_EC_CLIENT,
+    PARAMS_DH_CLIENT,
+    PARAMS_PSK_CLIENT,
+    PARAMS_RSA_CLIENT,
+    PARAMS_RSA_PSK_CLIENT,
+    PARAMS_DH_PSK_CLIENT,
+    PARAMS_EC_PSK_CLIENT,
+    PARAMS_COUNT
+};
+
+/* tls_handshake_read reads the handshake messages of one record. */
+void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct slice record);
+/* tls_client_hello_read and tls_server_hello_read read a hello's body; `retry` is set for a HelloRetryRequest. */
+void tls_client_hello_read(struct decode *d, struct tls_state *st, struct reader *r);
+void tls_server_hello_read(struct decode *d, struct tls_state *st, struct reader *r, bool *retry);
+/* tls_extensions_read reads the list of extensions of a message of the given type. */
+void tls_extensions_read(struct decode *d, struct tls_state *st, struct reader *r, uint8_t message);
+/* tls_sigalg_read reads one signature algorithm, tls_sigalgs_read the list of them with its length. */
+void tls_sigalg_read(struct decode *d, struct reader *r);
+void tls_sigalgs_read(struct decode *d, struct reader *r);
+/* tls_status_read reads a CertificateStatus structure. */
+void tls_status_read(struct decode *d, struct reader *r);
+/* tls_scts_read reads a list of signed certificate timestamps, tls_cert_scts_read those inside a certificate. */
+void tls_scts_read(struct decode *d, struct reader *r);
+void tls_cert_scts_read(struct decode *d, struct slice certificate);
+/* tls_dnames_read reads the names of certificate authorities. */
+void tls_dnames_read(struct decode *d, struct reader *r);
+
+/* tls_vector reads the length of a vector, `width` bytes wide, under the name id, and returns a reader over its bytes;
+ * a length that cannot be is an anomaly, and the vector ends where the message does. */
+struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least, uint32_t most);
+/* tls_opaque reads a vector of bytes: its length under len_id, its bytes under id. */
+struct slice tls_opaque(struct decode *d, struct reader *r, uint16_t len_id, unsigned width, uint16_t id);
+/* tls_trailing says that bytes of a structure were left over. */
+void tls_trailing(struct decode *d, struct reader *r);
+
+/* tls_server_kx_read and tls_client_kx_read read the key exchange of the session's cipher suite. */
+void tls_server_kx_read(struct decode *d, const struct tls_state *st, struct reader *r);
+void tls_client_kx_read(struct decode *d, const struct tls_state *st, struct reader *r);
+
+/* tls_ja3_add adds the fingerprint of a client's hello (its body), tls_ja3s_add that of a server's; `off` is its place. */
+void tls_ja3_add(struct decode *d, struct slice body, uint32_t off);
+void tls_ja3s_add(struct decode *d, struct slice body, uint32_t off);
+
+/* tls_grease tells whether a value is reserved to be ignored (RFC 8701). */
+static inline bool tls_grease(uint16_t v) { return (v & 0x0f0f) == 0x0a0a && v >> 8 == (v & 0xff); }
+/* tls_is_13 tells whether a version is TLS 1.3 or a draft of it. */
+static inline bool tls_is_13(uint16_t v) { return v == TLS13 || v >> 8 == 0x7f || v >> 8 == 0xfb; }
+/* tls_server_hello_version returns the version a ServerHello selects, 0 where it has none. */
+uint16_t tls_server_hello_version(struct slice body);
+/* tls_message_name returns the name of a handshake message type, NULL where there is none. */
+const char *tls_message_name(uint8_t type);
+
+void tls_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
+const char *tls_column(const struct fvec *v, uint32_t at, uint32_t end);
+bool tls_label(struct writer *w, const struct fvec *v, uint32_t at);
+extern const uint16_t tls_info_fields[];
+
+#endif

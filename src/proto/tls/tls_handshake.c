@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handshake messages: RFC 8446 4, RFC 5246 7.4, RFC 8422 5.4, RFC 4279, RFC 6066 8. */
+#include "proto/tls/tls.h"
+
+enum { MESSAGE_MOST = 0x20000 }; /* what says to be longer is taken for encrypted bytes */
+
+struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least, uint32_t most) {
+    uint32_t off = rd_off(r);
+    if (!rd_ok(r)) return *r;
+    if (rd_left(r) < width) {
+        d_anomaly(d, FID_TLS_TOO_SMALL, off, (uint32_t)rd_left(r));
+        return rd_sub(r, rd_left(r));
+    }
+    uint32_t n = width == 1 ? get_u8(d, r, id) : width == 2 ? get_be16(d, r, id) : get_be24(d, r, id);
+    if (n < least || n > most) d_anomaly(d, FID_TLS_BAD_VECTOR, off, width);
+    if (n > rd_left(r)) {
+        d_anomaly(d, FID_TLS_TOO_SMALL, off, width);
+        n = (uint32_t)rd_left(r);
+    }
+    return rd_sub(r, n);
+}
+
+struct slice tls_opaque(struct decode *d, struct reader *r, uint16_t len_id, unsigned width, uint16_t id) {
+    struct reader v = tls_vector(d, r, len_id, width, 0, UINT32_MAX);
+    struct slice bytes = rd_rest(&v);
+    if (rd_ok(&v)) fv_s(d->out, id, rd_off(&v), (uint32_t)bytes.n, bytes);
+    return bytes;
+}
+
+void tls_trailing(struct decode *d, struct reader *r) {
+    if (!rd_ok(r) || !rd_left(r)) return;
+    d_anomaly(d, FID_TLS_TRAILING, rd_off(r), (uint32_t)rd_left(r));
+    rd_skip(r, rd_left(r));
+}
+
+void tls_sigalg_read(struct decode *d, struct reader *r) {
+    uint32_t off = rd_off(r);
+    uint16_t v = rd_be16(r);
+    if (!rd_ok(r)) return;
+    fv_u(d->out, FID_TLS_SIGALG, off, 2, v);
+    d->out->depth++;
+    fv_u(d->out, FID_TLS_SIG_HASH, off, 1, v >> 8);
+    fv_u(d->out, FID_TLS_SIG_SIG, off + 1, 1, v & 0xff);
+    fv_close(d->out);
+}
+
+void tls_sigalgs_read(struct decode *d, struct reader *r) {
+    struct reader list = tls_vector(d, r, FID_TLS_SIGALGS_LEN, 2, 2, 0xfffe);
+    if (!rd_ok(&list)) return;
+    fv_open(d->out, FID_TLS_SIGALGS, rd_off(&list), (uint32_t)rd_left(&list));
+    while (rd_left(&list) >= 2) tls_sigalg_read(d, &list);
+    tls_trailing(d, &list);
+    fv_close(d->out);
+}
+
+void tls_dnames_read(struct decode *d, struct reader *r) {
+    struct reader list = tls_vector(d, r, FID_TLS_DNAMES_LEN, 2, 0, 0xffff);
+    if (!rd_ok(&list) || !rd_left(&list)) return;
+    fv_open(d->out, FID_TLS_DNAMES, rd_off(&list), (uint32_t)rd_left(&list));
+    while (rd_ok(&list) && rd_left(&list)) {
+        struct reader name = tls_vector(d, &list, FID_TLS_DNAME_LEN, 2, 1, 0xffff);
+        /* The name is what is inside the DER SEQUENCE. */
+        uint8_t tag = rd_u8(&name), len = rd_u8(&name);
+        if (len & 0x80) rd_skip(&name, len & 0x7f);
+        if (rd_ok(&name) && tag == 0x30) fv_add(d->out, FID_TLS_DNAME, rd_off(&name), (uint32_t)rd_left(&name));
+    }
+    fv_close(d->out);
+}
+
+void tls_status_read(struct decode *d, struct reader *r) {
+    uint8_t type = get_u8(d, r, FID_TLS_STATUS_TYPE);
+    if (type == 1) {
+        (void)tls_vector(d, r, FID_TLS_OCSP_LEN, 3, 1, 0xffffff);
+    } else if (type == 2) {
+        struct reader list = tls_vector(d, r, FID_TLS_OCSP_LIST_LEN, 3, 0, 0xffffff);
+        while (rd_ok(&list) && rd_left(&list)) (void)tls_vector(d, &list, FID_TLS_OCSP_LEN, 3, 0, 0xffffff);
+    } else {
+        rd_skip(r, rd_left(r));
+    }
+}
+
+static void context_read(struct decode *d, struct reader *r) {
+    uint8_t n = get_u8(d, r, FID_TLS_CERT_CTX_LEN);
+    if (n) get_bytes(d, r, FID_TLS_CERT_CTX, n);
+}
+
+static void certificate_read(struct decode *d, struct tls_state *st, struct reader *r) {
+    bool is13 = st->version == TLS13;
+    if (is13) context_read(d, r);
+    struct reader list = tls_vector(d, r, FID_TLS_CERTS_LEN, 3, 0, 0xffffff);
+    if (!rd_ok(&list) || !rd_left(&list)) return;
+    fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
+    while (rd_ok(&list) && rd_left(&list)) {
+        struct slice one = tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
+        if (want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1)) tls_cert_scts_read(d, one);
+        if (is13) tls_extensions_read(d, st, &list, CERTIFICATE);
+    }
+    fv_close(d->out);
+}
+
+static void request_read(struct decode *d, struct tls_state *st, struct reader *r) {
+    if (st->version == TLS13) {
+        context_read(d, r);
+        tls_extensions_read(d, st, r, CERTIFICATE_REQUEST);
+        return;
+    }
+    struct reader types = tls_vector(d, r, FID_TLS_CERT_TYPES_COUNT, 1, 1, 255);
+    if (rd_ok(&types) && rd_left(&types)) {
+        fv_open(d->out, FID_TLS_CERT_TYPES, rd_off(&types), (uint32_t)rd_left(&types));
+        while (rd_left(&types)) get_u8(d, &types, FID_TLS_CERT_TYPE);
+        fv_close(d->out);
+    }
+    if (st->version == TLS12) tls_sigalgs_read(d, r);
+    tls_dnames_read(d, r);
+}
+
+static void ticket_read(struct decode *d, struct tls_state *st, struct reader *r) {
+    bool is13 = st->version == TLS13;
+    fv_open(d->out, FID_TLS_TICKET_TEXT, rd_off(r), (uint32_t)rd_left(r));
+    get_be32(d, r, FID_TLS_TICKET_LIFETIME);
+    if (is13) {
+        get_be32(d, r, FID_TLS_TICKET_AGE_ADD);
+        tls_opaque(d, r, FID_TLS_TICKET_NONCE_LEN, 1, FID_TLS_TICKET_NONCE);
+    }
+    tls_opaque(d, r, FID_TLS_TICKET_LEN, 2, FID_TLS_TICKET);
+    if (is13) tls_extensions_read(d, st, r, NEW_SESSION_TICKET);
+    fv_close(d->out);
+}
+
+static void finished_read(struct decode *d, const struct tls_state *st, struct reader *r) {
+    if (st->version == SSL3) {
+        fv_add(d->out, FID_TLS_MD5_HASH, rd_off(r), 16);
+        rd_skip(r, 16);
+        fv_add(d->out, FID_TLS_SHA_HASH, rd_off(r), 20);
+        rd_skip(r, 20);
+        return;
+    }
+    fv_add(d->out, FID_TLS_VERIFY_DATA, rd_off(r), (uint32_t)rd_left(r));
+    rd_skip(r, rd_left(r));
+}
+
+static void verify_read(struct decode *d, const struct tls_state *st, struct reader *r) {
+    if (st->version >= TLS12) tls_sigalg_read(d, r);
+    tls_opaque(d, r, FID_TLS_VERIFY_SIG_LEN, 2, FID_TLS_VERIFY_SIG);
+}
+
+static void compressed_read(struct decode *d, struct reader *r) {
+    get_be16(d, r, FID_TLS_CERT_COMP);
+    get_be24(d, r, FID_TLS_CERT_COMP_PLAIN_LEN);
+    tls_opaque(d, r, FID_TLS_CERT_COMP_MSG_LEN, 3, FID_TLS_CERT_COMP_MSG);
+}
+
+static void next_protocol_read(struct decode *d, struct reader *r) {
+    tls_opaque(d, r, FID_TLS_NPN_SELECTED_LEN, 1, FID_TLS_NPN_SELECTED);
+    tls_opaque(d, r, FID_TLS_NPN_PADDING_LEN, 1, FID_TLS_NPN_PADDING);
+}
+
+/* body_read reads one message's body; true where it was a HelloRetryRequest. */
+static bool body_read(struct decode *d, struct tls_state *st, uint8_t type, struct reader *r) {
+    bool retry = false;
+    switch (type) {
+    case CLIENT_HELLO: tls_client_hello_read(d, st, r); break;
+    case SERVER_HELLO: tls_server_hello_read(d, st, r, &retry); break;
+    case NEW_SESSION_TICKET: ticket_read(d, st, r); break;
+    case ENCRYPTED_EXTENSIONS: tls_extensions_read(d, st, r, type); break;
+    case CERTIFICATE: certificate_read(d, st, r); break;
+    case SERVER_KEY_EXCHANGE: tls_server_kx_read(d, st, r); break;
+    case CERTIFICATE_REQUEST: request_read(d, st, r); break;
+    case SERVER_HELLO_DONE: st->hello_done = true; break;
+    case CERTIFICATE_VERIFY: verify_read(d, st, r); break;
+    case CLIENT_KEY_EXCHANGE:
+        st->hello_done = true;
+        tls_client_kx_read(d, st, r);
+        break;
+    case FINISHED: finished_read(d, st, r); break;
+    case CERTIFICATE_STATUS: tls_status_read(d, r); break;
+    case KEY_UPDATE: get_u8(d, r, FID_TLS_KEY_UPDATE); break;
+    case COMPRESSED_CERTIFICATE: compressed_read(d, r); break;
+    case NEXT_PROTOCOL: next_protocol_read(d, r); break;
+    default: rd_skip(r, rd_left(r)); break;
+    }
+    return retry;
+}
+
+static void message_read(struct decode *d, struct tls_state *st, int from, struct reader *r) {
+    uint32_t off = rd_off(r);
+    uint8_t type = (uint8_t)rd_peek(r, 0);
+    uint32_t left = (uint32_t)rd_left(r), len = left >= 4 ? load_be24(r->p + 1) : 0;
+    bool part = left < 4 || len > left - 4;
+    uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, part ? left : len + 4);
+    struct fval *f = fv_at(d->out, at);
+    if (f) f->extra = part ? type | TLS_EXTRA_FRAGMENT : type;
+    if (left >= 4) {
+        get_u8(d, r, FID_TLS_HS_TYPE);
+        get_be24(d, r, FID_TLS_HS_LEN);
+    }
+    if (part) {
+        d_anomaly(d, FID_TLS_FRAGMENTED, off, left);
+        if (left >= 4) st->pending[from] = len + 4 - left;
+        rd_skip(r, rd_left(r));
+    } else {
+        struct reader body = rd_sub(r, len);
+        bool retry = body_read(d, st, type, &body);
+        f = fv_at(d->out, at);
+        if (retry && f) f->extra = HELLO_RETRY_REQUEST;
+        if (!rd_ok(&body)) d_bad(d, &body);
+        tls_trailing(d, &body);
+    }
+    fv_close(d->out);
+}
+
+/* encrypted tells whether the bytes cannot be a message in clear. */
+static bool encrypted(const struct tls_state *st, int from, struct slice in) {
+    if (st->changed[from] || !tls_message_name(in.p[0])) return true;
+    return in.n >= 4 && load_be24(in.p + 1) > in.n - 4 && load_be24(in.p + 1) > MESSAGE_MOST;
+}
+
+static void opaque_read(struct decode *d, struct reader *r, size_t n, uint16_t extra) {
+    uint32_t off = rd_off(r);
+    rd_skip(r, n);
+    uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, (uint32_t)n);
+    struct fval *f = fv_at(d->out, at);
+    if (f) f->extra = extra;
+    fv_close(d->out);
+}
+
+void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
+    struct reader r = d_reader(d, record);
+    if (st->changed[from]) st->pending[from] = 0;
+    if (st->pending[from] && rd_left(&r)) {
+        size_t n = st->pending[from] < rd_left(&r) ? st->pending[from] : rd_left(&r);
+        st->pending[from] -= (uint32_t)n;
+        opaque_read(d, &r, n, TLS_EXTRA_FRAGMENT | 0xff);
+    }
+    while (rd_left(&r)) {
+        if (encrypted(st, from, rd_rest(&r))) opaque_read(d, &r, rd_left(&r), TLS_EXTRA_ENCRYPTED);
+        else message_read(d, st, from, &r);
+    }
+}

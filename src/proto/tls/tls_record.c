@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record layer: RFC 8446 5, RFC 5246 6.2; hellos of SSL 2.0 as in RFC 5246 appendix E.2. */
+#include "proto/protos.h"
+#include "proto/tls/tls.h"
+
+enum {
+    HEADER = 5,
+    RECORD_MOST = 0x4000 + 2048, /* RFC 5246 6.2.3 */
+    V2_LEAST = 11,               /* a ClientHello of SSL 2.0 with nothing in it */
+};
+
+enum kind { KIND_RECORD, KIND_V2, KIND_JUNK };
+
+/* cut is what stands at the front of the stream. */
+struct cut {
+    enum kind kind;
+    bool whole;
+    size_t size; /* bytes, header included; 0: not known */
+};
+
+static bool content_known(uint8_t type) { return type >= TLS_CONTENT_CCS && type <= TLS_CONTENT_CID; }
+static bool version_known(uint16_t v) { return (v >= SSL3 && v <= TLS13) || v == GMTLS || v >> 8 == 0x7f; }
+
+static bool looks_v2(struct slice in) {
+    if (in.n < HEADER || !(in.p[0] & 0x80) || in.p[2] != CLIENT_HELLO) return false;
+    uint16_t version = load_be16(in.p + 3);
+    return (version == SSL2 || (version >= SSL3 && version <= TLS12)) && (load_be16(in.p) & 0x7fff) >= V2_LEAST - 2;
+}
+
+static struct cut cut_next(const struct tls_state *st, struct slice in) {
+    struct cut c = {.kind = KIND_RECORD};
+    if (in.n < HEADER) return c;
+    if (content_known(in.p[0]) && version_known(load_be16(in.p + 1))) {
+        c.size = (size_t)HEADER + load_be16(in.p + 3);
+    } else if (!st->version && looks_v2(in)) {
+        c.kind = KIND_V2;
+        c.size = (size_t)2 + (load_be16(in.p) & 0x7fff);
+    } else {
+        c.kind = KIND_JUNK;
+        c.size = in.n;
+    }
+    c.whole = c.size <= in.n;
+    return c;
+}
+
+/* session_learn takes the version from a record that tells it: not from a ClientHello, whose record has the lowest one,
+ * and not from a ServerHello of TLS 1.3, which names it in an extension. */
+static void session_learn(struct tls_state *st, uint8_t type, uint16_t version, struct slice body) {
+    if (st->version || version < SSL3 || version > TLS13) return;
+    if (type == TLS_CONTENT_HANDSHAKE && (!body.n || body.p[0] == CLIENT_HELLO || !tls_message_name(body.p[0]))) return;
+    st->version = version;
+}
+
+static const char *port_proto(uint16_t port) {
+    switch (port) {
+    case 443: return "Hypertext Transfer Protocol";
+    case 465: return "Simple Mail Transfer Protocol";
+    case 636: return "Lightweight Directory Access Protocol";
+    case 853: return "Domain Name System";
+    case 993: return "Internet Message Access Protocol";
+    case 995: return "Post Office Protocol";
+    case 5061: return "Session Initiation Protocol";
+    case 5671: return "Advanced Message Queueing Protocol";
+    case 5684: return "Constrained Application Protocol";
+    case 8883: return "MQ Telemetry Transport Protocol";
+    default: return NULL;
+    }
+}
+
+static const char *inner_proto(const struct decode *d, const struct tls_state *st, int from) {
+    if (st->alpn == ALPN_HTTP2) return "HyperText Transfer Protocol 2";
+    if (st->alpn == ALPN_HTTP1) return "Hypertext Transfer Protocol";
+    return port_proto(from == 0 ? d->dport : d->sport);
+}
+
+static void data_read(struct decode *d, const struct tls_state *st, int from, uint32_t at, struct slice body) {
+    fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
+    const char *name = inner_proto(d, st, from);
+    if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
+}
+
+static void ccs_read(struct decode *d, struct tls_state *st, int from, struct slice body) {
+    uint32_t off = d_off(d, body.p);
+    fv_open(d->out, FID_TLS_CCS, off, body.n ? 1 : 0);
+    /* In TLS 1.3 the message says nothing (RFC 8446 5). */
+    if (st->version != TLS13) {
+        if (from == 1 && !st->changed[1] && st->has_suite && !st->hello_done) d_anomaly(d, FID_TLS_RESUMED, off, 0);
+        st->changed[from] = true;
+    }
+    fv_close(d->out);
+}
+
+static void mark(struct decode *d, uint32_t at, uint16_t extra) {
+    struct fval *f = fv_at(d->out, at);
+    if (f) f->extra = extra;
+}
+
+static void alert_read(struct decode *d, struct slice body) {
+    struct reader r = d_reader(d, body);
+    uint32_t at = fv_open(d->out, FID_TLS_ALERT, rd_off(&r), (uint32_t)body.n);
+    if (body.n == 2 && body.p[0] >= 1 && body.p[0] <= 2 && field_value_name(&vals_tls_alert, body.p[1])) {
+        get_u8(d, &r, FID_TLS_ALERT_LEVEL);
+        get_u8(d, &r, FID_TLS_ALERT_DESC);
+    } else {
+        mark(d, at, TLS_EXTRA_ENCRYPTED);
+    }
+    fv_close(d->out);
+}
+
+static void heartbeat_read(struct decode *d, const struct tls_state *st, int from, struct slice body) {
+    struct reader r = d_reader(d, body);
+    uint32_t at = fv_open(d->out, FID_TLS_HEARTBEAT, rd_off(&r), (uint32_t)body.n);
+    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && !st->changed[from] && st->version != TLS13;
+    if (clear) {
+        get_u8(d, &r, FID_TLS_HEARTBEAT_TYPE);
+        uint32_t off = rd_off(&r);
+        size_t len = get_be16(d, &r, FID_TLS_HEARTBEAT_LEN);
+        /* RFC 6520 4: at least 16 bytes of padding follow. */
+        if (len + 16 > rd_left(&r)) d_anomaly(d, FID_TLS_BAD_HEARTBEAT, off, 2);
+        get_bytes(d, &r, FID_TLS_HEARTBEAT_PAYLOAD, len < rd_left(&r) ? len : rd_left(&r));
+        if (rd_left(&r)) get_bytes(d, &r, FID_TLS_HEARTBEAT_PADDING, rd_left(&r));
+    } else {
+        mark(d, at, TLS_EXTRA_ENCRYPTED);
+    }
+    fv_close(d->out);
+}
+
+static void record_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
+    struct reader r = d_reader(d, record);
+    uint8_t type = record.p[0];
+    uint32_t off = rd_off(&r);
+    struct slice body = slice_tail(record, HEADER);
+    session_learn(st, type, load_be16(record.p + 1), body);
+    uint32_t at = fv_open(d->out, FID_TLS_RECORD, off, (uint32_t)record.n);
+    get_u8(d, &r, type == TLS_CONTENT_DATA && st->version == TLS13 ? FID_TLS_OPAQUE_TYPE : FID_TLS_CONTENT_TYPE);
+    uint16_t version = get_be16(d, &r, FID_TLS_RECORD_VERSION);
+    get_be16(d, &r, FID_TLS_RECORD_LEN);
+    mark(d, at, st->version ? st->version : version);
+    if (body.n > RECORD_MOST || (!body.n && type != TLS_CONTENT_DATA)) d_anomaly(d, FID_TLS_BAD_RECORD_LEN, off + 3, 2);
+    switch (type) {
+    case TLS_CONTENT_CCS: ccs_read(d, st, from, body); break;
+    case TLS_CONTENT_ALERT: alert_read(d, body); break;
+    case TLS_CONTENT_HANDSHAKE: tls_handshake_read(d, st, from, body); break;
+    case TLS_CONTENT_DATA: data_read(d, st, from, off, body); break;
+    case TLS_CONTENT_HEARTBEAT: heartbeat_read(d, st, from, body); break;
+    default: break;
+    }
+    fv_close(d->out);
+}
+
+/* v2_hello_read reads a ClientHello in the clothes of SSL 2.0. */
+static void v2_hello_read(struct decode *d, struct slice record) {
+    struct reader r = d_reader(d, record);
+    uint32_t off = rd_off(&r);
+    mark(d, fv_open(d->out, FID_TLS_RECORD, off, (uint32_t)record.n), SSL2);
+    fv_gen(fv_u(d->out, FID_TLS_RECORD_VERSION, off, 0, SSL2));
+    fv_u(d->out, FID_TLS_RECORD_LEN, off, 2, record.n - 2);
+    rd_skip(&r, 2);
+    get_u8(d, &r, FID_TLS_HS_TYPE);
+    get_be16(d, &r, FID_TLS_VERSION);
+    uint16_t specs = get_be16(d, &r, FID_TLS_CIPHERSPEC_LEN);
+    uint16_t id = get_be16(d, &r, FID_TLS_SESSION_ID_LEN);
+    uint16_t challenge = get_be16(d, &r, FID_TLS_CHALLENGE_LEN);
+    struct reader list = rd_sub(&r, specs);
+    if (rd_ok(&list)) fv_open(d->out, FID_TLS_SUITES, rd_off(&list), specs);
+    while (rd_ok(&list) && rd_left(&list) >= 3) get_be24(d, &list, FID_TLS_CIPHERSPEC);
+    if (rd_ok(&list)) fv_close(d->out);
+    if (id) get_bytes(d, &r, FID_TLS_SESSION_ID, id);
+    uint32_t from = rd_off(&r);
+    if (rd_take(&r, challenge).n) fv_add(d->out, FID_TLS_CHALLENGE, from, challenge);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    fv_close(d->out);
+}
+
+static void junk_read(struct decode *d, const struct tls_state *st, struct slice junk, uint32_t layer) {
+    if (!st->version) {
+        mark(d, layer, TLS_EXTRA_CONTINUATION);
+        return;
+    }
+    fv_open(d->out, FID_TLS_UNKNOWN_TEXT, d_off(d, junk.p), (uint32_t)junk.n);
+    d_anomaly(d, FID_TLS_IGNORED, d_off(d, junk.p), 0);
+    fv_close(d->out);
+}
+
+/* tls_read reads all the records that lie whole in `in`: they are one layer. */
+static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
+    struct tls_state *st = state;
+    struct cut c = cut_next(st, in);
+    if (!c.whole) return (struct read_result){.status = READ_MORE, .needed = c.size};
+    uint32_t off = d_off(d, in.p);
+    uint32_t layer = d_begin(d, &proto_tls, off, 0);
+    size_t used = 0;
+    uint16_t column = 0;
+    while (used < in.n && c.whole) {
+        struct slice one = slice_head(slice_tail(in, used), c.size);
+        if (c.kind == KIND_V2) column = SSL2;
+        if (c.kind == KIND_RECORD && !st->version) column = load_be16(one.p + 1);
+        if (st->version) column = st->version;
+        /* A ClientHello may promise a version; the column shows it when the server agreed. */
+        bool first_hello = !st->version && c.kind == KIND_RECORD && c.size > HEADER && one.p[HEADER] == CLIENT_HELLO;
+        mark(d, layer, column);
+        if (c.kind == KIND_RECORD) record_read(d, st, from, one);
+        else if (c.kind == KIND_V2) v2_hello_read(d, one);
+        else junk_read(d, st, one, layer);
+        if (st->version && !first_hello) mark(d, layer, st->version);
+        used += c.size;
+        c = cut_next(st, slice_tail(in, used));
+    }
+    fv_set_len(d->out, layer, (uint32_t)used);
+    d_end(d);
+    return (struct read_result){.status = READ_OK, .consumed = used};
+}
+
+/* tls_probe knows a stream by its first record: a hello, or another record of a version that exists. */
+static enum probe_result tls_probe(struct slice in) {
+    if (in.n < 11 || in.p[1] != 3 || in.p[2] > 4) return PROBE_UNSURE;
+    size_t len = load_be16(in.p + 3);
+    if (in.p[0] != TLS_CONTENT_HANDSHAKE || len < 4 || len > RECORD_MOST) return PROBE_UNSURE;
+    if (in.p[5] != CLIENT_HELLO && in.p[5] != SERVER_HELLO) return PROBE_UNSURE;
+    return load_be24(in.p + 6) <= 0x10000 && in.p[9] == 3 && in.p[10] <= 4 ? PROBE_CERTAIN : PROBE_UNSURE;
+}
+
+static const struct proto_key keys[] = {
+    {TABLE_TCP, 443},   {TABLE_TCP, 465},   {TABLE_TCP, 636},   {TABLE_TCP, 802},   {TABLE_TCP, 853},
+    {TABLE_TCP, 993},   {TABLE_TCP, 995},   {TABLE_TCP, 1300},  {TABLE_TCP, 2221},  {TABLE_TCP, 2443},
+    {TABLE_TCP, 3496},  {TABLE_TCP, 5061},  {TABLE_TCP, 5671},  {TABLE_TCP, 5684},  {TABLE_TCP, 5868},
+    {TABLE_TCP, 8883},  {TABLE_TCP, 11207}, {TABLE_TCP, 19999}, {TABLE_TCP, 27017}, {TABLE_TCP, 324},
+    {TABLE_TCP, 3249},  {TABLE_TCP, 3250},  {TABLE_TCP, 3251},  {TABLE_TCP, 3252},  {TABLE_COUNT, 0},
+};
+
+static const struct stream_ops stream = {
+    .state_size = sizeof(struct tls_state), .read = tls_read, .clears_info = true, .probe = tls_probe};
+
+const struct proto proto_tls = {.name = "tls",
+                                .column = "TLS",
+                                .column_of = tls_column,
+                                .id = FID_TLS,
+                                .end = FID_TLS_END,
+                                .keys = keys,
+                                .stream = &stream,
+                                .info = tls_info,
+                                .info_fields = tls_info_fields,
+                                .label = tls_label};

@@ -192,28 +192,7 @@ static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct
     else d_data(d, in);
 }
 
-/* op_echo_match keeps requests by what their replies share: the two addresses, swapped, kind and numbers. A request is
- * answered once. */
-static bool op_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns) {
-    struct driver *dr = driver_of(d);
-    const struct net_addr *asker = request ? &d->src : &d->dst, *asked = request ? &d->dst : &d->src;
-    uint8_t id[40] = {'e', kind, (uint8_t)(ident >> 8), (uint8_t)ident, (uint8_t)(seq >> 8), (uint8_t)seq};
-    memcpy(id + 6, asker->bytes, asker->len);
-    memcpy(id + 22, asked->bytes, asked->len);
-    if (request) {
-        match_add(&dr->matches, id, sizeof id, d->pkt->number, d->pkt->ts);
-        return false;
-    }
-    struct match_slot *s = match_find(&dr->matches, id, sizeof id);
-    if (!s || s->answer) return false;
-    s->answer = d->pkt->number;
-    *frame = s->frame;
-    *ns = d->pkt->ts - s->ts;
-    return true;
-}
-
 static const struct decode_ops ops = {
-    .echo_match = op_echo_match,
     .next = op_next,
     .call = op_call,
     .fragment = op_fragment,

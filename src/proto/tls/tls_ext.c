@@ -119,29 +119,7 @@ static void cert_formats_read(struct ext *e) {
     fv_close(e->d->out);
 }
 
-static void sct_read(struct decode *d, struct reader *r) {
-    get_u8(d, r, FID_TLS_SCT_VERSION);
-    get_bytes(d, r, FID_TLS_SCT_LOG, 32);
-    uint32_t off = rd_off(r);
-    uint64_t ms = rd_be64(r);
-    if (rd_ok(r)) fv_i(d->out, FID_TLS_SCT_TIME, off, 8, (int64_t)(ms % (1ull << 43)) * 1000000);
-    struct reader exts = tls_vector(d, r, FID_TLS_SCT_EXTS_LEN, 2, 0, 0xffff);
-    if (rd_left(&exts)) fv_add(d->out, FID_TLS_SCT_EXTS, rd_off(&exts), (uint32_t)rd_left(&exts));
-    tls_sigalg_read(d, r);
-    tls_opaque(d, r, FID_TLS_SCT_SIG_LEN, 2, FID_TLS_SCT_SIG);
-}
-
-/* RFC 6962 3.3 */
-static void scts_read(struct ext *e) {
-    struct reader list = tls_vector(e->d, e->r, FID_TLS_SCTS_LEN, 2, 1, 0xffff);
-    while (rd_ok(&list) && rd_left(&list)) {
-        uint32_t at = fv_open(e->d->out, FID_TLS_SCT_TEXT, rd_off(&list), 0);
-        struct reader one = tls_vector(e->d, &list, FID_TLS_SCT_LEN, 2, 1, 0xffff);
-        fv_set_len(e->d->out, at, (uint32_t)rd_left(&one) + 2);
-        if (rd_left(&one)) sct_read(e->d, &one);
-        fv_close(e->d->out);
-    }
-}
+static void scts_read(struct ext *e) { tls_scts_read(e->d, e->r); }
 
 static void padding_read(struct ext *e) { get_bytes(e->d, e->r, FID_TLS_PADDING_DATA, rd_left(e->r)); }
 

@@ -91,7 +91,8 @@ static void certificate_read(struct decode *d, struct tls_state *st, struct read
     if (!rd_ok(&list) || !rd_left(&list)) return;
     fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
-        tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
+        struct slice one = tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
+        if (want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1)) tls_cert_scts_read(d, one);
         if (is13) tls_extensions_read(d, st, &list, CERTIFICATE);
     }
     fv_close(d->out);

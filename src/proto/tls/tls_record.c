@@ -67,15 +67,15 @@ static const char *port_proto(uint16_t port) {
     }
 }
 
-static const char *inner_proto(const struct decode *d, const struct tls_state *st, int from) {
+static const char *inner_proto(const struct decode *d, const struct tls_state *st) {
     if (st->alpn == ALPN_HTTP2) return "HyperText Transfer Protocol 2";
     if (st->alpn == ALPN_HTTP1) return "Hypertext Transfer Protocol";
-    return port_proto(from == 0 ? d->dport : d->sport);
+    return port_proto(d->service);
 }
 
-static void data_read(struct decode *d, const struct tls_state *st, int from, uint32_t at, struct slice body) {
+static void data_read(struct decode *d, const struct tls_state *st, uint32_t at, struct slice body) {
     fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
-    const char *name = inner_proto(d, st, from);
+    const char *name = inner_proto(d, st);
     if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
 }
 
@@ -141,7 +141,7 @@ static void record_read(struct decode *d, struct tls_state *st, int from, struct
     case TLS_CONTENT_CCS: ccs_read(d, st, from, body); break;
     case TLS_CONTENT_ALERT: alert_read(d, body); break;
     case TLS_CONTENT_HANDSHAKE: tls_handshake_read(d, st, from, body); break;
-    case TLS_CONTENT_DATA: data_read(d, st, from, off, body); break;
+    case TLS_CONTENT_DATA: data_read(d, st, off, body); break;
     case TLS_CONTENT_HEARTBEAT: heartbeat_read(d, st, from, body); break;
     default: break;
     }
@@ -211,13 +211,21 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     return (struct read_result){.status = READ_OK, .consumed = used};
 }
 
-/* tls_probe knows a stream by its first record: a hello, or another record of a version that exists. */
+/* header_likely tells whether a record may begin here: five bytes that are not found by chance. */
+static bool header_likely(struct slice in) {
+    if (in.n < HEADER || in.p[0] < TLS_CONTENT_CCS || in.p[0] > TLS_CONTENT_HEARTBEAT) return false;
+    uint16_t version = load_be16(in.p + 1), len = load_be16(in.p + 3);
+    return version >= SSL3 && version <= TLS13 && len > 0 && len <= RECORD_MOST;
+}
+
+/* tls_probe knows a stream by its record headers. Where it finds none it does not say no: a capture may begin in the
+ * middle of a record, and a port of TLS is reason enough. */
 static enum probe_result tls_probe(struct slice in) {
-    if (in.n < 11 || in.p[1] != 3 || in.p[2] > 4) return PROBE_UNSURE;
-    size_t len = load_be16(in.p + 3);
-    if (in.p[0] != TLS_CONTENT_HANDSHAKE || len < 4 || len > RECORD_MOST) return PROBE_UNSURE;
-    if (in.p[5] != CLIENT_HELLO && in.p[5] != SERVER_HELLO) return PROBE_UNSURE;
-    return load_be24(in.p + 6) <= 0x10000 && in.p[9] == 3 && in.p[10] <= 4 ? PROBE_CERTAIN : PROBE_UNSURE;
+    if (!header_likely(in)) return PROBE_UNSURE;
+    struct slice next = slice_tail(in, (size_t)HEADER + load_be16(in.p + 3));
+    if (next.n >= HEADER && !header_likely(next)) return PROBE_UNSURE;
+    if (in.p[0] != TLS_CONTENT_HANDSHAKE || in.n < HEADER + 4) return PROBE_CERTAIN;
+    return in.p[HEADER] == CLIENT_HELLO && load_be24(in.p + HEADER + 1) > 0x10000 ? PROBE_UNSURE : PROBE_CERTAIN;
 }
 
 static const struct proto_key keys[] = {

@@ -229,11 +229,11 @@ static enum probe_result tls_probe(struct slice in) {
 }
 
 static const struct proto_key keys[] = {
-    {TABLE_TCP, 443},   {TABLE_TCP, 465},   {TABLE_TCP, 636},   {TABLE_TCP, 802},   {TABLE_TCP, 853},
-    {TABLE_TCP, 993},   {TABLE_TCP, 995},   {TABLE_TCP, 1300},  {TABLE_TCP, 2221},  {TABLE_TCP, 2443},
-    {TABLE_TCP, 3496},  {TABLE_TCP, 5061},  {TABLE_TCP, 5671},  {TABLE_TCP, 5684},  {TABLE_TCP, 5868},
-    {TABLE_TCP, 8883},  {TABLE_TCP, 11207}, {TABLE_TCP, 19999}, {TABLE_TCP, 27017}, {TABLE_TCP, 324},
-    {TABLE_TCP, 3249},  {TABLE_TCP, 3250},  {TABLE_TCP, 3251},  {TABLE_TCP, 3252},  {TABLE_COUNT, 0},
+    {TABLE_TCP, 443},  {TABLE_TCP, 465},   {TABLE_TCP, 636},   {TABLE_TCP, 802},   {TABLE_TCP, 853},
+    {TABLE_TCP, 993},  {TABLE_TCP, 995},   {TABLE_TCP, 1300},  {TABLE_TCP, 2221},  {TABLE_TCP, 2443},
+    {TABLE_TCP, 3496}, {TABLE_TCP, 5061},  {TABLE_TCP, 5671},  {TABLE_TCP, 5684},  {TABLE_TCP, 5868},
+    {TABLE_TCP, 8883}, {TABLE_TCP, 11207}, {TABLE_TCP, 19999}, {TABLE_TCP, 27017}, {TABLE_TCP, 324},
+    {TABLE_TCP, 3249}, {TABLE_TCP, 3250},  {TABLE_TCP, 3251},  {TABLE_TCP, 3252},  {TABLE_COUNT, 0},
 };
 
 static const struct stream_ops stream = {

@@ -51,20 +51,40 @@ static void session_learn(struct tls_state *st, uint8_t type, uint16_t version, 
     st->version = version;
 }
 
+/* What runs inside TLS at a port: those of TLS, and those where a protocol begins in clear and goes on in TLS. */
+static const struct {
+    uint16_t port;
+    const char *name;
+} inner[] = {
+    {21, "File Transfer Protocol (FTP)"},
+    {25, "Simple Mail Transfer Protocol"},
+    {110, "Post Office Protocol"},
+    {143, "Internet Message Access Protocol"},
+    {389, "Lightweight Directory Access Protocol"},
+    {443, "Hypertext Transfer Protocol"},
+    {465, "Simple Mail Transfer Protocol"},
+    {587, "Simple Mail Transfer Protocol"},
+    {636, "Lightweight Directory Access Protocol"},
+    {802, "Modbus/TCP"},
+    {853, "Domain Name System"},
+    {993, "Internet Message Access Protocol"},
+    {995, "Post Office Protocol"},
+    {3306, "MySQL Protocol"},
+    {5061, "Session Initiation Protocol"},
+    {5432, "PostgreSQL"},
+    {5671, "Advanced Message Queuing Protocol"},
+    {5684, "Constrained Application Protocol"},
+    {5868, "Diameter Protocol"},
+    {8883, "MQ Telemetry Transport Protocol"},
+    {11207, "Couchbase Protocol"},
+    {19999, "Distributed Network Protocol 3.0"},
+    {27017, "Mongo Wire Protocol"},
+};
+
 static const char *port_proto(uint16_t port) {
-    switch (port) {
-    case 443: return "Hypertext Transfer Protocol";
-    case 465: return "Simple Mail Transfer Protocol";
-    case 636: return "Lightweight Directory Access Protocol";
-    case 853: return "Domain Name System";
-    case 993: return "Internet Message Access Protocol";
-    case 995: return "Post Office Protocol";
-    case 5061: return "Session Initiation Protocol";
-    case 5671: return "Advanced Message Queueing Protocol";
-    case 5684: return "Constrained Application Protocol";
-    case 8883: return "MQ Telemetry Transport Protocol";
-    default: return NULL;
-    }
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
+        if (inner[i].port == port) return inner[i].name;
+    return NULL;
 }
 
 static const char *inner_proto(const struct decode *d, const struct tls_state *st) {

@@ -204,6 +204,10 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_CERTS: count_label(w, "Certificates", f->len, "byte"); return true;
     case FID_TLS_DNAMES: count_label(w, "Distinguished Names", f->len, "byte"); return true;
     case FID_TLS_POINTS: wr_f(w, "Elliptic curves point formats (%u)", f->len); return true;
+    case FID_TLS_EXT_DATA:
+        if (f->len) return false;
+        wr_s(w, "Data (0 bytes)");
+        return true;
     case FID_TLS_SIGALG: sigalg_label(w, f); return true;
     case FID_TLS_EXT_TEXT: ext_label(w, v, at); return true;
     case FID_TLS_KEY_SHARE_ENTRY: key_share_label(w, v, at); return true;

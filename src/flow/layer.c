@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { IP_TCP = 6, IP_UDP = 17 };
@@ -52,6 +53,10 @@ static void useful_find(struct driver *dr) {
         else if (carrier) dr->useful[i] = dr->needs_flow;
         else dr->useful[i] = true;
     }
+}
+
+static void op_md5(uint8_t digest[16], struct slice text) {
+    if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
 
 static const struct decode_ops ops;
@@ -205,6 +210,7 @@ static const struct decode_ops ops = {
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
     .udp_data = op_udp_data,
+    .md5 = op_md5,
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {

@@ -254,8 +254,6 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     struct fvec *v = d->out;
     s->sport = get_be16(d, r, FID_TCP_SRCPORT);
     s->dport = get_be16(d, r, FID_TCP_DSTPORT);
-    d->sport = s->sport;
-    d->dport = s->dport;
     if (!rd_ok(r)) return false;
     fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
     fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));

@@ -11,12 +11,26 @@ enum { HEADER = 40, ADDRESS = 16, ADDRESS_TEXT = 46, LINK_IPV6 = 229, MOST_EXTEN
 struct address_ids {
     uint16_t addr, host, slaac, isatap, to4_gw, to4_sla, teredo_server, teredo_port, teredo_client, embedded;
 };
-static const struct address_ids src_ids = {
-    FID_IPV6_SRC,           FID_IPV6_SRC_HOST,    FID_IPV6_SRC_SLAAC_MAC, FID_IPV6_SRC_ISATAP_IPV4, FID_IPV6_SRC_6TO4_GW_IPV4,
-    FID_IPV6_SRC_6TO4_SLA_ID, FID_IPV6_SRC_TS_IPV4, FID_IPV6_SRC_TC_PORT,   FID_IPV6_SRC_TC_IPV4,     FID_IPV6_SRC_EMBED_IPV4};
-static const struct address_ids dst_ids = {
-    FID_IPV6_DST,           FID_IPV6_DST_HOST,    FID_IPV6_DST_SLAAC_MAC, FID_IPV6_DST_ISATAP_IPV4, FID_IPV6_DST_6TO4_GW_IPV4,
-    FID_IPV6_DST_6TO4_SLA_ID, FID_IPV6_DST_TS_IPV4, FID_IPV6_DST_TC_PORT,   FID_IPV6_DST_TC_IPV4,     FID_IPV6_DST_EMBED_IPV4};
+static const struct address_ids src_ids = {FID_IPV6_SRC,
+                                           FID_IPV6_SRC_HOST,
+                                           FID_IPV6_SRC_SLAAC_MAC,
+                                           FID_IPV6_SRC_ISATAP_IPV4,
+                                           FID_IPV6_SRC_6TO4_GW_IPV4,
+                                           FID_IPV6_SRC_6TO4_SLA_ID,
+                                           FID_IPV6_SRC_TS_IPV4,
+                                           FID_IPV6_SRC_TC_PORT,
+                                           FID_IPV6_SRC_TC_IPV4,
+                                           FID_IPV6_SRC_EMBED_IPV4};
+static const struct address_ids dst_ids = {FID_IPV6_DST,
+                                           FID_IPV6_DST_HOST,
+                                           FID_IPV6_DST_SLAAC_MAC,
+                                           FID_IPV6_DST_ISATAP_IPV4,
+                                           FID_IPV6_DST_6TO4_GW_IPV4,
+                                           FID_IPV6_DST_6TO4_SLA_ID,
+                                           FID_IPV6_DST_TS_IPV4,
+                                           FID_IPV6_DST_TC_PORT,
+                                           FID_IPV6_DST_TC_IPV4,
+                                           FID_IPV6_DST_EMBED_IPV4};
 
 static void address_read(struct decode *d, struct reader *r, const struct address_ids *id) {
     uint32_t off = rd_off(r);
@@ -200,8 +214,8 @@ static void ipv6_read(struct decode *d, struct slice in) {
     d->payload_end = payload.p + payload.n;
 }
 
-static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x86dd}, {TABLE_IP, NEXT_IPV6}, {TABLE_PPP, 0x0057},
-                                        {TABLE_LINK, LINK_IPV6},   {TABLE_COUNT, 0}};
+static const struct proto_key keys[] = {
+    {TABLE_ETHERTYPE, 0x86dd}, {TABLE_IP, NEXT_IPV6}, {TABLE_PPP, 0x0057}, {TABLE_LINK, LINK_IPV6}, {TABLE_COUNT, 0}};
 const struct proto proto_ipv6 = {.name = "ipv6",
                                  .column = "IPv6",
                                  .id = FID_IPV6,
@@ -225,9 +239,11 @@ static void stray_routing_read(struct decode *d, struct slice in) { stray_read(d
 
 /* Their fields are among those of ipv6. */
 static const struct proto_key hop_keys[] = {{TABLE_IP, NEXT_HOP}, {TABLE_COUNT, 0}};
-const struct proto proto_ipv6_hopopts = {.name = "ipv6.hopopts", .id = FID_IPV6, .end = FID_IPV6, .keys = hop_keys, .read = stray_hop_read};
+const struct proto proto_ipv6_hopopts = {
+    .name = "ipv6.hopopts", .id = FID_IPV6, .end = FID_IPV6, .keys = hop_keys, .read = stray_hop_read};
 static const struct proto_key dst_keys[] = {{TABLE_IP, NEXT_DST}, {TABLE_COUNT, 0}};
-const struct proto proto_ipv6_dstopts = {.name = "ipv6.dstopts", .id = FID_IPV6, .end = FID_IPV6, .keys = dst_keys, .read = stray_dst_read};
+const struct proto proto_ipv6_dstopts = {
+    .name = "ipv6.dstopts", .id = FID_IPV6, .end = FID_IPV6, .keys = dst_keys, .read = stray_dst_read};
 static const struct proto_key routing_keys[] = {{TABLE_IP, NEXT_ROUTING}, {TABLE_COUNT, 0}};
 const struct proto proto_ipv6_routing = {
     .name = "ipv6.routing", .id = FID_IPV6, .end = FID_IPV6, .keys = routing_keys, .read = stray_routing_read};

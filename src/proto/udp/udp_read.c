@@ -132,7 +132,9 @@ static bool udp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_UDP_CHECKSUM:
         wr_f(w, "Checksum: 0x%04x ", (unsigned)f->u);
         if (f->u) wr_s(w, "[unverified]");
-        else wr_s(w, fv_first(v, FID_UDP_CHECKSUM_ZERO, at, fv_end(v, at)) ? "[zero-value illegal]" : "[zero-value ignored]");
+        else
+            wr_s(w, fv_first(v, FID_UDP_CHECKSUM_ZERO, at, fv_end(v, at)) ? "[zero-value illegal]"
+                                                                          : "[zero-value ignored]");
         return true;
     case FID_UDP_PAYLOAD: wr_f(w, "UDP payload (%u byte%s)", f->extra, f->extra == 1 ? "" : "s"); return true;
     case FID_UDP_LENGTH_BAD:
@@ -146,9 +148,8 @@ static bool udp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
-static const uint16_t info_fields[] = {FID_UDP_SRCPORT,    FID_UDP_DSTPORT,         FID_UDP_LENGTH,
-                                       FID_UDP_LENGTH_BAD, FID_UDP_CHECKSUM_STATUS, FID_UDP_PAYLOAD,
-                                       0};
+static const uint16_t info_fields[] = {
+    FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_LENGTH, FID_UDP_LENGTH_BAD, FID_UDP_CHECKSUM_STATUS, FID_UDP_PAYLOAD, 0};
 static const struct proto_key keys[] = {{TABLE_IP, 17}, {TABLE_COUNT, 0}};
 const struct proto proto_udp = {.name = "udp",
                                 .column = "UDP",

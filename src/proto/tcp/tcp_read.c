@@ -291,7 +291,7 @@ static void tcp_read(struct decode *d, struct slice in) {
         d_end(d);
         return;
     }
-    fv_set_len(d->out, at, s.hlen);
+    fv_set_len(d->out, at, s.hlen < in.n ? s.hlen : (uint32_t)in.n);
     uint32_t whole = d->wire_len > in.n ? d->wire_len : (uint32_t)in.n;
     s.payload = slice_tail(in, s.hlen);
     s.len = whole > s.hlen ? whole - s.hlen : 0;
@@ -310,6 +310,10 @@ static void tcp_read(struct decode *d, struct slice in) {
     if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
     get_be16(d, &rest, FID_TCP_URGENT);
     options_add(d, options, &s, c, side);
+    if (s.hlen > in.n) {
+        rd_fail(&rest);
+        d_bad(d, &rest);
+    }
     if (c) {
         fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
         d->out->depth++;

@@ -82,8 +82,8 @@ struct http_state {
     bool seen;           /* a message of HTTP was seen */
 };
 
-/* http_message adds the fields of one whole message. */
-void http_message(struct decode *d, struct http_state *st, const struct http_scan *s, struct slice in);
+/* http_message adds the fields of one whole message of p: HTTP or SSDP. */
+void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s, struct slice in);
 /* http_first_add adds the first line; http_headers_add the header fields, returning what the body needs. */
 struct http_facts {
     struct slice content_type, content_encoding, host, upgrade, uri, method;

@@ -12,9 +12,9 @@ static const char *const methods[] = {
     "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "CHECKOUT", "CHECKIN", "UNCHECKOUT",
     "MKACTIVITY", "MERGE", "MKWORKSPACE", "UPDATE", "LABEL", "BASELINE-CONTROL", "VERSION-CONTROL", "SEARCH", "ACL",
     "POLL", "BPROPFIND", "BPROPPATCH", "BCOPY", "BMOVE", "BDELETE", "RPC_CONNECT", "RPC_IN_DATA", "RPC_OUT_DATA",
-    "CCM_POST", "REGISTER-IPP", "ICY", "SUBSCRIBE", "UNSUBSCRIBE", "NOTIFY",
+    "CCM_POST", "REGISTER-IPP", "M-SEARCH",
 };
-static const char *const notifications[] = {"NOTIFY"};
+static const char *const notifications[] = {"NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"};
 
 static bool among(const char *const *list, size_t n, struct slice word) {
     for (size_t i = 0; i < n; i++)

@@ -123,7 +123,9 @@ static void facts_take(struct http_facts *f, uint16_t id, struct slice value) {
 }
 
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f) {
-    uint16_t line_id = s->kind == HTTP_LINE_RESPONSE ? FID_HTTP_RESPONSE_LINE : FID_HTTP_REQUEST_LINE;
+    uint16_t line_id = s->kind == HTTP_LINE_RESPONSE  ? FID_HTTP_RESPONSE_LINE
+                       : s->kind == HTTP_LINE_REQUEST ? FID_HTTP_REQUEST_LINE
+                                                      : FID_HTTP_UNKNOWN_HEADER;
     struct http_header h;
     while (http_header_next(&head, &h)) {
         uint32_t off = d_off(d, h.line.p), len = (uint32_t)h.line.n;
@@ -135,6 +137,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
             inside_add(d, s, id, &h);
             d->out->depth--;
         }
+        if (id && s->kind == HTTP_LINE_NOTIFICATION) continue;
         struct fval *line = fv_s(d->out, line_id, off, len, h.line);
         if (id) fv_hide(line);
         if (!token_ok(h.name)) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);

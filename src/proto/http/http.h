@@ -27,12 +27,13 @@ struct http_scan {
     uint64_t length;
     uint8_t kind;   /* enum http_line_kind */
     uint8_t body;   /* enum http_body_kind; valid once head is */
+    bool rpc; /* a request of RPC over HTTP, [MS-RPCH] 2.1.2.1 */
     bool has_length, bad_length, chunked, other_coding, last_chunk, bad_chunk;
     uint16_t status;
 };
 
 /* http_asked is what the answer's framing depends on: the request's method. */
-enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT };
+enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT, HTTP_ASKED_RPC };
 
 /* http_frame looks for the end of the message `in` begins with, going on from *s (zeroed for a new message).
  * `ended`: the stream holds no more than `in`. READ_OK: consumed is the whole message. READ_MORE as usual;
@@ -55,6 +56,8 @@ bool http_name_is(struct slice name, const char *lower);
 /* http_has_token tells whether a comma-separated list holds the token (in lower case), in any case. */
 bool http_has_token(struct slice list, const char *lower);
 
+/* http_string returns the bytes up to the first NUL, which ends a string. */
+struct slice http_string(struct slice s);
 /* http_dechunk returns the body of a chunked message without its chunk headers, in the arena where it has more than
  * one chunk. */
 struct slice http_dechunk(struct arena *arena, struct slice body);

@@ -125,8 +125,7 @@ static bool is_coded(struct slice coding) {
            http_name_is(coding, "x-deflate");
 }
 
-/* data_end returns the length up to the first NUL: the field is a string. */
-static struct slice as_string(struct slice s) {
+struct slice http_string(struct slice s) {
     const uint8_t *nul = s.n ? memchr(s.p, 0, s.n) : NULL;
     return slice_head(s, nul ? (size_t)(nul - s.p) : s.n);
 }
@@ -136,7 +135,7 @@ enum { PEEK = 16 }; /* bytes unfolded where nobody wants the body itself */
 /* content_add shows the content and names its media type. `made` tells that the bytes are not in the packet. */
 static void content_add(struct decode *d, struct slice data, bool made, const struct http_facts *f, uint32_t msg) {
     uint32_t off = made ? msg : d_off(d, data.p);
-    struct fval *file = fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, as_string(data));
+    struct fval *file = fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
     if (file) file->extra = 0;
     if (!data.n) return;
     if (f->content_type.n) {

@@ -52,8 +52,8 @@ static void query_add(struct decode *d, struct slice uri) {
 
 /* word_take takes the bytes up to the next space off *line, and the space. */
 static struct slice word_take(struct slice *line) {
-    const uint8_t *space = line->n ? memchr(line->p, ' ', line->n) : NULL;
-    size_t n = space ? (size_t)(space - line->p) : line->n;
+    size_t n = 0;
+    while (n < line->n && line->p[n] != ' ') n++;
     struct slice word = slice_head(*line, n);
     *line = slice_tail(*line, n + 1);
     return word;
@@ -134,6 +134,7 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
     st->now.req_ts = d->pkt->ts;
     st->asked = slice_eq(f->method, SLICE("HEAD"))      ? HTTP_ASKED_HEAD
                 : slice_eq(f->method, SLICE("CONNECT")) ? HTTP_ASKED_CONNECT
+                : s->rpc                                ? HTTP_ASKED_RPC
                                                         : HTTP_ASKED_OTHER;
     arena_reset(&st->memory);
     st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && uri.n <= HTTP_URI_MAX ? arena_copy(&st->memory, uri) : (struct slice){0};

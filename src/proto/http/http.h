@@ -56,6 +56,8 @@ bool http_name_is(struct slice name, const char *lower);
 /* http_has_token tells whether a comma-separated list holds the token (in lower case), in any case. */
 bool http_has_token(struct slice list, const char *lower);
 
+/* What the Protocol column says beside HTTP; `extra` of the media's field. */
+enum { HTTP_MEDIA_OTHER, HTTP_MEDIA_JSON, HTTP_MEDIA_XML };
 /* http_string returns the bytes up to the first NUL, which ends a string. */
 struct slice http_string(struct slice s);
 /* http_dechunk returns the body of a chunked message without its chunk headers, in the arena where it has more than
@@ -96,6 +98,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
 /* http_body_add adds the body's fields and hands it to who knows its media type. */
 void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
 
+const char *http_column(const struct fvec *v, uint32_t at, uint32_t end);
 void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool http_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t http_info_fields[];

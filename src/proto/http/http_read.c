@@ -261,6 +261,7 @@ static const struct proto_key keys[] = {
 };
 const struct proto proto_http = {.name = "http",
                                  .column = "HTTP",
+                                 .column_of = http_column,
                                  .id = FID_HTTP,
                                  .end = FID_HTTP_END,
                                  .keys = keys,

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { IP_TCP = 6, IP_UDP = 17 };
@@ -43,6 +44,7 @@ static void useful_find(struct driver *dr) {
         if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
         if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
     }
+    dr->needs_app |= want_any(&dr->want, FID_TCP_PAYLOAD + 1, FID_TCP_END);
     dr->needs_flow = dr->needs_app || transport;
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
@@ -51,6 +53,10 @@ static void useful_find(struct driver *dr) {
         else if (carrier) dr->useful[i] = dr->needs_flow;
         else dr->useful[i] = true;
     }
+}
+
+static void op_md5(uint8_t digest[16], struct slice text) {
+    if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
 
 static const struct decode_ops ops;
@@ -178,7 +184,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     dr->flow = f;
     if (!f) return false;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
-    f->last = d->pkt->ts;
+    if (!d->quoted) f->last = d->pkt->ts;
     return true;
 }
 
@@ -204,6 +210,7 @@ static const struct decode_ops ops = {
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
     .udp_data = op_udp_data,
+    .md5 = op_md5,
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {

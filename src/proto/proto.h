@@ -168,6 +168,9 @@ struct decode_ops {
      * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
      * keeps them. */
     bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
+    /* udp_state returns the state of the datagram's conversation for p (stream_ops.state_size, start, end), made where there
+     * is none; NULL: there is no memory. May be NULL itself. */
+    void *(*udp_state)(struct decode *d, const struct proto *p);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */

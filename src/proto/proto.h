@@ -82,7 +82,7 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
-    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL, or where it returns NULL: use column. It
      * reads info_fields. */
     const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */

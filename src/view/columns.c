@@ -86,7 +86,8 @@ void columns_protocol(struct writer *w, const struct decode *d) {
     const struct layer_mark *m = top(d);
     if (!m) return;
     const struct proto *p = m->proto;
-    wr_s(w, p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : p->column);
+    const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
+    wr_s(w, name ? name : p->column);
 }
 
 static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }

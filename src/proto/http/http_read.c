@@ -172,6 +172,7 @@ void http_message(struct decode *d, const struct proto *p, struct http_state *st
     d_end(d);
     if (s->kind != HTTP_LINE_RESPONSE || p != &proto_http || !d->ops->become) return;
     if (s->status == 101 && http_has_token(f.upgrade, "websocket")) d->ops->become(d, &proto_websocket, 0);
+    if (s->status == 101 && http_has_token(f.upgrade, "h2c")) d->ops->become(d, &proto_http2, 0); /* RFC 7540 3.2 */
     if (s->status / 100 == 2 && st->asked == HTTP_ASKED_CONNECT) d->ops->become(d, NULL, st->connect_port);
 }
 

@@ -19,11 +19,11 @@ static const struct {
     {FID_TCP_AN_WINDOW_UPDATE, "[TCP Window Update] "},
     {FID_TCP_AN_ACK_LOST, "[TCP ACKed unseen segment] "},
     {FID_TCP_AN_LOST_SEGMENT, "[TCP Previous segment not captured] "},
-    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
     {FID_TCP_AN_OUT_OF_ORDER, "[TCP Out-Of-Order] "},
     {FID_TCP_AN_SPURIOUS, "[TCP Spurious Retransmission] "},
     {FID_TCP_AN_FAST_RETRANSMISSION, "[TCP Fast Retransmission] "},
     {FID_TCP_AN_RETRANSMISSION, "[TCP Retransmission] "},
+    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
 };
 
 void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

@@ -31,7 +31,9 @@ struct run {
     int fd;
     char name[SAVEFILE_NAME_MAX];
     uint64_t packets, file_packets;
-    uint32_t seq; /* files begun */
+    uint32_t seq;   /* number of the next file, for its name */
+    uint32_t begun; /* files */
+    int64_t slot;   /* -G: time that names the files until the clock asks for the next; 0: now */
     int64_t started_ms, file_ms, file_ns, flushed_ms, shown_ms;
     int64_t interval_s; /* wall clock slot of the present file */
     struct live_counts at_file_start;
@@ -149,13 +151,14 @@ static int open_next(struct run *r, int64_t when) {
     }
     uint32_t keep = r->limits->keep_files;
     uint32_t seq = r->limits->wrap ? r->seq % keep : r->seq;
-    /* with -C and -G the count starts over with every name the time gives: tcpdump counts on, and so do we */
     return savefiles_open(r->files, seq, when, r->name, sizeof r->name);
 }
 
 static void begin_file(struct run *r) {
     r->file_ns = now_ns(CLOCK_REALTIME);
     int64_t when = r->file_ns / 1000000000;
+    if (r->o->seconds && r->slot) when = r->slot;
+    r->slot = when;
     r->fd = open_next(r, when);
     if (r->fd < 0) {
         fail(r, r->name, strerror(errno));
@@ -163,6 +166,7 @@ static void begin_file(struct run *r) {
     }
     keep_ring(r, r->seq, when);
     r->seq++;
+    r->begun++;
     r->file_packets = 0;
     r->interval_s = interval_slot(r, when);
     (void)!live_counts(r->live, &r->at_file_start);
@@ -188,7 +192,7 @@ static void next_file(struct run *r) {
     end_file(r);
     if (r->status != EXIT_FINE) return;
     run_after(r);
-    if (r->limits->stop_files && r->seq >= r->limits->stop_files) {
+    if (r->limits->stop_files && r->begun >= r->limits->stop_files) {
         r->stop = true;
         return;
     }
@@ -210,6 +214,8 @@ static void keep_time(struct run *r, int64_t now) {
     if (l->next_ms && now >= r->file_ms + l->next_ms) {
         /* the grid of -G is kept also when a turn was late */
         r->file_ms += (now - r->file_ms) / l->next_ms * l->next_ms;
+        r->slot = 0;
+        if (r->o->seconds) r->seq = 0; /* each name that the time gives counts from the start, as in tcpdump */
         next_file(r);
     } else if (l->next_interval_s && interval_slot(r, now_ns(CLOCK_REALTIME) / 1000000000) != r->interval_s) {
         next_file(r);

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { IP_TCP = 6, IP_UDP = 17 };
@@ -43,6 +44,7 @@ static void useful_find(struct driver *dr) {
         if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
         if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
     }
+    dr->needs_app |= want_any(&dr->want, FID_TCP_PAYLOAD + 1, FID_TCP_END);
     dr->needs_flow = dr->needs_app || transport;
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
@@ -51,6 +53,10 @@ static void useful_find(struct driver *dr) {
         else if (carrier) dr->useful[i] = dr->needs_flow;
         else dr->useful[i] = true;
     }
+}
+
+static void op_md5(uint8_t digest[16], struct slice text) {
+    if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
 
 static const struct decode_ops ops;
@@ -178,7 +184,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     dr->flow = f;
     if (!f) return false;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
-    f->last = d->pkt->ts;
+    if (!d->quoted) f->last = d->pkt->ts;
     return true;
 }
 
@@ -192,28 +198,7 @@ static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct
     else d_data(d, in);
 }
 
-/* op_echo_match keeps requests by what their replies share: the two addresses, swapped, kind and numbers. A request is
- * answered once. */
-static bool op_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns) {
-    struct driver *dr = driver_of(d);
-    const struct net_addr *asker = request ? &d->src : &d->dst, *asked = request ? &d->dst : &d->src;
-    uint8_t id[40] = {'e', kind, (uint8_t)(ident >> 8), (uint8_t)ident, (uint8_t)(seq >> 8), (uint8_t)seq};
-    memcpy(id + 6, asker->bytes, asker->len);
-    memcpy(id + 22, asked->bytes, asked->len);
-    if (request) {
-        match_add(&dr->matches, id, sizeof id, d->pkt->number, d->pkt->ts);
-        return false;
-    }
-    struct match_slot *s = match_find(&dr->matches, id, sizeof id);
-    if (!s || s->answer) return false;
-    s->answer = d->pkt->number;
-    *frame = s->frame;
-    *ns = d->pkt->ts - s->ts;
-    return true;
-}
-
 static const struct decode_ops ops = {
-    .echo_match = op_echo_match,
     .next = op_next,
     .call = op_call,
     .fragment = op_fragment,
@@ -225,6 +210,7 @@ static const struct decode_ops ops = {
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
     .udp_data = op_udp_data,
+    .md5 = op_md5,
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {

@@ -82,6 +82,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
     f->dr->become.asked = false;
+    f->d->service = f->flow->port ? f->flow->port : f->flow->key.end[!f->flow->flipped].port;
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->nesting = nesting;
     if (r.status == READ_OK) become_done(f);

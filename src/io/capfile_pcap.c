@@ -48,7 +48,7 @@ static int sane_packets(const struct capfile *c, uint8_t header_size) {
 static uint8_t pick_header_size(struct capfile *c, const struct pcap_variant *v) {
     uint8_t best = v->header_size[0];
     if (!v->header_size[1]) return best;
-    (void)cf_need(c, 4096); /* fewer in a short file is fine */
+    /* only what is there already is looked at: a pipe must not wait for more than its next packet */
     int most = sane_packets(c, best);
     for (int i = 1; i < 3 && v->header_size[i] && most < PCAP_TRY_PACKETS; i++) {
         int n = sane_packets(c, v->header_size[i]);

@@ -188,7 +188,7 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
-    uint16_t sport, dport;      /* innermost transport ports */
+    uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */

@@ -97,4 +97,4 @@ def test_interfaces_are_listed(weir):
 ])
 def test_what_cannot_be_is_refused(weir, tmp_path, args):
     run = weir("capture", *args, cwd=tmp_path)
-    assert run.returncode == 2 and run.err.startswith("weir capture: ")
+    assert run.returncode == 2 and "weir capture: " in run.err

@@ -226,7 +226,7 @@ static struct read_result chunks_scan(struct http_scan *s, struct slice in) {
             continue;
         }
         uint64_t whole = n + size + 2;
-        if (rest.n < whole) return (struct read_result){.status = READ_MORE, .needed = s->chunk + (size_t)whole};
+        if (rest.n < whole) return more; /* the message is not whole with this chunk: no length is known */
         bool crlf = rest.p[n + size] == '\r' && rest.p[n + size + 1] == '\n';
         s->chunk += (size_t)(n + size + (crlf ? 2 : rest.p[n + size] == '\n' ? 1 : 0));
     }

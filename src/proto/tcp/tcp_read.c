@@ -165,6 +165,8 @@ static void options_scan(struct slice o, struct tcp_segment *s) {
             s->wscale = o.p[2];
         } else if (kind == KIND_MSS) {
             s->has_mss = true;
+        } else if (kind == KIND_SACK) {
+            for (size_t at = 2; at + 8 <= len; at += 8) s->sacked += load_be32(o.p + at + 4) - load_be32(o.p + at);
         }
         o = slice_tail(o, len);
     }
@@ -205,7 +207,7 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
 }
 
 static void analysis_add(struct decode *d, const struct tcp_analysis *a, const struct tcp_conv *c, uint32_t off) {
-    if (!a->has_acked && !a->flags && !a->in_flight) return;
+    if (!a->has_acked && !a->flags && !a->counted) return;
     struct fvec *v = d->out;
     fv_gen(fv_add(v, FID_TCP_ANALYSIS, off, 0));
     v->depth++;
@@ -252,8 +254,6 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     struct fvec *v = d->out;
     s->sport = get_be16(d, r, FID_TCP_SRCPORT);
     s->dport = get_be16(d, r, FID_TCP_DSTPORT);
-    d->sport = s->sport;
-    d->dport = s->dport;
     if (!rd_ok(r)) return false;
     fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
     fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));
@@ -291,7 +291,7 @@ static void tcp_read(struct decode *d, struct slice in) {
         d_end(d);
         return;
     }
-    fv_set_len(d->out, at, s.hlen);
+    fv_set_len(d->out, at, s.hlen < in.n ? s.hlen : (uint32_t)in.n);
     uint32_t whole = d->wire_len > in.n ? d->wire_len : (uint32_t)in.n;
     s.payload = slice_tail(in, s.hlen);
     s.len = whole > s.hlen ? whole - s.hlen : 0;
@@ -310,6 +310,10 @@ static void tcp_read(struct decode *d, struct slice in) {
     if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
     get_be16(d, &rest, FID_TCP_URGENT);
     options_add(d, options, &s, c, side);
+    if (s.hlen > in.n) {
+        rd_fail(&rest);
+        d_bad(d, &rest);
+    }
     if (c) {
         fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
         d->out->depth++;

@@ -119,29 +119,7 @@ static void cert_formats_read(struct ext *e) {
     fv_close(e->d->out);
 }
 
-static void sct_read(struct decode *d, struct reader *r) {
-    get_u8(d, r, FID_TLS_SCT_VERSION);
-    get_bytes(d, r, FID_TLS_SCT_LOG, 32);
-    uint32_t off = rd_off(r);
-    uint64_t ms = rd_be64(r);
-    if (rd_ok(r)) fv_i(d->out, FID_TLS_SCT_TIME, off, 8, (int64_t)(ms % (1ull << 43)) * 1000000);
-    struct reader exts = tls_vector(d, r, FID_TLS_SCT_EXTS_LEN, 2, 0, 0xffff);
-    if (rd_left(&exts)) fv_add(d->out, FID_TLS_SCT_EXTS, rd_off(&exts), (uint32_t)rd_left(&exts));
-    tls_sigalg_read(d, r);
-    tls_opaque(d, r, FID_TLS_SCT_SIG_LEN, 2, FID_TLS_SCT_SIG);
-}
-
-/* RFC 6962 3.3 */
-static void scts_read(struct ext *e) {
-    struct reader list = tls_vector(e->d, e->r, FID_TLS_SCTS_LEN, 2, 1, 0xffff);
-    while (rd_ok(&list) && rd_left(&list)) {
-        uint32_t at = fv_open(e->d->out, FID_TLS_SCT_TEXT, rd_off(&list), 0);
-        struct reader one = tls_vector(e->d, &list, FID_TLS_SCT_LEN, 2, 1, 0xffff);
-        fv_set_len(e->d->out, at, (uint32_t)rd_left(&one) + 2);
-        if (rd_left(&one)) sct_read(e->d, &one);
-        fv_close(e->d->out);
-    }
-}
+static void scts_read(struct ext *e) { tls_scts_read(e->d, e->r); }
 
 static void padding_read(struct ext *e) { get_bytes(e->d, e->r, FID_TLS_PADDING_DATA, rd_left(e->r)); }
 
@@ -273,18 +251,42 @@ static const struct {
     bool empty; /* may be there without data, and is shown as bytes then too */
     void (*read)(struct ext *e);
 } readers[] = {
-    {0, false, sni_read},           {1, false, fragment_read},      {5, false, status_request_read},
-    {9, false, cert_formats_read},  {10, false, groups_read},       {11, false, points_read},
-    {12, false, srp_read},          {13, false, sigalgs_read},      {14, false, nothing_read},
-    {15, false, heartbeat_mode_read}, {16, false, alpn_read},       {17, false, status_v2_read},
-    {18, false, scts_read},         {19, false, cert_formats_read}, {20, false, cert_formats_read},
-    {21, true, padding_read},       {22, false, nothing_read},      {23, false, nothing_read},
-    {27, false, cert_compression_read}, {28, false, size_limit_read}, {34, false, credentials_read},
-    {41, false, psk_read},          {42, false, early_data_read},   {43, false, versions_read},
-    {44, false, cookie_read},       {45, false, psk_modes_read},    {47, false, authorities_read},
-    {48, false, oid_filters_read},  {49, false, nothing_read},      {50, false, sigalgs_read},
-    {51, false, key_share_read},    {53, false, cid_read},          {54, false, cid_read},
-    {13172, false, npn_read},       {17513, false, alps_read},      {65281, false, reneg_read},
+    {0, false, sni_read},
+    {1, false, fragment_read},
+    {5, false, status_request_read},
+    {9, false, cert_formats_read},
+    {10, false, groups_read},
+    {11, false, points_read},
+    {12, false, srp_read},
+    {13, false, sigalgs_read},
+    {14, false, nothing_read},
+    {15, false, heartbeat_mode_read},
+    {16, false, alpn_read},
+    {17, false, status_v2_read},
+    {18, false, scts_read},
+    {19, false, cert_formats_read},
+    {20, false, cert_formats_read},
+    {21, true, padding_read},
+    {22, false, nothing_read},
+    {23, false, nothing_read},
+    {27, false, cert_compression_read},
+    {28, false, size_limit_read},
+    {34, false, credentials_read},
+    {41, false, psk_read},
+    {42, false, early_data_read},
+    {43, false, versions_read},
+    {44, false, cookie_read},
+    {45, false, psk_modes_read},
+    {47, false, authorities_read},
+    {48, false, oid_filters_read},
+    {49, false, nothing_read},
+    {50, false, sigalgs_read},
+    {51, false, key_share_read},
+    {53, false, cid_read},
+    {54, false, cid_read},
+    {13172, false, npn_read},
+    {17513, false, alps_read},
+    {65281, false, reneg_read},
     {65486, false, esni_read},
 };
 

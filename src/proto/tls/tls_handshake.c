@@ -4,7 +4,8 @@
 
 enum { MESSAGE_MOST = 0x20000 }; /* what says to be longer is taken for encrypted bytes */
 
-struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least, uint32_t most) {
+struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least,
+                         uint32_t most) {
     uint32_t off = rd_off(r);
     if (!rd_ok(r)) return *r;
     if (rd_left(r) < width) {
@@ -91,7 +92,8 @@ static void certificate_read(struct decode *d, struct tls_state *st, struct read
     if (!rd_ok(&list) || !rd_left(&list)) return;
     fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
-        tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
+        struct slice one = tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
+        if (want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1)) tls_cert_scts_read(d, one);
         if (is13) tls_extensions_read(d, st, &list, CERTIFICATE);
     }
     fv_close(d->out);

@@ -198,6 +198,13 @@ static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct
     else d_data(d, in);
 }
 
+static void *op_udp_state(struct decode *d, const struct proto *p) {
+    struct flow *f = driver_of(d)->flow;
+    if (!f) return NULL;
+    if (f->app != p) flow_app_start(f, p);
+    return f->app == p ? f->app_state : NULL;
+}
+
 static const struct decode_ops ops = {
     .next = op_next,
     .call = op_call,
@@ -209,6 +216,7 @@ static const struct decode_ops ops = {
     .udp_find = op_udp_find,
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
+    .udp_state = op_udp_state,
     .udp_data = op_udp_data,
     .md5 = op_md5,
 };
@@ -239,4 +247,5 @@ void driver_layers(struct driver *dr) {
     struct decode *d = &dr->d;
     if (!d->pkt->data.n) return;
     if (!op_next(d, TABLE_LINK, d->pkt->iface->linktype, d->pkt->data)) d_data(d, d->pkt->data);
+    if (d->out->bad || d->cut) fvec_clamp(d->out);
 }

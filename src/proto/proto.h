@@ -82,7 +82,7 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
-    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL, or where it returns NULL: use column. It
      * reads info_fields. */
     const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
@@ -168,6 +168,9 @@ struct decode_ops {
      * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
      * keeps them. */
     bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
+    /* udp_state returns the state of the datagram's conversation for p (stream_ops.state_size, start, end), made where there
+     * is none; NULL: there is no memory. May be NULL itself. */
+    void *(*udp_state)(struct decode *d, const struct proto *p);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */

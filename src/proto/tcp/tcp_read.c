@@ -291,7 +291,7 @@ static void tcp_read(struct decode *d, struct slice in) {
         d_end(d);
         return;
     }
-    fv_set_len(d->out, at, s.hlen < in.n ? s.hlen : (uint32_t)in.n);
+    fv_set_len(d->out, at, s.hlen);
     uint32_t whole = d->wire_len > in.n ? d->wire_len : (uint32_t)in.n;
     s.payload = slice_tail(in, s.hlen);
     s.len = whole > s.hlen ? whole - s.hlen : 0;

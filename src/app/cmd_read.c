@@ -33,8 +33,13 @@ static void progress_show(struct reading *g, uint64_t packets) {
 static void packet_print(struct reading *g, const struct decode *d) {
     struct writer *w = &g->out;
     switch (g->form) {
-    case FORM_TEXT: columns_print(w, d, &g->view); break;
+    case FORM_TEXT:
+        if (g->o.hex && !g->o.summary) break; /* as tshark: -x alone is bytes alone */
+        columns_print(w, d, &g->view);
+        if (g->o.hex) wr_c(w, '\n');
+        break;
     case FORM_TREE:
+        if (g->o.summary) columns_print(w, d, &g->view);
         tree_print(w, d, g->o.only ? g->only : NULL, &g->view);
         wr_c(w, '\n');
         break;
@@ -169,6 +174,7 @@ int cmd_read(int argc, char **argv) {
     g->view.precision = -1;
     int rc = opt_parse(&read_command, &g->o, argc, argv);
     g->view.show_secrets = g->o.show_secrets;
+    g->view.hex = g->o.hex;
     g->out_fd = STDOUT_FILENO;
     g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.schema) {

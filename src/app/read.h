@@ -16,7 +16,7 @@ struct read_opts {
     const char *device, *filter, *linktype;
     const char *file, *time, *format, *only;
     int64_t count, snaplen, buffer_kib;
-    bool no_promiscuous, no_names, line_buffered, tree, hex, quiet, schema, show_secrets;
+    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets;
     int color;
     struct opt_list fields, field_options, decode_as, prefs, stops, words;
 };

@@ -22,6 +22,7 @@ static const struct opt_def defs[] = {
     {'l', NULL, NULL, "flush after each packet", OPT_FLAG, offsetof(struct read_opts, line_buffered)},
     {'q', "quiet", NULL, "no packet lines", OPT_FLAG, offsetof(struct read_opts, quiet)},
     {'t', NULL, "FORMAT", "time column: a ad adoy d dd e r u ud udoy", OPT_TEXT, offsetof(struct read_opts, time)},
+    {'P', NULL, NULL, "the summary line, also with -V or -x", OPT_FLAG, offsetof(struct read_opts, summary)},
     {'V', NULL, NULL, "the packet's tree", OPT_FLAG, offsetof(struct read_opts, tree)},
     {'O', NULL, "PROTOCOLS", "the tree, details of these protocols only (comma between)", OPT_TEXT, offsetof(struct read_opts, only)},
     {'x', "hex", NULL, "the packet's bytes", OPT_FLAG, offsetof(struct read_opts, hex)},

@@ -82,7 +82,10 @@ struct pdml {
 static struct slice label_of(struct pdml *x, uint32_t at) {
     wr_reset(&x->text);
     label_print(&x->text, x->v, at, true);
-    return wr_done(&x->text);
+    struct slice s = wr_done(&x->text);
+    /* the brackets of what is computed belong to the tree */
+    bool brackets = s.n > 1 && s.p[0] == '[' && s.p[s.n - 1] == ']';
+    return brackets ? slice_of(s.p + 1, s.n - 2) : s;
 }
 
 static struct slice show_of(struct pdml *x, const struct field *field, const struct fval *f) {

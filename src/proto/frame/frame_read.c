@@ -27,7 +27,7 @@ static void comments_add(struct decode *d) {
 
 static void interface_add(struct decode *d) {
     const struct capture_interface *i = d->pkt->iface;
-    if (d->pkt->section) fv_gen(fv_u(d->out, FID_FRAME_SECTION, 0, 0, d->pkt->section));
+    if (d->pkt->section) fv_u(d->out, FID_FRAME_SECTION, 0, 0, d->pkt->section);
     if (!i->has_name) return;
     uint32_t at = fv_open(d->out, FID_FRAME_IFACE_ID, 0, 0);
     if (at != FV_UNWANTED) fv_at(d->out, at)->u = i->id;

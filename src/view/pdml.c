@@ -68,7 +68,7 @@ static void value_attribute(struct writer *w, const struct fvec *v, const struct
 }
 
 /* Severities and groups have Wireshark's numbers. */
-static uint64_t severity_number(uint8_t s) {
+uint64_t severity_number(uint8_t s) {
     static const uint32_t numbers[] = {0, 0x100000, 0x200000, 0x400000, 0x600000, 0x800000};
     return numbers[s <= SEV_ERROR ? s : 0];
 }
@@ -116,7 +116,7 @@ static void expert(struct pdml *x, uint32_t at) {
     wr_s(x->w, "/>\n<field name=\"_ws.expert.severity\" size=\"0\" pos=\"0\"");
     number(x->w, "show", severity_number(field->severity));
     wr_s(x->w, "/>\n<field name=\"_ws.expert.group\" size=\"0\" pos=\"0\"");
-    number(x->w, "show", (uint64_t)field->group << 24);
+    number(x->w, "show", group_number(field->group));
     wr_s(x->w, "/>\n");
 }
 

@@ -61,6 +61,7 @@ static_assert(sizeof group_names / sizeof *group_names == GRP_COUNT, "every grou
 const char *anomaly_group_name(enum anomaly_group g) { return g < GRP_COUNT ? group_names[g] : "?"; }
 
 int field_bits(const struct field *f) {
+    if (f->bits) return f->bits;
     switch (f->type) {
     case FT_UINT8:
     case FT_INT8: return 8;

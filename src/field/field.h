@@ -93,6 +93,7 @@ struct field {
     uint8_t base;      /* enum field_base */
     uint8_t severity;  /* anomalies: enum severity */
     uint8_t group;     /* anomalies: enum anomaly_group */
+    uint8_t bits;      /* width shown for the mask where it is not that of the type; 0: it is */
     uint64_t mask;     /* bits of the bytes at off/len that hold the value; 0: all of them */
     const struct field_values *values;
     const char *set, *unset; /* names of a boolean's values; NULL: True, False */

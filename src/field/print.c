@@ -184,7 +184,9 @@ void print_value(struct writer *w, const struct field *f, const struct fval *v) 
 void print_named(struct writer *w, const struct field *f, uint64_t value) {
     const char *name = f->values ? field_value_name(f->values, value) : NULL;
     struct fval v = {.u = value};
-    if (f->values) {
+    if (name && f->base == BASE_NONE) {
+        wr_s(w, name);
+    } else if (f->values) {
         wr_s(w, name ? name : "Unknown");
         wr_s(w, " (");
         print_value(w, f, &v);
@@ -212,10 +214,16 @@ void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
 
 enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them */
 
+/* mask_bits gives the width a masked value is drawn in; a boolean takes that of its bytes. */
+static int mask_bits(const struct field *f, const struct fval *v) {
+    int bits = field_bits(f), own = v->len <= 8 ? 8 * (int)v->len : 0;
+    return f->type == FT_BOOL && !f->bits && own > bits ? own : bits;
+}
+
 void print_label(struct writer *w, const struct field *f, const struct fval *v) {
     bool brackets = f->computed || (v->flags & FV_GENERATED);
     if (brackets) wr_c(w, '[');
-    if (f->mask && field_is_int(f)) print_bits(w, field_bits(f), f->mask, v->u);
+    if (f->mask && field_is_int(f)) print_bits(w, mask_bits(f, v), f->mask, v->u);
     wr_s(w, f->label);
     if (f->type != FT_NONE && f->type != FT_PROTOCOL) {
         wr_s(w, ": ");

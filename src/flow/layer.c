@@ -39,6 +39,8 @@ static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") =
 /* useful_find works out which protocols can give a wanted field: their own, or one of a protocol above them. */
 static void useful_find(struct driver *dr) {
     bool transport = false;
+    /* These depend on every layer of the packet. */
+    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
         if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;

@@ -233,6 +233,19 @@ static void address_text(struct writer *w, const struct fvec *v, uint32_t at) {
     print_ipv4(w, (uint32_t)dst->u);
 }
 
+static void fragments_text(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at), n = 0;
+    for (uint32_t i = at; i < end; i++) n += v->v[i].id == FID_IP_FRAGMENT;
+    wr_f(w, "[%u IPv4 Fragment%s (%u bytes): ", n, n == 1 ? "" : "s", v->v[at].len);
+    const char *between = "";
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_IP_FRAGMENT) continue;
+        wr_f(w, "%s#%llu(%u)", between, (unsigned long long)v->v[i].u, v->v[i].len);
+        between = ", ";
+    }
+    wr_c(w, ']');
+}
+
 static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     const char *name;
@@ -255,6 +268,10 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_IP_FRAG_OFFSET:
         print_bits(w, 16, 0x1fff, f->u);
         wr_f(w, "Fragment Offset: %u", (unsigned)f->u * 8);
+        return true;
+    case FID_IP_FRAGMENTS: fragments_text(w, v, at); return true;
+    case FID_IP_FRAGMENT:
+        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - (f->len != 0), f->len);
         return true;
     case FID_IP_CHECKSUM: wr_f(w, "Header Checksum: 0x%04x [validation disabled]", (unsigned)f->u); return true;
     case FID_IP_CHECKSUM_STATUS:

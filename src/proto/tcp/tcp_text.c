@@ -240,11 +240,18 @@ static void completeness(struct writer *w, uint64_t seen) {
     wr_f(w, "[Conversation completeness: %s (%u)]", text, (unsigned)seen);
 }
 
+static void ack_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *flags = fv_first(v, FID_TCP_FLAGS, at, v->n);
+    wr_f(w, "Acknowledgment Number: %llu", (unsigned long long)v->v[at].u);
+    if (!flags || flags->u & TH_ACK) wr_s(w, "    (relative ack number)");
+}
+
 bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     switch (f->id) {
     case FID_TCP: title(w, v, at); return true;
     case FID_TCP_COMPLETENESS: completeness(w, f->u); return true;
+    case FID_TCP_ACK: ack_label(w, v, at); return true;
     case FID_TCP_HDR_LEN:
         print_bits(w, 8, 0xf0, f->u / 4);
         wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);

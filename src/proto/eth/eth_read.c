@@ -59,7 +59,7 @@ static bool all_zero(struct slice s) {
 
 /* trailer_read shows what follows the network packet: padding up to the least frame, trailer, FCS. */
 static void trailer_read(struct decode *d, struct slice frame, struct slice rest) {
-    uint32_t fcs = d->pkt->iface->fcs_len == FCS && rest.n >= FCS && !d->cut ? FCS : 0;
+    uint32_t fcs = d->pkt->iface->fcs_len == FCS && frame.p == d->pkt->data.p && rest.n >= FCS && !d->cut ? FCS : 0;
     struct slice pad = {rest.p, 0}, trailer = slice_head(rest, rest.n - fcs);
     size_t before = (size_t)(rest.p - frame.p);
     if (before < LEAST_FRAME && trailer.n && !d->cut) {
@@ -134,7 +134,8 @@ static bool eth_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
-static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_COUNT, 0}};
+/* 0x6558 is transparent Ethernet bridging (RFC 1701 appendix). */
+static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_ETHERTYPE, 0x6558}, {TABLE_COUNT, 0}};
 const struct proto proto_eth = {.name = "eth",
                                 .column = "Ethernet",
                                 .id = FID_ETH,

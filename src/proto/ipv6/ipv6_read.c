@@ -207,6 +207,37 @@ const struct proto proto_ipv6 = {.name = "ipv6",
                                  .info_fields = ipv6_info_fields,
                                  .label = ipv6_label};
 
+/* An extension header that IPv4 carries: what tells it apart is the protocol number alone. */
+static void stray_read(struct decode *d, struct slice in, uint8_t kind) {
+    struct ipv6_walk walk = {.r = d_reader(d, in), .next = kind};
+    bool fine = ipv6_extension(d, &walk);
+    if (!fine) d_bad(d, &walk.r);
+    else payload_pass(d, &walk);
+}
+
+static void stray_hop(struct decode *d, struct slice in) { stray_read(d, in, NEXT_HOP); }
+static void stray_routing(struct decode *d, struct slice in) { stray_read(d, in, NEXT_ROUTING); }
+static void stray_destination(struct decode *d, struct slice in) { stray_read(d, in, NEXT_DST); }
+
+static const struct proto_key hop_keys[] = {{TABLE_IP, NEXT_HOP}, {TABLE_COUNT, 0}};
+static const struct proto_key routing_keys[] = {{TABLE_IP, NEXT_ROUTING}, {TABLE_COUNT, 0}};
+static const struct proto_key destination_keys[] = {{TABLE_IP, NEXT_DST}, {TABLE_COUNT, 0}};
+const struct proto proto_ipv6_hopopts = {.name = "ipv6.hopopts",
+                                         .id = FID_IPV6_HOPOPTS,
+                                         .end = FID_IPV6_HOPOPTS + 1,
+                                         .keys = hop_keys,
+                                         .read = stray_hop};
+const struct proto proto_ipv6_routing = {.name = "ipv6.routing",
+                                         .id = FID_IPV6_ROUTING,
+                                         .end = FID_IPV6_ROUTING + 1,
+                                         .keys = routing_keys,
+                                         .read = stray_routing};
+const struct proto proto_ipv6_dstopts = {.name = "ipv6.dstopts",
+                                         .id = FID_IPV6_DSTOPTS,
+                                         .end = FID_IPV6_DSTOPTS + 1,
+                                         .keys = destination_keys,
+                                         .read = stray_destination};
+
 static void ah_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_ah, rd_off(&r), (uint32_t)in.n);

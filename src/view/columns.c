@@ -86,8 +86,16 @@ void columns_protocol(struct writer *w, const struct decode *d) {
     const struct layer_mark *m = top(d);
     if (!m) return;
     const struct proto *p = m->proto;
+    unsigned around = 0;
+    for (const struct layer_mark *below = d->layer; below < m; below++) {
+        if (!below->proto->wraps_column) continue;
+        wr_s(w, below->proto->column);
+        wr_s(w, " <");
+        around++;
+    }
     const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
     wr_s(w, name ? name : p->column);
+    while (around--) wr_c(w, '>');
 }
 
 static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }

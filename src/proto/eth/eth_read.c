@@ -93,8 +93,12 @@ static void eth_read(struct decode *d, struct slice in) {
         return;
     }
     d_begin(d, &proto_eth, rd_off(&r), 14);
-    address_read(d, &r, &dst_ids);
-    address_read(d, &r, &src_ids);
+    if (want_any(d->out->want, FID_ETH_DST, FID_ETH_TYPE) || (in.p[6] & 1)) {
+        address_read(d, &r, &dst_ids);
+        address_read(d, &r, &src_ids);
+    } else {
+        rd_skip(&r, 12);
+    }
     uint32_t off = rd_off(&r);
     uint16_t type = rd_be16(&r);
     if (!rd_ok(&r)) {

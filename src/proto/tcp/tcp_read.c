@@ -37,6 +37,7 @@ static void flags_add(struct decode *d, const struct tcp_segment *s, uint32_t of
     struct fvec *v = d->out;
     uint16_t syn = s->flags & TH_ACK ? FID_TCP_CONN_SYNACK : FID_TCP_CONN_SYN;
     fv_u(v, FID_TCP_FLAGS, off, 2, s->flags);
+    if (!(s->flags & (TH_SYN | TH_FIN | TH_RST)) && !want_any(v->want, FID_TCP_FLAGS_RES, FID_TCP_WINDOW_VALUE)) return;
     v->depth++;
     fv_u(v, FID_TCP_FLAGS_RES, off, 1, (s->flags & 0xe00) != 0);
     fv_u(v, FID_TCP_FLAGS_AE, off, 1, s->flags >> 8 & 1);

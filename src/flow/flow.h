@@ -10,8 +10,9 @@
 /* The flow table: which conversation a packet belongs to.
  *
  * Theory of operation. A conversation is found by protocol, both addresses and both ports; one entry serves both
- * directions. Entries live in a pool and are named by number; a hash with a secret key finds them. When the
- * table is full the oldest of a few entries is given up: no list is kept in order for that, it would cost every packet. What is given up is counted in `evicted`.
+ * directions. Entries live in a pool and are named by number; a hash with a secret key finds them. When the table is
+ * full the oldest of a few entries is given up: a list kept in order for that would cost every packet. What is given
+ * up is counted in `evicted`.
  * Invariants: an entry is in exactly one bucket; side 0 is the client where that is known
  * (SYN or SYN/ACK seen first), else who sent first. Memory is bounded by FLOWS_MAX entries. */
 

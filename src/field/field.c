@@ -165,12 +165,6 @@ size_t field_nearest(const struct field_index *index, struct slice name, uint16_
     return count;
 }
 
-bool want_any(const struct want *w, uint16_t lo, uint16_t hi) {
-    for (uint16_t id = lo; id < hi; id++)
-        if (want_has(w, id)) return true;
-    return false;
-}
-
 void want_all(struct want *w) { memset(w, 0xff, sizeof *w); }
 
 void want_union(struct want *w, const struct want *other) {

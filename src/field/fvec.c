@@ -43,6 +43,15 @@ bool fvec_more(struct fvec *v) {
     return true;
 }
 
+void fvec_clamp(struct fvec *v) {
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct fval *f = &v->v[i];
+        size_t bytes = v->source[f->src].bytes.n;
+        if (f->off > bytes) f->off = (uint32_t)bytes;
+        if (f->len > bytes - f->off) f->len = (uint32_t)bytes - f->off;
+    }
+}
+
 const struct fval *fv_last(const struct fvec *v, uint16_t id, uint32_t from) {
     for (uint32_t i = v->n; i > from; i--)
         if (v->v[i - 1].id == id) return &v->v[i - 1];

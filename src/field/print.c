@@ -75,6 +75,10 @@ void print_string(struct writer *w, struct slice s) {
 }
 
 void print_abstime(struct writer *w, int64_t ns, bool local) {
+    if (ns == INT64_MIN) {
+        wr_s(w, "NULL");
+        return;
+    }
     int64_t sec = ns / 1000000000, part = ns % 1000000000;
     if (part < 0) {
         part += 1000000000;

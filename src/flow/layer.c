@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 enum { IP_TCP = 6, IP_UDP = 17 };
@@ -42,17 +43,21 @@ static void useful_find(struct driver *dr) {
     dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
-        if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
+        if (is_app(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
         if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
     }
+    dr->needs_app |= want_any(&dr->want, FID_TCP_PAYLOAD + 1, FID_TCP_END);
     dr->needs_flow = dr->needs_app || transport;
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
-        bool carrier = p->id == FID_TCP || carries_udp(p);
-        if (is_app(p)) dr->useful[i] = dr->needs_app;
-        else if (carrier) dr->useful[i] = dr->needs_flow;
-        else dr->useful[i] = true;
+        if (p->carrier || carries_udp(p)) dr->useful[i] = true; /* any packet may travel inside */
+        else if (is_app(p)) dr->useful[i] = dr->needs_app;
+        else dr->useful[i] = p->id != FID_TCP || dr->needs_flow;
     }
+}
+
+static void op_md5(uint8_t digest[16], struct slice text) {
+    if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
 
 static const struct decode_ops ops;
@@ -176,22 +181,31 @@ static void op_tcp_update(struct decode *d, struct tcp_conv *c, const struct tcp
 static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times) {
     struct driver *dr = driver_of(d);
     int side;
+    if (!dr->needs_flow) return false;
     struct flow *f = flow_find(&dr->flows, IP_UDP, &d->src, &d->dst, sport, dport, -1, d->pkt->ts, &side);
     dr->flow = f;
     if (!f) return false;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
-    f->last = d->pkt->ts;
+    if (!d->quoted) f->last = d->pkt->ts;
     return true;
 }
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
-    if (!dr->needs_app || !in.n) return;
+    if (!in.n) return;
     uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
     if (!p) p = driver_lookup(dr, TABLE_UDP, high);
+    if (!dr->needs_app && !(p && p->carrier)) return;
     if (p) op_call(d, p, in);
     else d_data(d, in);
+}
+
+static void *op_udp_state(struct decode *d, const struct proto *p) {
+    struct flow *f = driver_of(d)->flow;
+    if (!f) return NULL;
+    if (f->app != p) flow_app_start(f, p);
+    return f->app == p ? f->app_state : NULL;
 }
 
 static const struct decode_ops ops = {
@@ -205,7 +219,9 @@ static const struct decode_ops ops = {
     .udp_find = op_udp_find,
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
+    .udp_state = op_udp_state,
     .udp_data = op_udp_data,
+    .md5 = op_md5,
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {
@@ -234,4 +250,5 @@ void driver_layers(struct driver *dr) {
     struct decode *d = &dr->d;
     if (!d->pkt->data.n) return;
     if (!op_next(d, TABLE_LINK, d->pkt->iface->linktype, d->pkt->data)) d_data(d, d->pkt->data);
+    if (d->out->bad || d->cut) fvec_clamp(d->out);
 }

@@ -25,7 +25,8 @@ bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t 
         return true;
     }
     struct match_slot *s = match_find(&dr->matches, &id, sizeof id);
-    if (!s) return false;
+    if (!s || s->answer) return false; /* one answer each */
+    s->answer = d->pkt->number;
     *frame = s->frame;
     *ns = d->pkt->ts - s->ts;
     return true;

@@ -45,14 +45,26 @@ static void segment_data(struct feed *f, struct slice part, bool begins) {
     }
 }
 
+/* begun_add keeps what a protocol says of the message it has not got all of, for the Info column. */
+static void begun_add(struct feed *f, struct slice begun) {
+    if (begun.n && f->in_packet && d_wants(f->d, FID_TCP_BEGUN))
+        fv_s(f->d->out, FID_TCP_BEGUN, f->tcp_off, 0, arena_copy(f->d->arena, begun));
+}
+
+static void app_lost(struct feed *f) {
+    const struct proto *app = f->flow->app;
+    if (app && app->stream && app->stream->lost) app->stream->lost(f->flow->app_state, f->side);
+}
+
 /* keep puts an unfinished message's bytes aside. */
 static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) {
     struct stream *s = f->stream;
     s->needed = needed;
-    if (needed > MESSAGE_MAX || !stream_keep(s, &f->dr->flows.limits, rest, f->frame)) {
+    if ((needed > MESSAGE_MAX && needed != READ_UNTIL_END) || !stream_keep(s, &f->dr->flows.limits, rest, f->frame)) {
         uint64_t gone = s->n + rest.n;
         s->skip = needed > gone ? needed - gone : 0;
         stream_drop_message(s, &f->dr->flows.limits);
+        app_lost(f);
         d_anomaly(f->d, FID_TCP_REASSEMBLY_LIMIT, f->tcp_off, 0);
     }
     segment_data(f, rest, begins);
@@ -82,6 +94,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
     f->dr->become.asked = false;
+    f->d->service = f->flow->port ? f->flow->port : f->flow->key.end[!f->flow->flipped].port;
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->nesting = nesting;
     if (r.status == READ_OK) become_done(f);
@@ -89,27 +102,33 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     return r;
 }
 
-/* whole_select makes the gathered message the source of what is decoded next and lists its pieces. */
-static struct slice whole_select(struct feed *f, size_t n) {
-    struct fvec *v = f->d->out;
-    struct stream *s = f->stream;
-    struct slice whole = slice_of(s->buf, n);
-    uint8_t source = fvec_add_source(v, whole, "Reassembled TCP");
+/* whole_select makes the gathered message the source of what is decoded next. */
+static struct slice whole_select(struct feed *f) {
+    struct slice whole = slice_of(f->stream->buf, f->stream->n);
+    uint8_t source = fvec_add_source(f->d->out, whole, "Reassembled TCP");
     if (!source) return (struct slice){0};
-    v->src = source;
-    uint32_t off = 0;
+    f->d->out->src = source;
+    return whole;
+}
+
+/* pieces_add lists the segments that the first n bytes came in, before the message's own fields, which begin at `at`: only
+ * when it is read it is known that it was whole. */
+static void pieces_add(struct feed *f, size_t n, uint32_t at) {
+    struct fvec *v = f->d->out;
+    const struct stream *s = f->stream;
+    uint32_t off = 0, count = 0, from = v->n;
     fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)n);
-    for (uint32_t i = 0; i < s->piece_count; i++) {
-        uint32_t len = s->pieces[i].len;
+    for (; count < s->piece_count && off < n; count++) {
+        uint32_t len = s->pieces[count].len;
         if (off + len > n) len = (uint32_t)n - off;
-        fv_u(v, FID_TCP_SEGMENT, off, len, s->pieces[i].frame);
+        fv_u(v, FID_TCP_SEGMENT, off, len, s->pieces[count].frame);
         off += len;
     }
-    fv_u(v, FID_TCP_SEGMENT_COUNT, 0, 0, s->piece_count);
+    fv_u(v, FID_TCP_SEGMENT_COUNT, 0, 0, count);
     fv_u(v, FID_TCP_REASSEMBLED_LEN, 0, 0, n);
-    fv_s(v, FID_TCP_REASSEMBLED_DATA, 0, (uint32_t)n, whole);
+    fv_s(v, FID_TCP_REASSEMBLED_DATA, 0, (uint32_t)n, slice_of(s->buf, n));
     fv_close(v);
-    return whole;
+    if (v->n > from && at < from) d_move_back(f->d, at, from);
 }
 
 /* message_release hands the message's buffer over to the packet, whose fields point into it. */
@@ -125,6 +144,7 @@ static void message_release(struct feed *f) {
 static void lose(struct feed *f) {
     stream_drop_message(f->stream, &f->dr->flows.limits);
     f->stream->lost = true;
+    app_lost(f);
 }
 
 /* whole_read decodes a message gathered from several segments; the part of `in` behind it is left in *rest. */
@@ -164,20 +184,27 @@ static bool whole_read(struct feed *f, struct slice *in) {
     tcp_close(f);
     uint8_t src = v->src;
     uint32_t fields = v->n, layers = f->d->layers;
-    struct slice whole = whole_select(f, s->n);
+    uint16_t sources = v->sources;
+    struct slice whole = whole_select(f);
     struct read_result r = message_read(f, whole);
+    size_t used = r.status == READ_OK ? r.consumed : s->n;
+    if (r.status != READ_MORE) pieces_add(f, used, fields);
     v->src = src;
     if (r.status == READ_MORE) { /* its length was a guess: wait on */
         v->n = fields;
+        v->sources = sources;
         f->d->layers = (uint8_t)layers;
-        s->needed = r.needed;
+        s->needed = r.needed > s->n ? r.needed : 0;
+        begun_add(f, r.begun);
         *in = slice_tail(*in, take);
-        return false;
+        return in->n ? whole_read(f, in) : false;
     }
-    size_t used = r.status == READ_OK ? r.consumed : s->n;
     *in = used > before ? slice_tail(*in, used - before) : (struct slice){in->p + in->n, 0};
     message_release(f);
-    if (r.status == READ_BAD) s->lost = true;
+    if (r.status == READ_BAD) {
+        s->lost = true;
+        app_lost(f);
+    }
     return true;
 }
 
@@ -210,7 +237,10 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         if (r.status == READ_MORE) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
             if (f->d->cut) raw(f, in);
-            else keep(f, in, r.needed, first && f->flow->app->stream->clears_info);
+            else {
+                keep(f, in, r.needed, first && f->flow->app->stream->clears_info);
+                begun_add(f, r.begun);
+            }
             return;
         }
         if (r.status == READ_BAD) {
@@ -257,7 +287,7 @@ static void feed_data(struct feed *f, struct slice in) {
         return;
     }
     if (s->lost) {
-        if (f->flow->app->stream->probe && f->flow->app->stream->probe(in) == PROBE_NO) {
+        if (!f->flow->app->stream->resyncs && f->flow->app->stream->probe && f->flow->app->stream->probe(in) == PROBE_NO) {
             raw(f, in);
             return;
         }
@@ -305,6 +335,23 @@ static void skip_gap(struct feed *f, uint32_t to) {
     f->stream->next = to;
 }
 
+/* stream_finish decodes a message that ends with its stream. */
+static void stream_finish(struct feed *f) {
+    struct stream *s = f->stream;
+    if (!s->n || s->needed != READ_UNTIL_END || !f->flow->app || !f->flow->app->stream) return;
+    struct fvec *v = f->d->out;
+    uint8_t src = v->src;
+    tcp_close(f);
+    uint32_t fields = v->n;
+    struct slice whole = whole_select(f);
+    f->d->stream_end = true;
+    message_read(f, whole);
+    f->d->stream_end = false;
+    pieces_add(f, s->n, fields);
+    v->src = src;
+    message_release(f);
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
@@ -321,13 +368,13 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {
+        if ((s->flags & TH_FIN) && seq == st->next) stream_finish(&f);
         tcp_close(&f);
         return;
     }
     if (seq_lt(seq, st->next)) {
         uint32_t old = st->next - seq;
         if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
-            segment_data(&f, in, false);
             tcp_close(&f);
             return;
         }
@@ -348,5 +395,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     if (st->held && gap_known(&f, &tcp->conv)) skip_gap(&f, st->held->seq);
     if (st->held) held_feed(&f);
+    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_finish(&f);
     tcp_close(&f);
 }

@@ -66,6 +66,8 @@ static bool line_parse(struct slice line, struct vendor *out) {
         const uint8_t *tab = memchr(rest.p + 1, '\t', rest.n - 1);
         size_t short_len = tab ? (size_t)(tab - rest.p) : rest.n;
         struct slice full = blanks_skip(slice_tail(rest, short_len));
+        const uint8_t *comment = memchr(full.p, '\t', full.n);
+        if (comment) full = blanks_skip(slice_head(full, (size_t)(comment - full.p)));
         bool named = full.n && full.p[0] != '#'; /* a comment may stand in its place */
         out->name = named ? full : blanks_skip(slice_head(rest, short_len));
         return out->name.n > 0;

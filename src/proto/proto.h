@@ -82,7 +82,7 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
-    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL: use column. It
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL, or where it returns NULL: use column. It
      * reads info_fields. */
     const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
     uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
@@ -94,6 +94,10 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
+    /* carrier: it carries other packets, so it is entered though nobody asked for its own fields. */
+    bool carrier;
+    /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
+    bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
     bool info_plain;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
@@ -168,6 +172,9 @@ struct decode_ops {
      * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
      * keeps them. */
     bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
+    /* udp_state returns the state of the datagram's conversation for p (stream_ops.state_size, start, end), made where there
+     * is none; NULL: there is no memory. May be NULL itself. */
+    void *(*udp_state)(struct decode *d, const struct proto *p);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
@@ -188,7 +195,7 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
-    uint16_t sport, dport;      /* innermost transport ports */
+    uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */

@@ -85,18 +85,33 @@ void columns_protocol(struct writer *w, const struct decode *d) {
     const struct layer_mark *m = top(d);
     if (!m) return;
     const struct proto *p = m->proto;
-    wr_s(w, p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : p->column);
+    unsigned around = 0;
+    for (const struct layer_mark *below = d->layer; below < m; below++) {
+        if (!below->proto->wraps_column) continue;
+        wr_s(w, below->proto->column);
+        wr_s(w, " <");
+        around++;
+    }
+    const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
+    wr_s(w, name ? name : p->column);
+    while (around--) wr_c(w, '>');
 }
 
 static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }
 
 /* tcp_prefix writes what the analysis of TCP found, before the words of a protocol in its stream. */
-static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m) {
+static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m, bool plain) {
     while (m > d->layer && m[-1].proto != &proto_tcp) m--;
     if (m == d->layer) return;
     size_t before = wr_len(w);
     tcp_info_prefix(w, d->out, m[-1].at, layer_end(d, m - 1));
-    if (wr_len(w) > before) wr_s(w, ", ");
+    if (wr_len(w) > before && !plain) wr_s(w, ", ");
+}
+
+/* follows tells whether the words of layer m stand in the same line as those of a later message of p. */
+static bool follows(const struct layer_mark *m, const struct proto *p) {
+    if (m->proto == p) return says(m);
+    return p->info_plain && (m->proto->info_plain || !m->proto->info);
 }
 
 void columns_info(struct writer *w, const struct decode *d) {
@@ -104,11 +119,11 @@ void columns_info(struct writer *w, const struct decode *d) {
     while (m > d->layer && !says(m - 1)) m--;
     if (m > d->layer) {
         first = --m;
-        while (first > d->layer && says(first - 1) && first[-1].proto == m->proto && m->proto->stream) first--;
-        if (m->proto->stream) tcp_prefix(w, d, first);
+        while (first > d->layer && m->proto->stream && follows(first - 1, m->proto)) first--;
+        if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain);
         for (const struct layer_mark *one = first; one <= m; one++) {
-            if (one->proto != m->proto) continue;
-            if (one > first) wr_s(w, ", ");
+            if (!says(one)) continue;
+            if (one > first && !m->proto->info_plain) wr_s(w, ", ");
             one->proto->info(w, d->out, one->at, layer_end(d, one));
         }
     }

@@ -5,8 +5,18 @@
 
 enum { FIXED = 8, HW_ETHER = 1, HW_EXPERIMENTAL_ETHER = 2, HW_IEEE802 = 6 };
 enum arp_op {
-    OP_REQUEST = 1, OP_REPLY, OP_REVERSE_REQUEST, OP_REVERSE_REPLY, OP_DYNAMIC_REQUEST, OP_DYNAMIC_REPLY,
-    OP_DYNAMIC_ERROR, OP_INVERSE_REQUEST, OP_INVERSE_REPLY, OP_NAK, OP_EXPERIMENT_1 = 24, OP_EXPERIMENT_2
+    OP_REQUEST = 1,
+    OP_REPLY,
+    OP_REVERSE_REQUEST,
+    OP_REVERSE_REPLY,
+    OP_DYNAMIC_REQUEST,
+    OP_DYNAMIC_REPLY,
+    OP_DYNAMIC_ERROR,
+    OP_INVERSE_REQUEST,
+    OP_INVERSE_REPLY,
+    OP_NAK,
+    OP_EXPERIMENT_1 = 24,
+    OP_EXPERIMENT_2
 };
 
 /* Which fields the addresses of one side fill. */
@@ -79,7 +89,8 @@ static void arp_read(struct decode *d, struct slice in) {
 }
 
 /* address_text writes the address that one of two fields holds, as bytes or as what it is. */
-static void address_text(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, uint16_t plain, uint16_t known) {
+static void address_text(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, uint16_t plain,
+                         uint16_t known) {
     const struct fval *f = fv_first(v, known, at, end);
     if (f && field_of(known)->type == FT_IPV4) {
         print_ipv4(w, (uint32_t)f->u);
@@ -193,10 +204,18 @@ static bool arp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
-static const uint16_t info_fields[] = {FID_ARP_OPCODE,         FID_ARP_ISGRATUITOUS, FID_ARP_ISPROBE,
-                                       FID_ARP_ISANNOUNCEMENT, FID_ARP_SRC_HW,       FID_ARP_SRC_HW_MAC,
-                                       FID_ARP_SRC_PROTO,      FID_ARP_SRC_PROTO_IPV4, FID_ARP_DST_HW,
-                                       FID_ARP_DST_HW_MAC,     FID_ARP_DST_PROTO,    FID_ARP_DST_PROTO_IPV4,
+static const uint16_t info_fields[] = {FID_ARP_OPCODE,
+                                       FID_ARP_ISGRATUITOUS,
+                                       FID_ARP_ISPROBE,
+                                       FID_ARP_ISANNOUNCEMENT,
+                                       FID_ARP_SRC_HW,
+                                       FID_ARP_SRC_HW_MAC,
+                                       FID_ARP_SRC_PROTO,
+                                       FID_ARP_SRC_PROTO_IPV4,
+                                       FID_ARP_DST_HW,
+                                       FID_ARP_DST_HW_MAC,
+                                       FID_ARP_DST_PROTO,
+                                       FID_ARP_DST_PROTO_IPV4,
                                        0};
 static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x0806}, {TABLE_ETHERTYPE, 0x8035}, {TABLE_COUNT, 0}};
 const struct proto proto_arp = {.name = "arp",

@@ -487,7 +487,7 @@ void dhcp_option_read(struct decode *d, struct reader *r, uint8_t code) {
     uint32_t off = rd_off(r), n = (uint32_t)rd_left(r);
     bool fits = length_fits((enum option_kind)o->kind, n);
     struct fval *f = fv_s(d->out, FID_DHCP_OPTION_VALUE, off, n, rd_rest(r));
-    if (o->kind != O_OPAQUE && fits) fv_hide(f);
+    if (o->kind != O_OPAQUE && (fits || o->kind == O_ADDRESS_PAIRS)) fv_hide(f);
     if (!fits) {
         d_anomaly(d, FID_DHCP_BAD_LENGTH, off - 2, n + 2);
         return;

@@ -43,7 +43,7 @@ void dhcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
 }
 
 const char *dhcp_column(const struct fvec *v, uint32_t at, uint32_t end) {
-    return fv_first(v, FID_DHCP_OPTION_DHCP, at, end) ? NULL : "BOOTP";
+    return fv_first(v, FID_DHCP_OPTION_DHCP, at, end) ? "DHCP" : "BOOTP";
 }
 
 static void seconds_write(struct writer *w, uint64_t s) {
@@ -89,9 +89,10 @@ static bool option_label(struct writer *w, const struct fvec *v, uint32_t at) {
     if (shown != 1) return true;
     if (last->id == FID_DHCP_OPTION_DHCP) {
         const char *name = field_value_name(field_of(last->id)->values, last->u);
-        wr_f(w, " (%s)", name ? name : "Unknown");
+        if (name) wr_f(w, " (%s)", name);
+        else wr_f(w, " (Unknown Message Type (0x%02x))", (unsigned)last->u);
     } else if (field_of(last->id)->type == FT_IPV4 && (f->u == 1 || f->u == 16 || f->u == 28 || f->u == 32 || f->u == 50 ||
-                                                       f->u == 54 || f->u == 92 || f->u == 118)) {
+                                                       f->u == 54)) {
         wr_s(w, " (");
         print_ipv4(w, (uint32_t)last->u);
         wr_c(w, ')');

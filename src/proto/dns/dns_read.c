@@ -246,23 +246,29 @@ static void llmnr_read(struct decode *d, struct slice in) { datagram_read(d, in,
 
 static void stream_start(void *state) { (void)state; }
 
-/* stream_read reads a message with the two bytes of length before it (RFC 1035, 4.2.2). */
+/* stream_frame: over TCP a message follows its length in two bytes, RFC 1035 4.2.2. */
+static struct read_result stream_frame(struct slice in) {
+    if (in.n < 2) return (struct read_result){READ_MORE, 0, 0};
+    size_t whole = load_be16(in.p) + 2u;
+    return in.n < whole ? (struct read_result){READ_MORE, 0, whole} : (struct read_result){READ_OK, whole, 0};
+}
+
 static struct read_result stream_read(struct decode *d, void *state, int from, struct slice in) {
     (void)state;
     (void)from;
-    if (in.n < 2) return (struct read_result){READ_MORE, 0, 2};
-    size_t len = load_be16(in.p), whole = len + 2;
-    if (in.n < whole) return (struct read_result){READ_MORE, 0, whole};
+    struct read_result r = stream_frame(in);
+    if (r.status != READ_OK) return r;
+    size_t whole = r.consumed, len = whole - 2;
     struct dns_msg m = {.d = d, .in = slice_head(slice_tail(in, 2), len), .work = DNS_NAME_WORK};
     uint32_t off = d_off(d, in.p);
     d_begin(d, &proto_dns, off, (uint32_t)whole);
     fv_u(d->out, FID_DNS_LENGTH, off, 2, len);
     message_read(&m, off);
     d_end(d);
-    return (struct read_result){READ_OK, whole, 0};
+    return r;
 }
 
-static const struct stream_ops stream = {.start = stream_start, .read = stream_read};
+static const struct stream_ops stream = {.start = stream_start, .frame = stream_frame, .read = stream_read};
 static const struct proto_key dns_keys[] = {{TABLE_UDP, 53}, {TABLE_TCP, 53}, {TABLE_COUNT, 0}};
 static const struct proto_key mdns_keys[] = {{TABLE_UDP, 5353}, {TABLE_COUNT, 0}};
 static const struct proto_key llmnr_keys[] = {{TABLE_UDP, 5355}, {TABLE_COUNT, 0}};

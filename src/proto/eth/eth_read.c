@@ -59,18 +59,22 @@ static bool all_zero(struct slice s) {
 
 /* trailer_read shows what follows the network packet: padding up to the least frame, trailer, FCS. */
 static void trailer_read(struct decode *d, struct slice frame, struct slice rest) {
-    uint32_t fcs = d->pkt->iface->fcs_len == FCS && rest.n >= FCS && !d->cut ? FCS : 0;
-    struct slice pad = {rest.p, 0}, trailer = slice_head(rest, rest.n - fcs);
+    struct slice pad = {rest.p, 0}, trailer = rest;
     size_t before = (size_t)(rest.p - frame.p);
-    if (before < LEAST_FRAME && trailer.n && !d->cut) {
+    if (before < LEAST_FRAME && frame.n >= LEAST_FRAME && !d->cut) {
         pad = slice_head(trailer, LEAST_FRAME - before);
         if (all_zero(pad)) {
             trailer = slice_tail(trailer, pad.n);
         } else {
             pad.n = 0;
-            if (frame.n - fcs > LEAST_FRAME) d_anomaly(d, FID_ETH_PADDING_BAD, d_off(d, rest.p), (uint32_t)rest.n);
+            d_anomaly(d, FID_ETH_PADDING_BAD, d_off(d, rest.p), (uint32_t)rest.n);
         }
     }
+    /* Where the capture does not say, a frame that is long enough to have one is taken to have its check sequence. */
+    bool outer = frame.p == d->pkt->data.p;
+    bool has_fcs = !outer ? false : d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS : frame.n >= LEAST_FRAME + FCS;
+    uint32_t fcs = has_fcs && trailer.n >= FCS && !d->cut ? FCS : 0;
+    trailer.n -= fcs;
     if (pad.n) fv_s(d->out, FID_ETH_PADDING, d_off(d, pad.p), (uint32_t)pad.n, pad);
     if (trailer.n) fv_s(d->out, FID_ETH_TRAILER, d_off(d, trailer.p), (uint32_t)trailer.n, trailer);
     if (fcs) {
@@ -82,9 +86,19 @@ static void trailer_read(struct decode *d, struct slice frame, struct slice rest
 
 static void eth_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
+    if (in.n < 14) { /* no header: only that it is missing is shown */
+        d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
+        d_bad(d, &r);
+        d_end(d);
+        return;
+    }
     d_begin(d, &proto_eth, rd_off(&r), 14);
-    address_read(d, &r, &dst_ids);
-    address_read(d, &r, &src_ids);
+    if (want_any(d->out->want, FID_ETH_DST, FID_ETH_TYPE) || (in.p[6] & 1)) {
+        address_read(d, &r, &dst_ids);
+        address_read(d, &r, &src_ids);
+    } else {
+        rd_skip(&r, 12);
+    }
     uint32_t off = rd_off(&r);
     uint16_t type = rd_be16(&r);
     if (!rd_ok(&r)) {
@@ -134,7 +148,8 @@ static bool eth_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
-static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_COUNT, 0}};
+/* 0x6558 is transparent Ethernet bridging (RFC 1701 appendix). */
+static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_ETHERTYPE, 0x6558}, {TABLE_COUNT, 0}};
 const struct proto proto_eth = {.name = "eth",
                                 .column = "Ethernet",
                                 .id = FID_ETH,

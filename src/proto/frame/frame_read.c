@@ -40,6 +40,10 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
     const struct packet *p = d->pkt;
     struct fvec *v = d->out;
     d_begin(d, &proto_frame, 0, (uint32_t)p->data.n);
+    if (!want_any(v->want, FID_FRAME_COMMENT, FID_FRAME_END) && p->len >= p->data.n) {
+        d_end(d);
+        return;
+    }
     if (p->comments[0].p) comments_add(d);
     interface_add(d);
     if (p->has_flags) {

@@ -27,12 +27,13 @@ struct http_scan {
     uint64_t length;
     uint8_t kind;   /* enum http_line_kind */
     uint8_t body;   /* enum http_body_kind; valid once head is */
+    bool rpc; /* a request of RPC over HTTP, [MS-RPCH] 2.1.2.1 */
     bool has_length, bad_length, chunked, other_coding, last_chunk, bad_chunk;
     uint16_t status;
 };
 
 /* http_asked is what the answer's framing depends on: the request's method. */
-enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT };
+enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT, HTTP_ASKED_RPC };
 
 /* http_frame looks for the end of the message `in` begins with, going on from *s (zeroed for a new message).
  * `ended`: the stream holds no more than `in`. READ_OK: consumed is the whole message. READ_MORE as usual;
@@ -55,6 +56,10 @@ bool http_name_is(struct slice name, const char *lower);
 /* http_has_token tells whether a comma-separated list holds the token (in lower case), in any case. */
 bool http_has_token(struct slice list, const char *lower);
 
+/* What the Protocol column says beside HTTP; `extra` of the media's field. */
+enum { HTTP_MEDIA_OTHER, HTTP_MEDIA_JSON, HTTP_MEDIA_XML };
+/* http_string returns the bytes up to the first NUL, which ends a string. */
+struct slice http_string(struct slice s);
 /* http_dechunk returns the body of a chunked message without its chunk headers, in the arena where it has more than
  * one chunk. */
 struct slice http_dechunk(struct arena *arena, struct slice body);
@@ -82,8 +87,8 @@ struct http_state {
     bool seen;           /* a message of HTTP was seen */
 };
 
-/* http_message adds the fields of one whole message. */
-void http_message(struct decode *d, struct http_state *st, const struct http_scan *s, struct slice in);
+/* http_message adds the fields of one whole message of p: HTTP or SSDP. */
+void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s, struct slice in);
 /* http_first_add adds the first line; http_headers_add the header fields, returning what the body needs. */
 struct http_facts {
     struct slice content_type, content_encoding, host, upgrade, uri, method;
@@ -93,6 +98,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
 /* http_body_add adds the body's fields and hands it to who knows its media type. */
 void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
 
+const char *http_column(const struct fvec *v, uint32_t at, uint32_t end);
 void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool http_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t http_info_fields[];

@@ -125,23 +125,27 @@ static bool is_coded(struct slice coding) {
            http_name_is(coding, "x-deflate");
 }
 
-/* data_end returns the length up to the first NUL: the field is a string. */
-static struct slice as_string(struct slice s) {
+struct slice http_string(struct slice s) {
     const uint8_t *nul = s.n ? memchr(s.p, 0, s.n) : NULL;
     return slice_head(s, nul ? (size_t)(nul - s.p) : s.n);
 }
 
 enum { PEEK = 16 }; /* bytes unfolded where nobody wants the body itself */
 
+static void media_add(struct decode *d, struct slice type, struct slice data, uint32_t off) {
+    struct fval *media = fv_s(d->out, FID_HTTP_MEDIA, off, 0, media_words(d, type, data));
+    if (media) media->extra = is_json(type) ? HTTP_MEDIA_JSON : is_xml(type) ? HTTP_MEDIA_XML : HTTP_MEDIA_OTHER;
+    fv_hide(media);
+}
+
 /* content_add shows the content and names its media type. `made` tells that the bytes are not in the packet. */
 static void content_add(struct decode *d, struct slice data, bool made, const struct http_facts *f, uint32_t msg) {
     uint32_t off = made ? msg : d_off(d, data.p);
-    struct fval *file = fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, as_string(data));
-    if (file) file->extra = 0;
+    fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
     if (!data.n) return;
     if (f->content_type.n) {
         if (d_wants(d, FID_HTTP_MEDIA))
-            fv_hide(fv_s(d->out, FID_HTTP_MEDIA, off, 0, media_words(d, media_type(d, f->content_type), data)));
+            media_add(d, media_type(d, f->content_type), data, off);
         return;
     }
     uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, "Content-encoded entity body") : src;

@@ -12,9 +12,9 @@ static const char *const methods[] = {
     "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "CHECKOUT", "CHECKIN", "UNCHECKOUT",
     "MKACTIVITY", "MERGE", "MKWORKSPACE", "UPDATE", "LABEL", "BASELINE-CONTROL", "VERSION-CONTROL", "SEARCH", "ACL",
     "POLL", "BPROPFIND", "BPROPPATCH", "BCOPY", "BMOVE", "BDELETE", "RPC_CONNECT", "RPC_IN_DATA", "RPC_OUT_DATA",
-    "CCM_POST", "REGISTER-IPP", "ICY", "SUBSCRIBE", "UNSUBSCRIBE", "NOTIFY",
+    "CCM_POST", "REGISTER-IPP", "M-SEARCH",
 };
-static const char *const notifications[] = {"NOTIFY"};
+static const char *const notifications[] = {"NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"};
 
 static bool among(const char *const *list, size_t n, struct slice word) {
     for (size_t i = 0; i < n; i++)
@@ -148,6 +148,7 @@ static uint16_t status_of(struct slice line) {
 
 /* body_kind follows the order of RFC 9112 6.3. */
 static enum http_body_kind body_kind(const struct http_scan *s, enum http_asked asked) {
+    if (s->rpc || asked == HTTP_ASKED_RPC) return HTTP_BODY_NONE; /* a tunnel, whatever length it announces */
     if (s->kind == HTTP_LINE_RESPONSE) {
         if (asked == HTTP_ASKED_HEAD || s->status / 100 == 1 || s->status == 204 || s->status == 304) return HTTP_BODY_NONE;
         if (asked == HTTP_ASKED_CONNECT && s->status / 100 == 2) return HTTP_BODY_NONE;
@@ -172,6 +173,7 @@ static enum read_status head_scan(struct http_scan *s, struct slice in, enum htt
             s->first = n;
             s->kind = (uint8_t)http_line_kind_of(text);
             if (s->kind == HTTP_LINE_OTHER) return READ_BAD;
+            s->rpc = slice_starts(text, SLICE("RPC_"));
             if (s->kind == HTTP_LINE_RESPONSE) s->status = status_of(text);
         } else if (text.n == 0) {
             s->head = s->line + n;
@@ -226,7 +228,7 @@ static struct read_result chunks_scan(struct http_scan *s, struct slice in) {
             continue;
         }
         uint64_t whole = n + size + 2;
-        if (rest.n < whole) return (struct read_result){.status = READ_MORE, .needed = s->chunk + (size_t)whole};
+        if (rest.n < whole) return more; /* the message is not whole with this chunk: no length is known */
         bool crlf = rest.p[n + size] == '\r' && rest.p[n + size + 1] == '\n';
         s->chunk += (size_t)(n + size + (crlf ? 2 : rest.p[n + size] == '\n' ? 1 : 0));
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The header fields of a message of HTTP/1: which have a name of their own, and what stands inside some of them. */
+#include "field/print.h"
 #include "proto/http/http.h"
 
 /* Header fields with an entry in the field table, by the length of their names. */
@@ -122,20 +123,34 @@ static void facts_take(struct http_facts *f, uint16_t id, struct slice value) {
     }
 }
 
+/* escaped returns the line as it is shown. */
+static struct slice escaped(struct decode *d, struct slice line) {
+    size_t room = line.n * 4 + 1;
+    char *text = d_wants(d, FID_HTTP_UNKNOWN_HEADER) ? arena_get(d->arena, room) : NULL;
+    if (!text) return (struct slice){0};
+    struct writer w = wr_fixed(text, room);
+    print_string(&w, line);
+    return wr_done(&w);
+}
+
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f) {
-    uint16_t line_id = s->kind == HTTP_LINE_RESPONSE ? FID_HTTP_RESPONSE_LINE : FID_HTTP_REQUEST_LINE;
+    uint16_t line_id = s->kind == HTTP_LINE_RESPONSE  ? FID_HTTP_RESPONSE_LINE
+                       : s->kind == HTTP_LINE_REQUEST ? FID_HTTP_REQUEST_LINE
+                                                      : FID_HTTP_UNKNOWN_HEADER;
     struct http_header h;
     while (http_header_next(&head, &h)) {
         uint32_t off = d_off(d, h.line.p), len = (uint32_t)h.line.n;
         uint16_t id = known_id(h.name);
         if (id) {
             facts_take(f, id, h.value);
-            fv_s(d->out, id, off, len, h.value);
+            fv_s(d->out, id, off, len, http_string(h.value));
             d->out->depth++;
             inside_add(d, s, id, &h);
             d->out->depth--;
         }
-        struct fval *line = fv_s(d->out, line_id, off, len, h.line);
+        if (id && s->kind == HTTP_LINE_NOTIFICATION) continue;
+        struct slice text = s->kind == HTTP_LINE_NOTIFICATION ? escaped(d, h.line) : http_string(h.line);
+        struct fval *line = fv_s(d->out, line_id, off, len, text);
         if (id) fv_hide(line);
         if (!token_ok(h.name)) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
     }

@@ -52,8 +52,8 @@ static void query_add(struct decode *d, struct slice uri) {
 
 /* word_take takes the bytes up to the next space off *line, and the space. */
 static struct slice word_take(struct slice *line) {
-    const uint8_t *space = line->n ? memchr(line->p, ' ', line->n) : NULL;
-    size_t n = space ? (size_t)(space - line->p) : line->n;
+    size_t n = 0;
+    while (n < line->n && line->p[n] != ' ') n++;
     struct slice word = slice_head(*line, n);
     *line = slice_tail(*line, n + 1);
     return word;
@@ -61,10 +61,8 @@ static struct slice word_take(struct slice *line) {
 
 static void request_line(struct decode *d, struct slice line, struct http_facts *f) {
     f->method = word_take(&line);
-    const uint8_t *last = line.n ? memrchr(line.p, ' ', line.n) : NULL;
-    size_t n = last ? (size_t)(last - line.p) : line.n;
-    f->uri = slice_head(line, n);
-    struct slice version = slice_tail(line, n + 1);
+    f->uri = word_take(&line);
+    struct slice version = line;
     fv_s(d->out, FID_HTTP_REQUEST_METHOD, d_off(d, f->method.p), (uint32_t)f->method.n, f->method);
     fv_s(d->out, FID_HTTP_REQUEST_URI, d_off(d, f->uri.p), (uint32_t)f->uri.n, f->uri);
     d->out->depth++;
@@ -127,6 +125,7 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
     bool wanted = d_wants(d, FID_HTTP_REQUEST_FULL_URI) || d_wants(d, FID_HTTP_RESPONSE_FOR_URI);
     struct slice uri = wanted ? full_uri(d, f) : (struct slice){0};
     if (s->kind == HTTP_LINE_NOTIFICATION) {
+        if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
         flag_add(d, FID_HTTP_NOTIFICATION, off);
         return;
     }
@@ -135,6 +134,7 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
     st->now.req_ts = d->pkt->ts;
     st->asked = slice_eq(f->method, SLICE("HEAD"))      ? HTTP_ASKED_HEAD
                 : slice_eq(f->method, SLICE("CONNECT")) ? HTTP_ASKED_CONNECT
+                : s->rpc                                ? HTTP_ASKED_RPC
                                                         : HTTP_ASKED_OTHER;
     arena_reset(&st->memory);
     st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && uri.n <= HTTP_URI_MAX ? arena_copy(&st->memory, uri) : (struct slice){0};
@@ -159,19 +159,20 @@ static void response_link(struct decode *d, struct http_state *st, uint32_t off)
     }
 }
 
-void http_message(struct decode *d, struct http_state *st, const struct http_scan *s, struct slice in) {
+void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s, struct slice in) {
     struct http_facts f = {0};
     uint32_t off = d_off(d, in.p);
     struct slice head = slice_head(in, s->head), body = slice_tail(in, s->head);
-    d_begin(d, &proto_http, off, (uint32_t)in.n);
+    d_begin(d, p, off, (uint32_t)in.n);
     first_line(d, s, slice_head(head, s->first), &f);
     http_headers_add(d, s, slice_tail(head, s->first), &f);
     if (s->kind == HTTP_LINE_RESPONSE) response_link(d, st, off);
     else request_link(d, st, s, &f, off);
     http_body_add(d, s, body, &f, off);
     d_end(d);
-    if (s->kind != HTTP_LINE_RESPONSE || !d->ops->become) return;
-    if (s->status == 101 && http_has_token(f.upgrade, "websocket")) d->ops->become(d, &proto_websocket, 0);
+    if (s->kind != HTTP_LINE_RESPONSE || p != &proto_http || !d->ops->become) return;
+    if (s->status == 101) /* RFC 9110 15.2.2: what follows is the other protocol's */
+        d->ops->become(d, http_has_token(f.upgrade, "websocket") ? &proto_websocket : &proto_data, 0);
     if (s->status / 100 == 2 && st->asked == HTTP_ASKED_CONNECT) d->ops->become(d, NULL, st->connect_port);
 }
 
@@ -233,8 +234,19 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     st->seen = true;
     if (done.kind == HTTP_LINE_REQUEST && slice_starts(in, SLICE("CONNECT ")))
         st->connect_port = connect_port_of(slice_head(in, done.first));
-    http_message(d, st, &done, slice_head(in, r.consumed));
+    http_message(d, &proto_http, st, &done, slice_head(in, r.consumed));
     return r;
+}
+
+/* ssdp_read reads a datagram: one message, its body up to the end. */
+static void ssdp_read(struct decode *d, struct slice in) {
+    struct http_state alone = {0}, *st = d->ops->udp_state ? d->ops->udp_state(d, &proto_ssdp) : NULL;
+    struct http_scan s = {0};
+    if (!st) http_start(st = &alone);
+    struct read_result r = http_frame(&s, in, HTTP_ASKED_OTHER, true);
+    if (r.status == READ_OK) http_message(d, &proto_ssdp, st, &s, slice_head(in, r.consumed));
+    else d_data(d, in);
+    if (st == &alone) http_end(st);
 }
 
 static const struct stream_ops stream = {.state_size = sizeof(struct http_state),
@@ -250,6 +262,7 @@ static const struct proto_key keys[] = {
 };
 const struct proto proto_http = {.name = "http",
                                  .column = "HTTP",
+                                 .column_of = http_column,
                                  .id = FID_HTTP,
                                  .end = FID_HTTP_END,
                                  .keys = keys,
@@ -258,3 +271,15 @@ const struct proto proto_http = {.name = "http",
                                  .info_fields = http_info_fields,
                                  .info_plain = true,
                                  .label = http_label};
+
+static const struct stream_ops ssdp_state = {.state_size = sizeof(struct http_state), .start = http_start, .end = http_end};
+static const struct proto_key ssdp_keys[] = {{TABLE_UDP, 1900}, {TABLE_COUNT, 0}};
+const struct proto proto_ssdp = {.name = "ssdp",
+                                 .column = "SSDP",
+                                 .id = FID_SSDP,
+                                 .end = FID_SSDP_END,
+                                 .keys = ssdp_keys,
+                                 .read = ssdp_read,
+                                 .stream = &ssdp_state,
+                                 .info = http_info,
+                                 .info_fields = http_info_fields};

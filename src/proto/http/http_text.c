@@ -23,6 +23,12 @@ void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
     }
 }
 
+const char *http_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *media = fv_first(v, FID_HTTP_MEDIA, at, end);
+    if (!media || !media->extra) return "HTTP";
+    return media->extra == HTTP_MEDIA_JSON ? "HTTP/JSON" : "HTTP/XML";
+}
+
 /* bytes_of returns the bytes a field stands on. */
 static struct slice bytes_of(const struct fvec *v, const struct fval *f) {
     struct slice all = v->source[f->src].bytes;

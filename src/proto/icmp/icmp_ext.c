@@ -43,8 +43,9 @@ static void interface_read(struct decode *d, struct reader *r, uint32_t type_off
     static const struct {
         uint16_t id;
         uint8_t shift, mask;
-    } parts[] = {{FID_ICMP_INT_INFO_ROLE, 6, 3},    {FID_ICMP_INT_INFO_RESERVED, 4, 3},     {FID_ICMP_INT_INFO_IFINDEX, 3, 1},
-                 {FID_ICMP_INT_INFO_IPADDR, 2, 1}, {FID_ICMP_INT_INFO_NAME_PRESENT, 1, 1}, {FID_ICMP_INT_INFO_MTU_PRESENT, 0, 1}};
+    } parts[] = {{FID_ICMP_INT_INFO_ROLE, 6, 3},         {FID_ICMP_INT_INFO_RESERVED, 4, 3},
+                 {FID_ICMP_INT_INFO_IFINDEX, 3, 1},      {FID_ICMP_INT_INFO_IPADDR, 2, 1},
+                 {FID_ICMP_INT_INFO_NAME_PRESENT, 1, 1}, {FID_ICMP_INT_INFO_MTU_PRESENT, 0, 1}};
     d->out->depth++;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         fv_u(d->out, parts[i].id, type_off, 1, bits >> parts[i].shift & parts[i].mask);
@@ -93,7 +94,10 @@ void icmp_extension_read(struct decode *d, struct slice in) {
             if (f) f->extra = checksum_expected(sum, rest);
         }
         fv_close(d->out);
-        fv_u(d->out, FID_ICMP_EXT_CHECKSUM_STATUS, off + 2, 0, !whole ? CHECKSUM_UNVERIFIED : rest ? CHECKSUM_BAD : CHECKSUM_GOOD);
+        fv_u(d->out, FID_ICMP_EXT_CHECKSUM_STATUS, off + 2, 0,
+             !whole ? CHECKSUM_UNVERIFIED
+             : rest ? CHECKSUM_BAD
+                    : CHECKSUM_GOOD);
     }
     while (rd_ok(&r) && rd_left(&r) >= HEADER)
         if (!object_read(d, &r)) break;
@@ -102,7 +106,8 @@ void icmp_extension_read(struct decode *d, struct slice in) {
 
 struct slice icmp_extensions(struct decode *d, struct slice body, uint8_t words, uint8_t unit) {
     size_t quoted = words ? (size_t)words * unit : QUOTED_LEAST;
-    if (body.n < quoted + HEADER) return body;
+    bool short_quote = unit == 4 && quoted < QUOTED_LEAST; /* RFC 4884 4.1 */
+    if (short_quote || body.n < quoted + HEADER) return body;
     struct slice in = slice_tail(body, quoted);
     /* Without a length the structure must prove that it is one: old senders put it behind 128 bytes. */
     bool plausible = in.p[0] >> 4 == VERSION && !(load_be16(in.p) & 0xfff);

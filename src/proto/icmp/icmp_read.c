@@ -7,9 +7,22 @@
 
 enum { HEADER = 8, TYPE_IPV4 = 0x0800, NS_PER_S = 1000000000, DAY = 86400, CODE_TOO_BIG = 4 };
 enum icmp_type {
-    T_ECHO_REPLY = 0, T_UNREACHABLE = 3, T_QUENCH = 4, T_REDIRECT = 5, T_ECHO = 8, T_ROUTER_ADVERTISEMENT = 9,
-    T_EXCEEDED = 11, T_PARAMETER = 12, T_TIMESTAMP = 13, T_TIMESTAMP_REPLY = 14, T_INFORMATION = 15,
-    T_INFORMATION_REPLY = 16, T_MASK = 17, T_MASK_REPLY = 18, T_EXTENDED = 42, T_EXTENDED_REPLY = 43
+    T_ECHO_REPLY = 0,
+    T_UNREACHABLE = 3,
+    T_QUENCH = 4,
+    T_REDIRECT = 5,
+    T_ECHO = 8,
+    T_ROUTER_ADVERTISEMENT = 9,
+    T_EXCEEDED = 11,
+    T_PARAMETER = 12,
+    T_TIMESTAMP = 13,
+    T_TIMESTAMP_REPLY = 14,
+    T_INFORMATION = 15,
+    T_INFORMATION_REPLY = 16,
+    T_MASK = 17,
+    T_MASK_REPLY = 18,
+    T_EXTENDED = 42,
+    T_EXTENDED_REPLY = 43
 };
 
 void icmp_quote(struct decode *d, uint16_t ethertype, struct slice packet) {
@@ -89,6 +102,7 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type, uint8_t
     else rd_skip(r, 4);
     struct slice body = rd_rest(r);
     if (extends) body = icmp_extensions(d, body, words, 4);
+    else if (type == T_REDIRECT && body.n) body = slice_head(body, (body.p[0] & 15u) * 4 + 8); /* RFC 792 */
     icmp_quote(d, TYPE_IPV4, body);
 }
 
@@ -97,7 +111,8 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type, uint8_t
 static bool timestamp_find(const struct decode *d, struct slice data, int64_t *ns) {
     if (data.n < 8 || !d->pkt->has_ts) return false;
     for (int big = 0; big < 2; big++) {
-        uint32_t sec = big ? load_be32(data.p) : load_le32(data.p), us = big ? load_be32(data.p + 4) : load_le32(data.p + 4);
+        uint32_t sec = big ? load_be32(data.p) : load_le32(data.p),
+                 us = big ? load_be32(data.p + 4) : load_le32(data.p + 4);
         int64_t apart;
         if (us >= 1000000) continue;
         *ns = (int64_t)sec * NS_PER_S + (int64_t)us * 1000;
@@ -121,7 +136,8 @@ static void echo_data(struct decode *d, struct slice data) {
 static void query_read(struct decode *d, struct reader *r, uint8_t type, uint32_t off) {
     uint16_t ident = pair_read(d, r, FID_ICMP_IDENT, FID_ICMP_IDENT_LE);
     uint16_t seq = pair_read(d, r, FID_ICMP_SEQ, FID_ICMP_SEQ_LE);
-    struct icmp_echo e = {.ident = ident, .seq = seq, .request = type == T_ECHO, .to = FID_ICMP_RESP_TO, .time = FID_ICMP_RESPTIME};
+    struct icmp_echo e = {
+        .ident = ident, .seq = seq, .request = type == T_ECHO, .to = FID_ICMP_RESP_TO, .time = FID_ICMP_RESPTIME};
     switch (type) {
     case T_ECHO:
     case T_ECHO_REPLY:

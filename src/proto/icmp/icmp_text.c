@@ -6,8 +6,8 @@
 
 enum { TEXT_WIDTH = 20 };
 
-const uint16_t icmp_info_fields[] = {FID_ICMP_TYPE,   FID_ICMP_CODE, FID_ICMP_IDENT,      FID_ICMP_SEQ, FID_ICMP_SEQ_LE,
-                                     FID_ICMP_RESP_TO, FID_IP_TTL,    0};
+const uint16_t icmp_info_fields[] = {FID_ICMP_TYPE,   FID_ICMP_CODE,    FID_ICMP_IDENT, FID_ICMP_SEQ,
+                                     FID_ICMP_SEQ_LE, FID_ICMP_RESP_TO, FID_IP_TTL,     0};
 
 /* codes_of returns the names of a type's codes, or NULL where its codes have none. */
 static const struct field_values *codes_of(uint64_t type) {
@@ -97,7 +97,9 @@ static void timestamp_text(struct writer *w, const struct fval *f) {
     wr_s(w, " after midnight UTC)");
 }
 
-static void type_text(struct writer *w, const struct fval *f) { wr_f(w, "Type: %u (%s)", (unsigned)f->u, type_name(f->u)); }
+static void type_text(struct writer *w, const struct fval *f) {
+    wr_f(w, "Type: %u (%s)", (unsigned)f->u, type_name(f->u));
+}
 
 static void code_text(struct writer *w, const struct fval *f) {
     const struct field_values *codes = codes_of(f->extra);
@@ -109,11 +111,13 @@ static void code_text(struct writer *w, const struct fval *f) {
 }
 
 static void mpls_text(struct writer *w, const struct fvec *v, uint32_t at) {
-    const struct fval *label = fv_first(v, FID_ICMP_MPLS_LABEL, at, v->n), *exp = fv_first(v, FID_ICMP_MPLS_EXP, at, v->n);
+    const struct fval *label = fv_first(v, FID_ICMP_MPLS_LABEL, at, v->n),
+                      *exp = fv_first(v, FID_ICMP_MPLS_EXP, at, v->n);
     const struct fval *s = fv_first(v, FID_ICMP_MPLS_S, at, v->n), *ttl = fv_first(v, FID_ICMP_MPLS_TTL, at, v->n);
     wr_s(w, "MPLS Stack Entry");
     if (label && exp && s && ttl)
-        wr_f(w, " (Label: %u, EXP: %u, S: %u, TTL: %u)", (unsigned)label->u, (unsigned)exp->u, (unsigned)s->u, (unsigned)ttl->u);
+        wr_f(w, " (Label: %u, EXP: %u, S: %u, TTL: %u)", (unsigned)label->u, (unsigned)exp->u, (unsigned)s->u,
+             (unsigned)ttl->u);
 }
 
 bool icmp_label(struct writer *w, const struct fvec *v, uint32_t at) {

@@ -91,8 +91,8 @@ static void route_option(struct decode *d, struct reader *o) { /* RFC 4191 2.3 *
 }
 
 static void flags_option(struct decode *d, struct reader *o) { /* RFC 5175 4 */
-    static const struct icmpv6_bits flags[] = {{FID_ICMPV6_OPT_EFO_M, 15, 1},  {FID_ICMPV6_OPT_EFO_O, 14, 1},
-                                               {FID_ICMPV6_OPT_EFO_H, 13, 1},  {FID_ICMPV6_OPT_EFO_PRF, 11, 3},
+    static const struct icmpv6_bits flags[] = {{FID_ICMPV6_OPT_EFO_M, 15, 1}, {FID_ICMPV6_OPT_EFO_O, 14, 1},
+                                               {FID_ICMPV6_OPT_EFO_H, 13, 1}, {FID_ICMPV6_OPT_EFO_PRF, 11, 3},
                                                {FID_ICMPV6_OPT_EFO_P, 10, 1}, {FID_ICMPV6_OPT_EFO_RSV, 0, 0x2ff}};
     uint32_t off = rd_off(o);
     uint16_t bits = rd_be16(o);
@@ -133,7 +133,8 @@ static void portal_option(struct decode *d, struct reader *o) {
     uint32_t off = rd_off(o);
     struct slice uri = rd_take(o, rd_left(o));
     const uint8_t *nul = memchr(uri.p, 0, uri.n);
-    fv_s(d->out, FID_ICMPV6_OPT_CAPTIVE_PORTAL, off, (uint32_t)uri.n, nul ? slice_head(uri, (size_t)(nul - uri.p)) : uri);
+    fv_s(d->out, FID_ICMPV6_OPT_CAPTIVE_PORTAL, off, (uint32_t)uri.n,
+         nul ? slice_head(uri, (size_t)(nul - uri.p)) : uri);
 }
 
 static void registration_option(struct decode *d, struct reader *o) { /* RFC 6775 4.1 */
@@ -179,6 +180,7 @@ static void option_body(struct decode *d, uint8_t type, uint32_t off, struct rea
         if (!field_value_name(&vals_icmpv6_option, type)) {
             struct fval *f = d_anomaly(d, FID_ICMPV6_UNDECODED_OPTION, off, 1);
             if (f) f->extra = type;
+            get_bytes(d, o, FID_ICMPV6_DATA, rd_left(o));
         }
     }
 }

@@ -12,7 +12,8 @@ enum { NI_NAME = 2, NI_NODE_ADDRESSES, NI_IPV4_ADDRESSES, NI_SUBJECT_IPV6 = 0, N
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-void icmpv6_bits_add(struct decode *d, const struct icmpv6_bits *bits, size_t n, uint32_t off, uint32_t len, uint32_t value) {
+void icmpv6_bits_add(struct decode *d, const struct icmpv6_bits *bits, size_t n, uint32_t off, uint32_t len,
+                     uint32_t value) {
     for (size_t i = 0; i < n; i++) fv_u(d->out, bits[i].id, off, len, value >> bits[i].shift & bits[i].mask);
 }
 
@@ -34,7 +35,10 @@ static void checksum_read(struct decode *d, struct reader *r, struct slice all) 
         if (f) f->extra = checksum_expected(sum, rest);
     }
     fv_close(d->out);
-    fv_u(d->out, FID_ICMPV6_CHECKSUM_STATUS, off, 0, !whole ? CHECKSUM_UNVERIFIED : rest ? CHECKSUM_BAD : CHECKSUM_GOOD);
+    fv_u(d->out, FID_ICMPV6_CHECKSUM_STATUS, off, 0,
+         !whole ? CHECKSUM_UNVERIFIED
+         : rest ? CHECKSUM_BAD
+                : CHECKSUM_GOOD);
 }
 
 static void error_read(struct decode *d, struct reader *r, uint8_t type) {
@@ -57,8 +61,12 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type) {
 static void echo_read(struct decode *d, struct reader *r, uint8_t type, uint32_t off) {
     uint16_t ident = get_be16(d, r, FID_ICMPV6_ECHO_IDENTIFIER), seq = get_be16(d, r, FID_ICMPV6_ECHO_SEQUENCE_NUMBER);
     if (!rd_ok(r)) return;
-    struct icmp_echo e = {.kind = KIND_ECHO6, .ident = ident, .seq = seq, .request = type == V6_ECHO,
-                          .to = FID_ICMPV6_RESP_TO, .time = FID_ICMPV6_RESPTIME};
+    struct icmp_echo e = {.kind = KIND_ECHO6,
+                          .ident = ident,
+                          .seq = seq,
+                          .request = type == V6_ECHO,
+                          .to = FID_ICMPV6_RESP_TO,
+                          .time = FID_ICMPV6_RESPTIME};
     icmp_echo_add(d, &e, off);
     d_data(d, rd_rest(r));
 }
@@ -157,9 +165,9 @@ static void node_reply(struct decode *d, struct reader *r, uint16_t qtype) {
 }
 
 static void node_read(struct decode *d, struct reader *r, uint8_t type, uint8_t code) { /* RFC 4620 4 */
-    static const struct icmpv6_bits flags[] = {{FID_ICMPV6_NI_FLAG_G, 5, 1}, {FID_ICMPV6_NI_FLAG_S, 4, 1},
-                                               {FID_ICMPV6_NI_FLAG_L, 3, 1}, {FID_ICMPV6_NI_FLAG_C, 2, 1},
-                                               {FID_ICMPV6_NI_FLAG_A, 1, 1}, {FID_ICMPV6_NI_FLAG_T, 0, 1},
+    static const struct icmpv6_bits flags[] = {{FID_ICMPV6_NI_FLAG_G, 5, 1},      {FID_ICMPV6_NI_FLAG_S, 4, 1},
+                                               {FID_ICMPV6_NI_FLAG_L, 3, 1},      {FID_ICMPV6_NI_FLAG_C, 2, 1},
+                                               {FID_ICMPV6_NI_FLAG_A, 1, 1},      {FID_ICMPV6_NI_FLAG_T, 0, 1},
                                                {FID_ICMPV6_NI_FLAG_RSV, 6, 0x3ff}};
     uint16_t qtype = get_be16(d, r, FID_ICMPV6_NI_QTYPE);
     uint32_t off = rd_off(r);
@@ -181,7 +189,8 @@ static void mobile_read(struct decode *d, struct reader *r, uint8_t type) {
     get_be16(d, r, FID_ICMPV6_MIP6_IDENTIFIER);
     if (type != V6_PREFIX_ADVERTISEMENT) {
         get_bytes(d, r, FID_ICMPV6_RESERVED, 2);
-        while (type == V6_HOME_REPLY && rd_ok(r) && rd_left(r)) get_bytes(d, r, FID_ICMPV6_MIP6_HOME_AGENT_ADDRESS, ADDRESS);
+        while (type == V6_HOME_REPLY && rd_ok(r) && rd_left(r))
+            get_bytes(d, r, FID_ICMPV6_MIP6_HOME_AGENT_ADDRESS, ADDRESS);
         return;
     }
     uint32_t off = rd_off(r);
@@ -255,7 +264,8 @@ static void duplicate_read(struct decode *d, struct reader *r) { /* RFC 6775 4.4
 }
 
 static void extended_read(struct decode *d, struct reader *r, bool reply) { /* RFC 8335 2, 3 */
-    static const struct icmpv6_bits request[] = {{FID_ICMPV6_EXT_ECHO_REQ_RES, 1, 127}, {FID_ICMPV6_EXT_ECHO_REQ_LOCAL, 0, 1}};
+    static const struct icmpv6_bits request[] = {{FID_ICMPV6_EXT_ECHO_REQ_RES, 1, 127},
+                                                 {FID_ICMPV6_EXT_ECHO_REQ_LOCAL, 0, 1}};
     static const struct icmpv6_bits answer[] = {{FID_ICMPV6_EXT_ECHO_RSP_STATE, 5, 7},
                                                 {FID_ICMPV6_EXT_ECHO_RSP_RES, 3, 3},
                                                 {FID_ICMPV6_EXT_ECHO_RSP_ACTIVE, 2, 1},
@@ -268,7 +278,7 @@ static void extended_read(struct decode *d, struct reader *r, bool reply) { /* R
     if (!rd_ok(r)) return;
     if (reply) icmpv6_bits_add(d, answer, COUNT(answer), off, 1, bits);
     else icmpv6_bits_add(d, request, COUNT(request), off, 1, bits);
-    if (!reply && rd_left(r)) icmp_extension_read(d, rd_rest(r));
+    if (!reply) icmp_extension_read(d, rd_rest(r));
 }
 
 static void certificate_read(struct decode *d, struct reader *r, bool advertisement) { /* RFC 3971 6.4 */
@@ -319,6 +329,7 @@ static void body_read(struct decode *d, struct reader *r, uint8_t type, uint8_t 
         if (!icmpv6_discovery(d, r, type)) {
             struct fval *f = d_anomaly(d, FID_ICMPV6_UNDECODED_TYPE, off, 1);
             if (f) f->extra = type;
+            if (rd_left(r)) get_bytes(d, r, FID_ICMPV6_DATA, rd_left(r));
         }
     }
 }

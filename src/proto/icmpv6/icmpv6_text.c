@@ -49,7 +49,8 @@ static unsigned hop_limit_of(const struct fvec *v, uint32_t at) {
 
 static void echo_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *id = fv_first(v, FID_ICMPV6_ECHO_IDENTIFIER, at, end);
-    const struct fval *seq = fv_first(v, FID_ICMPV6_ECHO_SEQUENCE_NUMBER, at, end), *to = fv_first(v, FID_ICMPV6_RESP_TO, at, end);
+    const struct fval *seq = fv_first(v, FID_ICMPV6_ECHO_SEQUENCE_NUMBER, at, end),
+                      *to = fv_first(v, FID_ICMPV6_RESP_TO, at, end);
     if (!id || !seq) return;
     wr_f(w, " id=0x%04x, seq=%u, hop limit=%u", (unsigned)id->u, (unsigned)seq->u, hop_limit_of(v, at));
     if (to) wr_f(w, " (request in %u)", (unsigned)to->u);
@@ -130,8 +131,10 @@ static void record_text(struct writer *w, const struct fvec *v, uint32_t at) {
 
 /* option_value writes what an option's line says of its value. */
 static void option_value(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *link = fv_first(v, FID_ICMPV6_OPT_LINKADDR, at, end), *mtu = fv_first(v, FID_ICMPV6_OPT_MTU, at, end);
-    const struct fval *len = fv_first(v, FID_ICMPV6_OPT_PREFIX_LENGTH, at, end), *prefix = fv_first(v, FID_ICMPV6_OPT_PREFIX, at, end);
+    const struct fval *link = fv_first(v, FID_ICMPV6_OPT_LINKADDR, at, end),
+                      *mtu = fv_first(v, FID_ICMPV6_OPT_MTU, at, end);
+    const struct fval *len = fv_first(v, FID_ICMPV6_OPT_PREFIX_LENGTH, at, end),
+                      *prefix = fv_first(v, FID_ICMPV6_OPT_PREFIX, at, end);
     const struct fval *preference = fv_first(v, FID_ICMPV6_OPT_ROUTE_INFO_FLAG_ROUTE_PREFERENCE, at, end);
     const struct fval *interval = fv_first(v, FID_ICMPV6_OPT_ADVERTISEMENT_INTERVAL, at, end);
     static const uint8_t none[16];
@@ -199,7 +202,9 @@ bool icmpv6_label(struct writer *w, const struct fvec *v, uint32_t at) {
         code_name(w, f->extra, f->u);
         wr_c(w, ')');
         return true;
-    case FID_ICMPV6_CHECKSUM: icmp_checksum_text(w, v, at, FID_ICMPV6_CHECKSUM_STATUS, FID_ICMPV6_CHECKSUM_BAD); return true;
+    case FID_ICMPV6_CHECKSUM:
+        icmp_checksum_text(w, v, at, FID_ICMPV6_CHECKSUM_STATUS, FID_ICMPV6_CHECKSUM_BAD);
+        return true;
     case FID_ICMPV6_CHECKSUM_BAD: wr_f(w, "Bad checksum [should be 0x%04x]", f->extra); return true;
     case FID_ICMPV6_OPT: option_text(w, v, at); return true;
     case FID_ICMPV6_OPT_LENGTH: wr_f(w, "Length: %u (%u bytes)", (unsigned)f->u, (unsigned)f->u * 8); return true;

@@ -222,7 +222,8 @@ static bool igmp_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_IGMP_BAD_CHECKSUM: wr_f(w, "Bad checksum [should be 0x%04x]", f->extra); return true;
     case FID_IGMP_GROUP: {
-        const struct fval *type = fv_first(v, FID_IGMP_RECORD_TYPE, at, v->n), *group = fv_first(v, FID_IGMP_MADDR, at, v->n);
+        const struct fval *type = fv_first(v, FID_IGMP_RECORD_TYPE, at, v->n),
+                          *group = fv_first(v, FID_IGMP_MADDR, at, v->n);
         const char *name = type ? field_value_name(&vals_igmp_record, type->u) : NULL;
         if (!group) return false;
         wr_s(w, "Group Record : ");
@@ -234,9 +235,9 @@ static bool igmp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
-static const uint16_t info_fields[] = {FID_IGMP_TYPE,  FID_IGMP_VERSION,     FID_IGMP_MADDR, FID_IGMP_NUM_GRP_RECS,
-                                       FID_IGMP_GROUP, FID_IGMP_RECORD_TYPE, FID_IGMP_NUM_SRC, FID_IGMP_SADDR,
-                                       0};
+static const uint16_t info_fields[] = {FID_IGMP_TYPE,         FID_IGMP_VERSION, FID_IGMP_MADDR,
+                                       FID_IGMP_NUM_GRP_RECS, FID_IGMP_GROUP,   FID_IGMP_RECORD_TYPE,
+                                       FID_IGMP_NUM_SRC,      FID_IGMP_SADDR,   0};
 static const struct proto_key keys[] = {{TABLE_IP, 2}, {TABLE_COUNT, 0}};
 const struct proto proto_igmp = {.name = "igmp",
                                  .column = "IGMP",

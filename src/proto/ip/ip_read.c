@@ -211,7 +211,11 @@ static void ip_read(struct decode *d, struct slice in) {
         if (f) f->extra = (uint16_t)(h.len < hlen ? 0 : in.n);
     }
     if (d->cut && h.len > in.n) d->wire_len = h.len - hlen;
+    const uint8_t *end = d->payload_end;
+    uint8_t source = d->out->src;
     payload_pass(d, &h, payload);
+    d->payload_end = end; /* whatever was inside */
+    d->out->src = source;
 }
 
 static void expert_text(struct writer *w, const struct fvec *v, uint32_t at) {

@@ -5,25 +5,52 @@
 #include "proto/proto.h"
 
 enum ipv6_next {
-    NEXT_HOP = 0, NEXT_IPV4 = 4, NEXT_IPV6 = 41, NEXT_ROUTING = 43, NEXT_FRAGMENT = 44, NEXT_AH = 51, NEXT_NONE = 59,
+    NEXT_HOP = 0,
+    NEXT_IPV4 = 4,
+    NEXT_IPV6 = 41,
+    NEXT_ROUTING = 43,
+    NEXT_FRAGMENT = 44,
+    NEXT_AH = 51,
+    NEXT_NONE = 59,
     NEXT_DST = 60
 };
 
 enum ipv6_option {
-    OPT_PAD1 = 0x00, OPT_PADN = 0x01, OPT_TEL = 0x04, OPT_ROUTER_ALERT = 0x05, OPT_CALIPSO = 0x07, OPT_SMF_DPD = 0x08,
-    OPT_PDM = 0x0f, OPT_EXP_1E = 0x1e, OPT_QUICK_START = 0x26, OPT_EXP_3E = 0x3e, OPT_TPF = 0x41, OPT_EXP_5E = 0x5e,
-    OPT_RPL = 0x63, OPT_MPL = 0x6d, OPT_EXP_7E = 0x7e, OPT_ILNP = 0x8b, OPT_LIO = 0x8c, OPT_EXP_9E = 0x9e,
-    OPT_EXP_BE = 0xbe, OPT_JUMBO = 0xc2, OPT_HOME = 0xc9, OPT_EXP_DE = 0xde, OPT_DFF = 0xee, OPT_EXP_FE = 0xfe
+    OPT_PAD1 = 0x00,
+    OPT_PADN = 0x01,
+    OPT_TEL = 0x04,
+    OPT_ROUTER_ALERT = 0x05,
+    OPT_CALIPSO = 0x07,
+    OPT_SMF_DPD = 0x08,
+    OPT_PDM = 0x0f,
+    OPT_EXP_1E = 0x1e,
+    OPT_QUICK_START = 0x26,
+    OPT_EXP_3E = 0x3e,
+    OPT_TPF = 0x41,
+    OPT_EXP_5E = 0x5e,
+    OPT_RPL = 0x63,
+    OPT_MPL = 0x6d,
+    OPT_EXP_7E = 0x7e,
+    OPT_ILNP = 0x8b,
+    OPT_LIO = 0x8c,
+    OPT_EXP_9E = 0x9e,
+    OPT_EXP_BE = 0xbe,
+    OPT_JUMBO = 0xc2,
+    OPT_HOME = 0xc9,
+    OPT_EXP_DE = 0xde,
+    OPT_DFF = 0xee,
+    OPT_EXP_FE = 0xfe
 };
 
 /* ipv6_walk is the way through the extension headers of one packet. */
 struct ipv6_walk {
-    struct reader r;     /* over what is left of the payload */
-    uint8_t next;        /* kind of what r stands at */
-    uint16_t plen;       /* the header's payload length */
-    uint32_t jumbo;      /* length from a jumbo payload option; 0: none */
-    bool first;          /* no extension header was read yet */
-    bool fragment;       /* the rest is a piece of a datagram */
+    struct reader r; /* over what is left of the payload */
+    uint8_t next;    /* kind of what r stands at */
+    uint32_t start;  /* offset of the header */
+    uint16_t plen;   /* the header's payload length */
+    uint32_t jumbo;  /* length from a jumbo payload option; 0: none */
+    bool first;      /* no extension header was read yet */
+    bool fragment;   /* the rest is a piece of a datagram */
     struct fragment piece;
 };
 

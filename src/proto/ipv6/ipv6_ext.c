@@ -19,7 +19,8 @@ static const struct common_ids routing_ids = {FID_IPV6_ROUTING, FID_IPV6_ROUTING
                                               FID_IPV6_ROUTING_LEN_OCT};
 
 /* common_read opens a header's entry, reads its next header and length and returns a reader over the rest of it. */
-static struct reader common_read(struct decode *d, struct ipv6_walk *walk, const struct common_ids *id, bool misplaced) {
+static struct reader common_read(struct decode *d, struct ipv6_walk *walk, const struct common_ids *id,
+                                 bool misplaced) {
     uint32_t off = rd_off(&walk->r);
     int units = rd_peek(&walk->r, 1);
     uint32_t bytes = units < 0 ? 0 : ((uint32_t)units + 1) * UNIT;
@@ -52,7 +53,8 @@ static struct slice address_entry(struct decode *d, struct reader *r, uint16_t i
         f->s = a;
         f->extra = (uint16_t)n;
     }
-    if (id == FID_IPV6_ROUTING_SRC_ADDR && a.p[0] == 0xff) d_anomaly(d, FID_IPV6_SRC_ROUTE_LIST_MULTICAST_ADDR, off, ADDRESS);
+    if (id == FID_IPV6_ROUTING_SRC_ADDR && a.p[0] == 0xff)
+        d_anomaly(d, FID_IPV6_SRC_ROUTE_LIST_MULTICAST_ADDR, off, ADDRESS);
     fv_close(d->out);
     return a;
 }
@@ -159,8 +161,13 @@ static void fragment_header(struct decode *d, struct ipv6_walk *walk) {
     bool atomic = !(word & ~6); /* RFC 6946: whole, although it has the header */
     if (!rd_ok(r) || atomic) return;
     walk->fragment = true;
-    walk->piece = (struct fragment){.src = d->src, .dst = d->dst, .id = id, .proto = walk->next, .off = word & 0xfff8u,
-                                    .more = word & 1, .data = rd_rest(r),
+    walk->piece = (struct fragment){.src = d->src,
+                                    .dst = d->dst,
+                                    .id = id,
+                                    .proto = walk->next,
+                                    .off = word & 0xfff8u,
+                                    .more = word & 1,
+                                    .data = rd_rest(r),
                                     .ids = {FID_IPV6_FRAGMENTS, FID_IPV6_FRAGMENT, FID_IPV6_FRAGMENT_COUNT,
                                             FID_IPV6_REASSEMBLED_LENGTH, FID_IPV6_REASSEMBLED_DATA}};
 }

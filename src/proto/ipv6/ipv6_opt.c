@@ -13,10 +13,18 @@ struct option_rule {
     uint8_t place; /* enum place */
 };
 static const struct option_rule rules[] = {
-    {OPT_TEL, 1, DST_ONLY},         {OPT_ROUTER_ALERT, 2, HOP_ONLY}, {OPT_CALIPSO, NO_LENGTH, HOP_ONLY},
-    {OPT_SMF_DPD, NO_LENGTH, HOP_ONLY}, {OPT_PDM, 10, DST_ONLY},     {OPT_QUICK_START, 6, HOP_ONLY},
-    {OPT_RPL, NO_LENGTH, HOP_ONLY}, {OPT_MPL, NO_LENGTH, HOP_ONLY},  {OPT_ILNP, NO_LENGTH, DST_ONLY},
-    {OPT_LIO, NO_LENGTH, DST_ONLY}, {OPT_JUMBO, 4, HOP_ONLY},        {OPT_HOME, 16, DST_ONLY},
+    {OPT_TEL, 1, DST_ONLY},
+    {OPT_ROUTER_ALERT, 2, HOP_ONLY},
+    {OPT_CALIPSO, NO_LENGTH, HOP_ONLY},
+    {OPT_SMF_DPD, NO_LENGTH, HOP_ONLY},
+    {OPT_PDM, 10, DST_ONLY},
+    {OPT_QUICK_START, 6, HOP_ONLY},
+    {OPT_RPL, NO_LENGTH, HOP_ONLY},
+    {OPT_MPL, NO_LENGTH, HOP_ONLY},
+    {OPT_ILNP, NO_LENGTH, DST_ONLY},
+    {OPT_LIO, NO_LENGTH, DST_ONLY},
+    {OPT_JUMBO, 4, HOP_ONLY},
+    {OPT_HOME, 16, DST_ONLY},
     {OPT_DFF, 3, HOP_ONLY},
 };
 
@@ -185,6 +193,17 @@ static void type_add(struct decode *d, uint32_t off, uint8_t type) {
     fv_close(d->out);
 }
 
+/* body_take returns a reader over an option's data, also where the option outgrows its header: it is shown as it
+ * says it is, and the header still ends where it ends. */
+static struct reader body_take(struct decode *d, const struct ipv6_walk *walk, struct reader *o, uint8_t len) {
+    if (!rd_ok(o) || len <= rd_left(o)) return rd_sub(o, len);
+    struct reader wide = d_reader(d, slice_of(o->p, rd_left(o) + rd_left(&walk->r)));
+    struct reader body = rd_sub(&wide, len);
+    if (rd_ok(&body)) rd_skip(o, rd_left(o));
+    else rd_fail(o);
+    return body;
+}
+
 /* option_read reads one option; its place counts as if a length followed, also behind Pad1. */
 static void option_read(struct decode *d, struct ipv6_walk *walk, struct reader *o, bool hop) {
     uint32_t off = rd_off(o);
@@ -195,12 +214,13 @@ static void option_read(struct decode *d, struct ipv6_walk *walk, struct reader 
     uint8_t type = rd_u8(o);
     const struct option_rule *rule = rule_of(type);
     if (f) f->u = type;
-    type_add(d, off, type);
     if (type == OPT_PAD1) {
+        fv_u(d->out, FID_IPV6_OPT_TYPE, off, 1, type);
         fv_add(d->out, FID_IPV6_OPT_PAD1, off, 1);
         fv_close(d->out);
         return;
     }
+    type_add(d, off, type);
     if (rule && rule->place == (hop ? DST_ONLY : HOP_ONLY)) {
         f = d_anomaly(d, FID_IPV6_OPT_HEADER_MISMATCH, off, 1);
         if (f) f->u = type;
@@ -212,7 +232,7 @@ static void option_read(struct decode *d, struct ipv6_walk *walk, struct reader 
         if (rule && rule->len != NO_LENGTH && rule->len != len) d_anomaly(d, FID_IPV6_OPT_INVALID_LEN, len_off, 1);
         fv_close(d->out);
     }
-    struct reader body = rd_sub(o, len);
+    struct reader body = body_take(d, walk, o, len);
     if (rd_ok(&body)) body_read(d, walk, type, &body);
     fv_close(d->out);
 }

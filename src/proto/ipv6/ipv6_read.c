@@ -11,12 +11,26 @@ enum { HEADER = 40, ADDRESS = 16, ADDRESS_TEXT = 46, LINK_IPV6 = 229, MOST_EXTEN
 struct address_ids {
     uint16_t addr, host, slaac, isatap, to4_gw, to4_sla, teredo_server, teredo_port, teredo_client, embedded;
 };
-static const struct address_ids src_ids = {
-    FID_IPV6_SRC,           FID_IPV6_SRC_HOST,    FID_IPV6_SRC_SLAAC_MAC, FID_IPV6_SRC_ISATAP_IPV4, FID_IPV6_SRC_6TO4_GW_IPV4,
-    FID_IPV6_SRC_6TO4_SLA_ID, FID_IPV6_SRC_TS_IPV4, FID_IPV6_SRC_TC_PORT,   FID_IPV6_SRC_TC_IPV4,     FID_IPV6_SRC_EMBED_IPV4};
-static const struct address_ids dst_ids = {
-    FID_IPV6_DST,           FID_IPV6_DST_HOST,    FID_IPV6_DST_SLAAC_MAC, FID_IPV6_DST_ISATAP_IPV4, FID_IPV6_DST_6TO4_GW_IPV4,
-    FID_IPV6_DST_6TO4_SLA_ID, FID_IPV6_DST_TS_IPV4, FID_IPV6_DST_TC_PORT,   FID_IPV6_DST_TC_IPV4,     FID_IPV6_DST_EMBED_IPV4};
+static const struct address_ids src_ids = {FID_IPV6_SRC,
+                                           FID_IPV6_SRC_HOST,
+                                           FID_IPV6_SRC_SLAAC_MAC,
+                                           FID_IPV6_SRC_ISATAP_IPV4,
+                                           FID_IPV6_SRC_6TO4_GW_IPV4,
+                                           FID_IPV6_SRC_6TO4_SLA_ID,
+                                           FID_IPV6_SRC_TS_IPV4,
+                                           FID_IPV6_SRC_TC_PORT,
+                                           FID_IPV6_SRC_TC_IPV4,
+                                           FID_IPV6_SRC_EMBED_IPV4};
+static const struct address_ids dst_ids = {FID_IPV6_DST,
+                                           FID_IPV6_DST_HOST,
+                                           FID_IPV6_DST_SLAAC_MAC,
+                                           FID_IPV6_DST_ISATAP_IPV4,
+                                           FID_IPV6_DST_6TO4_GW_IPV4,
+                                           FID_IPV6_DST_6TO4_SLA_ID,
+                                           FID_IPV6_DST_TS_IPV4,
+                                           FID_IPV6_DST_TC_PORT,
+                                           FID_IPV6_DST_TC_IPV4,
+                                           FID_IPV6_DST_EMBED_IPV4};
 
 static void address_read(struct decode *d, struct reader *r, const struct address_ids *id) {
     uint32_t off = rd_off(r);
@@ -68,7 +82,7 @@ static void prefix_add(struct decode *d, const uint8_t *a, uint32_t off, const s
 
 /* interface_add shows what an interface identifier was made of (RFC 4291 appendix A, RFC 5214 6.1). */
 static void interface_add(struct decode *d, const uint8_t *a, uint32_t off, const struct address_ids *id) {
-    if (load_be16(a + 11) == 0xfffe) {
+    if (load_be16(a + 11) == 0xfffe && (a[8] & 2)) {
         if (!d_wants(d, id->slaac) && !d_wants(d, FID_IPV6_SLAAC_MAC)) return;
         const uint8_t mac[6] = {a[8] ^ 2, a[9], a[10], a[13], a[14], a[15]};
         struct slice copy = arena_copy(d->arena, slice_of(mac, sizeof mac));
@@ -144,7 +158,12 @@ static bool header_read(struct decode *d, struct reader *r, struct ipv6_walk *wa
 /* reassemble gives the piece away; true where the walk goes on in the whole datagram. */
 static bool reassemble(struct decode *d, struct ipv6_walk *walk) {
     struct slice whole;
+    uint32_t from = d->out->n;
     if (!d->ops->fragment || d->quoted || d->cut || !d->ops->fragment(d, &walk->piece, &whole)) return false;
+    for (uint32_t i = from; i < d->out->n; i++) { /* the list counts as part of the packet that completed it */
+        struct fval *f = &d->out->v[i];
+        if (f->id == FID_IPV6_FRAGMENTS || f->id == FID_IPV6_REASSEMBLED_DATA) f->off = walk->start;
+    }
     walk->r = d_reader(d, whole);
     walk->next = walk->piece.proto;
     walk->fragment = false;
@@ -170,8 +189,8 @@ static void payload_pass(struct decode *d, struct ipv6_walk *walk) {
 }
 
 static void ipv6_read(struct decode *d, struct slice in) {
-    struct ipv6_walk walk = {.first = true};
     struct reader r = d_reader(d, in);
+    struct ipv6_walk walk = {.first = true, .start = rd_off(&r)};
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_ipv6, off, in.n < HEADER ? (uint32_t)in.n : HEADER);
     uint8_t source = d->out->src;
     bool fine = in.n > 0 && header_read(d, &r, &walk);
@@ -195,8 +214,8 @@ static void ipv6_read(struct decode *d, struct slice in) {
     d->payload_end = payload.p + payload.n;
 }
 
-static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x86dd}, {TABLE_IP, NEXT_IPV6}, {TABLE_PPP, 0x0057},
-                                        {TABLE_LINK, LINK_IPV6},   {TABLE_COUNT, 0}};
+static const struct proto_key keys[] = {
+    {TABLE_ETHERTYPE, 0x86dd}, {TABLE_IP, NEXT_IPV6}, {TABLE_PPP, 0x0057}, {TABLE_LINK, LINK_IPV6}, {TABLE_COUNT, 0}};
 const struct proto proto_ipv6 = {.name = "ipv6",
                                  .column = "IPv6",
                                  .id = FID_IPV6,
@@ -206,6 +225,28 @@ const struct proto proto_ipv6 = {.name = "ipv6",
                                  .info = ipv6_info,
                                  .info_fields = ipv6_info_fields,
                                  .label = ipv6_label};
+
+/* An extension header that another protocol announces, in practice IPv4. */
+static void stray_read(struct decode *d, struct slice in, uint8_t next) {
+    struct ipv6_walk walk = {.r = d_reader(d, in), .next = next, .plen = 1};
+    bool fine = ipv6_extension(d, &walk) && extensions_walk(d, &walk);
+    if (fine) payload_pass(d, &walk);
+    else d_bad(d, &walk.r);
+}
+static void stray_hop_read(struct decode *d, struct slice in) { stray_read(d, in, NEXT_HOP); }
+static void stray_dst_read(struct decode *d, struct slice in) { stray_read(d, in, NEXT_DST); }
+static void stray_routing_read(struct decode *d, struct slice in) { stray_read(d, in, NEXT_ROUTING); }
+
+/* Their fields are among those of ipv6. */
+static const struct proto_key hop_keys[] = {{TABLE_IP, NEXT_HOP}, {TABLE_COUNT, 0}};
+const struct proto proto_ipv6_hopopts = {
+    .name = "ipv6.hopopts", .id = FID_IPV6, .end = FID_IPV6, .keys = hop_keys, .read = stray_hop_read};
+static const struct proto_key dst_keys[] = {{TABLE_IP, NEXT_DST}, {TABLE_COUNT, 0}};
+const struct proto proto_ipv6_dstopts = {
+    .name = "ipv6.dstopts", .id = FID_IPV6, .end = FID_IPV6, .keys = dst_keys, .read = stray_dst_read};
+static const struct proto_key routing_keys[] = {{TABLE_IP, NEXT_ROUTING}, {TABLE_COUNT, 0}};
+const struct proto proto_ipv6_routing = {
+    .name = "ipv6.routing", .id = FID_IPV6, .end = FID_IPV6, .keys = routing_keys, .read = stray_routing_read};
 
 static void ah_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);

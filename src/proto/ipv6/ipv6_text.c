@@ -4,10 +4,17 @@
 #include "proto/ipv6/ipv6.h"
 #include "proto/protos.h"
 
-const uint16_t ipv6_info_fields[] = {FID_IPV6_NXT,         FID_IPV6_HOPOPTS_NXT,    FID_IPV6_DSTOPTS_NXT,
-                                     FID_IPV6_ROUTING_NXT, FID_IPV6_FRAGHDR_NXT,    FID_AH_NEXT_HEADER,
-                                     FID_IPV6_FRAGHDR_OFFSET, FID_IPV6_FRAGHDR_MORE, FID_IPV6_FRAGHDR_IDENT,
-                                     FID_IPV6_BOGUS_IPV6_VERSION, 0};
+const uint16_t ipv6_info_fields[] = {FID_IPV6_NXT,
+                                     FID_IPV6_HOPOPTS_NXT,
+                                     FID_IPV6_DSTOPTS_NXT,
+                                     FID_IPV6_ROUTING_NXT,
+                                     FID_IPV6_FRAGHDR_NXT,
+                                     FID_AH_NEXT_HEADER,
+                                     FID_IPV6_FRAGHDR_OFFSET,
+                                     FID_IPV6_FRAGHDR_MORE,
+                                     FID_IPV6_FRAGHDR_IDENT,
+                                     FID_IPV6_BOGUS_IPV6_VERSION,
+                                     0};
 
 static bool is_next(uint16_t id) {
     for (size_t i = 0; i < 6; i++)
@@ -16,11 +23,13 @@ static bool is_next(uint16_t id) {
 }
 
 static void fragment_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *off = fv_first(v, FID_IPV6_FRAGHDR_OFFSET, at, end), *more = fv_first(v, FID_IPV6_FRAGHDR_MORE, at, end);
-    const struct fval *id = fv_first(v, FID_IPV6_FRAGHDR_IDENT, at, end), *next = fv_first(v, FID_IPV6_FRAGHDR_NXT, at, end);
+    const struct fval *off = fv_first(v, FID_IPV6_FRAGHDR_OFFSET, at, end),
+                      *more = fv_first(v, FID_IPV6_FRAGHDR_MORE, at, end);
+    const struct fval *id = fv_first(v, FID_IPV6_FRAGHDR_IDENT, at, end),
+                      *next = fv_first(v, FID_IPV6_FRAGHDR_NXT, at, end);
     if (!off || !more || !id || !next) return;
-    wr_f(w, "IPv6 fragment (off=%u more=%c ident=0x%08x nxt=%u)", (unsigned)off->u * 8, more->u ? 'y' : 'n', (unsigned)id->u,
-         (unsigned)next->u);
+    wr_f(w, "IPv6 fragment (off=%u more=%c ident=0x%08x nxt=%u)", (unsigned)off->u * 8, more->u ? 'y' : 'n',
+         (unsigned)id->u, (unsigned)next->u);
 }
 
 /* The header is the topmost layer for a fragment, for nothing, and for a protocol nobody knows. */
@@ -51,11 +60,12 @@ static void header_text(struct writer *w, const struct fvec *v, uint32_t at) {
 }
 
 static void traffic_class_text(struct writer *w, const struct fval *f) {
-    const char *dscp = field_value_name(&vals_ip_dscp_short, f->u >> 2), *ecn = field_value_name(&vals_ip_ecn_short, f->u & 3);
+    const char *dscp = field_value_name(&vals_ip_dscp_short, f->u >> 2),
+               *ecn = field_value_name(&vals_ip_ecn_short, f->u & 3);
     wr_s(w, "....");
     for (int i = 7; i >= 0; i--) wr_f(w, "%s%u", i % 4 == 3 ? " " : "", (unsigned)(f->u >> i & 1));
-    wr_f(w, " .... .... .... .... .... = Traffic Class: 0x%02x (DSCP: %s, ECN: %s)", (unsigned)f->u, dscp ? dscp : "Unknown",
-         ecn ? ecn : "Unknown");
+    wr_f(w, " .... .... .... .... .... = Traffic Class: 0x%02x (DSCP: %s, ECN: %s)", (unsigned)f->u,
+         dscp ? dscp : "Unknown", ecn ? ecn : "Unknown");
 }
 
 static void offset_text(struct writer *w, const struct fval *f) {
@@ -77,8 +87,8 @@ static void fragments_text(struct writer *w, const struct fvec *v, uint32_t at) 
 }
 
 static void fragment_text(struct writer *w, const struct fval *f) {
-    wr_f(w, "[Frame: %u, payload: %u-%u (%u byte%s)]", (unsigned)f->u, f->off, f->off + (f->len ? f->len - 1 : 0), f->len,
-         f->len == 1 ? "" : "s");
+    wr_f(w, "[Frame: %u, payload: %u-%u (%u byte%s)]", (unsigned)f->u, f->off, f->off + (f->len ? f->len - 1 : 0),
+         f->len, f->len == 1 ? "" : "s");
 }
 
 static void option_text(struct writer *w, const struct fval *f, const char *behind) {
@@ -93,7 +103,9 @@ static void numbered_address_text(struct writer *w, const struct fval *f) {
     if (f->s.n == 16) print_ipv6(w, f->s.p);
 }
 
-static bool belongs_hop(uint64_t option) { return option != OPT_TEL && option != OPT_PDM && option != OPT_ILNP && option != OPT_LIO && option != OPT_HOME; }
+static bool belongs_hop(uint64_t option) {
+    return option != OPT_TEL && option != OPT_PDM && option != OPT_ILNP && option != OPT_LIO && option != OPT_HOME;
+}
 
 bool ipv6_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
@@ -117,7 +129,9 @@ bool ipv6_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_IPV6_FRAGMENT: fragment_text(w, f); return true;
     case FID_IPV6_OPT: option_text(w, f, ""); return true;
     case FID_IPV6_OPT_HEADER_MISMATCH:
-        option_text(w, f, belongs_hop(f->u) ? " must use a hop-by-hop options header" : " must use a destination options header");
+        option_text(w, f,
+                    belongs_hop(f->u) ? " must use a hop-by-hop options header"
+                                      : " must use a destination options header");
         return true;
     case FID_IPV6_OPT_PADN:
         if (f->s.n) return false;

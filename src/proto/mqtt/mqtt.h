@@ -29,7 +29,14 @@ enum mqtt_type {
 enum mqtt_version { MQTT_UNKNOWN = 0, MQTT_31 = 3, MQTT_311 = 4, MQTT_5 = 5 };
 
 /* Bits of the connect flags, MQTT 3.1.2.3. */
-enum { MQTT_USER_NAME = 0x80, MQTT_PASSWORD = 0x40, MQTT_WILL_RETAIN = 0x20, MQTT_WILL_QOS = 0x18, MQTT_WILL = 4, MQTT_CLEAN = 2 };
+enum {
+    MQTT_USER_NAME = 0x80,
+    MQTT_PASSWORD = 0x40,
+    MQTT_WILL_RETAIN = 0x20,
+    MQTT_WILL_QOS = 0x18,
+    MQTT_WILL = 4,
+    MQTT_CLEAN = 2
+};
 
 /* Property identifiers, MQTT 2.2.2.2. */
 enum mqtt_property {
@@ -64,7 +71,16 @@ enum mqtt_property {
 };
 
 /* How a property's value is encoded. */
-enum mqtt_kind { MQTT_K_NONE, MQTT_K_BYTE, MQTT_K_TWO, MQTT_K_FOUR, MQTT_K_VARINT, MQTT_K_TEXT, MQTT_K_BINARY, MQTT_K_PAIR };
+enum mqtt_kind {
+    MQTT_K_NONE,
+    MQTT_K_BYTE,
+    MQTT_K_TWO,
+    MQTT_K_FOUR,
+    MQTT_K_VARINT,
+    MQTT_K_TEXT,
+    MQTT_K_BINARY,
+    MQTT_K_PAIR
+};
 
 enum { MQTT_LENGTH_MAX = 268435455, MQTT_LENGTH_BYTES = 4 }; /* greatest variable byte integer, MQTT 1.5.5 */
 
@@ -73,9 +89,9 @@ enum { MQTT_ALIAS_BYTES = 480 };
 
 /* mqtt_conv is what a connection's packets so far say about the next one. Sides are 0 and 1. */
 struct mqtt_conv {
-    uint8_t version; /* of the last CONNECT; MQTT_UNKNOWN where none was seen */
-    uint8_t guess;   /* what packets without a CONNECT looked like: MQTT_5, MQTT_311 for 3.x, or MQTT_UNKNOWN */
-    uint8_t client;  /* side of the client + 1; 0: not known yet */
+    uint8_t version;       /* of the last CONNECT; MQTT_UNKNOWN where none was seen */
+    uint8_t guess;         /* what packets without a CONNECT looked like: MQTT_5, MQTT_311 for 3.x, or MQTT_UNKNOWN */
+    uint8_t client;        /* side of the client + 1; 0: not known yet */
     bool connect, connack; /* the packet was seen */
     bool spoke[2];         /* the side sent a packet */
     bool closed[2];        /* the side sent DISCONNECT */
@@ -88,9 +104,9 @@ struct mqtt_conv {
 /* mqtt_head is a packet's fixed header, MQTT 2.1. */
 struct mqtt_head {
     uint8_t type, flags;
-    uint8_t size;     /* bytes of the fixed header */
-    uint32_t length;  /* bytes that follow */
-    bool overlong;    /* the length was not in its shortest form */
+    uint8_t size;    /* bytes of the fixed header */
+    uint32_t length; /* bytes that follow */
+    bool overlong;   /* the length was not in its shortest form */
 };
 
 /* mqtt_head_read reads a fixed header; READ_MORE where it is not whole, READ_BAD where its length has a fifth
@@ -107,13 +123,13 @@ struct mqtt_message {
     struct mqtt_conv *c;
     int from;
     struct mqtt_head head;
-    uint8_t version;  /* read as: enum mqtt_version */
-    struct reader r;  /* what follows the fixed header */
-    uint16_t alias;   /* topic alias among the properties; 0: none */
+    uint8_t version;    /* read as: enum mqtt_version */
+    struct reader r;    /* what follows the fixed header */
+    uint16_t alias;     /* topic alias among the properties; 0: none */
     uint16_t alias_max; /* topic alias maximum among the properties */
     uint32_t alias_off; /* place of the alias */
     bool alias_there;
-    bool text_payload;  /* payload format indicator 1 */
+    bool text_payload; /* payload format indicator 1 */
 };
 
 /* Session: what a packet means at this point of the conversation. */

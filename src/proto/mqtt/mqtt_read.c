@@ -27,13 +27,17 @@ enum read_status mqtt_head_read(struct slice in, struct mqtt_head *h) {
     return READ_BAD; /* the fourth byte says that there is a fifth, MQTT 1.5.5, 3.1.1 2.2.3 */
 }
 
-static struct read_result mqtt_frame(struct slice in) {
-    struct mqtt_head h;
-    enum read_status status = mqtt_head_read(in, &h);
+static struct read_result framed(struct slice in, struct mqtt_head *h) {
+    enum read_status status = mqtt_head_read(in, h);
     if (status != READ_OK) return (struct read_result){.status = status, .needed = status == READ_MORE ? in.n + 1 : 0};
-    size_t total = (size_t)h.size + h.length;
+    size_t total = (size_t)h->size + h->length;
     if (in.n < total) return (struct read_result){.status = READ_MORE, .needed = total};
     return (struct read_result){.status = READ_OK, .consumed = total};
+}
+
+static struct read_result mqtt_frame(struct slice in) {
+    struct mqtt_head h;
+    return framed(in, &h);
 }
 
 uint32_t mqtt_varint(struct reader *r, bool *overlong) {
@@ -71,8 +75,7 @@ static uint16_t packet_id_get(struct mqtt_message *m) {
 }
 
 static void no_more(struct mqtt_message *m) {
-    if (rd_ok(&m->r) && rd_left(&m->r))
-        d_anomaly(m->d, FID_MQTT_A_TRAILING, rd_off(&m->r), (uint32_t)rd_left(&m->r));
+    if (rd_ok(&m->r) && rd_left(&m->r)) d_anomaly(m->d, FID_MQTT_A_TRAILING, rd_off(&m->r), (uint32_t)rd_left(&m->r));
 }
 
 /* group_open opens the subtree of a byte of bits. */
@@ -117,7 +120,8 @@ static void flags_check(struct mqtt_message *m, uint32_t off) {
 
 static void head_add(struct mqtt_message *m, uint32_t off) {
     struct fvec *v = m->d->out;
-    if (m->c->version == MQTT_UNKNOWN && m->head.type != MQTT_CONNECT) d_anomaly(m->d, FID_MQTT_UNKNOWN_VERSION, off, 0);
+    if (m->c->version == MQTT_UNKNOWN && m->head.type != MQTT_CONNECT)
+        d_anomaly(m->d, FID_MQTT_UNKNOWN_VERSION, off, 0);
     group_open(m->d, FID_MQTT_HDRFLAGS, off, (uint8_t)(m->head.type << 4 | m->head.flags));
     fv_u(v, FID_MQTT_MSGTYPE, off, 1, m->head.type);
     flags_add(m, off);
@@ -397,22 +401,31 @@ static void bad_length_add(struct decode *d, uint32_t off) {
     d_end(d);
 }
 
+static void packet_read(struct mqtt_message *m, struct slice packet) {
+    struct decode *d = m->d;
+    uint32_t off = d_off(d, packet.p);
+    struct slice body = slice_tail(packet, m->head.size);
+    m->version = mqtt_session_version(m->c, &m->head, body);
+    m->r = d_reader(d, body);
+    d_begin(d, &proto_mqtt, off, (uint32_t)packet.n);
+    head_add(m, off);
+    if (bodies[m->head.type]) bodies[m->head.type](m);
+    d_end(d);
+    if (!rd_ok(&m->r)) d_bad(d, &m->r);
+}
+
 static struct read_result mqtt_read(struct decode *d, void *state, int from, struct slice in) {
-    struct read_result result = mqtt_frame(in);
+    struct mqtt_message m = {.d = d, .c = state, .from = from & 1};
+    struct read_result result = framed(in, &m.head);
     if (result.status == READ_BAD) bad_length_add(d, d_off(d, in.p));
     if (result.status != READ_OK) return result;
-    struct mqtt_conv none = {0};
-    struct mqtt_message m = {.d = d, .c = state ? state : &none, .from = from & 1};
-    uint32_t off = d_off(d, in.p);
-    mqtt_head_read(in, &m.head);
-    struct slice body = slice_tail(slice_head(in, result.consumed), m.head.size);
-    m.version = mqtt_session_version(m.c, &m.head, body);
-    m.r = d_reader(d, body);
-    d_begin(d, &proto_mqtt, off, (uint32_t)result.consumed);
-    head_add(&m, off);
-    if (bodies[m.head.type]) bodies[m.head.type](&m);
-    d_end(d);
-    if (!rd_ok(&m.r)) d_bad(d, &m.r);
+    if (state) {
+        packet_read(&m, slice_head(in, result.consumed));
+    } else { /* no memory for another conversation: the packet is read on its own */
+        struct mqtt_conv none = {0};
+        m.c = &none;
+        packet_read(&m, slice_head(in, result.consumed));
+    }
     return result;
 }
 

@@ -20,10 +20,10 @@
 /* Who may send a packet: C the client, S the server, both, MQTT 2.1.2. */
 enum { C = 1, S = 2 };
 static const uint8_t senders[] = {
-    [MQTT_RESERVED] = C | S, [MQTT_CONNECT] = C,       [MQTT_CONNACK] = S,        [MQTT_PUBLISH] = C | S,
-    [MQTT_PUBACK] = C | S,   [MQTT_PUBREC] = C | S,    [MQTT_PUBREL] = C | S,     [MQTT_PUBCOMP] = C | S,
-    [MQTT_SUBSCRIBE] = C,    [MQTT_SUBACK] = S,        [MQTT_UNSUBSCRIBE] = C,    [MQTT_UNSUBACK] = S,
-    [MQTT_PINGREQ] = C,      [MQTT_PINGRESP] = S,      [MQTT_DISCONNECT] = C | S, [MQTT_AUTH] = C | S,
+    [MQTT_RESERVED] = C | S, [MQTT_CONNECT] = C,    [MQTT_CONNACK] = S,        [MQTT_PUBLISH] = C | S,
+    [MQTT_PUBACK] = C | S,   [MQTT_PUBREC] = C | S, [MQTT_PUBREL] = C | S,     [MQTT_PUBCOMP] = C | S,
+    [MQTT_SUBSCRIBE] = C,    [MQTT_SUBACK] = S,     [MQTT_UNSUBSCRIBE] = C,    [MQTT_UNSUBACK] = S,
+    [MQTT_PINGREQ] = C,      [MQTT_PINGRESP] = S,   [MQTT_DISCONNECT] = C | S, [MQTT_AUTH] = C | S,
 };
 static_assert(sizeof senders / sizeof *senders == MQTT_TYPES, "every packet type has its senders");
 
@@ -124,7 +124,8 @@ static size_t entry_size(const struct mqtt_conv *c, size_t at) { return ENTRY_HE
 /* entry_find returns where the alias of a side stands, or alias_used. */
 static size_t entry_find(const struct mqtt_conv *c, int from, uint16_t alias) {
     size_t at = 0;
-    while (at < c->alias_used && (c->alias[at] != from || load_be16(&c->alias[at + 1]) != alias)) at += entry_size(c, at);
+    while (at < c->alias_used && (c->alias[at] != from || load_be16(&c->alias[at + 1]) != alias))
+        at += entry_size(c, at);
     return at;
 }
 
@@ -145,7 +146,8 @@ void mqtt_alias_set(struct mqtt_conv *c, int from, uint16_t alias, struct slice 
         c->forgot[c->alias[0]] = true;
         entry_drop(c, 0);
     }
-    uint8_t head[ENTRY_HEAD] = {(uint8_t)from, (uint8_t)(alias >> 8), (uint8_t)alias, (uint8_t)(topic.n >> 8), (uint8_t)topic.n};
+    uint8_t head[ENTRY_HEAD] = {(uint8_t)from, (uint8_t)(alias >> 8), (uint8_t)alias, (uint8_t)(topic.n >> 8),
+                                (uint8_t)topic.n};
     memcpy(&c->alias[c->alias_used], head, ENTRY_HEAD);
     memcpy(&c->alias[c->alias_used + ENTRY_HEAD], topic.p, topic.n);
     c->alias_used = (uint16_t)(c->alias_used + size);

@@ -94,7 +94,8 @@ static void vectors(struct bench *b) {
     const struct fval *name = bench_find(b, FID_MQTT_CLIENTID, 0);
     CHECK(name && name->off == 14 && name->len == 25, "the client identifier has its place");
     feed_hex(b, &c, 0, well_formed[1]);
-    CHECK(bench_is(b, FID_MQTT_LEN, 0, 38) && bench_says(b, FID_MQTT_TOPIC, 0, "home/garden/fountain"), "PUBLISH is read");
+    CHECK(bench_is(b, FID_MQTT_LEN, 0, 38) && bench_says(b, FID_MQTT_TOPIC, 0, "home/garden/fountain"),
+          "PUBLISH is read");
     CHECK(bench_says(b, FID_MQTT_MSG, 0, "1234567890abcdef"), "its payload is read");
     feed_hex(b, &c, 0, well_formed[2]);
     CHECK(bench_is(b, FID_MQTT_MSGID, 0, 1) && bench_is(b, FID_MQTT_SUB_QOS, 0, 0), "SUBSCRIBE is read");
@@ -107,7 +108,8 @@ static void versions(struct bench *b) {
     struct mqtt_conv c = {0};
     feed_hex(b, &c, 0, CONNECT_5);
     CHECK(c.version == MQTT_5 && c.client == 1, "CONNECT says version and client");
-    CHECK(bench_is(b, FID_MQTT_PROPERTY_LEN, 0, 3) && bench_is(b, FID_MQTT_PROP_NUMBER, 0, 5), "its properties are read");
+    CHECK(bench_is(b, FID_MQTT_PROPERTY_LEN, 0, 3) && bench_is(b, FID_MQTT_PROP_NUMBER, 0, 5),
+          "its properties are read");
     feed_hex(b, &c, 0, "3006 0003 'a/b' 00");
     const struct fval *msg = bench_find(b, FID_MQTT_MSG, 0);
     CHECK(msg && msg->s.n == 0 && msg->len == 0, "an empty payload of 5.0 has no bytes");
@@ -243,7 +245,8 @@ static void violations(struct bench *b) {
             CHECK(anomalies(b) == 0, "the server's part before %s is in order", wrong[i].hex);
         }
         enum read_status status = feed_hex(b, &c, wrong[i].from, wrong[i].hex);
-        CHECK(status == (wrong[i].id == FID_MQTT_A_LENGTH_BAD ? READ_BAD : READ_OK), "%s keeps the framing", wrong[i].hex);
+        CHECK(status == (wrong[i].id == FID_MQTT_A_LENGTH_BAD ? READ_BAD : READ_OK), "%s keeps the framing",
+              wrong[i].hex);
         CHECK(bench_find(b, wrong[i].id, 0), "%s is %s", wrong[i].hex, field_of(wrong[i].id)->name);
         CHECK(!b->v.bad, "%s is not malformed", wrong[i].hex);
     }
@@ -256,12 +259,24 @@ static void violations(struct bench *b) {
 
 static void malformed(struct bench *b) {
     static const char *const bodies[] = {
-        "1000", "3001 00", "3003 0005 'a'", "3203 0001 'a'", "4001 00", "2001 00", "8205 0001 0001 'a'", "8205 0001 0009 'a'",
+        "1000",
+        "3001 00",
+        "3003 0005 'a'",
+        "3203 0001 'a'",
+        "4001 00",
+        "2001 00",
+        "8205 0001 0001 'a'",
+        "8205 0001 0009 'a'",
         "100e 0004 'MQTT' 04 c2 003c 0002 'ci'",
     };
     static const char *const bodies5[] = {
-        "3003 0001 'a'", "3005 0001 'a' 05 'x'", "3006 0001 'a' 02 2300", "3007 0001 'a' ffffff7f",
-        "3008 0001 'a' 03 03 0008 'x'", "9002 0001", "3008 0001 'a' ffffffff01",
+        "3003 0001 'a'",
+        "3005 0001 'a' 05 'x'",
+        "3006 0001 'a' 02 2300",
+        "3007 0001 'a' ffffff7f",
+        "3008 0001 'a' 03 03 0008 'x'",
+        "9002 0001",
+        "3008 0001 'a' ffffffff01",
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct mqtt_conv c = {.version = MQTT_311};
@@ -302,11 +317,20 @@ static void probes(void) {
         const char *hex;
         enum probe_result result;
     } all[] = {
-        {CONNECT_311, PROBE_CERTAIN}, {CONNECT_31, PROBE_CERTAIN}, {"3006 0003 'a/b' 'x'", PROBE_UNSURE},
-        {"2002 00 00", PROBE_UNSURE}, {"c000", PROBE_UNSURE},      {"8206 0001 0001 'a' 00", PROBE_UNSURE},
-        {"", PROBE_NO},               {"10", PROBE_NO},            {"'GET / HTTP/1.1'", PROBE_NO},
-        {"160301 0200 01 0001fc 0303", PROBE_NO},                  {"100f 0004 'MQTX' 04 02", PROBE_NO},
-        {"0000", PROBE_NO},           {"30ffffffff01", PROBE_NO},  {"3003 0000 'x'", PROBE_NO},
+        {CONNECT_311, PROBE_CERTAIN},
+        {CONNECT_31, PROBE_CERTAIN},
+        {"3006 0003 'a/b' 'x'", PROBE_UNSURE},
+        {"2002 00 00", PROBE_UNSURE},
+        {"c000", PROBE_UNSURE},
+        {"8206 0001 0001 'a' 00", PROBE_UNSURE},
+        {"", PROBE_NO},
+        {"10", PROBE_NO},
+        {"'GET / HTTP/1.1'", PROBE_NO},
+        {"160301 0200 01 0001fc 0303", PROBE_NO},
+        {"100f 0004 'MQTX' 04 02", PROBE_NO},
+        {"0000", PROBE_NO},
+        {"30ffffffff01", PROBE_NO},
+        {"3003 0000 'x'", PROBE_NO},
         {"'2.0 hello world'", PROBE_NO},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -331,12 +355,14 @@ static struct slice all_properties(struct writer *w, uint8_t type) {
 }
 
 static void round_trip_is(struct bench *b, struct writer *w, uint8_t version, int from, uint8_t type) {
-    struct mqtt_conv c = {.version = version, .client = 1, .connect = type != MQTT_CONNECT, .connack = type != MQTT_CONNACK};
+    struct mqtt_conv c = {
+        .version = version, .client = 1, .connect = type != MQTT_CONNECT, .connack = type != MQTT_CONNACK};
     c.alias_max[0] = c.alias_max[1] = 10;
     CHECK(!w->err, "type %d was written", type);
     CHECK(feed(b, &c, from, wr_done(w)) == READ_OK && !b->v.bad, "type %d of version %d comes back", type, version);
     CHECK(anomalies(b) == 0, "type %d of version %d is in order", type, version);
-    CHECK(bench_is(b, FID_MQTT_MSGTYPE, 0, type) && !bench_find(b, FID_MQTT_MSGTYPE, 1), "it is one packet of its type");
+    CHECK(bench_is(b, FID_MQTT_MSGTYPE, 0, type) && !bench_find(b, FID_MQTT_MSGTYPE, 1),
+          "it is one packet of its type");
     wr_reset(w);
 }
 
@@ -348,11 +374,20 @@ static void round_trip(struct bench *b, uint8_t version) {
         props[t] = all_properties(&p[t], t);
     }
     struct slice will_props = all_properties(&will, MQTT_RESERVED);
-    struct mqtt_connect connect = {version, MQTT_USER_NAME | MQTT_PASSWORD | MQTT_WILL | MQTT_CLEAN, 60, props[MQTT_CONNECT],
-                                   SLICE("me"), will_props, SLICE("will/topic"), SLICE("gone"), SLICE("user"), SLICE("word")};
+    struct mqtt_connect connect = {version,
+                                   MQTT_USER_NAME | MQTT_PASSWORD | MQTT_WILL | MQTT_CLEAN,
+                                   60,
+                                   props[MQTT_CONNECT],
+                                   SLICE("me"),
+                                   will_props,
+                                   SLICE("will/topic"),
+                                   SLICE("gone"),
+                                   SLICE("user"),
+                                   SLICE("word")};
     CHECK(mqtt_write_connect(&w, &connect), "CONNECT is written");
     round_trip_is(b, &w, 0, 0, MQTT_CONNECT);
-    CHECK(bench_says(b, FID_MQTT_WILLMSG, 0, "gone") && bench_says(b, FID_MQTT_PASSWD, 0, "word"), "CONNECT comes back");
+    CHECK(bench_says(b, FID_MQTT_WILLMSG, 0, "gone") && bench_says(b, FID_MQTT_PASSWD, 0, "word"),
+          "CONNECT comes back");
     CHECK(mqtt_write_connack(&w, &(struct mqtt_connack){version, true, 0, props[MQTT_CONNACK]}), "CONNACK is written");
     round_trip_is(b, &w, version, 1, MQTT_CONNACK);
     struct mqtt_publish publish = {version, 2, true, true, 77, SLICE("a/b"), props[MQTT_PUBLISH], SLICE("payload")};
@@ -368,11 +403,13 @@ static void round_trip(struct bench *b, uint8_t version) {
     }
     struct mqtt_filter filters[] = {{SLICE("a/#"), 0}, {SLICE("+/b"), 1}, {SLICE("$share/g/x"), 2}};
     for (uint8_t t = MQTT_SUBSCRIBE; t <= MQTT_UNSUBSCRIBE; t += 2) {
-        CHECK(mqtt_write_subscribe(&w, &(struct mqtt_subscribe){version, t, 3, props[t], filters, 3}), "filters are written");
+        CHECK(mqtt_write_subscribe(&w, &(struct mqtt_subscribe){version, t, 3, props[t], filters, 3}),
+              "filters are written");
         round_trip_is(b, &w, version, 0, t);
         CHECK(bench_says(b, FID_MQTT_TOPIC, 2, "$share/g/x"), "filters come back");
         uint8_t ack = (uint8_t)(t + 1);
-        CHECK(mqtt_write_suback(&w, &(struct mqtt_suback){version, ack, 3, props[ack], slice_of("\0\0\0", 3)}), "codes too");
+        CHECK(mqtt_write_suback(&w, &(struct mqtt_suback){version, ack, 3, props[ack], slice_of("\0\0\0", 3)}),
+              "codes too");
         round_trip_is(b, &w, version, 1, ack);
     }
     CHECK(mqtt_write_ping(&w, MQTT_PINGREQ), "PINGREQ is written");
@@ -393,7 +430,8 @@ static void write_refusals(void) {
     struct writer w = wr_grow();
     static const uint8_t big[70000];
     struct slice s = slice_of(big, sizeof big);
-    CHECK(!mqtt_write_publish(&w, &(struct mqtt_publish){.version = MQTT_311, .topic = s}), "a topic of 70000 bytes is refused");
+    CHECK(!mqtt_write_publish(&w, &(struct mqtt_publish){.version = MQTT_311, .topic = s}),
+          "a topic of 70000 bytes is refused");
     CHECK(!mqtt_put_text(&w, MQTT_P_CONTENT_TYPE, s), "a text of 70000 bytes is refused");
     CHECK(!mqtt_put_text(&w, MQTT_P_ALIAS, SLICE("a")), "a number is no text");
     CHECK(!mqtt_put_number(&w, MQTT_P_ALIAS, 70000), "an alias has two bytes");

@@ -14,7 +14,7 @@
 
 struct mqtt_connect {
     uint8_t version;
-    uint8_t flags; /* connect flags: MQTT_USER_NAME and its kin */
+    uint8_t flags;       /* connect flags: MQTT_USER_NAME and its kin */
     uint16_t keep_alive; /* seconds */
     struct slice properties, client_id;
     struct slice will_properties, will_topic, will_message; /* with MQTT_WILL */

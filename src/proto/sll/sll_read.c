@@ -2,6 +2,7 @@
 /* Linux cooked captures: the header the kernel puts before packets of the "any" device (LINKTYPE_LINUX_SLL and
  * LINKTYPE_LINUX_SLL2 of the tcpdump-group's registry). */
 #include "proto/protos.h"
+#include "proto/vlan/vlan.h"
 
 enum { HEADER_1 = 16, HEADER_2 = 20, ADDRESS = 8, LINK_SLL2 = 276, LEAST_TYPE = 0x0600, HW_GRE = 778, TYPE_LLC = 4 };
 
@@ -77,7 +78,7 @@ static void sll_read(struct decode *d, struct slice in) {
     struct slice trailer = slice_of(d->payload_end, (size_t)(r.end - d->payload_end));
     uint32_t from = d->out->n;
     d->out->depth++;
-    fv_s(d->out, FID_SLL_TRAILER, d_off(d, trailer.p), (uint32_t)trailer.n, trailer);
+    vlan_trailer_add(d, FID_SLL_TRAILER, trailer);
     fv_close(d->out);
     d_move_back(d, own_end, from);
 }

@@ -7,8 +7,6 @@
 
 enum tcp_flag { TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_PUSH = 8, TH_ACK = 16, TH_URG = 32, TH_ECE = 64, TH_CWR = 128 };
 
-enum { TCP_SACKS = 4 };
-
 /* tcp_segment is a segment's header in host order. */
 struct tcp_segment {
     uint16_t sport, dport;
@@ -17,8 +15,8 @@ struct tcp_segment {
     uint16_t window;
     uint8_t hlen; /* bytes */
     bool has_wscale, has_mss, has_ts;
-    uint8_t wscale, sacks;
-    uint32_t sack_left[TCP_SACKS], sack_right[TCP_SACKS];
+    uint8_t wscale;
+    uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;
     uint32_t len;  /* payload bytes on the wire, which may be more than captured */
 };
@@ -48,12 +46,14 @@ struct tcp_analysis {
     int64_t rtt, rto;
     uint32_t in_flight, push_bytes, dup_num;
     bool has_acked, has_rto;
+    bool counted; /* bytes in flight were counted, be there any or none */
 };
 
 /* tcp_unacked is a segment that was sent and not acknowledged yet. */
 struct tcp_unacked {
     uint32_t next;
-    uint32_t seq, end;
+    uint32_t seq, end; /* end counts SYN and FIN */
+    bool control;      /* it does */
     uint64_t frame;
     int64_t ts;
 };
@@ -70,6 +70,7 @@ struct tcp_side {
     uint32_t last_findings;
     uint32_t dup_acks;
     uint32_t push_bytes;
+    uint32_t sacked;     /* bytes its last segment acknowledged selectively */
     uint32_t fin_seq;
     uint32_t unacked, unacked_last, unacked_count; /* list in the pool, oldest first */
     uint64_t next_frame, nondup_frame, fin_frame;

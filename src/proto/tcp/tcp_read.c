@@ -37,6 +37,7 @@ static void flags_add(struct decode *d, const struct tcp_segment *s, uint32_t of
     struct fvec *v = d->out;
     uint16_t syn = s->flags & TH_ACK ? FID_TCP_CONN_SYNACK : FID_TCP_CONN_SYN;
     fv_u(v, FID_TCP_FLAGS, off, 2, s->flags);
+    if (!(s->flags & (TH_SYN | TH_FIN | TH_RST)) && !want_any(v->want, FID_TCP_FLAGS_RES, FID_TCP_WINDOW_VALUE)) return;
     v->depth++;
     fv_u(v, FID_TCP_FLAGS_RES, off, 1, (s->flags & 0xe00) != 0);
     fv_u(v, FID_TCP_FLAGS_AE, off, 1, s->flags >> 8 & 1);
@@ -165,6 +166,8 @@ static void options_scan(struct slice o, struct tcp_segment *s) {
             s->wscale = o.p[2];
         } else if (kind == KIND_MSS) {
             s->has_mss = true;
+        } else if (kind == KIND_SACK) {
+            for (size_t at = 2; at + 8 <= len; at += 8) s->sacked += load_be32(o.p + at + 4) - load_be32(o.p + at);
         }
         o = slice_tail(o, len);
     }
@@ -205,7 +208,7 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
 }
 
 static void analysis_add(struct decode *d, const struct tcp_analysis *a, const struct tcp_conv *c, uint32_t off) {
-    if (!a->has_acked && !a->flags && !a->in_flight) return;
+    if (!a->has_acked && !a->flags && !a->counted) return;
     struct fvec *v = d->out;
     fv_gen(fv_add(v, FID_TCP_ANALYSIS, off, 0));
     v->depth++;
@@ -252,8 +255,6 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     struct fvec *v = d->out;
     s->sport = get_be16(d, r, FID_TCP_SRCPORT);
     s->dport = get_be16(d, r, FID_TCP_DSTPORT);
-    d->sport = s->sport;
-    d->dport = s->dport;
     if (!rd_ok(r)) return false;
     fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
     fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));
@@ -310,6 +311,10 @@ static void tcp_read(struct decode *d, struct slice in) {
     if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
     get_be16(d, &rest, FID_TCP_URGENT);
     options_add(d, options, &s, c, side);
+    if (s.hlen > in.n) {
+        rd_fail(&rest);
+        d_bad(d, &rest);
+    }
     if (c) {
         fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
         d->out->depth++;

@@ -38,10 +38,11 @@ bool tcp_is_new(const struct tcp_conv *c, const struct tcp_segment *s, int side)
     return me->has_base ? s->seq != me->base_seq : c->seen != 0;
 }
 
-static void list_add(struct tcp_side *me, struct pool *pool, uint32_t seq, uint32_t end, uint64_t frame, int64_t ts) {
+static void list_add(struct tcp_side *me, struct pool *pool, const struct tcp_segment *s, uint32_t end, uint64_t frame, int64_t ts) {
     uint32_t n = me->unacked_count < UNACKED_MAX ? pool_get(pool) : 0;
     if (!n) return;
-    *(struct tcp_unacked *)pool_at(pool, n) = (struct tcp_unacked){.seq = seq, .end = end, .frame = frame, .ts = ts};
+    *(struct tcp_unacked *)pool_at(pool, n) = (struct tcp_unacked){
+        .seq = s->seq, .end = end, .control = end != s->seq + s->len, .frame = frame, .ts = ts};
     if (me->unacked_last) ((struct tcp_unacked *)pool_at(pool, me->unacked_last))->next = n;
     else me->unacked = n;
     me->unacked_last = n;
@@ -73,15 +74,16 @@ static void list_ack(struct tcp_side *peer, struct pool *pool, uint32_t ack, int
     }
 }
 
-static uint32_t list_in_flight(const struct tcp_side *me, const struct pool *pool) {
+static uint32_t list_in_flight(const struct tcp_side *me, uint32_t sacked, const struct pool *pool) {
     uint32_t first = 0, last = 0;
     for (uint32_t n = me->unacked; n;) {
         const struct tcp_unacked *u = pool_at(pool, n);
         if (n == me->unacked || seq_lt(u->seq, first)) first = u->seq;
-        if (n == me->unacked || seq_lt(last, u->end)) last = u->end;
+        if (n == me->unacked || seq_lt(last, u->end - u->control)) last = u->end - u->control;
         n = u->next;
     }
-    return last - first < 2000000000u ? last - first : 0;
+    uint32_t bytes = last - first;
+    return bytes < 2000000000u && bytes > sacked ? bytes - sacked : 0;
 }
 
 /* window_edge returns the first byte behind what the peer may send to a receiver. */
@@ -123,14 +125,10 @@ static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side 
     out->has_rto = true;
     out->rto = ts - me->next_time;
     out->rto_frame = me->next_frame;
-    for (uint32_t n = me->unacked; n;) { /* the oldest that may be the one sent again */
-        const struct tcp_unacked *u = pool_at(pool, n);
-        if (seq_le(s->seq, u->seq)) {
-            out->rto = ts - u->ts;
-            out->rto_frame = u->frame;
-            break;
-        }
-        n = u->next;
+    if (me->unacked) { /* the oldest that is not acknowledged is the likely one */
+        const struct tcp_unacked *u = pool_at(pool, me->unacked);
+        out->rto = ts - u->ts;
+        out->rto_frame = u->frame;
     }
     return TA_RETRANSMISSION;
 }
@@ -165,7 +163,8 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     }
     if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !(found & TA_KEEP_ALIVE))
         found |= repeat_findings(c, me, peer, s, ts, pool, out);
-    if (carries) list_add(me, pool, s->seq, end, frame, ts);
+    if (found & TA_OUT_OF_ORDER) me->top_acked = me->next_seq; /* the hole is being filled */
+    if (carries) list_add(me, pool, s, end, frame, ts);
     if (!(found & TA_ZERO_PROBE)) {
         if (!me->has_next || seq_lt(me->next_seq, end)) {
             me->next_seq = end;
@@ -173,17 +172,22 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
             me->next_time = ts;
             me->has_next = true;
         }
-        if (!me->has_top || s->seq == me->top_acked || (seq_lt(s->seq, me->top_acked) && seq_lt(me->top_acked, end))) {
+        if (!me->has_top || (s->seq == me->top_acked && !(found & TA_LOST))) {
             me->top_acked = end;
             me->has_top = true;
         }
     }
-    if (s->flags & TH_ACK) list_ack(peer, pool, s->ack, ts, out);
-    if (s->len) {
+    if (s->flags & TH_ACK) {
+        list_ack(peer, pool, s->ack, ts, out);
+        peer->lost_bytes = false; /* what was lost is acknowledged or asked for again */
+    }
+    if (s->len && !me->lost_bytes) {
         push_count(me, s);
-        if (!me->lost_bytes) out->in_flight = list_in_flight(me, pool);
+        out->counted = true;
+        out->in_flight = list_in_flight(me, peer->sacked, pool);
         out->push_bytes = me->push_bytes;
     }
+    me->sacked = s->sacked;
     me->last_findings = found;
     out->flags |= found;
 }
@@ -223,6 +227,7 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
     bool known = me->has_base;
+    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && known && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
     c->seen_before = c->seen;
     if (!me->has_base || (s->flags & TH_SYN)) {
         me->base_seq = s->flags & TH_SYN ? s->seq : s->seq - 1;

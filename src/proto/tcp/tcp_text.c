@@ -19,11 +19,11 @@ static const struct {
     {FID_TCP_AN_WINDOW_UPDATE, "[TCP Window Update] "},
     {FID_TCP_AN_ACK_LOST, "[TCP ACKed unseen segment] "},
     {FID_TCP_AN_LOST_SEGMENT, "[TCP Previous segment not captured] "},
-    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
     {FID_TCP_AN_OUT_OF_ORDER, "[TCP Out-Of-Order] "},
     {FID_TCP_AN_SPURIOUS, "[TCP Spurious Retransmission] "},
     {FID_TCP_AN_FAST_RETRANSMISSION, "[TCP Fast Retransmission] "},
     {FID_TCP_AN_RETRANSMISSION, "[TCP Retransmission] "},
+    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
 };
 
 void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -87,7 +87,7 @@ static void option_word(struct writer *w, const struct fval *f) {
 
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *sport = NULL, *dport = NULL, *seq = NULL, *ack = NULL, *flags = NULL, *win = NULL, *len = NULL;
-    const struct fval *segment = NULL;
+    const struct fval *segment = NULL, *begun = NULL;
     uint32_t urgent = 0;
     for (uint32_t i = at; i < end; i++) {
         const struct fval *f = &v->v[i];
@@ -101,8 +101,15 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
         case FID_TCP_LEN: len = f; break;
         case FID_TCP_URGENT: urgent = (uint32_t)f->u; break;
         case FID_TCP_SEGMENT_DATA: segment = f; break;
+        case FID_TCP_BEGUN: begun = f; break;
         default: break;
         }
+    }
+    if (begun) { /* what its protocol says of the message so far */
+        tcp_info_prefix(w, v, at, end);
+        print_string(w, begun->s);
+        wr_s(w, "  [TCP segment of a reassembled PDU]");
+        return;
     }
     if (segment && segment->extra) { /* the message began here: its protocol has taken the column */
         tcp_info_prefix(w, v, at, end);
@@ -134,7 +141,7 @@ const uint16_t tcp_info_fields[] = {FID_TCP_SRCPORT,
                                     FID_TCP_WINDOW_SIZE,
                                     FID_TCP_LEN,
                                     FID_TCP_URGENT,
-                                    FID_TCP_SEGMENT_DATA,
+                                    FID_TCP_SEGMENT_DATA, FID_TCP_BEGUN,
                                     FID_TCP_OPT_MSS_VAL,
                                     FID_TCP_OPT_WSCALE_MULT,
                                     FID_TCP_OPT_SACK_PERM,

@@ -99,7 +99,8 @@ void tls_dnames_read(struct decode *d, struct reader *r);
 
 /* tls_vector reads the length of a vector, `width` bytes wide, under the name id, and returns a reader over its bytes;
  * a length that cannot be is an anomaly, and the vector ends where the message does. */
-struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least, uint32_t most);
+struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least,
+                         uint32_t most);
 /* tls_opaque reads a vector of bytes: its length under len_id, its bytes under id. */
 struct slice tls_opaque(struct decode *d, struct reader *r, uint16_t len_id, unsigned width, uint16_t id);
 /* tls_trailing says that bytes of a structure were left over. */
@@ -109,7 +110,8 @@ void tls_trailing(struct decode *d, struct reader *r);
 void tls_server_kx_read(struct decode *d, const struct tls_state *st, struct reader *r);
 void tls_client_kx_read(struct decode *d, const struct tls_state *st, struct reader *r);
 
-/* tls_ja3_add adds the fingerprint of a client's hello (its body), tls_ja3s_add that of a server's; `off` is its place. */
+/* tls_ja3_add adds the fingerprint of a client's hello (its body), tls_ja3s_add that of a server's; `off` is its place.
+ */
 void tls_ja3_add(struct decode *d, struct slice body, uint32_t off);
 void tls_ja3s_add(struct decode *d, struct slice body, uint32_t off);
 

@@ -4,7 +4,8 @@
 
 enum { MESSAGE_MOST = 0x20000 }; /* what says to be longer is taken for encrypted bytes */
 
-struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least, uint32_t most) {
+struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least,
+                         uint32_t most) {
     uint32_t off = rd_off(r);
     if (!rd_ok(r)) return *r;
     if (rd_left(r) < width) {

@@ -58,7 +58,7 @@ static struct reader ext_find(struct reader r, uint16_t wanted) {
 static void add(struct decode *d, struct writer *w, uint16_t full, uint16_t hash, uint32_t off) {
     struct slice text = wr_done(w);
     fv_s(d->out, full, off, 0, text);
-    if (!d->ops->md5 || !d_wants(d, hash)) return;
+    if (!d->ops || !d->ops->md5 || !d_wants(d, hash)) return;
     uint8_t digest[16];
     char *hex = arena_get(d->arena, 2 * sizeof digest);
     if (!hex) return;

@@ -10,9 +10,16 @@ static const struct {
     const char *head;
     enum kx kx;
 } heads[] = {
-    {"TLS_ECDHE_PSK_", KX_ECDH_PSK}, {"TLS_ECDHE_", KX_ECDH}, {"TLS_ECDH_", KX_ECDH},   {"TLS_DHE_PSK_", KX_DH_PSK},
-    {"TLS_DHE_", KX_DH},             {"TLS_DH_", KX_DH},      {"TLS_RSA_PSK_", KX_RSA_PSK}, {"TLS_RSA_EXPORT", KX_RSA_EXPORT},
-    {"TLS_RSA_", KX_RSA},            {"TLS_PSK_", KX_PSK},
+    {"TLS_ECDHE_PSK_", KX_ECDH_PSK},
+    {"TLS_ECDHE_", KX_ECDH},
+    {"TLS_ECDH_", KX_ECDH},
+    {"TLS_DHE_PSK_", KX_DH_PSK},
+    {"TLS_DHE_", KX_DH},
+    {"TLS_DH_", KX_DH},
+    {"TLS_RSA_PSK_", KX_RSA_PSK},
+    {"TLS_RSA_EXPORT", KX_RSA_EXPORT},
+    {"TLS_RSA_", KX_RSA},
+    {"TLS_PSK_", KX_PSK},
 };
 
 static enum kx kx_of(const struct tls_state *st) {
@@ -60,8 +67,8 @@ static void hint_read(struct decode *d, struct reader *r) { tls_opaque(d, r, FID
 void tls_server_kx_read(struct decode *d, const struct tls_state *st, struct reader *r) {
     enum kx kx = kx_of(st);
     static const uint8_t what[] = {
-        [KX_RSA] = PARAMS_RSA_SERVER, [KX_RSA_EXPORT] = PARAMS_RSA_SERVER, [KX_DH] = PARAMS_DH_SERVER,
-        [KX_ECDH] = PARAMS_EC_SERVER, [KX_PSK] = PARAMS_PSK_SERVER,        [KX_RSA_PSK] = PARAMS_PSK_SERVER,
+        [KX_RSA] = PARAMS_RSA_SERVER,   [KX_RSA_EXPORT] = PARAMS_RSA_SERVER, [KX_DH] = PARAMS_DH_SERVER,
+        [KX_ECDH] = PARAMS_EC_SERVER,   [KX_PSK] = PARAMS_PSK_SERVER,        [KX_RSA_PSK] = PARAMS_PSK_SERVER,
         [KX_DH_PSK] = PARAMS_DH_SERVER, [KX_ECDH_PSK] = PARAMS_EC_SERVER};
     if (kx == KX_UNKNOWN) {
         rd_skip(r, rd_left(r));
@@ -79,8 +86,8 @@ void tls_server_kx_read(struct decode *d, const struct tls_state *st, struct rea
 void tls_client_kx_read(struct decode *d, const struct tls_state *st, struct reader *r) {
     enum kx kx = kx_of(st);
     static const uint8_t what[] = {
-        [KX_RSA] = PARAMS_RSA_CLIENT, [KX_RSA_EXPORT] = PARAMS_RSA_CLIENT, [KX_DH] = PARAMS_DH_CLIENT,
-        [KX_ECDH] = PARAMS_EC_CLIENT, [KX_PSK] = PARAMS_PSK_CLIENT,        [KX_RSA_PSK] = PARAMS_RSA_PSK_CLIENT,
+        [KX_RSA] = PARAMS_RSA_CLIENT,       [KX_RSA_EXPORT] = PARAMS_RSA_CLIENT, [KX_DH] = PARAMS_DH_CLIENT,
+        [KX_ECDH] = PARAMS_EC_CLIENT,       [KX_PSK] = PARAMS_PSK_CLIENT,        [KX_RSA_PSK] = PARAMS_RSA_PSK_CLIENT,
         [KX_DH_PSK] = PARAMS_DH_PSK_CLIENT, [KX_ECDH_PSK] = PARAMS_EC_PSK_CLIENT};
     if (kx == KX_UNKNOWN) {
         rd_skip(r, rd_left(r));

@@ -51,31 +51,51 @@ static void session_learn(struct tls_state *st, uint8_t type, uint16_t version, 
     st->version = version;
 }
 
+/* What runs inside TLS at a port: those of TLS, and those where a protocol begins in clear and goes on in TLS. */
+static const struct {
+    uint16_t port;
+    const char *name;
+} inner[] = {
+    {21, "File Transfer Protocol (FTP)"},
+    {25, "Simple Mail Transfer Protocol"},
+    {110, "Post Office Protocol"},
+    {143, "Internet Message Access Protocol"},
+    {389, "Lightweight Directory Access Protocol"},
+    {443, "Hypertext Transfer Protocol"},
+    {465, "Simple Mail Transfer Protocol"},
+    {587, "Simple Mail Transfer Protocol"},
+    {636, "Lightweight Directory Access Protocol"},
+    {802, "Modbus/TCP"},
+    {853, "Domain Name System"},
+    {993, "Internet Message Access Protocol"},
+    {995, "Post Office Protocol"},
+    {3306, "MySQL Protocol"},
+    {5061, "Session Initiation Protocol"},
+    {5432, "PostgreSQL"},
+    {5671, "Advanced Message Queuing Protocol"},
+    {5684, "Constrained Application Protocol"},
+    {5868, "Diameter Protocol"},
+    {8883, "MQ Telemetry Transport Protocol"},
+    {11207, "Couchbase Protocol"},
+    {19999, "Distributed Network Protocol 3.0"},
+    {27017, "Mongo Wire Protocol"},
+};
+
 static const char *port_proto(uint16_t port) {
-    switch (port) {
-    case 443: return "Hypertext Transfer Protocol";
-    case 465: return "Simple Mail Transfer Protocol";
-    case 636: return "Lightweight Directory Access Protocol";
-    case 853: return "Domain Name System";
-    case 993: return "Internet Message Access Protocol";
-    case 995: return "Post Office Protocol";
-    case 5061: return "Session Initiation Protocol";
-    case 5671: return "Advanced Message Queueing Protocol";
-    case 5684: return "Constrained Application Protocol";
-    case 8883: return "MQ Telemetry Transport Protocol";
-    default: return NULL;
-    }
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
+        if (inner[i].port == port) return inner[i].name;
+    return NULL;
 }
 
-static const char *inner_proto(const struct decode *d, const struct tls_state *st, int from) {
+static const char *inner_proto(const struct decode *d, const struct tls_state *st) {
     if (st->alpn == ALPN_HTTP2) return "HyperText Transfer Protocol 2";
     if (st->alpn == ALPN_HTTP1) return "Hypertext Transfer Protocol";
-    return port_proto(from == 0 ? d->dport : d->sport);
+    return port_proto(d->service);
 }
 
-static void data_read(struct decode *d, const struct tls_state *st, int from, uint32_t at, struct slice body) {
+static void data_read(struct decode *d, const struct tls_state *st, uint32_t at, struct slice body) {
     fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
-    const char *name = inner_proto(d, st, from);
+    const char *name = inner_proto(d, st);
     if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
 }
 
@@ -141,7 +161,7 @@ static void record_read(struct decode *d, struct tls_state *st, int from, struct
     case TLS_CONTENT_CCS: ccs_read(d, st, from, body); break;
     case TLS_CONTENT_ALERT: alert_read(d, body); break;
     case TLS_CONTENT_HANDSHAKE: tls_handshake_read(d, st, from, body); break;
-    case TLS_CONTENT_DATA: data_read(d, st, from, off, body); break;
+    case TLS_CONTENT_DATA: data_read(d, st, off, body); break;
     case TLS_CONTENT_HEARTBEAT: heartbeat_read(d, st, from, body); break;
     default: break;
     }
@@ -211,21 +231,29 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     return (struct read_result){.status = READ_OK, .consumed = used};
 }
 
-/* tls_probe knows a stream by its first record: a hello, or another record of a version that exists. */
+/* header_likely tells whether a record may begin here: five bytes that are not found by chance. */
+static bool header_likely(struct slice in) {
+    if (in.n < HEADER || in.p[0] < TLS_CONTENT_CCS || in.p[0] > TLS_CONTENT_HEARTBEAT) return false;
+    uint16_t version = load_be16(in.p + 1), len = load_be16(in.p + 3);
+    return version >= SSL3 && version <= TLS13 && len > 0 && len <= RECORD_MOST;
+}
+
+/* tls_probe knows a stream by its record headers. Where it finds none it does not say no: a capture may begin in the
+ * middle of a record, and a port of TLS is reason enough. */
 static enum probe_result tls_probe(struct slice in) {
-    if (in.n < 11 || in.p[1] != 3 || in.p[2] > 4) return PROBE_UNSURE;
-    size_t len = load_be16(in.p + 3);
-    if (in.p[0] != TLS_CONTENT_HANDSHAKE || len < 4 || len > RECORD_MOST) return PROBE_UNSURE;
-    if (in.p[5] != CLIENT_HELLO && in.p[5] != SERVER_HELLO) return PROBE_UNSURE;
-    return load_be24(in.p + 6) <= 0x10000 && in.p[9] == 3 && in.p[10] <= 4 ? PROBE_CERTAIN : PROBE_UNSURE;
+    if (!header_likely(in)) return PROBE_UNSURE;
+    struct slice next = slice_tail(in, (size_t)HEADER + load_be16(in.p + 3));
+    if (next.n >= HEADER && !header_likely(next)) return PROBE_UNSURE;
+    if (in.p[0] != TLS_CONTENT_HANDSHAKE || in.n < HEADER + 4) return PROBE_CERTAIN;
+    return in.p[HEADER] == CLIENT_HELLO && load_be24(in.p + HEADER + 1) > 0x10000 ? PROBE_UNSURE : PROBE_CERTAIN;
 }
 
 static const struct proto_key keys[] = {
-    {TABLE_TCP, 443},   {TABLE_TCP, 465},   {TABLE_TCP, 636},   {TABLE_TCP, 802},   {TABLE_TCP, 853},
-    {TABLE_TCP, 993},   {TABLE_TCP, 995},   {TABLE_TCP, 1300},  {TABLE_TCP, 2221},  {TABLE_TCP, 2443},
-    {TABLE_TCP, 3496},  {TABLE_TCP, 5061},  {TABLE_TCP, 5671},  {TABLE_TCP, 5684},  {TABLE_TCP, 5868},
-    {TABLE_TCP, 8883},  {TABLE_TCP, 11207}, {TABLE_TCP, 19999}, {TABLE_TCP, 27017}, {TABLE_TCP, 324},
-    {TABLE_TCP, 3249},  {TABLE_TCP, 3250},  {TABLE_TCP, 3251},  {TABLE_TCP, 3252},  {TABLE_COUNT, 0},
+    {TABLE_TCP, 443},  {TABLE_TCP, 465},   {TABLE_TCP, 636},   {TABLE_TCP, 802},   {TABLE_TCP, 853},
+    {TABLE_TCP, 993},  {TABLE_TCP, 995},   {TABLE_TCP, 1300},  {TABLE_TCP, 2221},  {TABLE_TCP, 2443},
+    {TABLE_TCP, 3496}, {TABLE_TCP, 5061},  {TABLE_TCP, 5671},  {TABLE_TCP, 5684},  {TABLE_TCP, 5868},
+    {TABLE_TCP, 8883}, {TABLE_TCP, 11207}, {TABLE_TCP, 19999}, {TABLE_TCP, 27017}, {TABLE_TCP, 324},
+    {TABLE_TCP, 3249}, {TABLE_TCP, 3250},  {TABLE_TCP, 3251},  {TABLE_TCP, 3252},  {TABLE_COUNT, 0},
 };
 
 static const struct stream_ops stream = {

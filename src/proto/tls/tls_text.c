@@ -25,9 +25,18 @@ const char *tls_column(const struct fvec *v, uint32_t at, uint32_t end) {
     return at < end && v->v[at].id == FID_TLS ? short_name(v->v[at].extra) : "TLS";
 }
 
-const uint16_t tls_info_fields[] = {FID_TLS,          FID_TLS_CCS,          FID_TLS_ALERT,       FID_TLS_ALERT_LEVEL,
-                                    FID_TLS_ALERT_DESC, FID_TLS_HANDSHAKE,  FID_TLS_APP_DATA,    FID_TLS_HEARTBEAT,
-                                    FID_TLS_HEARTBEAT_TYPE, FID_TLS_CIPHERSPEC_LEN, FID_TLS_UNKNOWN_TEXT, 0};
+const uint16_t tls_info_fields[] = {FID_TLS,
+                                    FID_TLS_CCS,
+                                    FID_TLS_ALERT,
+                                    FID_TLS_ALERT_LEVEL,
+                                    FID_TLS_ALERT_DESC,
+                                    FID_TLS_HANDSHAKE,
+                                    FID_TLS_APP_DATA,
+                                    FID_TLS_HEARTBEAT,
+                                    FID_TLS_HEARTBEAT_TYPE,
+                                    FID_TLS_CIPHERSPEC_LEN,
+                                    FID_TLS_UNKNOWN_TEXT,
+                                    0};
 
 static void message_name(struct writer *w, uint16_t extra) {
     if (extra & TLS_EXTRA_ENCRYPTED) {
@@ -152,7 +161,8 @@ static void sigalg_label(struct writer *w, const struct fval *f) {
     if (name) {
         wr_s(w, name);
     } else {
-        const char *hash = field_value_name(&vals_tls_hash, f->u >> 8), *sig = field_value_name(&vals_tls_signature, f->u & 255);
+        const char *hash = field_value_name(&vals_tls_hash, f->u >> 8),
+                   *sig = field_value_name(&vals_tls_signature, f->u & 255);
         wr_f(w, "%s %s", hash ? hash : "Unknown", sig ? sig : "Unknown");
     }
     wr_f(w, " (0x%04x)", (unsigned)f->u);
@@ -194,6 +204,10 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_CERTS: count_label(w, "Certificates", f->len, "byte"); return true;
     case FID_TLS_DNAMES: count_label(w, "Distinguished Names", f->len, "byte"); return true;
     case FID_TLS_POINTS: wr_f(w, "Elliptic curves point formats (%u)", f->len); return true;
+    case FID_TLS_EXT_DATA:
+        if (f->len) return false;
+        wr_s(w, "Data (0 bytes)");
+        return true;
     case FID_TLS_SIGALG: sigalg_label(w, f); return true;
     case FID_TLS_EXT_TEXT: ext_label(w, v, at); return true;
     case FID_TLS_KEY_SHARE_ENTRY: key_share_label(w, v, at); return true;

@@ -5,18 +5,23 @@
 
 enum { HEADER = 8, TRACE_FIRST = 33435, TRACE_LAST = 33464, JUMBO = 65536 };
 
-/* ports_read adds both ports; a destination port in the range classic traceroute counts through is marked. */
+/* port_read adds a port; one in the range classic traceroute counts through is marked. */
+static uint16_t port_read(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint16_t port = get_be16(d, r, id);
+    if (port < TRACE_FIRST || port > TRACE_LAST) return port;
+    d->out->depth++;
+    struct fval *f = d_anomaly(d, FID_UDP_POSSIBLE_TRACEROUTE, off, 2);
+    if (f) f->extra = (uint16_t)(port - TRACE_FIRST);
+    fv_close(d->out);
+    return port;
+}
+
 static void ports_read(struct decode *d, struct reader *r, uint16_t *sport, uint16_t *dport) {
     uint32_t off = rd_off(r);
-    *sport = get_be16(d, r, FID_UDP_SRCPORT);
-    *dport = get_be16(d, r, FID_UDP_DSTPORT);
+    *sport = port_read(d, r, FID_UDP_SRCPORT);
+    *dport = port_read(d, r, FID_UDP_DSTPORT);
     if (!rd_ok(r)) return;
-    if (*dport >= TRACE_FIRST && *dport <= TRACE_LAST) {
-        d->out->depth++;
-        struct fval *f = d_anomaly(d, FID_UDP_POSSIBLE_TRACEROUTE, off + 2, 2);
-        if (f) f->extra = (uint16_t)(*dport - TRACE_FIRST);
-        fv_close(d->out);
-    }
     fv_hide(fv_u(d->out, FID_UDP_PORT, off, 2, *sport));
     fv_hide(fv_u(d->out, FID_UDP_PORT, off + 2, 2, *dport));
 }
@@ -127,7 +132,9 @@ static bool udp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_UDP_CHECKSUM:
         wr_f(w, "Checksum: 0x%04x ", (unsigned)f->u);
         if (f->u) wr_s(w, "[unverified]");
-        else wr_s(w, fv_first(v, FID_UDP_CHECKSUM_ZERO, at, fv_end(v, at)) ? "[zero-value illegal]" : "[zero-value ignored]");
+        else
+            wr_s(w, fv_first(v, FID_UDP_CHECKSUM_ZERO, at, fv_end(v, at)) ? "[zero-value illegal]"
+                                                                          : "[zero-value ignored]");
         return true;
     case FID_UDP_PAYLOAD: wr_f(w, "UDP payload (%u byte%s)", f->extra, f->extra == 1 ? "" : "s"); return true;
     case FID_UDP_LENGTH_BAD:
@@ -141,9 +148,8 @@ static bool udp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
-static const uint16_t info_fields[] = {FID_UDP_SRCPORT,    FID_UDP_DSTPORT,         FID_UDP_LENGTH,
-                                       FID_UDP_LENGTH_BAD, FID_UDP_CHECKSUM_STATUS, FID_UDP_PAYLOAD,
-                                       0};
+static const uint16_t info_fields[] = {
+    FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_LENGTH, FID_UDP_LENGTH_BAD, FID_UDP_CHECKSUM_STATUS, FID_UDP_PAYLOAD, 0};
 static const struct proto_key keys[] = {{TABLE_IP, 17}, {TABLE_COUNT, 0}};
 const struct proto proto_udp = {.name = "udp",
                                 .column = "UDP",

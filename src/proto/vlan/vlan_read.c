@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VLAN tags: IEEE 802.1Q customer tags and 802.1ad provider tags (IEEE 802.1Q-2014, clause 9). */
+#include "proto/vlan/vlan.h"
+
 #include "proto/protos.h"
 
 enum { TAG = 4, LEAST_TYPE = 0x0600, LEAST_FRAME = 60 };
@@ -10,8 +12,7 @@ static bool all_zero(struct slice s) {
     return true;
 }
 
-/* trailer_add shows what follows the network packet: padding up to the least frame, then the trailer. */
-static void trailer_add(struct decode *d, struct slice rest) {
+void vlan_trailer_add(struct decode *d, uint16_t id, struct slice rest) {
     uint32_t off = d_off(d, rest.p);
     size_t pad = off < LEAST_FRAME && d->pkt->len >= LEAST_FRAME && !d->cut ? LEAST_FRAME - off : 0;
     bool zeros = pad && all_zero(slice_head(rest, pad));
@@ -21,7 +22,7 @@ static void trailer_add(struct decode *d, struct slice rest) {
         off += (uint32_t)pad;
     }
     if (!rest.n) return;
-    struct fval *f = fv_at(d->out, fv_open(d->out, FID_VLAN_TRAILER, off, (uint32_t)rest.n));
+    struct fval *f = fv_at(d->out, fv_open(d->out, id, off, (uint32_t)rest.n));
     if (f) f->s = rest;
     if (pad && !zeros) d_anomaly(d, FID_ETH_PADDING_BAD, off, (uint32_t)rest.n);
     fv_close(d->out);
@@ -43,7 +44,7 @@ static void payload_read(struct decode *d, struct reader *r, uint16_t type) {
     if (d->payload_end && d->payload_end < r->end && d->out->src == 0) {
         uint32_t from = d->out->n;
         d->out->depth++;
-        trailer_add(d, slice_of(d->payload_end, (size_t)(r->end - d->payload_end)));
+        vlan_trailer_add(d, FID_VLAN_TRAILER, slice_of(d->payload_end, (size_t)(r->end - d->payload_end)));
         fv_close(d->out);
         d_move_back(d, own_end, from);
     }

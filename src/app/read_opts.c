@@ -57,7 +57,7 @@ static bool time_parse(const char *text, enum time_format *out) {
         const char *name;
         enum time_format format;
     } names[] = {{"r", TIME_RELATIVE}, {"a", TIME_ABSOLUTE},    {"ad", TIME_ABSOLUTE_DATE}, {"adoy", TIME_ABSOLUTE_DOY}, {"d", TIME_DELTA},
-                 {"dd", TIME_DELTA_SHOWN}, {"e", TIME_EPOCH}, {"u", TIME_UTC}, {"ud", TIME_UTC_DATE}, {"udoy", TIME_UTC_DOY}};
+                 {"dd", TIME_DELTA_SHOWN}, {"e", TIME_EPOCH}, {"u", TIME_OF_DAY_UTC}, {"ud", TIME_UTC_DATE}, {"udoy", TIME_UTC_DOY}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(text, names[i].name) != 0) continue;
         *out = names[i].format;

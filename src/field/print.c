@@ -181,18 +181,28 @@ void print_value(struct writer *w, const struct field *f, const struct fval *v) 
     }
 }
 
+/* number_label writes a number as a tree line has it: a masked one with the hex digits of its own bits. */
+static void number_label(struct writer *w, const struct field *f, uint64_t value) {
+    struct fval v = {.u = value};
+    if (f->mask && f->type != FT_BOOL && (f->base == BASE_HEX || f->base == BASE_HEX_DEC)) {
+        wr_s(w, "0x");
+        wr_hex(w, value, (__builtin_popcountll(f->mask) + 3) / 4);
+    } else {
+        print_value(w, f, &v);
+    }
+}
+
 void print_named(struct writer *w, const struct field *f, uint64_t value) {
     const char *name = f->values ? field_value_name(f->values, value) : NULL;
-    struct fval v = {.u = value};
     if (name && f->base == BASE_NONE) {
         wr_s(w, name);
     } else if (f->values) {
         wr_s(w, name ? name : "Unknown");
         wr_s(w, " (");
-        print_value(w, f, &v);
+        number_label(w, f, value);
         wr_c(w, ')');
     } else {
-        print_value(w, f, &v);
+        number_label(w, f, value);
         if (f->base == BASE_DEC_HEX || f->base == BASE_HEX_DEC) {
             wr_s(w, " (");
             if (f->base == BASE_DEC_HEX) print_hex(w, f, value);
@@ -227,8 +237,7 @@ void print_label(struct writer *w, const struct field *f, const struct fval *v) 
     wr_s(w, f->label);
     if (f->type != FT_NONE && f->type != FT_PROTOCOL) {
         wr_s(w, ": ");
-        if (f->secret && v->s.n) wr_s(w, "(hidden)");
-        else if (f->type == FT_BOOL) wr_s(w, v->u ? (f->set ? f->set : "True") : (f->unset ? f->unset : "False"));
+        if (f->type == FT_BOOL) wr_s(w, v->u ? (f->set ? f->set : "True") : (f->unset ? f->unset : "False"));
         else if (f->type == FT_BYTES && f->base == BASE_NONE) {
             wr_hexbytes(w, slice_head(v->s, LABEL_BYTES), 0);
             if (v->s.n > LABEL_BYTES) wr_s(w, "…");

@@ -23,7 +23,7 @@ static void seconds(struct writer *w, int64_t ns, int digits) {
 }
 
 static void clock_time(struct writer *w, int64_t ns, enum time_format how, int digits) {
-    bool utc = how >= TIME_UTC;
+    bool utc = how >= TIME_OF_DAY_UTC;
     time_t t = (time_t)(ns / 1000000000);
     int64_t part = ns % 1000000000;
     if (part < 0) {
@@ -41,7 +41,6 @@ static void clock_time(struct writer *w, int64_t ns, enum time_format how, int d
     struct writer f = wr_fixed(fraction, sizeof fraction);
     seconds(&f, part, digits);
     wr_slice(w, slice_tail(wr_done(&f), 1));
-    if (utc) wr_c(w, 'Z');
 }
 
 static int digits_of(uint64_t ticks) {

@@ -67,7 +67,7 @@ void tree_print(struct writer *w, const struct decode *d, const struct proto *co
         label_print(w, v, i, view->show_secrets);
         wr_c(w, '\n');
         if (field->severity && !(f->flags & FV_PLAIN)) expert_lines(w, v, i);
-        if (f->id == FID_DATA && !view->hex) raw_lines(w, v, f);
+        if (f->id == FID_DATA && !view->hex && (!only || listed(&proto_data, only))) raw_lines(w, v, f);
     }
     if (v->overflowed) wr_s(w, "[Too many fields: the rest of the packet is not shown]\n");
 }

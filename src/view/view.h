@@ -15,7 +15,7 @@ enum time_format {
     TIME_DELTA,          /* d: since the packet before */
     TIME_DELTA_SHOWN,    /* dd: since the packet shown before */
     TIME_EPOCH,          /* e */
-    TIME_UTC,            /* u */
+    TIME_OF_DAY_UTC,     /* u; TIME_UTC is a macro of <time.h> */
     TIME_UTC_DATE,       /* ud */
     TIME_UTC_DOY         /* udoy */
 };

@@ -73,7 +73,7 @@ static void header_add(struct decode *d, const struct ip_header *h) {
     fv_u(v, FID_IP_FRAG_OFFSET, off + 6, 2, h->frag);
     fv_u(v, FID_IP_TTL, off + 8, 1, h->ttl);
     v->depth++;
-    if (!d->quoted) ttl_check(d, h);
+    ttl_check(d, h);
     fv_close(v);
     fv_u(v, FID_IP_PROTO, off + 9, 1, h->proto);
     fv_u(v, FID_IP_CHECKSUM, off + 10, 2, h->checksum);

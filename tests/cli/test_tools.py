@@ -45,7 +45,7 @@ def test_what_is_allowed_passes(tmp_path, room, text):
 def test_a_new_protocol_is_registered(tmp_path):
     for name in "src/proto", "tools":
         shutil.copytree(ROOT / name, tmp_path / name)
-    run = subprocess.run([tmp_path / "tools/new-proto", "modbus", "Constrained Application Protocol"], capture_output=True, text=True)
+    run = subprocess.run([tmp_path / "tools/new-proto", "modbus", "Modbus"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     proto = tmp_path / "src/proto"
     assert sorted(p.name for p in (proto / "modbus").iterdir()) == ["modbus.def", "modbus.h", "modbus_read.c"]

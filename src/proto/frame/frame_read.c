@@ -74,7 +74,8 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
 /* by_ethertype tells whether the layer after this one was chosen by an EtherType: the list names that step too. */
 static bool by_ethertype(const struct decode *d, uint8_t i) {
     const struct proto *p = d->layer[i].proto;
-    return i + 1 < d->layers && (p == &proto_eth || p == &proto_vlan || p == &proto_sll) && d->layer[i + 1].proto != &proto_data;
+    return i + 1 < d->layers && (p == &proto_eth || p == &proto_vlan || p == &proto_sll) && d->layer[i + 1].proto != &proto_data &&
+           d->layer[i + 1].proto != &proto_llc;
 }
 
 void frame_end(struct decode *d) {

@@ -22,7 +22,7 @@ static bool control_read(struct decode *d, struct reader *r) {
     uint32_t off = rd_off(r);
     uint8_t first = rd_u8(r);
     bool one = (first & 3) == UNNUMBERED;
-    uint16_t value = one ? first : (uint16_t)(rd_u8(r) << 8 | first);
+    uint16_t value = (uint16_t)(one ? first : rd_u8(r) << 8 | first);
     if (!rd_ok(r)) return false;
     d_open_u(d, FID_LLC_CONTROL, off, one ? 1 : 2, value);
     if (one) fv_u(d->out, FID_LLC_CONTROL_COMMAND, off, 1, first & 0xec);

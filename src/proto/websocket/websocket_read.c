@@ -246,6 +246,11 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     return r;
 }
 
+static struct read_result websocket_cut(struct slice in) {
+    struct websocket_frame f;
+    return websocket_frame_read(in, &f);
+}
+
 static void websocket_end(void *state) {
     struct websocket_state *st = state;
     for (int i = 0; i < 2; i++) {
@@ -276,6 +281,7 @@ static const uint16_t info_fields[] = {FID_WEBSOCKET, FID_WEBSOCKET_OPCODE, FID_
 static const struct stream_ops stream = {.state_size = sizeof(struct websocket_state),
                                          .end = websocket_end,
                                          .read = websocket_read,
+                                         .frame = websocket_cut,
                                          .lost = websocket_lost};
 const struct proto proto_websocket = {.name = "websocket",
                                       .column = "WebSocket",

@@ -3,55 +3,17 @@
  * that opens files (savefile.c), the interface, the drop, then the first packet. */
 #include "app/capture.h"
 #include "app/cmd.h"
+#include "app/rights.h"
 #include "io/out.h"
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NOBODY 65534
-
-/* target is whom to become. */
-struct target {
-    bool drop;
-    bool own; /* the files are to be theirs */
-    uid_t uid;
-    gid_t gid;
-    char name[64];
-};
-
-static bool target_by_name(struct target *t, const char *name) {
-    const struct passwd *p = getpwnam(name);
-    if (!p) return false;
-    *t = (struct target){true, true, p->pw_uid, p->pw_gid, ""};
-    snprintf(t->name, sizeof t->name, "%s", p->pw_name);
-    return true;
-}
-
-/* env_id reads SUDO_UID or SUDO_GID; 0 where it says nothing usable. */
-static unsigned env_id(const char *name) {
-    const char *text = getenv(name);
-    char *rest;
-    unsigned long v = text ? strtoul(text, &rest, 10) : 0;
-    return text && rest != text && !*rest && v < UINT32_MAX ? (unsigned)v : 0;
-}
-
-static int pick_target(const struct capture_opts *o, struct target *t) {
-    *t = (struct target){0};
-    if (o->user && !target_by_name(t, o->user))
+static int pick_rights(const struct capture_opts *o, struct rights *t) {
+    if (!rights_pick(t, o->user, o->after != NULL))
         return opt_bad_use(&capture_command, "-Z %s: there is no such user", o->user);
-    if (geteuid() != 0) {
-        /* nothing to become; capabilities of the file (setcap) are given up all the same */
-        *t = (struct target){true, false, getuid(), getgid(), ""};
-    } else if (o->user || o->after) {
-        t->drop = o->user && t->uid != 0;
-    } else if (env_id("SUDO_UID") && env_id("SUDO_GID")) {
-        *t = (struct target){true, true, env_id("SUDO_UID"), env_id("SUDO_GID"), ""};
-    } else {
-        *t = (struct target){true, false, NOBODY, NOBODY, ""};
-    }
     return OPT_GO;
 }
 
@@ -134,7 +96,7 @@ static void tell_start(const struct live *l, bool decoded) {
             live_interface(l)->snaplen);
 }
 
-static int make_files(const struct capture_opts *o, const struct capture_limits *limits, const struct target *t,
+static int make_files(const struct capture_opts *o, const struct capture_limits *limits, const struct rights *t,
                       struct savefiles **files) {
     if (!o->file) return OPT_GO;
     struct savefile_plan plan = capture_plan(o, limits);
@@ -147,14 +109,14 @@ static int make_files(const struct capture_opts *o, const struct capture_limits 
 }
 
 static int capture_with(const struct capture_opts *o, const struct live_config *c, const struct capture_limits *limits,
-                        const struct target *t, struct savefiles *files) {
+                        const struct rights *t, struct savefiles *files) {
     char text[512];
     struct writer why = error_line(text, sizeof text);
     struct capture_view view = {0};
     struct live *live = NULL;
     if (live_open(&live, c, &why) < 0) return say(&why);
     int status = OPT_GO;
-    if (t->drop && !privileges_drop(t->uid, t->gid, t->name[0] ? t->name : NULL))
+    if (!rights_drop(t))
         status = opt_bad_use(&capture_command, "cannot give up privileges: %s; -Z root keeps them", strerror(errno));
     if (status == OPT_GO && !o->file && capture_view_open(&view, o) != 0) status = EXIT_TROUBLE;
     if (status == OPT_GO) {
@@ -168,7 +130,7 @@ static int capture_with(const struct capture_opts *o, const struct live_config *
 static int capture(struct capture_opts *o) {
     struct capture_limits limits;
     struct live_config config;
-    struct target target;
+    struct rights rights;
     struct savefiles *files = NULL;
     int r = capture_limits_read(o, &limits);
     if (r == OPT_GO) r = read_config(o, &config);
@@ -177,11 +139,11 @@ static int capture(struct capture_opts *o) {
     if (o->linktypes) return list_linktypes(&config);
     if (o->file && strcmp(o->file, "-") == 0 && isatty(STDOUT_FILENO))
         return opt_bad_use(&capture_command, "-w -: standard output is a terminal; pipe it, or name a file");
-    if ((r = pick_target(o, &target)) != OPT_GO) return r;
-    if ((r = make_files(o, &limits, &target, &files)) != OPT_GO) return r;
+    if ((r = pick_rights(o, &rights)) != OPT_GO) return r;
+    if ((r = make_files(o, &limits, &rights, &files)) != OPT_GO) return r;
     char *filter = filter_text(o);
     config.filter = filter;
-    r = filter ? capture_with(o, &config, &limits, &target, files) : EXIT_TROUBLE;
+    r = filter ? capture_with(o, &config, &limits, &rights, files) : EXIT_TROUBLE;
     free(filter);
     savefiles_free(files);
     return r;

@@ -61,6 +61,7 @@ static_assert(sizeof group_names / sizeof *group_names == GRP_COUNT, "every grou
 const char *anomaly_group_name(enum anomaly_group g) { return g < GRP_COUNT ? group_names[g] : "?"; }
 
 int field_bits(const struct field *f) {
+    if (f->bits) return f->bits;
     switch (f->type) {
     case FT_UINT8:
     case FT_INT8: return 8;
@@ -162,12 +163,6 @@ size_t field_nearest(const struct field_index *index, struct slice name, uint16_
         out[at] = (uint16_t)i;
     }
     return count;
-}
-
-bool want_any(const struct want *w, uint16_t lo, uint16_t hi) {
-    for (uint16_t id = lo; id < hi; id++)
-        if (want_has(w, id)) return true;
-    return false;
 }
 
 void want_all(struct want *w) { memset(w, 0xff, sizeof *w); }

@@ -93,6 +93,7 @@ struct field {
     uint8_t base;      /* enum field_base */
     uint8_t severity;  /* anomalies: enum severity */
     uint8_t group;     /* anomalies: enum anomaly_group */
+    uint8_t bits;      /* width shown for the mask where it is not that of the type; 0: it is */
     uint64_t mask;     /* bits of the bytes at off/len that hold the value; 0: all of them */
     const struct field_values *values;
     const char *set, *unset; /* names of a boolean's values; NULL: True, False */
@@ -154,7 +155,16 @@ struct want {
 static inline bool want_has(const struct want *w, uint16_t id) { return w->bits[id >> 6] >> (id & 63) & 1; }
 static inline void want_add(struct want *w, uint16_t id) { w->bits[id >> 6] |= (uint64_t)1 << (id & 63); }
 /* want_any tells whether any id from lo to before hi is in the set. */
-bool want_any(const struct want *w, uint16_t lo, uint16_t hi);
+static inline bool want_any(const struct want *w, uint16_t lo, uint16_t hi) {
+    if (lo >= hi) return false;
+    uint16_t first = lo >> 6, last = (uint16_t)(hi - 1) >> 6;
+    uint64_t head = ~(uint64_t)0 << (lo & 63), tail = ~(uint64_t)0 >> (63 - ((hi - 1) & 63));
+    if (first == last) return (w->bits[first] & head & tail) != 0;
+    if ((w->bits[first] & head) || (w->bits[last] & tail)) return true;
+    for (uint16_t i = first + 1; i < last; i++)
+        if (w->bits[i]) return true;
+    return false;
+}
 /* want_all makes the set hold every id. */
 void want_all(struct want *w);
 void want_union(struct want *w, const struct want *other);

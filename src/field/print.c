@@ -75,6 +75,10 @@ void print_string(struct writer *w, struct slice s) {
 }
 
 void print_abstime(struct writer *w, int64_t ns, bool local) {
+    if (ns == INT64_MIN) {
+        wr_s(w, "NULL");
+        return;
+    }
     int64_t sec = ns / 1000000000, part = ns % 1000000000;
     if (part < 0) {
         part += 1000000000;
@@ -177,16 +181,28 @@ void print_value(struct writer *w, const struct field *f, const struct fval *v) 
     }
 }
 
-void print_named(struct writer *w, const struct field *f, uint64_t value) {
-    const char *name = f->values ? field_value_name(f->values, value) : NULL;
+/* number_label writes a number as a tree line has it: a masked one with the hex digits of its own bits. */
+static void number_label(struct writer *w, const struct field *f, uint64_t value) {
     struct fval v = {.u = value};
-    if (f->values) {
-        wr_s(w, name ? name : "Unknown");
-        wr_s(w, " (");
-        print_value(w, f, &v);
-        wr_c(w, ')');
+    if (f->mask && f->type != FT_BOOL && (f->base == BASE_HEX || f->base == BASE_HEX_DEC)) {
+        wr_s(w, "0x");
+        wr_hex(w, value, (__builtin_popcountll(f->mask) + 3) / 4);
     } else {
         print_value(w, f, &v);
+    }
+}
+
+void print_named(struct writer *w, const struct field *f, uint64_t value) {
+    const char *name = f->values ? field_value_name(f->values, value) : NULL;
+    if (name && f->base == BASE_NONE) {
+        wr_s(w, name);
+    } else if (f->values) {
+        wr_s(w, name ? name : "Unknown");
+        wr_s(w, " (");
+        number_label(w, f, value);
+        wr_c(w, ')');
+    } else {
+        number_label(w, f, value);
         if (f->base == BASE_DEC_HEX || f->base == BASE_HEX_DEC) {
             wr_s(w, " (");
             if (f->base == BASE_DEC_HEX) print_hex(w, f, value);
@@ -208,15 +224,20 @@ void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
 
 enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them */
 
+/* mask_bits gives the width a masked value is drawn in; a boolean takes that of its bytes. */
+static int mask_bits(const struct field *f, const struct fval *v) {
+    int bits = field_bits(f), own = v->len <= 8 ? 8 * (int)v->len : 0;
+    return f->type == FT_BOOL && !f->bits && own > bits ? own : bits;
+}
+
 void print_label(struct writer *w, const struct field *f, const struct fval *v) {
     bool brackets = f->computed || (v->flags & FV_GENERATED);
     if (brackets) wr_c(w, '[');
-    if (f->mask && field_is_int(f)) print_bits(w, field_bits(f), f->mask, v->u);
+    if (f->mask && field_is_int(f)) print_bits(w, mask_bits(f, v), f->mask, v->u);
     wr_s(w, f->label);
     if (f->type != FT_NONE && f->type != FT_PROTOCOL) {
         wr_s(w, ": ");
-        if (f->secret && v->s.n) wr_s(w, "(hidden)");
-        else if (f->type == FT_BOOL) wr_s(w, v->u ? (f->set ? f->set : "True") : (f->unset ? f->unset : "False"));
+        if (f->type == FT_BOOL) wr_s(w, v->u ? (f->set ? f->set : "True") : (f->unset ? f->unset : "False"));
         else if (f->type == FT_BYTES && f->base == BASE_NONE) {
             wr_hexbytes(w, slice_head(v->s, LABEL_BYTES), 0);
             if (v->s.n > LABEL_BYTES) wr_s(w, "…");

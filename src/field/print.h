@@ -27,7 +27,8 @@ void print_ether(struct writer *w, const uint8_t mac[6]);
  * escaped as in C, bytes that are not UTF-8 become U+FFFD. */
 void print_string(struct writer *w, struct slice s);
 
-/* print_abstime writes "Nov  2, 2020 10:00:00.123456789 UTC"; in the local time zone where local is set. */
+/* print_abstime writes "Nov  2, 2020 10:00:00.123456789 UTC"; in the local time zone where local is set.
+ * INT64_MIN is no time at all: "NULL". */
 void print_abstime(struct writer *w, int64_t ns, bool local);
 /* print_reltime writes seconds with nine decimals. */
 void print_reltime(struct writer *w, int64_t ns);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { UNACKED_NODES = 1 << 18, IP_TCP = 6 };
+enum { UNACKED_NODES = 1 << 18, IP_TCP = 6, VICTIMS = 16 };
 
 int flow_table_make(struct flow_table *t) {
     memset(t, 0, sizeof *t);
@@ -45,38 +45,22 @@ static void tcp_end(struct flow_table *t, struct flow *f) {
     stream_reset(&tcp->side[1], &t->limits);
 }
 
-static void order_remove(struct flow_table *t, uint32_t n) {
-    struct flow *f = at(t, n);
-    if (f->older) at(t, f->older)->newer = f->newer;
-    else t->oldest = f->newer;
-    if (f->newer) at(t, f->newer)->older = f->older;
-    else t->newest = f->older;
-}
-
-static void order_add(struct flow_table *t, uint32_t n) {
-    struct flow *f = at(t, n);
-    f->older = t->newest;
-    f->newer = 0;
-    if (t->newest) at(t, t->newest)->newer = n;
-    else t->oldest = n;
-    t->newest = n;
-}
-
 static void flow_drop(struct flow_table *t, uint32_t n) {
     struct flow *f = at(t, n);
     uint32_t *link = &t->buckets[f->bucket];
     while (*link && *link != n) link = &at(t, *link)->chain;
     if (*link) *link = f->chain;
-    order_remove(t, n);
     app_end(f);
     tcp_end(t, f);
     pool_put(&t->tcps, f->tcp);
+    f->bucket = UINT32_MAX;
     pool_put(&t->flows, n);
     t->count--;
 }
 
 void flow_table_free(struct flow_table *t) {
-    while (t->oldest) flow_drop(t, t->oldest);
+    for (uint32_t n = 1; n < t->flows.used; n++)
+        if (at(t, n)->bucket != UINT32_MAX) flow_drop(t, n);
     free(t->buckets);
     pool_free(&t->flows);
     pool_free(&t->tcps);
@@ -104,9 +88,20 @@ static void begin(struct flow_table *t, struct flow *f, int64_t ts) {
     if (f->tcp) tcp_conv_start(&flow_tcp(t, f)->conv);
 }
 
+/* victim_find returns an old entry: the oldest of a few that a hand going round points at. */
+static uint32_t victim_find(struct flow_table *t) {
+    uint32_t oldest = 0;
+    for (uint32_t looked = 0; looked < VICTIMS || !oldest; looked++) {
+        t->hand = t->hand + 1 < t->flows.used ? t->hand + 1 : 1;
+        const struct flow *f = at(t, t->hand);
+        if (f->bucket != UINT32_MAX && (!oldest || f->last < at(t, oldest)->last)) oldest = t->hand;
+    }
+    return oldest;
+}
+
 static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint32_t bucket, int64_t ts) {
     if (t->count >= FLOWS_MAX) {
-        flow_drop(t, t->oldest);
+        flow_drop(t, victim_find(t));
         t->evicted++;
     }
     uint32_t tcp = key->proto == IP_TCP ? pool_get(&t->tcps) : 0;
@@ -121,7 +116,6 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
     f->bucket = bucket;
     f->chain = t->buckets[bucket];
     t->buckets[bucket] = n;
-    order_add(t, n);
     t->count++;
     begin(t, f, ts);
     return n;
@@ -134,18 +128,19 @@ struct flow *flow_find(struct flow_table *t, uint8_t proto, const struct net_add
     uint32_t bucket = (uint32_t)hash_bytes(t->hash_key, &key, sizeof key) & (FLOW_BUCKETS - 1);
     uint32_t n = t->buckets[bucket];
     while (n && memcmp(&at(t, n)->key, &key, sizeof key) != 0) n = at(t, n)->chain;
-    if (n) {
-        if (n != t->newest) {
-            order_remove(t, n);
-            order_add(t, n);
-        }
-    } else {
+    if (!n) {
         n = flow_add(t, &key, bucket, ts);
         if (!n) return NULL;
         at(t, n)->flipped = second != (client_hint == 0);
     }
-    *side = second != at(t, n)->flipped;
-    return at(t, n);
+    struct flow *f = at(t, n);
+    if (f->tcp) { /* what is needed next lies elsewhere: ask for it early */
+        const char *tcp = (const char *)flow_tcp(t, f);
+        for (size_t line = 0; line < sizeof(struct flow_tcp); line += 64) __builtin_prefetch(tcp + line, 1);
+        __builtin_prefetch(f->app_state);
+    }
+    *side = second != f->flipped;
+    return f;
 }
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {

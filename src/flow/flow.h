@@ -10,9 +10,10 @@
 /* The flow table: which conversation a packet belongs to.
  *
  * Theory of operation. A conversation is found by protocol, both addresses and both ports; one entry serves both
- * directions. Entries live in a pool and are named by number; a hash with a secret key finds them, a list in order
- * of use tells the one to give up when the table is full. What is given up is counted in `evicted`.
- * Invariants: an entry is in exactly one bucket and once in the order list; side 0 is the client where that is known
+ * directions. Entries live in a pool and are named by number; a hash with a secret key finds them. When the table is
+ * full the oldest of a few entries is given up: a list kept in order for that would cost every packet. What is given
+ * up is counted in `evicted`.
+ * Invariants: an entry is in exactly one bucket; side 0 is the client where that is known
  * (SYN or SYN/ACK seen first), else who sent first. Memory is bounded by FLOWS_MAX entries. */
 
 enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17 };
@@ -29,7 +30,6 @@ struct flow_key {
 
 struct flow {
     uint32_t chain; /* next in the bucket; first, so that a free pool node's link does not hurt */
-    uint32_t older, newer;
     uint32_t bucket;
     struct flow_key key;
     uint32_t stream; /* number shown to people: counts conversations of a protocol from 0 */
@@ -52,7 +52,7 @@ struct flow_table {
     struct pool flows, tcps, unacked;
     uint32_t *buckets;
     struct hash_key hash_key;
-    uint32_t oldest, newest;
+    uint32_t hand; /* where the search for an entry to give up goes on */
     uint32_t count, tcp_streams, udp_streams;
     uint64_t evicted;
     struct stream_limits limits;

@@ -39,19 +39,20 @@ static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") =
 /* useful_find works out which protocols can give a wanted field: their own, or one of a protocol above them. */
 static void useful_find(struct driver *dr) {
     bool transport = false;
+    /* These depend on every layer of the packet. */
+    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
-        if (is_app(p) && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
+        if (is_app(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
         if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
     }
     dr->needs_app |= want_any(&dr->want, FID_TCP_PAYLOAD + 1, FID_TCP_END);
     dr->needs_flow = dr->needs_app || transport;
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
-        bool carrier = p->id == FID_TCP || carries_udp(p);
-        if (is_app(p)) dr->useful[i] = dr->needs_app;
-        else if (carrier) dr->useful[i] = dr->needs_flow;
-        else dr->useful[i] = true;
+        if (p->carrier || carries_udp(p)) dr->useful[i] = true; /* any packet may travel inside */
+        else if (is_app(p)) dr->useful[i] = dr->needs_app;
+        else dr->useful[i] = p->id != FID_TCP || dr->needs_flow;
     }
 }
 
@@ -180,6 +181,7 @@ static void op_tcp_update(struct decode *d, struct tcp_conv *c, const struct tcp
 static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times) {
     struct driver *dr = driver_of(d);
     int side;
+    if (!dr->needs_flow) return false;
     struct flow *f = flow_find(&dr->flows, IP_UDP, &d->src, &d->dst, sport, dport, -1, d->pkt->ts, &side);
     dr->flow = f;
     if (!f) return false;
@@ -190,10 +192,11 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
-    if (!dr->needs_app || !in.n) return;
+    if (!in.n) return;
     uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
     if (!p) p = driver_lookup(dr, TABLE_UDP, high);
+    if (!dr->needs_app && !(p && p->carrier)) return;
     if (p) op_call(d, p, in);
     else d_data(d, in);
 }

@@ -16,7 +16,7 @@
  * Invariants: one driver serves one capture, in order; everything handed out in a packet lives until the next one.
  * Limits: NESTING_MAX decoders inside each other; those of flow.h, stream.h, frag.h. */
 
-enum { NESTING_MAX = 24, PROTOS_MAX = 64, PACKET_ARENA = 16 << 20 };
+enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20 };
 
 struct driver {
     struct decode d;

@@ -375,7 +375,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if (seq_lt(seq, st->next)) {
         uint32_t old = st->next - seq;
         if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
-            segment_data(&f, in, false);
             tcp_close(&f);
             return;
         }

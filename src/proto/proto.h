@@ -94,6 +94,10 @@ struct proto {
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
     const uint16_t *info_fields;
+    /* carrier: it carries other packets, so it is entered though nobody asked for its own fields. */
+    bool carrier;
+    /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
+    bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
     bool info_plain;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */

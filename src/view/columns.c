@@ -23,7 +23,7 @@ static void seconds(struct writer *w, int64_t ns, int digits) {
 }
 
 static void clock_time(struct writer *w, int64_t ns, enum time_format how, int digits) {
-    bool utc = how >= TIME_UTC;
+    bool utc = how >= TIME_OF_DAY_UTC;
     time_t t = (time_t)(ns / 1000000000);
     int64_t part = ns % 1000000000;
     if (part < 0) {
@@ -41,7 +41,6 @@ static void clock_time(struct writer *w, int64_t ns, enum time_format how, int d
     struct writer f = wr_fixed(fraction, sizeof fraction);
     seconds(&f, part, digits);
     wr_slice(w, slice_tail(wr_done(&f), 1));
-    if (utc) wr_c(w, 'Z');
 }
 
 static int digits_of(uint64_t ticks) {
@@ -86,8 +85,16 @@ void columns_protocol(struct writer *w, const struct decode *d) {
     const struct layer_mark *m = top(d);
     if (!m) return;
     const struct proto *p = m->proto;
+    unsigned around = 0;
+    for (const struct layer_mark *below = d->layer; below < m; below++) {
+        if (!below->proto->wraps_column) continue;
+        wr_s(w, below->proto->column);
+        wr_s(w, " <");
+        around++;
+    }
     const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
     wr_s(w, name ? name : p->column);
+    while (around--) wr_c(w, '>');
 }
 
 static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }

@@ -2,7 +2,7 @@
 /* Bytes as offset, hexadecimal and text. */
 #include "view/view.h"
 
-static void dump(struct writer *w, struct slice s) {
+void hex_dump(struct writer *w, struct slice s) {
     for (size_t at = 0; at < s.n; at += 16) {
         size_t n = s.n - at < 16 ? s.n - at : 16;
         wr_hex(w, at, 4);
@@ -22,7 +22,6 @@ void hex_print(struct writer *w, const struct decode *d) {
     const struct fvec *v = d->out;
     for (uint16_t i = 0; i < v->sources; i++) {
         if (v->sources > 1) wr_f(w, "%s (%zu bytes):\n", v->source[i].name, v->source[i].bytes.n);
-        dump(w, v->source[i].bytes);
-        if (i + 1 < v->sources) wr_c(w, '\n');
+        hex_dump(w, v->source[i].bytes);
     }
 }

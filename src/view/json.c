@@ -68,6 +68,10 @@ static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) 
     if (field->name[0] && !(field->severity && !(v->v[at].flags & FV_PLAIN))) wr_s(&t, field->name);
     else if (field->severity) wr_s(&t, "_ws.expert");
     else label_print(&t, v, at, false);
+    if (!field->name[0] && wr_len(&t) > 1 && text[0] == '[') { /* the brackets of what is computed belong to the tree */
+        memmove(text, text + 1, wr_len(&t) - 2);
+        t.p -= 2;
+    }
     if (tree && field->type != FT_PROTOCOL && field->type != FT_NONE) wr_s(&t, "_tree");
     json_text(w, wr_done(&t));
     wr_s(w, ": ");
@@ -75,12 +79,39 @@ static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) 
 
 static uint32_t object(struct writer *w, const struct fvec *v, uint32_t at, uint32_t indents, const struct view *view);
 
+/* expert writes the object of an expert item. */
+static void expert(struct writer *w, const struct fvec *v, uint32_t at, uint32_t indents) {
+    const struct field *field = field_of(v->v[at].id);
+    const struct proto *p = proto_of(v->v[at].id);
+    struct writer t = wr_grow();
+    if (!p || !p->label || !p->label(&t, v, at)) wr_s(&t, field->label);
+    wr_s(w, "\"_ws.expert\": {");
+    indent(w, indents + 1);
+    json_text(w, slice_str(field->name));
+    wr_s(w, ": \"\",");
+    indent(w, indents + 1);
+    wr_s(w, "\"_ws.expert.message\": ");
+    json_text(w, wr_done(&t));
+    wr_c(w, ',');
+    indent(w, indents + 1);
+    wr_f(w, "\"_ws.expert.severity\": \"%llu\",", (unsigned long long)severity_number(field->severity));
+    indent(w, indents + 1);
+    wr_f(w, "\"_ws.expert.group\": \"%llu\"", (unsigned long long)group_number(field->group));
+    indent(w, indents);
+    wr_c(w, '}');
+    wr_free(&t);
+}
+
 /* member writes one field, and its children as a second member where it has a value of its own. */
 static uint32_t member(struct writer *w, const struct fvec *v, uint32_t at, uint32_t indents, const struct view *view) {
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
     bool parent = at + 1 < v->n && v->v[at + 1].depth > f->depth;
     bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE;
+    if (field->severity && !(f->flags & FV_PLAIN) && !parent) {
+        expert(w, v, at, indents);
+        return at + 1;
+    }
     if (!(bare && parent)) {
         key(w, v, at, false);
         shown_text(w, f, view->show_secrets);

@@ -68,7 +68,7 @@ static void value_attribute(struct writer *w, const struct fvec *v, const struct
 }
 
 /* Severities and groups have Wireshark's numbers. */
-static uint64_t severity_number(uint8_t s) {
+uint64_t severity_number(uint8_t s) {
     static const uint32_t numbers[] = {0, 0x100000, 0x200000, 0x400000, 0x600000, 0x800000};
     return numbers[s <= SEV_ERROR ? s : 0];
 }
@@ -82,7 +82,10 @@ struct pdml {
 static struct slice label_of(struct pdml *x, uint32_t at) {
     wr_reset(&x->text);
     label_print(&x->text, x->v, at, true);
-    return wr_done(&x->text);
+    struct slice s = wr_done(&x->text);
+    /* the brackets of what is computed belong to the tree */
+    bool brackets = s.n > 1 && s.p[0] == '[' && s.p[s.n - 1] == ']';
+    return brackets ? slice_of(s.p + 1, s.n - 2) : s;
 }
 
 static struct slice show_of(struct pdml *x, const struct field *field, const struct fval *f) {
@@ -113,7 +116,7 @@ static void expert(struct pdml *x, uint32_t at) {
     wr_s(x->w, "/>\n<field name=\"_ws.expert.severity\" size=\"0\" pos=\"0\"");
     number(x->w, "show", severity_number(field->severity));
     wr_s(x->w, "/>\n<field name=\"_ws.expert.group\" size=\"0\" pos=\"0\"");
-    number(x->w, "show", (uint64_t)field->group << 24);
+    number(x->w, "show", group_number(field->group));
     wr_s(x->w, "/>\n");
 }
 

@@ -28,6 +28,28 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_
     else print_label(w, field, f);
 }
 
+/* expert_lines writes what stands below an expert item. */
+static void expert_lines(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct field *field = field_of(v->v[at].id);
+    const struct proto *p = proto_of(v->v[at].id);
+    size_t spaces = 4 * ((size_t)v->v[at].depth + 1);
+    wr_spaces(w, spaces);
+    wr_c(w, '[');
+    if (!p || !p->label || !p->label(w, v, at)) wr_s(w, field->label);
+    wr_s(w, "]\n");
+    wr_spaces(w, spaces);
+    wr_f(w, "[Severity level: %s]\n", severity_name(field->severity));
+    wr_spaces(w, spaces);
+    wr_f(w, "[Group: %s]\n", anomaly_group_name(field->group));
+}
+
+/* raw_lines writes the bytes nothing decodes. */
+static void raw_lines(struct writer *w, const struct fvec *v, const struct fval *f) {
+    if (f->src >= v->sources) return;
+    wr_c(w, '\n');
+    hex_dump(w, slice_head(slice_tail(v->source[f->src].bytes, f->off), f->len));
+}
+
 static bool listed(const struct proto *p, const struct proto *const *only) {
     for (; *only; only++)
         if (*only == p) return true;
@@ -44,6 +66,8 @@ void tree_print(struct writer *w, const struct decode *d, const struct proto *co
         wr_spaces(w, 4 * (size_t)f->depth);
         label_print(w, v, i, view->show_secrets);
         wr_c(w, '\n');
+        if (field->severity && !(f->flags & FV_PLAIN)) expert_lines(w, v, i);
+        if (f->id == FID_DATA && !view->hex && (!only || listed(&proto_data, only))) raw_lines(w, v, f);
     }
     if (v->overflowed) wr_s(w, "[Too many fields: the rest of the packet is not shown]\n");
 }

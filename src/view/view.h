@@ -15,7 +15,7 @@ enum time_format {
     TIME_DELTA,          /* d: since the packet before */
     TIME_DELTA_SHOWN,    /* dd: since the packet shown before */
     TIME_EPOCH,          /* e */
-    TIME_UTC,            /* u */
+    TIME_OF_DAY_UTC,     /* u; TIME_UTC is a macro of <time.h> */
     TIME_UTC_DATE,       /* ud */
     TIME_UTC_DOY         /* udoy */
 };
@@ -25,6 +25,7 @@ struct view {
     int precision;      /* digits of a second; -1: those of the capture */
     bool color;
     bool show_secrets;
+    bool hex;           /* all bytes follow: the tree need not show those of undecoded data */
     bool ended_once;    /* something was printed before: for separators */
     struct frame_times times; /* as they were before the present packet */
 };
@@ -44,6 +45,12 @@ void tree_print(struct writer *w, const struct decode *d, const struct proto *co
 /* label_print writes the words of one field, its protocol's own where it has some. */
 void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_secrets);
 
+/* severity_number and group_number give what Wireshark numbers an expert item's severity and group. */
+uint64_t severity_number(uint8_t severity);
+static inline uint64_t group_number(uint8_t group) { return (uint64_t)group << 24; }
+
+/* hex_dump writes bytes as lines of 16. */
+void hex_dump(struct writer *w, struct slice s);
 /* hex_print writes the bytes of the packet and of every source made from it. */
 void hex_print(struct writer *w, const struct decode *d);
 

@@ -8,7 +8,7 @@ import pytest
 class Weir:
     """Runs the program: weir("read", "-r", file) gives status, out and err."""
 
-    path = os.environ.get("WEIR", "build/weir")
+    path = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 
     def __call__(self, *args, stdin=subprocess.DEVNULL, timeout=30, **kw):
         run = subprocess.run([self.path, *map(str, args)], stdin=stdin, capture_output=True, timeout=timeout, **kw)

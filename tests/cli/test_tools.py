@@ -45,10 +45,10 @@ def test_what_is_allowed_passes(tmp_path, room, text):
 def test_a_new_protocol_is_registered(tmp_path):
     for name in "src/proto", "tools":
         shutil.copytree(ROOT / name, tmp_path / name)
-    run = subprocess.run([tmp_path / "tools/new-proto", "coap", "Constrained Application Protocol"], capture_output=True, text=True)
+    run = subprocess.run([tmp_path / "tools/new-proto", "modbus", "Modbus"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     proto = tmp_path / "src/proto"
-    assert sorted(p.name for p in (proto / "coap").iterdir()) == ["coap.def", "coap.h", "coap_read.c"]
-    assert '"proto/coap/coap.def"' in (proto / "all.def").read_text()
-    assert "PROTO(coap)\nPROTO(data)" in (proto / "protos.def").read_text()
-    assert "'coap/coap_read.c'" in (proto / "meson.build").read_text()
+    assert sorted(p.name for p in (proto / "modbus").iterdir()) == ["modbus.def", "modbus.h", "modbus_read.c"]
+    assert '"proto/modbus/modbus.def"' in (proto / "all.def").read_text()
+    assert "PROTO(modbus)\nPROTO(data)" in (proto / "protos.def").read_text()
+    assert "'modbus/modbus_read.c'" in (proto / "meson.build").read_text()

@@ -43,7 +43,7 @@ void dhcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
 }
 
 const char *dhcp_column(const struct fvec *v, uint32_t at, uint32_t end) {
-    return fv_first(v, FID_DHCP_OPTION_DHCP, at, end) ? NULL : "BOOTP";
+    return fv_first(v, FID_DHCP_OPTION_DHCP, at, end) ? "DHCP" : "BOOTP";
 }
 
 static void seconds_write(struct writer *w, uint64_t s) {

@@ -246,7 +246,6 @@ static void llmnr_read(struct decode *d, struct slice in) { datagram_read(d, in,
 
 static void stream_start(void *state) { (void)state; }
 
-/* stream_read reads a message with the two bytes of length before it (RFC 1035, 4.2.2). */
 /* stream_frame: over TCP a message follows its length in two bytes, RFC 1035 4.2.2. */
 static struct read_result stream_frame(struct slice in) {
     if (in.n < 2) return (struct read_result){READ_MORE, 0, 0};

@@ -117,7 +117,7 @@ static void records(void) {
 static void streams(void) {
     struct read_result r;
     read_message("\0", 1, true, &r);
-    CHECK("one byte of a stream asks for the length", r.status == READ_MORE && r.needed == 2 && !out.n);
+    CHECK("one byte of a stream asks for more", r.status == READ_MORE && !out.n);
     read_message("\0\21\1\2", 4, true, &r);
     CHECK("part of a message asks for all of it", r.status == READ_MORE && r.needed == 19 && !out.n);
     read_message("\0\21\x12\x34\1\0\0\1\0\0\0\0\0\0\0\0\1\0\1more", 23, true, &r);

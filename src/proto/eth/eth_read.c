@@ -71,7 +71,8 @@ static void trailer_read(struct decode *d, struct slice frame, struct slice rest
         }
     }
     /* Where the capture does not say, a frame that is long enough to have one is taken to have its check sequence. */
-    bool has_fcs = d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS : frame.n >= LEAST_FRAME + FCS;
+    bool outer = frame.p == d->pkt->data.p;
+    bool has_fcs = !outer ? false : d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS : frame.n >= LEAST_FRAME + FCS;
     uint32_t fcs = has_fcs && trailer.n >= FCS && !d->cut ? FCS : 0;
     trailer.n -= fcs;
     if (pad.n) fv_s(d->out, FID_ETH_PADDING, d_off(d, pad.p), (uint32_t)pad.n, pad);
@@ -92,8 +93,12 @@ static void eth_read(struct decode *d, struct slice in) {
         return;
     }
     d_begin(d, &proto_eth, rd_off(&r), 14);
-    address_read(d, &r, &dst_ids);
-    address_read(d, &r, &src_ids);
+    if (want_any(d->out->want, FID_ETH_DST, FID_ETH_TYPE) || (in.p[6] & 1)) {
+        address_read(d, &r, &dst_ids);
+        address_read(d, &r, &src_ids);
+    } else {
+        rd_skip(&r, 12);
+    }
     uint32_t off = rd_off(&r);
     uint16_t type = rd_be16(&r);
     if (!rd_ok(&r)) {
@@ -143,7 +148,8 @@ static bool eth_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
-static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_COUNT, 0}};
+/* 0x6558 is transparent Ethernet bridging (RFC 1701 appendix). */
+static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_ETHERTYPE, 0x6558}, {TABLE_COUNT, 0}};
 const struct proto proto_eth = {.name = "eth",
                                 .column = "Ethernet",
                                 .id = FID_ETH,

@@ -27,7 +27,7 @@ static void comments_add(struct decode *d) {
 
 static void interface_add(struct decode *d) {
     const struct capture_interface *i = d->pkt->iface;
-    if (d->pkt->section) fv_gen(fv_u(d->out, FID_FRAME_SECTION, 0, 0, d->pkt->section));
+    if (d->pkt->section) fv_u(d->out, FID_FRAME_SECTION, 0, 0, d->pkt->section);
     if (!i->has_name) return;
     uint32_t at = fv_open(d->out, FID_FRAME_IFACE_ID, 0, 0);
     if (at != FV_UNWANTED) fv_at(d->out, at)->u = i->id;
@@ -40,6 +40,10 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
     const struct packet *p = d->pkt;
     struct fvec *v = d->out;
     d_begin(d, &proto_frame, 0, (uint32_t)p->data.n);
+    if (!want_any(v->want, FID_FRAME_COMMENT, FID_FRAME_END) && p->len >= p->data.n) {
+        d_end(d);
+        return;
+    }
     if (p->comments[0].p) comments_add(d);
     interface_add(d);
     if (p->has_flags) {
@@ -67,16 +71,24 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
     d_end(d);
 }
 
+/* by_ethertype tells whether the layer after this one was chosen by an EtherType: the list names that step too. */
+static bool by_ethertype(const struct decode *d, uint8_t i) {
+    const struct proto *p = d->layer[i].proto;
+    return i + 1 < d->layers && (p == &proto_eth || p == &proto_vlan || p == &proto_sll) && d->layer[i + 1].proto != &proto_data &&
+           d->layer[i + 1].proto != &proto_llc;
+}
+
 void frame_end(struct decode *d) {
     if (!d_wants(d, FID_FRAME_PROTOCOLS)) return;
     size_t n = 0;
-    for (uint8_t i = 1; i < d->layers; i++) n += strlen(d->layer[i].proto->name) + 1;
+    for (uint8_t i = 1; i < d->layers; i++) n += strlen(d->layer[i].proto->name) + sizeof ":ethertype";
     char *text = arena_get(d->arena, n + 1);
     if (!text) return;
     struct writer w = wr_fixed(text, n + 1);
     for (uint8_t i = 1; i < d->layers; i++) {
         if (i > 1) wr_c(&w, ':');
         wr_s(&w, d->layer[i].proto->name);
+        if (by_ethertype(d, i)) wr_s(&w, ":ethertype");
     }
     for (uint32_t i = 0; i < d->out->n; i++)
         if (d->out->v[i].id == FID_FRAME_PROTOCOLS) d->out->v[i].s = wr_done(&w);

@@ -173,10 +173,14 @@ void http_message(struct decode *d, const struct proto *p, struct http_state *st
     http_body_add(d, s, body, &f, off);
     d_end(d);
     if (s->kind != HTTP_LINE_RESPONSE || p != &proto_http || !d->ops->become) return;
-    bool mqtt = http_has_token(f.subprotocol, "mqtt") || http_has_token(f.subprotocol, "mqttv3.1");
-    if (s->status == 101 && http_has_token(f.upgrade, "websocket"))
-        d->ops->become(d, mqtt ? &proto_websocket_mqtt : &proto_websocket, 0);
-    if (s->status == 101 && http_has_token(f.upgrade, "h2c")) d->ops->become(d, &proto_http2, 0); /* RFC 7540 3.2 */
+    if (s->status == 101) { /* RFC 9110 15.2.2: what follows is the other protocol's */
+        bool mqtt = http_has_token(f.subprotocol, "mqtt") || http_has_token(f.subprotocol, "mqttv3.1");
+        const struct proto *websocket = mqtt ? &proto_websocket_mqtt : &proto_websocket;
+        const struct proto *next = http_has_token(f.upgrade, "websocket") ? websocket
+                                   : http_has_token(f.upgrade, "h2c")     ? &proto_http2 /* RFC 7540 3.2 */
+                                                                          : &proto_data;
+        d->ops->become(d, next, 0);
+    }
     if (s->status / 100 == 2 && st->asked == HTTP_ASKED_CONNECT) d->ops->become(d, NULL, st->connect_port);
 }
 

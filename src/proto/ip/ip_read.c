@@ -73,7 +73,7 @@ static void header_add(struct decode *d, const struct ip_header *h) {
     fv_u(v, FID_IP_FRAG_OFFSET, off + 6, 2, h->frag);
     fv_u(v, FID_IP_TTL, off + 8, 1, h->ttl);
     v->depth++;
-    if (!d->quoted) ttl_check(d, h);
+    ttl_check(d, h);
     fv_close(v);
     fv_u(v, FID_IP_PROTO, off + 9, 1, h->proto);
     fv_u(v, FID_IP_CHECKSUM, off + 10, 2, h->checksum);
@@ -211,7 +211,11 @@ static void ip_read(struct decode *d, struct slice in) {
         if (f) f->extra = (uint16_t)(h.len < hlen ? 0 : in.n);
     }
     if (d->cut && h.len > in.n) d->wire_len = h.len - hlen;
+    const uint8_t *end = d->payload_end;
+    uint8_t source = d->out->src;
     payload_pass(d, &h, payload);
+    d->payload_end = end; /* whatever was inside */
+    d->out->src = source;
 }
 
 static void expert_text(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -231,6 +235,19 @@ static void address_text(struct writer *w, const struct fvec *v, uint32_t at) {
     print_ipv4(w, (uint32_t)src->u);
     wr_s(w, ", Dst: ");
     print_ipv4(w, (uint32_t)dst->u);
+}
+
+static void fragments_text(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at), n = 0;
+    for (uint32_t i = at; i < end; i++) n += v->v[i].id == FID_IP_FRAGMENT;
+    wr_f(w, "[%u IPv4 Fragment%s (%u bytes): ", n, n == 1 ? "" : "s", v->v[at].len);
+    const char *between = "";
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_IP_FRAGMENT) continue;
+        wr_f(w, "%s#%llu(%u)", between, (unsigned long long)v->v[i].u, v->v[i].len);
+        between = ", ";
+    }
+    wr_c(w, ']');
 }
 
 static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -255,6 +272,10 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_IP_FRAG_OFFSET:
         print_bits(w, 16, 0x1fff, f->u);
         wr_f(w, "Fragment Offset: %u", (unsigned)f->u * 8);
+        return true;
+    case FID_IP_FRAGMENTS: fragments_text(w, v, at); return true;
+    case FID_IP_FRAGMENT:
+        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - (f->len != 0), f->len);
         return true;
     case FID_IP_CHECKSUM: wr_f(w, "Header Checksum: 0x%04x [validation disabled]", (unsigned)f->u); return true;
     case FID_IP_CHECKSUM_STATUS:

@@ -158,12 +158,7 @@ static bool header_read(struct decode *d, struct reader *r, struct ipv6_walk *wa
 /* reassemble gives the piece away; true where the walk goes on in the whole datagram. */
 static bool reassemble(struct decode *d, struct ipv6_walk *walk) {
     struct slice whole;
-    uint32_t from = d->out->n;
     if (!d->ops->fragment || d->quoted || d->cut || !d->ops->fragment(d, &walk->piece, &whole)) return false;
-    for (uint32_t i = from; i < d->out->n; i++) { /* the list counts as part of the packet that completed it */
-        struct fval *f = &d->out->v[i];
-        if (f->id == FID_IPV6_FRAGMENTS || f->id == FID_IPV6_REASSEMBLED_DATA) f->off = walk->start;
-    }
     walk->r = d_reader(d, whole);
     walk->next = walk->piece.proto;
     walk->fragment = false;

@@ -69,7 +69,7 @@ static void traffic_class_text(struct writer *w, const struct fval *f) {
 }
 
 static void offset_text(struct writer *w, const struct fval *f) {
-    for (int i = 12; i >= 0; i--) wr_f(w, "%u%s", (unsigned)(f->u >> i & 1), i % 4 == 1 && i > 1 ? " " : "");
+    for (int i = 12; i >= 0; i--) wr_f(w, "%u%s", (unsigned)(f->u >> i & 1), i % 4 == 1 ? " " : "");
     wr_f(w, "... = Offset: %u (%u bytes)", (unsigned)f->u, (unsigned)f->u * 8);
 }
 

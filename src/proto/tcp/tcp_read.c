@@ -37,6 +37,7 @@ static void flags_add(struct decode *d, const struct tcp_segment *s, uint32_t of
     struct fvec *v = d->out;
     uint16_t syn = s->flags & TH_ACK ? FID_TCP_CONN_SYNACK : FID_TCP_CONN_SYN;
     fv_u(v, FID_TCP_FLAGS, off, 2, s->flags);
+    if (!(s->flags & (TH_SYN | TH_FIN | TH_RST)) && !want_any(v->want, FID_TCP_FLAGS_RES, FID_TCP_WINDOW_VALUE)) return;
     v->depth++;
     fv_u(v, FID_TCP_FLAGS_RES, off, 1, (s->flags & 0xe00) != 0);
     fv_u(v, FID_TCP_FLAGS_AE, off, 1, s->flags >> 8 & 1);
@@ -48,14 +49,14 @@ static void flags_add(struct decode *d, const struct tcp_segment *s, uint32_t of
     flag_add(d, FID_TCP_FLAGS_RESET, off + 1, s, TH_RST, FID_TCP_CONN_RST);
     flag_add(d, FID_TCP_FLAGS_SYN, off + 1, s, TH_SYN, syn);
     flag_add(d, FID_TCP_FLAGS_FIN, off + 1, s, TH_FIN, FID_TCP_CONN_FIN);
-    if ((s->flags & TH_FIN) && c) {
+    flags_text(d, off, s->flags);
+    if ((s->flags & TH_FIN) && c) { /* shown below the text of all flags */
         if (!c->closing) c->closer = (uint8_t)side;
         c->closing = true;
         v->depth++;
-        d_anomaly(d, c->closer == side ? FID_TCP_CONN_FIN_ACTIVE : FID_TCP_CONN_FIN_PASSIVE, off + 1, 1);
+        d_anomaly(d, c->closer == side ? FID_TCP_CONN_FIN_ACTIVE : FID_TCP_CONN_FIN_PASSIVE, off, 0);
         v->depth--;
     }
-    flags_text(d, off, s->flags);
     fv_close(v);
 }
 

@@ -159,10 +159,11 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     }
     if ((s->flags & TH_ACK) && peer->has_top && seq_lt(peer->top_acked, s->ack)) {
         found |= TA_ACK_LOST;
-        peer->top_acked = peer->next_seq;
+        peer->top_acked = s->ack;
     }
     if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !(found & TA_KEEP_ALIVE))
         found |= repeat_findings(c, me, peer, s, ts, pool, out);
+    if (found & TA_OUT_OF_ORDER) me->top_acked = me->next_seq; /* the hole is being filled */
     if (carries) list_add(me, pool, s, end, frame, ts);
     if (!(found & TA_ZERO_PROBE)) {
         if (!me->has_next || seq_lt(me->next_seq, end)) {
@@ -171,7 +172,7 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
             me->next_time = ts;
             me->has_next = true;
         }
-        if (!me->has_top || s->seq == me->top_acked || (seq_lt(s->seq, me->top_acked) && seq_lt(me->top_acked, end))) {
+        if (!me->has_top || (s->seq == me->top_acked && !(found & TA_LOST))) {
             me->top_acked = end;
             me->has_top = true;
         }
@@ -226,6 +227,7 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
     bool known = me->has_base;
+    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && known && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
     c->seen_before = c->seen;
     if (!me->has_base || (s->flags & TH_SYN)) {
         me->base_seq = s->flags & TH_SYN ? s->seq : s->seq - 1;

@@ -19,11 +19,11 @@ static const struct {
     {FID_TCP_AN_WINDOW_UPDATE, "[TCP Window Update] "},
     {FID_TCP_AN_ACK_LOST, "[TCP ACKed unseen segment] "},
     {FID_TCP_AN_LOST_SEGMENT, "[TCP Previous segment not captured] "},
-    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
     {FID_TCP_AN_OUT_OF_ORDER, "[TCP Out-Of-Order] "},
     {FID_TCP_AN_SPURIOUS, "[TCP Spurious Retransmission] "},
     {FID_TCP_AN_FAST_RETRANSMISSION, "[TCP Fast Retransmission] "},
     {FID_TCP_AN_RETRANSMISSION, "[TCP Retransmission] "},
+    {FID_TCP_AN_REUSED_PORTS, "[TCP Port numbers reused] "},
 };
 
 void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -201,13 +201,14 @@ static void options_title(struct writer *w, const struct fvec *v, uint32_t at) {
 static void segments_title(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at), count = 0;
     for (uint32_t i = at + 1; i < end; i++) count += v->v[i].id == FID_TCP_SEGMENT;
-    wr_f(w, "%u Reassembled TCP Segments (%u bytes): ", count, v->v[at].len);
+    wr_f(w, "[%u Reassembled TCP Segments (%u bytes): ", count, v->v[at].len);
     bool any = false;
     for (uint32_t i = at + 1; i < end; i++) {
         if (v->v[i].id != FID_TCP_SEGMENT) continue;
         wr_f(w, "%s#%llu(%u)", any ? ", " : "", (unsigned long long)v->v[i].u, v->v[i].len);
         any = true;
     }
+    wr_c(w, ']');
 }
 
 static void option_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -240,11 +241,18 @@ static void completeness(struct writer *w, uint64_t seen) {
     wr_f(w, "[Conversation completeness: %s (%u)]", text, (unsigned)seen);
 }
 
+static void ack_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *flags = fv_first(v, FID_TCP_FLAGS, at, v->n);
+    wr_f(w, "Acknowledgment Number: %llu", (unsigned long long)v->v[at].u);
+    if (!flags || flags->u & TH_ACK) wr_s(w, "    (relative ack number)");
+}
+
 bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     switch (f->id) {
     case FID_TCP: title(w, v, at); return true;
     case FID_TCP_COMPLETENESS: completeness(w, f->u); return true;
+    case FID_TCP_ACK: ack_label(w, v, at); return true;
     case FID_TCP_HDR_LEN:
         print_bits(w, 8, 0xf0, f->u / 4);
         wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
@@ -278,7 +286,7 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_SEGMENT_DATA: wr_f(w, "%s (%u byte%s)", field_of(f->id)->label, f->len, f->len == 1 ? "" : "s"); return true;
     case FID_TCP_SEGMENTS: segments_title(w, v, at); return true;
     case FID_TCP_SEGMENT:
-        wr_f(w, "Frame: %llu, payload: %u-%u (%u bytes)", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len);
+        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len);
         return true;
     default: return false;
     }

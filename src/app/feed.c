@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: a file is read as fast as it goes. An interface is asked without waiting; when it has nothing the
+ * caller hears FEED_IDLE once, and the call after that waits, in slices of WAIT_MS so that clock and signals are seen.
+ * After a stop, packets of before the stop that the kernel still holds are handed out. */
+#include "app/feed.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WAIT_MS = 200 };
+
+static volatile sig_atomic_t stopped;
+static int nothing_fd = -1; /* /dev/null */
+
+/* A read of standard input may be under way and would go on after the signal: it finds the end instead. */
+static void on_stop(int signal_number) {
+    (void)signal_number;
+    stopped = 1;
+    if (nothing_fd >= 0) (void)dup2(nothing_fd, STDIN_FILENO);
+}
+
+static int64_t clock_ns(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t now_ms(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
+
+void feed_watch_signals(const struct feed *f) {
+    struct sigaction stop = {.sa_handler = on_stop}, hup;
+    if (f->file && nothing_fd < 0) nothing_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    sigaction(SIGINT, &stop, NULL);
+    if (f->file) return;
+    sigaction(SIGTERM, &stop, NULL);
+    /* nohup has set SIGHUP to be ignored: it stays so */
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN) sigaction(SIGHUP, &stop, NULL);
+}
+
+int feed_open_file(struct feed *f, const char *path, struct writer *why) { return capfile_open(&f->file, path, why); }
+
+int feed_open_live(struct feed *f, const struct live_config *config, struct writer *why) {
+    f->began_ms = now_ms();
+    return live_open(&f->live, config, why);
+}
+
+/* wait_ms gives how long a packet may be waited for; sets the end when the time is over. */
+static int wait_ms(struct feed *f) {
+    int64_t left = f->stop_ms ? f->began_ms + f->stop_ms - now_ms() : WAIT_MS;
+    if (!f->last_ns && (stopped || left <= 0)) f->last_ns = clock_ns(CLOCK_REALTIME);
+    return f->last_ns || !f->idle ? 0 : (int)(left < WAIT_MS ? left : WAIT_MS);
+}
+
+static int next_live(struct feed *f, struct packet *pkt) {
+    int rc = live_next(f->live, pkt, wait_ms(f));
+    if (f->last_ns && (rc == LIVE_NOTHING || (rc == OK && pkt->ts > f->last_ns))) return ERR_END;
+    f->idle = rc == LIVE_NOTHING;
+    return rc == LIVE_NOTHING ? FEED_IDLE : rc;
+}
+
+int feed_next(struct feed *f, struct packet *pkt) {
+    if (f->live) return next_live(f, pkt);
+    int rc = stopped ? ERR_END : capfile_next(f->file, pkt);
+    return stopped && rc < 0 ? ERR_END : rc; /* cut off by us, not damaged */
+}
+
+const char *feed_why(const struct feed *f) { return f->live ? live_why(f->live) : capfile_why(f->file); }
+
+void feed_close(struct feed *f) {
+    capfile_close(f->file);
+    live_close(f->live);
+    f->file = NULL;
+    f->live = NULL;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_APP_READ_H
+#define WEIR_APP_READ_H
+
+#include "app/feed.h"
+#include "app/opt.h"
+#include "io/vendors.h"
+#include "view/view.h"
+
+#include <time.h>
+
+enum { OUT_BUFFER = 256 * 1024, ONLY_MAX = 32 };
+
+/* read_opts is what the command line says, as typed. */
+struct read_opts {
+    const char *device, *filter, *linktype;
+    const char *file, *time, *format, *only;
+    int64_t count, snaplen, buffer_kib;
+    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets;
+    int color;
+    struct opt_list fields, field_options, decode_as, prefs, stops, words;
+};
+
+extern const struct opt_command read_command;
+
+enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL };
+
+/* reading is one run of the command. */
+struct reading {
+    struct read_opts o;
+    enum form form;
+    struct view view;
+    struct want want;
+    uint16_t *ids;
+    size_t n_ids;
+    struct fields_options fields;
+    const struct proto *only[ONLY_MAX + 1];
+    struct dissector ds;
+    struct feed feed;
+    struct vendors *vendors;
+    struct writer out;
+    int out_fd;
+    char buffer[OUT_BUFFER];
+    bool progress;
+    struct timespec started;
+};
+
+/* reading_options turns the options into form, view and fields wanted: OPT_GO or an exit status after a message. */
+int reading_options(struct reading *g);
+/* reading_decode_as tells the dissector of -d; reading_prefs names the -o that do nothing. */
+int reading_decode_as(struct reading *g);
+void reading_prefs(const struct reading *g);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frame Relay addresses of two to four bytes (Q.922 3.2) with the two ways to name the protocol: network layer
+ * protocol ids (RFC 2427) or, as Cisco has it, an EtherType; and Cisco HDLC. */
+#include "proto/protos.h"
+
+enum { UNNUMBERED = 3, NLPID_SNAP = 0x80, NLPID_PAD = 0, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, OUI_8021 = 0x0080c2 };
+enum { NLPID_IPV4 = 0xcc, NLPID_IPV6 = 0x8e, NLPID_PPP = 0xcf, BRIDGED_FCS = 1, BRIDGED = 7, EXTENDED = 1 };
+
+static uint8_t first_read(struct decode *d, struct reader *r, uint32_t *dlci) {
+    uint32_t off = rd_off(r);
+    uint8_t v = rd_u8(r);
+    if (!rd_ok(r)) return EXTENDED;
+    d_open_u(d, FID_FR_FIRST, off, 1, v);
+    fv_u(d->out, FID_FR_UPPER_DLCI, off, 1, v >> 2);
+    fv_u(d->out, FID_FR_CR, off, 1, v >> 1 & 1);
+    fv_u(d->out, FID_FR_EA, off, 1, v & 1);
+    fv_close(d->out);
+    *dlci = v >> 2;
+    return v;
+}
+
+static uint8_t second_read(struct decode *d, struct reader *r, uint32_t *dlci) {
+    uint32_t off = rd_off(r);
+    uint8_t v = rd_u8(r);
+    if (!rd_ok(r)) return EXTENDED;
+    d_open_u(d, FID_FR_SECOND, off, 1, v);
+    fv_u(d->out, FID_FR_SECOND_DLCI, off, 1, v >> 4);
+    fv_u(d->out, FID_FR_FECN, off, 1, v >> 3 & 1);
+    fv_u(d->out, FID_FR_BECN, off, 1, v >> 2 & 1);
+    fv_u(d->out, FID_FR_DE, off, 1, v >> 1 & 1);
+    fv_u(d->out, FID_FR_EA, off, 1, v & 1);
+    fv_close(d->out);
+    *dlci = *dlci << 4 | v >> 4;
+    return v;
+}
+
+static void address_read(struct decode *d, struct reader *r) {
+    uint32_t start = rd_off(r), dlci = 0;
+    uint8_t last = first_read(d, r, &dlci);
+    if (!(last & EXTENDED)) last = second_read(d, r, &dlci);
+    for (int i = 0; i < 2 && rd_ok(r) && !(last & EXTENDED); i++) { /* a third byte has 7 bits, the last one 6 */
+        uint32_t off = rd_off(r);
+        last = rd_u8(r);
+        if (!rd_ok(r)) return;
+        if (!(last & EXTENDED)) {
+            dlci = dlci << 7 | last >> 1;
+            continue;
+        }
+        fv_u(d->out, FID_FR_LOWER_DLCI, off, 1, last >> 2);
+        fv_u(d->out, FID_FR_DC, off, 1, last >> 1 & 1);
+        fv_u(d->out, FID_FR_EA, off, 1, 1);
+        dlci = dlci << 6 | last >> 2;
+    }
+    if (rd_ok(r)) fv_u(d->out, FID_FR_DLCI, start, rd_off(r) - start, dlci);
+}
+
+static bool snap_pass(struct decode *d, struct reader *r) {
+    uint32_t oui = get_be24(d, r, FID_FR_SNAP_OUI);
+    uint16_t pid = get_be16(d, r, oui ? FID_FR_SNAP_PID : FID_FR_SNAP_TYPE);
+    if (!rd_ok(r)) return true;
+    if (!oui) return d->ops->next(d, TABLE_ETHERTYPE, pid, rd_rest(r));
+    if (oui != OUI_8021 || (pid != BRIDGED && pid != BRIDGED_FCS)) return false;
+    d->ops->call(d, &proto_eth, rd_rest(r));
+    return true;
+}
+
+static bool nlpid_pass(struct decode *d, uint8_t nlpid, struct slice payload) {
+    switch (nlpid) {
+    case NLPID_IPV4: return d->ops->next(d, TABLE_ETHERTYPE, TYPE_IPV4, payload);
+    case NLPID_IPV6: return d->ops->next(d, TABLE_ETHERTYPE, TYPE_IPV6, payload);
+    case NLPID_PPP: d->ops->call(d, &proto_ppp, payload); return true;
+    default: return false;
+    }
+}
+
+static void fr_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    uint32_t start = rd_off(&r), at = d_begin(d, &proto_fr, start, 0);
+    address_read(d, &r);
+    bool known = false, cisco = rd_peek(&r, 0) != UNNUMBERED;
+    uint16_t type = 0;
+    uint8_t nlpid = 0;
+    if (cisco) {
+        type = get_be16(d, &r, FID_FR_CHDLC_TYPE);
+    } else {
+        get_u8(d, &r, FID_FR_CONTROL);
+        if (rd_peek(&r, 0) == NLPID_PAD) rd_skip(&r, 1);
+        nlpid = get_u8(d, &r, FID_FR_NLPID);
+    }
+    bool snap = !cisco && nlpid == NLPID_SNAP && rd_ok(&r);
+    fv_set_len(d->out, at, rd_off(&r) - start + (snap ? 5 : 0));
+    if (!rd_ok(&r)) d_bad(d, &r);
+    if (snap) known = snap_pass(d, &r);
+    d_end(d);
+    if (!rd_ok(&r)) return;
+    if (cisco) known = d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r));
+    else if (!snap) known = nlpid_pass(d, nlpid, rd_rest(&r));
+    if (!known) d_data(d, rd_rest(&r));
+    d->payload_end = NULL;
+}
+
+static void fr_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *dlci = fv_first(v, FID_FR_DLCI, at, end);
+    if (dlci) wr_f(w, "DLCI %u", (unsigned)dlci->u);
+}
+
+static const uint16_t fr_info_fields[] = {FID_FR_DLCI, 0};
+static const struct proto_key fr_keys[] = {{TABLE_LINK, 107}, {TABLE_COUNT, 0}};
+const struct proto proto_fr = {.name = "fr",
+                               .column = "FR",
+                               .id = FID_FR,
+                               .end = FID_FR_END,
+                               .keys = fr_keys,
+                               .read = fr_read,
+                               .info = fr_info,
+                               .info_fields = fr_info_fields,
+                               .carrier = true};
+
+static void chdlc_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_chdlc, rd_off(&r), 4);
+    get_u8(d, &r, FID_CHDLC_ADDRESS);
+    get_u8(d, &r, FID_CHDLC_CONTROL);
+    uint16_t type = get_be16(d, &r, FID_CHDLC_PROTOCOL);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+    if (rd_ok(&r) && !d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r))) d_data(d, rd_rest(&r));
+    d->payload_end = NULL;
+}
+
+static const struct proto_key chdlc_keys[] = {{TABLE_LINK, 104}, {TABLE_COUNT, 0}};
+const struct proto proto_chdlc = {.name = "chdlc",
+                                  .column = "CHDLC",
+                                  .id = FID_CHDLC,
+                                  .end = FID_CHDLC_END,
+                                  .keys = chdlc_keys,
+                                  .read = chdlc_read,
+                                  .carrier = true};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linux netlink (LINKTYPE_NETLINK) as far as needed to find the packets that netfilter queues to user space, and
+ * packets logged by netfilter (LINKTYPE_NFLOG); both in the registry of the tcpdump-group. Header fields and attribute
+ * headers are in the byte order of the capturing host, taken as little endian. */
+#include "proto/protos.h"
+
+enum { COOKED = 16, MESSAGE_HEADER = 16, ATTRIBUTE_HEADER = 4, MESSAGES_MAX = 4096, ATTRIBUTES_MAX = 4096 };
+enum { FAMILY_NETFILTER = 12, QUEUE_PACKET = 0x0300, QUEUE_HEADER = 1, QUEUE_PAYLOAD = 10, TYPE_MASK = 0x3fff };
+enum { LOG_PAYLOAD = 9, LOG_PREFIX = 10, AF_IPV4 = 2, AF_IPV6 = 10, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
+
+/* attribute_next takes the next attribute; `type` is without its flag bits. */
+static bool attribute_next(struct reader *r, uint16_t *type, struct slice *value) {
+    if (rd_left(r) < ATTRIBUTE_HEADER) return false;
+    uint16_t len = rd_le16(r);
+    *type = rd_le16(r) & TYPE_MASK;
+    if (len < ATTRIBUTE_HEADER) {
+        rd_fail(r);
+        return false;
+    }
+    *value = rd_take(r, len - ATTRIBUTE_HEADER);
+    size_t pad = (4u - len % 4u) % 4u;
+    rd_skip(r, rd_ok(r) && pad > rd_left(r) ? rd_left(r) : pad);
+    return rd_ok(r);
+}
+
+static void message_add(struct decode *d, struct slice m) {
+    uint32_t off = d_off(d, m.p);
+    fv_u(d->out, FID_NETLINK_HDR_LEN, off, 4, load_le32(m.p));
+    fv_u(d->out, FID_NETLINK_HDR_TYPE, off + 4, 2, load_le16(m.p + 4));
+    fv_u(d->out, FID_NETLINK_HDR_FLAGS, off + 6, 2, load_le16(m.p + 6));
+    fv_u(d->out, FID_NETLINK_HDR_SEQ, off + 8, 4, load_le32(m.p + 8));
+    fv_u(d->out, FID_NETLINK_HDR_PID, off + 12, 4, load_le32(m.p + 12));
+}
+
+static uint16_t packet_header(struct decode *d, struct slice value) {
+    struct reader r = d_reader(d, value);
+    get_be32(d, &r, FID_NETFILTER_PACKET_ID);
+    uint16_t type = get_be16(d, &r, FID_NETFILTER_PACKET_PROTOCOL);
+    get_u8(d, &r, FID_NETFILTER_PACKET_HOOK);
+    return type;
+}
+
+/* queued_read reads the attributes of a queued packet and returns the packet. */
+static struct slice queued_read(struct decode *d, struct reader *r, uint16_t *ethertype) {
+    struct slice value, packet = {0};
+    uint16_t type;
+    for (int i = 0; i < ATTRIBUTES_MAX && attribute_next(r, &type, &value); i++) {
+        if (type == QUEUE_HEADER) *ethertype = packet_header(d, value);
+        else if (type == QUEUE_PAYLOAD) packet = value;
+    }
+    return packet;
+}
+
+static void netfilter_read(struct decode *d, struct slice message) {
+    struct reader r = d_reader(d, message);
+    uint16_t ethertype = 0;
+    struct slice packet = {0};
+    d_begin(d, &proto_netfilter, rd_off(&r), (uint32_t)message.n);
+    message_add(d, rd_take(&r, MESSAGE_HEADER));
+    get_u8(d, &r, FID_NETFILTER_FAMILY);
+    get_u8(d, &r, FID_NETFILTER_VERSION);
+    get_be16(d, &r, FID_NETFILTER_RES_ID);
+    if (load_le16(message.p + 4) == QUEUE_PACKET) packet = queued_read(d, &r, &ethertype);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+    if (packet.n && !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet)) d_data(d, packet);
+}
+
+/* netlink_read: a frame holds messages, each padded to four bytes. */
+static void netlink_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    uint32_t off = rd_off(&r);
+    d_begin(d, &proto_netlink, off, COOKED);
+    struct slice head = rd_take(&r, COOKED);
+    if (!rd_ok(&r)) {
+        d_bad(d, &r);
+        d_end(d);
+        return;
+    }
+    uint16_t family = load_be16(head.p + 14);
+    fv_u(d->out, FID_NETLINK_HATYPE, off + 2, 2, load_be16(head.p + 2));
+    fv_u(d->out, FID_NETLINK_FAMILY, off + 14, 2, family);
+    d_end(d);
+    for (int i = 0; i < MESSAGES_MAX && family == FAMILY_NETFILTER && rd_left(&r) >= MESSAGE_HEADER; i++) {
+        uint32_t len = load_le32(r.p);
+        if (len < MESSAGE_HEADER) return;
+        struct slice message = rd_take(&r, len < rd_left(&r) ? len : rd_left(&r));
+        netfilter_read(d, message);
+        size_t pad = (4u - len % 4u) % 4u;
+        rd_skip(&r, pad < rd_left(&r) ? pad : rd_left(&r));
+    }
+}
+
+static void nflog_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    struct slice value, packet = {0};
+    uint16_t type;
+    d_begin(d, &proto_nflog, rd_off(&r), (uint32_t)in.n);
+    uint8_t family = get_u8(d, &r, FID_NFLOG_FAMILY);
+    get_u8(d, &r, FID_NFLOG_VERSION);
+    get_be16(d, &r, FID_NFLOG_RES_ID);
+    for (int i = 0; i < ATTRIBUTES_MAX && attribute_next(&r, &type, &value); i++) {
+        if (type == LOG_PREFIX && value.n)
+            fv_s(d->out, FID_NFLOG_PREFIX, d_off(d, value.p), (uint32_t)value.n, slice_head(value, value.n - 1));
+        if (type == LOG_PAYLOAD) packet = value;
+    }
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+    uint16_t ethertype = family == AF_IPV4 ? TYPE_IPV4 : family == AF_IPV6 ? TYPE_IPV6 : 0;
+    if (packet.n && (!ethertype || !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet))) d_data(d, packet);
+    d->payload_end = NULL;
+}
+
+static const struct proto_key netlink_keys[] = {{TABLE_LINK, 253}, {TABLE_COUNT, 0}};
+const struct proto proto_netlink = {.name = "netlink",
+                                    .column = "Netlink",
+                                    .id = FID_NETLINK,
+                                    .end = FID_NETLINK_END,
+                                    .keys = netlink_keys,
+                                    .read = netlink_read,
+                                    .carrier = true};
+const struct proto proto_netfilter = {.name = "netlink-netfilter",
+                                      .column = "Netlink netfilter",
+                                      .id = FID_NETFILTER,
+                                      .end = FID_NETFILTER_END,
+                                      .carrier = true};
+static const struct proto_key nflog_keys[] = {{TABLE_LINK, 239}, {TABLE_COUNT, 0}};
+const struct proto proto_nflog = {.name = "nflog",
+                                  .column = "NFLOG",
+                                  .id = FID_NFLOG,
+                                  .end = FID_NFLOG_END,
+                                  .keys = nflog_keys,
+                                  .read = nflog_read,
+                                  .carrier = true};

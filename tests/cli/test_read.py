@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""weir read: sources, output forms, options; against tshark where it is installed."""
+import functools
+import gzip
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+TSHARK = shutil.which("tshark")
+SAMPLES = ["chrissanders__packets__dns.pcap", "OISF__suricata-verify__mqtt5-sub-userpass_input.pcap",
+           "chrissanders__packets__ip_frag_source.pcapng", "chrissanders__packets__arp_gratuitous.pcapng"]
+SECRET = "OISF__suricata-verify__mqtt311-pub-userpass-auto-clientid_input.pcap"
+HIDDEN = "(hidden, --show-secrets shows it)"
+
+
+def shared(name):
+    if not (SHARED / name).exists():
+        pytest.skip(f"{name} is not here")
+    return str(SHARED / name)
+
+
+@functools.lru_cache(None)
+def tshark(*args):
+    if not TSHARK:
+        pytest.skip("tshark is not installed")
+    run = subprocess.run([TSHARK, "-n", *args], capture_output=True, timeout=60)
+    return run.stdout.decode(errors="replace")
+
+
+def out(weir, *args):
+    run = weir("read", "-n", *args)
+    assert run.returncode == 0, run.err
+    return run.out
+
+
+def packets(weir, *args):
+    return [json.loads(line) for line in out(weir, "-T", "jsonl", *args).splitlines()]
+
+
+# Sources
+
+
+def test_gzip_and_zstd_are_read_as_the_plain_file(weir, sample, tmp_path):
+    plain = out(weir, "-r", sample)
+    (tmp_path / "f.gz").write_bytes(gzip.compress(Path(sample).read_bytes()))
+    assert out(weir, "-r", tmp_path / "f.gz") == plain
+    if not shutil.which("zstd"):
+        pytest.skip("zstd is not installed")
+    subprocess.run(["zstd", "-q", sample, "-o", tmp_path / "f.zst"], check=True)
+    assert out(weir, "-r", tmp_path / "f.zst") == plain
+    with open(tmp_path / "f.zst", "rb") as file:
+        assert weir("read", "-n", "-r", "-", stdin=file).out == plain
+
+
+@pytest.mark.parametrize("form", [[], ["-V"], ["-T", "jsonl"], ["-T", "fields", "-e", "frame.number"]])
+def test_a_damaged_file_is_read_up_to_the_damage(weir, sample, tmp_path, form):
+    whole = Path(sample).read_bytes()
+    (tmp_path / "cut").write_bytes(whole[:len(whole) * 2 // 3 + 1])
+    run = weir("read", "-n", *form, "-r", tmp_path / "cut")
+    assert run.returncode == 2 and run.out and out(weir, *form, "-r", sample).startswith(run.out)
+    assert "cut" in run.err and "byte" in run.err and run.err.count("\n") == 1
+
+
+def test_json_and_pdml_of_a_damaged_file_are_closed(weir, sample, tmp_path):
+    import xml.etree.ElementTree as tree
+    (tmp_path / "cut").write_bytes(Path(sample).read_bytes()[:-9])
+    run = weir("read", "-r", tmp_path / "cut", "-T", "json")
+    assert run.returncode == 2 and json.loads(run.out)
+    run = weir("read", "-r", tmp_path / "cut", "-T", "pdml")
+    assert run.returncode == 2 and len(tree.fromstring(run.stdout).findall("packet")) > 3
+
+
+def test_a_damaged_gzip_is_read_up_to_the_damage(weir, sample, tmp_path):
+    packed = gzip.compress(Path(sample).read_bytes() * 1)
+    (tmp_path / "f.gz").write_bytes(packed[:len(packed) // 2])
+    run = weir("read", "-n", "-r", tmp_path / "f.gz")
+    assert run.returncode == 2 and run.err.count("\n") == 1
+    assert out(weir, "-r", sample).startswith(run.out)
+
+
+@pytest.mark.parametrize("args,word", [
+    ([], "-r"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "port", "1883"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
+    (["-i", "lo", "-f", "udp", "tcp"], "one"), (["-i", "lo", "-a", "moons:2"], "duration"), (["-r", "f", "-T", "yaml"], "jsonl"),
+    (["-r", "f", "-T", "fields"], "-e"), (["-r", "f", "-t", "x"], "ad"), (["-r", "f", "-d", "tcp.port=1,mqtt"], "=="),
+    (["-r", "f", "-d", "tcp.port==1,mqqt"], "mqqt"), (["-r", "f", "-O", "nothing"], "nothing"), (["-r", "f", "-E", "x=y"], "separator"),
+])
+def test_bad_use_is_one_line(weir, args, word):
+    run = weir("read", *args)
+    assert run.returncode == 2 and run.err.count("\n") == 1 and word in run.err and not run.out
+
+
+def test_an_unknown_field_suggests_the_nearest(weir, sample):
+    run = weir("read", "-r", sample, "-T", "fields", "-e", "mqtt.topci")
+    assert run.returncode == 2 and "mqtt.topic" in run.err
+
+
+# Forms
+
+
+def test_a_count_ends_it(weir, sample):
+    assert len(out(weir, "-c", 3, "-r", sample).splitlines()) == 3
+    assert len(packets(weir, "-c", 2, "-r", sample)) == 2
+
+
+def test_fields_obey_their_options(weir, sample):
+    def fields(*args):
+        return out(weir, "-r", sample, "-T", "fields", "-e", "frame.number", "-e", "tcp.port", *args).splitlines()
+    assert fields("-c", 1)[0].split("\t")[0] == "1" and "," in fields("-c", 1)[0]
+    assert fields("-E", "header=y")[0] == "frame.number\ttcp.port"
+    assert fields("-E", "separator=;")[0].startswith("1;")
+    assert fields("-E", "separator=/s")[0].startswith("1 ")
+    first, last = fields("-E", "occurrence=f")[0].split("\t")[1], fields("-E", "occurrence=l")[0].split("\t")[1]
+    assert fields("-E", "aggregator=/s")[0] == f"1\t{first} {last}"
+    assert fields("-E", "quote=d")[0] == f'"1"\t"{first},{last}"'
+
+
+def test_pipes_that_close_early_are_no_error(weir, sample):
+    for form in "", "-V", "-T pdml", "-T json", "-T jsonl":
+        run = subprocess.run(["bash", "-c", f"'{weir.path}' read -r '{sample}' {form} | head -1; exit ${{PIPESTATUS[0]}}"],
+                             capture_output=True, timeout=30)
+        assert run.stdout.count(b"\n") == 1 and not run.stderr and run.returncode in (0, 141)
+
+
+def test_jsonl_is_typed_and_flat(weir, sample):
+    rows = packets(weir, "-r", sample)
+    assert [r["frame.number"] for r in rows] == list(range(1, len(rows) + 1))
+    for row in rows:
+        assert isinstance(row["frame.len"], int) and isinstance(row["frame.time_relative"], (int, float))
+        for value in row.values():
+            for one in value if isinstance(value, list) else [value]:
+                assert isinstance(one, (bool, int, float, str))
+    topics = [t for r in rows for t in ([r["mqtt.topic"]] if isinstance(r.get("mqtt.topic"), str) else r.get("mqtt.topic", []))]
+    assert topics == [t for line in out(weir, "-r", sample, "-T", "fields", "-e", "mqtt.topic").splitlines() for t in line.split(",") if t]
+
+
+def test_jsonl_fields_can_be_chosen(weir, sample):
+    assert packets(weir, "-c", 1, "-r", sample, "-e", "frame.number") == [{"frame.number": 1}]
+
+
+def test_the_schema_holds(weir, sample):
+    schema = json.loads(weir("read", "--schema").out)
+    known = schema["properties"]
+    assert "mqtt.topic" in known and schema["type"] == "object"
+    files = [sample] + [str(SHARED / n) for n in SAMPLES if (SHARED / n).exists()]
+    rows = [r for f in files for r in packets(weir, "-r", f)]
+    assert not {k for r in rows for k in r} - set(known)
+    jsonschema = pytest.importorskip("jsonschema")
+    check = jsonschema.Draft7Validator({**schema, "$schema": "http://json-schema.org/draft-07/schema#"})
+    for row in rows[:200]:
+        check.validate(row)
+
+
+@pytest.mark.parametrize("form", [["-V"], ["-T", "fields", "-e", "mqtt.username", "-e", "mqtt.passwd"], ["-T", "json"], ["-T", "jsonl"]])
+def test_secrets_are_shown_only_when_asked(weir, form):
+    file = shared(SECRET)
+    hidden, shown = out(weir, "-r", file, *form), out(weir, "--show-secrets", "-r", file, *form)
+    assert HIDDEN in hidden and HIDDEN not in shown and hidden != shown
+    assert hidden.replace(HIDDEN, "pass") == shown
+
+
+def test_decode_as_forces_a_protocol(weir, sample):
+    file = shared("chrissanders__packets__dns.pcap")
+    assert " DNS " in out(weir, "-r", file)
+    port = out(weir, "-r", file, "-c", 1, "-T", "fields", "-e", "udp.srcport").strip()
+    assert " DNS " not in out(weir, "-r", file, "-d", f"udp.port=={port},data", "-c", 1)
+
+
+def test_some_protocols_in_detail(weir, sample):
+    text = out(weir, "-r", sample, "-O", "mqtt")
+    assert "\n    Header Flags: " in text and "\n    Source Port" not in text and "\nTransmission Control Protocol" in text
+
+
+def test_preferences_that_do_not_apply_are_named(weir, sample):
+    run = weir("read", "-r", sample, "-o", "gui.window:1", "-c", 1)
+    assert run.returncode == 0 and "gui.window" in run.err
+    assert not weir("read", "-r", sample, "-o", "tcp.desegment_tcp_streams:TRUE", "-c", 1).err
+
+
+# Against tshark
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("format", "a ad adoy d dd e r u ud udoy".split())
+def test_times_are_those_of_tshark(weir, name, format):
+    file = shared(name)
+    cut = [line[:40] for line in tshark("-r", file, "-t", format, "-c", "20").splitlines()]
+    assert [line[:40] for line in out(weir, "-r", file, "-t", format, "-c", 20).splitlines()] == cut
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("form", [[], ["-x"], ["-P", "-x"]])
+def test_lines_and_bytes_are_those_of_tshark(weir, name, form):
+    file = shared(name)
+    assert out(weir, "-r", file, *form) == tshark("-r", file, *form)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("form", [["-V"], ["-V", "-x"], ["-P", "-V"], ["-O", "udp"]])
+def test_the_tree_is_that_of_tshark(weir, name, form):
+    file = shared(name)
+    assert out(weir, "--show-secrets", "-r", file, *form).splitlines() == tshark("-r", file, *form).splitlines()
+
+
+def keys(value, path=""):
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield path + "/" + key
+            yield from keys(below, path + "/" + key)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_json_has_the_keys_of_tshark(weir, name):
+    file = shared(name)
+    theirs, ours = json.loads(tshark("-r", file, "-T", "json")), json.loads(out(weir, "-r", file, "-T", "json"))
+    assert [set(keys(p["_source"])) for p in ours] == [set(keys(p["_source"])) for p in theirs]
+
+
+@pytest.mark.parametrize("extra", [[], ["-E", "header=y"], ["-E", "separator=,", "-E", "quote=d"], ["-E", "occurrence=f"],
+                                   ["-E", "occurrence=l", "-E", "aggregator=;"]])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_fields_are_those_of_tshark(weir, name, extra):
+    args = ["-r", shared(name), "-T", "fields", "-e", "frame.number", "-e", "frame.protocols", "-e", "eth.addr", "-e", "ip.addr",
+            "-e", "mqtt.topic", "-e", "dns.a", "-e", "_ws.malformed", *extra]
+    assert out(weir, *args) == tshark(*args)

@@ -176,8 +176,8 @@ static bool whole_read(struct feed *f, struct slice *in) {
             return false;
         }
         if (r.status == READ_OK && f->in_packet) {
-            struct fval *pdu = fv_u(v, FID_TCP_PDU_SIZE, f->tcp_off, (uint32_t)r.consumed, r.consumed);
-            (void)pdu;
+            size_t room = v->source[v->src].bytes.n - f->tcp_off; /* the place ends with the segment, the message does not */
+            fv_u(v, FID_TCP_PDU_SIZE, f->tcp_off, (uint32_t)(r.consumed < room ? r.consumed : room), r.consumed);
         }
     }
     segment_data(f, part, false);

@@ -149,6 +149,13 @@ enum dns_turn {
     DNS_TURN_UNASKED, /* an answer whose question was not seen */
 };
 
+/* nested is a stream that travels inside the messages of another one, see decode_ops.stream_feed. Who carries it
+ * calls `end` when it is done with it, and `lost` where bytes of side `from` are missing. */
+struct nested {
+    void (*lost)(struct nested *n, int from);
+    void (*end)(struct nested *n);
+};
+
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
@@ -166,6 +173,10 @@ struct decode_ops {
     /* become says that from the byte behind the message being read on, the conversation speaks protocol p in both
      * directions; NULL: whoever is registered for `port` or recognises the bytes. May be NULL itself. */
     void (*become)(struct decode *d, const struct proto *p, uint16_t port);
+    /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream inside
+     * the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
+     * stream_ops.frame. false: nothing was done with the bytes, and never will be. May be NULL itself. */
+    bool (*stream_feed)(struct decode *d, struct nested **nested, const struct proto *p, int from, struct slice in);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
     /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:

@@ -114,15 +114,22 @@ static bool follows(const struct layer_mark *m, const struct proto *p) {
     return p->info_plain && (m->proto->info_plain || !m->proto->info);
 }
 
+/* carries tells whether layer m is one of those that bring the messages of p, as WebSocket does those of MQTT: p is in
+ * the one before too. */
+static bool carries(const struct decode *d, const struct layer_mark *m, const struct proto *p) {
+    return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
+}
+
 void columns_info(struct writer *w, const struct decode *d) {
     const struct layer_mark *end = d->layer + d->layers, *m = end, *first;
     while (m > d->layer && !says(m - 1)) m--;
     if (m > d->layer) {
         first = --m;
-        while (first > d->layer && m->proto->stream && follows(first - 1, m->proto)) first--;
+        while (first > d->layer && m->proto->stream && (follows(first - 1, m->proto) || carries(d, first - 1, m->proto))) first--;
+        while (!follows(first, m->proto)) first++;
         if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain);
         for (const struct layer_mark *one = first; one <= m; one++) {
-            if (!says(one)) continue;
+            if (!follows(one, m->proto) || !says(one)) continue;
             if (one > first && !m->proto->info_plain) wr_s(w, ", ");
             one->proto->info(w, d->out, one->at, layer_end(d, one));
         }

@@ -91,7 +91,7 @@ struct http_state {
 void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s, struct slice in);
 /* http_first_add adds the first line; http_headers_add the header fields, returning what the body needs. */
 struct http_facts {
-    struct slice content_type, content_encoding, host, upgrade, uri, method;
+    struct slice content_type, content_encoding, host, upgrade, subprotocol, uri, method;
     bool chunked;
 };
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f);

@@ -119,6 +119,7 @@ static void facts_take(struct http_facts *f, uint16_t id, struct slice value) {
     case FID_HTTP_CONTENT_ENCODING: f->content_encoding = value; break;
     case FID_HTTP_HOST: f->host = value; break;
     case FID_HTTP_UPGRADE: f->upgrade = value; break;
+    case FID_HTTP_SEC_WEBSOCKET_PROTOCOL: f->subprotocol = value; break;
     default: break;
     }
 }

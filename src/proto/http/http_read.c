@@ -7,7 +7,9 @@
  * Bytes that begin no message, in a conversation that spoke HTTP before, are a continuation (RFC 9112 knows none: the
  * beginning was lost, or somebody speaks something else now) and are shown as such, never searched again. */
 #include "proto/http/http.h"
+#include "proto/http2/http2.h"
 #include "proto/protos.h"
+#include "proto/websocket/websocket.h"
 
 static bool over_tls(const struct decode *d) {
     for (uint8_t i = 0; i < d->layers; i++)
@@ -172,7 +174,9 @@ void http_message(struct decode *d, const struct proto *p, struct http_state *st
     d_end(d);
     if (s->kind != HTTP_LINE_RESPONSE || p != &proto_http || !d->ops->become) return;
     if (s->status == 101) { /* RFC 9110 15.2.2: what follows is the other protocol's */
-        const struct proto *next = http_has_token(f.upgrade, "websocket") ? &proto_websocket
+        bool mqtt = http_has_token(f.subprotocol, "mqtt") || http_has_token(f.subprotocol, "mqttv3.1");
+        const struct proto *websocket = mqtt ? &proto_websocket_mqtt : &proto_websocket;
+        const struct proto *next = http_has_token(f.upgrade, "websocket") ? websocket
                                    : http_has_token(f.upgrade, "h2c")     ? &proto_http2 /* RFC 7540 3.2 */
                                                                           : &proto_data;
         d->ops->become(d, next, 0);
@@ -232,6 +236,11 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     *s = (struct http_scan){0};
     if (r.status == READ_BAD) {
         if (!st->seen) return r;
+        if (http2_is_preface(in) && d->ops->become) { /* RFC 9113 3.4: a client may know that the server speaks it */
+            continuation(d, slice_head(in, HTTP2_PREFACE));
+            d->ops->become(d, &proto_http2, 0);
+            return proto_http2.stream->read(d, NULL, from, in); /* the preface needs no state */
+        }
         continuation(d, in);
         return (struct read_result){.status = READ_OK, .consumed = in.n};
     }

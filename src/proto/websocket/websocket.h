@@ -11,6 +11,9 @@ enum {
     WEBSOCKET_FRAGMENTS = 64,        /* frames of a message that are listed */
 };
 
+/* proto_websocket_mqtt is WebSocket whose subprotocol is MQTT (OASIS MQTT 5.0 6.0): a stream in binary messages. */
+extern const struct proto proto_websocket_mqtt;
+
 enum websocket_opcode { WS_CONTINUE = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
 
 /* websocket_frame is the header of a frame; payload is as on the wire. */
@@ -51,6 +54,8 @@ struct websocket_side {
 
 struct websocket_state {
     struct websocket_side side[2];
+    const struct proto *carries; /* what binary messages hold a stream of; NULL: nobody knows */
+    struct nested *inner;        /* that stream; NULL: not begun */
 };
 
 #endif

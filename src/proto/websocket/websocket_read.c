@@ -156,13 +156,18 @@ static void close_add(struct decode *d, struct slice in) {
     fv_close(d->out);
 }
 
+static void binary_add(struct decode *d, struct websocket_state *st, int from, struct slice in) {
+    bool known = st->carries && d->ops->stream_feed && d->ops->stream_feed(d, &st->inner, st->carries, from, in);
+    if (!known) d_data(d, in);
+}
+
 /* payload_add shows a whole message or control frame; `in` lies in the present source. */
-static void payload_add(struct decode *d, uint8_t opcode, struct slice in) {
+static void payload_add(struct decode *d, struct websocket_state *st, int from, uint8_t opcode, struct slice in) {
     uint32_t off = d_off(d, in.p), len = (uint32_t)in.n;
     switch (opcode) {
     case WS_CONTINUE: fv_s(d->out, FID_WEBSOCKET_CONTINUE, off, len, in); break;
     case WS_TEXT: fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in); break;
-    case WS_BINARY: d_data(d, in); break;
+    case WS_BINARY: binary_add(d, st, from, in); break;
     case WS_CLOSE: close_add(d, in); break;
     case WS_PING: fv_s(d->out, FID_WEBSOCKET_PING, off, len, in); break;
     case WS_PONG: fv_s(d->out, FID_WEBSOCKET_PONG, off, len, in); break;
@@ -180,21 +185,22 @@ static bool source_add(struct decode *d, struct slice bytes, const char *name) {
 }
 
 /* message_end shows a message whose last frame came. */
-static void message_end(struct decode *d, struct websocket_side *s, uint8_t opcode, bool compressed, struct slice in) {
+static void message_end(struct decode *d, struct websocket_state *st, int from, uint8_t opcode, bool compressed, struct slice in) {
     if (compressed) {
-        if (!unfold(d, s, in, &in)) d_anomaly(d, FID_WEBSOCKET_INFLATE_FAILED, 0, 0);
+        if (!unfold(d, &st->side[from], in, &in)) d_anomaly(d, FID_WEBSOCKET_INFLATE_FAILED, 0, 0);
         if (!in.n || !source_add(d, in, "Decompressed payload")) return;
     }
-    if (in.n) payload_add(d, opcode, in);
+    if (in.n) payload_add(d, st, from, opcode, in);
 }
 
 /* data_frame takes the next frame of a message: RFC 6455 5.4. `in` is unmasked and in the present source. */
-static void data_frame(struct decode *d, struct websocket_side *s, const struct websocket_frame *f, struct slice in) {
+static void data_frame(struct decode *d, struct websocket_state *st, int from, const struct websocket_frame *f, struct slice in) {
+    struct websocket_side *s = &st->side[from];
     bool continues = f->opcode == WS_CONTINUE;
     if (continues != s->open) d_anomaly(d, FID_WEBSOCKET_BAD_CONTINUE, d_off(d, in.p), 0);
     if (!continues) collect_reset(s);
     if (!continues && f->fin) {
-        message_end(d, s, f->opcode, f->rsv & 4, in);
+        message_end(d, st, from, f->opcode, f->rsv & 4, in);
         return;
     }
     if (!continues) {
@@ -204,7 +210,7 @@ static void data_frame(struct decode *d, struct websocket_side *s, const struct 
         s->open = true;
     }
     if (s->open) collect(s, d->pkt->number, in);
-    if (!f->fin && continues) payload_add(d, WS_CONTINUE, in);
+    if (!f->fin && continues) payload_add(d, st, from, WS_CONTINUE, in);
     if (!f->fin || !s->open) return;
     if (s->overflow) {
         d_anomaly(d, FID_WEBSOCKET_TOO_LONG, 0, 0);
@@ -213,7 +219,7 @@ static void data_frame(struct decode *d, struct websocket_side *s, const struct 
         struct slice all = collected(d, s);
         if (all.n) {
             d->out->src = (uint8_t)(d->out->sources - 1);
-            message_end(d, s, s->opcode, s->compressed, all);
+            message_end(d, st, from, s->opcode, s->compressed, all);
         }
     }
     collect_reset(s);
@@ -221,8 +227,8 @@ static void data_frame(struct decode *d, struct websocket_side *s, const struct 
 
 static struct read_result websocket_read(struct decode *d, void *state, int from, struct slice in) {
     struct websocket_state *st = state;
-    struct websocket_side *s = &st->side[from & 1];
     struct websocket_frame f;
+    from &= 1;
     struct read_result r = websocket_frame_read(in, &f);
     if (r.status != READ_OK) return r;
     uint32_t off = d_off(d, in.p);
@@ -233,13 +239,13 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
         fv_open(d->out, FID_WEBSOCKET_PAYLOAD, f.masked ? off : off + f.head, (uint32_t)f.length);
         struct slice plain = websocket_unmask(d->arena, &f);
         if (plain.n && (!f.masked || source_add(d, plain, "Unmasked data"))) {
-            if (f.opcode >= 3) payload_add(d, f.opcode, plain);
-            else data_frame(d, s, &f, plain);
+            if (f.opcode >= 3) payload_add(d, st, from, f.opcode, plain);
+            else data_frame(d, st, from, &f, plain);
         }
         d->out->src = src;
         fv_close(d->out);
     } else if (f.opcode < 3) {
-        data_frame(d, s, &f, slice_tail(in, f.head));
+        data_frame(d, st, from, &f, slice_tail(in, f.head));
         d->out->src = src;
     }
     d_end(d);
@@ -257,13 +263,18 @@ static void websocket_end(void *state) {
         arena_free(&st->side[i].pieces);
         arena_free(&st->side[i].window);
     }
+    if (st->inner) st->inner->end(st->inner);
 }
 
 static void websocket_lost(void *state, int from) {
-    struct websocket_side *s = &((struct websocket_state *)state)->side[from & 1];
+    struct websocket_state *st = state;
+    struct websocket_side *s = &st->side[from & 1];
     collect_reset(s);
+    if (st->inner) st->inner->lost(st->inner, from & 1);
     s->inflating = s->inflate_failed = false; /* the window no longer is what the sender refers to; messages that do not may be read */
 }
+
+static void mqtt_start(void *state) { ((struct websocket_state *)state)->carries = &proto_mqtt; }
 
 static void websocket_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     if (fv_first(v, FID_WEBSOCKET, end, v->n)) return; /* the last frame of a packet has the column */
@@ -283,11 +294,25 @@ static const struct stream_ops stream = {.state_size = sizeof(struct websocket_s
                                          .read = websocket_read,
                                          .frame = websocket_cut,
                                          .lost = websocket_lost};
+static const struct stream_ops mqtt_stream = {.state_size = sizeof(struct websocket_state),
+                                              .start = mqtt_start,
+                                              .end = websocket_end,
+                                              .read = websocket_read,
+                                              .frame = websocket_cut,
+                                              .lost = websocket_lost};
 const struct proto proto_websocket = {.name = "websocket",
                                       .column = "WebSocket",
                                       .id = FID_WEBSOCKET,
                                       .end = FID_WEBSOCKET_END,
                                       .stream = &stream,
+                                      .info = websocket_info,
+                                      .info_fields = info_fields,
+                                      .info_plain = true};
+const struct proto proto_websocket_mqtt = {.name = "websocket",
+                                      .column = "WebSocket",
+                                      .id = FID_WEBSOCKET,
+                                      .end = FID_WEBSOCKET_END,
+                                      .stream = &mqtt_stream,
                                       .info = websocket_info,
                                       .info_fields = info_fields,
                                       .info_plain = true};

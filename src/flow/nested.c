@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream inside the messages of another one: MQTT in WebSocket.
+ *
+ * The bytes come in order and without holes, so all there is to do is to keep the beginning of a message until the
+ * rest of it comes. Only protocols that give each message's length up front (stream_ops.frame) can be carried. */
+#include "flow/layer.h"
+
+#include <stdlib.h>
+
+struct inner {
+    struct nested nested; /* first: what the carrier knows */
+    const struct proto *proto;
+    void *state;
+    struct stream side[2];
+    struct stream_limits *limits;
+    bool bad[2]; /* the framing is lost */
+};
+
+static void inner_lost(struct nested *n, int from) {
+    struct inner *in = (struct inner *)n;
+    const struct stream_ops *ops = in->proto->stream;
+    stream_drop_message(&in->side[from & 1], in->limits);
+    if (ops->lost) ops->lost(in->state, from & 1);
+}
+
+static void inner_end(struct nested *n) {
+    struct inner *in = (struct inner *)n;
+    const struct stream_ops *ops = in->proto->stream;
+    for (int i = 0; i < 2; i++) stream_reset(&in->side[i], in->limits);
+    if (in->state && ops->end) ops->end(in->state);
+    free(in->state);
+    free(in);
+}
+
+static struct inner *inner_make(struct driver *dr, const struct proto *p) {
+    struct inner *in = calloc(1, sizeof *in);
+    void *state = in && p->stream->state_size ? calloc(1, p->stream->state_size) : NULL;
+    if (!in || (p->stream->state_size && !state)) {
+        free(in);
+        return NULL;
+    }
+    *in = (struct inner){.nested = {.lost = inner_lost, .end = inner_end}, .proto = p, .state = state, .limits = &dr->flows.limits};
+    if (p->stream->start) p->stream->start(state);
+    return in;
+}
+
+/* messages_read decodes the whole messages of `in` and returns what is left. */
+static struct slice messages_read(struct decode *d, struct inner *inner, int from, struct slice in) {
+    const struct stream_ops *ops = inner->proto->stream;
+    struct stream *s = &inner->side[from];
+    s->needed = 0;
+    while (in.n && !d->out->overflowed) {
+        struct read_result r = ops->frame(in);
+        if (r.status == READ_OK) r = ops->read(d, inner->state, from, slice_head(in, r.consumed));
+        if (r.status == READ_MORE) {
+            s->needed = r.needed > in.n ? r.needed : 0;
+            break;
+        }
+        if (r.status == READ_BAD || r.consumed == 0 || r.consumed > in.n) {
+            inner->bad[from] = true;
+            break;
+        }
+        in = slice_tail(in, r.consumed);
+    }
+    return in;
+}
+
+/* rest_keep keeps the beginning of a message; where it cannot be kept, what follows is not decoded. */
+static void rest_keep(struct decode *d, struct inner *inner, int from, struct slice rest) {
+    struct stream *s = &inner->side[from];
+    if (!inner->bad[from] && s->needed <= MESSAGE_MAX && stream_keep(s, inner->limits, rest, d->pkt->number)) return;
+    stream_drop_message(s, inner->limits);
+    inner->bad[from] = true;
+    d_data(d, rest);
+}
+
+/* gathered_read decodes what was kept, now that it has grown. */
+static void gathered_read(struct decode *d, struct inner *inner, int from, struct slice in) {
+    struct driver *dr = d->driver;
+    struct stream *s = &inner->side[from];
+    uint8_t src = d->out->src;
+    if (!stream_keep(s, inner->limits, in, d->pkt->number)) {
+        rest_keep(d, inner, from, in);
+        return;
+    }
+    if (s->needed > s->n) return;
+    struct slice whole = slice_of(s->buf, s->n);
+    uint8_t own = fvec_add_source(d->out, whole, "Reassembled message");
+    if (!own) return;
+    d->out->src = own;
+    inner->limits->held -= s->cap; /* the packet's fields point into the buffer: it lives as long as they do */
+    driver_retire(dr, s->buf);
+    s->buf = NULL;
+    s->cap = 0;
+    stream_drop_message(s, inner->limits);
+    struct slice rest = messages_read(d, inner, from, whole);
+    if (rest.n) rest_keep(d, inner, from, rest);
+    d->out->src = src;
+}
+
+bool driver_stream_feed(struct decode *d, struct nested **nested, const struct proto *p, int from, struct slice in) {
+    from &= 1;
+    if (!p->stream || !p->stream->frame || d->nesting >= NESTING_MAX) return false;
+    if (!*nested) {
+        struct inner *made = inner_make(d->driver, p);
+        if (!made) return false;
+        *nested = &made->nested;
+    }
+    struct inner *inner = (struct inner *)*nested;
+    if (inner->bad[from]) return false;
+    d->nesting++;
+    if (inner->side[from].n) {
+        gathered_read(d, inner, from, in);
+    } else {
+        struct slice rest = messages_read(d, inner, from, in);
+        if (rest.n) rest_keep(d, inner, from, rest);
+    }
+    d->nesting--;
+    return true;
+}

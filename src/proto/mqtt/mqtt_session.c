@@ -159,19 +159,26 @@ struct slice mqtt_alias_get(const struct mqtt_conv *c, int from, uint16_t alias)
     return slice_of(&c->alias[at + ENTRY_HEAD], entry_size(c, at) - ENTRY_HEAD);
 }
 
-/* plausible tells whether a packet that is not CONNECT could stand at the start of what was captured. */
+enum { SHORT_BODY = 4 }; /* of the packets that only carry an identifier or a code */
+
+/* plausible tells whether a packet that is not CONNECT could stand at the start of what was captured. Bytes that are
+ * still to come speak for it. */
 static bool plausible(const struct mqtt_head *h, struct slice body) {
     struct reader r = rd_init(body, body.p);
     if (h->overlong) return false;
     if (h->type == MQTT_PUBLISH) {
-        struct slice topic = rd_take(&r, rd_be16(&r));
-        if ((h->flags & 6) == 6 || !rd_ok(&r) || !topic.n || (uint32_t)topic.n + 2 > h->length) return false;
+        uint16_t size = rd_be16(&r);
+        if ((h->flags & 6) == 6 || h->length < 3) return false;
+        if (!rd_ok(&r)) return true;
+        if (!size || size + 2u > h->length) return false;
+        struct slice topic = slice_head(rd_rest(&r), size);
         for (struct slice s = topic; s.n; s = slice_tail(s, 1))
             if (s.p[0] < 0x20 || s.p[0] == '#' || s.p[0] == '+') return false;
-        return utf8_valid(topic);
+        return topic.n < size || utf8_valid(topic);
     }
     bool asks = h->type == MQTT_PUBREL || h->type == MQTT_SUBSCRIBE || h->type == MQTT_UNSUBSCRIBE;
-    if (h->flags != (asks ? 2 : 0) || body.n < h->length) return false;
+    if (h->flags != (asks ? 2 : 0)) return false;
+    if (body.n < h->length) return h->length <= SHORT_BODY || asks;
     body = slice_head(body, h->length);
     switch (h->type) {
     case MQTT_CONNACK: return h->length == 2 && body.p[0] <= 1 && body.p[1] <= 5;
@@ -189,10 +196,13 @@ static bool plausible(const struct mqtt_head *h, struct slice body) {
 
 enum probe_result mqtt_probe(struct slice in) {
     struct mqtt_head h;
-    if (mqtt_head_read(in, &h) != READ_OK) return PROBE_NO;
+    enum read_status status = mqtt_head_read(in, &h);
+    if (status == READ_MORE) return in.n && in.p[0] >> 4 ? PROBE_UNSURE : PROBE_NO;
+    if (status != READ_OK) return PROBE_NO;
     struct slice body = slice_tail(in, h.size);
     if (h.type != MQTT_CONNECT) return plausible(&h, body) ? PROBE_UNSURE : PROBE_NO;
     if (h.flags) return PROBE_NO;
+    if (body.n < 6) return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE : PROBE_NO;
     bool name = slice_starts(body, SLICE("\0\4MQTT")) || slice_starts(body, SLICE("\0\6MQIsdp"));
     return name ? PROBE_CERTAIN : PROBE_NO;
 }

@@ -324,7 +324,7 @@ static void probes(void) {
         {"c000", PROBE_UNSURE},
         {"8206 0001 0001 'a' 00", PROBE_UNSURE},
         {"", PROBE_NO},
-        {"10", PROBE_NO},
+        {"10", PROBE_UNSURE}, /* too short to say no */
         {"'GET / HTTP/1.1'", PROBE_NO},
         {"160301 0200 01 0001fc 0303", PROBE_NO},
         {"100f 0004 'MQTX' 04 02", PROBE_NO},

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small things everything stands on: reader, writer, UTF-8, arena, pool. */
+#undef NDEBUG
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/pool.h"
+#include "base/reader.h"
+#include "base/utf8.h"
+#include "base/writer.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define SAYS(sentence) puts("ok " sentence)
+
+static void reader_test(void) {
+    const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7};
+    struct reader r = rd_init(slice_of(bytes, sizeof bytes), bytes);
+    assert(rd_u8(&r) == 1 && rd_be16(&r) == 0x0203 && rd_off(&r) == 3);
+    struct reader sub = rd_sub(&r, 2);
+    assert(rd_be16(&sub) == 0x0405 && rd_ok(&sub) && rd_u8(&sub) == 0 && !rd_ok(&sub));
+    SAYS("a child reader does not run past its parent");
+    assert(rd_ok(&r) && rd_left(&r) == 2);
+    assert(rd_be32(&r) == 0 && !rd_ok(&r) && rd_left(&r) == 0 && rd_u8(&r) == 0);
+    SAYS("the first read past the end is an error that stays");
+    r = rd_init(slice_of(bytes, sizeof bytes), bytes);
+    assert(rd_take(&r, SIZE_MAX).n == 0 && !rd_ok(&r));
+    SAYS("a length that overflows takes nothing");
+    struct reader failed = rd_sub(&r, 0);
+    assert(!rd_ok(&failed));
+    SAYS("the child of a failed reader has failed too");
+}
+
+static int flush_to(void *to, struct slice bytes) {
+    struct writer *all = to;
+    wr_slice(all, bytes);
+    return OK;
+}
+
+static void writer_test(void) {
+    char small[8];
+    struct writer fixed = wr_fixed(small, sizeof small), all = wr_grow();
+    wr_s(&fixed, "123456789");
+    assert(fixed.err == ERR_LIMIT && wr_len(&fixed) == 8);
+    SAYS("what does not fit a fixed buffer is dropped and said");
+    struct writer sink = wr_sink(small, sizeof small, flush_to, &all);
+    for (int i = 0; i < 100; i++) wr_s(&sink, "0123456789");
+    assert(wr_flush(&sink) == OK && wr_len(&all) == 1000 && memcmp(wr_done(&all).p + 990, "0123456789", 10) == 0);
+    SAYS("a sink gets every byte, in order, through a small buffer");
+    wr_reset(&all);
+    wr_u(&all, UINT64_MAX);
+    wr_c(&all, ' ');
+    wr_i(&all, INT64_MIN);
+    wr_c(&all, ' ');
+    wr_hex(&all, 0xab, 4);
+    wr_c(&all, ' ');
+    wr_uz(&all, 7, 3);
+    assert(slice_eq(wr_done(&all), SLICE("18446744073709551615 -9223372036854775808 00ab 007")));
+    SAYS("numbers are written at their limits");
+    wr_free(&all);
+}
+
+static void utf8_test(void) {
+    uint32_t code;
+    assert(utf8_next(SLICE("\xe6\xb0\xb4"), &code) == 3 && code == 0x6c34);
+    assert(utf8_next(SLICE("\xf0\x9f\x8c\x8a"), &code) == 4 && code == 0x1f30a);
+    SAYS("characters of three and four bytes are read");
+    assert(!utf8_valid(SLICE("\xed\xa0\x80")));     /* a surrogate */
+    assert(!utf8_valid(SLICE("\xc0\x80")));         /* overlong NUL */
+    assert(!utf8_valid(SLICE("\xf4\x90\x80\x80"))); /* above U+10FFFF */
+    assert(!utf8_valid(SLICE("12345678\xff")));
+    assert(!utf8_valid(SLICE("ab\xe6\xb0")));
+    SAYS("surrogates, overlong, too large, stray and cut sequences are refused");
+    assert(utf8_valid(SLICE("")) && utf8_valid(SLICE("a longer text of ASCII only")));
+}
+
+static void memory_test(void) {
+    struct arena a = arena_make(64 * 1024);
+    assert(arena_get(&a, 100 * 1024) == NULL);
+    size_t got = 0;
+    while (arena_get(&a, 1000)) got += 1000;
+    assert(got > 60 * 1000 && a.held <= 64 * 1024);
+    SAYS("an arena gives up to its cap and no more");
+    arena_reset(&a);
+    assert(arena_get(&a, 1000) != NULL);
+    arena_free(&a);
+    struct pool p = pool_make(24, 100);
+    uint32_t first = pool_get(&p), n = 1;
+    while (pool_get(&p)) n++;
+    assert(first == 1 && n == 99);
+    pool_put(&p, first);
+    assert(pool_get(&p) == first && pool_get(&p) == 0);
+    SAYS("a pool hands a freed node out again and stops at its cap");
+    pool_free(&p);
+}
+
+int main(void) {
+    reader_test();
+    writer_test();
+    utf8_test();
+    memory_test();
+    return 0;
+}

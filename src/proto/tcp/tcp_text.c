@@ -88,6 +88,7 @@ static void option_word(struct writer *w, const struct fval *f) {
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *sport = NULL, *dport = NULL, *seq = NULL, *ack = NULL, *flags = NULL, *win = NULL, *len = NULL;
     const struct fval *segment = NULL, *begun = NULL;
+    bool options = false, findings = false;
     uint32_t urgent = 0;
     for (uint32_t i = at; i < end; i++) {
         const struct fval *f = &v->v[i];
@@ -102,7 +103,8 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
         case FID_TCP_URGENT: urgent = (uint32_t)f->u; break;
         case FID_TCP_SEGMENT_DATA: segment = f; break;
         case FID_TCP_BEGUN: begun = f; break;
-        default: break;
+        case FID_TCP_AN_FLAGS: findings = true; break;
+        default: options |= f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES;
         }
     }
     if (begun) { /* what its protocol says of the message so far */
@@ -117,7 +119,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
         return;
     }
     if (!sport || !dport) return;
-    tcp_info_prefix(w, v, at, end);
+    if (findings) tcp_info_prefix(w, v, at, end);
     wr_u(w, sport->u);
     wr_s(w, " → ");
     wr_u(w, dport->u);
@@ -129,7 +131,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     if (win) pair(w, " Win=", win->u);
     if (flags->u & TH_URG) pair(w, " Urg=", urgent);
     if (len) pair(w, " Len=", len->u);
-    for (uint32_t i = at; i < end; i++) option_word(w, &v->v[i]);
+    for (uint32_t i = at; options && i < end; i++) option_word(w, &v->v[i]);
     if (segment) wr_s(w, " [TCP segment of a reassembled PDU]");
 }
 

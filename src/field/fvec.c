@@ -52,12 +52,6 @@ void fvec_clamp(struct fvec *v) {
     }
 }
 
-const struct fval *fv_last(const struct fvec *v, uint16_t id, uint32_t from) {
-    for (uint32_t i = v->n; i > from; i--)
-        if (v->v[i - 1].id == id) return &v->v[i - 1];
-    return NULL;
-}
-
 const struct fval *fv_first(const struct fvec *v, uint16_t id, uint32_t from, uint32_t to) {
     if (to > v->n) to = v->n;
     for (uint32_t i = from; i < to; i++)

@@ -125,8 +125,6 @@ static inline void fv_set_len(struct fvec *v, uint32_t at, uint32_t len) {
 /* fvec_clamp cuts places that reach past the end of their source, as those of headers do that claim more than there is. */
 void fvec_clamp(struct fvec *v);
 
-/* fv_find returns the last value of a field at or behind place `from`, or NULL. */
-const struct fval *fv_last(const struct fvec *v, uint16_t id, uint32_t from);
 /* fv_first returns the first value of a field from place `from` to before `to`, or NULL. */
 const struct fval *fv_first(const struct fvec *v, uint16_t id, uint32_t from, uint32_t to);
 /* fv_end returns the place behind the subtree that starts at `at`. */

@@ -8,7 +8,16 @@ void match_table_free(struct match_table *t) {
     t->slot = NULL;
 }
 
-static struct match_slot *slot_of(struct match_table *t, uint64_t hash) { return &t->slot[hash % MATCH_SLOTS]; }
+/* slot_of returns the slot of a request among the few where its hash may lie; where it has none, the oldest of them. */
+static struct match_slot *slot_of(struct match_table *t, uint64_t hash) {
+    struct match_slot *oldest = &t->slot[hash % MATCH_SLOTS];
+    for (uint64_t i = 0; i < MATCH_WAYS; i++) {
+        struct match_slot *s = &t->slot[(hash + i) % MATCH_SLOTS];
+        if (s->frame && s->hash == hash) return s;
+        if (s->frame < oldest->frame) oldest = s;
+    }
+    return oldest;
+}
 
 void match_add(struct match_table *t, const void *id, size_t n, uint64_t frame, int64_t ts) {
     if (!t->slot) {

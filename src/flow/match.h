@@ -5,8 +5,8 @@
 #include "base/hash.h"
 
 /* match_table remembers requests until their answers come: by a keyed hash of what both share. It holds MATCH_SLOTS
- * requests; a newer one takes the place of an older one with the same slot, whose answer then finds nothing. */
-enum { MATCH_SLOTS = 1 << 13 };
+ * requests; a newer one takes the place of the oldest of MATCH_WAYS neighbours, whose answer then finds nothing. */
+enum { MATCH_SLOTS = 1 << 13, MATCH_WAYS = 16 };
 
 struct match_slot {
     uint64_t hash, frame;

@@ -230,9 +230,9 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         const struct stream_ops *ops = f->flow->app->stream;
         struct read_result r = ops->frame ? ops->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
-        if (r.status == READ_OK) {
+        if (r.status != READ_MORE) { /* where the framing is wrong the decoder says how */
             tcp_close(f);
-            r = message_read(f, ops->frame ? slice_head(in, r.consumed) : in);
+            r = message_read(f, ops->frame && r.status == READ_OK ? slice_head(in, r.consumed) : in);
         }
         if (r.status == READ_MORE) {
             if (r.needed && r.needed <= in.n) r.needed = 0;

@@ -170,8 +170,6 @@ static void typed(struct writer *w, const struct fval *f, const struct view *vie
 void jsonl_print(struct writer *w, const struct decode *d, const struct view *view) {
     const struct fvec *v = d->out;
     uint64_t done[FIELD_MAX / 64] = {0};
-    uint32_t next[64]; /* places of further values are found by scanning: few fields repeat */
-    (void)next;
     bool any = false;
     wr_c(w, '{');
     for (uint32_t i = 0; i < v->n; i++) {

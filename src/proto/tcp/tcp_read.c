@@ -69,7 +69,7 @@ static uint32_t kind_open(struct decode *d, uint16_t id, const uint8_t *p, size_
 }
 
 static void sack_add(struct decode *d, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
-    uint32_t start = rd_off(o) - 2, base = c ? c->side[!side].base_seq : 0, blocks = 0, left0 = 0;
+    uint32_t start = rd_off(o) - 2, base = c ? c->side[!side].base_seq : 0, blocks = 0;
     while (rd_left(o) >= 8) {
         uint32_t off = rd_off(o), left = rd_be32(o), right = rd_be32(o);
         /* RFC 2883 4: a first block at or below the acknowledgment reports a segment received twice. */
@@ -77,9 +77,8 @@ static void sack_add(struct decode *d, struct reader *o, const struct tcp_segmen
         fv_u(d->out, dup ? FID_TCP_OPT_DSACK_LE : FID_TCP_OPT_SACK_LE, off, 4, left - base);
         fv_u(d->out, dup ? FID_TCP_OPT_DSACK_RE : FID_TCP_OPT_SACK_RE, off + 4, 4, right - base);
         if (dup) d_anomaly(d, FID_TCP_DSACK, off, 8);
-        if (blocks++ == 0) left0 = left;
+        blocks++;
     }
-    (void)left0;
     fv_u(d->out, FID_TCP_OPT_SACK_COUNT, start, 0, blocks);
 }
 

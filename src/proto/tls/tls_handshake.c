@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handshake messages: RFC 8446 4, RFC 5246 7.4, RFC 8422 5.4, RFC 4279, RFC 6066 8. */
-#include "proto/tls/tls.h"
+#include "proto/tls/tls_session.h"
 
 enum { MESSAGE_MOST = 0x20000 }; /* what says to be longer is taken for encrypted bytes */
 
@@ -200,18 +200,21 @@ static void message_read(struct decode *d, struct tls_state *st, int from, struc
         if (left >= 4) st->pending[from] = len + 4 - left;
         rd_skip(r, rd_left(r));
     } else {
+        struct slice whole = slice_head(rd_rest(r), len);
         struct reader body = rd_sub(r, len);
         bool retry = body_read(d, st, type, &body);
         f = fv_at(d->out, at);
         if (retry && f) f->extra = HELLO_RETRY_REQUEST;
         if (!rd_ok(&body)) d_bad(d, &body);
         tls_trailing(d, &body);
+        tls_session_message(d, st, from, type, slice_of(whole.p - 4, whole.n + 4));
     }
     fv_close(d->out);
 }
 
 /* encrypted tells whether the bytes cannot be a message in clear. */
 static bool encrypted(const struct tls_state *st, int from, struct slice in) {
+    if (st->opened) return false;
     if (st->changed[from] || !tls_message_name(in.p[0])) return true;
     return in.n >= 4 && load_be24(in.p + 1) > in.n - 4 && load_be24(in.p + 1) > MESSAGE_MOST;
 }
@@ -227,7 +230,7 @@ static void opaque_read(struct decode *d, struct reader *r, size_t n, uint16_t e
 
 void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
     struct reader r = d_reader(d, record);
-    if (st->changed[from]) st->pending[from] = 0;
+    if (st->changed[from] && !st->opened) st->pending[from] = 0;
     if (st->pending[from] && rd_left(&r)) {
         size_t n = st->pending[from] < rd_left(&r) ? st->pending[from] : rd_left(&r);
         st->pending[from] -= (uint32_t)n;

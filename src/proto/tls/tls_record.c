@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record layer: RFC 8446 5, RFC 5246 6.2; hellos of SSL 2.0 as in RFC 5246 appendix E.2. */
 #include "proto/protos.h"
-#include "proto/tls/tls.h"
+#include "proto/tls/tls_session.h"
 
 enum {
     HEADER = 5,
@@ -51,54 +51,6 @@ static void session_learn(struct tls_state *st, uint8_t type, uint16_t version, 
     st->version = version;
 }
 
-/* What runs inside TLS at a port: those of TLS, and those where a protocol begins in clear and goes on in TLS. */
-static const struct {
-    uint16_t port;
-    const char *name;
-} inner[] = {
-    {21, "File Transfer Protocol (FTP)"},
-    {25, "Simple Mail Transfer Protocol"},
-    {110, "Post Office Protocol"},
-    {143, "Internet Message Access Protocol"},
-    {389, "Lightweight Directory Access Protocol"},
-    {443, "Hypertext Transfer Protocol"},
-    {465, "Simple Mail Transfer Protocol"},
-    {587, "Simple Mail Transfer Protocol"},
-    {636, "Lightweight Directory Access Protocol"},
-    {802, "Modbus/TCP"},
-    {853, "Domain Name System"},
-    {993, "Internet Message Access Protocol"},
-    {995, "Post Office Protocol"},
-    {3306, "MySQL Protocol"},
-    {5061, "Session Initiation Protocol"},
-    {5432, "PostgreSQL"},
-    {5671, "Advanced Message Queuing Protocol"},
-    {5684, "Constrained Application Protocol"},
-    {5868, "Diameter Protocol"},
-    {8883, "MQ Telemetry Transport Protocol"},
-    {11207, "Couchbase Protocol"},
-    {19999, "Distributed Network Protocol 3.0"},
-    {27017, "Mongo Wire Protocol"},
-};
-
-static const char *port_proto(uint16_t port) {
-    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
-        if (inner[i].port == port) return inner[i].name;
-    return NULL;
-}
-
-static const char *inner_proto(const struct decode *d, const struct tls_state *st) {
-    if (st->alpn == ALPN_HTTP2) return "HyperText Transfer Protocol 2";
-    if (st->alpn == ALPN_HTTP1) return "Hypertext Transfer Protocol";
-    return port_proto(d->service);
-}
-
-static void data_read(struct decode *d, const struct tls_state *st, uint32_t at, struct slice body) {
-    fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
-    const char *name = inner_proto(d, st);
-    if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
-}
-
 static void ccs_read(struct decode *d, struct tls_state *st, int from, struct slice body) {
     uint32_t off = d_off(d, body.p);
     fv_open(d->out, FID_TLS_CCS, off, body.n ? 1 : 0);
@@ -106,6 +58,7 @@ static void ccs_read(struct decode *d, struct tls_state *st, int from, struct sl
     if (st->version != TLS13) {
         if (from == 1 && !st->changed[1] && st->has_suite && !st->hello_done) d_anomaly(d, FID_TLS_RESUMED, off, 0);
         st->changed[from] = true;
+        tls_session_ccs(st, from);
     }
     fv_close(d->out);
 }
@@ -145,26 +98,71 @@ static void heartbeat_read(struct decode *d, const struct tls_state *st, int fro
     fv_close(d->out);
 }
 
-static void record_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
+/* reading is what reading the records of a segment collects. */
+struct reading {
+    struct decode *d;
+    struct tls_state *st;
+    int from;
+    struct tls_plain *first, **last; /* application data that was opened */
+};
+
+/* data_read shows application data as it came, and puts what it says aside until the layer is complete. */
+static void data_read(struct reading *g, uint32_t at, struct slice body, const struct tls_opened *o, uint8_t source) {
+    struct decode *d = g->d;
+    fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
+    const char *name = tls_inner_name(d, g->st);
+    if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
+    struct tls_plain *plain = o->ok ? arena_get(d->arena, sizeof *plain) : NULL;
+    if (plain) {
+        *plain = (struct tls_plain){.bytes = o->plain, .source = source, .lost = g->st->unread[g->from]};
+        *g->last = plain;
+        g->last = &plain->next;
+    }
+    g->st->unread[g->from] = !plain;
+}
+
+static void content_read(struct reading *g, uint8_t type, struct slice body) {
+    switch (type) {
+    case TLS_CONTENT_CCS: ccs_read(g->d, g->st, g->from, body); break;
+    case TLS_CONTENT_ALERT: alert_read(g->d, body); break;
+    case TLS_CONTENT_HANDSHAKE: tls_handshake_read(g->d, g->st, g->from, body); break;
+    case TLS_CONTENT_HEARTBEAT: heartbeat_read(g->d, g->st, g->from, body); break;
+    default: break;
+    }
+}
+
+/* opened_read reads what a record holds that was decrypted. */
+static void opened_read(struct reading *g, const struct tls_opened *o, uint8_t source) {
+    uint8_t src = g->d->out->src;
+    g->d->out->src = source;
+    g->st->opened = true;
+    if (o->plain.n) content_read(g, o->type, o->plain);
+    g->st->opened = false;
+    g->d->out->src = src;
+}
+
+static void record_read(struct reading *g, struct slice record) {
+    struct decode *d = g->d;
+    struct tls_state *st = g->st;
     struct reader r = d_reader(d, record);
     uint8_t type = record.p[0];
     uint32_t off = rd_off(&r);
     struct slice body = slice_tail(record, HEADER);
     session_learn(st, type, load_be16(record.p + 1), body);
+    bool is13 = st->version == TLS13, sealed = is13 ? type == TLS_CONTENT_DATA : st->changed[g->from];
     uint32_t at = fv_open(d->out, FID_TLS_RECORD, off, (uint32_t)record.n);
-    get_u8(d, &r, type == TLS_CONTENT_DATA && st->version == TLS13 ? FID_TLS_OPAQUE_TYPE : FID_TLS_CONTENT_TYPE);
+    get_u8(d, &r, type == TLS_CONTENT_DATA && is13 ? FID_TLS_OPAQUE_TYPE : FID_TLS_CONTENT_TYPE);
     uint16_t version = get_be16(d, &r, FID_TLS_RECORD_VERSION);
     get_be16(d, &r, FID_TLS_RECORD_LEN);
     mark(d, at, st->version ? st->version : version);
+    struct tls_opened o = tls_open(d, st, g->from, &(struct tls_sealed){.type = type, .version = version, .body = body});
+    uint8_t source = o.ok && o.plain.n ? fvec_add_source(d->out, o.plain, "Decrypted TLS") : 0;
+    if (o.ok && is13) fv_gen(fv_u(d->out, FID_TLS_CONTENT_TYPE, off, 1, type = o.type));
+    if (sealed) tls_readable_add(d, st, off);
     if (body.n > RECORD_MOST || (!body.n && type != TLS_CONTENT_DATA)) d_anomaly(d, FID_TLS_BAD_RECORD_LEN, off + 3, 2);
-    switch (type) {
-    case TLS_CONTENT_CCS: ccs_read(d, st, from, body); break;
-    case TLS_CONTENT_ALERT: alert_read(d, body); break;
-    case TLS_CONTENT_HANDSHAKE: tls_handshake_read(d, st, from, body); break;
-    case TLS_CONTENT_DATA: data_read(d, st, off, body); break;
-    case TLS_CONTENT_HEARTBEAT: heartbeat_read(d, st, from, body); break;
-    default: break;
-    }
+    if (type == TLS_CONTENT_DATA) data_read(g, off, body, &o, source);
+    else if (source) opened_read(g, &o, source);
+    else content_read(g, type, body);
     fv_close(d->out);
 }
 
@@ -211,6 +209,7 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     uint32_t layer = d_begin(d, &proto_tls, off, 0);
     size_t used = 0;
     uint16_t column = 0;
+    struct reading g = {.d = d, .st = st, .from = from, .last = &g.first};
     while (used < in.n && c.whole) {
         struct slice one = slice_head(slice_tail(in, used), c.size);
         if (c.kind == KIND_V2) column = SSL2;
@@ -219,7 +218,7 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         /* A ClientHello may promise a version; the column shows it when the server agreed. */
         bool first_hello = !st->version && c.kind == KIND_RECORD && c.size > HEADER && one.p[HEADER] == CLIENT_HELLO;
         mark(d, layer, column);
-        if (c.kind == KIND_RECORD) record_read(d, st, from, one);
+        if (c.kind == KIND_RECORD) record_read(&g, one);
         else if (c.kind == KIND_V2) v2_hello_read(d, one);
         else junk_read(d, st, one, layer);
         if (st->version && !first_hello) mark(d, layer, st->version);
@@ -228,7 +227,20 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     }
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);
+    if (g.first) tls_inner_read(d, st, from, g.first);
     return (struct read_result){.status = READ_OK, .consumed = used};
+}
+
+static void tls_lost(void *state, int from) {
+    struct tls_state *st = state;
+    st->unread[from & 1] = true;
+    tls_session_lost(st, from);
+}
+
+static void tls_end(void *state) {
+    struct tls_state *st = state;
+    if (st->inner) st->inner->end(st->inner);
+    tls_session_end(st);
 }
 
 /* header_likely tells whether a record may begin here: five bytes that are not found by chance. */
@@ -257,7 +269,8 @@ static const struct proto_key keys[] = {
 };
 
 static const struct stream_ops stream = {
-    .state_size = sizeof(struct tls_state), .read = tls_read, .clears_info = true, .probe = tls_probe};
+    
+    .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .clears_info = true, .probe = tls_probe};
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",

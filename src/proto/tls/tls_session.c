@@ -45,6 +45,7 @@ static void transcript_take(struct tls_session *s) {
 static struct tls_session *session_make(struct decode *d, struct tls_state *st) {
     if (st->session) return tls_session_of(st);
     struct tls_keys *k = d->tls_keys;
+    if (k && !k->any && k->more) k->more(k->more_to);
     if (!k || !k->any) return NULL;
     st->session = pool_get(&k->sessions);
     if (st->session) st->keys = k;

@@ -27,7 +27,14 @@ struct turn {
     const struct carry *how;
     struct stream *s;
     int from;
+    struct size {
+        uint32_t off, n;
+        uint8_t src;
+    } *sizes; /* of messages that were read */
+    uint32_t n_sizes;
 };
+
+enum { SIZES_MAX = 1024 }; /* messages in one piece whose length is shown */
 
 static void app_end(struct carried *c) {
     if (c->state && c->proto->stream->end) c->proto->stream->end(c->state);
@@ -66,8 +73,20 @@ static struct carried *carried_make(struct driver *dr) {
     return c;
 }
 
+/* behind moves the fields from place `from` on to the end of the entry of the last layer of p. */
+static void behind(struct decode *d, const struct proto *p, uint32_t from) {
+    struct fvec *v = d->out;
+    for (uint8_t i = d->layers; i > 0; i--) {
+        uint32_t at = d->layer[i - 1].at;
+        if (d->layer[i - 1].proto != p) continue;
+        uint32_t end = at < from && v->v[at].id == p->id ? fv_end(v, at) : from;
+        if (end < from) d_move_back(d, end, from);
+        return;
+    }
+}
+
 /* segment_add shows bytes of a message that is not complete, or not in one piece, among the carrier's fields. */
-static void segment_add(const struct turn *t, struct slice part) {
+static void segment_add(struct turn *t, struct slice part) {
     struct fvec *v = t->d->out;
     uint32_t from = v->n;
     uint8_t depth = v->depth;
@@ -76,32 +95,48 @@ static void segment_add(const struct turn *t, struct slice part) {
     struct fval *seg = fv_s(v, t->how->segment_data, d_off(t->d, part.p), (uint32_t)part.n, part);
     v->depth = depth;
     if (!seg) return;
-    for (uint8_t i = t->d->layers; i > 0; i--) {
-        uint32_t at = t->d->layer[i - 1].at;
-        if (t->d->layer[i - 1].proto != t->how->by) continue;
-        uint32_t end = at < v->n && v->v[at].id == t->how->by->id ? fv_end(v, at) : from;
-        if (end < from) d_move_back(t->d, end, from);
-        return;
-    }
+    behind(t->d, t->how->by, from);
 }
 
-static void raw(const struct turn *t, struct slice in) {
+static void raw(struct turn *t, struct slice in) {
     if (in.n) d_data(t->d, in);
 }
 
 /* broken gives a side up until its bytes are recognised again. */
-static void broken(const struct turn *t) {
+static void broken(struct turn *t) {
     carried_lost(&t->c->nested, t->from);
 }
 
-static void keep(const struct turn *t, struct slice rest, size_t needed) {
+static void keep(struct turn *t, struct slice rest, size_t needed) {
     t->s->needed = needed;
     segment_add(t, rest);
     if ((needed > MESSAGE_MAX && needed != READ_UNTIL_END) || !stream_keep(t->s, t->c->limits, rest, t->d->pkt->number)) broken(t);
 }
 
-static struct read_result message_read(const struct turn *t, struct slice in) {
+/* size_note keeps the length of a message that is read, which TCP's entry shows. */
+static void size_note(struct turn *t, struct slice whole) {
+    if (t->n_sizes == SIZES_MAX || !d_wants(t->d, FID_TCP_PDU_SIZE)) return;
+    if (!t->sizes) t->sizes = arena_get(t->d->arena, SIZES_MAX * sizeof *t->sizes);
+    if (t->sizes) t->sizes[t->n_sizes++] = (struct size){d_off(t->d, whole.p), (uint32_t)whole.n, t->d->out->src};
+}
+
+static void sizes_add(struct turn *t) {
+    struct fvec *v = t->d->out;
+    uint32_t from = v->n;
+    uint8_t src = v->src, depth = v->depth;
+    v->depth = (uint8_t)(depth + 1);
+    for (uint32_t i = 0; i < t->n_sizes; i++) {
+        v->src = t->sizes[i].src;
+        fv_u(v, FID_TCP_PDU_SIZE, t->sizes[i].off, t->sizes[i].n, t->sizes[i].n);
+    }
+    v->depth = depth;
+    v->src = src;
+    if (v->n > from) behind(t->d, &proto_tcp, from);
+}
+
+static struct read_result message_read(struct turn *t, struct slice in) {
     struct decode *d = t->d;
+    if (t->c->proto->stream->frame) size_note(t, in);
     uint8_t nesting = d->nesting;
     uint16_t service = d->service;
     d->nesting++;
@@ -117,7 +152,7 @@ static struct read_result message_read(const struct turn *t, struct slice in) {
     return r;
 }
 
-static void pieces_add(const struct turn *t, size_t n, uint32_t at) {
+static void pieces_add(struct turn *t, size_t n, uint32_t at) {
     struct fvec *v = t->d->out;
     const struct stream *s = t->s;
     const struct carry *how = t->how;
@@ -137,7 +172,7 @@ static void pieces_add(const struct turn *t, size_t n, uint32_t at) {
 }
 
 /* release hands the message's buffer over to the packet, whose fields point into it. */
-static void release(const struct turn *t) {
+static void release(struct turn *t) {
     struct stream *s = t->s;
     t->c->limits->held -= s->cap;
     driver_retire(t->dr, s->buf);
@@ -148,7 +183,7 @@ static void release(const struct turn *t) {
 
 /* gathered_read goes on with a message whose beginning was kept, and takes the bytes it used off *in; false where the
  * message is still not complete (then all bytes were used). */
-static bool gathered_read(const struct turn *t, struct slice *in) {
+static bool gathered_read(struct turn *t, struct slice *in) {
     struct stream *s = t->s;
     struct fvec *v = t->d->out;
     const struct stream_ops *ops = t->c->proto->stream;
@@ -192,7 +227,7 @@ static bool gathered_read(const struct turn *t, struct slice *in) {
     return true;
 }
 
-static void app_search(const struct turn *t, struct slice in) {
+static void app_search(struct turn *t, struct slice in) {
     const struct proto *p = t->how->proto, *sure = p ? NULL : driver_probe(t->dr, in);
     if (sure) p = sure;
     else if (!p) p = t->how->likely;
@@ -201,7 +236,7 @@ static void app_search(const struct turn *t, struct slice in) {
 }
 
 /* recognised tells whether a message may begin here after bytes were lost. */
-static bool recognised(const struct turn *t, struct slice in) {
+static bool recognised(struct turn *t, struct slice in) {
     const struct stream_ops *ops = t->c->proto->stream;
     if (!t->c->lost[t->from]) return true;
     if (!ops->resyncs && ops->probe && ops->probe(in) == PROBE_NO) return false;
@@ -209,7 +244,7 @@ static bool recognised(const struct turn *t, struct slice in) {
     return true;
 }
 
-static void bytes_read(const struct turn *t, struct slice in) {
+static void bytes_read(struct turn *t, struct slice in) {
     while (in.n && !t->d->out->overflowed) {
         if (!t->c->proto) app_search(t, in);
         if (!t->c->proto || !recognised(t, in)) return raw(t, in);
@@ -243,6 +278,7 @@ void driver_carry(struct decode *d, struct nested **nested, const struct carry *
     d->secured = true;
     d->nesting++;
     bytes_read(&t, in);
+    if (t.n_sizes) sizes_add(&t);
     d->nesting--;
     d->secured = secured;
 }

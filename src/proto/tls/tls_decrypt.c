@@ -48,7 +48,7 @@ static bool may_look(struct tls_keys *k, struct tls_side *side) {
 /* block_start makes the keys of a side up to TLS 1.2, when it changed to them or when its master secret came late. */
 static bool block_start(struct tls_keys *k, struct tls_session *s, int from) {
     struct tls_side *side = &s->side[from];
-    if (!may_look(k, side) || s->compressed || !s->known_suite || !tls_master_find(k, s)) return false;
+    if (!may_look(k, side) || s->compression > COMPRESSION_DEFLATE || !s->known_suite || !tls_master_find(k, s)) return false;
     tls_cipher_end(&side->now);
     if (!tls_keys_block(k, s, from, &side->now)) return false;
     side->origin = s->origin;
@@ -200,6 +200,7 @@ struct tls_opened tls_open(struct decode *d, struct tls_state *st, int from, con
     if (!out) return o;
     o.ok = is13 ? open_epoch(st->keys, s, from & 1, r, out, &o) : open_block(st->keys, s, from & 1, r, out, &o);
     if (!o.ok) ERR_clear_error();
+    if (o.ok && !is13 && s->compression) o.ok = tls_inflate(&s->side[from & 1], d->arena, &o.plain);
     return o;
 }
 
@@ -224,7 +225,7 @@ static const char *const sentences[] = {
     [SHUT_PSK_IDENTITY] = "no pre-shared key was given for the identity of this client",
     [SHUT_RESUMED] = "it resumes a session whose keys are not known",
     [SHUT_SUITE] = "its cipher suite is one that Weir cannot decrypt",
-    [SHUT_COMPRESSED] = "its records are compressed, which Weir does not undo",
+    [SHUT_COMPRESSED] = "its records are compressed in a way that Weir does not know",
     [SHUT_KEYS_DO_NOT_FIT] = "the keys found for it do not fit: its records fail verification",
 };
 static_assert(sizeof sentences / sizeof *sentences == VERDICT_COUNT, "every verdict has a sentence");
@@ -263,7 +264,7 @@ static uint8_t verdict_of(const struct tls_state *st) {
         if (s->side[i].works) return origin_verdict(s->side[i].origin);
     if (!s->has_client || !s->has_server) return SHUT_NO_HELLO;
     if (!s->known_suite) return SHUT_SUITE;
-    if (s->compressed) return SHUT_COMPRESSED;
+    if (s->compression > COMPRESSION_DEFLATE) return SHUT_COMPRESSED;
     if (s->side[0].dead || s->side[1].dead) return SHUT_KEYS_DO_NOT_FIT;
     if (s->version == TLS13 && (epoch_secret(k, s, 0, EPOCH_DATA) || epoch_secret(k, s, 1, EPOCH_DATA))) return SHUT_KEYS_DO_NOT_FIT;
     if (k->has_log) return SHUT_NOT_IN_LOG;

@@ -253,6 +253,7 @@ static bool header_likely(struct slice in) {
 /* tls_probe knows a stream by its record headers. Where it finds none it does not say no: a capture may begin in the
  * middle of a record, and a port of TLS is reason enough. */
 static enum probe_result tls_probe(struct slice in) {
+    if (looks_v2(in) && in.n == (size_t)2 + (load_be16(in.p) & 0x7fff)) return PROBE_CERTAIN;
     if (!header_likely(in)) return PROBE_UNSURE;
     struct slice next = slice_tail(in, (size_t)HEADER + load_be16(in.p + 3));
     if (next.n >= HEADER && !header_likely(next)) return PROBE_UNSURE;

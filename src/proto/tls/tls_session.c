@@ -58,8 +58,10 @@ void tls_session_end(struct tls_state *st) {
     struct tls_session *s = tls_session_of(st);
     if (!s) return;
     transcript_end(s);
-    tls_cipher_end(&s->side[0].now);
-    tls_cipher_end(&s->side[1].now);
+    for (int i = 0; i < 2; i++) {
+        tls_cipher_end(&s->side[i].now);
+        tls_inflate_end(&s->side[i]);
+    }
     OPENSSL_cleanse(s, sizeof *s);
     pool_put(&st->keys->sessions, st->session);
     st->session = 0;
@@ -148,7 +150,7 @@ static void server_hello(struct tls_state *st, struct tls_session *s, struct sli
     if (!short_form) s->server_id_len = id_take(&r, s->server_id);
     s->suite_number = rd_be16(&r);
     s->has_server = s->has_suite = rd_ok(&r);
-    if (!short_form) s->compressed = rd_u8(&r) != 0;
+    if (!short_form) s->compression = rd_u8(&r);
     s->known_suite = tls_suite_find(s->suite_number, &s->suite);
     if (rd_left(&r)) server_extensions(s, &r);
 }
@@ -176,6 +178,7 @@ static void certificate_learn(const struct tls_keys *k, struct tls_session *s, s
 static void epoch_next(struct tls_side *side, enum tls_epoch epoch) {
     struct tls_cipher *c = &side->now;
     tls_cipher_end(c);
+    tls_inflate_end(side);
     side->epoch = (uint8_t)epoch;
     side->works = side->dead = false;
     side->failed = 0;

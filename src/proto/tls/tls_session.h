@@ -48,7 +48,7 @@ enum tls_verdict {
 const char *tls_verdict_text(uint8_t verdict);
 static inline bool tls_verdict_readable(uint8_t verdict) { return verdict >= READ_BY_LOG && verdict <= READ_BY_SESSION; }
 
-enum { TLS_OFFERED_MAX = 8, TLS_MASTER = 48 };
+enum { TLS_OFFERED_MAX = 8, TLS_MASTER = 48, COMPRESSION_DEFLATE = 1 };
 
 struct tls_side {
     struct tls_cipher now;
@@ -60,6 +60,7 @@ struct tls_side {
     bool works;                 /* the present keys opened a record */
     bool dead;                  /* the present keys do not fit */
     uint32_t failed;            /* records in a row that did not open */
+    void *inflater;             /* of compressed records */
     uint64_t passed;            /* records since the keys changed that were not tried */
     uint64_t tried;             /* generation of the store when keys were looked for */
 };
@@ -69,7 +70,8 @@ struct tls_session {
     uint16_t version, suite_number;
     struct tls_suite suite;
     uint8_t draft; /* of TLS 1.3; 0: the standard */
-    bool has_client, has_server, has_suite, known_suite, etm, short_mac, extended, compressed, early, retried;
+    bool has_client, has_server, has_suite, known_suite, etm, short_mac, extended, early, retried;
+    uint8_t compression;
     bool full; /* a ClientKeyExchange was seen: nothing is resumed */
     bool has_master, has_ticket, has_digest, has_certificate;
     uint8_t origin; /* of the master secret */
@@ -130,6 +132,9 @@ bool tls_keys_secret(struct tls_keys *k, const struct tls_session *s, const stru
                      struct tls_cipher *c);
 /* tls_secret_next turns an application traffic secret into the one that follows it (RFC 8446 7.2). */
 bool tls_secret_next(const struct tls_session *s, uint8_t *secret);
+/* tls_inflate undoes the compression of a side's next record; *plain then lies in `memory`. false: it cannot be undone. */
+bool tls_inflate(struct tls_side *side, struct arena *memory, struct slice *plain);
+void tls_inflate_end(struct tls_side *side);
 /* tls_private_match returns the number of our private key that belongs to a certificate, or -1; tls_private_open decrypts a
  * premaster secret with it: its bytes, at most `room`, or 0. */
 int tls_private_match(const struct tls_keys *k, struct slice certificate);

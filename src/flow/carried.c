@@ -182,15 +182,16 @@ static void release(struct turn *t) {
 }
 
 /* gathered_read goes on with a message whose beginning was kept, and takes the bytes it used off *in; false where the
- * message is still not complete (then all bytes were used). */
-static bool gathered_read(struct turn *t, struct slice *in) {
+ * message is still not complete (then all bytes were used). `fresh`: *in was not shown yet. */
+static bool gathered_read(struct turn *t, struct slice *in, bool fresh) {
     struct stream *s = t->s;
     struct fvec *v = t->d->out;
     const struct stream_ops *ops = t->c->proto->stream;
-    size_t before = s->n, take = s->needed > before && s->needed - before < in->n ? s->needed - before : in->n;
+    size_t before = s->n;
+    size_t take = s->needed > before && s->needed - before < in->n ? s->needed - before : in->n;
     struct slice part = slice_head(*in, take);
+    if (fresh) segment_add(t, *in);
     *in = slice_tail(*in, take);
-    segment_add(t, part);
     if (!stream_keep(s, t->c->limits, part, t->d->pkt->number)) {
         broken(t);
         return false;
@@ -201,7 +202,7 @@ static bool gathered_read(struct turn *t, struct slice *in) {
     if (r.status == READ_MORE) {
         s->needed = r.needed;
         if (r.needed > MESSAGE_MAX && r.needed != READ_UNTIL_END) broken(t);
-        else if (in->n && r.needed > s->n) return gathered_read(t, in); /* its length is known now */
+        else if (in->n && r.needed > s->n) return gathered_read(t, in, false); /* its length is known now */
         return false;
     }
     uint8_t src = v->src, layers = t->d->layers;
@@ -219,7 +220,7 @@ static bool gathered_read(struct turn *t, struct slice *in) {
         v->sources = sources;
         t->d->layers = layers;
         s->needed = r.needed > s->n ? r.needed : 0;
-        return in->n ? gathered_read(t, in) : false;
+        return in->n ? gathered_read(t, in, false) : false;
     }
     if (used > before) *in = (struct slice){part.p + (used - before), part.n - (used - before) + in->n};
     release(t);
@@ -249,7 +250,7 @@ static void bytes_read(struct turn *t, struct slice in) {
         if (!t->c->proto) app_search(t, in);
         if (!t->c->proto || !recognised(t, in)) return raw(t, in);
         if (t->s->n) {
-            if (!gathered_read(t, &in)) return;
+            if (!gathered_read(t, &in, true)) return;
             continue;
         }
         const struct stream_ops *ops = t->c->proto->stream;

@@ -50,7 +50,10 @@ static bool block_start(struct tls_keys *k, struct tls_session *s, int from) {
     struct tls_side *side = &s->side[from];
     if (!may_look(k, side) || s->compression > COMPRESSION_DEFLATE || !s->known_suite || !tls_master_find(k, s)) return false;
     tls_cipher_end(&side->now);
-    if (!tls_keys_block(k, s, from, &side->now)) return false;
+    if (!tls_keys_block(k, s, from, &side->now)) {
+        s->known_suite = false; /* the library lacks the cipher */
+        return false;
+    }
     side->origin = s->origin;
     side->dead = false;
     side->now.seq = side->passed;
@@ -216,6 +219,7 @@ static const char *const sentences[] = {
     [SHUT_NOT_IN_LOG] = "the key log has no secrets of this session: it belongs to another run or program",
     [SHUT_RSA_EPHEMERAL_DH] = "the RSA key given cannot open a DHE session; a key log can",
     [SHUT_RSA_EPHEMERAL_ECDH] = "the RSA key given cannot open an ECDHE session; a key log can",
+    [SHUT_RSA_EXPORT] = "the RSA key given cannot open an exportable session, which makes a short key of its own; a key log can",
     [SHUT_RSA_TLS13] = "the RSA key given cannot open a TLS 1.3 session; a key log can",
     [SHUT_RSA_RESUMED] = "it resumes a session whose handshake is not in the capture, so the RSA key given cannot open it; a key log can",
     [SHUT_RSA_OTHER_KEY] = "the RSA key given is not that of the server's certificate",
@@ -246,6 +250,7 @@ static uint8_t private_verdict(const struct tls_session *s) {
     if (s->version == TLS13) return SHUT_RSA_TLS13;
     if (s->suite.kx == KX_DH || s->suite.kx == KX_DH_PSK) return SHUT_RSA_EPHEMERAL_DH;
     if (s->suite.kx == KX_ECDH || s->suite.kx == KX_ECDH_PSK) return SHUT_RSA_EPHEMERAL_ECDH;
+    if (s->suite.kx == KX_RSA_EXPORT) return SHUT_RSA_EXPORT;
     if (s->suite.kx == KX_PSK) return SHUT_RSA_PSK_SUITE;
     return s->full ? SHUT_RSA_OTHER_KEY : SHUT_RSA_RESUMED;
 }

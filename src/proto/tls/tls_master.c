@@ -119,9 +119,34 @@ void tls_master_exchange(struct tls_keys *k, struct tls_session *s, struct slice
     OPENSSL_cleanse(opened, sizeof opened);
 }
 
+/* exported makes the keys of exportable suites out of the few bytes of the key block (RFC 2246 6.3.1, RFC 6101 6.2.2.1). */
+static bool exported(const struct tls_session *s, int from, struct tls_cipher_keys *keys, uint8_t *key, uint8_t *iv) {
+    struct slice client = slice_of(s->client_random, 32), server = slice_of(s->server_random, 32);
+    size_t block = keys->suite.block;
+    uint8_t ivs[32];
+    if (s->version == SSL3) {
+        struct slice a = from ? server : client, b = from ? client : server;
+        uint8_t digest[2][EVP_MAX_MD_SIZE];
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) && EVP_DigestUpdate(ctx, keys->key.p, keys->key.n) &&
+                  EVP_DigestUpdate(ctx, a.p, a.n) && EVP_DigestUpdate(ctx, b.p, b.n) && EVP_DigestFinal_ex(ctx, digest[0], NULL) &&
+                  EVP_DigestInit_ex(ctx, EVP_md5(), NULL) && EVP_DigestUpdate(ctx, a.p, a.n) && EVP_DigestUpdate(ctx, b.p, b.n) &&
+                  EVP_DigestFinal_ex(ctx, digest[1], NULL);
+        EVP_MD_CTX_free(ctx);
+        memcpy(key, digest[0], keys->suite.key);
+        memcpy(iv, digest[1], block);
+        return ok;
+    }
+    if (!tls_prf(s->version, prf_md(s), keys->key, from ? "server write key" : "client write key", client, server, key, keys->suite.key) ||
+        !tls_prf(s->version, prf_md(s), (struct slice){0}, "IV block", client, server, ivs, 2 * block))
+        return false;
+    memcpy(iv, ivs + (from ? block : 0), block);
+    return true;
+}
+
 bool tls_keys_block(struct tls_keys *k, const struct tls_session *s, int from, struct tls_cipher *c) {
-    uint8_t block[KEY_BLOCK_MAX];
-    size_t mac = tls_hash_size(s->suite.mac), key = s->suite.key, iv = tls_cipher_iv_size(s->version, &s->suite);
+    uint8_t block[KEY_BLOCK_MAX], final_key[32], final_iv[16];
+    size_t mac = tls_hash_size(s->suite.mac), key = s->suite.drawn, iv = tls_cipher_iv_size(s->version, &s->suite);
     size_t n = 2 * (mac + key + iv), side = (size_t)(from & 1);
     if (n > sizeof block || !s->has_client || !s->has_server || !s->known_suite) return false;
     if (!tls_prf(s->version, prf_md(s), slice_of(s->master, TLS_MASTER), "key expansion", slice_of(s->server_random, 32),
@@ -131,8 +156,15 @@ bool tls_keys_block(struct tls_keys *k, const struct tls_session *s, int from, s
     keys.mac = slice_of(block + side * mac, mac);
     keys.key = slice_of(block + 2 * mac + side * key, key);
     keys.iv = slice_of(block + 2 * (mac + key) + side * iv, iv);
-    bool ok = tls_cipher_start(c, k, &keys);
+    bool ok = true;
+    if (s->suite.drawn < s->suite.key) {
+        ok = exported(s, from & 1, &keys, final_key, final_iv);
+        keys.key = slice_of(final_key, s->suite.key);
+        if (iv) keys.iv = slice_of(final_iv, iv);
+    }
+    ok = ok && tls_cipher_start(c, k, &keys);
     OPENSSL_cleanse(block, sizeof block);
+    OPENSSL_cleanse(final_key, sizeof final_key);
     return ok;
 }
 

@@ -167,7 +167,7 @@ static void record_read(struct reading *g, struct slice record) {
 }
 
 /* v2_hello_read reads a ClientHello in the clothes of SSL 2.0. */
-static void v2_hello_read(struct decode *d, struct slice record) {
+static void v2_hello_read(struct decode *d, struct tls_state *st, struct slice record) {
     struct reader r = d_reader(d, record);
     uint32_t off = rd_off(&r);
     mark(d, fv_open(d->out, FID_TLS_RECORD, off, (uint32_t)record.n), SSL2);
@@ -186,6 +186,7 @@ static void v2_hello_read(struct decode *d, struct slice record) {
     if (id) get_bytes(d, &r, FID_TLS_SESSION_ID, id);
     uint32_t from = rd_off(&r);
     if (rd_take(&r, challenge).n) fv_add(d->out, FID_TLS_CHALLENGE, from, challenge);
+    tls_session_hello2(d, st, slice_tail(record, 2));
     if (!rd_ok(&r)) d_bad(d, &r);
     fv_close(d->out);
 }
@@ -219,7 +220,7 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         bool first_hello = !st->version && c.kind == KIND_RECORD && c.size > HEADER && one.p[HEADER] == CLIENT_HELLO;
         mark(d, layer, column);
         if (c.kind == KIND_RECORD) record_read(&g, one);
-        else if (c.kind == KIND_V2) v2_hello_read(d, one);
+        else if (c.kind == KIND_V2) v2_hello_read(d, st, one);
         else junk_read(d, st, one, layer);
         if (st->version && !first_hello) mark(d, layer, st->version);
         used += c.size;

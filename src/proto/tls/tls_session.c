@@ -220,6 +220,23 @@ void tls_session_message(struct decode *d, struct tls_state *st, int from, uint8
     tls_master_exchange(k, s, body);
 }
 
+void tls_session_hello2(struct decode *d, struct tls_state *st, struct slice message) {
+    struct tls_session *s = session_make(d, st);
+    struct reader r = rd_init(message, message.p);
+    if (!s) return;
+    rd_skip(&r, 3);
+    size_t suites = rd_be16(&r), id = rd_be16(&r), challenge = rd_be16(&r);
+    rd_skip(&r, suites + id);
+    struct slice random = rd_take(&r, challenge);
+    if (!rd_ok(&r) || random.n > RANDOM) return;
+    handshake_reset(s);
+    memcpy(s->client_random + RANDOM - random.n, random.p, random.n); /* RFC 5246 E.2: zeros in front */
+    s->has_client = true;
+    if (!st->keys->premasters) return;
+    transcript_start(s);
+    transcript_add(s, message);
+}
+
 void tls_session_ccs(struct tls_state *st, int from) {
     struct tls_session *s = tls_session_of(st);
     if (!s || st->version == TLS13) return;

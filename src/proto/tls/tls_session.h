@@ -30,6 +30,7 @@ enum tls_verdict {
     SHUT_NOT_IN_LOG,
     SHUT_RSA_EPHEMERAL_DH,
     SHUT_RSA_EPHEMERAL_ECDH,
+    SHUT_RSA_EXPORT,
     SHUT_RSA_TLS13,
     SHUT_RSA_RESUMED,
     SHUT_RSA_OTHER_KEY,
@@ -90,6 +91,8 @@ struct tls_session {
 
 /* tls_session_message takes a whole handshake message of side `from`. */
 void tls_session_message(struct decode *d, struct tls_state *st, int from, uint8_t type, struct slice message);
+/* tls_session_hello2 takes a ClientHello in the form of SSL 2.0, without its length. */
+void tls_session_hello2(struct decode *d, struct tls_state *st, struct slice message);
 /* tls_session_ccs says that side `from` changes to the keys agreed on. */
 void tls_session_ccs(struct tls_state *st, int from);
 /* tls_session_lost says that bytes of side `from` are missing. */

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+enum { EXPORT_KEY = 5 }; /* RFC 2246 A.5 */
+
 /* The order matters in both tables: the first that fits. */
 static const struct {
     const char *head;
@@ -51,6 +53,8 @@ static const struct {
     {"SEED_CBC", "SEED-CBC", BULK_CBC, 16, 16, 0, true},
     {"IDEA_CBC", "IDEA-CBC", BULK_CBC, 16, 8, 0, true},
     {"WITH_DES_CBC", "DES-CBC", BULK_CBC, 8, 8, 0, true},
+    {"WITH_DES40_CBC", "DES-CBC", BULK_CBC, 8, 8, 0, true},
+    {"WITH_RC4_40", "RC4", BULK_STREAM, 16, 0, 0, true},
 };
 static_assert(sizeof bulks / sizeof *bulks <= TLS_BULK_COUNT, "each algorithm has its place in tls_keys");
 
@@ -83,12 +87,13 @@ bool tls_suite_find(uint16_t number, struct tls_suite *out) {
     *out = (struct tls_suite){.mac = HASH_NONE, .prf = HASH_SHA256};
     if (!name) return false;
     out->kx = kx_of(slice_str(name));
-    if (out->kx == KX_UNKNOWN || out->kx == KX_RSA_EXPORT) return false;
+    if (out->kx == KX_UNKNOWN) return false;
     for (size_t i = 0; i < sizeof bulks / sizeof *bulks; i++) {
         if (!strstr(name, bulks[i].word)) continue;
         out->bulk = (uint8_t)i;
         out->mode = bulks[i].mode;
         out->key = bulks[i].key;
+        out->drawn = strstr(name, "_EXPORT_") ? EXPORT_KEY : out->key;
         out->block = bulks[i].block;
         out->tag = bulks[i].tag;
         digests_find(name, out);

@@ -6,7 +6,7 @@
 
 #include <openssl/evp.h>
 
-/* tls_kx is how the two sides come to a secret: the order of strength against who has the server's key. */
+/* tls_kx is how the two sides come to a secret. */
 enum tls_kx { KX_UNKNOWN, KX_RSA, KX_RSA_EXPORT, KX_DH, KX_ECDH, KX_PSK, KX_RSA_PSK, KX_DH_PSK, KX_ECDH_PSK, KX_TLS13, KX_COUNT };
 
 enum tls_bulk_mode { BULK_NULL, BULK_STREAM, BULK_CBC, BULK_GCM, BULK_CCM, BULK_CHACHA };
@@ -18,13 +18,14 @@ struct tls_suite {
     uint8_t bulk;  /* number of the algorithm: tls_bulk_name */
     uint8_t mode;  /* enum tls_bulk_mode */
     uint8_t key;   /* bytes of the key */
+    uint8_t drawn; /* bytes of the key that come out of the key block: fewer for exportable suites */
     uint8_t block; /* bytes of a block; 0: no blocks */
     uint8_t tag;   /* bytes of the authentication tag */
     uint8_t mac;   /* enum tls_hash of the MAC; HASH_NONE: the cipher authenticates */
     uint8_t prf;   /* enum tls_hash of the key schedule from TLS 1.2 on */
 };
 
-enum { TLS_BULK_COUNT = 23 };
+enum { TLS_BULK_COUNT = 24 };
 
 /* tls_suite_find tells what a suite stands for, from its name; false where it is not one Weir can decrypt: then only kx
  * is set. */

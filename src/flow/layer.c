@@ -31,7 +31,7 @@ int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, co
 static bool is_app(const struct proto *p) {
     for (const struct proto_key *k = p->keys; k && k->table != TABLE_COUNT; k++)
         if (k->table == TABLE_TCP || k->table == TABLE_UDP) return true;
-    return p->stream != NULL || p == &proto_data;
+    return p->stream != NULL || p->inner || p == &proto_data;
 }
 
 static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") == 0; }

@@ -96,6 +96,8 @@ struct proto {
     const uint16_t *info_fields;
     /* carrier: it carries other packets, so it is entered though nobody asked for its own fields. */
     bool carrier;
+    /* inner: its fields stand inside the messages of another protocol, as certificates do. */
+    bool inner;
     /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */

@@ -91,9 +91,8 @@ void tls_sigalg_read(struct decode *d, struct reader *r);
 void tls_sigalgs_read(struct decode *d, struct reader *r);
 /* tls_status_read reads a CertificateStatus structure. */
 void tls_status_read(struct decode *d, struct reader *r);
-/* tls_scts_read reads a list of signed certificate timestamps, tls_cert_scts_read those inside a certificate. */
+/* tls_scts_read reads a list of signed certificate timestamps. */
 void tls_scts_read(struct decode *d, struct reader *r);
-void tls_cert_scts_read(struct decode *d, struct slice certificate);
 /* tls_dnames_read reads the names of certificate authorities. */
 void tls_dnames_read(struct decode *d, struct reader *r);
 

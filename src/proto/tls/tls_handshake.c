@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handshake messages: RFC 8446 4, RFC 5246 7.4, RFC 8422 5.4, RFC 4279, RFC 6066 8. */
+#include "proto/protos.h"
 #include "proto/tls/tls.h"
+#include "proto/x509/x509.h"
 
 enum { MESSAGE_MOST = 0x20000 }; /* what says to be longer is taken for encrypted bytes */
 
@@ -60,21 +62,27 @@ void tls_dnames_read(struct decode *d, struct reader *r) {
     fv_open(d->out, FID_TLS_DNAMES, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
         struct reader name = tls_vector(d, &list, FID_TLS_DNAME_LEN, 2, 1, 0xffff);
-        /* The name is what is inside the DER SEQUENCE. */
-        uint8_t tag = rd_u8(&name), len = rd_u8(&name);
-        if (len & 0x80) rd_skip(&name, len & 0x7f);
-        if (rd_ok(&name) && tag == 0x30) fv_add(d->out, FID_TLS_DNAME, rd_off(&name), (uint32_t)rd_left(&name));
+        struct der parts = der_enter(&name, DER_SEQUENCE);
+        if (!rd_ok(&parts.in)) continue;
+        fv_open(d->out, FID_TLS_DNAME, rd_off(&parts.in), (uint32_t)rd_left(&parts.in));
+        x509_rdns_read(d, parts.in);
+        fv_close(d->out);
     }
     fv_close(d->out);
+}
+
+static void ocsp_answer_read(struct decode *d, struct reader *r) {
+    struct reader answer = tls_vector(d, r, FID_TLS_OCSP_LEN, 3, 1, 0xffffff);
+    if (rd_left(&answer)) d->ops->call(d, &proto_ocsp, rd_rest(&answer));
 }
 
 void tls_status_read(struct decode *d, struct reader *r) {
     uint8_t type = get_u8(d, r, FID_TLS_STATUS_TYPE);
     if (type == 1) {
-        (void)tls_vector(d, r, FID_TLS_OCSP_LEN, 3, 1, 0xffffff);
+        ocsp_answer_read(d, r);
     } else if (type == 2) {
         struct reader list = tls_vector(d, r, FID_TLS_OCSP_LIST_LEN, 3, 0, 0xffffff);
-        while (rd_ok(&list) && rd_left(&list)) (void)tls_vector(d, &list, FID_TLS_OCSP_LEN, 3, 0, 0xffffff);
+        while (rd_ok(&list) && rd_left(&list)) ocsp_answer_read(d, &list);
     } else {
         rd_skip(r, rd_left(r));
     }
@@ -90,10 +98,14 @@ static void certificate_read(struct decode *d, struct tls_state *st, struct read
     if (is13) context_read(d, r);
     struct reader list = tls_vector(d, r, FID_TLS_CERTS_LEN, 3, 0, 0xffffff);
     if (!rd_ok(&list) || !rd_left(&list)) return;
+    bool look = want_any(d->out->want, FID_X509, FID_X509_END) || want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1);
+    struct slice before = {0};
     fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
         struct slice one = tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
-        if (want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1)) tls_cert_scts_read(d, one);
+        if (look) x509_read(d, one);
+        if (look && before.n && one.n) x509_chain_check(d, before, one, d_off(d, one.p));
+        before = one;
         if (is13) tls_extensions_read(d, st, &list, CERTIFICATE);
     }
     fv_close(d->out);

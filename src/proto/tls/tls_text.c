@@ -3,6 +3,7 @@
 #include "field/print.h"
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
+#include "proto/x509/x509.h"
 
 #include <assert.h>
 
@@ -204,6 +205,15 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_CERTS: count_label(w, "Certificates", f->len, "byte"); return true;
     case FID_TLS_DNAMES: count_label(w, "Distinguished Names", f->len, "byte"); return true;
     case FID_TLS_POINTS: wr_f(w, "Elliptic curves point formats (%u)", f->len); return true;
+    case FID_TLS_CERT:
+        print_label(w, field_of(f->id), f);
+        x509_subject_write(w, v, at);
+        return true;
+    case FID_TLS_DNAME:
+        wr_s(w, "Distinguished Name: (");
+        x509_name_write(w, v, at, fv_end(v, at));
+        wr_c(w, ')');
+        return true;
     case FID_TLS_EXT_DATA:
         if (f->len) return false;
         wr_s(w, "Data (0 bytes)");

@@ -60,6 +60,10 @@ static void op_md5(uint8_t digest[16], struct slice text) {
     if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
 
+static void op_sha256(uint8_t digest[32], struct slice text) {
+    if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_sha256(), NULL)) memset(digest, 0, 32);
+}
+
 static const struct decode_ops ops;
 
 int driver_make(struct driver *dr, const struct want *want) {
@@ -223,6 +227,7 @@ static const struct decode_ops ops = {
     .udp_state = op_udp_state,
     .udp_data = op_udp_data,
     .md5 = op_md5,
+    .sha256 = op_sha256,
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {

@@ -231,6 +231,16 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     return (struct read_result){.status = READ_OK, .consumed = used};
 }
 
+static void tls_lost(void *state, int from) {
+    struct tls_state *st = state;
+    tls_gather_drop(&st->gather[from & 1]);
+}
+
+static void tls_end(void *state) {
+    struct tls_state *st = state;
+    for (int i = 0; i < 2; i++) tls_gather_drop(&st->gather[i]);
+}
+
 /* header_likely tells whether a record may begin here: five bytes that are not found by chance. */
 static bool header_likely(struct slice in) {
     if (in.n < HEADER || in.p[0] < TLS_CONTENT_CCS || in.p[0] > TLS_CONTENT_HEARTBEAT) return false;
@@ -257,7 +267,7 @@ static const struct proto_key keys[] = {
 };
 
 static const struct stream_ops stream = {
-    .state_size = sizeof(struct tls_state), .read = tls_read, .clears_info = true, .probe = tls_probe};
+    .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .clears_info = true, .probe = tls_probe};
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",

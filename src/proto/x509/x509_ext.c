@@ -28,9 +28,15 @@ static void list_open(struct decode *d, uint16_t id, struct reader in) {
 
 static void address_add(struct decode *d, struct reader in) {
     struct slice s = rd_rest(&in);
-    bytes_add(d, FID_X509_ADDRESS, in);
     if (s.n == 4) fv_u(d->out, FID_X509_ADDRESS4, rd_off(&in), 4, load_be32(s.p));
-    if (s.n == 16) fv_s(d->out, FID_X509_ADDRESS6, rd_off(&in), 16, s);
+    else if (s.n != 16) bytes_add(d, FID_X509_ADDRESS, in);
+    else fv_s(d->out, FID_X509_ADDRESS6, rd_off(&in), 16, s);
+}
+
+static void other_name_read(struct decode *d, struct reader in) {
+    fv_open(d->out, FID_X509_OTHER_NAME, rd_off(&in), (uint32_t)rd_left(&in));
+    x509_oid_read(d, &in, FID_X509_OTHER_NAME_TYPE);
+    fv_close(d->out);
 }
 
 /* general_name_read reads one GeneralName under `id`. */
@@ -40,7 +46,7 @@ static void general_name_read(struct decode *d, struct reader *r, uint16_t id) {
     unsigned kind = e.tag & 0x1f;
     d_open_u(d, id, rd_off(&e.in), (uint32_t)rd_left(&e.in), kind);
     switch (kind) {
-    case GENERAL_NAME_OTHER: fv_add(d->out, FID_X509_OTHER_NAME, rd_off(&e.in), (uint32_t)rd_left(&e.in)); break;
+    case GENERAL_NAME_OTHER: other_name_read(d, e.in); break;
     case GENERAL_NAME_MAIL: bytes_add(d, FID_X509_MAIL, e.in); break;
     case GENERAL_NAME_DNS: bytes_add(d, FID_X509_DNS, e.in); break;
     case GENERAL_NAME_DIRECTORY: x509_name_read(d, &e.in, FID_X509_DIRECTORY_NAME, FID_X509_RDNS); break;
@@ -239,6 +245,17 @@ static void timestamps_read(struct decode *d, struct reader *r) {
     if (rd_ok(&list.in)) tls_scts_read(d, &list.in);
 }
 
+static void features_read(struct decode *d, struct reader *r) {
+    struct der list = der_enter(r, DER_SEQUENCE);
+    if (!rd_ok(&list.in)) return;
+    list_open(d, FID_X509_FEATURES, list.in);
+    while (rd_ok(&list.in) && rd_left(&list.in)) {
+        struct der e = der_enter(&list.in, DER_INTEGER);
+        if (rd_ok(&e.in)) number_add(d, FID_X509_FEATURE, e.in);
+    }
+    fv_close(d->out);
+}
+
 static void comment_read(struct decode *d, struct reader *r) {
     struct der e = der_enter(r, DER_IA5);
     if (rd_ok(&e.in)) bytes_add(d, FID_X509_NS_COMMENT, e.in);
@@ -266,6 +283,7 @@ static const struct {
     {CE(36), policy_constraints_read},
     {CE(37), purposes_read},
     {{8, {0x2b, 6, 1, 5, 5, 7, 1, 1}}, access_read},
+    {{8, {0x2b, 6, 1, 5, 5, 7, 1, 24}}, features_read},
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 21, 7}}, template_read},
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 21, 10}}, policies_read},
     {{10, {0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2}}, timestamps_read},

@@ -56,6 +56,7 @@ static const struct oid_name {
     {"1.3.6.1.5.5.7.1.1", "id-pe-authorityInfoAccess"},
     {"1.3.6.1.5.5.7.1.11", "id-pe-subjectInfoAccess"},
     {"1.3.6.1.5.5.7.1.12", "id-pe-logotype"},
+    {"1.3.6.1.5.5.7.1.24", "id-pe-tlsfeature"},
     {"1.3.6.1.5.5.7.1.3", "id-pe-qcStatements"},
     {"1.3.6.1.5.5.7.2.1", "id-qt-cps"},
     {"1.3.6.1.5.5.7.2.2", "id-qt-unotice"},
@@ -239,6 +240,7 @@ bool x509_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_X509_PERMITTED:
     case FID_X509_EXCLUDED:
     case FID_X509_ACCESS:
+    case FID_X509_FEATURES:
     case FID_OCSP_RESPONSES:
     case FID_OCSP_SINGLE_EXTS:
     case FID_OCSP_RESPONSE_EXTS:

@@ -97,6 +97,8 @@ struct proto {
     const uint16_t *info_fields;
     /* carrier: it carries other packets, so it is entered though nobody asked for its own fields. */
     bool carrier;
+    /* inner: its fields stand inside the messages of another protocol, as certificates do. */
+    bool inner;
     /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
@@ -204,6 +206,8 @@ struct decode_ops {
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
     void (*md5)(uint8_t digest[16], struct slice text);
+    /* sha256 computes the SHA-256 digest of text; NULL: there is none. */
+    void (*sha256)(uint8_t digest[32], struct slice text);
     /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
      * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
      * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and

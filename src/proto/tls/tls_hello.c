@@ -73,7 +73,9 @@ void tls_client_hello_read(struct decode *d, struct tls_state *st, struct reader
     exts = ext_find(exts, EXT_EARLY_DATA);
     if (rd_ok(&exts)) st->version = TLS13; /* what follows at once is early data of TLS 1.3 */
     if (rd_left(r)) tls_extensions_read(d, st, r, CLIENT_HELLO);
-    if (rd_ok(r)) tls_ja3_add(d, body, off);
+    if (!rd_ok(r)) return;
+    tls_ja3_add(d, body, off);
+    tls_ja4_add(d, body, off);
 }
 
 uint16_t tls_server_hello_version(struct slice body) {

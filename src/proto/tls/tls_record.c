@@ -159,6 +159,7 @@ static void record_read(struct reading *g, struct slice record) {
     uint8_t source = o.ok && o.plain.n ? fvec_add_source(d->out, o.plain, "Decrypted TLS") : 0;
     if (o.ok && is13) fv_gen(fv_u(d->out, FID_TLS_CONTENT_TYPE, off, 1, type = o.type));
     if (sealed) tls_readable_add(d, st, off);
+    if (sealed && !o.ok) tls_gather_drop(&st->gather[g->from]); /* what it began does not go on with the next one */
     if (body.n > RECORD_MOST || (!body.n && type != TLS_CONTENT_DATA)) d_anomaly(d, FID_TLS_BAD_RECORD_LEN, off + 3, 2);
     if (type == TLS_CONTENT_DATA) data_read(g, off, body, &o, source);
     else if (source) opened_read(g, &o, source);
@@ -236,12 +237,14 @@ static void tls_lost(void *state, int from) {
     struct tls_state *st = state;
     st->unread[from & 1] = true;
     tls_session_lost(st, from);
+    tls_gather_drop(&st->gather[from & 1]);
 }
 
 static void tls_end(void *state) {
     struct tls_state *st = state;
     if (st->inner) st->inner->end(st->inner);
     tls_session_end(st);
+    for (int i = 0; i < 2; i++) tls_gather_drop(&st->gather[i]);
 }
 
 /* header_likely tells whether a record may begin here: five bytes that are not found by chance. */
@@ -271,7 +274,6 @@ static const struct proto_key keys[] = {
 };
 
 static const struct stream_ops stream = {
-    
     .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .clears_info = true, .probe = tls_probe};
 
 const struct proto proto_tls = {.name = "tls",

@@ -198,7 +198,7 @@ struct tls_opened tls_open(struct decode *d, struct tls_state *st, int from, con
     struct tls_opened o = {0};
     struct tls_session *s = tls_session_of(st);
     bool is13 = st->version == TLS13, sealed = is13 ? r->type == TLS_CONTENT_DATA : st->changed[from & 1];
-    if (!s || !sealed || !r->body.n || !(s->has_suite || is13)) return o;
+    if (!s || !sealed || !r->body.n || !(s->has_suite || is13 || s->side[from & 1].now.ready)) return o;
     uint8_t *out = arena_get(d->arena, r->body.n + EVP_MAX_BLOCK_LENGTH);
     if (!out) return o;
     o.ok = is13 ? open_epoch(st->keys, s, from & 1, r, out, &o) : open_block(st->keys, s, from & 1, r, out, &o);

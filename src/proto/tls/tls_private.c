@@ -51,8 +51,13 @@ static EVP_PKEY *pkcs12_read(struct slice file, const char *passphrase, bool *is
     return key;
 }
 
-static bool encrypted_pem(struct slice file) {
-    return memmem(file.p, file.n, "ENCRYPTED", 9) != NULL;
+/* encrypted tells whether a file that did not open is an encrypted key: PEM says so, DER by its structure. */
+static bool encrypted(struct slice file) {
+    const unsigned char *p = file.p;
+    X509_SIG *sealed = d2i_X509_SIG(NULL, &p, (long)file.n);
+    bool is = sealed || memmem(file.p, file.n, "ENCRYPTED", 9) != NULL;
+    X509_SIG_free(sealed);
+    return is;
 }
 
 bool tls_keys_private(struct tls_keys *k, struct slice file, const char *passphrase, struct writer *why) {
@@ -69,8 +74,9 @@ bool tls_keys_private(struct tls_keys *k, struct slice file, const char *passphr
             key = pkcs12_read(file, passphrase, &p12);
         }
     }
+    bool secret = !key && (p12 || (file.n && file.n < INT32_MAX && encrypted(file)));
     ERR_clear_error();
-    if (!key && (p12 || encrypted_pem(file)))
+    if (secret)
         wr_s(why, passphrase ? "the passphrase does not open it" : "it is encrypted, and no passphrase was given");
     else if (!key) wr_s(why, "no private key in it (PEM, DER or PKCS#12)");
     else if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) wr_s(why, "not an RSA key: only those open sessions of others, up to TLS 1.2");

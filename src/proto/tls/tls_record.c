@@ -27,7 +27,24 @@ static bool looks_v2(struct slice in) {
     return (version == SSL2 || (version >= SSL3 && version <= TLS12)) && (load_be16(in.p) & 0x7fff) >= V2_LEAST - 2;
 }
 
-static struct cut cut_next(const struct tls_state *st, struct slice in) {
+/* header_find returns where a record may begin behind bytes that belong to one whose beginning was lost: at a header of the
+ * session's that is followed by another, or by the end of what is there. */
+static size_t header_find(const struct tls_state *st, struct slice in) {
+    uint16_t version = st->version == TLS13 ? TLS12 : st->version;
+    for (size_t i = 1; i < in.n; i++) {
+        struct slice at = slice_tail(in, i);
+        if (at.p[0] < TLS_CONTENT_CCS || at.p[0] > TLS_CONTENT_HEARTBEAT) continue;
+        if (at.n > 1 && at.p[1] != version >> 8) continue;
+        if (at.n > 2 && at.p[2] != (version & 0xff)) continue;
+        if (at.n < HEADER) return i;
+        size_t len = load_be16(at.p + 3);
+        struct slice next = slice_tail(at, HEADER + len);
+        if (len && len <= RECORD_MOST && (next.n < 3 || load_be16(next.p + 1) == version)) return i;
+    }
+    return in.n;
+}
+
+static struct cut cut_next(const struct tls_state *st, int from, struct slice in) {
     struct cut c = {.kind = KIND_RECORD};
     if (in.n < HEADER) return c;
     if (content_known(in.p[0]) && version_known(load_be16(in.p + 1))) {
@@ -37,7 +54,7 @@ static struct cut cut_next(const struct tls_state *st, struct slice in) {
         c.size = (size_t)2 + (load_be16(in.p) & 0x7fff);
     } else {
         c.kind = KIND_JUNK;
-        c.size = in.n;
+        c.size = tls_session_searches(st, from) ? header_find(st, in) : in.n;
     }
     c.whole = c.size <= in.n;
     return c;
@@ -205,7 +222,7 @@ static void junk_read(struct decode *d, const struct tls_state *st, struct slice
 /* tls_read reads all the records that lie whole in `in`: they are one layer. */
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
-    struct cut c = cut_next(st, in);
+    struct cut c = cut_next(st, from, in);
     if (!c.whole) return (struct read_result){.status = READ_MORE, .needed = c.size};
     uint32_t off = d_off(d, in.p);
     uint32_t layer = d_begin(d, &proto_tls, off, 0);
@@ -225,7 +242,7 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         else junk_read(d, st, one, layer);
         if (st->version && !first_hello) mark(d, layer, st->version);
         used += c.size;
-        c = cut_next(st, slice_tail(in, used));
+        c = cut_next(st, from, slice_tail(in, used));
     }
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);

@@ -249,3 +249,8 @@ void tls_session_lost(struct tls_state *st, int from) {
     struct tls_session *s = tls_session_of(st);
     if (s) s->side[from & 1].gap = true;
 }
+
+bool tls_session_searches(const struct tls_state *st, int from) {
+    const struct tls_session *s = tls_session_of(st);
+    return s && s->side[from & 1].gap && s->side[from & 1].works;
+}

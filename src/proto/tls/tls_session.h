@@ -97,6 +97,8 @@ void tls_session_hello2(struct decode *d, struct tls_state *st, struct slice mes
 void tls_session_ccs(struct tls_state *st, int from);
 /* tls_session_lost says that bytes of side `from` are missing. */
 void tls_session_lost(struct tls_state *st, int from);
+/* tls_session_searches tells whether side `from` could be read, and bytes of it were lost since. */
+bool tls_session_searches(const struct tls_state *st, int from);
 void tls_session_end(struct tls_state *st);
 static inline struct tls_session *tls_session_of(const struct tls_state *st) {
     return st->session ? pool_at(&st->keys->sessions, st->session) : NULL;

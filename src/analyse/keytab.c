@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open addressing with linear steps; slots hold part of the hash, so that entries are compared only where they are likely
- * the same. Slots are at least twice as many as entries. */
+/* Open addressing with linear steps; slots hold part of the hash, so that entries are compared only where they are
+ * likely the same. Slots are at least twice as many as entries. */
 #include "analyse/keytab.h"
 
 #include <stdlib.h>

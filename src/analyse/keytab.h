@@ -4,8 +4,8 @@
 
 #include "base/hash.h"
 
-/* keytab counts by key: entries of one size, each beginning with its key, found by a keyed hash and kept in the order they
- * were first seen. It takes at most `limit` entries; what finds no place is counted in `refused`. */
+/* keytab counts by key: entries of one size, each beginning with its key, found by a keyed hash and kept in the order
+ * they were first seen. It takes at most `limit` entries; what finds no place is counted in `refused`. */
 struct keytab {
     struct hash_key secret;
     size_t key_size, entry_size;
@@ -13,7 +13,7 @@ struct keytab {
     uint32_t n, room, limit;
     struct keytab_slot {
         uint32_t hash, place; /* place + 1; 0: empty */
-    } *slots;
+    } * slots;
     uint32_t mask;
     uint64_t refused;
 };
@@ -26,7 +26,9 @@ void keytab_free(struct keytab *t);
 void *keytab_get(struct keytab *t, const void *key);
 /* keytab_find returns the entry of a key, or NULL. */
 void *keytab_find(const struct keytab *t, const void *key);
-static inline void *keytab_at(const struct keytab *t, uint32_t place) { return t->entries + (size_t)place * t->entry_size; }
+static inline void *keytab_at(const struct keytab *t, uint32_t place) {
+    return t->entries + (size_t)place * t->entry_size;
+}
 static inline uint32_t keytab_place(const struct keytab *t, const void *entry) {
     return (uint32_t)((size_t)((const uint8_t *)entry - t->entries) / t->entry_size);
 }

@@ -7,17 +7,17 @@
 
 /* Statistics: packets in, tables out.
  *
- * Each kind is one stats_ops: it says what has to be decoded, takes every packet, and gives its tables at the end. Memory
- * grows with what is counted (addresses, conversations, topics), never with packets, and each kind names its limit; the
- * table's note says when it was reached. */
+ * Each kind is one stats_ops: it says what has to be decoded, takes every packet, and gives its tables at the end.
+ * Memory grows with what is counted (addresses, conversations, topics), never with packets, and each kind names its
+ * limit; the table's note says when it was reached. */
 
 /* Addresses, conversations or names that one statistic tells apart. */
 enum { STATS_ENTRIES_MAX = 1 << 21 };
 
 struct stats_args {
-    const char *which;    /* "ip", "tcp"; NULL: none was given */
-    int64_t interval;     /* ns; 0: the kind's own */
-    uint64_t overhead;    /* bytes billed for each packet beside its IP bytes */
+    const char *which;          /* "ip", "tcp"; NULL: none was given */
+    int64_t interval;           /* ns; 0: the kind's own */
+    uint64_t overhead;          /* bytes billed for each packet beside its IP bytes */
     const char *const *columns; /* of io: "SUM(frame.len)", "COUNT(mqtt.topic)" */
     size_t n_columns;
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: what stands at the left edge of the packet's tree is its chain of protocols, in the order they were
- * decoded; the chain is a path in a tree of counters. The list of segments a message was put together from is shown before
- * the message but comes to be when the message is done, so its place in the chain is behind it; where the end of the
- * stream completes the message it is the other way round.
- * Limits: PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep. */
+/* Theory of operation: what stands at the left edge of the packet's tree is its chain of protocols, in the order they
+ * were decoded; the chain is a path in a tree of counters. The list of segments a message was put together from is
+ * shown before the message but comes to be when the message is done, so its place in the chain is behind it; where the
+ * end of the stream completes the message it is the other way round. Limits: PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep.
+ */
 #include "analyse/stats_phs.h"
 
 #include <inttypes.h>
@@ -51,7 +51,9 @@ static uint32_t child_of(struct phs *p, uint32_t at, uint16_t id) {
     return made;
 }
 
-static bool skipped(const struct fval *f) { return f->depth || f->id == FID_FRAME || f->id == FID_TCP_LEN || f->id == FID_FRAME_PROTOCOLS; }
+static bool skipped(const struct fval *f) {
+    return f->depth || f->id == FID_FRAME || f->id == FID_TCP_LEN || f->id == FID_FRAME_PROTOCOLS;
+}
 
 struct chain {
     uint16_t id[PHS_DEPTH_MAX];
@@ -119,8 +121,8 @@ static void rows_add(const struct phs *p, struct table *out, uint32_t at, uint8_
 
 static struct table *tables(void *state) {
     static const struct table_column columns[] = {
-        {.name = "protocol", .title = "Protocol"}, {.name = "path"},
-        {.name = "packets", .title = "Packets"},   {.name = "percent", .title = "% packets"},
+        {.name = "protocol", .title = "Protocol"},        {.name = "path"},
+        {.name = "packets", .title = "Packets"},          {.name = "percent", .title = "% packets"},
         {.name = "bytes", .title = "Bytes", .bar = true},
     };
     const struct phs *p = state;
@@ -130,11 +132,18 @@ static struct table *tables(void *state) {
     wr_free(&path);
     if (out && p->refused) {
         struct writer w = wr_fixed(out->note, sizeof out->note - 1);
-        wr_f(&w, "%" PRIu64 " packets are counted in part: the limit of %d nodes is reached", p->refused, PHS_NODES_MAX);
+        wr_f(&w, "%" PRIu64 " packets are counted in part: the limit of %d nodes is reached", p->refused,
+             PHS_NODES_MAX);
         *w.p = 0;
     }
     return out;
 }
 
-const struct stats_ops stats_protocols = {.name = "protocols", .purpose = "which protocols travel in which", .state_size = sizeof(struct phs),
-                                          .start = start, .want = want, .packet = packet, .tables = tables, .end = end};
+const struct stats_ops stats_protocols = {.name = "protocols",
+                                          .purpose = "which protocols travel in which",
+                                          .state_size = sizeof(struct phs),
+                                          .start = start,
+                                          .want = want,
+                                          .packet = packet,
+                                          .tables = tables,
+                                          .end = end};

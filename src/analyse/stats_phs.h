@@ -4,13 +4,13 @@
 
 #include "analyse/stats.h"
 
-/* The protocol hierarchy: which protocols travel in which, with packets and bytes. A node counts the packets that have its
- * protocol at its place; a protocol twice in a packet is a node below itself. */
+/* The protocol hierarchy: which protocols travel in which, with packets and bytes. A node counts the packets that have
+ * its protocol at its place; a protocol twice in a packet is a node below itself. */
 
 enum { PHS_NODES_MAX = 65536, PHS_DEPTH_MAX = 200 };
 
 struct phs_node {
-    uint16_t id; /* field */
+    uint16_t id;             /* field */
     uint32_t child, sibling; /* places; 0: none */
     uint64_t packets, bytes;
 };

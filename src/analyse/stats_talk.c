@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: one pass over the packet's few wanted fields finds every pair of ends of the level, those of tunnels
- * too; addresses are remembered on the way for the ports above them. Fields of quoted packets do not count. TCP and UDP
- * streams have numbers, so after a stream's first packet its entries are found without hashing.
- * Limits: STATS_ENTRIES_MAX entries. */
+/* Theory of operation: one pass over the packet's few wanted fields finds every pair of ends of the level, those of
+ * tunnels too; addresses are remembered on the way for the ports above them. Fields of quoted packets do not count. TCP
+ * and UDP streams have numbers, so after a stream's first packet its entries are found without hashing. Limits:
+ * STATS_ENTRIES_MAX entries. */
 #include "analyse/stats_talk.h"
 
 #include "field/print.h"
@@ -28,7 +28,8 @@ static int start(struct talk *t, const struct stats_args *args, bool pairs, stru
         if (strcmp(args->which, levels[i]) != 0) continue;
         t->level = (enum talk_level)i;
         t->pairs = pairs;
-        t->tab = pairs ? keytab_make(offsetof(struct talk_pair, stream) + sizeof(uint32_t), sizeof(struct talk_pair), STATS_ENTRIES_MAX)
+        t->tab = pairs ? keytab_make(offsetof(struct talk_pair, stream) + sizeof(uint32_t), sizeof(struct talk_pair),
+                                     STATS_ENTRIES_MAX)
                        : keytab_make(sizeof(struct talk_addr), sizeof(struct talk_host), STATS_ENTRIES_MAX);
         return OK;
     }
@@ -36,16 +37,22 @@ static int start(struct talk *t, const struct stats_args *args, bool pairs, stru
     return ERR_USAGE;
 }
 
-static int hosts_start(void *state, const struct stats_args *args, struct writer *why) { return start(state, args, false, why); }
-static int pairs_start(void *state, const struct stats_args *args, struct writer *why) { return start(state, args, true, why); }
+static int hosts_start(void *state, const struct stats_args *args, struct writer *why) {
+    return start(state, args, false, why);
+}
+static int pairs_start(void *state, const struct stats_args *args, struct writer *why) {
+    return start(state, args, true, why);
+}
 
 static void want(const void *state, struct want *w) {
     static const uint16_t ids[TALK_LEVELS][8] = {
         [TALK_ETH] = {FID_ETH_SRC, FID_ETH_DST},
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
         [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST},
-        [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM},
-        [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_STREAM},
+        [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT,
+                      FID_TCP_STREAM},
+        [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
+                      FID_UDP_STREAM},
     };
     const struct talk *t = state;
     for (const uint16_t *id = ids[t->level]; *id; id++) want_add(w, *id);
@@ -99,8 +106,8 @@ static struct talk_host *host_get(struct talk *t, const struct talk_addr *a, uin
     return h;
 }
 
-static struct talk_pair *pair_get(struct talk *t, const struct talk_addr *src, const struct talk_addr *dst, uint32_t stream,
-                                  uint32_t *slots) {
+static struct talk_pair *pair_get(struct talk *t, const struct talk_addr *src, const struct talk_addr *dst,
+                                  uint32_t stream, uint32_t *slots) {
     if (slots && slots[0]) return keytab_at(&t->tab, slots[0] - 1);
     struct talk_pair key = {.stream = stream};
     bool swap = memcmp(src, dst, sizeof *src) > 0;
@@ -111,8 +118,8 @@ static struct talk_pair *pair_get(struct talk *t, const struct talk_addr *src, c
     return p;
 }
 
-static void count(struct talk *t, const struct decode *d, const struct talk_addr *src, const struct talk_addr *dst, const uint32_t *stream,
-                  int64_t begin) {
+static void count(struct talk *t, const struct decode *d, const struct talk_addr *src, const struct talk_addr *dst,
+                  const uint32_t *stream, int64_t begin) {
     uint32_t *slots = stream ? stream_slots(t, *stream) : NULL;
     if (t->pairs) {
         struct talk_pair *p = pair_get(t, src, dst, stream ? *stream : 0, slots);
@@ -135,8 +142,8 @@ static void addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
     }
 }
 
-/* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when the
- * stream was named. */
+/* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when
+ * the stream was named. */
 static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk *t = state;
     struct talk_addr src = {0}, dst = {0};
@@ -209,8 +216,13 @@ uint32_t *talk_by_packets(const struct talk *t) {
 struct talk_pair talk_pair_at(const struct talk *t, uint32_t place) {
     struct talk_pair p = *(const struct talk_pair *)keytab_at(&t->tab, place);
     if (!p.b_began) return p;
-    return (struct talk_pair){.a = p.b, .b = p.a, .stream = p.stream, .packets = {p.packets[1], p.packets[0]},
-                              .bytes = {p.bytes[1], p.bytes[0]}, .first = p.first, .last = p.last};
+    return (struct talk_pair){.a = p.b,
+                              .b = p.a,
+                              .stream = p.stream,
+                              .packets = {p.packets[1], p.packets[0]},
+                              .bytes = {p.bytes[1], p.bytes[0]},
+                              .first = p.first,
+                              .last = p.last};
 }
 
 static struct cell addr_cell(struct table *out, const struct talk_addr *a) {
@@ -228,9 +240,9 @@ static struct table *hosts_table(void *state) {
         {.name = "rx_packets", .title = "Rx packets"}, {.name = "rx_bytes", .title = "Rx bytes"},
     };
     static const struct table_column portless[] = {
-        {.name = "address", .title = "Address"},       {.name = "packets", .title = "Packets"},
+        {.name = "address", .title = "Address"},          {.name = "packets", .title = "Packets"},
         {.name = "bytes", .title = "Bytes", .bar = true}, {.name = "tx_packets", .title = "Tx packets"},
-        {.name = "tx_bytes", .title = "Tx bytes"},     {.name = "rx_packets", .title = "Rx packets"},
+        {.name = "tx_bytes", .title = "Tx bytes"},        {.name = "rx_packets", .title = "Rx packets"},
         {.name = "rx_bytes", .title = "Rx bytes"},
     };
     const struct talk *t = state;
@@ -257,19 +269,25 @@ static struct table *hosts_table(void *state) {
 static struct table *pairs_table(void *state) {
     static const struct table_column columns[] = {
         {.name = "stream", .title = "Stream"},
-        {.name = "address_a", .title = "Address A"},   {.name = "port_a", .title = "Port A"},
-        {.name = "address_b", .title = "Address B"},   {.name = "port_b", .title = "Port B"},
-        {.name = "packets", .title = "Packets"},       {.name = "bytes", .title = "Bytes", .bar = true},
-        {.name = "packets_a_b", .title = "A > B"},     {.name = "bytes_a_b", .title = "Bytes A > B"},
-        {.name = "packets_b_a", .title = "B > A"},     {.name = "bytes_b_a", .title = "Bytes B > A"},
-        {.name = "start", .title = "Start s"},         {.name = "duration", .title = "Duration s"},
+        {.name = "address_a", .title = "Address A"},
+        {.name = "port_a", .title = "Port A"},
+        {.name = "address_b", .title = "Address B"},
+        {.name = "port_b", .title = "Port B"},
+        {.name = "packets", .title = "Packets"},
+        {.name = "bytes", .title = "Bytes", .bar = true},
+        {.name = "packets_a_b", .title = "A > B"},
+        {.name = "bytes_a_b", .title = "Bytes A > B"},
+        {.name = "packets_b_a", .title = "B > A"},
+        {.name = "bytes_b_a", .title = "Bytes B > A"},
+        {.name = "start", .title = "Start s"},
+        {.name = "duration", .title = "Duration s"},
     };
     static const struct table_column portless[] = {
-        {.name = "address_a", .title = "Address A"},   {.name = "address_b", .title = "Address B"},
-        {.name = "packets", .title = "Packets"},       {.name = "bytes", .title = "Bytes", .bar = true},
-        {.name = "packets_a_b", .title = "A > B"},     {.name = "bytes_a_b", .title = "Bytes A > B"},
-        {.name = "packets_b_a", .title = "B > A"},     {.name = "bytes_b_a", .title = "Bytes B > A"},
-        {.name = "start", .title = "Start s"},         {.name = "duration", .title = "Duration s"},
+        {.name = "address_a", .title = "Address A"}, {.name = "address_b", .title = "Address B"},
+        {.name = "packets", .title = "Packets"},     {.name = "bytes", .title = "Bytes", .bar = true},
+        {.name = "packets_a_b", .title = "A > B"},   {.name = "bytes_a_b", .title = "Bytes A > B"},
+        {.name = "packets_b_a", .title = "B > A"},   {.name = "bytes_b_a", .title = "Bytes B > A"},
+        {.name = "start", .title = "Start s"},       {.name = "duration", .title = "Duration s"},
     };
     const struct talk *t = state;
     bool ports = talk_has_ports(t);
@@ -297,9 +315,21 @@ static struct table *pairs_table(void *state) {
     return out;
 }
 
-const struct stats_ops stats_endpoints = {.name = "endpoints", .purpose = "who sends and receives: eth ip ipv6 tcp udp", .which = levels,
-                                          .state_size = sizeof(struct talk), .start = hosts_start, .want = want, .packet = packet,
-                                          .tables = hosts_table, .end = end};
-const struct stats_ops stats_conversations = {.name = "conversations", .purpose = "who talks with whom: eth ip ipv6 tcp udp", .which = levels,
-                                              .state_size = sizeof(struct talk), .start = pairs_start, .want = want, .packet = packet,
-                                              .tables = pairs_table, .end = end};
+const struct stats_ops stats_endpoints = {.name = "endpoints",
+                                          .purpose = "who sends and receives: eth ip ipv6 tcp udp",
+                                          .which = levels,
+                                          .state_size = sizeof(struct talk),
+                                          .start = hosts_start,
+                                          .want = want,
+                                          .packet = packet,
+                                          .tables = hosts_table,
+                                          .end = end};
+const struct stats_ops stats_conversations = {.name = "conversations",
+                                              .purpose = "who talks with whom: eth ip ipv6 tcp udp",
+                                              .which = levels,
+                                              .state_size = sizeof(struct talk),
+                                              .start = pairs_start,
+                                              .want = want,
+                                              .packet = packet,
+                                              .tables = pairs_table,
+                                              .end = end};

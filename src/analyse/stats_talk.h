@@ -25,7 +25,7 @@ struct talk_host {
  * talk_pair_at gives it as it is shown, a being who sent first. */
 struct talk_pair {
     struct talk_addr a, b;
-    uint32_t stream; /* of TCP and UDP */
+    uint32_t stream;               /* of TCP and UDP */
     uint64_t packets[2], bytes[2]; /* sent by a, sent by b */
     int64_t first, last;           /* ns since the capture's first packet */
     bool b_began;                  /* who sent first is b */
@@ -34,12 +34,13 @@ struct talk_pair {
 struct talk {
     enum talk_level level;
     bool pairs;
-    struct keytab tab; /* of talk_host or talk_pair, in the order first seen */
+    struct keytab tab;        /* of talk_host or talk_pair, in the order first seen */
     uint32_t (*by_stream)[2]; /* places + 1 of what a TCP or UDP stream counts for */
     uint32_t streams;
 };
 
-/* talk_by_packets returns the places of the entries, most packets first, n of them; the caller frees it. NULL: no memory. */
+/* talk_by_packets returns the places of the entries, most packets first, n of them; the caller frees it. NULL: no
+ * memory. */
 uint32_t *talk_by_packets(const struct talk *t);
 const char *talk_level_title(enum talk_level level);
 /* talk_pair_at returns the conversation at a place, a being who sent first. */

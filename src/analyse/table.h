@@ -60,7 +60,8 @@ struct cell *table_row(struct table *t);
 struct slice table_text(struct table *t, struct slice s);
 /* table_column returns the place of a column by name, or -1. */
 int table_column(const struct table *t, const char *name);
-/* table_sort orders the rows by a column, greatest number first or text from A; rows that are equal keep their order. */
+/* table_sort orders the rows by a column, greatest number first or text from A; rows that are equal keep their order.
+ */
 void table_sort(struct table *t, size_t column, bool backwards);
 /* table_head leaves the first n rows. */
 void table_head(struct table *t, size_t n);
@@ -71,7 +72,9 @@ static inline struct cell cell_seconds(int64_t ns) { return (struct cell){.kind 
 static inline struct cell cell_time(int64_t ns) { return (struct cell){.kind = CELL_TIME, .i = ns}; }
 static inline struct cell cell_real(double d) { return (struct cell){.kind = CELL_REAL, .d = d}; }
 static inline struct cell cell_bool(bool b) { return (struct cell){.kind = CELL_BOOL, .u = b}; }
-static inline struct cell cell_text(struct table *t, struct slice s) { return (struct cell){.kind = CELL_TEXT, .s = table_text(t, s)}; }
+static inline struct cell cell_text(struct table *t, struct slice s) {
+    return (struct cell){.kind = CELL_TEXT, .s = table_text(t, s)};
+}
 static inline struct cell cell_str(const char *s) { return (struct cell){.kind = CELL_TEXT, .s = slice_str(s)}; }
 
 #endif

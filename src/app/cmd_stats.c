@@ -24,24 +24,26 @@ struct stats_opts {
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct stats_opts, file)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct stats_opts, count), .min = 1},
-    {'s', "sort", "COLUMN", "order by a column, named as in --csv; greatest number first, text from A", OPT_TEXT, offsetof(struct stats_opts, sort)},
+    {'s', "sort", "COLUMN", "order by a column, named as in --csv; greatest number first, text from A", OPT_TEXT,
+     offsetof(struct stats_opts, sort)},
     {0, "reverse", NULL, "the other way round", OPT_FLAG, offsetof(struct stats_opts, backwards)},
     {'n', "top", "N", "the first N rows only", OPT_NUMBER, offsetof(struct stats_opts, top), .min = 1},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct stats_opts, color), .bare = "always"},
 };
-static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng", "weir stats conversations tcp --top 10 -r capture.pcapng",
+static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
+                                       "weir stats conversations tcp --top 10 -r capture.pcapng",
                                        "weir stats protocols --json -r capture.pcapng", NULL};
 static const struct opt_command command = {
     .name = "stats",
     .synopsis = "WHAT [OF] -r FILE [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
-    .description = "WHAT is one of these; OF says of which protocol where several are listed:\n\n"
-                   "  endpoints eth|ip|ipv6|tcp|udp      who sends and receives how much\n"
-                   "  conversations eth|ip|ipv6|tcp|udp  who talks with whom\n"
-                   "  protocols                          which protocols travel in which\n\n"
-                   "The numbers are those of tshark -z endpoints, conv and io,phs; weir read -q -z prints them in its form.",
+    .description =
+        "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols "
+        "(which travel "
+        "in which). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
+        "The numbers are those of tshark -z endpoints, conv and io,phs; weir read -q -z prints them in its form.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -67,7 +69,9 @@ static int words_take(struct run *r) {
     size_t at = 0;
     if (!words->n) return opt_bad_use(&command, "what to count is missing; `weir stats --help` lists it");
     const struct stats_ops *ops = stats_find(words->item[at++]);
-    if (!ops) return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted", words->item[0]);
+    if (!ops)
+        return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted",
+                           words->item[0]);
     if (ops->which && at < words->n) args.which = words->item[at++];
     if (!r->o.file && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);

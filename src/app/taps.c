@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter, struct writer *why) {
+int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter,
+               struct writer *why) {
     if (t->n == TAPS_MAX) {
         wr_f(why, "at most %d statistics at a time", TAPS_MAX);
         return ERR_LIMIT;

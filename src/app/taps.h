@@ -11,7 +11,7 @@ struct tap {
     const struct stats_ops *ops;
     void *state;
     void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
-    const char *filter; /* text; NULL: none */
+    const char *filter;                                   /* text; NULL: none */
 };
 
 struct taps {
@@ -22,7 +22,8 @@ struct taps {
 };
 
 /* taps_start adds a statistic: 0 or a negative code with a reason in why. The texts must outlive it. */
-int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter, struct writer *why) MUST_USE;
+int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter,
+               struct writer *why) MUST_USE;
 /* taps_parse adds what a -z says, "endpoints,ip" or "io,phs,mqtt". */
 int taps_parse(struct taps *t, const char *text, struct writer *why) MUST_USE;
 void taps_want(const struct taps *t, struct want *w);

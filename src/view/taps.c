@@ -37,8 +37,10 @@ static void host_print(struct writer *w, const struct talk_host *h, bool ports) 
     char text[80];
     wr_f(w, "%-20s      ", addr_text(text, sizeof text, &h->at, false));
     if (ports) wr_f(w, "%5u     ", h->at.port);
-    wr_f(w, "%6" PRIu64 "     %9" PRIu64 "     %6" PRIu64 "       %9" PRIu64 "      %6" PRIu64 "       %9" PRIu64 "   \n",
-         h->sent + h->received, h->sent_bytes + h->received_bytes, h->sent, h->sent_bytes, h->received, h->received_bytes);
+    wr_f(w,
+         "%6" PRIu64 "     %9" PRIu64 "     %6" PRIu64 "       %9" PRIu64 "      %6" PRIu64 "       %9" PRIu64 "   \n",
+         h->sent + h->received, h->sent_bytes + h->received_bytes, h->sent, h->sent_bytes, h->received,
+         h->received_bytes);
 }
 
 static void pair_print(struct writer *w, const struct talk_pair *p, bool ports) {
@@ -46,9 +48,10 @@ static void pair_print(struct writer *w, const struct talk_pair *p, bool ports) 
     size_write(size[0], sizeof size[0], p->bytes[1]);
     size_write(size[1], sizeof size[1], p->bytes[0]);
     size_write(size[2], sizeof size[2], p->bytes[0] + p->bytes[1]);
-    wr_f(w, ports ? "%-26s <-> %-26s" : "%-20s <-> %-20s", addr_text(a, sizeof a, &p->a, ports), addr_text(b, sizeof b, &p->b, ports));
-    wr_f(w, "  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  ", p->packets[1], size[0], p->packets[0], size[1],
-         p->packets[0] + p->packets[1], size[2]);
+    wr_f(w, ports ? "%-26s <-> %-26s" : "%-20s <-> %-20s", addr_text(a, sizeof a, &p->a, ports),
+         addr_text(b, sizeof b, &p->b, ports));
+    wr_f(w, "  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  ", p->packets[1], size[0], p->packets[0],
+         size[1], p->packets[0] + p->packets[1], size[2]);
     wr_f(w, "%14.9f   %12.4f\n", seconds(p->first), seconds(p->last - p->first));
 }
 
@@ -57,10 +60,18 @@ void tap_talk_print(struct writer *w, const struct talk *t, const char *filter) 
     heading(w, t, t->pairs ? "Conversations" : "Endpoints", filter);
     if (t->pairs) {
         const char *more = ports ? "            " : "";
-        wr_f(w, "%s                                               |       <-      | |       ->      | |     Total     |    Relative    |   Duration   |\n", more);
-        wr_f(w, "%s                                               | Frames  Bytes | | Frames  Bytes | | Frames  Bytes |      Start     |              |\n", more);
+        wr_f(w,
+             "%s                                               |       <-      | |       ->      | |     Total     |   "
+             " Relative    |   Duration   |\n",
+             more);
+        wr_f(w,
+             "%s                                               | Frames  Bytes | | Frames  Bytes | | Frames  Bytes |   "
+             "   Start     |              |\n",
+             more);
     } else {
-        wr_f(w, "                       |%s  Packets  | |  Bytes  | | Tx Packets | | Tx Bytes | | Rx Packets | | Rx Bytes |\n",
+        wr_f(w,
+             "                       |%s  Packets  | |  Bytes  | | Tx Packets | | Tx Bytes | | Rx Packets | | Rx Bytes "
+             "|\n",
              ports ? "  Port  ||" : "");
     }
     uint32_t *places = talk_by_packets(t);

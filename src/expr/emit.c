@@ -61,10 +61,14 @@ static bool is_aggregate(const struct node *n) { return n->kind == NODE_CALL && 
 
 static uint16_t value(struct emitting *m, struct node *n);
 
+/* is_wide tells whether numbers of a type have more than 32 bits. */
+static bool is_wide(enum field_type type) { return (type >= FT_UINT40 && type <= FT_UINT64) || type == FT_INT64; }
+
 static uint16_t unary(struct emitting *m, enum op_code code, struct node *n) {
     uint16_t a = value(m, n->a);
     uint8_t dst = fresh(m);
     struct instr *i = put(m, code);
+    i->op = is_wide((enum field_type)n->type);
     i->dst = dst;
     i->a = a;
     return dst;
@@ -128,6 +132,7 @@ static uint16_t value(struct emitting *m, struct node *n) {
         dst = fresh(m);
         i = put(m, OP_COMPUTE);
         i->op = n->op;
+        i->quant = is_wide((enum field_type)n->type);
         i->dst = dst;
         i->a = a;
         i->b = b;
@@ -190,8 +195,8 @@ static void best(struct emitting *m, struct node *n, struct early *out) {
         m->e->code[at].op = n->op;
         m->e->code[at].quant = arg != n->a; /* goes on with what is there */
         m->registers = before;
-        early_put(m, out);
     }
+    early_put(m, out);
 }
 
 /* aggregates computes the functions over all values inside n. */

@@ -40,8 +40,8 @@ static int whole_number(struct slice s, uint64_t *out) {
 static bool named_value(const struct field *f, struct slice name, uint64_t *out) {
     if (!f) return false;
     if (f->type == FT_BOOL) {
-        *out = eq_nocase(name, f->set ? f->set : "True");
-        return *out || eq_nocase(name, f->unset ? f->unset : "False");
+        *out = (f->set && eq_nocase(name, f->set)) || eq_nocase(name, "True");
+        return *out || (f->unset && eq_nocase(name, f->unset)) || eq_nocase(name, "False");
     }
     for (size_t i = 0; f->values && i < f->values->count; i++) {
         if (!eq_nocase(name, f->values->list[i].name)) continue;

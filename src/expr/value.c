@@ -269,6 +269,11 @@ bool value_negate(const struct value *v, struct value *out) {
     return true;
 }
 
+bool value_fits(const struct value *v, bool wide) {
+    if (wide || v->kind > VAL_INT) return true;
+    return v->kind == VAL_UINT ? v->u <= UINT32_MAX : v->i >= INT32_MIN;
+}
+
 bool value_absolute(const struct value *v, struct value *out) {
     bool negative = v->kind == VAL_DOUBLE ? v->d < 0 : (v->kind == VAL_INT || v->kind == VAL_TIME) && v->i < 0;
     if (negative) return value_negate(v, out);

@@ -62,6 +62,8 @@ bool value_compute(enum arith op, const struct value *a, const struct value *b, 
 /* value_negate and value_absolute give -v and |v|; false where there is no result. */
 bool value_negate(const struct value *v, struct value *out);
 bool value_absolute(const struct value *v, struct value *out);
+/* value_fits tells whether the result of a calculation is one: that of numbers of up to 32 bits has no more (wide: 64). */
+bool value_fits(const struct value *v, bool wide);
 /* value_bytes makes the bytes of an address or a text a plain byte string; false where there is no room. */
 bool value_bytes(const struct value *v, struct value *out, struct scratch *room);
 

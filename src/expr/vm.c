@@ -177,8 +177,8 @@ static bool run_step(struct machine *m, const struct instr *i) {
         return true;
     case OP_STRING: return run_string(m, i, a, out);
     case OP_ABS: return value_absolute(a, out);
-    case OP_NEGATE: return value_negate(a, out);
-    default: return value_compute((enum arith)i->op, a, operand(m, i->b), out, &m->room);
+    case OP_NEGATE: return value_negate(a, out) && value_fits(out, i->op);
+    default: return value_compute((enum arith)i->op, a, operand(m, i->b), out, &m->room) && value_fits(out, i->quant);
     }
 }
 
@@ -246,9 +246,11 @@ static bool run_each(struct machine *m, const struct instr *i) {
 static bool run_best(struct machine *m, const struct instr *i) {
     uint32_t body = (uint32_t)(i - m->e->code) + 1;
     if (!i->quant) m->has_best = false;
-    if (!loop_begin(m, i)) return false;
-    do run_body(m, body, i);
-    while (turn(m, i));
+    bool there = loop_begin(m, i); /* an argument without a value is passed over */
+    while (there) {
+        run_body(m, body, i);
+        there = turn(m, i);
+    }
     m->reg[i->dst] = m->best;
     return m->has_best;
 }

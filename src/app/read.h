@@ -4,7 +4,9 @@
 
 #include "app/feed.h"
 #include "app/filter.h"
+#include "app/keys.h"
 #include "app/opt.h"
+#include "app/taps.h"
 #include "io/vendors.h"
 #include "view/view.h"
 
@@ -19,7 +21,8 @@ struct read_opts {
     int64_t count, snaplen, buffer_kib;
     bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter;
     int color;
-    struct opt_list fields, field_options, decode_as, prefs, stops, words;
+    struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
+    struct keys_opts keys;
 };
 
 extern const struct opt_command read_command;
@@ -36,11 +39,13 @@ struct reading {
     size_t n_ids;
     struct fields_options fields;
     const struct proto *only[ONLY_MAX + 1];
+    struct taps taps;
     struct dissector ds;
     struct feed feed;
     struct vendors *vendors;
     struct expr *display, *first; /* -Y, and -R with -2; NULL: every packet */
     uint64_t passed;              /* packets that fulfilled -R */
+    struct keys keys;
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];

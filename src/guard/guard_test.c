@@ -478,6 +478,16 @@ static void mistakes(void) {
     }
 }
 
+static void example(void) {
+    struct guard_config *c = NULL;
+    struct guard_mistakes m;
+    int rc = guard_config_make(&c, slice_str(guard_config_example()), &m);
+    for (size_t i = 0; i < m.count; i++) CHECK(0, "example.yaml:%u:%u: %s", m.list[i].line, m.list[i].column, m.list[i].text);
+    CHECK(!rc && c->policy->access_count == 6 && c->policy->limit_count == 6 && c->policy->shape_count == 3, "the example is read");
+    guard_mistakes_free(&m);
+    if (!rc) guard_config_free(c);
+}
+
 /* Splitting: what comes out depends on the bytes, not on how they are cut. */
 
 struct part {
@@ -630,6 +640,7 @@ int main(void) {
     window();
     reload();
     mistakes();
+    example();
     splitting();
     random_streams();
     return test_failures != 0;

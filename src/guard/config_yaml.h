@@ -33,9 +33,9 @@ struct key {
 
 /* bind_map reads a mapping by a table; what: what it is called in complaints. */
 void bind_map(struct bind *b, const yaml_node_t *n, const struct key *keys, size_t count, void *base, const char *what);
-/* bind_each calls `read` for every element of a sequence (a single value counts as one), and returns the array of
+/* bind_each calls `reader` for every element of a sequence (a single value counts as one), and returns the array of
  * elements of `size` bytes, zeroed, in the policy's arena. */
-void *bind_each(struct bind *b, const yaml_node_t *n, size_t size, size_t max, bind_reader *read, const void *arg,
+void *bind_each(struct bind *b, const yaml_node_t *n, size_t size, size_t max, bind_reader *reader, const void *arg,
                 size_t *count);
 /* bind_pairs calls `pair` for every member of a mapping whose names are free. */
 void bind_pairs(struct bind *b, const yaml_node_t *n,

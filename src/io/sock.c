@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define HOST_MAX 256
+#define KEEPALIVE_S 300
 
 static int parse_local(struct sock_addr *out, const char *path, struct writer *why) {
     struct sock_addr a = {.local = {.sun_family = AF_UNIX}, .len = sizeof a.local};
@@ -144,6 +145,9 @@ int sock_listen(const struct sock_addr *a, int backlog) {
     } else {
         option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
         option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        /* inherited by what is accepted */
+        option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        sock_keepalive(fd, KEEPALIVE_S);
         if (a->any.sa_family == AF_INET6) option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     }
     if (bind(fd, &a->any, a->len) == 0 && listen(fd, backlog) == 0) return fd;
@@ -158,7 +162,6 @@ int sock_accept(int fd, struct sock_addr *peer) {
     int got = accept4(fd, &peer->any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (got < 0) return -errno;
     peer->len = len;
-    if (!sock_is_local(peer)) option(got, IPPROTO_TCP, TCP_NODELAY, 1);
     return got;
 }
 
@@ -195,6 +198,13 @@ struct sock_addr sock_name(int fd) {
     struct sock_addr a = {0};
     socklen_t len = sizeof a - sizeof a.len;
     if (getsockname(fd, &a.any, &len) == 0) a.len = len;
+    return a;
+}
+
+struct sock_addr sock_peer_name(int fd) {
+    struct sock_addr a = {0};
+    socklen_t len = sizeof a - sizeof a.len;
+    if (getpeername(fd, &a.any, &len) == 0) a.len = len;
     return a;
 }
 

@@ -48,9 +48,11 @@ int sock_accept(int fd, struct sock_addr *peer);
 int sock_connect(const struct sock_addr *to, const struct sock_addr *from);
 /* sock_connected gives how a connect ended: 0 or errno. */
 int sock_connected(int fd);
-/* sock_keepalive makes the kernel ask idle peers; sock_name gives the own address. */
+/* sock_keepalive makes the kernel ask idle peers; sock_name gives the own address,
+ * sock_peer_name the other's. */
 void sock_keepalive(int fd, int idle_s);
 struct sock_addr sock_name(int fd);
+struct sock_addr sock_peer_name(int fd);
 /* sock_buffers limits the kernel's buffers of a socket to n bytes per direction; 0 leaves them. */
 void sock_buffers(int fd, int n);
 /* sock_close_hard closes with a reset: nothing is kept in the kernel for it. */

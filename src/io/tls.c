@@ -19,6 +19,7 @@
 struct tls_wire {
     BIO_METHOD *method;
     BIO *bio;
+    SSL *owner;
     int fd;
     bool drained, eof;
     int helpings; /* how often the socket may still be read in this call */
@@ -191,12 +192,17 @@ struct ssl_st *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const cha
     return NULL;
 }
 
-void tls_free(struct ssl_st *t) { SSL_free(t); }
+void tls_free(struct tls_wire *w, struct ssl_st *t) {
+    if (t && w->owner == t) w->owner = NULL;
+    SSL_free(t);
+}
 
-static void turn_to(struct tls_wire *w, int fd, int helpings) {
+/* turn_to makes the wire that of connection t. What the end of a handshake left in `in` is t's first data. */
+static void turn_to(struct tls_wire *w, SSL *t, int fd, int helpings) {
+    if (w->owner != t) w->at = w->n = 0;
+    w->owner = t;
     w->fd = fd;
     w->helpings = helpings;
-    w->at = w->n = 0;
     w->drained = w->eof = false;
     ERR_clear_error();
 }
@@ -216,7 +222,7 @@ static int result(struct tls_wire *w, SSL *t, int r) {
 }
 
 int tls_handshake(struct tls_wire *w, struct ssl_st *t, int fd) {
-    turn_to(w, fd, HANDSHAKE_HELPINGS);
+    turn_to(w, t, fd, HANDSHAKE_HELPINGS);
     int r = SSL_do_handshake(t);
     if (r == 1) return 1;
     r = result(w, t, r);
@@ -225,7 +231,7 @@ int tls_handshake(struct tls_wire *w, struct ssl_st *t, int fd) {
 
 ssize_t tls_read(struct tls_wire *w, struct ssl_st *t, int fd, void *buf, size_t n, bool *drained) {
     /* One helping of the socket is enough for one call; the caller comes again, so that others get their turn. */
-    turn_to(w, fd, 1);
+    turn_to(w, t, fd, 1);
     size_t total = 0, got;
     int r = 1;
     while (total < n && (r = SSL_read_ex(t, (char *)buf + total, n - total, &got)) == 1) total += got;
@@ -234,7 +240,7 @@ ssize_t tls_read(struct tls_wire *w, struct ssl_st *t, int fd, void *buf, size_t
 }
 
 ssize_t tls_write(struct tls_wire *w, struct ssl_st *t, int fd, const void *buf, size_t n) {
-    turn_to(w, fd, 0);
+    turn_to(w, t, fd, 0);
     size_t done = 0;
     while (done < n) {
         size_t part = 0;
@@ -251,7 +257,7 @@ ssize_t tls_write(struct tls_wire *w, struct ssl_st *t, int fd, const void *buf,
 }
 
 int tls_end(struct tls_wire *w, struct ssl_st *t, int fd) {
-    turn_to(w, fd, 0);
+    turn_to(w, t, fd, 0);
     int r = SSL_shutdown(t);
     if (r >= 0) return 1;
     return result(w, t, r) == TLS_AGAIN ? TLS_AGAIN : TLS_FAILED;

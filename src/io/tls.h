@@ -47,9 +47,10 @@ void tls_wire_free(struct tls_wire *w);
  * is sent as SNI; NULL: none. Freed by tls_free. */
 struct ssl_st *tls_accept(struct tls_wire *w, struct ssl_ctx_st *ctx);
 struct ssl_st *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const char *host);
-void tls_free(struct ssl_st *t);
+void tls_free(struct tls_wire *w, struct ssl_st *t);
 
-/* tls_handshake goes on with the handshake: 1 done, TLS_AGAIN, TLS_FAILED (tls_reason says why). */
+/* tls_handshake goes on with the handshake: 1 done, TLS_AGAIN, TLS_FAILED (tls_reason says why). When it is done the
+ * wire may hold the peer's first data: tls_read this connection before the wire turns to another one. */
 int tls_handshake(struct tls_wire *w, struct ssl_st *t, int fd);
 /* tls_read fills buf, of at least TLS_READ_MIN bytes, with what has come; byte count, TLS_EOF (the peer said it will
  * send no more), TLS_AGAIN or TLS_FAILED. *drained: the socket has nothing more now. */

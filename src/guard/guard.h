@@ -75,12 +75,14 @@ struct guard_session {
     struct guard_flight *flight;
     struct guard_peer peer;
     int64_t heard;                 /* when the client sent its last byte; at first, when it came */
-    int64_t begun[GUARD_SIDES];    /* when a packet started that is not whole; 0: none */
+    int64_t begun[GUARD_SIDES];    /* when a packet started that is not whole or is awaited; 0: none */
     uint32_t passing[GUARD_SIDES]; /* bytes of a payload that are still to be streamed */
     uint32_t policy;               /* generation of the policy `names` was made for */
     uint16_t keep_alive;           /* seconds; 0: none */
-    uint8_t state;                 /* enum guard_state */
-    uint8_t flags;
+    uint16_t alias_roof;           /* most topic aliases the policy allows */
+    uint16_t flags;
+    uint32_t talker; /* place of the address among those that are counted + 1 */
+    uint8_t state;   /* enum guard_state */
 };
 
 /* guard_state is how far a session has come. */
@@ -170,6 +172,8 @@ struct slice guard_user_name(const struct guard_session *s);
 struct slice guard_subject(const struct guard_session *s);
 /* guard_hold_max returns the most bytes of one side guard_feed may ask the caller to hold. */
 size_t guard_hold_max(const struct guard_policy *p);
+/* guard_rule_id returns the id of the policy's rule of that number, NULL behind the last one. */
+const char *guard_rule_id(const struct guard_policy *p, unsigned number);
 /* guard_handshake_time returns how long a TLS or WebSocket handshake may take, nanoseconds. */
 int64_t guard_handshake_time(const struct guard_policy *p);
 

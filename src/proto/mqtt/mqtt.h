@@ -154,10 +154,12 @@ struct mqtt_message {
     struct mqtt_head head;
     uint8_t version;    /* read as: enum mqtt_version */
     bool cut;           /* the end of the payload is not there yet */
+    uint32_t cut_at;    /* bytes of the packet that are there, where cut */
     struct reader r;    /* what follows the fixed header */
     uint16_t alias;     /* topic alias among the properties; 0: none */
     uint32_t alias_off; /* place of the alias */
     bool alias_there;
+    bool by_alias;      /* the topic is what the alias stands for */
     bool text_payload; /* payload format indicator 1 */
     bool sub_id;       /* a subscription identifier is among the properties */
     bool method;       /* an authentication method is among them */
@@ -167,6 +169,7 @@ struct mqtt_message {
     uint8_t connect_flags, code; /* code: return or reason code */
     struct slice topic;          /* of a PUBLISH, where an alias stands for it the name that was found for it */
     struct slice payload, client_id, user_name, will_topic, will_payload;
+    struct slice assigned;       /* client identifier of a CONNACK's properties */
     struct slice filters; /* of SUBSCRIBE and UNSUBSCRIBE: what mqtt_filter_next reads */
 };
 

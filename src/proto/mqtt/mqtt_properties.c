@@ -75,10 +75,11 @@ static uint32_t number_get(struct mqtt_message *m, struct reader *r, const struc
     return value;
 }
 
-static void text_get(struct mqtt_message *m, struct reader *r, uint16_t len_id, uint16_t id, bool text) {
+static struct slice text_get(struct mqtt_message *m, struct reader *r, uint16_t len_id, uint16_t id, bool text) {
     uint32_t len = get_be16(m->d, r, len_id), off = rd_off(r);
     struct slice s = get_bytes(m->d, r, id, len);
     if (text && rd_ok(r)) mqtt_text_check(m, MQTT_TEXT, s, off);
+    return s;
 }
 
 /* counted_get reads a text whose length belongs to its place. */
@@ -121,14 +122,19 @@ static uint8_t missing(uint8_t id) {
 }
 
 static void value_get(struct mqtt_message *m, struct reader *r, uint8_t id, const struct property *p) {
+    struct slice text;
     if (id == MQTT_P_RESPONSE_TOPIC) {
         response_topic_get(m, r);
         return;
     }
     switch (p->kind) {
     case MQTT_K_TEXT:
-        if (p->field) counted_get(m, r, p->field);
-        else text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, true);
+        if (p->field) {
+            counted_get(m, r, p->field);
+            break;
+        }
+        text = text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, true);
+        if (id == MQTT_P_ASSIGNED_CLIENT_ID) m->assigned = text;
         break;
     case MQTT_K_BINARY: text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, false); break;
     case MQTT_K_PAIR:

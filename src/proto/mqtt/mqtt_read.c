@@ -266,6 +266,7 @@ static void alias_use(struct mqtt_message *m) {
     uint32_t off = rd_off(&m->r);
     struct slice known = arena_copy(d->arena, mqtt_alias_get(m->c, m->from, m->alias));
     m->topic = known;
+    m->by_alias = true;
     fv_gen(fv_s(d->out, FID_MQTT_TOPIC, off, 0, known));
     if (known.n || m->c->forgot[m->from]) return;
     d->out->depth++;

@@ -15,24 +15,29 @@
 
 enum { KEEP_GRAIN = 256 };
 
-static bool grow(struct worker *w, struct bytes **b, size_t more) {
-    size_t held = bytes_held(*b), want = held + more;
+/* make_room sees to it that `more` bytes fit behind what is held: by moving it to the front, or in a larger buffer that
+ * has half as much again to spare, so that a packet coming in small pieces is not copied for each of them. */
+static bool make_room(struct worker *w, struct bytes **b, size_t more) {
+    size_t held = bytes_held(*b), want = held + more, cap = want + held / 2;
     if (want > UINT32_MAX / 2) return false;
-    size_t cap =
-        *b && (*b)->cap * 2 > want && held ? (*b)->cap * 2u : (want + KEEP_GRAIN - 1) & ~(size_t)(KEEP_GRAIN - 1);
-    struct bytes *n = malloc(sizeof *n + cap);
-    if (!n) return false;
-    worker_count(w, PROXY_STAT_BUFFERED, (int64_t)cap - (*b ? (*b)->cap : 0));
-    n->at = 0, n->n = (uint32_t)held, n->cap = (uint32_t)cap;
-    if (held) memcpy(n->data, (*b)->data + (*b)->at, held);
-    free(*b);
+    struct bytes *old = *b, *n = old;
+    if (!old || want > old->cap) {
+        cap = (cap + KEEP_GRAIN - 1) & ~(size_t)(KEEP_GRAIN - 1);
+        if (!(n = malloc(sizeof *n + cap))) return false;
+        worker_count(w, PROXY_STAT_BUFFERED, (int64_t)cap - (old ? old->cap : 0));
+        n->cap = (uint32_t)cap;
+    }
+    if (held) memmove(n->data, old->data + old->at, held);
+    if (n != old) free(old);
+    n->at = 0;
+    n->n = (uint32_t)held;
     *b = n;
     return true;
 }
 
 bool data_keep(struct worker *w, struct bytes **b, struct slice s) {
     if (!s.n) return true;
-    if ((!*b || (*b)->cap - (*b)->n < s.n) && !grow(w, b, s.n)) return false;
+    if ((!*b || (*b)->cap - (*b)->n < s.n) && !make_room(w, b, s.n)) return false;
     memcpy((*b)->data + (*b)->n, s.p, s.n);
     (*b)->n += (uint32_t)s.n;
     return true;

@@ -54,7 +54,7 @@ class Mosquitto:
 
     def start(self):
         conf = self.folder / f"mosquitto-{self.port}.conf"
-        conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
+        conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\nmax_queued_messages 0\n"
                         f"max_inflight_messages 100\n{self.extra}")
         self.log = open(self.folder / f"mosquitto-{self.port}.log", "ab")
         self.process = subprocess.Popen(["mosquitto", "-c", conf], stdout=self.log, stderr=self.log)

@@ -28,7 +28,7 @@ def test_metrics_are_prometheus_text(start):
 
 
 def test_health_and_readiness(start):
-    broker, guard = start.before(config="health_interval: 1s\n") if False else start.before()
+    broker, guard = start.before()
     assert guard.get("healthz") == (200, "ok\n")
     assert guard.get("readyz")[0] == 200
     assert guard.get("nowhere")[0] == 404

@@ -2,6 +2,7 @@
 """What goes wrong around the guard: brokers, workers, disks, signals, descriptors, slow and silent peers."""
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -130,7 +131,7 @@ def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(start):
         first, body = sub.read()
         assert body[7:15] == b"%08d" % i
     sender.join()
-    assert held < 1 << 20 and rss < 40 << 10, (held, rss)
+    assert held < 300_000 and rss < 40 << 10, (held, rss)
     assert guard.metric("backpressure_total") > 0
     until(lambda: guard.metric("buffered_bytes") == 0)
 
@@ -139,6 +140,7 @@ def test_signals_to_reload_do_not_disturb(start):
     broker = start.broker()
     good = f'listeners: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
     guard = start.guard("--workers", 2, config=good)
+    good = guard.config.read_text()
     with subprocess.Popen([LOAD, "--clients", "10", "--rate", "2000", "--seconds", "4", "--qos", "1", "loop",
                            f"127.0.0.1:{guard.port}"], stdout=subprocess.PIPE) as run:
         for i in range(12):
@@ -148,7 +150,7 @@ def test_signals_to_reload_do_not_disturb(start):
         got = json.loads(run.communicate()[0])
     assert got["lost"] == 0 and got["failed"] == 0 and got["received"] == got["sent"] > 4000
     assert guard.metric("reloads_total") == 6 and guard.metric("reloads_refused_total") == 6
-    assert f"{guard.config}:3:" in guard.err and "the old one stays" in guard.err
+    assert re.search(re.escape(str(guard.config)) + r":\d+:\d+: ", guard.err) and "the old one stays" in guard.err
 
 
 def test_a_storm_of_reloads_is_survived(start):
@@ -246,7 +248,7 @@ def test_a_restart_hands_the_sockets_over(start):
     time.sleep(0.3)
     stop.set()
     t.join()
-    successor = int(__import__("re").search(r"pid (\d+) takes the listening", guard.err)[1])
+    successor = int(re.search(r"pid (\d+) takes the listening", guard.err)[1])
     os.kill(successor, signal.SIGINT)
     assert not failed and len(done) > 20, (failed[:3], len(done))
 
@@ -333,7 +335,8 @@ audit: {{file: {audit}, size: 4096, files: 2}}
     guard.signal(signal.SIGUSR1)
     until(audit.exists)
     provoke(40)
-    until(lambda: (start.folder / "audit.jsonl.2").exists())
+    until(lambda: guard.metric("audit_written_total") >= 42 and all(
+        (start.folder / f"audit.jsonl{n}").exists() for n in ("", ".1", ".2")))
     for name in ("moved", "audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"):
         text = (start.folder / name).read_text()
         assert len(text) <= 4096 + 1500
@@ -362,11 +365,6 @@ brokers: [{{address: "{broker.address}"}}]
     assert got["received"] == got["sent"] > 300 and got["lost"] == got["failed"] == 0
     assert rss < 256 << 10
     until(lambda: guard.metric("connections_open") == 0 and guard.metric("buffered_bytes") == 0, 10)
-
-
-def test_who_does_not_finish_in_time_is_closed(start):
-    broker, guard = start.before(config="limits: {}\n") if False else start.before()
-    assert guard.metric("connections_open") == 0
 
 
 def test_want_of_memory_closes_connections_not_the_guard(start):

@@ -55,9 +55,6 @@ static const struct opt_command command = {
     .words_at = OPT_NO_WORDS,
 };
 
-/* Until the room guard has one. */
-__attribute__((weak)) const char *guard_config_example(void) { return ""; }
-
 static struct proxy_plan plan_of(const struct guard_opts *o) {
     return (struct proxy_plan){
         .config = o->config,

@@ -16,7 +16,7 @@ enum { PROGRESS_EVERY = 1 << 14 };
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
-    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS)) want_all(&g->want);
+    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
 }
 
 static void progress_show(struct reading *g, uint64_t packets) {
@@ -57,6 +57,7 @@ static void packet_print(struct reading *g, const struct decode *d) {
 static void packet_take(struct reading *g, const struct packet *p) {
     g->view.times = g->ds.times;
     const struct decode *d = dissector_packet(&g->ds, p);
+    if (g->taps.n) taps_packet(&g->taps, d);
     if (!g->o.quiet) {
         packet_print(g, d);
         dissector_shown(&g->ds);
@@ -97,6 +98,7 @@ static int all_print(struct reading *g) {
     int rc = packets_read(g, &n);
     if (g->form == FORM_PDML) pdml_end(&g->out);
     if (g->form == FORM_JSON) json_end(&g->out);
+    taps_print(&g->out, &g->taps);
     int written = wr_flush(&g->out);
     if (rc) fprintf(stderr, "weir read: %s\n", feed_why(&g->feed));
     if (written && written != ERR_END) {
@@ -189,6 +191,7 @@ int cmd_read(int argc, char **argv) {
     feed_close(&g->feed);
     dissector_free(&g->ds);
     keys_close(&g->keys);
+    taps_free(&g->taps);
     vendors_free(g->vendors);
     free(g->ids);
     opt_release(&read_command, &g->o);

@@ -5,6 +5,7 @@
 #include "app/feed.h"
 #include "app/keys.h"
 #include "app/opt.h"
+#include "app/taps.h"
 #include "io/vendors.h"
 #include "view/view.h"
 
@@ -19,7 +20,7 @@ struct read_opts {
     int64_t count, snaplen, buffer_kib;
     bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets;
     int color;
-    struct opt_list fields, field_options, decode_as, prefs, stops, words;
+    struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
     struct keys_opts keys;
 };
 
@@ -37,6 +38,7 @@ struct reading {
     size_t n_ids;
     struct fields_options fields;
     const struct proto *only[ONLY_MAX + 1];
+    struct taps taps;
     struct dissector ds;
     struct feed feed;
     struct vendors *vendors;

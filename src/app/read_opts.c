@@ -34,6 +34,8 @@ static const struct opt_def defs[] = {
     {'o', NULL, "NAME:VALUE", "a preference of tshark; those that do not apply are named and passed over", OPT_LIST,
      offsetof(struct read_opts, prefs)},
     KEYS_OPTIONS(struct read_opts, keys),
+    {'z', NULL, "STATISTIC", "tshark's statistics in its form, as in endpoints,ip or io,phs; with -q nothing else", OPT_LIST,
+     offsetof(struct read_opts, taps)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
 };
@@ -172,6 +174,19 @@ static int stop_condition(struct reading *g, const char *text) {
     return OPT_GO;
 }
 
+/* taps_take starts the statistics of -z. */
+static int taps_take(struct reading *g) {
+    char text[256];
+    for (size_t i = 0; i < g->o.taps.n; i++) {
+        struct writer why = wr_fixed(text, sizeof text - 1);
+        if (taps_parse(&g->taps, g->o.taps.item[i], &why) == OK) continue;
+        *why.p = 0;
+        return opt_bad_use(&read_command, "%s", text);
+    }
+    taps_want(&g->taps, &g->want);
+    return OPT_GO;
+}
+
 /* source_check sees that the options say one thing to read from. */
 static int source_check(struct reading *g) {
     const struct read_opts *o = &g->o;
@@ -196,6 +211,7 @@ int reading_options(struct reading *g) {
     if (rc == OPT_GO) rc = fields_parse(g);
     for (size_t i = 0; i < g->o.field_options.n && rc == OPT_GO; i++) rc = field_option(g, g->o.field_options.item[i]);
     if (rc == OPT_GO) rc = only_parse(g);
+    if (rc == OPT_GO) rc = taps_take(g);
     return rc;
 }
 

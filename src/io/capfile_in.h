@@ -40,6 +40,8 @@ struct capfile {
     bool secrets_only; /* packets are passed over */
     void (*on_block)(void *to, const struct capfile_block *b);
     void *block_to;
+    uint32_t packet_type; /* of the present packet's block, 0: none */
+    struct slice packet_body;
 };
 
 static inline uint32_t cf_u32(const struct capfile *c, const uint8_t *p) {

@@ -154,6 +154,8 @@ static int place_packet(struct capfile *c, const struct block *b, struct packet 
     pkt->section = c->section;
     pkt->offset = b->at;
     pkt->data = slice_of(b->body.p + head, got);
+    c->packet_type = b->type;
+    c->packet_body = b->body;
     return OK;
 }
 
@@ -315,6 +317,14 @@ void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struc
     }
     capfile_close(c);
 }
+
+bool capfile_packet_block(const struct capfile *c, struct capfile_block *b) {
+    if (!c->packet_type) return false;
+    *b = (struct capfile_block){c->packet_type, c->section, c->swap, c->packet_body};
+    return true;
+}
+
+bool capfile_is_pcapng(const struct capfile *c) { return c->next == pcapng_next; }
 
 int pcapng_start(struct capfile *c) {
     if (c->end < 4 || load_le32(c->buf) != BLOCK_SECTION) return ERR_FORMAT;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     HOLD_MS = 1000,
@@ -216,6 +217,8 @@ int run_record(const struct run_opts *o, struct live *live, int fd, struct run_c
         drain(&l);
         status = child->status;
         tell(&l);
+    } else {
+        (void)unlink(o->file); /* there is nothing to record */
     }
     let_go(&l, true);
     code = capwrite_close(l.w);

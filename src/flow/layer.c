@@ -221,6 +221,7 @@ static const struct decode_ops ops = {
     .tcp_data = driver_tcp_data,
     .become = driver_become,
     .stream_feed = driver_stream_feed,
+    .carry = driver_carry,
     .udp_find = op_udp_find,
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,

@@ -7,8 +7,9 @@
 /* The parts of TLS.
  *
  * tls_record.c cuts the stream into records, tls_handshake.c reads handshake messages, tls_hello.c the two hellos,
- * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_text.c writes words. Nothing is decrypted: what
- * stands behind a ChangeCipherSpec (or, in TLS 1.3, in application data records) is shown as encrypted.
+ * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_text.c writes words. What stands behind a
+ * ChangeCipherSpec (or, in TLS 1.3, in application data records) is opened where tls_keys.c has the keys: tls_session.c
+ * follows the handshake, tls_master.c makes keys, tls_cipher.c opens records, tls_decrypt.c decides which keys to use.
  * tls_gather.c puts together handshake messages of several records. */
 
 enum tls_version { SSL2 = 0x0002, GMTLS = 0x0101, SSL3 = 0x0300, TLS10 = 0x0301, TLS11, TLS12, TLS13 };
@@ -66,6 +67,12 @@ struct tls_state {
     uint8_t alpn;        /* enum tls_alpn */
     struct tls_gather gather[2]; /* the handshake message of each side that goes on in its next record */
     bool changed[2];     /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
+    bool unread[2];      /* application data of a side was not read, or lost, before what comes next */
+    bool opened;         /* what is being read was decrypted */
+    uint8_t said;        /* enum tls_verdict that was shown */
+    uint32_t session;    /* number of the struct tls_session in `keys`; 0: none */
+    struct tls_keys *keys;
+    struct nested *inner; /* the stream inside */
 };
 
 /* What fval.extra says about an entry. */
@@ -146,6 +153,8 @@ static inline bool tls_grease(uint16_t v) { return (v & 0x0f0f) == 0x0a0a && v >
 static inline bool tls_is_13(uint16_t v) { return v == TLS13 || v >> 8 == 0x7f || v >> 8 == 0xfb; }
 /* tls_server_hello_version returns the version a ServerHello selects, 0 where it has none. */
 uint16_t tls_server_hello_version(struct slice body);
+/* tls_is_retry tells whether a ServerHello's random says that it is a HelloRetryRequest. */
+bool tls_is_retry(struct slice random);
 /* tls_message_name returns the name of a handshake message type, NULL where there is none. */
 const char *tls_message_name(uint8_t type);
 

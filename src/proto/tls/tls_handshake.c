@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handshake messages: RFC 8446 4, RFC 5246 7.4, RFC 8422 5.4, RFC 4279, RFC 6066 8. */
 #include "proto/protos.h"
-#include "proto/tls/tls.h"
+#include "proto/tls/tls_session.h"
 #include "proto/x509/x509.h"
 
 struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least,
@@ -198,7 +198,6 @@ static void message_read(struct decode *d, struct tls_state *st, int from, struc
     uint8_t own = d->out->src;
     uint8_t type = (uint8_t)rd_peek(r, 0);
     uint32_t len = load_be24(r->p + 1);
-    (void)from;
     d->out->src = src;
     size_t room = d->out->source[src].bytes.n - off;
     uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, (uint32_t)(len + 4 < room ? len + 4 : room));
@@ -207,17 +206,20 @@ static void message_read(struct decode *d, struct tls_state *st, int from, struc
     if (f) f->extra = type;
     get_u8(d, r, FID_TLS_HS_TYPE);
     get_be24(d, r, FID_TLS_HS_LEN);
+    struct slice whole = slice_of(r->p - 4, rd_left(r) + 4);
     struct reader body = rd_sub(r, len);
     bool retry = body_read(d, st, type, &body);
     f = fv_at(d->out, at);
     if (retry && f) f->extra = HELLO_RETRY_REQUEST;
     if (!rd_ok(&body)) d_bad(d, &body);
     tls_trailing(d, &body);
+    tls_session_message(d, st, from, type, slice_head(whole, len + 4));
     fv_close(d->out);
 }
 
 /* encrypted tells whether the bytes cannot be a message in clear. */
 static bool encrypted(const struct tls_state *st, int from, struct slice in) {
+    if (st->opened) return false;
     if (st->changed[from] || !tls_message_name(in.p[0])) return true;
     return in.n >= 4 && load_be24(in.p + 1) > in.n - 4 && load_be24(in.p + 1) > TLS_MESSAGE_MOST;
 }

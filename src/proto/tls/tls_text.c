@@ -37,6 +37,7 @@ const uint16_t tls_info_fields[] = {FID_TLS,
                                     FID_TLS_HEARTBEAT_TYPE,
                                     FID_TLS_CIPHERSPEC_LEN,
                                     FID_TLS_UNKNOWN_TEXT,
+                                    FID_TLS_SEGMENT_DATA,
                                     0};
 
 static void message_name(struct writer *w, uint16_t extra) {
@@ -103,8 +104,10 @@ static bool info_field(uint16_t id) {
 }
 
 void tls_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    bool any = false;
+    bool any = false, segments = fv_first(v, FID_TLS_SEGMENT_DATA, at, end) != NULL;
     for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id == FID_TLS_SEGMENT_DATA) wr_s(w, "[TLS segment of a reassembled PDU]");
+        if (segments && v->v[i].id == FID_TLS_APP_DATA) continue;
         if (v->v[i].id == FID_TLS && v->v[i].extra == TLS_EXTRA_CONTINUATION) wr_s(w, "Continuation Data");
         if (!info_field(v->v[i].id)) continue;
         if (v->v[i].id == FID_TLS_HANDSHAKE && v->v[i].extra & TLS_EXTRA_LATER) continue;
@@ -143,6 +146,16 @@ static void record_label(struct writer *w, const struct fvec *v, uint32_t at) {
 
 static void count_label(struct writer *w, const char *words, uint32_t count, const char *what) {
     wr_f(w, "%s (%u %s%s)", words, count, what, count == 1 ? "" : "s");
+}
+
+static void segments_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at), count = 0;
+    for (uint32_t i = at + 1; i < end; i++) count += v->v[i].id == FID_TLS_SEGMENT;
+    wr_f(w, "%u Reassembled TLS segment%s (%u byte%s):", count, count == 1 ? "" : "s", v->v[at].len, v->v[at].len == 1 ? "" : "s");
+    for (uint32_t i = at + 1, n = 0; i < end; i++) {
+        if (v->v[i].id != FID_TLS_SEGMENT) continue;
+        wr_f(w, "%s #%llu(%u)", n++ ? "," : "", (unsigned long long)v->v[i].u, v->v[i].len);
+    }
 }
 
 static void ext_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -220,6 +233,12 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_ALERT:
         if (!(f->extra & TLS_EXTRA_ENCRYPTED)) return false;
         wr_s(w, "Alert Message: Encrypted Alert");
+        return true;
+    case FID_TLS_SEGMENT_DATA: count_label(w, field_of(f->id)->label, f->len, "byte"); return true;
+    case FID_TLS_SEGMENTS: segments_label(w, v, at); return true;
+    case FID_TLS_SEGMENT:
+        wr_f(w, "Frame: %llu, payload: %u-%u (%u byte%s)", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len,
+             f->len == 1 ? "" : "s");
         return true;
     case FID_TLS_SUITES: count_label(w, "Cipher Suites", f->len / 2, "suite"); return true;
     case FID_TLS_COMPS: count_label(w, "Compression Methods", f->len, "method"); return true;

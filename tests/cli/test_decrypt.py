@@ -473,8 +473,9 @@ def root_and_loopback():
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_a_key_log_is_followed_while_it_grows(weir, lab, tmp_path, version):
     log = tmp_path / "keys.log"
+    log.touch()  # opened before privileges are given up
     server = Server(lab, version, "-rev")
-    reader = subprocess.Popen([weir.path, "read", "-i", "lo", "--keylog", str(log), "-l", "-a", "duration:8", "-T", "fields", "-e", "data.data",
+    reader = subprocess.Popen([weir.path, "read", "-i", "lo", "--keylog", str(log), "-l", "-a", "duration:40", "-T", "fields", "-e", "data.data",
                                "tcp", "port", str(server.port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert b"Capturing" in reader.stderr.readline()

@@ -47,18 +47,28 @@ static void opened_note(struct tls_side *side) {
     side->spent -= side->spent < TRIES_EARNED ? side->spent : TRIES_EARNED;
 }
 
-/* ask_more lets the store look for new secrets, once for each side and generation of it. */
-static bool may_look(struct tls_keys *k, struct tls_side *side) {
-    if (k->more) k->more(k->more_to);
-    if (side->tried == k->generation) return false;
+/* fresh tells whether there are secrets that were not looked at for this side. */
+static bool fresh(const struct tls_keys *k, struct tls_side *side) {
+    bool is = side->tried != k->generation;
     side->tried = k->generation;
-    return true;
+    return is;
+}
+
+static void ask_more(struct tls_keys *k) {
+    if (k->more) k->more(k->more_to);
+}
+
+/* master_await finds the master secret, asking for more where it is not there. */
+static bool master_await(struct tls_keys *k, struct tls_session *s, struct tls_side *side) {
+    if (fresh(k, side) && tls_master_find(k, s)) return true;
+    ask_more(k);
+    return fresh(k, side) && tls_master_find(k, s);
 }
 
 /* block_start makes the keys of a side up to TLS 1.2, when it changed to them or when its master secret came late. */
 static bool block_start(struct tls_keys *k, struct tls_session *s, int from) {
     struct tls_side *side = &s->side[from];
-    if (!may_look(k, side) || s->compression > COMPRESSION_DEFLATE || !s->known_suite || !tls_master_find(k, s)) return false;
+    if (s->compression > COMPRESSION_DEFLATE || !s->known_suite || !master_await(k, s, side)) return false;
     tls_cipher_end(&side->now);
     if (!tls_keys_block(k, s, from, &side->now)) {
         s->known_suite = false; /* the library lacks the cipher */
@@ -163,12 +173,16 @@ static bool generation_try(struct tls_keys *k, struct tls_session *s, struct tls
     return true;
 }
 
+static uint8_t epoch_now(const struct tls_session *s, int from) {
+    if (s->side[from].epoch) return s->side[from].epoch;
+    return from == 0 && s->early ? EPOCH_EARLY : EPOCH_HANDSHAKE;
+}
+
 /* epochs_try opens a record that the side's present keys, if any, do not. */
 static bool epochs_try(struct tls_keys *k, struct tls_session *s, int from, const struct tls_sealed *r, uint8_t *out,
                        struct tls_opened *o) {
     struct tls_side *side = &s->side[from];
-    uint8_t epoch = side->epoch ? side->epoch : from == 0 && s->early ? EPOCH_EARLY : EPOCH_HANDSHAKE;
-    if (side->epoch == EPOCH_NONE) side->epoch = epoch;
+    uint8_t epoch = side->epoch = epoch_now(s, from);
     unsigned tries = tries_of(side, r->body.n);
     if (!side->works && side->spent >= TRIES_SPENT_MAX) return false;
     if (epoch == EPOCH_EARLY && !side->now.ready && early_try(k, s, r, out, o)) return true;
@@ -192,14 +206,19 @@ static bool content_find(struct tls_opened *o) {
     return true;
 }
 
+/* secrets_await tells whether there is something to try for a side without keys. */
+static bool secrets_await(struct tls_keys *k, const struct tls_session *s, struct tls_side *side, int from) {
+    if (!epoch_secret(k, s, from, epoch_now(s, from))) ask_more(k);
+    return fresh(k, side) || side->epoch <= EPOCH_HANDSHAKE;
+}
+
 static bool open_epoch(struct tls_keys *k, struct tls_session *s, int from, const struct tls_sealed *r, uint8_t *out,
                        struct tls_opened *o) {
     struct tls_side *side = &s->side[from];
     unsigned tries = tries_of(side, r->body.n);
     bool ok = side->now.ready && tls_cipher_open(&side->now, r, tries, out, &o->plain);
-    /* Without keys that work there is something to try only when there are new secrets. */
-    bool try = side->now.ready ? side->failed < FAILED_FEW || side->gap : may_look(k, side) || side->epoch <= EPOCH_HANDSHAKE;
-    if (!ok && try) ok = epochs_try(k, s, from, r, out, o);
+    bool try = !ok && (side->now.ready ? side->failed < FAILED_FEW || side->gap : secrets_await(k, s, side, from));
+    if (try) ok = epochs_try(k, s, from, r, out, o);
     if (ok) {
         opened_note(side);
         side->passed = 0;

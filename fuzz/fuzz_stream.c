@@ -43,7 +43,7 @@ static void side_add(struct side *s, struct slice in) {
 
 static void side_drop(struct side *s, size_t n) {
     struct side rest = {.lost = s->lost};
-    side_add(&rest, slice_of(s->bytes + n, s->n - n));
+    side_add(&rest, slice_tail(slice_of(s->bytes, s->n), n));
     free(s->bytes);
     *s = rest;
 }

@@ -222,7 +222,7 @@ static void handshake_note(struct conv *c, int side, const struct packet_events 
 
 /* gap_note remembers the last long silence, as long as what follows is short: it may be what killed the connection. */
 static void gap_note(struct conv *c, const struct packet_events *p) {
-    int64_t gap = p->ts - c->last.ts;
+    int64_t gap = mark_set(&c->last) ? p->ts - c->last.ts : 0;
     if (gap >= GAP_SECONDS * SECOND) {
         c->gap = mark_of(p);
         c->gap_before = c->last;

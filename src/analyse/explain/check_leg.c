@@ -30,22 +30,32 @@ size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_
     return n;
 }
 
-/* distance counts the edits between two texts, case aside, where they are short enough to be compared. */
+/* distance counts the edits between two texts, case aside, up to EDITS_MAX; FAR: more. Only the cells that few edits can
+ * reach are worked out. */
 static unsigned distance(struct slice a, struct slice b) {
-    unsigned row[NEAR_MAX + 1];
+    enum { BAND = 2 * EDITS_MAX + 1 };
+    unsigned row[BAND + 2]; /* row[1 + k] is for b's place i + k - EDITS_MAX */
     if (a.n > NEAR_MAX || b.n > NEAR_MAX || a.n > b.n + EDITS_MAX || b.n > a.n + EDITS_MAX) return FAR;
-    for (unsigned k = 0; k <= b.n; k++) row[k] = k;
-    for (unsigned i = 1; i <= a.n; i++) {
-        unsigned corner = row[0];
-        row[0] = i;
-        for (unsigned k = 1; k <= b.n; k++) {
-            unsigned cost = corner + (tolower(a.p[i - 1]) != tolower(b.p[k - 1]));
-            corner = row[k];
-            unsigned best = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
-            row[k] = cost < best ? cost : best;
+    for (unsigned k = 0; k < BAND + 2; k++) row[k] = FAR;
+    for (unsigned k = EDITS_MAX; k < BAND; k++) row[1 + k] = k - EDITS_MAX;
+    for (size_t i = 1; i <= a.n; i++) {
+        unsigned least = FAR;
+        for (unsigned k = 0; k < BAND; k++) {
+            size_t at = i + k; /* b's place + EDITS_MAX */
+            unsigned best = FAR;
+            if (at >= EDITS_MAX && at - EDITS_MAX <= b.n) {
+                size_t place = at - EDITS_MAX;
+                best = place ? row[1 + k] + (tolower(a.p[i - 1]) != tolower(b.p[place - 1])) : (unsigned)i;
+                if (row[2 + k] + 1 < best) best = row[2 + k] + 1;
+                if (place && row[k] + 1 < best && k) best = row[k] + 1;
+            }
+            row[1 + k] = best;
+            if (best < least) least = best;
         }
+        if (least > EDITS_MAX) return FAR;
     }
-    return row[b.n];
+    unsigned edits = row[1 + EDITS_MAX + b.n - a.n];
+    return edits > EDITS_MAX ? FAR : edits;
 }
 
 static struct slice trimmed(struct slice s) {
@@ -92,7 +102,7 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
         return N_("a slash at the end differs");
     unsigned edits = distance(f, t);
     *far = 3 + edits;
-    if (edits <= EDITS_MAX && edits * 4 <= t.n + 3) return N_("the spelling differs");
+    if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
     bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
     unsigned same = same_levels(f, t);
     *far = WEAK + KEPT_TEXT - same;

@@ -165,14 +165,14 @@ void check_zero_window(struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
         if (!mark_set(&h->zero)) continue;
-        int64_t end = mark_set(&h->zero_end) ? h->zero_end.ts : j->c->last.ts;
+        int64_t end = h->zero_open ? j->c->last.ts : h->zero_end.ts;
         if (end - h->zero.ts < ZERO_MS * MILLI) continue;
         struct finding *f = found(j);
         f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
         say_side(f, side);
         say_time(j, f, end - h->zero.ts);
         cite(f, &h->zero);
-        if (mark_set(&h->zero_end)) cite(f, &h->zero_end);
+        if (!h->zero_open) cite(f, &h->zero_end);
         return;
     }
 }

@@ -5,6 +5,7 @@
 
 int cmd_capture(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);

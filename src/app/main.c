@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
     {"explain", "where did it stop, and what to do", cmd_explain},
     {"fields", "list every field and what it means", cmd_fields},
+    {"diff", "good run against bad run, by protocol event", cmd_diff},
     {"ladder", "the sequence picture of conversations", cmd_ladder},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},
 };

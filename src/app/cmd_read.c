@@ -16,7 +16,7 @@ enum { PROGRESS_EVERY = 1 << 14 };
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
-    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS)) want_all(&g->want);
+    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
 }
 
 static void progress_show(struct reading *g, uint64_t packets) {
@@ -57,6 +57,7 @@ static void packet_print(struct reading *g, const struct decode *d) {
 static void packet_take(struct reading *g, const struct packet *p) {
     g->view.times = g->ds.times;
     const struct decode *d = dissector_packet(&g->ds, p);
+    if (g->taps.n) taps_packet(&g->taps, d);
     if (!g->o.quiet) {
         packet_print(g, d);
         dissector_shown(&g->ds);
@@ -97,6 +98,7 @@ static int all_print(struct reading *g) {
     int rc = packets_read(g, &n);
     if (g->form == FORM_PDML) pdml_end(&g->out);
     if (g->form == FORM_JSON) json_end(&g->out);
+    taps_print(&g->out, &g->taps);
     int written = wr_flush(&g->out);
     if (rc) fprintf(stderr, "weir read: %s\n", feed_why(&g->feed));
     if (written && written != ERR_END) {
@@ -147,6 +149,7 @@ static int run(struct reading *g) {
         *why.p = 0;
         return opt_bad_use(&read_command, "%s", text);
     }
+    if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     g->progress = g->feed.file && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && stat(g->o.file, &st) == 0 && S_ISREG(st.st_mode);
     clock_gettime(CLOCK_MONOTONIC, &g->started);
@@ -164,7 +167,9 @@ static int prepare(struct reading *g) {
     g->ds.driver.d.vendor = vendors_find;
     g->ds.driver.d.vendors = g->vendors;
     reading_prefs(g);
-    return reading_decode_as(g);
+    g->ds.driver.d.tls_keys = &g->keys.store;
+    rc = keys_open(&g->keys, &read_command, &g->o.keys, &g->o.prefs, g->o.device != NULL);
+    return rc == OPT_GO ? reading_decode_as(g) : rc;
 }
 
 int cmd_read(int argc, char **argv) {
@@ -185,6 +190,8 @@ int cmd_read(int argc, char **argv) {
     if (rc == OPT_GO) rc = run(g);
     feed_close(&g->feed);
     dissector_free(&g->ds);
+    keys_close(&g->keys);
+    taps_free(&g->taps);
     vendors_free(g->vendors);
     free(g->ids);
     opt_release(&read_command, &g->o);

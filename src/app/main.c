@@ -15,6 +15,8 @@ struct command {
 static const struct command commands[] = {
     {"capture", "record packets from an interface", cmd_capture},
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
+    {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
+    {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
     {"explain", "where did it stop, and what to do", cmd_explain},
     {"fields", "list every field and what it means", cmd_fields},
     {"diff", "good run against bad run, by protocol event", cmd_diff},

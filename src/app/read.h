@@ -3,7 +3,9 @@
 #define WEIR_APP_READ_H
 
 #include "app/feed.h"
+#include "app/keys.h"
 #include "app/opt.h"
+#include "app/taps.h"
 #include "io/vendors.h"
 #include "view/view.h"
 
@@ -18,7 +20,8 @@ struct read_opts {
     int64_t count, snaplen, buffer_kib;
     bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets;
     int color;
-    struct opt_list fields, field_options, decode_as, prefs, stops, words;
+    struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
+    struct keys_opts keys;
 };
 
 extern const struct opt_command read_command;
@@ -35,9 +38,11 @@ struct reading {
     size_t n_ids;
     struct fields_options fields;
     const struct proto *only[ONLY_MAX + 1];
+    struct taps taps;
     struct dissector ds;
     struct feed feed;
     struct vendors *vendors;
+    struct keys keys;
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];

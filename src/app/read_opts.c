@@ -33,6 +33,9 @@ static const struct opt_def defs[] = {
     {'d', NULL, "TABLE==N,PROTO", "decode as, for instance tcp.port==8884,mqtt", OPT_LIST, offsetof(struct read_opts, decode_as)},
     {'o', NULL, "NAME:VALUE", "a preference of tshark; those that do not apply are named and passed over", OPT_LIST,
      offsetof(struct read_opts, prefs)},
+    KEYS_OPTIONS(struct read_opts, keys),
+    {'z', NULL, "STATISTIC", "tshark's statistics in its form, as in endpoints,ip or io,phs; with -q nothing else", OPT_LIST,
+     offsetof(struct read_opts, taps)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
 };
@@ -154,6 +157,7 @@ static void prefs_take(const struct reading *g) {
     for (size_t i = 0; i < g->o.prefs.n; i++) {
         const char *pref = g->o.prefs.item[i];
         if (strncmp(pref, "tcp.reassemble_out_of_order", 27) == 0 || strncmp(pref, "tcp.desegment", 13) == 0) continue;
+        if (keys_pref(pref)) continue;
         fprintf(stderr, "weir read: -o %s is passed over: this version has no such preference\n", pref);
     }
 }
@@ -167,6 +171,19 @@ static int stop_condition(struct reading *g, const char *text) {
     if (number && strncmp(text, "duration:", 9) == 0) g->feed.stop_ms = (int64_t)(v * 1000);
     else if (number && strncmp(text, "packets:", 8) == 0 && v >= 1) g->o.count = (int64_t)v;
     else return opt_bad_use(&read_command, "-a %s: expected duration:SECONDS or packets:N", text);
+    return OPT_GO;
+}
+
+/* taps_take starts the statistics of -z. */
+static int taps_take(struct reading *g) {
+    char text[256];
+    for (size_t i = 0; i < g->o.taps.n; i++) {
+        struct writer why = wr_fixed(text, sizeof text - 1);
+        if (taps_parse(&g->taps, g->o.taps.item[i], &why) == OK) continue;
+        *why.p = 0;
+        return opt_bad_use(&read_command, "%s", text);
+    }
+    taps_want(&g->taps, &g->want);
     return OPT_GO;
 }
 
@@ -194,6 +211,7 @@ int reading_options(struct reading *g) {
     if (rc == OPT_GO) rc = fields_parse(g);
     for (size_t i = 0; i < g->o.field_options.n && rc == OPT_GO; i++) rc = field_option(g, g->o.field_options.item[i]);
     if (rc == OPT_GO) rc = only_parse(g);
+    if (rc == OPT_GO) rc = taps_take(g);
     return rc;
 }
 

@@ -5,9 +5,9 @@
 #include "view/explain_view.h"
 #include "view/words.h"
 
-#include <stdio.h>
 
-enum { BEFORE = 6u, AFTER = 10, SIDE_LEAST = 36, TEXT_MAX = 512 };
+
+enum { BEFORE = 6, AFTER = 10, SIDE_LEAST = 36, TEXT_MAX = 512 };
 
 static const char *paint(const struct diff_view *v, const char *code) { return v->color ? code : ""; }
 
@@ -121,7 +121,7 @@ static void number_line(struct writer *w, const char *text, uint64_t n) {
 
 static void pair_print(struct writer *w, const struct comparison *c, const struct pairing *p, const struct diff_view *v) {
     size_t side = (v->width - 5) / 2 < SIDE_LEAST ? SIDE_LEAST : (v->width - 5) / 2;
-    uint32_t from = v->all || p->first < BEFORE ? 0u : p->first - BEFORE, to = v->all || p->first + AFTER > p->rows ? p->rows : p->first + AFTER;
+    uint32_t before = BEFORE, from = v->all || p->first < before ? 0 : p->first - before, to = v->all || p->first + AFTER > p->rows ? p->rows : p->first + AFTER;
     char text[TEXT_MAX];
     struct writer t = wr_fixed(text, sizeof text);
     wr_f(w, "\n%s  ", paint(v, "\033[1m"));

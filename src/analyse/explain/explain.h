@@ -116,6 +116,7 @@ struct mqtt_rec {
     bool session, will, user, password, clean, has_disconnect_code[2];
     uint32_t max_packet[2], too_large_len; /* greatest packet the side takes; 0: not said */
     struct slice client, will_topic, suback_topic, no_match_topic, ack_refused_topic;
+    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
     uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
     uint16_t sub_id[4];                     /* SUBSCRIBE packets under way: identifier and first filter */
     uint16_t sub_first[4];

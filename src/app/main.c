@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"capture", "record packets from an interface", cmd_capture},
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
     {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
+    {"follow", "one conversation as text, hex or decoded messages", cmd_follow},
     {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
     {"fields", "list every field and what it means", cmd_fields},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},

@@ -149,6 +149,7 @@ static int run(struct reading *g) {
         *why.p = 0;
         return opt_bad_use(&read_command, "%s", text);
     }
+    if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     g->progress = g->feed.file && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && stat(g->o.file, &st) == 0 && S_ISREG(st.st_mode);
     clock_gettime(CLOCK_MONOTONIC, &g->started);
@@ -166,7 +167,9 @@ static int prepare(struct reading *g) {
     g->ds.driver.d.vendor = vendors_find;
     g->ds.driver.d.vendors = g->vendors;
     reading_prefs(g);
-    return reading_decode_as(g);
+    g->ds.driver.d.tls_keys = &g->keys.store;
+    rc = keys_open(&g->keys, &read_command, &g->o.keys, &g->o.prefs, g->o.device != NULL);
+    return rc == OPT_GO ? reading_decode_as(g) : rc;
 }
 
 int cmd_read(int argc, char **argv) {
@@ -187,6 +190,7 @@ int cmd_read(int argc, char **argv) {
     if (rc == OPT_GO) rc = run(g);
     feed_close(&g->feed);
     dissector_free(&g->ds);
+    keys_close(&g->keys);
     taps_free(&g->taps);
     vendors_free(g->vendors);
     free(g->ids);

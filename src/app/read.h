@@ -3,6 +3,7 @@
 #define WEIR_APP_READ_H
 
 #include "app/feed.h"
+#include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
 #include "io/vendors.h"
@@ -20,6 +21,7 @@ struct read_opts {
     bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets;
     int color;
     struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
+    struct keys_opts keys;
 };
 
 extern const struct opt_command read_command;
@@ -40,6 +42,7 @@ struct reading {
     struct dissector ds;
     struct feed feed;
     struct vendors *vendors;
+    struct keys keys;
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];

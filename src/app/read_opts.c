@@ -33,6 +33,7 @@ static const struct opt_def defs[] = {
     {'d', NULL, "TABLE==N,PROTO", "decode as, for instance tcp.port==8884,mqtt", OPT_LIST, offsetof(struct read_opts, decode_as)},
     {'o', NULL, "NAME:VALUE", "a preference of tshark; those that do not apply are named and passed over", OPT_LIST,
      offsetof(struct read_opts, prefs)},
+    KEYS_OPTIONS(struct read_opts, keys),
     {'z', NULL, "STATISTIC", "tshark's statistics in its form, as in endpoints,ip or io,phs; with -q nothing else", OPT_LIST,
      offsetof(struct read_opts, taps)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
@@ -156,6 +157,7 @@ static void prefs_take(const struct reading *g) {
     for (size_t i = 0; i < g->o.prefs.n; i++) {
         const char *pref = g->o.prefs.item[i];
         if (strncmp(pref, "tcp.reassemble_out_of_order", 27) == 0 || strncmp(pref, "tcp.desegment", 13) == 0) continue;
+        if (keys_pref(pref)) continue;
         fprintf(stderr, "weir read: -o %s is passed over: this version has no such preference\n", pref);
     }
 }

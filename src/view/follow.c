@@ -147,8 +147,8 @@ static void base64_print(struct writer *w, struct slice s) {
 }
 
 static void yaml_print(struct writer *w, const struct follow_chunk *c) {
-    wr_f(w, "  - packet: %llu\n    peer: %d\n    timestamp: %lld.%09d\n    data: !!binary |\n", (unsigned long long)c->frame, c->side,
-         (long long)(c->ts / 1000000000), (int)(c->ts % 1000000000));
+    wr_f(w, "  - packet: %llu\n    peer: %d\n    timestamp: %.9f\n    data: !!binary |\n", (unsigned long long)c->frame, c->side,
+         (double)(c->ts / 1000000000) + (double)(c->ts % 1000000000) / 1e9);
     for (size_t at = 0; at < c->bytes.n; at += BASE64_LINE) {
         wr_s(w, "      ");
         base64_print(w, slice_head(slice_tail(c->bytes, at), BASE64_LINE));

@@ -8,7 +8,7 @@
 unsigned encap_of(uint32_t linktype) {
     static const struct {
         uint16_t link, encap;
-    } map[] = {{0, 15},    {1, 1},     {9, 4},     {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},
+    } map[] = {{0, 15},    {1, 1},     {9, 4},     {10, 6},    {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},
                {108, 15},  {113, 25},  {127, 23},  {226, 124}, {228, 129}, {229, 130}, {253, 158}, {271, 185}, {276, 210}};
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (map[i].link == linktype) return map[i].encap;

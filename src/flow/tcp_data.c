@@ -86,6 +86,7 @@ void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
 static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
     f->dr->become.asked = false;
+    f->flow->before = f->flow->app;
     flow_app_start(f->flow, f->dr->become.proto);
     if (f->dr->become.port) f->flow->port = f->dr->become.port;
 }
@@ -95,7 +96,9 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     f->d->nesting++;
     f->dr->become.asked = false;
     f->d->service = f->flow->port ? f->flow->port : f->flow->key.end[!f->flow->flipped].port;
+    f->d->before = f->flow->before;
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
+    f->d->before = NULL;
     f->d->nesting = nesting;
     if (r.status == READ_OK) become_done(f);
     if (r.status == READ_OK && (r.consumed == 0 || r.consumed > in.n)) r.status = READ_BAD; /* a decoder must move on */

@@ -43,9 +43,9 @@ struct reading {
     struct dissector ds;
     struct feed feed;
     struct vendors *vendors;
+    struct keys keys;
     struct expr *display, *first; /* -Y, and -R with -2; NULL: every packet */
     uint64_t passed;              /* packets that fulfilled -R */
-    struct keys keys;
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];

@@ -243,7 +243,6 @@ struct decode {
     struct slice (*vendor)(const void *vendors, uint32_t oui);
     const void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
-    bool secured;              /* the stream being read travels inside TLS */
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };

@@ -85,12 +85,14 @@ static void mark(struct decode *d, uint32_t at, uint16_t extra) {
     if (f) f->extra = extra;
 }
 
-static void alert_read(struct decode *d, struct slice body) {
+enum { CLOSE_NOTIFY = 0 };
+
+static void alert_read(struct decode *d, struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_ALERT, rd_off(&r), (uint32_t)body.n);
     if (body.n == 2 && body.p[0] >= 1 && body.p[0] <= 2 && field_value_name(&vals_tls_alert, body.p[1])) {
         get_u8(d, &r, FID_TLS_ALERT_LEVEL);
-        get_u8(d, &r, FID_TLS_ALERT_DESC);
+        if (get_u8(d, &r, FID_TLS_ALERT_DESC) == CLOSE_NOTIFY && st->opened) tls_session_closed(st, from);
     } else {
         mark(d, at, TLS_EXTRA_ENCRYPTED);
     }
@@ -100,7 +102,7 @@ static void alert_read(struct decode *d, struct slice body) {
 static void heartbeat_read(struct decode *d, const struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_HEARTBEAT, rd_off(&r), (uint32_t)body.n);
-    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && !st->changed[from] && st->version != TLS13;
+    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && (st->opened || (!st->changed[from] && st->version != TLS13));
     if (clear) {
         get_u8(d, &r, FID_TLS_HEARTBEAT_TYPE);
         uint32_t off = rd_off(&r);
@@ -141,7 +143,7 @@ static void data_read(struct reading *g, uint32_t at, struct slice body, const s
 static void content_read(struct reading *g, uint8_t type, struct slice body) {
     switch (type) {
     case TLS_CONTENT_CCS: ccs_read(g->d, g->st, g->from, body); break;
-    case TLS_CONTENT_ALERT: alert_read(g->d, body); break;
+    case TLS_CONTENT_ALERT: alert_read(g->d, g->st, g->from, body); break;
     case TLS_CONTENT_HANDSHAKE: tls_handshake_read(g->d, g->st, g->from, body); break;
     case TLS_CONTENT_HEARTBEAT: heartbeat_read(g->d, g->st, g->from, body); break;
     default: break;

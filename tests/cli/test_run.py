@@ -94,6 +94,23 @@ def test_the_publish_is_readable_without_a_key(weir, broker, certificate, tmp_pa
     assert shown.split() == ["kitchen/door", "6f70656e"]
 
 
+def test_weir_reads_what_it_recorded(weir, broker, certificate, tmp_path):
+    file = tmp_path / "publish.pcapng"
+    publish(weir, broker, certificate, file)
+    shown = weir("read", "-r", file)
+    assert "MQTT" in shown.out and "Publish Message [kitchen/door]" in shown.out, shown.out + shown.err
+    assert "open" in weir("read", "-r", file, "-T", "fields", "-e", "mqtt.msg").out or "6f70656e" in weir("read", "-r", file, "-T", "fields", "-e", "mqtt.msg").out
+
+
+@pytest.mark.skipif(not shutil.which("wget"), reason="no wget")
+def test_a_program_with_gnutls_is_readable(weir, web, certificate, tmp_path):
+    file = tmp_path / "wget.pcapng"
+    run = weir("run", "-w", file, "--", "wget", "-q", "-O", "/dev/null", f"--ca-certificate={certificate}/cert.pem", f"https://localhost:{web}/status")
+    assert run.returncode == 0, run.err
+    assert "with the keys of 1 TLS session" in run.err
+    assert "GET /status HTTP/1.1" in weir("read", "-r", file).out
+
+
 @needs_tshark
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
 def test_curl_is_readable_and_prints_what_it_prints(weir, web, certificate, tmp_path):

@@ -28,6 +28,7 @@ struct http_scan {
     uint64_t length;
     uint8_t kind;   /* enum http_line_kind */
     uint8_t body;   /* enum http_body_kind; valid once head is */
+    bool part; /* the capture left out more of the head than the end of a value */
     bool rpc; /* a request of RPC over HTTP, [MS-RPCH] 2.1.2.1 */
     bool has_length, bad_length, chunked, other_coding, last_chunk, bad_chunk;
     uint16_t status;

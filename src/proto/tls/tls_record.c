@@ -207,7 +207,7 @@ static void v2_hello_read(struct decode *d, struct tls_state *st, struct slice r
     uint32_t from = rd_off(&r);
     if (rd_take(&r, challenge).n) fv_add(d->out, FID_TLS_CHALLENGE, from, challenge);
     tls_session_hello2(d, st, slice_tail(record, 2));
-    if (!rd_ok(&r)) d_bad(d, &r);
+    if (!rd_ok(&r)) st->damaged = true;
     fv_close(d->out);
 }
 
@@ -248,6 +248,11 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     }
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);
+    if (st->damaged) { /* said here, since the records behind the message are read nevertheless */
+        struct reader r = d_reader(d, slice_tail(in, used));
+        st->damaged = false;
+        d_bad(d, &r);
+    }
     if (g.first) tls_inner_read(d, st, from, g.first);
     return (struct read_result){.status = READ_OK, .consumed = used};
 }

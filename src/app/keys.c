@@ -177,6 +177,8 @@ int keys_open(struct keys *k, const struct opt_command *cmd, const struct keys_o
     tls_keys_make(&k->store);
     k->store.more = more;
     k->store.more_to = k;
+    static const struct keys_opts none;
+    if (!o) o = &none;
     for (size_t i = 0; i < o->logs.n && rc == OPT_GO; i++) rc = log_open(k, cmd, o->logs.item[i], true);
     for (size_t i = 0; i < o->files.n && rc == OPT_GO; i++) rc = key_open(k, cmd, o->files.item[i]);
     for (size_t i = 0; i < o->psk.n && rc == OPT_GO; i++) rc = psk_open(k, cmd, o->psk.item[i]);

@@ -19,13 +19,14 @@ enum { SALT = 4, EXPLICIT = 8, NONCE = 12, AAD12 = 13, AAD13 = 5, TAG_MAX = 16 }
 size_t tls_cipher_iv_size(uint16_t version, const struct tls_suite *s) {
     if (version == TLS13 || s->mode == BULK_CHACHA) return NONCE;
     if (s->mode == BULK_GCM || s->mode == BULK_CCM) return SALT;
-    if (s->mode == BULK_CBC && version <= TLS10) return s->block;
+    if (s->block && version <= TLS10) return s->block;
     return 0;
 }
 
 void tls_cipher_end(struct tls_cipher *c) {
     EVP_CIPHER_CTX_free(c->ctx);
     EVP_MAC_CTX_free(c->mac);
+    OPENSSL_clear_free(c->idea, sizeof *c->idea);
     OPENSSL_cleanse(c, sizeof *c);
 }
 
@@ -50,6 +51,11 @@ static bool mac_start(struct tls_cipher *c, struct tls_keys *k, const struct tls
 static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tls_cipher_keys *keys) {
     uint8_t mode = c->suite.mode;
     if (mode == BULK_NULL) return true;
+    if (mode == BULK_IDEA) {
+        c->idea = keys->key.n == IDEA_KEY ? OPENSSL_zalloc(sizeof *c->idea) : NULL;
+        if (c->idea) idea_start(c->idea, keys->key.p);
+        return c->idea != NULL;
+    }
     const EVP_CIPHER *cipher = tls_keys_cipher(k, c->suite.bulk);
     c->ctx = cipher ? EVP_CIPHER_CTX_new() : NULL;
     if (!c->ctx || !EVP_DecryptInit_ex2(c->ctx, cipher, NULL, NULL, NULL)) return false;
@@ -63,11 +69,11 @@ static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tl
 bool tls_cipher_start(struct tls_cipher *c, struct tls_keys *k, const struct tls_cipher_keys *keys) {
     *c = (struct tls_cipher){.version = keys->version,
                              .suite = keys->suite,
-                             .etm = keys->etm && keys->suite.mode == BULK_CBC,
+                             .etm = keys->etm && keys->suite.block,
                              .no_aad = keys->no_aad};
     if (keys->iv.n > sizeof c->iv) return false;
     memcpy(c->iv, keys->iv.p, keys->iv.n);
-    c->chained = c->suite.mode == BULK_CBC && c->version <= TLS10;
+    c->chained = c->suite.block && c->version <= TLS10;
     c->ready = mac_start(c, k, keys) && bulk_start(c, k, keys);
     if (!c->ready) tls_cipher_end(c);
     return c->ready;
@@ -215,8 +221,9 @@ static bool blocks_open(struct tls_cipher *c, struct slice in, size_t least, uin
         in = slice_tail(in, block);
     }
     if (in.n % block || in.n < least + 1) return false;
-    if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(c->ctx, out, &n, in.p, (int)in.n) ||
-        (size_t)n != in.n)
+    if (c->idea) idea_cbc_open(c->idea, iv, in.p, in.n, out);
+    else if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(c->ctx, out, &n, in.p, (int)in.n) ||
+             (size_t)n != in.n)
         return false;
     size_t pad = out[in.n - 1];
     if (pad + 1 + least > in.n || (c->version == SSL3 && pad >= block)) return false;
@@ -264,6 +271,7 @@ bool tls_cipher_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned 
                      struct slice *plain) {
     bool ok;
     switch (c->suite.mode) {
+    case BULK_IDEA:
     case BULK_CBC: ok = cbc_open(c, r, tries, out, plain); break;
     case BULK_NULL:
     case BULK_STREAM: ok = stream_open(c, r, tries, out, plain); break;

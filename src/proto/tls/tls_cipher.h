@@ -2,12 +2,14 @@
 #ifndef WEIR_PROTO_TLS_CIPHER_H
 #define WEIR_PROTO_TLS_CIPHER_H
 
+#include "proto/tls/tls_idea.h"
 #include "proto/tls/tls_keys.h"
 
 /* tls_cipher opens the records of one direction under one set of keys. It owns the library's contexts. */
 struct tls_cipher {
     EVP_CIPHER_CTX *ctx; /* NULL: nothing is encrypted */
     EVP_MAC_CTX *mac;
+    struct idea *idea;
     uint64_t seq;   /* of the next record */
     uint64_t nonce; /* the explicit nonce of the last record, where has_nonce */
     uint16_t version;

@@ -155,6 +155,20 @@ static void test_tls12_prf(void) {
     free((void *)(uintptr_t)want.p);
 }
 
+/* The designers' example: key 0001..0008, text 0000 0001 0002 0003. */
+static void test_idea(void) {
+    struct slice key = hex("00010002000300040005000600070008"), sealed = hex("11fbed2b01986de5 11fbed2b01986de5");
+    uint8_t iv[8] = {0}, out[16];
+    struct idea c;
+    idea_start(&c, key.p);
+    idea_cbc_open(&c, iv, sealed.p, sealed.n, out);
+    struct slice want = hex("0000000100020003 11fbed2a019a6de6");
+    CHECK(memcmp(out, want.p, 16) == 0, "IDEA in CBC mode");
+    free((void *)(uintptr_t)key.p);
+    free((void *)(uintptr_t)sealed.p);
+    free((void *)(uintptr_t)want.p);
+}
+
 static void test_verdicts(void) {
     for (uint8_t v = VERDICT_NONE + 1; v < VERDICT_COUNT; v++) {
         size_t n = strlen(tls_verdict_text(v));
@@ -171,6 +185,7 @@ int main(void) {
     test_suites();
     test_tls13_keys();
     test_tls12_prf();
+    test_idea();
     test_verdicts();
     return test_failures != 0;
 }

@@ -51,7 +51,7 @@ static const struct {
     {"WITH_NULL", NULL, BULK_NULL, 0, 0, 0, false},
     {"RC4_128", "RC4", BULK_STREAM, 16, 0, 0, true},
     {"SEED_CBC", "SEED-CBC", BULK_CBC, 16, 16, 0, true},
-    {"IDEA_CBC", "IDEA-CBC", BULK_CBC, 16, 8, 0, true},
+    {"IDEA_CBC", NULL, BULK_IDEA, 16, 8, 0, false},
     {"WITH_DES_CBC", "DES-CBC", BULK_CBC, 8, 8, 0, true},
     {"WITH_DES40_CBC", "DES-CBC", BULK_CBC, 8, 8, 0, true},
     {"WITH_RC4_40", "RC4", BULK_STREAM, 16, 0, 0, true},

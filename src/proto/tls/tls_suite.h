@@ -21,7 +21,7 @@ enum tls_kx {
     KX_COUNT
 };
 
-enum tls_bulk_mode { BULK_NULL, BULK_STREAM, BULK_CBC, BULK_GCM, BULK_CCM, BULK_CHACHA };
+enum tls_bulk_mode { BULK_NULL, BULK_STREAM, BULK_IDEA, BULK_CBC, BULK_GCM, BULK_CCM, BULK_CHACHA };
 enum tls_hash { HASH_MD5, HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_NONE };
 
 /* tls_suite is what a cipher suite stands for. */

@@ -138,7 +138,7 @@ class Lab:
         for kind, how in (("rsa", ["-newkey", "rsa:2048"]), ("ec", ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])):
             self.openssl("req", "-x509", "-nodes", *how, "-keyout", self.key(kind), "-out", self.cert(kind), "-subj", "/CN=weir.test",
                          "-days", "2")
-        self.openssl("dhparam", "-dsaparam", "-out", self.path("dh.pem"), "1024")
+        self.openssl("dhparam", "-dsaparam", "-out", self.path("dh.pem"), "2048")
 
     def path(self, name):
         return str(self.folder / name)

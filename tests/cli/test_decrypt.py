@@ -245,7 +245,7 @@ def test_early_data(weir, lab, tmp_path):
     relay = Relay(server.port)
     try:
         client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK")
-        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early))
+        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
     finally:
         server.close()
         relay.close()
@@ -254,6 +254,26 @@ def test_early_data(weir, lab, tmp_path):
     path = capture.write(tmp_path / "one.pcap")
     assert said(weir, path, "--keylog", log)[CLIENT] == b"first\nearly words\nsecond\n"
     assert "End of Early Data" in weir("read", "-r", path, "--keylog", log).out
+
+
+def test_early_data_that_the_server_refuses(weir, lab, tmp_path):
+    log, session, early = tmp_path / "keys.log", tmp_path / "session", tmp_path / "early"
+    early.write_bytes(b"early words\n")
+    server = Server(lab, "-tls1_3", "-early_data")
+    relay = Relay(server.port)
+    try:
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK")
+        server.close()
+        server = Server(lab, "-tls1_3", "-early_data")  # another one, which cannot read the ticket
+        relay.target = server.port
+        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
+    finally:
+        server.close()
+        relay.close()
+    capture = Capture()
+    relay.record(capture)
+    path = capture.write(tmp_path / "one.pcap")
+    assert said(weir, path, "--keylog", log)[CLIENT] == b"first\nearly words\nsecond\n"
 
 
 @pytest.mark.parametrize("suite", ["PSK-AES128-CBC-SHA", "PSK-AES256-GCM-SHA384", "PSK-CHACHA20-POLY1305", "PSK-AES128-CCM8", "RSA-PSK-AES128-CBC-SHA256"])

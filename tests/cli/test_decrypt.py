@@ -244,7 +244,7 @@ def test_early_data(weir, lab, tmp_path):
     server = Server(lab, "-tls1_3", "-early_data")
     relay = Relay(server.port)
     try:
-        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK")
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK", limit=2)
         client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
     finally:
         server.close()
@@ -262,7 +262,7 @@ def test_early_data_that_the_server_refuses(weir, lab, tmp_path):
     server = Server(lab, "-tls1_3", "-early_data")
     relay = Relay(server.port)
     try:
-        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK")
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK", limit=2)
         server.close()
         server = Server(lab, "-tls1_3", "-early_data")  # another one, which cannot read the ticket
         relay.target = server.port

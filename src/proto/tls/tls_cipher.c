@@ -63,7 +63,8 @@ static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tl
     if (mode == BULK_CCM && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG, c->suite.tag, NULL) <= 0) return false;
     if (EVP_CIPHER_CTX_get_key_length(c->ctx) != (int)keys->key.n) return false;
     if (!EVP_DecryptInit_ex2(c->ctx, NULL, keys->key.p, NULL, NULL)) return false;
-    return EVP_CIPHER_CTX_set_padding(c->ctx, 0) > 0;
+    /* Where there are no blocks the call would only be repeated with every record. */
+    return mode != BULK_CBC || EVP_CIPHER_CTX_set_padding(c->ctx, 0) > 0;
 }
 
 bool tls_cipher_start(struct tls_cipher *c, struct tls_keys *k, const struct tls_cipher_keys *keys) {

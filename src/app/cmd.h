@@ -8,6 +8,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_edit(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
+int cmd_guard(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 

@@ -231,8 +231,8 @@ static int prepare(struct replay *r, const struct opt_command *cmd) {
     guard_config_log_only(r->config);
     if (guard_make(&r->g, r->config->policy, NULL, &(struct guard_options){.event = noted, .to = r}))
         return opt_bad_use(cmd, "out of memory");
-    static const uint16_t ids[] = {FID_MQTT,     FID_IP_SRC,      FID_IP_DST,      FID_IPV6_SRC,
-                                   FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_FLAGS_SYN};
+    static const uint16_t ids[] = {FID_MQTT,        FID_IP_SRC,      FID_IP_DST,     FID_IPV6_SRC,     FID_IPV6_DST,
+                                   FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_FLAGS_SYN};
     struct want want = {0};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) want_add(&want, ids[i]);
     if (dissector_make(&r->ds, &want)) return opt_bad_use(cmd, "out of memory");

@@ -501,7 +501,7 @@ static void conditions(void) {
     CHECK(tube_got(&t, C, ""), "what the broker sends can be judged");
     tube_hex(&t, C, "3014 0001 'a' 10 26 0001 'k' 000a 'very evil!'");
     CHECK(t.closed && tube_saw(&t, "property"), "properties of 5.0 are seen (%s)", t.rules);
-    CHECK(strstr(t.last, "an evil property"), "the record has the reason: %s", t.last);
+    CHECK(strstr(t.last, "an evil property") && strstr(t.last, "\"value\":\"very evil!\""), "the record has the reason: %s", t.last);
     tube_again(&t);
     tube_hex(&t, C, "1018 0004 'MQTT' 04 06 003c 0001 'a' 0005 'alarm' 0002 'xy'");
     CHECK(t.closed && tube_saw(&t, "will"), "a will is judged");

@@ -7,6 +7,7 @@
 #include "guard/session.h"
 
 #include "expr/expr.h"
+#include "field/print.h"
 #include "guard/rules.h"
 
 static bool stops(const struct verdict *v) { return !v->would && v->action >= GUARD_DROP; }
@@ -347,6 +348,32 @@ static bool topics(struct guard *g, struct guard_session *s, const struct mqtt_m
     }
 }
 
+/* matched returns the value a record shows for a condition: its first field of MQTT, else its first one. */
+static const struct fval *matched(const struct guard *g, const struct expr *when) {
+    const struct want *want = expr_want(when);
+    const struct fval *other = NULL;
+    for (uint32_t i = 0; i < g->fields.n; i++) {
+        const struct fval *f = &g->fields.v[i];
+        uint8_t type = field_of(f->id)->type;
+        if (!want_has(want, f->id) || type == FT_NONE || type == FT_PROTOCOL) continue;
+        if (f->id > FID_MQTT && f->id < FID_MQTT_END) return f;
+        if (!other) other = f;
+    }
+    return other;
+}
+
+static void matched_show(struct guard *g, const struct expr *when, struct verdict *v) {
+    const struct fval *f = matched(g, when);
+    if (!f) return;
+    const struct field *field = field_of(f->id);
+    v->field = f->id;
+    v->value = f->s;
+    if (field->type == FT_STRING || field->type == FT_BYTES) return;
+    struct writer w = wr_fixed(g->text, TOPIC_MAX);
+    print_value(&w, field, f);
+    v->value = wr_done(&w);
+}
+
 static bool conditions(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v) {
     const struct guard_policy *p = g->policy;
     for (size_t i = 0; i < p->condition_count; i++) {
@@ -358,8 +385,7 @@ static bool conditions(struct guard *g, struct guard_session *s, const struct mq
         if (c->act.action == GUARD_ALLOW) return false;
         (void)judge_act(g, &c->act, "a condition is fulfilled", v);
         v->code = v->action == GUARD_DROP ? 0x87 : 0x98;
-        v->field = m->head.type == MQTT_PUBLISH ? FID_MQTT_TOPIC : 0;
-        v->value = m->topic;
+        matched_show(g, c->when, v);
         if (ended(g, s, v)) return true;
     }
     return false;

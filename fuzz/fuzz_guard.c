@@ -86,6 +86,8 @@ static bool feed(struct guard *g, struct guard_session *s, enum guard_side from,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct guard_config *config[POLICIES];
+    static struct guard *guards[POLICIES];
+    static int64_t began;
     struct reader r = rd_init(slice_of(data, size), data);
     unsigned which = rd_u8(&r) % POLICIES;
     struct guard_mistakes m;
@@ -93,16 +95,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         int rc = guard_config_make(&config[which], slice_str(policies[which]), &m);
         guard_mistakes_free(&m);
         if (rc) return 0; /* built without YAML */
+        if (guard_make(&guards[which], config[which]->policy, NULL, &(struct guard_options){.event = told})) abort();
     }
-    struct guard *g;
+    struct guard *g = guards[which];
     struct guard_session s;
     struct guard_out out;
     struct guard_peer peer = {
         .client = {4, {192, 0, 2, 7}}, .local = {4, {192, 0, 2, 1}}, .client_port = 50000, .local_port = 1883};
-    if (guard_make(&g, config[which]->policy, NULL, &(struct guard_options){.event = told})) abort();
     size_t hold = guard_hold_max(config[which]->policy);
     struct side sides[GUARD_SIDES] = {0};
-    int64_t now = 1000000000;
+    int64_t now = began += INT64_C(100000000000000); /* limits and bans forget the run before */
     bool open = guard_open(g, &s, &peer, now, &out);
     while (open && rd_left(&r) >= 3) {
         uint8_t head = rd_u8(&r);
@@ -120,7 +122,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     guard_feed(g, &s, GUARD_CLIENT, SLICE("\xc0\0"), now, &out);
     FUZZ_CHECK(open || out.forward.n == 0);
     guard_end(g, &s, now);
-    guard_free(g);
     for (int i = 0; i < GUARD_SIDES; i++) free(sides[i].bytes);
     return 0;
 }

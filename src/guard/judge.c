@@ -22,10 +22,10 @@ bool judge_act(const struct guard *g, const struct guard_do *act, const char *re
 bool judge_maximum(const struct guard *g, enum guard_maximum which, uint16_t field, struct slice value,
                    struct verdict *v) {
     static const uint8_t codes[GUARD_MAXIMUM_COUNT] = {
-        [GUARD_MAX_PACKET] = 0x95,       [GUARD_MAX_CONNECT] = 0x95,       [GUARD_MAX_PAYLOAD] = 0x97,
-        [GUARD_MAX_TOPIC_LENGTH] = 0x90, [GUARD_MAX_TOPIC_DEPTH] = 0x90,   [GUARD_MAX_CLIENT_ID] = 0x85,
-        [GUARD_MAX_FILTERS] = 0x97,      [GUARD_MAX_SUBSCRIPTIONS] = 0x97, [GUARD_MAX_IN_FLIGHT] = 0x93,
-        [GUARD_MAX_ALIASES] = 0x94,      [GUARD_MAX_KEEP_ALIVE] = 0x98,
+        [GUARD_MAX_PACKET] = 0x95,       [GUARD_MAX_CONNECT] = 0x95,     [GUARD_MAX_PAYLOAD] = 0x97,
+        [GUARD_MAX_TOPIC_LENGTH] = 0x90, [GUARD_MAX_TOPIC_DEPTH] = 0x90, [GUARD_MAX_CLIENT_ID] = 0x85,
+        [GUARD_MAX_USER_NAME] = 0x86,    [GUARD_MAX_FILTERS] = 0x97,     [GUARD_MAX_SUBSCRIPTIONS] = 0x97,
+        [GUARD_MAX_IN_FLIGHT] = 0x93,    [GUARD_MAX_ALIASES] = 0x94,     [GUARD_MAX_KEEP_ALIVE] = 0x98,
     };
     bool stop = judge_act(g, &g->policy->max[which].act, NULL, v);
     v->code = codes[which];
@@ -264,6 +264,7 @@ static bool connect_maxima(struct guard *g, struct guard_session *s, const struc
     }
     uint64_t keep = m->keep_alive ? m->keep_alive : g->policy->keep_alive_required ? UINT64_MAX : 0;
     return maximum(g, s, GUARD_MAX_CLIENT_ID, m->client_id.n, FID_MQTT_CLIENTID, m->client_id, v) ||
+           maximum(g, s, GUARD_MAX_USER_NAME, m->user_name.n, FID_MQTT_USERNAME, m->user_name, v) ||
            maximum(g, s, GUARD_MAX_KEEP_ALIVE, keep, 0, (struct slice){0}, v) ||
            topic_size(g, s, m->will_topic, FID_MQTT_WILLTOPIC, v);
 }

@@ -63,7 +63,6 @@ static const struct opt_command command = {
     .words_at = OPT_NO_WORDS,
 };
 
-
 static struct proxy_plan plan_of(const struct guard_opts *o) {
     return (struct proxy_plan){
         .config = o->config,

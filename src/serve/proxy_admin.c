@@ -306,6 +306,11 @@ bool admin_open(struct parent *p) {
     struct writer why = wr_fixed(text, sizeof text - 1);
     struct sock_addr at;
     if (!where || !strcmp(where, "none")) return true;
+    char local[16]; /* a port alone: on loopback */
+    if (strspn(where, "0123456789") == strlen(where) && strlen(where) < 6) {
+        snprintf(local, sizeof local, "127.0.0.1:%s", where);
+        where = local;
+    }
     if (sock_parse(&at, where, 0, &why) != OK || sock_is_local(&at))
         return parent_say("admin: %s", *text ? text : "expected ADDRESS:PORT"), false;
     if (!(p->admin = calloc(1, sizeof *p->admin))) return false;

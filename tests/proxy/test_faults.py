@@ -138,7 +138,7 @@ def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(start):
 
 def test_signals_to_reload_do_not_disturb(start):
     broker = start.broker()
-    good = f'listeners: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
+    good = f'listen: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
     guard = start.guard("--workers", 2, config=good)
     good = guard.config.read_text()
     with subprocess.Popen([LOAD, "--clients", "10", "--rate", "2000", "--seconds", "4", "--qos", "1", "loop",
@@ -155,7 +155,7 @@ def test_signals_to_reload_do_not_disturb(start):
 
 def test_a_storm_of_reloads_is_survived(start):
     broker = start.broker()
-    config = f'listeners: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
+    config = f'listen: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
     guard = start.guard(config=config)
     raw = Raw(guard.port)
     for _ in range(300):
@@ -176,7 +176,7 @@ def test_a_certificate_is_changed_by_reload(start, certs):
         key.write_bytes((certs / f"{name}.key").read_bytes())
     use("server")
     guard = start.guard(config=f"""
-listeners:
+listen:
   - address: localhost:0
     tls: {{certificate: {cert}, key: {key}}}
 brokers: [{{address: "{broker.address}"}}]
@@ -300,7 +300,7 @@ def test_descriptors_that_run_out_stop_accepting_without_spinning(start):
 def test_a_full_disk_does_not_stop_traffic(start):
     broker = start.broker()
     guard = start.guard("--workers", 1, config=f"""
-listeners: [{{address: "127.0.0.1:0"}}]
+listen: [{{address: "127.0.0.1:0"}}]
 brokers: [{{address: "{broker.address}"}}]
 audit: {{file: /dev/full}}
 """)
@@ -319,7 +319,7 @@ def test_the_audit_file_is_rotated_by_signal_and_size(start):
     broker = start.broker()
     audit = start.folder / "audit.jsonl"
     guard = start.guard("--workers", 1, config=f"""
-listeners: [{{address: "127.0.0.1:0"}}]
+listen: [{{address: "127.0.0.1:0"}}]
 brokers: [{{address: "{broker.address}"}}]
 audit: {{file: {audit}, size: 4096, files: 2}}
 """)
@@ -348,7 +348,7 @@ audit: {{file: {audit}, size: 4096, files: 2}}
 def test_polite_clients_are_served_beside_slow_ones(start, certs, mode):
     broker = start.broker()
     guard = start.guard("--workers", 2, config=f"""
-listeners:
+listen:
   - address: 127.0.0.1:0
   - address: localhost:0
     tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}

@@ -60,7 +60,7 @@ def door(request, start, certs):
     broker = start.broker()
     tls, ws = "tls" in request.param, "websocket" in request.param
     config = f"""
-listeners:
+listen:
   - address: localhost:0
     websocket: {str(ws).lower()}
 """ + (f"    tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}\n" if tls else "") + f"""
@@ -210,9 +210,9 @@ def test_ipv6_is_a_door_too(start):
 def test_a_client_certificates_subject_is_the_identity(start, certs):
     broker = start.broker()
     config = f"""
-listeners:
+listen:
   - address: localhost:0
-    tls: {{certificate: {certs}/server.pem, key: {certs}/server.key, ca: {certs}/ca.pem, client_auth: required}}
+    tls: {{certificate: {certs}/server.pem, key: {certs}/server.key, ca: {certs}/ca.pem, client_certificate: required}}
 brokers: [{{address: "{broker.address}"}}]
 """
     guard = start.guard(config=config)
@@ -238,7 +238,7 @@ brokers: [{{address: "{broker.address}"}}]
 def test_sessions_are_resumed_by_tickets_across_workers(start, certs):
     broker = start.broker()
     config = f"""
-listeners:
+listen:
   - address: localhost:0
     tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}
 brokers: [{{address: "{broker.address}"}}]
@@ -261,7 +261,7 @@ def test_the_broker_may_ask_for_tls(start, certs):
     port = free_port()
     broker = start.broker(f"listener {port} 127.0.0.1\ncertfile {certs}/server.pem\nkeyfile {certs}/server.key\n")
     config = f"""
-listeners: [{{address: "localhost:0"}}]
+listen: [{{address: "localhost:0"}}]
 brokers:
   - address: localhost:{port}
     tls: {{ca: {certs}/ca.pem}}

@@ -9,6 +9,7 @@
 #include "io/tls.h"
 #include "serve/worker.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX = 16 << 20, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
+enum { CONFIG_MAX = 16 << 20, TRIM_AFTER = 256, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
 
 static bool add_chunk(struct worker *w) {
     uint32_t k = w->conns / CONN_CHUNK;
@@ -232,6 +233,16 @@ static void say_goodbye(struct worker *w) {
         if (worker_conn(w, at)->state != CONN_FREE) conn_goodbye(w, at);
 }
 
+/* give_back returns what the heap keeps of handshakes and connections that have ended, once there were many of them and
+ * in a moment without events: it takes milliseconds. */
+static void give_back(struct worker *w) {
+    uint64_t did = w->cell->stat[PROXY_STAT_ACCEPTED];
+    if (did - w->trimmed < TRIM_AFTER && w->connections >= w->trim_below) return;
+    malloc_trim(0);
+    w->trimmed = did;
+    w->trim_below = w->connections / 2;
+}
+
 /* keep_house does what is due by the clock; true: the worker may end. */
 static bool keep_house(struct worker *w) {
     wheel_turn(&w->wheel, w->now_ms);
@@ -240,6 +251,7 @@ static bool keep_house(struct worker *w) {
         atomic_store_explicit(&w->cell->beat, w->now_ms, memory_order_relaxed);
         guard_set_wall(w->guard, loop_wall() - w->now);
     }
+    if (w->idle) give_back(w);
     if (!w->draining) return false;
     if (!w->said_goodbye && w->now_ms >= w->drained_by) say_goodbye(w);
     return w->connections == 0;
@@ -248,6 +260,7 @@ static bool keep_house(struct worker *w) {
 static void turn(struct worker *w) {
     struct loop_event e[LOOP_BATCH];
     int n = loop_wait(&w->loop, e, w->ready ? 0 : w->connections || w->accept_again || w->draining ? TURN_MS : BEAT_MS);
+    w->idle = n == 0;
     read_clock(w);
     run_ready(w);
     for (int i = 0; i < n; i++) dispatch(w, &e[i]);

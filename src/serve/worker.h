@@ -55,6 +55,9 @@ struct worker {
     bool accepting, draining, said_goodbye;
     int64_t accept_again; /* milliseconds; 0: accepting is not paused */
     int64_t drained_by;
+    bool idle;        /* nothing happened in this turn */
+    uint64_t trimmed; /* connections accepted when memory was given back last */
+    uint32_t trim_below;
     uint32_t connections, connections_max;
 
     struct conn *chunk[CONN_CHUNKS];

@@ -281,6 +281,16 @@ static uint32_t room_for(const struct guard_config *c) {
 static struct wheel_node *timer_of(void *w, uint32_t at) { return &worker_conn(w, at)->timer; }
 static void on_timer(void *w, uint32_t at) { conn_expire(w, at); }
 
+/* own_addresses notes the listeners' addresses, where they are one. */
+static void own_addresses(struct worker *w) {
+    for (unsigned i = 0; i < w->listeners; i++) {
+        struct sock_addr a = sock_name(w->listener[i].fd);
+        struct sock_peer own = sock_peer_of(&a);
+        static const uint8_t any[16];
+        if (memcmp(own.ip, any, sizeof any) != 0) w->own[i] = own;
+    }
+}
+
 static bool set_up(struct worker *w, const struct worker_start *s) {
     read_clock(w);
     w->plan = s->plan, w->shared = s->shared, w->cell = &s->shared->worker[s->number], w->set = s->set;
@@ -291,6 +301,7 @@ static bool set_up(struct worker *w, const struct worker_start *s) {
     memcpy(w->listener, s->listener, s->listeners * sizeof *s->listener);
     memcpy(w->bound, s->bound, s->listeners * sizeof *s->bound);
     match_listeners(w, w->set);
+    own_addresses(w);
     w->connections_max = room_for(w->set->config);
     w->wheel.node = timer_of, w->wheel.fire = on_timer, w->wheel.owner = w;
     wheel_init(&w->wheel, w->now_ms);

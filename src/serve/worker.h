@@ -51,6 +51,7 @@ struct worker {
 
     struct worker_listener listener[LISTENERS_MAX];
     struct sock_addr bound[LISTENERS_MAX];
+    struct sock_peer own[LISTENERS_MAX]; /* len 0: it differs by connection */
     unsigned listeners;
     bool accepting, draining, said_goodbye;
     int64_t accept_again; /* milliseconds; 0: accepting is not paused */

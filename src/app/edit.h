@@ -46,11 +46,18 @@ int edit_out_end(struct edit_out *o) MUST_USE;
 /* edit_out_block and edit_out_interface put something into every file, those to come too. */
 int edit_out_block(struct edit_out *o, uint32_t type, bool big_endian, struct slice body) MUST_USE;
 int edit_out_interface(struct edit_out *o, const struct capture_interface *i) MUST_USE;
+/* edit_out_copy puts a block of the input, which no packet is, into every file. */
+int edit_out_copy(struct edit_out *o, const struct capfile_block *b) MUST_USE;
 /* edit_out_file returns the number of the split's file with this name ("tcp-3"), or a negative code. */
 int64_t edit_out_file(struct edit_out *o, uint32_t known, const char *name);
 /* edit_out_packet writes p to a file (0 where nothing is split). raw: its block as it stood, with the options; NULL:
  * there is none. `id` is the number of its interface in the output. */
 int edit_out_packet(struct edit_out *o, uint32_t file, const struct packet *p, const struct capfile_block *raw,
                     uint32_t id) MUST_USE;
+
+/* edit_secrets_read reads a key log, to be given to keyfile_release; on failure a negative code and a reason, without the
+ * path, in why. edit_secrets_put puts it into every file as a block of secrets. */
+int edit_secrets_read(struct slice *log, const char *path, struct writer *why) MUST_USE;
+int edit_secrets_put(struct edit_out *o, struct slice log, bool big_endian) MUST_USE;
 
 #endif

@@ -147,7 +147,7 @@ void bind_pairs(struct bind *b, const yaml_node_t *n,
     b->depth--;
 }
 
-void *bind_each(struct bind *b, const yaml_node_t *n, size_t size, size_t max, bind_reader *read, const void *arg,
+void *bind_each(struct bind *b, const yaml_node_t *n, size_t size, size_t max, bind_reader *reader, const void *arg,
                 size_t *count) {
     bool list = n->type == YAML_SEQUENCE_NODE;
     size_t items = list ? (size_t)(n->data.sequence.items.top - n->data.sequence.items.start) : 1;
@@ -162,7 +162,7 @@ void *bind_each(struct bind *b, const yaml_node_t *n, size_t size, size_t max, b
     char *all = bind_get(b, items * size);
     for (size_t i = 0; all && i < items; i++) {
         const yaml_node_t *one = list ? yaml_document_get_node(&b->doc, n->data.sequence.items.start[i]) : n;
-        if (one) read(b, one, all + i * size, arg);
+        if (one) reader(b, one, all + i * size, arg);
     }
     b->depth--;
     *count = all ? items : 0;

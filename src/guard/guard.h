@@ -165,6 +165,11 @@ void guard_pause(struct guard_session *s, enum guard_side side, bool paused, int
 /* guard_end gives back what the session owns and counts it out. */
 void guard_end(struct guard *g, struct guard_session *s, int64_t now);
 
+/* guard_join makes a session one that was up before its bytes were seen (a capture that begins in the middle):
+ * `version` is the protocol's, MQTT_UNKNOWN where it must be guessed. What is not known of it is not held against it.
+ */
+void guard_join(struct guard *g, struct guard_session *s, uint8_t version);
+
 /* guard_client_id, guard_user_name and guard_subject return what is known of a session's identity, empty where nothing
  * is; they live as long as the session. */
 struct slice guard_client_id(const struct guard_session *s);

@@ -458,6 +458,9 @@ static void mistakes(void) {
         {"payload_window: 12x\n", 1, 17, "no size"},
         {"bans: [10.0.0.0/33]\n", 1, 8, "no address"},
         {"a: [\n", 2, 1, ""},
+        {"topics: {rules: [{deny: all, to: a, groups: nobody}]}\n", 1, 45, "no group"},
+        {"rules:\n  - when: mqtt.topik == 1\n", 2, 11, "mqtt.topic"},
+        {"rules:\n  - when: mqtt.topic ==\n", 2, 24, ""},
         {"anomalies: {utf9: block}\n", 1, 13, "no anomaly"},
         {"max: {payload: -1}\n", 1, 16, "no size"},
         {"time: {connect: soon}\n", 1, 17, "no time"},
@@ -478,12 +481,43 @@ static void mistakes(void) {
     }
 }
 
+static void conditions(void) {
+    struct tube t;
+    tube_make(&t, "rules:\n"
+                  "  - {id: admins, when: 'mqtt.clientid == \"root\" or mqtt.topic == \"free\"', action: allow}\n"
+                  "  - {id: reboot, when: 'mqtt.topic matches \"^cmd/\" and mqtt.msg contains \"reboot\" and !(ip.src "
+                  "in {10.0.0.0/8})'}\n"
+                  "  - {id: property, when: 'mqtt.prop_value contains \"evil\"', action: disconnect, reason: 'an evil "
+                  "property'}\n"
+                  "  - {id: will, when: 'mqtt.willtopic contains \"alarm\"', on: connect}\n"
+                  "  - {id: note, when: 'tcp.dstport == 1883 and mqtt.qos == 2', action: log}\n"
+                  "  - {id: broker, when: 'mqtt.msg contains \"leak\"', from: broker}\n");
+    tube_up(&t, 5, "a");
+    tube_hex(&t, C, "3010 0005 'cmd/x' 00 'reboot!!' 300d 0005 'cmd/x' 00 'hello'");
+    CHECK(tube_got(&t, B, "300d 0005 'cmd/x' 00 'hello'") && tube_saw(&t, "reboot"),
+          "a condition drops what it is about");
+    tube_hex(&t, C, "3406 0001 'a' 0001 00");
+    CHECK(tube_got(&t, B, "3406 0001 'a' 0001 00") && tube_saw(&t, "!note"), "one that logs lets pass");
+    tube_hex(&t, B, "3009 0001 'a' 00 'leaky'");
+    CHECK(tube_got(&t, C, ""), "what the broker sends can be judged");
+    tube_hex(&t, C, "3014 0001 'a' 10 26 0001 'k' 000a 'very evil!'");
+    CHECK(t.closed && tube_saw(&t, "property"), "properties of 5.0 are seen (%s)", t.rules);
+    CHECK(strstr(t.last, "an evil property") && strstr(t.last, "\"value\":\"very evil!\""),
+          "the record has the reason: %s", t.last);
+    tube_again(&t);
+    tube_hex(&t, C, "1018 0004 'MQTT' 04 06 003c 0001 'a' 0005 'alarm' 0002 'xy'");
+    CHECK(t.closed && tube_saw(&t, "will"), "a will is judged");
+    tube_free(&t);
+}
+
 static void example(void) {
     struct guard_config *c = NULL;
     struct guard_mistakes m;
     int rc = guard_config_make(&c, slice_str(guard_config_example()), &m);
-    for (size_t i = 0; i < m.count; i++) CHECK(0, "example.yaml:%u:%u: %s", m.list[i].line, m.list[i].column, m.list[i].text);
-    CHECK(!rc && c->policy->access_count == 6 && c->policy->limit_count == 6 && c->policy->shape_count == 3, "the example is read");
+    for (size_t i = 0; i < m.count; i++)
+        CHECK(0, "example.yaml:%u:%u: %s", m.list[i].line, m.list[i].column, m.list[i].text);
+    CHECK(!rc && c->policy->access_count == 6 && c->policy->limit_count == 6 && c->policy->shape_count == 3,
+          "the example is read");
     guard_mistakes_free(&m);
     if (!rc) guard_config_free(c);
 }
@@ -641,6 +675,7 @@ int main(void) {
     reload();
     mistakes();
     example();
+    conditions();
     splitting();
     random_streams();
     return test_failures != 0;

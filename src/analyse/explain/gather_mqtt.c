@@ -98,6 +98,7 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
     struct mqtt_rec *r = c->mqtt;
     uint32_t at = m->topic[0].n ? topic_add(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
     if (m->qos) flight_start(r, CLIENT, p, m, at);
+    if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;
     struct topic_rec *t = &e->topic[at];
     if (!t->published++) {

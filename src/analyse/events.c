@@ -14,7 +14,7 @@
 static const uint16_t wanted[] = {
     FID_IP_SRC, FID_IP_DST, FID_IP_ID, FID_IP_PROTO, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_NXT,
     FID_TCP, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_LEN, FID_TCP_SEQ_RAW, FID_TCP_ACK_RAW,
-    FID_TCP_FLAGS, FID_TCP_CHECKSUM, FID_TCP_OPT_TSVAL,
+    FID_TCP_FLAGS, FID_TCP_CHECKSUM, FID_TCP_PAYLOAD, FID_TCP_OPT_TSVAL,
     FID_TCP_AN_RETRANSMISSION, FID_TCP_AN_FAST_RETRANSMISSION, FID_TCP_AN_SPURIOUS, FID_TCP_AN_OUT_OF_ORDER,
     FID_TCP_AN_LOST_SEGMENT, FID_TCP_AN_KEEP_ALIVE, FID_TCP_AN_ZERO_PROBE, FID_TCP_AN_ZERO_WINDOW,
     FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_LENGTH,
@@ -116,6 +116,7 @@ static void tcp_field(struct walk *w, const struct fval *f) {
         t->stream = (uint32_t)f->u;
         break;
     case FID_TCP_LEN: t->len = o->payload = (uint32_t)f->u; break;
+    case FID_TCP_PAYLOAD: t->data = f->s; break;
     case FID_TCP_SEQ_RAW: t->seq = (uint32_t)f->u; break;
     case FID_TCP_ACK_RAW: t->ack = (uint32_t)f->u; break;
     case FID_TCP_FLAGS: t->flags = (uint16_t)f->u; break;

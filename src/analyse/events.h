@@ -85,6 +85,7 @@ struct tcp_event {
     uint32_t stamp; /* timestamp value; 0: none */
     uint16_t flags;
     uint16_t checksum;
+    struct slice data; /* payload as captured */
     bool checksum_partial; /* the checksum field holds the sum of the pseudo header: left to the network card */
 };
 

@@ -81,8 +81,14 @@ static void mqtt_note(struct ladder *l, struct rung *r, const struct mqtt_event 
     if (m->type == MQTT_PUBLISH && r->to_server) q->publishes = true;
 }
 
+/* is_chatter: what a link says to itself, such as neighbour discovery and announcements to many, draws no arrow. */
+static bool is_chatter(const struct packet_events *p) {
+    if (p->transport == TRANSPORT_ICMP) return p->icmp.v6 && p->icmp.type >= 130;
+    return p->transport == TRANSPORT_UDP && !p->unicast;
+}
+
 void ladder_packet(struct ladder *l, const struct packet_events *p) {
-    if (p->transport == TRANSPORT_NONE || !p->src.len) return;
+    if (p->transport == TRANSPORT_NONE || !p->src.len || is_chatter(p)) return;
     if (l->rungs == RUNGS_MAX) {
         l->left_out++;
         return;

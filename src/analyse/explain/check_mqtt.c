@@ -315,7 +315,7 @@ void check_will(struct judge *j) {
 
 void check_violation(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!m || !mark_set(&m->violation) || j->c->lost) return;
+    if (!m || !mark_set(&m->violation) || j->c->lost || (j->c->first_bytes[SERVER] == PAYLOAD_TLS && !j->c->tls)) return;
     const struct field *rule = field_of(m->violation_id);
     struct finding *f = found(j);
     f->blame = m->violation_side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;

@@ -197,6 +197,7 @@ static bool explained(const struct judge *j, int side) {
     if (!conv_handshaken(c) && c->from_start) return true;
     if (side == CLIENT && !c->half[CLIENT].segments && c->from_start) return true;
     if (gap_death(j) || stuck_side(j) >= 0) return true;
+    if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER])) return true; /* the checks of TLS say more */
     if (c->tls && (mark_set(&c->tls->alert[0]) || mark_set(&c->tls->alert[1]))) return true;
     return m && (m->after || mark_set(&m->disconnect[0]) || mark_set(&m->disconnect[1]) || (mark_set(&m->connack) && m->connack_code));
 }

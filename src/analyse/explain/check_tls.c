@@ -72,7 +72,27 @@ void check_tls_server_cert(struct judge *j) {
     if (code != ALERT_UNKNOWN_CA && code > 0 && about_certificate(code)) alert_found(j, CLIENT);
 }
 
+/* A Certificate message of TLS 1.3 without a certificate is 25 bytes when encrypted, an alert is 19: eight and two bytes, a
+ * type, and a tag of 16 (RFC 8446 4.4.2, 5.2). */
+enum { EMPTY_CERTIFICATE = 25, HIDDEN_ALERT = 19 };
+
+static bool empty_certificate(const struct conv *c) {
+    const struct tls_rec *t = c->tls;
+    return t && tls_is_13(t->version) && t->first_len[CLIENT] == EMPTY_CERTIFICATE && t->last_short_len[SERVER] == HIDDEN_ALERT && conv_closed(c);
+}
+
 void check_tls_client_cert(struct judge *j) {
+    if (empty_certificate(j->c)) {
+        const struct tls_rec *t = j->c->tls;
+        struct finding *f = found(j);
+        f->confidence = LIKELY;
+        say_number(j, f, ALERT_CERTIFICATE_REQUIRED);
+        say_words(f, alert_words(ALERT_CERTIFICATE_REQUIRED));
+        cite(f, &t->client_hello);
+        cite(f, &t->data[CLIENT]);
+        cite(f, &t->last_short[SERVER]);
+        return;
+    }
     int code = alert_of(j->c, SERVER);
     if (code > 0 && about_certificate(code)) {
         alert_found(j, SERVER);
@@ -168,7 +188,7 @@ void check_tls_silent(struct judge *j) {
 void check_tls_hidden(struct judge *j) {
     const struct conv *c = j->c;
     const struct tls_rec *t = c->tls;
-    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c)) return;
+    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c) || empty_certificate(c)) return;
     bool is_13 = tls_is_13(t->version);
     int first = SERVER;
     struct mark end = {0};
@@ -181,16 +201,15 @@ void check_tls_hidden(struct judge *j) {
         }
     }
     bool spoke = is_13 ? t->records[CLIENT] > 2 && t->records[SERVER] > 0 : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
-    /* In 1.3 an alert of 1.3 is 19 bytes: two, a type and a tag. */
-    bool alert_like = is_13 && (t->last_short_len[CLIENT] == 19 || t->last_short_len[SERVER] == 19);
-    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == 19) ||
-                           (alert_like && t->records[CLIENT] <= 3 && t->last_short_len[SERVER] == 19 && first == SERVER &&
+    bool alert_like = is_13 && (t->last_short_len[CLIENT] == HIDDEN_ALERT || t->last_short_len[SERVER] == HIDDEN_ALERT);
+    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == HIDDEN_ALERT) ||
+                           (alert_like && t->records[CLIENT] <= 3 && t->last_short_len[SERVER] == HIDDEN_ALERT && first == SERVER &&
                             end.ts - t->client_hello.ts < SECOND));
     if (spoke && !early) return;
     if (!is_13 && mark_set(&t->alert[0]) && mark_set(&t->alert[1])) return;
     struct finding *f = found(j);
     f->confidence = LIKELY;
-    int side = early && t->last_short_len[CLIENT] == 19 && t->records[CLIENT] == 1 ? CLIENT : first;
+    int side = early && t->last_short_len[CLIENT] == HIDDEN_ALERT && t->records[CLIENT] == 1 ? CLIENT : first;
     f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
     say_words(f, side_words(side));
     say_words(f, early || mark_set(&t->alert[side]) ? N_("it sent what looks like an encrypted alert and closed") : N_("it closed without an alert that can be read"));

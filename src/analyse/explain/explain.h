@@ -80,7 +80,7 @@ struct tls_rec {
     uint8_t alert_code[2];
     bool alert_hidden[2], retried, resumed;
     uint16_t offered, version, suite;
-    uint32_t records[2];
+    uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
     struct slice name, alpn;
     bool alpn_any, alpn_mqtt;

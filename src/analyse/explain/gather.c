@@ -8,6 +8,7 @@
 #include "analyse/explain/judge.h"
 #include "base/err.h"
 #include "proto/mqtt/mqtt.h"
+#include "proto/tls/tls.h"
 
 #include <stdlib.h>
 
@@ -233,7 +234,10 @@ static void gap_note(struct conv *c, const struct packet_events *p) {
 }
 
 static uint8_t payload_kind(const struct packet_events *p) {
+    struct slice in = p->tcp.data;
     if (!p->tcp.len) return PAYLOAD_NONE;
+    /* Who answers in TLS on a conversation taken for MQTT is read as MQTT: the bytes say it. */
+    if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4) return PAYLOAD_TLS;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;

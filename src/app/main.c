@@ -15,6 +15,8 @@ struct command {
 static const struct command commands[] = {
     {"capture", "record packets from an interface", cmd_capture},
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
+    {"guard", "the MQTT firewall in front of a broker", cmd_guard},
+    {"run", "run a command and record its traffic, with its TLS keys", cmd_run},
     {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
     {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
     {"explain", "where did it stop, and what to do", cmd_explain},

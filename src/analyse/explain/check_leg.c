@@ -25,7 +25,7 @@ size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_
     size_t n = 0;
     for (uint32_t i = 0; i < e->filters && n < max; i++) {
         const struct filter_rec *f = &e->filter[i];
-        if (endpoint_same(&f->broker, &t->broker) && topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
+        if (endpoint_same(&f->broker, &t->broker) && explain_topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
     }
     return n;
 }
@@ -69,7 +69,7 @@ static bool same_but_case(struct slice filter, struct slice topic) {
     if (filter.n > KEPT_TEXT || topic.n > KEPT_TEXT) return false;
     for (size_t i = 0; i < filter.n; i++) a[i] = (char)tolower(filter.p[i]);
     for (size_t i = 0; i < topic.n; i++) b[i] = (char)tolower(topic.p[i]);
-    return topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
+    return explain_topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
 }
 
 static unsigned levels(struct slice s) {
@@ -93,12 +93,12 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     *far = 0;
     if (same_but_case(f, t)) return N_("the case differs");
     *far = 1;
-    if (topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
+    if (explain_topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
     *far = 2;
-    if ((f.n && f.p[0] == '/' && topic_matches(slice_tail(f, 1), t)) || (t.n && t.p[0] == '/' && topic_matches(f, slice_tail(t, 1))))
+    if ((f.n && f.p[0] == '/' && explain_topic_matches(slice_tail(f, 1), t)) || (t.n && t.p[0] == '/' && explain_topic_matches(f, slice_tail(t, 1))))
         return N_("a slash at the beginning differs");
-    if ((f.n > 1 && f.p[f.n - 1] == '/' && topic_matches(slice_head(f, f.n - 1), t)) ||
-        (t.n > 1 && t.p[t.n - 1] == '/' && topic_matches(f, slice_head(t, t.n - 1))))
+    if ((f.n > 1 && f.p[f.n - 1] == '/' && explain_topic_matches(slice_head(f, f.n - 1), t)) ||
+        (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
         return N_("a slash at the end differs");
     unsigned edits = distance(f, t);
     *far = 3 + edits;

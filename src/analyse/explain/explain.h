@@ -344,7 +344,7 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
  * (then it is no check's and *fine is set). The finding lives as long as e. */
 const struct finding *explain_verdict(struct explain *e, bool *fine);
 
-/* topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as its filter. */
-bool topic_matches(struct slice filter, struct slice topic);
+/* explain_topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as its filter. */
+bool explain_topic_matches(struct slice filter, struct slice topic);
 
 #endif

@@ -23,7 +23,7 @@ static const uint16_t wanted[] = {
     FID_DNS_QRY_TYPE, FID_DNS_RESP_TYPE, FID_DNS_A, FID_DNS_AAAA, FID_DNS_RETRANSMISSION,
     FID_TLS, FID_TLS_CONTENT_TYPE, FID_TLS_OPAQUE_TYPE, FID_TLS_RECORD_LEN, FID_TLS_HANDSHAKE, FID_TLS_HS_TYPE, FID_TLS_VERSION,
     FID_TLS_SUPPORTED_VERSION, FID_TLS_SUITE, FID_TLS_SNI, FID_TLS_ALPN, FID_TLS_CERT, FID_TLS_ALERT, FID_TLS_ALERT_LEVEL,
-    FID_TLS_ALERT_DESC,
+    FID_TLS_ALERT_DESC, FID_TLS_READABLE, FID_TLS_WHY,
     FID_HTTP, FID_HTTP_REQUEST_METHOD, FID_HTTP_REQUEST_URI, FID_HTTP_RESPONSE_CODE, FID_HTTP_RESPONSE_PHRASE, FID_HTTP_HOST,
     FID_HTTP_UPGRADE, FID_HTTP_SEC_WEBSOCKET_PROTOCOL, FID_HTTP_SERVER, FID_HTTP_LOCATION, FID_HTTP_X_FORWARDED_FOR,
     FID_HTTP_RESPONSE_LINE, FID_HTTP_REQUEST_LINE,
@@ -51,6 +51,7 @@ struct walk {
     uint8_t property;  /* MQTT property being read */
     uint32_t record;   /* length of the TLS record */
     uint8_t content;   /* its type */
+    bool readable;     /* the TLS session is */
 };
 
 static struct event *begin(struct walk *w, enum event_kind kind) {
@@ -223,6 +224,8 @@ static void tls_hello_field(struct tls_event *t, const struct fval *f) {
 static void tls_field(struct walk *w, const struct fval *f) {
     struct tls_event *t;
     switch (f->id) {
+    case FID_TLS_READABLE: w->readable = f->u; return;
+    case FID_TLS_WHY: w->out->shut = w->readable ? (struct slice){0} : f->s; return;
     case FID_TLS:
     case FID_TLS_CONTENT_TYPE:
     case FID_TLS_OPAQUE_TYPE:

@@ -111,6 +111,7 @@ struct packet_events {
     bool unicast;         /* neither broadcast nor multicast */
     struct tcp_event tcp;
     struct icmp_event icmp;
+    struct slice shut;    /* why the TLS session cannot be read, once it is known; empty: nothing is said */
     uint32_t payload;     /* bytes behind the TCP or UDP header */
     uint32_t n;
     struct event event[EVENTS_MAX];

@@ -13,12 +13,14 @@ struct diff_opts {
     bool svg, json, verbose;
     int color;
     struct opt_list words;
+    struct keys_opts keys;
 };
 
 static const struct opt_def defs[] = {
     {0, "svg", NULL, "both runs as one SVG document", OPT_FLAG, offsetof(struct diff_opts, svg)},
     {0, "json", NULL, "one JSON object", OPT_FLAG, offsetof(struct diff_opts, json)},
     {'v', "verbose", NULL, "all conversations from beginning to end", OPT_FLAG, offsetof(struct diff_opts, verbose)},
+    KEYS_OPTIONS(struct diff_opts, keys),
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct diff_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct diff_opts, color), .bare = "always"},
 };
@@ -50,10 +52,11 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
     return OK;
 }
 
-static int run_read(struct run *r, const char *file, struct explain *e) {
+static int run_read(struct run *r, const char *file, const struct keys_opts *keys, struct explain *e) {
     struct story s = {0};
     struct taking t = {r, e};
-    int rc = run_make(r, file) ? EXIT_TROUBLE : story_open(&s, &diff_command, file, NULL, NULL, NULL, 0);
+    struct story_opts o = {.file = file, .keys = keys};
+    int rc = run_make(r, file) ? EXIT_TROUBLE : story_open(&s, &diff_command, &o);
     if (rc == OPT_GO) rc = story_read(&s, packet, &t);
     story_close(&s);
     return rc;
@@ -85,7 +88,7 @@ static int run_all(const struct diff_opts *o) {
     struct explain *e = calloc(1, sizeof *e);
     int rc = runs && e && explain_make(e) == OK ? EXIT_FINE : opt_bad_use(&diff_command, "out of memory");
     size_t made = 0;
-    for (; rc == EXIT_FINE && made < n; made++) rc = run_read(&runs[made], o->words.item[made], made + 1 == n ? e : NULL);
+    for (; rc == EXIT_FINE && made < n; made++) rc = run_read(&runs[made], o->words.item[made], &o->keys, made + 1 == n ? e : NULL);
     if (rc == EXIT_FINE) explain_finish(e);
     for (size_t i = 1; rc == EXIT_FINE && i + 1 < n; i++)
         if (run_learn(&runs[0], &runs[i])) rc = opt_bad_use(&diff_command, "out of memory");

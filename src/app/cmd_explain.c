@@ -8,13 +8,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct explain_opts {
     const char *device, *language;
-    bool verbose, json, markdown, svg, list;
+    bool verbose, json, markdown, list;
     int color;
-    struct opt_list words, stops, keys;
+    struct opt_list words, stops;
+    struct keys_opts keys;
 };
 
 static const struct opt_def defs[] = {
@@ -25,6 +27,7 @@ static const struct opt_def defs[] = {
     {'i', "interface", "NAME", "explain what passes the interface NAME: findings as they happen, the verdict at Ctrl-C", OPT_TEXT,
      offsetof(struct explain_opts, device)},
     {'a', "autostop", "COND", "with -i: stop after duration:SECONDS", OPT_LIST, offsetof(struct explain_opts, stops)},
+    KEYS_OPTIONS(struct explain_opts, keys),
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct explain_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct explain_opts, color), .bare = "always"},
 };
@@ -85,7 +88,7 @@ static int run(struct explaining *g) {
         g->e->told = told;
         g->e->told_to = g;
     }
-    g->e->filtered = g->story.filtered;
+    g->e->filtered = g->story.filter != NULL;
     int rc = story_read(&g->story, packet, g);
     g->e->told = NULL;
     explain_finish(g->e);
@@ -101,8 +104,10 @@ static int prepare(struct explaining *g) {
     const char *file = g->o.device ? NULL : g->o.words.n ? g->o.words.item[0] : NULL;
     if (!file && !g->o.device) return opt_bad_use(&explain_command, "which FILE? `weir explain capture.pcapng`, or -i NAME for an interface");
     size_t first = file ? 1 : 0;
+    struct story_opts o = {.file = file, .device = g->o.device, .stops = &g->o.stops, .keys = &g->o.keys,
+                           .filter = g->o.words.item + first, .words = g->o.words.n - first};
     g->view.file = file && strcmp(file, "-") ? file : NULL;
-    return story_open(&g->story, &explain_command, file, g->o.device, &g->o.stops, g->o.words.item + first, g->o.words.n - first);
+    return story_open(&g->story, &explain_command, &o);
 }
 
 int cmd_explain(int argc, char **argv) {

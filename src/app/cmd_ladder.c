@@ -14,11 +14,13 @@ struct ladder_opts {
     bool svg, verbose;
     int color;
     struct opt_list words;
+    struct keys_opts keys;
 };
 
 static const struct opt_def defs[] = {
     {0, "svg", NULL, "an SVG document instead of text", OPT_FLAG, offsetof(struct ladder_opts, svg)},
     {'v', "verbose", NULL, "also bare acknowledgments", OPT_FLAG, offsetof(struct ladder_opts, verbose)},
+    KEYS_OPTIONS(struct ladder_opts, keys),
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct ladder_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct ladder_opts, color), .bare = "always"},
 };
@@ -64,7 +66,10 @@ int cmd_ladder(int argc, char **argv) {
     int rc = opt_parse(&ladder_command, &o, argc, argv);
     if (rc == OPT_GO && !o.words.n) rc = opt_bad_use(&ladder_command, "which FILE? `weir ladder capture.pcapng`");
     story_words(o.language);
-    if (rc == OPT_GO) rc = story_open(&s, &ladder_command, o.words.item[0], NULL, NULL, o.words.item + 1, o.words.n - 1);
+    if (rc == OPT_GO) {
+        struct story_opts so = {.file = o.words.item[0], .keys = &o.keys, .filter = o.words.item + 1, .words = o.words.n - 1};
+        rc = story_open(&s, &ladder_command, &so);
+    }
     if (rc == OPT_GO) rc = draw(&o, &s);
     story_close(&s);
     opt_release(&ladder_command, &o);

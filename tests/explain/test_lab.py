@@ -100,7 +100,8 @@ def test_clear_and_encrypted_at_the_wrong_port(lab, tmp_path):
         lab.inside("device", *PUB, "-p", "8884", "-t", "a", "-m", "x", check=False)
     with lab.capture() as encrypted:
         lab.inside("device", *PUB, "-p", "1883", "--cafile", str(tmp_path / "ca.pem"), "-t", "a", "-m", "x", check=False)
-    assert verdict(lab, plain)["verdict"]["id"] == "tls.mqtt-in-clear"
+    out = verdict(lab, plain)["verdict"]  # this broker just resets the connection; others answer with an alert
+    assert out["id"] == "tls.mqtt-in-clear" or (out["id"] == "mqtt.no-connack" and "TLS" in out["next"])
     assert verdict(lab, encrypted)["verdict"]["id"] == "tls.to-plain-port"
 
 

@@ -3,6 +3,7 @@
 #include "analyse/explain/judge.h"
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
+#include "proto/tls/tls_session.h"
 
 #include <time.h>
 
@@ -300,7 +301,9 @@ void check_tls_readable(struct judge *j) {
     struct finding *f = found(j);
     say_text(j, f, slice_str(version_name(t->version)));
     say_text(j, f, slice_str(suite ? suite : "?"));
-    if (tls_is_13(t->version)) say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
+    bool tried = t->shut.n && !slice_eq(t->shut, slice_str(tls_verdict_text(SHUT_NO_KEYS)));
+    if (tried) say_text(j, f, t->shut);
+    else if (tls_is_13(t->version)) say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
     else if (static_rsa(suite)) say_words(f, N_("the server's RSA key or a key log can open it"));
     else say_words(f, N_("the keys were agreed on by Diffie-Hellman, so the server's RSA key cannot open it; a key log can"));
     cite(f, &t->server_hello);

@@ -83,6 +83,7 @@ struct tls_rec {
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
     struct slice name, alpn;
+    struct slice shut; /* why it cannot be read, where keys were given */
     bool alpn_any, alpn_mqtt;
     struct certificate_rec cert;
 };

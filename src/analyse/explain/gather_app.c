@@ -129,6 +129,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     if (!c->tls) c->tls = calloc(1, sizeof *c->tls);
     struct tls_rec *r = c->tls;
     if (!r) return;
+    if (p->shut.n) r->shut = keep(e, p->shut);
     switch (t->what) {
     case TLS_WHAT_HANDSHAKE: tls_handshake(e, r, p, side, t); break;
     case TLS_WHAT_ALERT:

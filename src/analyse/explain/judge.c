@@ -158,6 +158,8 @@ struct finding *found(struct judge *j) {
     bool seen = said && (said[n >> 6] & bit);
     bool shown = !j->e->filtered || !j->c || j->c->selected;
     if (j->n && j->e->filtered) shown = j->n->selected;
+    const struct conv *publisher = j->t ? explain_conv(j->e, j->t->stream) : NULL;
+    if (publisher && j->e->filtered) shown = publisher->selected;
     struct finding *f = seen || !shown ? &j->spare : room(j);
     if (said) said[n >> 6] |= bit;
     *f = (struct finding){.check = (uint16_t)n, .level = j->check->level, .blame = j->check->blame, .stream = -1,

@@ -67,7 +67,8 @@ void check_unreachable(struct judge *j) {
 void check_client_reset(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (!conv_handshaken(c) || !mark_set(&client->rst) || client->segments || client->rst.ts < server->syn.ts) return;
+    if (!conv_handshaken(c) || !mark_set(&client->rst) || client->rst.frame < server->syn.frame) return;
+    if (client->segments && client->first_data.frame < client->rst.frame) return;
     if (mark_set(&c->established) && c->established.frame < client->rst.frame) return; /* it had answered with ACK first */
     struct finding *f = found(j);
     say_addr(j, f, &c->end[SERVER].addr);
@@ -191,11 +192,11 @@ void check_half_close(struct judge *j) {
 }
 
 /* explained tells whether another finding says why the conversation ended with RST. */
-static bool explained(const struct judge *j, int side) {
+static bool explained(const struct judge *j) {
     const struct conv *c = j->c;
     const struct mqtt_rec *m = c->mqtt;
     if (!conv_handshaken(c) && c->from_start) return true;
-    if (side == CLIENT && !c->half[CLIENT].segments && c->from_start) return true;
+    if (c->from_start && mark_set(&c->half[CLIENT].rst) && (!c->half[CLIENT].segments || c->half[CLIENT].first_data.frame > c->half[CLIENT].rst.frame)) return true;
     if (gap_death(j) || stuck_side(j) >= 0) return true;
     if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER])) return true; /* the checks of TLS say more */
     if (c->tls && (mark_set(&c->tls->alert[0]) || mark_set(&c->tls->alert[1]))) return true;
@@ -213,7 +214,7 @@ static bool after_close(const struct conv *c, int side) {
 void check_reset(struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
-        if (!mark_set(&h->rst) || after_close(j->c, side) || explained(j, side)) continue;
+        if (!mark_set(&h->rst) || after_close(j->c, side) || explained(j)) continue;
         struct finding *f = found(j);
         f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
         if (!conv_is_mqtt(j->c) && !(j->c->tls && !mark_set(&j->c->tls->data[SERVER]))) f->level = LEVEL_NOTE;

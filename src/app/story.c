@@ -14,10 +14,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifndef WEIR_LOCALE_DIR
-#define WEIR_LOCALE_DIR "/usr/share/locale"
-#endif
-
 enum { WIDTH_LEAST = 60, WIDTH_PIPE = 100, WIDTH_MOST = 120 };
 
 /* filter_open joins the words behind the file's name to a display filter. */
@@ -78,7 +74,9 @@ int story_open(struct story *s, const struct opt_command *cmd, const struct stor
     return OPT_GO;
 }
 
-int story_read(struct story *s, int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to) {
+int story_read(struct story *s,
+               int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt),
+               void *to) {
     struct packet p;
     int rc;
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
@@ -131,7 +129,9 @@ bool story_unicode(void) {
     if (!env || !*env) env = getenv("LC_CTYPE");
     if (!env || !*env) env = getenv("LANG");
     if (!env || !*env) return !isatty(STDOUT_FILENO) || getenv("TERM") == NULL || strcmp(getenv("TERM"), "linux") != 0;
-    return strcasestr(env, "utf-8") || strcasestr(env, "utf8") || !strcmp(env, "C") || !strcmp(env, "POSIX") ? strcmp(env, "POSIX") != 0 : false;
+    return strcasestr(env, "utf-8") || strcasestr(env, "utf8") || !strcmp(env, "C") || !strcmp(env, "POSIX")
+               ? strcmp(env, "POSIX") != 0
+               : false;
 }
 
 size_t story_width(void) {

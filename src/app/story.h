@@ -21,18 +21,20 @@ struct story {
 
 /* story_opts is where the packets come from. */
 struct story_opts {
-    const char *file;   /* "-" is stdin; NULL: a device */
+    const char *file; /* "-" is stdin; NULL: a device */
     const char *device;
     const struct opt_list *stops; /* of a device: -a; may be NULL */
     const struct keys_opts *keys;
-    char **filter;      /* words of a display filter */
+    char **filter; /* words of a display filter */
     size_t words;
 };
 
 /* story_open opens the source and compiles the display filter: OPT_GO, or an exit status after a message. */
 int story_open(struct story *s, const struct opt_command *cmd, const struct story_opts *o);
-/* story_read hands every packet's events to take until the end; an exit status, after a message where the input fails. */
-int story_read(struct story *s, int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to);
+/* story_read hands every packet's events to take until the end; an exit status, after a message where the input fails.
+ */
+int story_read(struct story *s,
+               int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to);
 void story_close(struct story *s);
 
 /* story_words selects the language of output, from --lang or the environment. */

@@ -98,7 +98,8 @@ void gather_dns(struct explain *e, const struct packet_events *p, const struct d
     else dns_asked(n, kind, p, q);
 }
 
-static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side, const struct tls_event *t) {
+static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side,
+                          const struct tls_event *t) {
     if (t->encrypted) return;
     switch (t->type) {
     case CLIENT_HELLO:
@@ -148,7 +149,8 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     }
 }
 
-static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+                         const struct http_event *h) {
     w->requests++;
     w->request = mark_of(p);
     w->method = keep(e, h->method);
@@ -165,7 +167,8 @@ static void request_take(struct explain *e, struct web_rec *w, const struct pack
     w->asked_any = h->protocol.n > 0;
 }
 
-static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+                          const struct http_event *h) {
     w->responses++;
     w->response = mark_of(p);
     w->code = h->code;
@@ -186,7 +189,8 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->failed_uri = w->uri;
 }
 
-void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct http_event *h) {
+void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                 const struct http_event *h) {
     if (!h->response && !h->method.n) return;
     if (!c->web) c->web = calloc(1, sizeof *c->web);
     struct web_rec *w = c->web;
@@ -198,7 +202,8 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
     else request_take(e, w, p, h);
 }
 
-void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct websocket_event *w) {
+void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                      const struct websocket_event *w) {
     (void)e;
     (void)side;
     if (!c->web) c->web = calloc(1, sizeof *c->web);

@@ -132,7 +132,7 @@ static void count(struct talk *t, const struct decode *d, const struct talk_addr
     if (h) host_count(h, false, d->pkt->len);
 }
 
-static void addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
+void talk_addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
     *a = (struct talk_addr){.len = len};
     if (len == 4) {
         uint32_t be = __builtin_bswap32((uint32_t)f->u);
@@ -150,16 +150,16 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
     for (; f < end; f++) {
         switch (f->id) {
-        case FID_ETH_DST: addr_set(&dst, f, 6); break;
+        case FID_ETH_DST: talk_addr_set(&dst, f, 6); break;
         case FID_ETH_SRC:
-            addr_set(&src, f, 6);
+            talk_addr_set(&src, f, 6);
             count(t, d, &src, &dst, NULL, begin);
             break;
-        case FID_IP_SRC: addr_set(&src, f, 4); break;
-        case FID_IPV6_SRC: addr_set(&src, f, 16); break;
+        case FID_IP_SRC: talk_addr_set(&src, f, 4); break;
+        case FID_IPV6_SRC: talk_addr_set(&src, f, 16); break;
         case FID_IP_DST:
         case FID_IPV6_DST:
-            addr_set(&dst, f, f->id == FID_IP_DST ? 4 : 16);
+            talk_addr_set(&dst, f, f->id == FID_IP_DST ? 4 : 16);
             if (t->level < TALK_TCP) count(t, d, &src, &dst, NULL, begin);
             break;
         case FID_TCP_SRCPORT:

@@ -46,6 +46,8 @@ const char *talk_level_title(enum talk_level level);
 /* talk_pair_at returns the conversation at a place, a being who sent first. */
 struct talk_pair talk_pair_at(const struct talk *t, uint32_t place);
 static inline bool talk_has_ports(const struct talk *t) { return t->level >= TALK_TCP; }
+/* talk_addr_set takes an address field of `len` bytes; the port becomes 0. */
+void talk_addr_set(struct talk_addr *a, const struct fval *f, uint8_t len);
 /* talk_addr_print writes an address without its port. */
 void talk_addr_print(struct writer *w, const struct talk_addr *a);
 

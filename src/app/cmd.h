@@ -11,6 +11,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
 int cmd_guard(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);
+int cmd_follow(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_stats(int argc, char **argv);

@@ -115,15 +115,7 @@ static void on_block(void *to, const struct capfile_block *b) {
     bool owned = b->type == BLOCK_SECTION || b->type == BLOCK_INTERFACE || b->type == BLOCK_STATISTICS;
     if (e->rc || (!e->out.copy && (owned || b->big_endian))) return;
     if (b->type == BLOCK_SECRETS && e->o.strip_secrets) return;
-    struct slice body = b->body;
-    uint8_t *copy = NULL;
-    if (b->type == BLOCK_SECTION && body.n >= 16 && (copy = malloc(body.n))) { /* its length is no more what it was */
-        memcpy(copy, body.p, body.n);
-        memset(copy + 8, 0xff, 8);
-        body.p = copy;
-    }
-    e->rc = edit_out_block(&e->out, b->type, b->big_endian, body);
-    free(copy);
+    e->rc = edit_out_copy(&e->out, b);
     if (!e->rc && b->type == BLOCK_SECTION) e->rc = secrets_put(e, b->big_endian);
 }
 

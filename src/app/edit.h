@@ -46,6 +46,8 @@ int edit_out_end(struct edit_out *o) MUST_USE;
 /* edit_out_block and edit_out_interface put something into every file, those to come too. */
 int edit_out_block(struct edit_out *o, uint32_t type, bool big_endian, struct slice body) MUST_USE;
 int edit_out_interface(struct edit_out *o, const struct capture_interface *i) MUST_USE;
+/* edit_out_copy puts a block of the input, which no packet is, into every file. */
+int edit_out_copy(struct edit_out *o, const struct capfile_block *b) MUST_USE;
 /* edit_out_file returns the number of the split's file with this name ("tcp-3"), or a negative code. */
 int64_t edit_out_file(struct edit_out *o, uint32_t known, const char *name);
 /* edit_out_packet writes p to a file (0 where nothing is split). raw: its block as it stood, with the options; NULL:

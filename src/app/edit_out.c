@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK_SIMPLE = 3, BLOCK_ENHANCED = 6, EPB_HEAD = 20, SPB_HEAD = 4 };
+enum { BLOCK_SIMPLE = 3, BLOCK_ENHANCED = 6, BLOCK_SECTION = 0x0a0d0d0a, EPB_HEAD = 20, SPB_HEAD = 4 };
 
 struct edit_file {
     char *path;
@@ -140,6 +140,17 @@ int edit_out_block(struct edit_out *o, uint32_t type, bool big_endian, struct sl
     if (!copy) return fail(o, ERR_NOMEM, "out of memory");
     if (body.n) memcpy(copy, body.p, body.n);
     return part_add(o, (struct edit_part){.type = type, .big_endian = big_endian, .body = copy, .n = body.n});
+}
+
+int edit_out_copy(struct edit_out *o, const struct capfile_block *b) {
+    if (b->type != BLOCK_SECTION || b->body.n < 16) return edit_out_block(o, b->type, b->big_endian, b->body);
+    uint8_t *copy = malloc(b->body.n); /* a section's length is no more what it was */
+    if (!copy) return fail(o, ERR_NOMEM, "out of memory");
+    memcpy(copy, b->body.p, b->body.n);
+    memset(copy + 8, 0xff, 8);
+    int rc = edit_out_block(o, b->type, b->big_endian, slice_of(copy, b->body.n));
+    free(copy);
+    return rc;
 }
 
 int edit_out_interface(struct edit_out *o, const struct capture_interface *i) {

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"guard", "the MQTT firewall in front of a broker", cmd_guard},
     {"run", "run a command and record its traffic, with its TLS keys", cmd_run},
     {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
+    {"follow", "one conversation as text, hex or decoded messages", cmd_follow},
     {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
     {"explain", "where did it stop, and what to do", cmd_explain},
     {"fields", "list every field and what it means", cmd_fields},

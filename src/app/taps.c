@@ -45,10 +45,19 @@ static int unknown(const char *text, struct writer *why) {
     wr_f(why, "-z %s is not known; there are", text);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         wr_f(why, "%s %s%s", i ? "," : "", kinds[i].name, kinds[i].which ? ",PROTOCOL" : "");
+    wr_s(why, ", follow,tcp|udp,FORM,N");
     return ERR_USAGE;
 }
 
+static int follow_parse(struct taps *t, const char *rest, struct writer *why) {
+    struct stats_args args = {.which = rest};
+    int rc = taps_start(t, &tap_follow_ops, &args, NULL, why);
+    if (rc == OK) t->tap[t->n - 1].print = tap_follow_print;
+    return rc;
+}
+
 int taps_parse(struct taps *t, const char *text, struct writer *why) {
+    if (strncmp(text, "follow,tcp,", 11) == 0 || strncmp(text, "follow,udp,", 11) == 0) return follow_parse(t, text + 7, why);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct tap_kind *k = &kinds[i];
         const char *rest = behind(text, k->name), *filter = rest;

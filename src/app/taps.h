@@ -32,4 +32,8 @@ void taps_packet(struct taps *t, const struct decode *d);
 void taps_print(struct writer *w, const struct taps *t);
 void taps_free(struct taps *t);
 
+/* -z follow. */
+extern const struct stats_ops tap_follow_ops;
+void tap_follow_print(struct writer *w, const struct tap *t);
+
 #endif

@@ -2,12 +2,13 @@
 /* Packets into records: the capture as a whole and TCP. What the protocols above say is in gather_app.c and
  * gather_mqtt.c.
  *
- * Invariants: conv[i] holds a conversation whose number is i modulo CONVS_MAX; side CLIENT of a record is who opened the
- * connection or, where that was not seen, who looks like it. Times are the packets'. */
+ * Invariants: conv[i] holds a conversation whose number is i modulo CONVS_MAX; side CLIENT of a record is who opened
+ * the connection or, where that was not seen, who looks like it. Times are the packets'. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
 #include "proto/mqtt/mqtt.h"
+#include "proto/tls/tls.h"
 
 #include <stdlib.h>
 
@@ -38,7 +39,9 @@ void map_set(struct place_map *m, uint64_t hash, uint32_t place) {
     m->hash[i] = hash;
 }
 
-struct slice keep(struct explain *e, struct slice s) { return arena_copy(&e->arena, slice_head(s, KEPT_TEXT)); }
+struct slice keep(struct explain *e, struct slice s) {
+    return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
+}
 
 void *keep_zero(struct explain *e, size_t n) {
     void *p = arena_get(&e->arena, n);
@@ -134,7 +137,8 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     return c;
 }
 
-/* seen_twice tells whether the packet is a copy of the one its side sent before: same numbers, same IP identification. */
+/* seen_twice tells whether the packet is a copy of the one its side sent before: same numbers, same IP identification.
+ */
 static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
     struct {
@@ -233,7 +237,11 @@ static void gap_note(struct conv *c, const struct packet_events *p) {
 }
 
 static uint8_t payload_kind(const struct packet_events *p) {
+    struct slice in = p->tcp.data;
     if (!p->tcp.len) return PAYLOAD_NONE;
+    /* Who answers in TLS on a conversation taken for MQTT is read as MQTT: the bytes say it. */
+    if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
+        return PAYLOAD_TLS;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;
@@ -261,7 +269,8 @@ static int roles_fix(struct conv *c, int side, const struct packet_events *p) {
     for (uint32_t i = 0; i < p->n; i++) {
         if (p->event[i].kind != EV_MQTT) continue;
         uint8_t type = p->event[i].mqtt.type;
-        bool client = type == MQTT_CONNECT || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ;
+        bool client =
+            type == MQTT_CONNECT || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ;
         bool server = type == MQTT_CONNACK || type == MQTT_SUBACK || type == MQTT_UNSUBACK || type == MQTT_PINGRESP;
         if ((client && side == SERVER) || (server && side == CLIENT)) {
             conv_swap(c);
@@ -362,7 +371,8 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     }
     if (p->unicast) e->unicast++;
     else e->broadcast++;
-    if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80)) e->ipv6_used = true;
+    if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
+        e->ipv6_used = true;
     switch (p->transport) {
     case TRANSPORT_TCP: tcp_take(e, p, selected); break;
     case TRANSPORT_ICMP: icmp_take(e, p); break;

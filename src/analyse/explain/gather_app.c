@@ -98,7 +98,8 @@ void gather_dns(struct explain *e, const struct packet_events *p, const struct d
     else dns_asked(n, kind, p, q);
 }
 
-static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side, const struct tls_event *t) {
+static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side,
+                          const struct tls_event *t) {
     if (t->encrypted) return;
     switch (t->type) {
     case CLIENT_HELLO:
@@ -129,6 +130,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     if (!c->tls) c->tls = calloc(1, sizeof *c->tls);
     struct tls_rec *r = c->tls;
     if (!r) return;
+    if (p->shut.n) r->shut = keep(e, p->shut);
     switch (t->what) {
     case TLS_WHAT_HANDSHAKE: tls_handshake(e, r, p, side, t); break;
     case TLS_WHAT_ALERT:
@@ -139,7 +141,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         break;
     case TLS_WHAT_CCS: mark_first(&r->finished, p); break;
     case TLS_WHAT_DATA:
-        r->records[side]++;
+        if (!r->records[side]++) r->first_len[side] = t->length;
         mark_first(&r->data[side], p);
         r->last_short[side] = t->length <= SHORT_RECORD ? mark_of(p) : (struct mark){0};
         r->last_short_len[side] = t->length;
@@ -147,7 +149,8 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     }
 }
 
-static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+                         const struct http_event *h) {
     w->requests++;
     w->request = mark_of(p);
     w->method = keep(e, h->method);
@@ -164,7 +167,8 @@ static void request_take(struct explain *e, struct web_rec *w, const struct pack
     w->asked_any = h->protocol.n > 0;
 }
 
-static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+                          const struct http_event *h) {
     w->responses++;
     w->response = mark_of(p);
     w->code = h->code;
@@ -185,7 +189,8 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->failed_uri = w->uri;
 }
 
-void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct http_event *h) {
+void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                 const struct http_event *h) {
     if (!h->response && !h->method.n) return;
     if (!c->web) c->web = calloc(1, sizeof *c->web);
     struct web_rec *w = c->web;
@@ -197,7 +202,8 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
     else request_take(e, w, p, h);
 }
 
-void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct websocket_event *w) {
+void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                      const struct websocket_event *w) {
     (void)e;
     (void)side;
     if (!c->web) c->web = calloc(1, sizeof *c->web);

@@ -70,7 +70,7 @@ static void host_count(struct talk_host *h, bool sent, uint32_t len) {
 
 static void pair_count(struct talk_pair *p, const struct talk_addr *src, const struct packet *pkt, int64_t begin) {
     bool back = memcmp(&p->a, src, sizeof *src) != 0;
-    int64_t at = pkt->has_ts ? pkt->ts - begin : 0;
+    int64_t at = (pkt->has_ts ? pkt->ts : 0) - begin;
     if (!p->packets[0] && !p->packets[1]) {
         p->first = p->last = at;
         p->b_began = back;

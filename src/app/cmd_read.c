@@ -54,12 +54,20 @@ static void packet_print(struct reading *g, const struct decode *d) {
     }
 }
 
-static void packet_take(struct reading *g, const struct packet *p) {
+/* packet_take decodes a packet and prints it where it passes the filters. One that -R drops is as if it were not there: it has
+ * no number, and no time is counted from it; it has been decoded like all others. */
+static void packet_take(struct reading *g, struct packet *p) {
     g->view.times = g->ds.times;
+    if (g->first) p->number = g->passed + 1;
     const struct decode *d = dissector_packet(&g->ds, p);
+    if (g->first && !expr_match(g->first, d->out)) {
+        g->ds.times = g->view.times;
+        return;
+    }
+    g->passed++;
     if (g->taps.n) taps_packet(&g->taps, d);
-    if (!g->o.quiet) {
-        packet_print(g, d);
+    if (!g->display || expr_match(g->display, d->out)) {
+        if (!g->o.quiet) packet_print(g, d);
         dissector_shown(&g->ds);
     }
     if (g->o.line_buffered) wr_flush(&g->out);
@@ -156,10 +164,22 @@ static int run(struct reading *g) {
     return all_print(g);
 }
 
+static int filters_explain(struct reading *g) {
+    if (!g->display && !g->first) return opt_bad_use(&read_command, "--explain-filter needs a filter: -Y FILTER");
+    if (g->first) expr_print(&g->out, g->first);
+    if (g->first && g->display) wr_c(&g->out, '\n');
+    if (g->display) expr_print(&g->out, g->display);
+    return wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
+}
+
 static int prepare(struct reading *g) {
     int rc = reading_options(g);
     if (rc != OPT_GO) return rc;
+    rc = reading_filters(g);
+    if (rc != OPT_GO || g->o.explain_filter) return rc;
     want_make(g);
+    if (g->display) want_union(&g->want, expr_want(g->display));
+    if (g->first) want_union(&g->want, expr_want(g->first));
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&read_command, "out of memory");
     if (want_has(&g->want, FID_ETH_ADDR_OUI_RESOLVED) || want_has(&g->want, FID_ETH_SRC_OUI_RESOLVED) ||
         want_has(&g->want, FID_ETH_DST_OUI_RESOLVED))
@@ -187,12 +207,14 @@ int cmd_read(int argc, char **argv) {
         rc = wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
     }
     if (rc == OPT_GO) rc = prepare(g);
-    if (rc == OPT_GO) rc = run(g);
+    if (rc == OPT_GO) rc = g->o.explain_filter ? filters_explain(g) : run(g);
     feed_close(&g->feed);
     dissector_free(&g->ds);
     keys_close(&g->keys);
     taps_free(&g->taps);
     vendors_free(g->vendors);
+    expr_free(g->display);
+    expr_free(g->first);
     free(g->ids);
     opt_release(&read_command, &g->o);
     free(g);

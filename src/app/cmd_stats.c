@@ -14,7 +14,7 @@
 enum { OUT_SIZE = 64 * 1024 };
 
 struct stats_opts {
-    const char *file, *sort;
+    const char *file, *filter, *sort;
     int64_t top, count;
     bool json, csv, backwards;
     int color;
@@ -23,6 +23,7 @@ struct stats_opts {
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct stats_opts, file)},
+    {'Y', "display-filter", "FILTER", "count only packets that pass this display filter", OPT_TEXT, offsetof(struct stats_opts, filter)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct stats_opts, count), .min = 1},
     {'s', "sort", "COLUMN", "order by a column, named as in --csv; greatest number first, text from A", OPT_TEXT,
      offsetof(struct stats_opts, sort)},
@@ -75,12 +76,12 @@ static int words_take(struct run *r) {
     if (ops->which && at < words->n) args.which = words->item[at++];
     if (!r->o.file && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
-    if (taps_start(&r->taps, ops, &args, NULL, &why)) {
+    if (taps_start(&r->taps, ops, &args, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s: %s", ops->name, text);
     }
     if (!r->o.file) return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input)");
-    return OPT_GO;
+    return taps_filter(&r->taps, &command, "-Y", r->o.filter);
 }
 
 static int packets_take(struct run *r) {

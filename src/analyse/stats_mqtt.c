@@ -8,18 +8,13 @@
  * Limits: STATS_ENTRIES_MAX clients, topics, and uses; names are kept up to NAME_SIZE bytes, longer ones by their beginning
  * and a hash. */
 #include "analyse/mqtt_msg.h"
+#include "analyse/name.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { NAME_SIZE = 160, NAME_HEAD = 140, USER_SIZE = 64, LIST_MAX = 1000, DIRECTIONS = 2 };
+enum { USER_SIZE = 64, LIST_MAX = 1000, DIRECTIONS = 2 };
 enum { SENT, RECEIVED };
 enum { USE_PUBLISH = 1, USE_DELIVER = 2, USE_FILTER = 4 };
-
-struct name {
-    uint8_t text[NAME_SIZE];
-    uint32_t n;
-};
 
 struct client {
     struct name name;
@@ -84,20 +79,6 @@ static void want(const void *state, struct want *w) {
     mqtt_msg_want(w);
 }
 
-static void name_set(const struct mqtt_stats *s, struct name *n, struct slice text) {
-    memset(n, 0, sizeof *n);
-    if (text.n <= NAME_SIZE) {
-        n->n = (uint32_t)text.n;
-        if (text.n) memcpy(n->text, text.p, text.n);
-        return;
-    }
-    memcpy(n->text, text.p, NAME_HEAD);
-    char hash[20];
-    snprintf(hash, sizeof hash, "...%016llx", (unsigned long long)hash_bytes(s->secret, text.p, text.n));
-    memcpy(n->text + NAME_HEAD, hash, 19);
-    n->n = NAME_HEAD + 19;
-}
-
 static struct link *link_of(struct mqtt_stats *s, uint32_t stream) {
     if (stream >= s->n_links) {
         if (stream >= STATS_ENTRIES_MAX) return NULL;
@@ -122,7 +103,7 @@ static void link_set(struct mqtt_stats *s, struct link *l, const struct talk_add
         wr_f(&w, ":%u", at->port);
         id = wr_done(&w);
     }
-    name_set(s, &name, id);
+    name_set(&name, s->secret, id);
     struct client *c = keytab_get(&s->clients, &name);
     if (!c) return;
     c->by_address = by_address;
@@ -131,12 +112,11 @@ static void link_set(struct mqtt_stats *s, struct link *l, const struct talk_add
     l->at = *at;
 }
 
-static struct use *use_of(struct mqtt_stats *s, uint32_t client, const struct mqtt_msg *m, struct slice topic, bool filter) {
+static struct use *use_of(struct mqtt_stats *s, uint32_t client, struct slice topic, bool filter) {
     struct topic key = {.filter = filter};
-    name_set(s, &key.name, topic);
+    name_set(&key.name, s->secret, topic);
     struct topic *t = keytab_get(&s->topics, &key);
     if (!t) return NULL;
-    (void)m;
     struct use u = {.client = client, .topic = keytab_place(&s->topics, t)};
     uint32_t before = s->uses.n;
     struct use *found = keytab_get(&s->uses, &u);
@@ -149,7 +129,7 @@ static struct use *use_of(struct mqtt_stats *s, uint32_t client, const struct mq
 }
 
 static void publish_count(struct mqtt_stats *s, uint32_t client, const struct mqtt_msg *m, int way) {
-    struct use *u = use_of(s, client, m, m->topic, false);
+    struct use *u = use_of(s, client, m->topic, false);
     if (!u) return;
     struct topic *t = keytab_at(&s->topics, u->topic);
     uint8_t how = way == SENT ? USE_PUBLISH : USE_DELIVER;
@@ -177,7 +157,7 @@ static void filters_count(struct mqtt_stats *s, uint32_t client, const struct de
         const struct fval *f = &d->out->v[i];
         if ((f->id == FID_MQTT_SUB_QOS || f->id == FID_MQTT_SUBOPT_QOS) && last && f->u > last->qos && f->u < 3) last->qos = (uint8_t)f->u;
         if (f->id != FID_MQTT_TOPIC) continue;
-        struct use *u = use_of(s, client, m, f->s, true);
+        struct use *u = use_of(s, client, f->s, true);
         last = u ? keytab_at(&s->topics, u->topic) : NULL;
         if (!u) continue;
         if (!(u->how & USE_FILTER)) last->subscribers++;
@@ -228,8 +208,6 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     (void)begin;
     mqtt_msg_each(d, message, state);
 }
-
-static struct slice name_slice(const struct name *n) { return slice_of(n->text, n->n); }
 
 /* uses_list writes the topics a client used in one of the ways, one to a line. */
 static struct cell uses_list(struct mqtt_stats *s, struct table *out, const struct client *c, uint8_t how, struct writer *w) {

@@ -14,8 +14,8 @@
 enum { OUT_SIZE = 64 * 1024 };
 
 struct stats_opts {
-    const char *file, *filter, *sort;
-    int64_t top, count;
+    const char *file, *filter, *sort, *baseline;
+    int64_t top, count, overhead;
     bool json, csv, backwards;
     int color;
     struct opt_list words;
@@ -29,22 +29,26 @@ static const struct opt_def defs[] = {
      offsetof(struct stats_opts, sort)},
     {0, "reverse", NULL, "the other way round", OPT_FLAG, offsetof(struct stats_opts, backwards)},
     {'n', "top", "N", "the first N rows only", OPT_NUMBER, offsetof(struct stats_opts, top), .min = 1},
+    {0, "overhead", "BYTES", "volume: bytes billed for each packet beside its IP bytes", OPT_NUMBER, offsetof(struct stats_opts, overhead), .max = 65535},
+    {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT, offsetof(struct stats_opts, baseline)},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct stats_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
                                        "weir stats conversations tcp --top 10 -r capture.pcapng",
-                                       "weir stats protocols --json -r capture.pcapng", NULL};
+                                       "weir stats mqtt --json -r capture.pcapng",
+                                       "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
+                                       NULL};
 static const struct opt_command command = {
     .name = "stats",
     .synopsis = "WHAT [OF] -r FILE [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
-    .description =
-        "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols "
-        "(which travel "
-        "in which). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
-        "The numbers are those of tshark -z endpoints, conv and io,phs; weir read -q -z prints them in its form.",
+    .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols (which travel "
+                   "in which), expert (what the decoders found), mqtt (by client, topic and topic filter), volume (who uses the data and what "
+                   "for, as billed). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
+                   "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, conv, io,phs and expert; "
+                   "weir read -q -z prints them in its form.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -53,13 +57,55 @@ static const struct opt_command command = {
 
 struct run {
     struct stats_opts o;
-    struct taps taps;
+    struct taps taps, base;
     struct dissector ds;
     struct feed feed;
     struct writer out;
     int out_fd;
     char buffer[OUT_SIZE];
 };
+
+static int packets_take(struct run *r, struct taps *taps) {
+    struct packet p;
+    int rc = OK;
+    for (int64_t n = 0; rc == OK && (!r->o.count || n < r->o.count); n++) {
+        rc = feed_next(&r->feed, &p);
+        if (rc == OK) taps_packet(taps, dissector_packet(&r->ds, &p));
+    }
+    return rc == ERR_END ? OK : rc;
+}
+
+/* file_take counts a whole file; false after a message where it could not be read to its end. *opened: it was begun. */
+static bool file_take(struct run *r, const char *path, struct taps *taps, bool *opened) {
+    struct want want = {0};
+    char text[512];
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    *opened = false;
+    taps_want(taps, &want);
+    if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory"), false;
+    if (feed_open_file(&r->feed, path, &why)) {
+        *why.p = 0;
+        return opt_bad_use(&command, "%s", text), false;
+    }
+    *opened = true;
+    feed_watch_signals(&r->feed);
+    int rc = packets_take(r, taps);
+    if (rc) opt_bad_use(&command, "%s", feed_why(&r->feed));
+    feed_close(&r->feed);
+    dissector_free(&r->ds);
+    memset(&r->ds, 0, sizeof r->ds);
+    return rc == OK;
+}
+
+static int baseline_read(struct run *r, const struct stats_ops *ops, const struct stats_args *args) {
+    char text[256];
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    bool opened;
+    if (taps_start(&r->base, ops, args, &why)) return opt_bad_use(&command, "out of memory");
+    int rc = taps_filter(&r->base, &command, "-Y", r->o.filter);
+    if (rc != OPT_GO) return rc;
+    return file_take(r, r->o.baseline, &r->base, &opened) ? OPT_GO : EXIT_TROUBLE;
+}
 
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
 static int words_take(struct run *r) {
@@ -76,22 +122,17 @@ static int words_take(struct run *r) {
     if (ops->which && at < words->n) args.which = words->item[at++];
     if (!r->o.file && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
+    args.overhead = (uint64_t)r->o.overhead;
+    if ((r->o.baseline || r->o.overhead) && ops != &stats_volume) return opt_bad_use(&command, "--baseline and --overhead belong to volume");
+    int rc = r->o.baseline ? baseline_read(r, ops, &args) : OPT_GO;
+    if (rc != OPT_GO) return rc;
+    if (r->o.baseline) args.baseline = r->base.tap[0].state;
     if (taps_start(&r->taps, ops, &args, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s: %s", ops->name, text);
     }
     if (!r->o.file) return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input)");
     return taps_filter(&r->taps, &command, "-Y", r->o.filter);
-}
-
-static int packets_take(struct run *r) {
-    struct packet p;
-    int rc = OK;
-    for (int64_t n = 0; rc == OK && (!r->o.count || n < r->o.count); n++) {
-        rc = feed_next(&r->feed, &p);
-        if (rc == OK) taps_packet(&r->taps, dissector_packet(&r->ds, &p));
-    }
-    return rc == ERR_END ? OK : rc;
 }
 
 static bool colored(const struct run *r) {
@@ -147,22 +188,12 @@ static int tables_write(struct run *r) {
 }
 
 static int go(struct run *r) {
-    struct want want = {0};
-    char text[512];
-    struct writer why = wr_fixed(text, sizeof text - 1);
-    taps_want(&r->taps, &want);
-    if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory");
-    if (feed_open_file(&r->feed, r->o.file, &why)) {
-        *why.p = 0;
-        return opt_bad_use(&command, "%s", text);
-    }
-    feed_watch_signals(&r->feed);
-    int rc = packets_take(r);
-    if (rc) fprintf(stderr, "weir stats: %s\n", feed_why(&r->feed));
+    bool opened, whole = file_take(r, r->o.file, &r->taps, &opened);
+    if (!opened) return EXIT_TROUBLE;
     int written = tables_write(r);
     int flushed = wr_flush(&r->out);
     if (flushed && flushed != ERR_END) return opt_bad_use(&command, "writing to standard output failed");
-    return rc ? EXIT_TROUBLE : written;
+    return whole ? written : EXIT_TROUBLE;
 }
 
 int cmd_stats(int argc, char **argv) {
@@ -176,6 +207,7 @@ int cmd_stats(int argc, char **argv) {
     feed_close(&r->feed);
     dissector_free(&r->ds);
     taps_free(&r->taps);
+    taps_free(&r->base);
     opt_release(&command, &r->o);
     free(r);
     return rc;

@@ -66,7 +66,9 @@ static void field_take(struct mqtt_msg *m, const struct fval *f) {
     case FID_MQTT_UNSUBACK_REASON:
     case FID_MQTT_DISCONNECT_REASON:
     case FID_MQTT_AUTH_REASON:
-        if (m->reason < 0) m->reason = (int)f->u;
+        if (m->reason >= 0) break;
+        m->reason = (int)f->u;
+        m->reason_text = field_of(f->id)->values ? field_value_name(field_of(f->id)->values, f->u) : NULL;
         break;
     default: break;
     }

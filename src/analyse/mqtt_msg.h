@@ -15,6 +15,7 @@ struct mqtt_msg {
     uint32_t size;          /* bytes of the MQTT packet */
     struct slice topic, payload, client_id, user;
     int reason;             /* return or reason code; -1: none */
+    const char *reason_text;
     uint32_t stream;        /* of TCP */
     struct talk_addr src, dst;
 };

@@ -184,14 +184,22 @@ static int open_all(struct run *r) {
     return edit_out_begin(&r->save) ? opt_bad_use(&command, "%s", r->save.why) : OPT_GO;
 }
 
+/* skips: once the ends are known, and so the numbers of conversations matter no more, others need not be decoded. */
+static bool skips(const struct run *r, const struct packet *p) {
+    enum { IP_TCP = 6, IP_UDP = 17 };
+    if (r->mqtt) return r->talk.client_known && follow_skips(p, IP_TCP, &r->talk.client, &r->talk.broker);
+    return r->follow.begun && follow_skips(p, r->follow.proto == FOLLOW_TCP ? IP_TCP : IP_UDP, &r->follow.end[0], &r->follow.end[1]);
+}
+
 static int packets_take(struct run *r) {
     struct packet p;
     struct capfile_block raw;
     int rc;
     while (!r->out.err && !r->save_failed && (rc = feed_next(&r->feed, &p)) == OK) {
-        const struct decode *d = dissector_packet(&r->ds, &p);
         if (!r->begun) r->begin = p.ts;
         r->begun = true;
+        if (skips(r, &p)) continue;
+        const struct decode *d = dissector_packet(&r->ds, &p);
         if (!(r->mqtt ? mqtt_talk_packet(&r->talk, d, r->begin) : follow_packet(&r->follow, d))) continue;
         r->packets++;
         if (!r->saves) continue;

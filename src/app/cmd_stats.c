@@ -14,11 +14,11 @@
 enum { OUT_SIZE = 64 * 1024 };
 
 struct stats_opts {
-    const char *file, *filter, *sort, *baseline;
+    const char *file, *filter, *sort, *baseline, *interval;
     int64_t top, count, overhead;
     bool json, csv, backwards;
     int color;
-    struct opt_list words;
+    struct opt_list columns, words;
 };
 
 static const struct opt_def defs[] = {
@@ -29,6 +29,9 @@ static const struct opt_def defs[] = {
      offsetof(struct stats_opts, sort)},
     {0, "reverse", NULL, "the other way round", OPT_FLAG, offsetof(struct stats_opts, backwards)},
     {'n', "top", "N", "the first N rows only", OPT_NUMBER, offsetof(struct stats_opts, top), .min = 1},
+    {0, "interval", "SECONDS", "io: length of an interval (1)", OPT_TEXT, offsetof(struct stats_opts, interval)},
+    {0, "column", "FILTER", "io: what a column counts, FILTER or CALC(FIELD)FILTER with SUM, COUNT, MIN, MAX, AVG; repeat for more", OPT_LIST,
+     offsetof(struct stats_opts, columns)},
     {0, "overhead", "BYTES", "volume: bytes billed for each packet beside its IP bytes", OPT_NUMBER, offsetof(struct stats_opts, overhead), .max = 65535},
     {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT, offsetof(struct stats_opts, baseline)},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
@@ -38,6 +41,7 @@ static const struct opt_def defs[] = {
 static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
                                        "weir stats conversations tcp --top 10 -r capture.pcapng",
                                        "weir stats mqtt --json -r capture.pcapng",
+                                       "weir stats io --interval 10 --column 'AVG(tcp.analysis.ack_rtt)' --column mqtt -r capture.pcapng",
                                        "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
                                        NULL};
 static const struct opt_command command = {
@@ -46,7 +50,7 @@ static const struct opt_command command = {
     .purpose = "endpoints, conversations, protocols and more, counted",
     .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols (which travel "
                    "in which), expert (what the decoders found), mqtt (by client, topic and topic filter), volume (who uses the data and what "
-                   "for, as billed). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
+                   "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
                    "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, conv, io,phs and expert; "
                    "weir read -q -z prints them in its form.",
     .examples = examples,
@@ -114,6 +118,7 @@ static int words_take(struct run *r) {
     char text[256];
     struct writer why = wr_fixed(text, sizeof text - 1);
     size_t at = 0;
+    char *end = NULL;
     if (!words->n) return opt_bad_use(&command, "what to count is missing; `weir stats --help` lists it");
     const struct stats_ops *ops = stats_find(words->item[at++]);
     if (!ops)
@@ -123,6 +128,12 @@ static int words_take(struct run *r) {
     if (!r->o.file && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
     args.overhead = (uint64_t)r->o.overhead;
+    double seconds = r->o.interval ? strtod(r->o.interval, &end) : 1;
+    if ((r->o.interval || r->o.columns.n) && ops != &stats_io) return opt_bad_use(&command, "--interval and --column belong to io");
+    if (r->o.interval && (*end || !(seconds >= 1e-6 && seconds < 1e9))) return opt_bad_use(&command, "--interval %s: expected seconds", r->o.interval);
+    args.interval = (int64_t)(seconds * 1e9 + 0.5);
+    args.columns = (const char *const *)r->o.columns.item;
+    args.n_columns = r->o.columns.n;
     if ((r->o.baseline || r->o.overhead) && ops != &stats_volume) return opt_bad_use(&command, "--baseline and --overhead belong to volume");
     int rc = r->o.baseline ? baseline_read(r, ops, &args) : OPT_GO;
     if (rc != OPT_GO) return rc;

@@ -24,6 +24,8 @@ static void phs_print(struct writer *w, const struct tap *t) { tap_phs_print(w, 
 
 static void expert_print(struct writer *w, const struct tap *t) { tap_expert_print(w, t->state); }
 
+static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
+
 static const struct tap_kind {
     const char *name;
     const struct stats_ops *ops;
@@ -34,6 +36,7 @@ static const struct tap_kind {
     {"endpoints", &stats_endpoints, true, false, talk_print},
     {"conv", &stats_conversations, true, false, talk_print},
     {"io,phs", &stats_protocols, false, false, phs_print},
+    {"io,stat", &stats_io, false, true, io_print},
     {"expert", &stats_expert, false, false, expert_print},
 };
 

@@ -3,6 +3,7 @@
 #define WEIR_VIEW_TABLES_H
 
 #include "analyse/stats_expert.h"
+#include "analyse/stats_io.h"
 #include "analyse/stats_phs.h"
 #include "analyse/stats_talk.h"
 #include "view/view.h"
@@ -17,6 +18,7 @@ void table_json(struct writer *w, const struct table *t);
 void tap_talk_print(struct writer *w, const struct talk *t, const char *filter);
 void tap_phs_print(struct writer *w, const struct phs *p, const char *filter);
 
+void tap_io_print(struct writer *w, const struct io_stats *s);
 void tap_expert_print(struct writer *w, const struct expert *x);
 
 #endif

@@ -43,7 +43,7 @@ static void layout_make(struct io_layout *l, const struct io_stats *s) {
     l->time_width = snprintf(text, sizeof text, "%.*f", l->digits, (double)l->duration / 1e9);
     l->whole_width = snprintf(text, sizeof text, "%lld", (long long)(l->duration / 1000000000));
     if (!l->digits) l->time_width = l->whole_width;
-    l->interval_width = l->digits ? 2 * l->time_width + 6 : 2 * (l->time_width < 3 ? 3 : l->time_width) + 4;
+    l->interval_width = 2 * l->time_width + 6 > 10 ? 2 * l->time_width + 6 : 10;
     l->table = l->interval_width + 2;
     for (size_t i = 0; i < s->n_columns; i++) {
         widths_find(l, s, i);
@@ -51,7 +51,7 @@ static void layout_make(struct io_layout *l, const struct io_stats *s) {
     }
     l->border = l->table;
     for (size_t i = 0; i < s->n_columns; i++) {
-        int n = (int)strlen(label_of(&s->column[i])) + 12;
+        int n = (int)strlen(label_of(&s->column[i])) + (l->digits ? 12 : 11);
         if (n > l->border) l->border = n;
     }
     l->rows = l->interval ? (uint32_t)(l->duration / l->interval) + (l->duration % l->interval > 0) : 1;
@@ -122,12 +122,13 @@ static void row_print(struct writer *w, const struct io_stats *s, const struct i
     char text[64];
     bool last = row + 1 == l->rows;
     int64_t from = (int64_t)row * l->interval, to = last ? l->duration : from + l->interval;
-    int width = l->time_width < 3 ? 3 : l->time_width;
-    if (l->digits) wr_f(w, "| %*.*f <> %*.*f |", l->time_width, l->digits, (double)from / 1e9, l->time_width, l->digits, (double)to / 1e9);
-    else if (last && l->duration % l->interval) wr_f(w, "|%*lld <> %-*s|", width, (long long)(from / 1000000000), width, "Dur");
-    else {
-        snprintf(text, sizeof text, "%*lld", l->whole_width, (long long)((from + l->interval) / 1000000000));
-        wr_f(w, "|%*lld <> %-*s|", width, (long long)(from / 1000000000), width, text);
+    if (l->digits) {
+        wr_f(w, "| %*.*f <> %*.*f |", l->time_width, l->digits, (double)from / 1e9, l->time_width, l->digits, (double)to / 1e9);
+    } else {
+        int width = l->whole_width < 2 ? 2 : l->whole_width;
+        if (last && l->duration % l->interval) snprintf(text, sizeof text, "Dur");
+        else snprintf(text, sizeof text, "%*lld", l->whole_width, (long long)((from + l->interval) / 1000000000));
+        wr_f(w, "| %*lld <> %-*s|", width, (long long)(from / 1000000000), l->interval_width - width - 5, text);
     }
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct io_column *c = &s->column[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: display filters. Any text either becomes a program, which is printed and asked of a packet that has some values
- * of every field it reads, or is refused with a place inside the text. */
+/* Fuzz target: display filters. Any text either becomes a program, which is printed and asked of a packet that has some
+ * values of every field it reads, or is refused with a place inside the text. */
 #include "fuzz.h"
 
 #include "expr/expr.h"
@@ -8,7 +8,8 @@
 
 enum { VALUES = 3, FIELDS = 40 };
 
-static const uint8_t bytes[] = "\x00\x09\x6b\x88\xf5\xc9 sensors/Kitchen/temperature 21.5 10.0.0.5 HEAD / HTTP/1.1\r\n\xff\xfe";
+static const uint8_t bytes[] =
+    "\x00\x09\x6b\x88\xf5\xc9 sensors/Kitchen/temperature 21.5 10.0.0.5 HEAD / HTTP/1.1\r\n\xff\xfe";
 
 /* value_make gives field f its k-th value. */
 static struct fval value_make(const struct field *f, uint16_t id, unsigned k) {

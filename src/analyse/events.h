@@ -80,11 +80,10 @@ struct event {
 enum transport { TRANSPORT_NONE, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP };
 
 struct tcp_event {
-    uint32_t stream, seq, ack, len, window, in_flight;
+    uint32_t stream, seq, ack, len;
     uint32_t found; /* enum tcp_finding */
     uint32_t stamp; /* timestamp value; 0: none */
-    int64_t rtt;    /* nanoseconds; 0: this acknowledged nothing new */
-    uint16_t flags, mss;
+    uint16_t flags;
     uint16_t checksum;
     bool checksum_partial; /* the checksum field holds the sum of the pseudo header: left to the network card */
 };

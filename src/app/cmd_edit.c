@@ -13,6 +13,7 @@
 #include "app/filter.h"
 #include "app/opt.h"
 #include "app/when.h"
+#include "io/keyfile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
     BLOCK_PACKET_OBSOLETE = 2,
     BLOCK_SIMPLE = 3,
     BLOCK_STATISTICS = 5,
+    BLOCK_SECRETS = 10,
     BLOCK_SECTION = 0x0a0d0d0a,
     RANGES_MAX = 10000
 };
@@ -31,7 +33,8 @@ enum {
 struct edit_opts {
     const char *write, *format, *filter, *from, *to, *frames, *split, *redact, *redact_key;
     int64_t snaplen;
-    bool drop;
+    bool drop, strip_secrets;
+    const char *inject;
     struct opt_list words;
 };
 
@@ -51,10 +54,14 @@ static const struct opt_def defs[] = {
      offsetof(struct edit_opts, snaplen), .min = 1, .max = 262144},
     {0, "split", "BY", "a file for each conversation: tcp, udp or all (both); the name goes before the ending",
      OPT_TEXT, offsetof(struct edit_opts, split)},
+    {0, "inject-secrets", "KEYLOG", "put the secrets of a key log (SSLKEYLOGFILE) into the capture, which then is read decrypted",
+     OPT_TEXT, offsetof(struct edit_opts, inject)},
+    {0, "strip-secrets", NULL, "leave out the secrets the capture has", OPT_FLAG, offsetof(struct edit_opts, strip_secrets)},
 };
 static const char *const examples[] = {"weir edit capture.pcapng -w minute.pcapng --from +60 --to +120",
                                        "weir edit monday.pcap tuesday.pcapng -w week.pcapng",
                                        "weir edit capture.pcapng -w one.pcapng --split tcp",
+                                       "weir edit capture.pcapng -w readable.pcapng --inject-secrets keys.log",
                                        "weir edit capture.pcapng -w public.pcapng --redact all",
                                        "weir edit capture.pcapng -w mqtt.pcapng -Y mqtt", NULL};
 static const struct opt_command command = {
@@ -103,15 +110,25 @@ struct edit {
     uint32_t rest; /* file + 1 of what is in no conversation */
     uint64_t number;
     bool begun; /* the first packet was seen */
+    struct slice secrets; /* to be put in; empty: none, or done */
     int rc;
 };
+
+/* secrets_put puts the secrets behind the first section header, before all packets. */
+static int secrets_put(struct edit *e, bool big_endian) {
+    int rc = e->secrets.n ? edit_secrets_put(&e->out, e->secrets, big_endian) : OK;
+    keyfile_release(&e->secrets);
+    return rc;
+}
 
 static void on_block(void *to, const struct capfile_block *b) {
     struct input *in = to;
     struct edit *e = in->edit;
     bool owned = b->type == BLOCK_SECTION || b->type == BLOCK_INTERFACE || b->type == BLOCK_STATISTICS;
     if (e->rc || (!e->out.copy && (owned || b->big_endian)) || (e->o.redact && !owned)) return; /* names and secrets tell, too */
+    if (b->type == BLOCK_SECRETS && e->o.strip_secrets) return;
     e->rc = edit_out_copy(&e->out, b);
+    if (!e->rc && b->type == BLOCK_SECTION) e->rc = secrets_put(e, b->big_endian);
 }
 
 /* iface_id returns the number of the packet's interface in the output, which gets to know it here. */
@@ -292,7 +309,16 @@ static int options_check(struct edit *e) {
         return opt_bad_use(&command, "--split %s is not known: it is one of tcp, udp, all", o->split);
     if (o->split && strcmp(o->write, "-") == 0)
         return opt_bad_use(&command, "--split writes several files: -w needs a name");
+    if (o->inject && format != CAPWRITE_PCAPNG)
+        return opt_bad_use(&command, "--inject-secrets: a classic pcap file cannot hold secrets; leave -F %s out", o->format);
     return o->frames ? frames_parse(e, o->frames) : OPT_GO;
+}
+
+static int secrets_read(struct edit *e) {
+    char text[160] = "";
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    if (!e->o.inject || edit_secrets_read(&e->secrets, e->o.inject, &why) == OK) return OPT_GO;
+    return opt_bad_use(&command, "the key log %s cannot be put in: %s", e->o.inject, text);
 }
 
 static bool same_file(const char *a, const char *b) {
@@ -345,6 +371,7 @@ static int out_begin(struct edit *e) {
     e->out.copy = e->n_input == 1 && e->out.format == CAPWRITE_PCAPNG && capfile_is_pcapng(e->input[0].feed.file);
     for (size_t i = 0; i < e->n_input; i++) capfile_on_block(e->input[i].feed.file, on_block, &e->input[i]);
     int rc = edit_out_begin(&e->out);
+    if (rc == OK && !e->out.copy) rc = secrets_put(e, false);
     return rc ? opt_bad_use(&command, "%s", e->out.why) : OPT_GO;
 }
 
@@ -368,6 +395,7 @@ static void edit_free(struct edit *e) {
     }
     if (e->ds) dissector_free(e->ds);
     free(e->ds);
+    keyfile_release(&e->secrets);
     free(e->input);
     free(e->range);
     free(e->bytes);
@@ -383,6 +411,7 @@ int cmd_edit(int argc, char **argv) {
     if (!e) return opt_bad_use(&command, "out of memory");
     int rc = opt_parse(&command, &e->o, argc, argv);
     if (rc == OPT_GO) rc = options_check(e);
+    if (rc == OPT_GO) rc = secrets_read(e);
     if (rc == OPT_GO) rc = inputs_open(e);
     if (rc == OPT_GO) rc = decode_begin(e);
     if (rc == OPT_GO) rc = out_begin(e);

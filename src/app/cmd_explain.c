@@ -26,7 +26,7 @@ static const struct opt_def defs[] = {
      offsetof(struct explain_opts, device)},
     {'a', "autostop", "COND", "with -i: stop after duration:SECONDS", OPT_LIST, offsetof(struct explain_opts, stops)},
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct explain_opts, language)},
-    {0, "color", "WHEN", "auto, always or never", OPT_CHOICE, offsetof(struct explain_opts, color), .bare = "always"},
+    {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct explain_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir explain capture.pcapng", "weir explain capture.pcapng -v 'ip.addr == 192.168.1.20'",
                                        "weir explain capture.pcapng --md > report.md", "weir explain -i eth0", NULL};

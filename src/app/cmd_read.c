@@ -54,14 +54,15 @@ static void packet_print(struct reading *g, const struct decode *d) {
     }
 }
 
-/* packet_take decodes a packet and prints it where it passes the filters. One that -R drops is as if it were not there: it has
- * no number, and no time is counted from it; it has been decoded like all others. */
+/* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time is counted
+ * from it but that since the beginning; it has been decoded like all others. */
 static void packet_take(struct reading *g, struct packet *p) {
-    g->view.times = g->ds.times;
     if (g->first) p->number = g->passed + 1;
+    if (g->first && !g->passed) g->ds.times.previous = p->ts;
+    g->view.times = g->ds.times;
     const struct decode *d = dissector_packet(&g->ds, p);
     if (g->first && !expr_match(g->first, d->out)) {
-        g->ds.times = g->view.times;
+        if (g->view.times.has_first) g->ds.times = g->view.times;
         return;
     }
     g->passed++;

@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-static void complain(const struct opt_command *cmd, const char *option, struct slice text, const struct expr_error *why) {
+static void complain(const struct opt_command *cmd, const char *option, struct slice text,
+                     const struct expr_error *why) {
     struct writer w = wr_grow();
     expr_error_print(&w, text, why);
     fprintf(stderr, "weir %s: %s: %.*s", cmd->name, option, (int)wr_len(&w), w.buf ? w.buf : "");
@@ -22,6 +23,7 @@ int filter_compile(const struct opt_command *cmd, const char *option, struct sli
         complain(cmd, option, text, &why);
         return EXIT_TROUBLE;
     }
-    for (size_t i = 0; expr_warning(*out, i); i++) fprintf(stderr, "weir %s: %s: %s\n", cmd->name, option, expr_warning(*out, i));
+    for (size_t i = 0; expr_warning(*out, i); i++)
+        fprintf(stderr, "weir %s: %s: %s\n", cmd->name, option, expr_warning(*out, i));
     return OPT_GO;
 }

@@ -54,6 +54,8 @@ static int log_open(struct keys *k, const struct opt_command *cmd, const char *p
     bool missing = rc == 0 && keylog_missing(log);
     if (rc == 0) k->log[k->n_logs++] = log;
     if (missing && !k->live) wr_s(&why, "no such file");
+    if (missing && k->live)
+        fprintf(stderr, "weir %s: the key log %s is not there yet; it must be readable without privileges when it comes\n", cmd->name, path);
     if (rc == 0 && !(missing && !k->live)) return OPT_GO;
     if (must) return opt_bad_use(cmd, "the key log %s cannot be read: %s", path, text);
     fprintf(stderr, "weir %s: the key log %s cannot be read: %s\n", cmd->name, path, text);

@@ -8,8 +8,8 @@
 
 enum { NEAR_WORD_MAX = 64, NEAR_FAR = 999 };
 
-/* near_edits counts the edits (insert, drop, change, swap of neighbours) from a to b; NEAR_FAR where one of them has more than
- * NEAR_WORD_MAX bytes. */
+/* near_edits counts the edits (insert, drop, change, swap of neighbours) from a to b; NEAR_FAR where one of them has
+ * more than NEAR_WORD_MAX bytes. */
 unsigned near_edits(struct slice a, struct slice b);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the words of a filter are and whether they fit together: words become fields or values, constants take the type of what
- * they are compared with, calculations with constants only are done. */
+/* What the words of a filter are and whether they fit together: words become fields or values, constants take the type
+ * of what they are compared with, calculations with constants only are done. */
 #include "expr/compile.h"
 
 #include <stdlib.h>
@@ -9,10 +9,13 @@ static bool check_test(struct compiling *c, struct node *n);
 static bool check_value(struct compiling *c, struct node *n);
 
 static const char *const words[] = {
-    [FT_NONE] = "label",         [FT_PROTOCOL] = "byte string",  [FT_BOOL] = "boolean",           [FT_DOUBLE] = "floating-point number",
-    [FT_ABSTIME] = "time",       [FT_RELTIME] = "time span",     [FT_STRING] = "string",          [FT_BYTES] = "byte string",
-    [FT_ETHER] = "MAC address",  [FT_EUI64] = "EUI-64 address",  [FT_IPV4] = "IPv4 address",      [FT_IPV6] = "IPv6 address",
-    [FT_GUID] = "GUID",          [FT_OID] = "object identifier",
+    [FT_NONE] = "label",        [FT_PROTOCOL] = "byte string",
+    [FT_BOOL] = "boolean",      [FT_DOUBLE] = "floating-point number",
+    [FT_ABSTIME] = "time",      [FT_RELTIME] = "time span",
+    [FT_STRING] = "string",     [FT_BYTES] = "byte string",
+    [FT_ETHER] = "MAC address", [FT_EUI64] = "EUI-64 address",
+    [FT_IPV4] = "IPv4 address", [FT_IPV6] = "IPv6 address",
+    [FT_GUID] = "GUID",         [FT_OID] = "object identifier",
 };
 
 const char *type_words(enum field_type type) {
@@ -41,12 +44,12 @@ static bool fits(enum field_type a, enum field_type b) {
     return a == b;
 }
 
-static bool sliceable(enum field_type t) { return node_is_bytes(t) || t == FT_PROTOCOL || t == FT_STRING || t == FT_IPV4 || t == FT_IPV6; }
+static bool sliceable(enum field_type t) {
+    return node_is_bytes(t) || t == FT_PROTOCOL || t == FT_STRING || t == FT_IPV4 || t == FT_IPV6;
+}
 
 uint16_t field_named(struct compiling *c, struct slice name) {
-    static const struct {
-        const char *old, *now;
-    } renamed[] = {{"bootp", "dhcp"}, {"ssl", "tls"}};
+    static const struct { const char *old, *now; } renamed[] = {{"bootp", "dhcp"}, {"ssl", "tls"}};
     char text[128];
     uint16_t id = field_find(c->names, name);
     for (size_t i = 0; !id && i < sizeof renamed / sizeof *renamed; i++) {
@@ -61,7 +64,8 @@ uint16_t field_named(struct compiling *c, struct slice name) {
     return id;
 }
 
-/* resolve_field makes a word a field where there is one of this name. A dot before it says that it is none but a field. */
+/* resolve_field makes a word a field where there is one of this name. A dot before it says that it is none but a field.
+ */
 static bool resolve_field(struct compiling *c, struct node *n) {
     if (n->kind == NODE_FIELD) return true;
     if (n->kind != NODE_WORD) return false;
@@ -88,14 +92,17 @@ static bool looks_like_name(struct slice s) {
 static bool no_field(struct compiling *c, const struct node *n) {
     uint16_t near[EXPR_NEAR_MAX];
     if (c->err) return false;
-    if (n->kind != NODE_WORD || !looks_like_name(n->text)) return fail(c, n->at, n->len, "a field or a protocol is expected here, not a value");
+    if (n->kind != NODE_WORD || !looks_like_name(n->text))
+        return fail(c, n->at, n->len, "a field or a protocol is expected here, not a value");
     fail(c, n->at, n->len, "there is no field or protocol '%.*s'", (int)(n->text.n < 80 ? n->text.n : 80), n->text.p);
     c->why->near_count = field_nearest(c->names, n->text, near, EXPR_NEAR_MAX);
     for (size_t i = 0; i < c->why->near_count; i++) c->why->near[i] = c->names->table->fields[near[i]].name;
     return false;
 }
 
-static bool is_plain(const struct node *n) { return n->kind == NODE_WORD || n->kind == NODE_STRING || n->kind == NODE_CHAR || n->kind == NODE_CONST; }
+static bool is_plain(const struct node *n) {
+    return n->kind == NODE_WORD || n->kind == NODE_STRING || n->kind == NODE_CHAR || n->kind == NODE_CONST;
+}
 
 /* typed finds a part of a calculation that has a type of its own, from the left; NULL: there are constants only. */
 static struct node *typed(struct compiling *c, struct node *n) {
@@ -138,20 +145,23 @@ static bool resolve_arith(struct compiling *c, struct node *n, enum field_type t
     enum arith op = n->kind == NODE_NEGATE ? ARITH_SUB : (enum arith)n->op;
     if (type == FT_BOOL && !own) type = FT_UINT64;
     struct node *blame = own ? own : n->a;
-    if (!can_compute(op, type)) return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_words(type));
+    if (!can_compute(op, type))
+        return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_words(type));
     if (n->kind == NODE_NEGATE && !(is_whole(type) || type == FT_DOUBLE || type == FT_RELTIME))
         return fail(c, blame->at, blame->len, "a %s has no sign", type_words(type));
     if (!resolve(c, n->a, type, NULL, false) || (n->b && !resolve(c, n->b, type, NULL, false))) return false;
     for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
         if (!fits(type, (enum field_type)part->type))
-            return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_words(type), type_words((enum field_type)part->type));
+            return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_words(type),
+                        type_words((enum field_type)part->type));
     n->type = (uint8_t)type;
     if (n->a->kind == NODE_CONST && (!n->b || n->b->kind == NODE_CONST)) return folded(c, n);
     return true;
 }
 
 /* resolve gives a value its type: constants take that of `type`, with the value names of field `names`. */
-static bool resolve(struct compiling *c, struct node *n, enum field_type type, const struct field *names, bool partial) {
+static bool resolve(struct compiling *c, struct node *n, enum field_type type, const struct field *names,
+                    bool partial) {
     if (n->kind == NODE_CONST) return true;
     if (n->kind == NODE_ARITH || n->kind == NODE_NEGATE) return resolve_arith(c, n, type);
     if (n->kind == NODE_WORD && !resolve_field(c, n) && n->spans.count) return no_field(c, n);
@@ -170,17 +180,21 @@ static bool check_number_argument(struct compiling *c, struct node *call) {
     for (struct node *a = call->a; a; a = a->next) {
         if (!resolve(c, a, type, NULL, false)) return false;
         if (!fits(type, (enum field_type)a->type))
-            return fail(c, a->at, a->len, "the arguments of %s have one type: a %s does not go with a %s", funcs[call->op].name,
-                        type_words((enum field_type)a->type), type_words(type));
+            return fail(c, a->at, a->len, "the arguments of %s have one type: a %s does not go with a %s",
+                        funcs[call->op].name, type_words((enum field_type)a->type), type_words(type));
     }
-    if (type == FT_NONE || type == FT_PROTOCOL) return fail(c, first->at, first->len, "%s needs values, not a protocol or a label", funcs[call->op].name);
-    if (call->op == FUNC_ABS && !can_compute(ARITH_SUB, type)) return fail(c, first->at, first->len, "abs needs a number, not a %s", type_words(type));
+    if (type == FT_NONE || type == FT_PROTOCOL)
+        return fail(c, first->at, first->len, "%s needs values, not a protocol or a label", funcs[call->op].name);
+    if (call->op == FUNC_ABS && !can_compute(ARITH_SUB, type))
+        return fail(c, first->at, first->len, "abs needs a number, not a %s", type_words(type));
     call->type = (uint8_t)type;
     return true;
 }
 
 /* string_works: types whose values string() turns into text. */
-static bool string_works(enum field_type t) { return is_whole(t) || t == FT_ETHER || t == FT_EUI64 || t == FT_IPV4 || t == FT_IPV6 || t == FT_GUID; }
+static bool string_works(enum field_type t) {
+    return is_whole(t) || t == FT_ETHER || t == FT_EUI64 || t == FT_IPV4 || t == FT_IPV6 || t == FT_GUID;
+}
 
 static bool check_field_argument(struct compiling *c, struct node *call) {
     struct node *arg = call->a;
@@ -191,7 +205,8 @@ static bool check_field_argument(struct compiling *c, struct node *call) {
         return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
     if (!check_value(c, arg)) return false;
     enum field_type t = (enum field_type)arg->type;
-    if (call->op == FUNC_STRING && !string_works(t)) return fail(c, arg->at, arg->len, "string does not work with a %s", type_words(t));
+    if (call->op == FUNC_STRING && !string_works(t))
+        return fail(c, arg->at, arg->len, "string does not work with a %s", type_words(t));
     if ((call->op == FUNC_UPPER || call->op == FUNC_LOWER) && t != FT_STRING)
         return fail(c, arg->at, arg->len, "%s needs a string, not a %s", funcs[call->op].name, type_words(t));
     if (call->op == FUNC_LEN && (t == FT_ABSTIME || t == FT_RELTIME || t == FT_NONE))
@@ -205,7 +220,8 @@ static bool check_slice(struct compiling *c, struct node *n) {
     if (!resolve_field(c, n->a) && is_plain(n->a)) return no_field(c, n->a);
     if (!check_value(c, n->a)) return false;
     if (!sliceable((enum field_type)n->a->type))
-        return fail(c, n->a->at, n->a->len, "a %s has no bytes to choose from", type_words((enum field_type)n->a->type));
+        return fail(c, n->a->at, n->a->len, "a %s has no bytes to choose from",
+                    type_words((enum field_type)n->a->type));
     n->type = FT_BYTES;
     return true;
 }
@@ -244,7 +260,14 @@ static bool check_left(struct compiling *c, struct node *n) {
 static bool as_bytes(struct compiling *c, struct node **n) {
     struct node *wrap = (*n)->type == FT_BYTES ? *n : take(c, sizeof *wrap);
     if (!wrap) return false;
-    if (wrap != *n) *wrap = (struct node){.kind = NODE_BYTES, .type = FT_BYTES, .at = (*n)->at, .len = (*n)->len, .a = *n, .next = (*n)->next, .depth = (*n)->depth};
+    if (wrap != *n)
+        *wrap = (struct node){.kind = NODE_BYTES,
+                              .type = FT_BYTES,
+                              .at = (*n)->at,
+                              .len = (*n)->len,
+                              .a = *n,
+                              .next = (*n)->next,
+                              .depth = (*n)->depth};
     *n = wrap;
     return true;
 }
@@ -260,7 +283,8 @@ static bool sides_meet(struct compiling *c, struct node **left, struct node **ri
 static const struct field *names_of(const struct node *n) { return n->kind == NODE_FIELD ? n->field : NULL; }
 
 static bool check_matches(struct compiling *c, struct node *n) {
-    if (n->b->kind != NODE_STRING) return fail(c, n->b->at, n->b->len, "matches needs a regular expression in double quotes");
+    if (n->b->kind != NODE_STRING)
+        return fail(c, n->b->at, n->b->len, "matches needs a regular expression in double quotes");
     n->b->value = (struct value){.kind = VAL_TEXT, .s = n->b->text};
     n->b->kind = NODE_CONST;
     return true;
@@ -270,9 +294,11 @@ static bool check_relation(struct compiling *c, struct node *n) {
     if (!check_left(c, n->a)) return false;
     enum field_type t = (enum field_type)n->a->type;
     bool bytes = n->op >= REL_CONTAINS;
-    if (t == FT_NONE) return fail(c, n->a->at, n->a->len, "this field is a label without a value: it can only be there or not");
+    if (t == FT_NONE)
+        return fail(c, n->a->at, n->a->len, "this field is a label without a value: it can only be there or not");
     if (bytes && (!sliceable(t) || t == FT_IPV4 || t == FT_IPV6))
-        return fail(c, n->a->at, n->a->len, "'%s' works on strings and bytes, not on a %s", relation_name((enum relation)n->op), type_words(t));
+        return fail(c, n->a->at, n->a->len, "'%s' works on strings and bytes, not on a %s",
+                    relation_name((enum relation)n->op), type_words(t));
     if (n->op == REL_MATCHES) return check_matches(c, n);
     if (!resolve(c, n->b, t, names_of(n->a), bytes)) return false;
     if (n->b->kind == NODE_CONST) return true;
@@ -288,10 +314,12 @@ static bool check_in(struct compiling *c, struct node *n) {
     if (is_plain(n->a) && !resolve_field(c, n->a) && !(n->a->kind == NODE_WORD && looks_like_name(n->a->text)))
         return fail(c, n->a->at, n->a->len, "only a field can be in a set or not");
     if (!check_left(c, n->a)) return false;
-    if (n->a->type == FT_NONE) return fail(c, n->a->at, n->a->len, "this field is a label without a value: it can only be there or not");
+    if (n->a->type == FT_NONE)
+        return fail(c, n->a->at, n->a->len, "this field is a label without a value: it can only be there or not");
     for (struct node **m = &n->b; *m; m = &(*m)->next) {
         struct node *r = *m;
-        bool fine = r->kind == NODE_RANGE ? check_member(c, n, &r->a) && check_member(c, n, &r->b) : check_member(c, n, m);
+        bool fine =
+            r->kind == NODE_RANGE ? check_member(c, n, &r->a) && check_member(c, n, &r->b) : check_member(c, n, m);
         if (!fine) return false;
     }
     return true;
@@ -299,7 +327,8 @@ static bool check_in(struct compiling *c, struct node *n) {
 
 static bool check_exists(struct compiling *c, struct node *n) {
     struct node *v = n->a;
-    if (v->kind == NODE_CALL) return fail(c, v->at, v->len, "the result of a function is always there: compare it with something");
+    if (v->kind == NODE_CALL)
+        return fail(c, v->at, v->len, "the result of a function is always there: compare it with something");
     if (v->kind == NODE_ARITH || v->kind == NODE_NEGATE) return check_left(c, v);
     return check_value(c, v);
 }

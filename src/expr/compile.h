@@ -6,13 +6,13 @@
 #include "expr/expr.h"
 #include "expr/value.h"
 
-/* What the steps of compiling share: text -> tokens (lex) -> tree (parse) -> tree with types and values (check) -> program
- * (emit). Everything lives in one arena, which becomes the program's. */
+/* What the steps of compiling share: text -> tokens (lex) -> tree (parse) -> tree with types and values (check) ->
+ * program (emit). Everything lives in one arena, which becomes the program's. */
 
 enum { COMPILE_ARENA = 16 << 20, COMPILE_WARNINGS = 8, SPANS_MAX = 32 };
 
-/* span is a part of a slice or of a layer choice: [first:n], [first-last], [first], [first:]. Negative places count from the
- * end. */
+/* span is a part of a slice or of a layer choice: [first:n], [first-last], [first], [first:]. Negative places count
+ * from the end. */
 struct span {
     int32_t first;
     int32_t n; /* 0: to the end */
@@ -26,11 +26,11 @@ struct spans {
 
 enum token_kind {
     TOK_END,
-    TOK_WORD,   /* a name, a number, an address ...: text */
-    TOK_STRING, /* text, after escapes */
-    TOK_CHAR,   /* text of one byte */
-    TOK_SPANS,  /* "[...]" */
-    TOK_LAYERS, /* "#3", "#[1-2]" */
+    TOK_WORD,     /* a name, a number, an address ...: text */
+    TOK_STRING,   /* text, after escapes */
+    TOK_CHAR,     /* text of one byte */
+    TOK_SPANS,    /* "[...]" */
+    TOK_LAYERS,   /* "#3", "#[1-2]" */
     TOK_RELATION, /* op: enum relation, quant */
     TOK_ARITH,    /* op: enum arith */
     TOK_AND,
@@ -67,7 +67,7 @@ enum node_kind {
     NODE_CALL,  /* func, arguments from a on by next */
     NODE_ARITH, /* op, a, b */
     NODE_NEGATE,
-    NODE_BYTES, /* a as plain bytes */
+    NODE_BYTES,    /* a as plain bytes */
     NODE_RELATION, /* op, quant, a, b */
     NODE_IN,       /* a, quant, members from b on by next */
     NODE_RANGE,    /* member of a set: a to b */
@@ -81,12 +81,12 @@ enum func { FUNC_LEN, FUNC_UPPER, FUNC_LOWER, FUNC_COUNT, FUNC_STRING, FUNC_ABS,
 
 struct node {
     uint8_t kind, op, quant;
-    uint8_t type;  /* enum field_type, once checked */
-    uint16_t id;   /* NODE_FIELD */
+    uint8_t type; /* enum field_type, once checked */
+    uint16_t id;  /* NODE_FIELD */
     uint16_t depth;
     uint32_t at, len;
     struct slice text;
-    struct spans spans; /* of a slice; of a field: its layers */
+    struct spans spans;        /* of a slice; of a field: its layers */
     const struct field *field; /* NODE_FIELD, and what gives names to values */
     struct node *a, *b, *next;
     struct value value; /* NODE_CONST */
@@ -98,9 +98,9 @@ struct compiling {
     const struct field_index *names;
     struct expr_error *why;
     struct arena arena;
-    int err;          /* first error, sticky */
-    uint32_t at;      /* lexer: next byte */
-    struct token now; /* parser: the token looked at */
+    int err;           /* first error, sticky */
+    uint32_t at;       /* lexer: next byte */
+    struct token now;  /* parser: the token looked at */
     uint32_t last_end; /* parser: end of the token before */
     unsigned depth;
     const char *warnings[COMPILE_WARNINGS];
@@ -127,8 +127,8 @@ bool check_filter(struct compiling *c, struct node *n);
 uint16_t field_named(struct compiling *c, struct slice name);
 bool node_is_bytes(enum field_type type);
 
-/* literal_make turns the text of a NODE_WORD, NODE_STRING or NODE_CHAR into a value of a type; false after an error. `field`
- * gives names of values, or is NULL; partial: fewer bytes than an address has will do. */
+/* literal_make turns the text of a NODE_WORD, NODE_STRING or NODE_CHAR into a value of a type; false after an error.
+ * `field` gives names of values, or is NULL; partial: fewer bytes than an address has will do. */
 bool literal_make(struct compiling *c, struct node *n, enum field_type type, const struct field *field, bool partial);
 /* literal_time reads a point in time; NULL, or why it is none. */
 const char *literal_time(struct slice text, int64_t *ns);

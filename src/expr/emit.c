@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree to a program. A comparison becomes: what has to be known before (`count`, `best`), then `each` with the fields it
- * reads, then the calculation of both sides, which ends in a relation. Tables grow by doubling inside the arena. */
+/* The tree to a program. A comparison becomes: what has to be known before (`count`, `best`), then `each` with the
+ * fields it reads, then the calculation of both sides, which ends in a relation. Tables grow by doubling inside the
+ * arena. */
 #include "expr/program.h"
 
 /* emitting is what emit_* write to. */
@@ -23,7 +24,8 @@ static bool grow(struct emitting *m, void **table, uint32_t n, uint32_t *cap, si
     *cap = want;
     return true;
 }
-#define GROW(m, what, most) grow(m, (void **)&(m)->e->what, (m)->e->n_##what, &(m)->cap_##what, sizeof *(m)->e->what, most)
+#define GROW(m, what, most)                                                                                            \
+    grow(m, (void **)&(m)->e->what, (m)->e->n_##what, &(m)->cap_##what, sizeof *(m)->e->what, most)
 
 static struct instr *put(struct emitting *m, enum op_code code) {
     static struct instr lost; /* written to after an error only */
@@ -57,7 +59,9 @@ static uint16_t spans_put(struct emitting *m, struct spans s) {
     return (uint16_t)m->e->n_spans++;
 }
 
-static bool is_aggregate(const struct node *n) { return n->kind == NODE_CALL && (n->op == FUNC_COUNT || n->op == FUNC_MIN || n->op == FUNC_MAX); }
+static bool is_aggregate(const struct node *n) {
+    return n->kind == NODE_CALL && (n->op == FUNC_COUNT || n->op == FUNC_MIN || n->op == FUNC_MAX);
+}
 
 static uint16_t value(struct emitting *m, struct node *n);
 
@@ -243,8 +247,8 @@ static void relation_end(struct emitting *m, struct node *n) {
 
 /* quick writes a comparison of one field's whole numbers with a constant; false where it is something else. */
 static bool quick(struct emitting *m, const struct node *n) {
-    if (n->a->kind != NODE_FIELD || n->a->spans.count || n->b->kind != NODE_CONST || n->b->value.kind != VAL_UINT || n->op > REL_GE ||
-        value_kind_of((enum field_type)n->a->type) != VAL_UINT || n->a->type == FT_BOOL)
+    if (n->a->kind != NODE_FIELD || n->a->spans.count || n->b->kind != NODE_CONST || n->b->value.kind != VAL_UINT ||
+        n->op > REL_GE || value_kind_of((enum field_type)n->a->type) != VAL_UINT || n->a->type == FT_BOOL)
         return false;
     uint16_t b = constant(m, &n->b->value), leaf = leaf_put(m, n->a);
     struct instr *i = put(m, OP_NUMBER);
@@ -277,7 +281,9 @@ static void set_constants(struct emitting *m, struct node *n, uint32_t count) {
     if (!list || !GROW(m, sets, 0xfff0)) return;
     uint32_t filled = 0;
     for (struct node *b = n->b; b; b = b->next)
-        if (is_constant(b)) list[filled++] = b->kind == NODE_RANGE ? (struct member){b->a->value, b->b->value} : (struct member){b->value, b->value};
+        if (is_constant(b))
+            list[filled++] =
+                b->kind == NODE_RANGE ? (struct member){b->a->value, b->b->value} : (struct member){b->value, b->value};
     m->e->sets[m->e->n_sets] = (struct set){list, filled};
     uint16_t set = (uint16_t)m->e->n_sets++;
     struct early out = {.n = 0};
@@ -360,7 +366,8 @@ static void exists(struct emitting *m, struct node *v) {
 
 static void test(struct emitting *m, struct node *n);
 
-/* parts writes tests of which the first that decides ends the list; the jumps to the end are chained through their targets. */
+/* parts writes tests of which the first that decides ends the list; the jumps to the end are chained through their
+ * targets. */
 static void parts(struct emitting *m, struct node *n, enum op_code leave) {
     uint32_t chain = UINT32_MAX;
     for (struct node *part = n->a; part && !m->c->err; part = part->next) {

@@ -22,15 +22,16 @@ struct expr;
 /* expr_error says why a text is no filter, and where: bytes at to before at + len. */
 struct expr_error {
     size_t at, len;
-    char message[240];                /* one sentence without a full stop at its end */
-    const char *near[EXPR_NEAR_MAX];  /* names that look like a misspelt one, best first; static storage */
+    char message[240];               /* one sentence without a full stop at its end */
+    const char *near[EXPR_NEAR_MAX]; /* names that look like a misspelt one, best first; static storage */
     size_t near_count;
 };
 
 /* expr_compile makes a program of a filter; names is the field table's index. An empty text matches every packet. On
  * failure ERR_USAGE (the text is no filter), ERR_LIMIT or ERR_NOMEM, and the reason in *why; *out is untouched. The
  * caller releases the program with expr_free. */
-int expr_compile(struct expr **out, struct slice text, const struct field_index *names, struct expr_error *why) MUST_USE;
+int expr_compile(struct expr **out, struct slice text, const struct field_index *names,
+                 struct expr_error *why) MUST_USE;
 /* expr_free releases a program; NULL is fine. */
 void expr_free(struct expr *e);
 

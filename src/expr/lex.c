@@ -7,7 +7,9 @@
 
 static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 static bool is_letter(uint8_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
-static bool in_word(uint8_t c) { return is_digit(c) || is_letter(c) || c == '_' || c == '.' || c == ':' || c == '-' || c >= 0x80; }
+static bool in_word(uint8_t c) {
+    return is_digit(c) || is_letter(c) || c == '_' || c == '.' || c == ':' || c == '-' || c >= 0x80;
+}
 
 static uint8_t peek(const struct compiling *c, uint32_t ahead) {
     return c->at + ahead < c->text.n ? c->text.p[c->at + ahead] : 0;
@@ -53,7 +55,8 @@ static uint32_t universal(struct compiling *c, unsigned digits, uint8_t **to) {
     unsigned n = hex_digits(c, digits, &code);
     bool simple = code < 0xa0 && code != '$' && code != '@' && code != '`';
     if (n < digits || simple || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff) {
-        fail(c, c->at, 2 + n, "\\%c and %u hexadecimal digits name a character beyond the simple ones", digits == 4 ? 'u' : 'U', digits);
+        fail(c, c->at, 2 + n, "\\%c and %u hexadecimal digits name a character beyond the simple ones",
+             digits == 4 ? 'u' : 'U', digits);
         return 0;
     }
     put_utf8(to, code);
@@ -197,7 +200,8 @@ static void layers(struct compiling *c, struct token *t) {
     struct span *one = take(c, sizeof *one);
     if (!one) return;
     one->n = 1;
-    if (!number(slice_of(c->text.p + from, c->at - from), &one->first)) fail(c, from - 1, 1, "a number or [ must follow #");
+    if (!number(slice_of(c->text.p + from, c->at - from), &one->first))
+        fail(c, from - 1, 1, "a number or [ must follow #");
     t->spans = (struct spans){one, 1};
 }
 
@@ -269,10 +273,17 @@ static void mark_set(struct token *t, const struct mark *m) {
 static bool other_tongue(struct compiling *c, struct slice s) {
     static const struct {
         const char *typed, *instead;
-    } forms[] = {{"xor", "write (A and not B) or (not A and B)"}, {"^^", "write (A and not B) or (not A and B)"},
-                 {"=~", "write matches, or ~"}, {"=", "write == for a comparison"}, {"AND", "write and"}, {"OR", "write or"},
-                 {"NOT", "write not"}, {"|", "write || or or"}, {"@", "raw fields came with Wireshark 4.2"},
-                 {"$", "references and macros need a selected packet"}, {"#", "# stands behind a field: ip.addr#2"}};
+    } forms[] = {{"xor", "write (A and not B) or (not A and B)"},
+                 {"^^", "write (A and not B) or (not A and B)"},
+                 {"=~", "write matches, or ~"},
+                 {"=", "write == for a comparison"},
+                 {"AND", "write and"},
+                 {"OR", "write or"},
+                 {"NOT", "write not"},
+                 {"|", "write || or or"},
+                 {"@", "raw fields came with Wireshark 4.2"},
+                 {"$", "references and macros need a selected packet"},
+                 {"#", "# stands behind a field: ip.addr#2"}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!slice_eq(s, slice_str(forms[i].typed))) continue;
         fail(c, c->at, (uint32_t)s.n, "'%s' is not of this language; %s", forms[i].typed, forms[i].instead);
@@ -293,7 +304,8 @@ static uint32_t word_end(const struct compiling *c) {
         colons += ch == ':';
         address = address && (hex_value(ch) >= 0 || ch == '.' || ch == ':');
     }
-    bool takes = address && (dots == 3 || colons >= 2) && at + 1 < c->text.n && c->text.p[at] == '/' && is_digit(c->text.p[at + 1]);
+    bool takes = address && (dots == 3 || colons >= 2) && at + 1 < c->text.n && c->text.p[at] == '/' &&
+                 is_digit(c->text.p[at + 1]);
     if (takes)
         for (at++; at < c->text.n && is_digit(c->text.p[at]);) at++;
     return at;
@@ -320,7 +332,8 @@ static void character(struct compiling *c, struct token *t) {
     t->kind = TOK_CHAR;
     t->text = quoted(c, '\'', false);
     if (!c->err && t->text.n != 1)
-        fail(c, from, c->at - from, "a character constant is one character in single quotes; a string has double quotes");
+        fail(c, from, c->at - from,
+             "a character constant is one character in single quotes; a string has double quotes");
 }
 
 static void mark(struct compiling *c, struct token *t) {

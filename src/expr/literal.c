@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is written in a filter becomes a value of the type it is compared with. Strings in quotes are texts, raw bytes, names
- * of values, or times; everything else is written without quotes. */
+/* What is written in a filter becomes a value of the type it is compared with. Strings in quotes are texts, raw bytes,
+ * names of values, or times; everything else is written without quotes. */
 #include "expr/compile.h"
 
 #include <arpa/inet.h>
@@ -52,8 +52,8 @@ static bool named_value(const struct field *f, struct slice name, uint64_t *out)
 }
 
 static void *no_literal(struct compiling *c, const struct node *n, enum field_type type) {
-    return fail(c, n->at, n->len, "'%.*s' is no %s", (int)(n->text.n < 60 ? n->text.n : 60), n->text.n ? (const char *)n->text.p : "",
-                type_words(type));
+    return fail(c, n->at, n->len, "'%.*s' is no %s", (int)(n->text.n < 60 ? n->text.n : 60),
+                n->text.n ? (const char *)n->text.p : "", type_words(type));
 }
 
 static void *no_string(struct compiling *c, const struct node *n, enum field_type type) {
@@ -71,15 +71,16 @@ static bool in_range(struct compiling *c, const struct node *n, enum field_type 
     uint64_t most = bits >= 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
     /* A negative number comes as a minus and its absolute value. */
     if (v <= most + sign) return true;
-    fail(c, n->at, n->len, "%llu is too big for this field; it holds at most %llu", (unsigned long long)v, (unsigned long long)most);
+    fail(c, n->at, n->len, "%llu is too big for this field; it holds at most %llu", (unsigned long long)v,
+         (unsigned long long)most);
     return false;
 }
 
 static void *no_name(struct compiling *c, const struct node *n, const struct field *f) {
     struct slice s = n->text;
     if (!f || (!f->values && f->type != FT_BOOL)) return no_string(c, n, f ? (enum field_type)f->type : FT_UINT32);
-    return fail(c, n->at, n->len, "'%.*s' is none of the names of %s's values (weir fields -v %s lists them)", (int)(s.n < 40 ? s.n : 40),
-                s.n ? (const char *)s.p : "", f->name, f->name);
+    return fail(c, n->at, n->len, "'%.*s' is none of the names of %s's values (weir fields -v %s lists them)",
+                (int)(s.n < 40 ? s.n : 40), s.n ? (const char *)s.p : "", f->name, f->name);
 }
 
 static bool number_make(struct compiling *c, struct node *n, enum field_type type, const struct field *field) {
@@ -87,7 +88,8 @@ static bool number_make(struct compiling *c, struct node *n, enum field_type typ
     int rc = n->kind == NODE_WORD ? whole_number(n->text, &v) : -1;
     if (n->kind == NODE_CHAR) v = n->text.p[0];
     else if (rc == -2) return fail(c, n->at, n->len, "this number has more than 64 bits");
-    else if (rc && !named_value(field, n->text, &v)) return n->kind == NODE_STRING ? no_name(c, n, field) : no_literal(c, n, type);
+    else if (rc && !named_value(field, n->text, &v))
+        return n->kind == NODE_STRING ? no_name(c, n, field) : no_literal(c, n, type);
     if (!in_range(c, n, type, v)) return false;
     if (type == FT_BOOL) v = v != 0;
     n->value = value_kind_of(type) == VAL_INT && v <= INT64_MAX ? (struct value){.kind = VAL_INT, .i = (int64_t)v}
@@ -112,7 +114,8 @@ static bool time_make(struct compiling *c, struct node *n, enum field_type type)
     return !why || fail(c, n->at, n->len, "%s", why);
 }
 
-/* split_prefix takes "/n" off an address and gives n, or most where there is none; -1 where n is no number up to most. */
+/* split_prefix takes "/n" off an address and gives n, or most where there is none; -1 where n is no number up to most.
+ */
 static int split_prefix(struct slice *s, int most) {
     const uint8_t *slash = memchr(s->p, '/', s->n);
     uint64_t bits;
@@ -132,10 +135,11 @@ static bool ip_make(struct compiling *c, struct node *n, enum field_type type) {
     int bits = split_prefix(&s, most);
     if (bits < 0) return fail(c, n->at, n->len, "the prefix of an %s has 0 to %d bits", type_words(type), most);
     if (!c_string(s, text) || inet_pton(type == FT_IPV4 ? AF_INET : AF_INET6, text, bytes) != 1)
-        return fail(c, n->at, n->len, "'%.*s' is no %s; names of hosts are not looked up", (int)(n->text.n < 60 ? n->text.n : 60), n->text.p,
-                    type_words(type));
+        return fail(c, n->at, n->len, "'%.*s' is no %s; names of hosts are not looked up",
+                    (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, type_words(type));
     n->value = type == FT_IPV4 ? (struct value){.kind = VAL_IPV4,
-                                                .u = (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3]}
+                                                .u = (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 |
+                                                     (uint64_t)bytes[2] << 8 | bytes[3]}
                                : (struct value){.kind = VAL_IPV6, .s = slice_of(bytes, 16)};
     n->value.prefix = (uint8_t)bits;
     return true;
@@ -147,8 +151,8 @@ static int hex_digit(uint8_t ch) {
     return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
-/* hex_bytes reads pairs of digits, all or none of them parted, by one kind of colon, minus or dot; or quadruples parted by
- * dots. A colon may stand before the first. It returns how many bytes there are, 0 where it is none of this. */
+/* hex_bytes reads pairs of digits, all or none of them parted, by one kind of colon, minus or dot; or quadruples parted
+ * by dots. A colon may stand before the first. It returns how many bytes there are, 0 where it is none of this. */
 static size_t hex_bytes(struct slice s, uint8_t *out) {
     size_t n = 0, since = 0;
     uint8_t by = 0;
@@ -211,7 +215,8 @@ static size_t oid_bytes(struct slice s, uint8_t *out) {
     while (s.n) {
         uint64_t arc = 0;
         size_t digits = 0;
-        while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9' && arc < UINT32_MAX) arc = arc * 10 + (s.p[digits++] - '0');
+        while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9' && arc < UINT32_MAX)
+            arc = arc * 10 + (s.p[digits++] - '0');
         if (!digits || (digits < s.n && s.p[digits] != '.') || digits + 1 == s.n) return 0;
         s = slice_tail(s, digits + 1);
         if (arcs == 0) first = arc;
@@ -222,7 +227,9 @@ static size_t oid_bytes(struct slice s, uint8_t *out) {
     return n;
 }
 
-static size_t bytes_wanted(enum field_type type) { return type == FT_ETHER ? 6 : type == FT_EUI64 ? 8 : type == FT_GUID ? 16 : 0; }
+static size_t bytes_wanted(enum field_type type) {
+    return type == FT_ETHER ? 6 : type == FT_EUI64 ? 8 : type == FT_GUID ? 16 : 0;
+}
 
 static bool bytes_make(struct compiling *c, struct node *n, enum field_type type, bool partial) {
     size_t wanted = bytes_wanted(type), count;

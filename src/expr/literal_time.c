@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times as filters write them: ISO 8601 ("2011-07-04 12:34:56.789Z", parts may be missing from the right) and the form in
- * which times are shown ("Nov 12, 1999 08:55:44.123"). Without a zone they are local time. */
+/* Times as filters write them: ISO 8601 ("2011-07-04 12:34:56.789Z", parts may be missing from the right) and the form
+ * in which times are shown ("Nov 12, 1999 08:55:44.123"). Without a zone they are local time. */
 #include "expr/compile.h"
 
 #include <time.h>
@@ -70,7 +70,8 @@ static const char *clock_read(struct cursor *c, struct tm *tm, int64_t *part, in
     int n = 1;
     if (!digits(c, 2, 2, &tm->tm_hour)) return "the hour of a time has two digits";
     if (literally(c, ":") && ++n && !digits(c, 2, 2, &tm->tm_min)) return "the minute of a time has two digits";
-    if (n == 2 && literally(c, ":") && ++n && !digits(c, 2, 2, &tm->tm_sec)) return "the second of a time has two digits";
+    if (n == 2 && literally(c, ":") && ++n && !digits(c, 2, 2, &tm->tm_sec))
+        return "the second of a time has two digits";
     if (literally(c, ".")) {
         if (n < 3) return "parts of a second need the second before them";
         if (!fraction(c, part)) return "parts of a second have one to nine digits";
@@ -97,7 +98,8 @@ static const char *zone_read(struct cursor *c, bool *local, int64_t *east) {
 }
 
 static const char *date_iso(struct cursor *c, struct tm *tm, int64_t *part) {
-    if (!digits(c, 4, 4, &tm->tm_year)) return "a date begins with the year or the month, as in 2011-07-04 or Jul 4, 2011";
+    if (!digits(c, 4, 4, &tm->tm_year))
+        return "a date begins with the year or the month, as in 2011-07-04 or Jul 4, 2011";
     if (!literally(c, "-") || !digits(c, 2, 2, &tm->tm_mon) || !literally(c, "-") || !digits(c, 2, 2, &tm->tm_mday))
         return "a date is written as in 2011-07-04 12:34:56";
     tm->tm_mon--;
@@ -110,11 +112,16 @@ static const char *date_iso(struct cursor *c, struct tm *tm, int64_t *part) {
 }
 
 static const char *date_shown(struct cursor *c, struct tm *tm, int64_t *part) {
-    while (literally(c, " ")) {}
-    if (!digits(c, 1, 2, &tm->tm_mday) || !literally(c, ",")) return "a date is written as in Nov 12, 1999 08:55:44.123";
-    while (literally(c, " ")) {}
-    if (!digits(c, 4, 4, &tm->tm_year) || !literally(c, " ")) return "behind the year a time of day is expected, as in 08:55:44.123";
-    while (literally(c, " ")) {}
+    while (literally(c, " ")) {
+    }
+    if (!digits(c, 1, 2, &tm->tm_mday) || !literally(c, ","))
+        return "a date is written as in Nov 12, 1999 08:55:44.123";
+    while (literally(c, " ")) {
+    }
+    if (!digits(c, 4, 4, &tm->tm_year) || !literally(c, " "))
+        return "behind the year a time of day is expected, as in 08:55:44.123";
+    while (literally(c, " ")) {
+    }
     return clock_read(c, tm, part, 3);
 }
 
@@ -123,18 +130,22 @@ const char *literal_time(struct slice text, int64_t *ns) {
     struct tm tm = {.tm_isdst = -1};
     int64_t part = 0, east = 0;
     bool local;
-    while (literally(&c, " ")) {}
+    while (literally(&c, " ")) {
+    }
     const char *why = month(&c, &tm.tm_mon) ? date_shown(&c, &tm, &part) : date_iso(&c, &tm, &part);
     if (!why) why = zone_read(&c, &local, &east);
     if (why) return why;
-    while (literally(&c, " ")) {}
+    while (literally(&c, " ")) {
+    }
     if (c.p < c.end) return "there is more behind the time than a time";
-    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+    if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
+        tm.tm_sec > 60)
         return "there is no such time";
     tm.tm_year -= 1900;
     if (!local) tm.tm_isdst = 0;
     int64_t seconds = local ? mktime(&tm) : timegm(&tm);
-    if (seconds > INT64_MAX / 1000000000 - 1 || seconds < INT64_MIN / 1000000000 + 1) return "this time is out of range";
+    if (seconds > INT64_MAX / 1000000000 - 1 || seconds < INT64_MIN / 1000000000 + 1)
+        return "this time is out of range";
     *ns = (seconds - east) * 1000000000 + part;
     return NULL;
 }

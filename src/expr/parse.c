@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens to a tree, by recursive descent; weakest first: or, and, not, comparison, &, + -, * / %, unary minus, [slice].
- * Round brackets hold tests, curly ones calculations and sets. Depth is limited: brackets inside each other count, and so does
- * every operator of a calculation. */
+ * Round brackets hold tests, curly ones calculations and sets. Depth is limited: brackets inside each other count, and
+ * so does every operator of a calculation. */
 #include "expr/compile.h"
 
 const struct func_info funcs[] = {
-    [FUNC_LEN] = {"len", 1, 1},       [FUNC_UPPER] = {"upper", 1, 1}, [FUNC_LOWER] = {"lower", 1, 1}, [FUNC_COUNT] = {"count", 1, 1},
-    [FUNC_STRING] = {"string", 1, 1}, [FUNC_ABS] = {"abs", 1, 1},     [FUNC_MIN] = {"min", 1, 16},    [FUNC_MAX] = {"max", 1, 16},
+    [FUNC_LEN] = {"len", 1, 1},     [FUNC_UPPER] = {"upper", 1, 1},   [FUNC_LOWER] = {"lower", 1, 1},
+    [FUNC_COUNT] = {"count", 1, 1}, [FUNC_STRING] = {"string", 1, 1}, [FUNC_ABS] = {"abs", 1, 1},
+    [FUNC_MIN] = {"min", 1, 16},    [FUNC_MAX] = {"max", 1, 16},
 };
 
 static struct node *parse_or(struct compiling *c);
@@ -29,14 +30,15 @@ static struct node *unexpected(struct compiling *c, const char *wanted) {
     return fail(c, t->at, t->len, "%s is expected here", wanted);
 }
 
-static bool accept(struct compiling *c, enum token_kind kind) {
+static bool eat(struct compiling *c, enum token_kind kind) {
     if (c->now.kind != kind || c->err) return false;
     lex_next(c);
     return true;
 }
 
 static bool enter(struct compiling *c) {
-    if (++c->depth > EXPR_DEPTH_MAX) fail(c, c->now.at, c->now.len, "more than %d levels inside each other", EXPR_DEPTH_MAX);
+    if (++c->depth > EXPR_DEPTH_MAX)
+        fail(c, c->now.at, c->now.len, "more than %d levels inside each other", EXPR_DEPTH_MAX);
     return !c->err;
 }
 
@@ -48,14 +50,17 @@ static struct node *join(struct compiling *c, enum node_kind kind, struct node *
     n->a = a;
     n->b = b;
     n->depth = (uint16_t)(1 + (b && b->depth > a->depth ? b->depth : a->depth));
-    if (n->depth > EXPR_DEPTH_MAX) return fail(c, n->at, n->len, "more than %d levels inside each other", EXPR_DEPTH_MAX);
+    if (n->depth > EXPR_DEPTH_MAX)
+        return fail(c, n->at, n->len, "more than %d levels inside each other", EXPR_DEPTH_MAX);
     return n;
 }
 
 static struct node *parse_call(struct compiling *c, struct node *name) {
     int f = 0;
     while (f < FUNC_COUNT_ && !slice_eq(name->text, slice_str(funcs[f].name))) f++;
-    if (f == FUNC_COUNT_) return fail(c, name->at, name->len, "there is no such function; there are len upper lower count string abs min max");
+    if (f == FUNC_COUNT_)
+        return fail(c, name->at, name->len,
+                    "there is no such function; there are len upper lower count string abs min max");
     name->kind = NODE_CALL;
     name->op = (uint8_t)f;
     struct node **to = &name->a;
@@ -63,16 +68,17 @@ static struct node *parse_call(struct compiling *c, struct node *name) {
     lex_next(c);
     if (!enter(c)) return NULL;
     while (!c->err && c->now.kind != TOK_CLOSE) {
-        if (n++ && !accept(c, TOK_COMMA)) return unexpected(c, "a comma or )");
+        if (n++ && !eat(c, TOK_COMMA)) return unexpected(c, "a comma or )");
         *to = parse_value(c);
         if (!*to) return NULL;
         if ((*to)->depth >= name->depth) name->depth = (uint16_t)((*to)->depth + 1);
         to = &(*to)->next;
     }
     c->depth--;
-    if (!accept(c, TOK_CLOSE)) return unexpected(c, ")");
+    if (!eat(c, TOK_CLOSE)) return unexpected(c, ")");
     if (n < funcs[f].least || n > funcs[f].most)
-        return fail(c, name->at, name->len, "%s takes %s", funcs[f].name, funcs[f].most == 1 ? "one argument" : "one argument to 16");
+        return fail(c, name->at, name->len, "%s takes %s", funcs[f].name,
+                    funcs[f].most == 1 ? "one argument" : "one argument to 16");
     name->len = c->last_end - name->at;
     return name;
 }
@@ -122,15 +128,17 @@ static struct node *parse_atom(struct compiling *c) {
         if (!enter(c)) return NULL;
         n = parse_value(c);
         c->depth--;
-        if (n && !accept(c, TOK_UNBRACE)) return unexpected(c, "}");
+        if (n && !eat(c, TOK_UNBRACE)) return unexpected(c, "}");
         return n;
-    case TOK_OPEN: return fail(c, c->now.at, c->now.len, "round brackets hold tests; a calculation is grouped with { }");
+    case TOK_OPEN:
+        return fail(c, c->now.at, c->now.len, "round brackets hold tests; a calculation is grouped with { }");
     default: return unexpected(c, "a field, a value or a test");
     }
 }
 
 static struct node *parse_unary(struct compiling *c) {
-    bool minus = c->now.kind == TOK_ARITH && c->now.op == ARITH_SUB, plus = c->now.kind == TOK_ARITH && c->now.op == ARITH_ADD;
+    bool minus = c->now.kind == TOK_ARITH && c->now.op == ARITH_SUB,
+         plus = c->now.kind == TOK_ARITH && c->now.op == ARITH_ADD;
     uint32_t at = c->now.at;
     if (!minus && !plus) return parse_atom(c);
     lex_next(c);
@@ -166,18 +174,18 @@ static struct node *parse_value(struct compiling *c) { return parse_arith(c, 1);
 /* parse_set reads "{a, b..c}" into in->b and those behind it. */
 static struct node *parse_set(struct compiling *c, struct node *in) {
     struct node **to = &in->b;
-    if (!accept(c, TOK_BRACE)) return unexpected(c, "a set in { }");
+    if (!eat(c, TOK_BRACE)) return unexpected(c, "a set in { }");
     do {
         struct node *member = parse_value(c);
-        if (member && accept(c, TOK_DOTS)) {
+        if (member && eat(c, TOK_DOTS)) {
             struct node *high = parse_value(c);
             member = high ? join(c, NODE_RANGE, member, high) : NULL;
         }
         if (!member) return NULL;
         *to = member;
         to = &member->next;
-    } while (accept(c, TOK_COMMA));
-    if (!accept(c, TOK_UNBRACE)) return unexpected(c, "a comma or }");
+    } while (eat(c, TOK_COMMA));
+    if (!eat(c, TOK_UNBRACE)) return unexpected(c, "a comma or }");
     in->len = c->last_end - in->at;
     return in;
 }
@@ -185,8 +193,8 @@ static struct node *parse_set(struct compiling *c, struct node *in) {
 static struct node *negate(struct compiling *c, struct node *n) { return n ? join(c, NODE_NOT, n, NULL) : NULL; }
 
 static struct node *parse_in(struct compiling *c, struct node *left, int quant) {
-    bool inverted = accept(c, TOK_NOT);
-    if (!accept(c, TOK_IN)) return unexpected(c, "in");
+    bool inverted = eat(c, TOK_NOT);
+    if (!eat(c, TOK_IN)) return unexpected(c, "in");
     struct node *in = join(c, NODE_IN, left, NULL);
     if (!in) return NULL;
     in->quant = quant < 0 ? QUANT_ANY : (uint8_t)quant;
@@ -238,13 +246,14 @@ static struct node *parse_not(struct compiling *c) {
     n = inverted ? negate(c, parse_not(c)) : parse_or(c);
     c->depth--;
     if (!n || c->err) return NULL;
-    if (!inverted && !accept(c, TOK_CLOSE)) return unexpected(c, ")");
+    if (!inverted && !eat(c, TOK_CLOSE)) return unexpected(c, ")");
     if (!inverted && (c->now.kind == TOK_RELATION || c->now.kind == TOK_ARITH || c->now.kind == TOK_IN))
         return fail(c, c->now.at, c->now.len, "round brackets hold tests; a calculation is grouped with { }");
     return n;
 }
 
-static struct node *parse_list(struct compiling *c, enum token_kind by, enum node_kind kind, struct node *(*part)(struct compiling *)) {
+static struct node *parse_list(struct compiling *c, enum token_kind by, enum node_kind kind,
+                               struct node *(*part)(struct compiling *)) {
     struct node *first = part(c), *all = NULL, **to = NULL;
     while (first && !c->err && c->now.kind == by) {
         lex_next(c);
@@ -269,7 +278,8 @@ struct node *parse_filter(struct compiling *c) {
     lex_next(c);
     if (c->err || c->now.kind == TOK_END) return NULL;
     struct node *n = parse_or(c);
-    if (!c->err && c->now.kind == TOK_CLOSE) return fail(c, c->now.at, c->now.len, "there is no ( that belongs to this )");
+    if (!c->err && c->now.kind == TOK_CLOSE)
+        return fail(c, c->now.at, c->now.len, "there is no ( that belongs to this )");
     if (!c->err && c->now.kind != TOK_END) return unexpected(c, "and, or, or the end");
     return c->err ? NULL : n;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs and complaints as text. */
+#include "field/print.h"
 #include "base/utf8.h"
 #include "expr/program.h"
-#include "field/print.h"
 
 static const struct {
     const char *word, *operands;
@@ -107,8 +107,8 @@ void expr_print(struct writer *w, const struct expr *e) {
     }
 }
 
-/* put_line writes a part of a filter as it was typed, one column a character, and returns how many there are; what could
- * disturb a terminal becomes a space. Without w it only counts. */
+/* put_line writes a part of a filter as it was typed, one column a character, and returns how many there are; what
+ * could disturb a terminal becomes a space. Without w it only counts. */
 static size_t put_line(struct writer *w, struct slice s) {
     size_t columns = 0;
     for (; s.n; columns++) {

@@ -11,8 +11,9 @@ enum {
     EXPR_LEAVES = 16,         /* fields of one comparison */
     EXPR_CODE_MAX = 60000,    /* instructions */
     EXPR_SCRATCH = 64 * 1024, /* bytes made while one combination of values is looked at */
-    EXPR_STEPS = 1 << 22,     /* entries of the list, and blocks of 64 bytes, looked at for a comparison of several fields */
-    OPERAND_CONST = 0x8000,   /* an operand with this bit is a constant */
+    EXPR_STEPS =
+        1 << 22, /* entries of the list, and blocks of 64 bytes, looked at for a comparison of several fields */
+    OPERAND_CONST = 0x8000, /* an operand with this bit is a constant */
 };
 
 enum op_code {

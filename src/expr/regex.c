@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Regular expressions: PCRE2, letters of either case alike, bytes rather than characters, as Wireshark has it. What a pattern may
- * cost is limited, and a match takes its memory from the stack: a search that comes to a limit finds nothing. */
+/* Regular expressions: PCRE2, letters of either case alike, bytes rather than characters, as Wireshark has it. What a
+ * pattern may cost is limited, and a match takes its memory from the stack: a search that comes to a limit finds
+ * nothing. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "expr/program.h"
 
@@ -9,8 +10,8 @@
 
 enum {
     MATCH_STEPS = 1000000,
-    MATCH_MEMORY = 128 * 1024,   /* bytes of stack */
-    FOLDED_MAX = 32 * 1024,      /* bytes of a text in lower() or upper() that get their case before the search */
+    MATCH_MEMORY = 128 * 1024, /* bytes of stack */
+    FOLDED_MAX = 32 * 1024,    /* bytes of a text in lower() or upper() that get their case before the search */
 };
 
 struct regex {
@@ -31,7 +32,8 @@ struct regex *regex_make(struct compiling *c, const struct node *n) {
     r->code = pcre2_compile(s.n ? s.p : (const uint8_t *)"", s.n, options, &why, &at, NULL);
     if (!r->code) {
         if (pcre2_get_error_message(why, text, sizeof text) < 0) text[0] = 0;
-        fail(c, n->at, n->len, "the regular expression is wrong at its character %zu: %s", (size_t)at + 1, (const char *)text);
+        fail(c, n->at, n->len, "the regular expression is wrong at its character %zu: %s", (size_t)at + 1,
+             (const char *)text);
         regex_free(r);
         return NULL;
     }
@@ -53,7 +55,9 @@ void regex_free(struct regex *r) {
     free(r);
 }
 
-struct slice regex_text(const struct regex *r) { return r->text; }
+struct slice regex_text(const struct regex *r) {
+    return r->text;
+}
 
 static void *stack_take(PCRE2_SIZE n, void *data) {
     struct scratch *room = data;
@@ -76,8 +80,8 @@ static bool search(const struct regex *r, struct slice s) {
     return data && pcre2_match(r->code, s.n ? s.p : (const uint8_t *)"", s.n, 0, 0, data, r->limits) >= 0;
 }
 
-/* search_folded gives the text its case first. A longer one is searched as it is, which is the same unless the pattern tells
- * cases apart. */
+/* search_folded gives the text its case first. A longer one is searched as it is, which is the same unless the pattern
+ * tells cases apart. */
 static bool search_folded(const struct regex *r, const struct value *v) {
     uint8_t text[FOLDED_MAX];
     if (v->s.n > sizeof text) return search(r, v->s);

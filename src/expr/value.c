@@ -28,8 +28,8 @@ enum value_kind value_kind_of(enum field_type type) {
     }
 }
 
-/* is_header tells whether a protocol's bytes, when they are searched, are those of its whole packet and not of its header
- * alone. Messages in streams end where they end. */
+/* is_header tells whether a protocol's bytes, when they are searched, are those of its whole packet and not of its
+ * header alone. Messages in streams end where they end. */
 static bool is_header(uint16_t id) {
     switch (id) {
     case FID_FRAME:
@@ -83,23 +83,23 @@ static int three_way(bool less, bool greater) { return greater - less; }
 static int order_plain(struct slice a, struct slice b) {
     size_t n = a.n < b.n ? a.n : b.n;
     int order = n ? memcmp(a.p, b.p, n) : 0;
-    return order ? three_way(order < 0, order > 0) : three_way(a.n < b.n, a.n > b.n);
+    return order ? three_way(order<0, order> 0) : three_way(a.n<b.n, a.n> b.n);
 }
 
 static int order_bytes(const struct value *a, const struct value *b) {
     if (!a->fold && !b->fold) return order_plain(a->s, b->s);
     for (size_t i = 0; i < a->s.n && i < b->s.n; i++) {
         uint8_t x = letter_fold(a->s.p[i], a->fold), y = letter_fold(b->s.p[i], b->fold);
-        if (x != y) return three_way(x < y, x > y);
+        if (x != y) return three_way(x<y, x> y);
     }
-    return three_way(a->s.n < b->s.n, a->s.n > b->s.n);
+    return three_way(a->s.n<b->s.n, a->s.n> b->s.n);
 }
 
 static int order_ipv4(const struct value *a, const struct value *b) {
     unsigned bits = a->prefix < b->prefix ? a->prefix : b->prefix;
     uint32_t mask = bits ? UINT32_MAX << (32 - bits) : 0;
     uint32_t x = (uint32_t)a->u & mask, y = (uint32_t)b->u & mask;
-    return three_way(x < y, x > y);
+    return three_way(x<y, x> y);
 }
 
 static int order_ipv6(const struct value *a, const struct value *b) {
@@ -109,17 +109,17 @@ static int order_ipv6(const struct value *a, const struct value *b) {
         unsigned left = bits - i * 8;
         uint8_t mask = left >= 8 ? 0xff : (uint8_t)(0xff00 >> left);
         uint8_t x = a->s.p[i] & mask, y = b->s.p[i] & mask;
-        if (x != y) return three_way(x < y, x > y);
+        if (x != y) return three_way(x<y, x> y);
     }
     return 0;
 }
 
 static bool order_numbers(const struct value *a, const struct value *b, int *order) {
-    if (a->kind == VAL_UINT && b->kind == VAL_UINT) *order = three_way(a->u < b->u, a->u > b->u);
-    else if (a->kind == VAL_INT && b->kind == VAL_INT) *order = three_way(a->i < b->i, a->i > b->i);
-    else if (a->kind == VAL_INT) *order = a->i < 0 ? -1 : three_way((uint64_t)a->i < b->u, (uint64_t)a->i > b->u);
+    if (a->kind == VAL_UINT && b->kind == VAL_UINT) *order = three_way(a->u<b->u, a->u> b->u);
+    else if (a->kind == VAL_INT && b->kind == VAL_INT) *order = three_way(a->i<b->i, a->i> b->i);
+    else if (a->kind == VAL_INT) *order = a->i < 0 ? -1 : three_way((uint64_t)a->i<b->u, (uint64_t)a->i> b->u);
     else if (b->i < 0) return false;
-    else *order = three_way(a->u < (uint64_t)b->i, a->u > (uint64_t)b->i);
+    else *order = three_way(a->u<(uint64_t)b->i, a->u>(uint64_t) b->i);
     return true;
 }
 
@@ -130,9 +130,9 @@ bool value_order(const struct value *a, const struct value *b, int *order) {
     switch (a->kind) {
     case VAL_DOUBLE:
         if (b->kind != VAL_DOUBLE) return false;
-        *order = three_way(a->d < b->d, a->d > b->d);
+        *order = three_way(a->d<b->d, a->d> b->d);
         return a->d == a->d && b->d == b->d;
-    case VAL_TIME: *order = three_way(a->i < b->i, a->i > b->i); return b->kind == VAL_TIME;
+    case VAL_TIME: *order = three_way(a->i<b->i, a->i> b->i); return b->kind == VAL_TIME;
     case VAL_IPV4: *order = order_ipv4(a, b); return b->kind == VAL_IPV4;
     case VAL_IPV6: *order = order_ipv6(a, b); return b->kind == VAL_IPV6;
     default: *order = order_bytes(a, b); return b->kind >= VAL_BYTES;
@@ -141,8 +141,8 @@ bool value_order(const struct value *a, const struct value *b, int *order) {
 
 enum { FOLD_CHUNK = 16 * 1024 };
 
-/* folded_contains looks through a piece at a time, each in one case; pieces overlap by the length of what is looked for,
- * which is at most half of one. */
+/* folded_contains looks through a piece at a time, each in one case; pieces overlap by the length of what is looked
+ * for, which is at most half of one. */
 static bool folded_contains(struct slice hay, uint8_t hay_fold, struct slice needle, uint8_t needle_fold) {
     uint8_t chunk[FOLD_CHUNK], what[FOLD_CHUNK / 2];
     if (needle.n > sizeof what) return false;
@@ -199,7 +199,8 @@ bool value_nonzero(const struct value *v) {
 
 static bool whole(__int128 n, struct value *out) {
     if (n < INT64_MIN || n > UINT64_MAX) return false;
-    *out = n < 0 ? (struct value){.kind = VAL_INT, .i = (int64_t)n} : (struct value){.kind = VAL_UINT, .u = (uint64_t)n};
+    *out =
+        n < 0 ? (struct value){.kind = VAL_INT, .i = (int64_t)n} : (struct value){.kind = VAL_UINT, .u = (uint64_t)n};
     return true;
 }
 
@@ -248,7 +249,8 @@ static bool and_bytes(const struct value *a, const struct value *b, struct value
     return true;
 }
 
-bool value_compute(enum arith op, const struct value *a, const struct value *b, struct value *out, struct scratch *room) {
+bool value_compute(enum arith op, const struct value *a, const struct value *b, struct value *out,
+                   struct scratch *room) {
     if (a->kind <= VAL_INT && b->kind <= VAL_INT) return compute_whole(op, wide(a), wide(b), out);
     if (a->kind == VAL_TIME && b->kind == VAL_TIME) return compute_time(op, a->i, b->i, out);
     if (a->kind == VAL_DOUBLE && b->kind == VAL_DOUBLE) return compute_double(op, a->d, b->d, out);

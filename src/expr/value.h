@@ -41,10 +41,11 @@ struct value value_of(const struct field *f, const struct fval *v, const struct 
 /* value_kind_of returns the kind of a field type's values. */
 enum value_kind value_kind_of(enum field_type type);
 
-/* value_relates tells whether a relation other than REL_MATCHES holds. A negative number on the right of an unsigned one
- * is equal to none, and neither less nor greater. */
+/* value_relates tells whether a relation other than REL_MATCHES holds. A negative number on the right of an unsigned
+ * one is equal to none, and neither less nor greater. */
 bool value_relates(enum relation rel, const struct value *a, const struct value *b);
-/* value_order compares two values of one kind: less, equal, greater as -1, 0, 1 in *order; false: they do not compare. */
+/* value_order compares two values of one kind: less, equal, greater as -1, 0, 1 in *order; false: they do not compare.
+ */
 bool value_order(const struct value *a, const struct value *b, int *order);
 /* value_contains tells whether b's bytes are among a's. */
 bool value_contains(const struct value *a, const struct value *b);
@@ -56,13 +57,15 @@ struct scratch {
     uint8_t *p, *end;
 };
 
-/* value_compute gives a op b in *out, false where there is no result: division by zero, overflow, bytes of unequal length,
- * no room. */
-bool value_compute(enum arith op, const struct value *a, const struct value *b, struct value *out, struct scratch *room);
+/* value_compute gives a op b in *out, false where there is no result: division by zero, overflow, bytes of unequal
+ * length, no room. */
+bool value_compute(enum arith op, const struct value *a, const struct value *b, struct value *out,
+                   struct scratch *room);
 /* value_negate and value_absolute give -v and |v|; false where there is no result. */
 bool value_negate(const struct value *v, struct value *out);
 bool value_absolute(const struct value *v, struct value *out);
-/* value_fits tells whether the result of a calculation is one: that of numbers of up to 32 bits has no more (wide: 64). */
+/* value_fits tells whether the result of a calculation is one: that of numbers of up to 32 bits has no more (wide: 64).
+ */
 bool value_fits(const struct value *v, bool wide);
 /* value_bytes makes the bytes of an address or a text a plain byte string; false where there is no room. */
 bool value_bytes(const struct value *v, struct value *out, struct scratch *room);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine. Theory of operation: one flag, registers for values, no heap. `each` sets one place in the packet's list for
- * every leaf of the comparison and runs the body, up to its target, for every combination of them, as an odometer turns; the
- * relation at the end of the body says yes or no, or an instruction before finds that there is no result for this combination
- * and it is passed over. `any` stops at the first yes, `all` at the first no. `best` does the same to find a least or greatest
- * value. Bytes that have to be made (chosen parts, printed numbers) stand in a fixed room that is used again for every
- * combination.
+/* The machine. Theory of operation: one flag, registers for values, no heap. `each` sets one place in the packet's list
+ * for every leaf of the comparison and runs the body, up to its target, for every combination of them, as an odometer
+ * turns; the relation at the end of the body says yes or no, or an instruction before finds that there is no result for
+ * this combination and it is passed over. `any` stops at the first yes, `all` at the first no. `best` does the same to
+ * find a least or greatest value. Bytes that have to be made (chosen parts, printed numbers) stand in a fixed room that
+ * is used again for every combination.
  *
- * Limits: with one leaf every value is looked at. With several, EXPR_STEPS bounds the work; a comparison that is not decided by
- * then holds for `all` and does not for `any`. What does not fit the room has no result. */
+ * Limits: with one leaf every value is looked at. With several, EXPR_STEPS bounds the work; a comparison that is not
+ * decided by then holds for `all` and does not for `any`. What does not fit the room has no result. */
 #include "expr/program.h"
 #include "field/print.h"
-
 
 enum { STRING_ROOM = 256 };
 
@@ -18,10 +17,10 @@ enum { STRING_ROOM = 256 };
 struct machine {
     const struct expr *e;
     const struct fvec *v;
-    uint64_t steps;                 /* left for the present comparison */
-    uint32_t at[EXPR_LEAVES];       /* place of each leaf's present value */
-    const struct leaf *leaf;        /* first leaf of the present comparison */
-    uint8_t *base;                  /* room before this is taken */
+    uint64_t steps;           /* left for the present comparison */
+    uint32_t at[EXPR_LEAVES]; /* place of each leaf's present value */
+    const struct leaf *leaf;  /* first leaf of the present comparison */
+    uint8_t *base;            /* room before this is taken */
     struct scratch room;
     struct value best;
     bool has_best;
@@ -142,14 +141,16 @@ static bool run_take(struct machine *m, const struct instr *best, const struct v
 static bool in_set(const struct set *s, const struct value *a) {
     for (uint32_t k = 0; k < s->count; k++) {
         int low, high;
-        if (value_order(a, &s->list[k].low, &low) && low >= 0 && value_order(a, &s->list[k].high, &high) && high <= 0) return true;
+        if (value_order(a, &s->list[k].low, &low) && low >= 0 && value_order(a, &s->list[k].high, &high) && high <= 0)
+            return true;
     }
     return false;
 }
 
 /* steps_take pays for looking at both operands where several fields are combined. */
 static void steps_take(struct machine *m, const struct value *a, const struct value *b) {
-    uint64_t cost = 1 + (a->kind >= VAL_BYTES ? (a->s.n + a->reach) / 64 : 0) + (b->kind >= VAL_BYTES ? b->s.n / 64 : 0);
+    uint64_t cost =
+        1 + (a->kind >= VAL_BYTES ? (a->s.n + a->reach) / 64 : 0) + (b->kind >= VAL_BYTES ? b->s.n / 64 : 0);
     m->steps = m->steps > cost ? m->steps - cost : 0;
 }
 

@@ -142,6 +142,7 @@ size_t field_nearest(const struct field_index *index, struct slice name, uint16_
         score[at] = d;
         out[at] = (uint16_t)i;
     }
+    while (count && score[count - 1] > score[0] + 1) count--; /* far behind the best: no help */
     return count;
 }
 

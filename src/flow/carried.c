@@ -275,11 +275,8 @@ void driver_carry(struct decode *d, struct nested **nested, const struct carry *
     }
     *nested = &c->nested;
     struct turn t = {.dr = dr, .d = d, .c = c, .how = how, .s = &c->side[from], .from = from};
-    bool secured = d->secured;
-    d->secured = true;
     d->nesting++;
     bytes_read(&t, in);
     if (t.n_sizes) sizes_add(&t);
     d->nesting--;
-    d->secured = secured;
 }

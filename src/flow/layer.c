@@ -220,6 +220,7 @@ static const struct decode_ops ops = {
     .tcp_update = op_tcp_update,
     .tcp_data = driver_tcp_data,
     .become = driver_become,
+    .tunnel = driver_tunnel,
     .stream_feed = driver_stream_feed,
     .carry = driver_carry,
     .udp_find = op_udp_find,

@@ -249,7 +249,7 @@ static bool publish_taken(struct guard *g, struct guard_session *s, const struct
     stat_add(guard_region(g), g->side == GUARD_CLIENT ? GUARD_STAT_PUBLISH_IN : GUARD_STAT_PUBLISH_OUT, 1);
     if (m->head.flags & 6) {
         struct guard_flight *f = flight_get(s);
-        if (f) (void)ids_set(&f->sent[g->side], m->id, ID_PASSED);
+        if (f) (void)ids_set(&f->sent[g->side], m->id, m->head.flags & 4 ? ID_QOS2 : ID_QOS1);
     }
     struct alias *a = m->alias_there ? flight_alias(s, g->side, m->alias) : NULL;
     if (a) {
@@ -275,7 +275,9 @@ static bool taken(struct guard *g, struct guard_session *s, const struct mqtt_me
         return false;
     case MQTT_PUBLISH: return publish_taken(g, s, m);
     case MQTT_PUBREC:
-        if (f && m->version == MQTT_5 && m->code >= 0x80) ids_drop(&f->sent[sender], m->id);
+        if (!f) return false;
+        if (m->version == MQTT_5 && m->code >= 0x80) ids_drop(&f->sent[sender], m->id);
+        else if (ids_get(&f->sent[sender], m->id) == ID_QOS2) (void)ids_set(&f->sent[sender], m->id, ID_HALF);
         return false;
     case MQTT_PUBACK:
     case MQTT_PUBCOMP:
@@ -358,6 +360,25 @@ static bool id_check(struct guard *g, struct guard_session *s, const struct mqtt
     return stop;
 }
 
+/* ack_check finds an acknowledgement that does not belong to its message, MQTT 4.3; one for a message of an earlier
+ * connection of the same session is not known here and passes. */
+static bool ack_check(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v) {
+    enum id_state state = s->flight ? ids_get(&s->flight->sent[1 - g->side], m->id) : ID_NONE;
+    if (g->policy->ack_mismatch == GUARD_ANOMALY_IGNORE || state == ID_NONE || state == ID_OURS) return false;
+    bool right = true;
+    if (m->head.type == MQTT_PUBACK) right = state == ID_QOS1;
+    if (m->head.type == MQTT_PUBREC) right = state == ID_QOS2 || state == ID_HALF;
+    if (m->head.type == MQTT_PUBCOMP) right = state == ID_HALF;
+    if (right) return false;
+    stat_add(guard_region(g), GUARD_STAT_ANOMALIES, 1);
+    bool stop = judge_anomaly(g, 0, "ack_mismatch", (enum guard_anomaly)g->policy->ack_mismatch, v);
+    v->reason = "acknowledgement does not belong to its message";
+    v->clause = "MQTT 4.3.2, 4.3.3";
+    v->code = 0x82;
+    if (!stop) event_tell(g, s, v);
+    return stop;
+}
+
 static enum step judged(struct guard *g, struct taking *t) {
     struct guard_session *s = t->s;
     struct mqtt_message m;
@@ -373,7 +394,7 @@ static enum step judged(struct guard *g, struct taking *t) {
         return STEP_CLOSE;
     }
     if (s->policy != g->policy->generation) names_refresh(g, s);
-    if (id_check(g, s, &m, &v)) return refused(g, t, &m, &v);
+    if (id_check(g, s, &m, &v) || ack_check(g, s, &m, &v)) return refused(g, t, &m, &v);
     v = judge_packet(g, s);
     bool stop = v.action >= GUARD_DROP && !v.would;
     if (!stop && m.cut && g->policy->window_refuse) {

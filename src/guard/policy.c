@@ -17,10 +17,8 @@ enum { POLICY_MEMORY = 256 << 20 };
 enum guard_anomaly guard_anomaly_default(uint16_t id) {
     const struct field *f = field_of(id);
     switch (id) {
-    case FID_MQTT_UNKNOWN_VERSION:
-        return GUARD_ANOMALY_IGNORE; /* a session begins with its CONNECT */
-    /* What the specification leaves to the receiver, or asks of the sender only. */
-    case FID_MQTT_A_CONTROL: return GUARD_ANOMALY_IGNORE;
+    case FID_MQTT_UNKNOWN_VERSION: return GUARD_ANOMALY_IGNORE; /* a session begins with its CONNECT */
+    case FID_MQTT_A_CONTROL: return GUARD_ANOMALY_BLOCK;        /* may be taken for malformed, MQTT 1.5.4; brokers do */
     case FID_MQTT_A_PAYLOAD: return GUARD_ANOMALY_LOG;
     case FID_MQTT_ILLEGAL_TOPIC_LENGTH:
     case FID_MQTT_UNKNOWN_TOPIC_ALIAS: return GUARD_ANOMALY_BLOCK;
@@ -60,6 +58,7 @@ struct guard_policy *guard_policy_make(void) {
         if (field_of(id)->severity) p->anomaly[id - FID_MQTT] = guard_anomaly_default(id);
     p->malformed = GUARD_ANOMALY_BLOCK;
     p->packet_id_used = GUARD_ANOMALY_LOG;
+    p->ack_mismatch = GUARD_ANOMALY_BLOCK;
     p->versions = 1 << 3 | 1 << 4 | 1 << 5;
     p->handshake_time = 10 * SECOND;
     p->connect_time = 10 * SECOND;

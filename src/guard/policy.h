@@ -150,8 +150,8 @@ struct guard_policy {
     uint32_t generation; /* never the same in a process */
     bool log_only;       /* the whole guard runs in log mode */
     uint8_t anomaly[GUARD_ANOMALIES];
-    uint8_t malformed, packet_id_used; /* enum guard_anomaly */
-    uint8_t versions;                  /* bits 3, 4, 5 */
+    uint8_t malformed, packet_id_used, ack_mismatch; /* enum guard_anomaly */
+    uint8_t versions;                                /* bits 3, 4, 5 */
     bool keep_alive_required;
     int64_t handshake_time, connect_time, connack_time, packet_time, idle_time; /* nanoseconds; 0: none */
     unsigned idle_percent;                                                      /* of the keep alive */

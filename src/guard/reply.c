@@ -27,8 +27,9 @@ static void publish_refuse(struct guard *g, struct guard_session *s, const struc
     uint8_t qos = m->head.flags >> 1 & 3, version = version_of(s);
     struct writer *w = &g->inject[side];
     if (!qos || !m->id) return;
-    bool passed = s->flight && ids_get(&s->flight->sent[side], m->id) == ID_PASSED;
-    if (passed) return; /* sent again; the first one got through, and its receiver answers */
+    enum id_state state = s->flight ? ids_get(&s->flight->sent[side], m->id) : ID_NONE;
+    if (state != ID_NONE && state != ID_OURS)
+        return; /* sent again; the first one got through, and its receiver answers */
     uint8_t code = version == MQTT_5 ? publish_code(v->code) : 0;
     ack(w, version, qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, m->id, code);
     bool counted = !(m->head.flags & 8) && s->conv.in_flight[side];

@@ -18,6 +18,8 @@
 #define SECOND INT64_C(1000000000)
 
 enum { PACKET_ARENA = 8 << 20 };
+/* How long the broker may take to close after a client's DISCONNECT. */
+#define CLOSE_TIME (5 * SECOND)
 
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     (void)d, (void)table, (void)key, (void)in;
@@ -195,6 +197,7 @@ int64_t guard_timer(const struct guard *g, const struct guard_session *s) {
     case GUARD_NEW: return after(s->begun[GUARD_BROKER], p->connect_time);
     case GUARD_ASKED: return sooner(after(s->begun[GUARD_BROKER], p->connack_time), packet_end(p, s, GUARD_CLIENT));
     case GUARD_UP:
+        if (s->conv.closed[GUARD_CLIENT]) return s->heard + CLOSE_TIME;
         return sooner(idle_end(p, s), sooner(packet_end(p, s, GUARD_CLIENT), packet_end(p, s, GUARD_BROKER)));
     default: return INT64_MAX;
     }
@@ -225,6 +228,10 @@ static struct verdict late_verdict(const struct guard_policy *p, const struct gu
 void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out) {
     session_begin(g, out, now);
     if (guard_timer(g, s) <= now) {
+        if (s->state == GUARD_UP && s->conv.closed[GUARD_CLIENT]) {
+            session_close(g, s, out, GUARD_CLOSE_SOON, 0);
+            return;
+        }
         struct verdict v = late_verdict(g->policy, s, now);
         g->side = s->state == GUARD_ASKED && v.code == 0x88 ? GUARD_BROKER : GUARD_CLIENT;
         stat_add(guard_region(g), GUARD_STAT_TIMEOUTS, 1);

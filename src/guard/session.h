@@ -36,8 +36,10 @@ struct ids {
 /* What an identifier in flight is. */
 enum id_state {
     ID_NONE,
-    ID_PASSED, /* the message was forwarded; the other side answers */
-    ID_OURS,   /* QoS 2, refused: the guard plays the receiver to the end */
+    ID_QOS1, /* the message was forwarded; PUBACK is due */
+    ID_QOS2, /* the same; PUBREC is due */
+    ID_HALF, /* PUBREC came; PUBCOMP is due */
+    ID_OURS, /* QoS 2, refused: the guard plays the receiver to the end */
 };
 
 struct alias {

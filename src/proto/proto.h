@@ -103,6 +103,8 @@ struct proto {
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
     bool info_plain;
+    /* tunnel shows that the bytes `in` go to a host and port through a tunnel of this protocol (decode_ops.tunnel). */
+    void (*tunnel)(struct decode *d, struct slice host, uint16_t port, struct slice in);
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };
@@ -186,6 +188,9 @@ struct decode_ops {
     /* become says that from the byte behind the message being read on, the conversation speaks protocol p in both
      * directions; NULL: whoever is registered for `port` or recognises the bytes. May be NULL itself. */
     void (*become)(struct decode *d, const struct proto *p, uint16_t port);
+    /* tunnel says that from the byte behind the message being read on, the conversation goes on to host and port as whoever
+     * is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL itself. */
+    void (*tunnel)(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
     /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream inside
      * the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
      * stream_ops.frame. false: nothing was done with the bytes, and never will be. May be NULL itself. */
@@ -238,7 +243,6 @@ struct decode {
     struct slice (*vendor)(const void *vendors, uint32_t oui);
     const void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
-    bool secured;              /* the stream being read travels inside TLS */
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };

@@ -149,11 +149,8 @@ static struct role role_of(const struct explain *e, const struct conv *c) {
         r.topic = e->filter[m->filter[0]].filter;
         r.more = m->filters - 1u;
     }
-    for (uint32_t i = 0; publishes && !subscribes && i < e->topics; i++) {
-        if (e->topic[i].stream != c->stream) continue;
-        if (r.topic.n) r.more++;
-        else r.topic = e->topic[i].topic;
-    }
+    for (uint32_t i = 0; m->topic && !subscribes && i < e->topics; i++) r.more += e->topic[i].stream == c->stream && i + 1u != m->topic;
+    if (m->topic && !subscribes) r.topic = e->topic[m->topic - 1].topic;
     return r;
 }
 

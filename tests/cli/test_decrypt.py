@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS is decrypted: every suite with every version, by every kind of key, and only with the right one."""
+import random
 import shutil
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -311,9 +313,180 @@ def test_records_are_found_again_behind_a_lost_piece_of_one(weir, lab, tmp_path)
     conversation = capture.conversation()
     for side, piece in pair.log[:-len(words)]:
         conversation.send(side, piece)
-    conversation.send(SERVER, stream, segment=1448, lost=(30, 31, 60))
+    for at in range(0, len(stream), 4 * 1448):  # acknowledged every four segments
+        conversation.send(SERVER, stream[at:at + 4 * 1448], segment=1448, lost=(1, 2) if at == 28960 else (3,) if at == 86880 else ())
     path = capture.write(tmp_path / "one.pcap")
     got = said(weir, path, "--keylog", log)[SERVER]
     missing = [text[:1] for text in words if text not in got]
     assert len(missing) <= 4, missing
     assert set(got) <= set(b"".join(words))
+
+
+def damaged(data, source):
+    """A copy with something broken: bytes changed, cut, doubled, moved."""
+    data = bytearray(data)
+    for _ in range(source.randint(1, 4)):
+        at, n = source.randrange(len(data) + 1), source.randint(1, 40)
+        how = source.randrange(6)
+        if how == 0:
+            data[at:at + 1] = bytes([source.randrange(256)])
+        elif how == 1:
+            del data[at:at + n]
+        elif how == 2:
+            data[at:at] = data[at:at + n]
+        elif how == 3:
+            data[at:at] = source.randbytes(n)
+        elif how == 4:
+            data[at:at + 1] = source.choice([b"\n", b" ", b"0", b"f", b"g", b"\0"])
+        else:
+            del data[source.randrange(len(data) + 1):]
+    return bytes(data)
+
+
+@pytest.fixture(scope="session")
+def sessions(lab, tmp_path_factory):
+    """A capture of sessions of all kinds: its path, its key log, what was said in it."""
+    folder = tmp_path_factory.mktemp("sessions")
+    log, capture, spoken = folder / "keys.log", Capture(), [[], []]
+    for suite in ("AES128-SHA", "AES256-SHA256", "NULL-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305", "TLS13"):
+        ends = lab.contexts(ssl.TLSVersion.TLSv1_3, "DEFAULT", str(log)) if suite == "TLS13" else lab.contexts(VERSIONS["1.2"], suite, str(log))
+        pair, words = talk(lab, "1.2", suite, contexts=ends)
+        pair.record(capture)
+        for side in (CLIENT, SERVER):
+            spoken[side].append(words[side])
+    return capture.write(folder / "all.pcap"), log.read_bytes(), spoken
+
+
+def pieces(weir, path, *keys):
+    """The pieces of plaintext by side; the program must end by itself, and as it should."""
+    run = weir("read", "-r", path, *keys, "-T", "fields", "-E", "aggregator=,", "-e", "ip.src", "-e", "data.data")
+    assert run.returncode in (0, 2), (run.returncode, run.err)
+    assert run.returncode == 0 or run.err.startswith("weir read: "), run.err
+    for line in run.out.splitlines():
+        source, _, data = line.partition("\t")
+        for piece in data.replace(":", "").split(",") if data else []:
+            yield int(source.split(".")[-1]) - 1, bytes.fromhex(piece)
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_damaged_key_logs_give_no_wrong_plaintext(weir, sessions, tmp_path, block):
+    path, log, spoken = sessions
+    everything = {side: b"|".join(spoken[side]) for side in (CLIENT, SERVER)}
+    assert all(piece in everything[side] for side, piece in pieces(weir, path, "--keylog", write(tmp_path, "good", log)))
+    read = 0
+    for seed in range(50):
+        bad = write(tmp_path, "bad", damaged(log, random.Random(1000 * block + seed)))
+        for side, piece in pieces(weir, path, "--keylog", bad):
+            assert piece in everything[side], seed
+            read += 1
+    assert read > 50  # most lines are whole: what they open is still read
+
+
+@pytest.mark.parametrize("form", range(10))
+def test_damaged_private_keys_give_no_wrong_plaintext(weir, lab, sessions, tmp_path, form):
+    path, _, spoken = sessions
+    everything = {side: b"|".join(spoken[side]) for side in (CLIENT, SERVER)}
+    file, secret = forms(lab, tmp_path)[form]
+    whole = open(file, "rb").read()
+    for seed in range(25):
+        bad = write(tmp_path, "bad", damaged(whole, random.Random(1000 * form + seed)))
+        for side, piece in pieces(weir, path, "--key", bad + (":" + secret if secret else "")):
+            assert piece in everything[side], seed
+
+
+def write(folder, name, data):
+    (folder / name).write_bytes(data)
+    return str(folder / name)
+
+
+def test_a_damaged_record_is_left_out_and_the_rest_is_read(weir, lab, tmp_path):
+    for suite in ("AES128-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "NULL-SHA256"):
+        log = tmp_path / (suite + ".log")
+        pair = Pair(*lab.contexts(VERSIONS["1.2"], suite, str(log))).handshake()
+        words = [b"message %d" % i for i in range(20)]
+        for text in words:
+            pair.say(CLIENT, text)
+        first = len(pair.log) - len(words)
+        side, data = pair.log[first + 7]
+        pair.log[first + 7] = (side, data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
+        capture = Capture()
+        pair.record(capture)
+        assert said(weir, capture.write(tmp_path / "one.pcap"), "--keylog", log)[CLIENT] == b"".join(words[:7] + words[8:]), suite
+
+
+def test_what_is_inside_is_read_on(weir, lab, tmp_path):
+    """HTTP that becomes WebSocket that carries MQTT; DNS; HTTP on a port of its own; by ALPN HTTP/2."""
+    connect, connack = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04weir", b"\x20\x02\x00\x00"
+    upgrade = [(CLIENT, b"GET /c HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"),
+               (SERVER, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"),
+               (CLIENT, b"\x82\x92\0\0\0\0" + connect), (SERVER, b"\x82\x04" + connack)]
+    mqtt = [(CLIENT, connect), (SERVER, connack), (CLIENT, b"\x30\x06\x00\x01thi"), (CLIENT, b"!")]
+    question = b"\0\x1d\x12\x34\x01\0\0\1\0\0\0\0\0\0\7example\3com\0\0\1\0\1"
+    http = [(CLIENT, b"GET /x HTTP/1.1\r\nHost: there\r\n\r\n"), (SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh"), (SERVER, b"i")]
+    log = tmp_path / "keys.log"
+
+    def names(port, what, *fields):
+        pair = Pair(*lab.contexts(ssl.TLSVersion.TLSv1_3, "DEFAULT", str(log))).handshake()
+        for side, text in what:
+            pair.say(side, text)
+        capture = Capture()
+        pair.record(capture, port=port)
+        path = capture.write(tmp_path / "one.pcap")
+        run = weir("read", "-r", path, "--keylog", log, "-T", "fields", *[a for f in fields for a in ("-e", f)])
+        return [line for line in run.out.splitlines() if line.strip()]
+    assert names(443, upgrade, "mqtt.clientid") == ["weir"]
+    assert names(8883, mqtt, "mqtt.topic", "mqtt.clientid") == ["\tweir", "t\t"]
+    assert names(9999, mqtt, "mqtt.clientid") == ["weir"]
+    assert names(853, [(CLIENT, question)], "dns.qry.name") == ["example.com"]
+    assert names(9999, http, "http.request.full_uri", "http.response.code") == ["https://there/x\t", "\t200"]
+
+
+def test_edit_makes_one_self_contained_file(weir, lab, tmp_path):
+    log = tmp_path / "keys.log"
+    pair, words = talk(lab, "1.2", "ECDHE-RSA-AES128-GCM-SHA256", str(log))
+    capture = Capture()
+    pair.record(capture)
+    classic = capture.write(tmp_path / "one.pcap")
+    with_keys, without, again = (str(tmp_path / name) for name in ("with.pcapng", "without.pcapng", "again.pcapng"))
+    assert weir("edit", classic, "-w", with_keys, "--inject-secrets", log).returncode == 0
+    assert said(weir, with_keys) == words
+    assert weir("edit", with_keys, "-w", without, "--strip-secrets").returncode == 0
+    assert said(weir, without) == [b"", b""]
+    assert weir("edit", without, "-w", again, "--inject-secrets", log).returncode == 0
+    assert said(weir, again) == words
+    if shutil.which("tshark"):
+        run = subprocess.run(["tshark", "-r", again, "-T", "fields", "-e", "data.data"], capture_output=True, text=True)
+        assert bytes.fromhex("".join(run.stdout.split()).replace(",", "")) != b""
+    (tmp_path / "no.log").write_text("nothing\n")
+    refused = weir("edit", classic, "-w", without, "--inject-secrets", tmp_path / "no.log")
+    assert refused.returncode == 2 and "key log" in refused.err
+
+
+def root_and_loopback():
+    import os
+    return os.geteuid() == 0
+
+
+@pytest.mark.skipif(not root_and_loopback(), reason="capturing needs root")
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_key_log_is_followed_while_it_grows(weir, lab, tmp_path, version):
+    log = tmp_path / "keys.log"
+    log.touch()  # opened before privileges are given up
+    server = Server(lab, version, "-rev")
+    reader = subprocess.Popen([weir.path, "read", "-i", "lo", "--keylog", str(log), "-l", "-a", "duration:40", "-T", "fields", "-e", "data.data",
+                               "tcp", "port", str(server.port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert b"Capturing" in reader.stderr.readline()
+        time.sleep(0.3)
+        for text in (b"first words\n", b"more words\n"):
+            client(server.port, [text], "-keylogfile", str(log), wait=text[-2::-1])
+        time.sleep(1)
+        reader.terminate()
+        got = bytes.fromhex(reader.communicate(timeout=20)[0].decode().replace(":", "").replace(",", "").replace("\n", ""))
+    finally:
+        reader.kill()
+        server.close()
+    for text in (b"first words", b"more words"):
+        assert text in got and text[::-1] in got

@@ -5,7 +5,7 @@
 
 #include <ctype.h>
 
-enum { NEAR_MAX = 96, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
+enum { NEAR_MAX = 96, EDITS_MAX = 2, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
 
 /* alive tells whether a subscription was in force at a time. */
 static bool alive(const struct explain *e, const struct filter_rec *f, int64_t ts) {
@@ -25,27 +25,37 @@ size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_
     size_t n = 0;
     for (uint32_t i = 0; i < e->filters && n < max; i++) {
         const struct filter_rec *f = &e->filter[i];
-        if (endpoint_same(&f->broker, &t->broker) && topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
+        if (endpoint_same(&f->broker, &t->broker) && explain_topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
     }
     return n;
 }
 
-/* distance counts the edits between two texts, case aside, where they are short enough to be compared. */
+/* distance counts the edits between two texts, case aside, up to EDITS_MAX; FAR: more. Only the cells that few edits can
+ * reach are worked out. */
 static unsigned distance(struct slice a, struct slice b) {
-    unsigned row[NEAR_MAX + 1];
-    if (a.n > NEAR_MAX || b.n > NEAR_MAX) return FAR;
-    for (unsigned k = 0; k <= b.n; k++) row[k] = k;
-    for (unsigned i = 1; i <= a.n; i++) {
-        unsigned corner = row[0];
-        row[0] = i;
-        for (unsigned k = 1; k <= b.n; k++) {
-            unsigned cost = corner + (tolower(a.p[i - 1]) != tolower(b.p[k - 1]));
-            corner = row[k];
-            unsigned best = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
-            row[k] = cost < best ? cost : best;
+    enum { BAND = 2 * EDITS_MAX + 1 };
+    unsigned row[BAND + 2]; /* row[1 + k] is for b's place i + k - EDITS_MAX */
+    if (a.n > NEAR_MAX || b.n > NEAR_MAX || a.n > b.n + EDITS_MAX || b.n > a.n + EDITS_MAX) return FAR;
+    for (unsigned k = 0; k < BAND + 2; k++) row[k] = FAR;
+    for (unsigned k = EDITS_MAX; k < BAND; k++) row[1 + k] = k - EDITS_MAX;
+    for (size_t i = 1; i <= a.n; i++) {
+        unsigned least = FAR;
+        for (unsigned k = 0; k < BAND; k++) {
+            size_t at = i + k; /* b's place + EDITS_MAX */
+            unsigned best = FAR;
+            if (at >= EDITS_MAX && at - EDITS_MAX <= b.n) {
+                size_t place = at - EDITS_MAX;
+                best = place ? row[1 + k] + (tolower(a.p[i - 1]) != tolower(b.p[place - 1])) : (unsigned)i;
+                if (row[2 + k] + 1 < best) best = row[2 + k] + 1;
+                if (place && row[k] + 1 < best && k) best = row[k] + 1;
+            }
+            row[1 + k] = best;
+            if (best < least) least = best;
         }
+        if (least > EDITS_MAX) return FAR;
     }
-    return row[b.n];
+    unsigned edits = row[1 + EDITS_MAX + b.n - a.n];
+    return edits > EDITS_MAX ? FAR : edits;
 }
 
 static struct slice trimmed(struct slice s) {
@@ -59,7 +69,7 @@ static bool same_but_case(struct slice filter, struct slice topic) {
     if (filter.n > KEPT_TEXT || topic.n > KEPT_TEXT) return false;
     for (size_t i = 0; i < filter.n; i++) a[i] = (char)tolower(filter.p[i]);
     for (size_t i = 0; i < topic.n; i++) b[i] = (char)tolower(topic.p[i]);
-    return topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
+    return explain_topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
 }
 
 static unsigned levels(struct slice s) {
@@ -68,35 +78,35 @@ static unsigned levels(struct slice s) {
     return n;
 }
 
-/* shares_start tells whether filter and topic are the same up to where the filter's wildcard or the shorter one ends. */
-static bool shares_start(struct slice filter, struct slice topic) {
-    size_t same = 0, level = 0;
-    while (same < filter.n && same < topic.n && filter.p[same] == topic.p[same]) {
-        if (filter.p[same] == '/') level++;
-        same++;
-    }
-    return level > 0;
+/* same_levels counts the levels at the beginning that filter and topic have in common. */
+static unsigned same_levels(struct slice filter, struct slice topic) {
+    unsigned level = 0;
+    for (size_t i = 0; i < filter.n && i < topic.n && filter.p[i] == topic.p[i]; i++) level += filter.p[i] == '/';
+    return level;
 }
 
 /* near_words says in which way a filter just misses a topic; NULL: it is another matter. `far` orders the ways. */
 static const char *near_words(struct slice filter, struct slice topic, unsigned *far) {
     struct slice f = filter, t = topic;
+    *far = FAR;
+    if (!f.n || !t.n) return NULL;
     *far = 0;
     if (same_but_case(f, t)) return N_("the case differs");
     *far = 1;
-    if (topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
+    if (explain_topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
     *far = 2;
-    if ((f.n && f.p[0] == '/' && topic_matches(slice_tail(f, 1), t)) || (t.n && t.p[0] == '/' && topic_matches(f, slice_tail(t, 1))))
+    if ((f.n && f.p[0] == '/' && explain_topic_matches(slice_tail(f, 1), t)) || (t.n && t.p[0] == '/' && explain_topic_matches(f, slice_tail(t, 1))))
         return N_("a slash at the beginning differs");
-    if ((f.n > 1 && f.p[f.n - 1] == '/' && topic_matches(slice_head(f, f.n - 1), t)) ||
-        (t.n > 1 && t.p[t.n - 1] == '/' && topic_matches(f, slice_head(t, t.n - 1))))
+    if ((f.n > 1 && f.p[f.n - 1] == '/' && explain_topic_matches(slice_head(f, f.n - 1), t)) ||
+        (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
         return N_("a slash at the end differs");
     unsigned edits = distance(f, t);
     *far = 3 + edits;
-    if (edits <= 2 && edits * 4 <= t.n + 3) return N_("the spelling differs");
+    if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
     bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
-    *far = 20 + edits;
-    if (shares_start(f, t)) return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
+    unsigned same = same_levels(f, t);
+    *far = WEAK + KEPT_TEXT - same;
+    if (same) return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
     return NULL;
 }
 
@@ -145,7 +155,7 @@ void check_unmatched(struct judge *j) {
     /* "a level differs" is a weak likeness: often just another topic. */
     unsigned far;
     near_words(near->filter, t->topic, &far);
-    if (far >= 20) f->level = LEVEL_NOTE;
+    if (far >= WEAK) f->level = LEVEL_NOTE;
     else if (near->deliveries) f->level = LEVEL_WARNING; /* that filter has its own messages */
     say_text(j, f, near->filter);
     say_words(f, words);

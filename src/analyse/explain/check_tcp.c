@@ -9,6 +9,10 @@ enum {
     SLOW_FACTOR = 5, SLOW_MS = 100, AFTER_GAP = 8, HALF_S = 20, IDLE_S = 20
 };
 
+static void say_side(struct finding *f, int side) {
+    if (f->args < FINDING_ARGS) f->arg[f->args++] = f->arg[side]; /* arguments 1 and 2 are the sides */
+}
+
 static bool attempted(const struct conv *c) { return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn); }
 
 void check_no_answer(struct judge *j) {
@@ -102,7 +106,7 @@ static struct finding *stuck_found(struct judge *j, int side) {
     const struct half *h = &j->c->half[side];
     struct finding *f = found(j);
     f->blame = BLAME_PATH;
-    say_endpoint(j, f, &j->c->end[side]);
+    say_side(f, side);
     say_number(j, f, h->stuck_len);
     say_number(j, f, h->stuck_times + 1);
     cite(f, &h->stuck);
@@ -122,7 +126,7 @@ void check_mtu(struct judge *j) {
 /* gap_death tells whether the connection died right behind a long silence. */
 static bool gap_death(const struct judge *j) {
     const struct conv *c = j->c;
-    if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || c->since_gap > AFTER_GAP + 24) return false;
+    if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) || c->since_gap > AFTER_GAP + 24) return false;
     if (stuck_side(j) >= 0) {
         const struct half *h = &c->half[stuck_side(j)];
         return h->last_data.ts >= c->gap.ts && c->half[!stuck_side(j)].last.ts <= c->gap_before.ts;
@@ -161,14 +165,14 @@ void check_zero_window(struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
         if (!mark_set(&h->zero)) continue;
-        int64_t end = mark_set(&h->zero_end) ? h->zero_end.ts : j->c->last.ts;
+        int64_t end = h->zero_open ? j->c->last.ts : h->zero_end.ts;
         if (end - h->zero.ts < ZERO_MS * MILLI) continue;
         struct finding *f = found(j);
         f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
-        say_endpoint(j, f, &j->c->end[side]);
+        say_side(f, side);
         say_time(j, f, end - h->zero.ts);
         cite(f, &h->zero);
-        if (mark_set(&h->zero_end)) cite(f, &h->zero_end);
+        if (!h->zero_open) cite(f, &h->zero_end);
         return;
     }
 }
@@ -179,7 +183,7 @@ void check_half_close(struct judge *j) {
         if (!mark_set(&me->fin) || mark_set(&peer->fin) || mark_set(&peer->rst) || mark_set(&me->rst)) continue;
         if (j->now - me->fin.ts < HALF_S * SECOND) continue;
         struct finding *f = found(j);
-        say_endpoint(j, f, &j->c->end[side]);
+        say_side(f, side);
         say_time(j, f, j->now - me->fin.ts);
         cite(f, &me->fin);
         return;
@@ -212,7 +216,7 @@ void check_reset(struct judge *j) {
         struct finding *f = found(j);
         f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
         if (!conv_is_mqtt(j->c) && !(j->c->tls && !mark_set(&j->c->tls->data[SERVER]))) f->level = LEVEL_NOTE;
-        say_endpoint(j, f, &j->c->end[side]);
+        say_side(f, side);
         cite(f, &h->rst);
         return;
     }
@@ -237,7 +241,7 @@ void check_loss(struct judge *j) {
             again += c->half[0].repeats + c->half[1].repeats;
         }
         struct finding *f = found(j);
-        say_endpoint(j, f, &j->c->end[side]);
+        say_side(f, side);
         say_number(j, f, h->repeats);
         percent(j, f, h->repeats, h->segments);
         percent(j, f, again, all);

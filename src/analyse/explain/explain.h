@@ -46,24 +46,23 @@ struct endpoint {
     uint16_t port;
 };
 
-/* half is what one side of a TCP conversation did. */
+/* half is what one side of a TCP conversation did. What every packet touches comes first. */
 struct half {
     uint64_t bytes; /* payload, once */
     uint32_t packets, segments, repeats;
-    uint32_t next_seq;
+    uint32_t acked; /* highest acknowledgment this side sent */
     uint32_t largest_acked;
-    struct mark first, first_data, last_data, last, fin, rst;
-    struct mark syn;       /* SYN or SYN/ACK */
+    uint32_t stuck_times;
     uint32_t syns;
+    bool has_ack, zero_open;
+    struct mark last, last_data;
+    struct mark first_data, fin, rst;
+    struct mark syn; /* SYN or SYN/ACK */
     struct mark zero, zero_end;
     /* The oldest segment sent again that is not acknowledged. */
     struct mark stuck, stuck_last;
-    uint32_t stuck_seq, stuck_len, stuck_times;
-    uint32_t acked;        /* highest acknowledgment this side sent */
-    bool has_ack, has_next;
-    struct mark resent;    /* first segment sent again */
-    uint32_t stamp;
-    uint16_t mss;
+    uint32_t stuck_seq, stuck_len;
+    struct mark resent; /* first segment sent again */
 };
 
 struct certificate_rec {
@@ -117,6 +116,7 @@ struct mqtt_rec {
     bool session, will, user, password, clean, has_disconnect_code[2];
     uint32_t max_packet[2], too_large_len; /* greatest packet the side takes; 0: not said */
     struct slice client, will_topic, suback_topic, no_match_topic, ack_refused_topic;
+    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
     uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
     uint16_t sub_id[4];                     /* SUBSCRIBE packets under way: identifier and first filter */
     uint16_t sub_first[4];
@@ -131,28 +131,24 @@ struct conv {
     uint32_t stream;
     bool selected;        /* the display filter let a packet of it through */
     bool from_start;      /* its SYN was seen */
-    bool wrong_tls;       /* the client sent MQTT in clear, the server answered in TLS or closed */
+    bool up;              /* `established` is set, or will not be */
+    uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct endpoint end[2];
+    struct mark last;
+    uint64_t last_hash[2];  /* of each side's last packet, to know copies of it */
+    int64_t last_hash_ts[2];
+    int64_t gap_ns;         /* the last long silence */
+    uint32_t since_gap;     /* packets since */
+    uint32_t lost;          /* segments not captured */
     struct half half[2];
-    struct mark first, last;
-    struct mark established;
+    struct mark gap_before, gap; /* packets before and behind it */
+    struct mark first, established;
     struct mark icmp;     /* an ICMP error about it */
     uint8_t icmp_type, icmp_code;
     bool icmp_v6;
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
-    int64_t rtt_sum, rtt_min, rtt_max, syn_rtt;
-    uint32_t rtts;
-    struct mark gap;      /* first packet after the longest silence still of interest */
-    int64_t gap_ns;
-    uint32_t since_gap;   /* packets since */
-    struct mark gap_before;
-    uint32_t twice;       /* packets seen twice */
-    uint64_t last_hash[2];
-    int64_t last_hash_ts[2];
-    struct mark no_service; /* first payload that no protocol claimed on a TLS or MQTT port */
-    uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
-    uint32_t lost;        /* segments not captured */
+    int64_t syn_rtt;      /* from SYN to SYN/ACK; 0: not seen */
     uint16_t name;        /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
@@ -348,7 +344,7 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
  * (then it is no check's and *fine is set). The finding lives as long as e. */
 const struct finding *explain_verdict(struct explain *e, bool *fine);
 
-/* topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as its filter. */
-bool topic_matches(struct slice filter, struct slice topic);
+/* explain_topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as its filter. */
+bool explain_topic_matches(struct slice filter, struct slice topic);
 
 #endif

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, SHORT_AFTER_GAP = 12, BACK_MS = 5, EPHEMERAL = 32768 };
+enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5 };
 
 int map_make(struct place_map *m, uint32_t entries) {
     m->size = 2 * entries;
@@ -138,16 +138,15 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
 static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
     struct {
-        uint32_t seq, ack, len, window, stamp;
+        uint32_t seq, ack, len, stamp;
         uint16_t flags, ip_id;
-    } id = {t->seq, t->ack, t->len, t->window, t->stamp, t->flags, p->ip_id};
+    } id = {t->seq, t->ack, t->len, t->stamp, t->flags, p->ip_id};
     if (!p->ip_id && !t->stamp) return false;
     uint64_t hash = hash_bytes(e->key, &id, sizeof id);
     bool same = hash == c->last_hash[side] && p->ts - c->last_hash_ts[side] < TWICE_WITHIN_MS * MILLI;
     c->last_hash[side] = hash;
     c->last_hash_ts[side] = p->ts;
     if (!same) return false;
-    c->twice++;
     e->twice++;
     mark_first(&e->first_twice, p);
     return true;
@@ -171,8 +170,7 @@ static void data_note(struct half *me, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
     bool again = t->found & TA_RETRANSMISSION;
     if (!t->len || (t->found & (TA_KEEP_ALIVE | TA_ZERO_PROBE))) return;
-    me->segments++;
-    mark_first(&me->first_data, p);
+    if (!me->segments++) me->first_data = mark_of(p);
     me->last_data = mark_of(p);
     if (again) {
         me->repeats++;
@@ -198,9 +196,10 @@ static void ack_note(struct half *me, struct half *peer, const struct packet_eve
 
 static void window_note(struct half *me, const struct packet_events *p) {
     if (p->tcp.found & TA_ZERO_WINDOW) {
-        if (!mark_set(&me->zero) || mark_set(&me->zero_end)) me->zero = mark_of(p);
-        me->zero_end = (struct mark){0};
-    } else if (mark_set(&me->zero) && !mark_set(&me->zero_end) && p->tcp.window && !(p->tcp.flags & TH_RST)) {
+        if (!me->zero_open) me->zero = mark_of(p);
+        me->zero_open = true;
+    } else if (me->zero_open && !(p->tcp.flags & TH_RST)) {
+        me->zero_open = false;
         me->zero_end = mark_of(p);
     }
 }
@@ -211,10 +210,10 @@ static void handshake_note(struct conv *c, int side, const struct packet_events 
     if (flags & TH_SYN) {
         mark_first(&me->syn, p);
         me->syns++;
-        me->mss = p->tcp.mss;
         if (side == SERVER && me->syns == 1 && mark_set(&peer->syn)) c->syn_rtt = p->ts - peer->syn.ts;
-    } else if (!(flags & TH_RST) && mark_set(&peer->syn) && mark_set(&me->syn)) {
-        if (side == CLIENT) mark_first(&c->established, p);
+    } else if (!c->up && side == CLIENT && !(flags & TH_RST)) {
+        c->up = true;
+        if (mark_set(&peer->syn) && mark_set(&me->syn)) c->established = mark_of(p);
     }
     if (flags & TH_FIN) mark_first(&me->fin, p);
     if (flags & TH_RST) mark_first(&me->rst, p);
@@ -222,23 +221,15 @@ static void handshake_note(struct conv *c, int side, const struct packet_events 
 
 /* gap_note remembers the last long silence, as long as what follows is short: it may be what killed the connection. */
 static void gap_note(struct conv *c, const struct packet_events *p) {
-    int64_t gap = p->ts - c->last.ts;
+    int64_t gap = mark_set(&c->last) ? p->ts - c->last.ts : 0;
     if (gap >= GAP_SECONDS * SECOND) {
         c->gap = mark_of(p);
         c->gap_before = c->last;
         c->gap_ns = gap;
         c->since_gap = 0;
-    } else if (mark_set(&c->gap)) {
+    } else if (c->gap_ns) {
         c->since_gap++;
     }
-}
-
-static void rtt_note(struct conv *c, int64_t rtt) {
-    if (rtt <= 0) return;
-    c->rtt_sum += rtt;
-    c->rtts++;
-    if (!c->rtt_min || rtt < c->rtt_min) c->rtt_min = rtt;
-    if (rtt > c->rtt_max) c->rtt_max = rtt;
 }
 
 static uint8_t payload_kind(const struct packet_events *p) {
@@ -284,16 +275,13 @@ static void segment_note(struct conv *c, int side, const struct packet_events *p
     struct half *me = &c->half[side], *peer = &c->half[!side];
     gap_note(c, p);
     me->packets++;
-    mark_first(&me->first, p);
     me->last = mark_of(p);
     handshake_note(c, side, p);
     data_note(me, p);
     ack_note(me, peer, p);
     window_note(me, p);
-    rtt_note(c, p->tcp.rtt);
     if (p->tcp.found & TA_LOST) c->lost++;
-    uint8_t kind = payload_kind(p);
-    if (kind && !c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) c->first_bytes[side] = kind;
+    if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) c->first_bytes[side] = payload_kind(p);
 }
 
 static void events_take(struct explain *e, struct conv *c, int side, const struct packet_events *p) {

@@ -98,6 +98,7 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
     struct mqtt_rec *r = c->mqtt;
     uint32_t at = m->topic[0].n ? topic_add(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
     if (m->qos) flight_start(r, CLIENT, p, m, at);
+    if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;
     struct topic_rec *t = &e->topic[at];
     if (!t->published++) {
@@ -125,7 +126,7 @@ static void delivery_count(struct explain *e, struct conv *c, const struct packe
     const struct mqtt_rec *r = c->mqtt;
     for (unsigned i = 0; i < r->filters && i < CONV_FILTERS; i++) {
         struct filter_rec *f = &e->filter[r->filter[i]];
-        if (!topic_matches(f->filter, topic)) continue;
+        if (!explain_topic_matches(f->filter, topic)) continue;
         f->deliveries++;
         mark_first(&f->delivered, p);
     }
@@ -354,7 +355,7 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     }
 }
 
-bool topic_matches(struct slice filter, struct slice topic) {
+bool explain_topic_matches(struct slice filter, struct slice topic) {
     static const struct slice share = {(const uint8_t *)"$share/", 7};
     if (slice_starts(filter, share)) { /* MQTT 4.8.2: $share/NAME/FILTER */
         filter = slice_tail(filter, share.n);

@@ -157,13 +157,14 @@ static void value_get(struct mqtt_message *m, struct reader *r, uint8_t id, cons
 }
 
 static void place_check(struct mqtt_message *m, uint8_t id, bool will, uint64_t *seen, uint32_t off) {
-    /* Some packets may hold it when they come from one side only: [MQTT-3.3.4-6], [MQTT-3.14.2-2], MQTT 3.14.2.2.5. */
+    /* DISCONNECT may hold some when it comes from one side only: [MQTT-3.14.2-2], MQTT 3.14.2.2.5. */
     bool client = m->c->client == m->from + 1, server = m->c->client == 2 - m->from;
-    bool wrong_side = (m->head.type == MQTT_PUBLISH && id == MQTT_P_SUBSCRIPTION_ID && client) ||
-                      (m->head.type == MQTT_DISCONNECT &&
+    bool wrong_side = (m->head.type == MQTT_DISCONNECT &&
                        ((id == MQTT_P_SERVER_REFERENCE && client) || (id == MQTT_P_SESSION_EXPIRY && server)));
     if (wrong_side || !mqtt_property_allowed(id, will ? MQTT_RESERVED : m->head.type))
         d_anomaly(m->d, FID_MQTT_A_PROP_PLACE, off, 1);
+    if (m->head.type == MQTT_PUBLISH && id == MQTT_P_SUBSCRIPTION_ID && client)
+        d_anomaly(m->d, FID_MQTT_A_SUB_ID, off, 1);
     bool many = id == MQTT_P_USER || (id == MQTT_P_SUBSCRIPTION_ID && m->head.type == MQTT_PUBLISH);
     if (*seen >> id & 1 && !many) d_anomaly(m->d, FID_MQTT_A_PROP_REPEATED, off, 1);
     *seen |= (uint64_t)1 << id;

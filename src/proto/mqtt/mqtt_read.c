@@ -110,7 +110,8 @@ static void flags_check(struct mqtt_message *m, uint32_t off) {
         return;
     }
     bool asks = type == MQTT_PUBREL || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE;
-    if (m->version == MQTT_31) { /* there the flags of other packets are not used, and DUP is allowed */
+    bool old = m->version == MQTT_31 || (type == MQTT_CONNECT && slice_starts(rd_rest(&m->r), SLICE("\0\6MQIsdp")));
+    if (old) { /* there the flags of other packets are not used, and DUP is allowed */
         if (asks && (flags & 6) != 2) d_anomaly(m->d, FID_MQTT_A_FLAGS, off, 1);
     } else if (flags != (asks ? 2 : 0)) {
         d_anomaly(m->d, FID_MQTT_A_FLAGS, off, 1);

@@ -67,6 +67,7 @@ struct tls_state {
     uint8_t alpn;        /* enum tls_alpn */
     struct tls_gather gather[2]; /* the handshake message of each side that goes on in its next record */
     bool changed[2];     /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
+    bool damaged;        /* a message of the layer being read ended too early */
     bool unread[2];      /* application data of a side was not read, or lost, before what comes next */
     bool opened;         /* what is being read was decrypted */
     uint8_t said;        /* enum tls_verdict that was shown */

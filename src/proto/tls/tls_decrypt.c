@@ -12,6 +12,8 @@ enum {
     TRIES_BYTES = 1 << 20,   /* bytes decrypted in trying */
     TRIES_BYTES_LATER = 1 << 16, /* the same, once FAILED_FEW records in a row did not open */
     FAILED_FEW = 8,
+    TRIES_SPENT_MAX = 1 << 14, /* numbers tried in vain on a side, after which only the next one is */
+    TRIES_EARNED = 16,         /* numbers that a record which opens makes up for */
 };
 
 bool tls_secret_next(const struct tls_session *s, uint8_t *secret) {
@@ -28,27 +30,45 @@ bool tls_secret_next(const struct tls_session *s, uint8_t *secret) {
 static unsigned tries_of(const struct tls_side *side, size_t n) {
     if (!side->gap && !side->failed) return 1;
     size_t budget = side->failed < FAILED_FEW ? TRIES_BYTES : TRIES_BYTES_LATER, tries = budget / (n + 256);
-    return tries > TRIES_MAX ? TRIES_MAX : tries ? (unsigned)tries : 1;
+    if (tries > TRIES_MAX) tries = TRIES_MAX;
+    size_t left = side->spent < TRIES_SPENT_MAX ? TRIES_SPENT_MAX - side->spent : 0;
+    if (tries > left) tries = left;
+    return tries ? (unsigned)tries : 1;
+}
+
+static void spend(struct tls_side *side, unsigned tries) {
+    if (side->spent < TRIES_SPENT_MAX) side->spent += tries;
 }
 
 static void opened_note(struct tls_side *side) {
     side->works = true;
     side->gap = side->dead = false;
     side->failed = 0;
+    side->spent -= side->spent < TRIES_EARNED ? side->spent : TRIES_EARNED;
 }
 
-/* ask_more lets the store look for new secrets, once for each side and generation of it. */
-static bool may_look(struct tls_keys *k, struct tls_side *side) {
-    if (k->more) k->more(k->more_to);
-    if (side->tried == k->generation) return false;
+/* fresh tells whether there are secrets that were not looked at for this side. */
+static bool fresh(const struct tls_keys *k, struct tls_side *side) {
+    bool is = side->tried != k->generation;
     side->tried = k->generation;
-    return true;
+    return is;
+}
+
+static void ask_more(struct tls_keys *k) {
+    if (k->more) k->more(k->more_to);
+}
+
+/* master_await finds the master secret, asking for more where it is not there. */
+static bool master_await(struct tls_keys *k, struct tls_session *s, struct tls_side *side) {
+    if (fresh(k, side) && tls_master_find(k, s)) return true;
+    ask_more(k);
+    return fresh(k, side) && tls_master_find(k, s);
 }
 
 /* block_start makes the keys of a side up to TLS 1.2, when it changed to them or when its master secret came late. */
 static bool block_start(struct tls_keys *k, struct tls_session *s, int from) {
     struct tls_side *side = &s->side[from];
-    if (!may_look(k, side) || s->compression > COMPRESSION_DEFLATE || !s->known_suite || !tls_master_find(k, s)) return false;
+    if (s->compression > COMPRESSION_DEFLATE || !s->known_suite || !master_await(k, s, side)) return false;
     tls_cipher_end(&side->now);
     if (!tls_keys_block(k, s, from, &side->now)) {
         s->known_suite = false; /* the library lacks the cipher */
@@ -81,13 +101,15 @@ static bool open_block(struct tls_keys *k, struct tls_session *s, int from, cons
         return false;
     }
     bool first = !side->works;
-    if (tls_cipher_open(&side->now, r, tries_of(side, r->body.n), out, &o->plain)) {
+    unsigned tries = tries_of(side, r->body.n);
+    if (tls_cipher_open(&side->now, r, tries, out, &o->plain)) {
         opened_note(side);
         if (first) master_learn(k, s);
         o->type = r->type;
         return true;
     }
     side->failed++;
+    spend(side, tries);
     if (first && (!side->gap || side->failed > FAILED_FEW)) {
         side->dead = true;
         side->passed = side->now.seq + 1;
@@ -112,6 +134,7 @@ static bool epoch_try(struct tls_keys *k, struct tls_session *s, int from, uint8
     if (!key || key->n != tls_hash_size(suite->prf) || !tls_keys_secret(k, s, suite, key->secret, &c)) return false;
     if (!tls_cipher_open(&c, r, tries, out, &o->plain)) {
         tls_cipher_end(&c);
+        spend(side, tries);
         return false;
     }
     tls_cipher_end(&side->now);
@@ -141,6 +164,7 @@ static bool generation_try(struct tls_keys *k, struct tls_session *s, struct tls
     if (!tls_secret_next(s, secret) || !tls_keys_secret(k, s, &s->suite, secret, &c)) return false;
     if (!tls_cipher_open(&c, r, tries, out, &o->plain)) {
         tls_cipher_end(&c);
+        spend(side, tries);
         return false;
     }
     tls_cipher_end(&side->now);
@@ -149,20 +173,25 @@ static bool generation_try(struct tls_keys *k, struct tls_session *s, struct tls
     return true;
 }
 
+static uint8_t epoch_now(const struct tls_session *s, int from) {
+    if (s->side[from].epoch) return s->side[from].epoch;
+    return from == 0 && s->early ? EPOCH_EARLY : EPOCH_HANDSHAKE;
+}
+
 /* epochs_try opens a record that the side's present keys, if any, do not. */
 static bool epochs_try(struct tls_keys *k, struct tls_session *s, int from, const struct tls_sealed *r, uint8_t *out,
                        struct tls_opened *o) {
     struct tls_side *side = &s->side[from];
-    uint8_t epoch = side->epoch ? side->epoch : from == 0 && s->early ? EPOCH_EARLY : EPOCH_HANDSHAKE;
-    if (side->epoch == EPOCH_NONE) side->epoch = epoch;
+    uint8_t epoch = side->epoch = epoch_now(s, from);
     unsigned tries = tries_of(side, r->body.n);
+    if (!side->works && side->spent >= TRIES_SPENT_MAX) return false;
     if (epoch == EPOCH_EARLY && !side->now.ready && early_try(k, s, r, out, o)) return true;
     if (!s->known_suite) return false;
     if (side->now.ready) epoch++;
     for (epoch = epoch == EPOCH_EARLY ? EPOCH_HANDSHAKE : epoch; epoch <= EPOCH_DATA; epoch++) {
         /* Records that came before their keys are counted in the epoch they began in. */
-        unsigned more = side->passed < TRIES_MAX ? (unsigned)side->passed : TRIES_MAX;
-        if (epoch_try(k, s, from, epoch, &s->suite, r, more + 1 > tries ? more + 1 : tries, out, o)) return true;
+        unsigned more = side->passed < TRIES_MAX ? (unsigned)side->passed + 1 : TRIES_MAX;
+        if (epoch_try(k, s, from, epoch, &s->suite, r, more > tries ? more : tries, out, o)) return true;
     }
     return side->epoch == EPOCH_DATA && side->works && side->gap && generation_try(k, s, side, r, tries, out, o);
 }
@@ -177,20 +206,30 @@ static bool content_find(struct tls_opened *o) {
     return true;
 }
 
+/* secrets_await tells whether there is something to try for a side without keys. */
+static bool secrets_await(struct tls_keys *k, const struct tls_session *s, struct tls_side *side, int from) {
+    if (!epoch_secret(k, s, from, epoch_now(s, from))) ask_more(k);
+    return fresh(k, side) || side->epoch <= EPOCH_HANDSHAKE;
+}
+
 static bool open_epoch(struct tls_keys *k, struct tls_session *s, int from, const struct tls_sealed *r, uint8_t *out,
                        struct tls_opened *o) {
     struct tls_side *side = &s->side[from];
-    bool ok = side->now.ready && tls_cipher_open(&side->now, r, tries_of(side, r->body.n), out, &o->plain);
-    /* Without keys that work there is something to try only when there are new secrets. */
-    bool try = side->now.ready ? side->failed < FAILED_FEW || side->gap : may_look(k, side) || side->epoch <= EPOCH_HANDSHAKE;
-    if (!ok && try) ok = epochs_try(k, s, from, r, out, o);
+    unsigned tries = tries_of(side, r->body.n);
+    bool ok = side->now.ready && tls_cipher_open(&side->now, r, tries, out, &o->plain);
+    bool try = !ok && (side->now.ready ? side->failed < FAILED_FEW || side->gap : secrets_await(k, s, side, from));
+    if (try) ok = epochs_try(k, s, from, r, out, o);
     if (ok) {
         opened_note(side);
         side->passed = 0;
         return content_find(o);
     }
-    if (side->now.ready) side->failed++;
-    else side->passed++;
+    if (side->now.ready) {
+        side->failed++;
+        spend(side, tries);
+    } else {
+        side->passed++;
+    }
     return false;
 }
 

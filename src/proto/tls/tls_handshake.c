@@ -211,7 +211,7 @@ static void message_read(struct decode *d, struct tls_state *st, int from, struc
     bool retry = body_read(d, st, type, &body);
     f = fv_at(d->out, at);
     if (retry && f) f->extra = HELLO_RETRY_REQUEST;
-    if (!rd_ok(&body)) d_bad(d, &body);
+    if (!rd_ok(&body)) st->damaged = true;
     tls_trailing(d, &body);
     tls_session_message(d, st, from, type, slice_head(whole, len + 4));
     fv_close(d->out);

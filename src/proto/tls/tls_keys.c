@@ -75,7 +75,7 @@ void tls_keys_put(struct tls_keys *k, enum tls_key_kind kind, struct slice id, s
     e->origin = (uint8_t)origin;
     e->n = (uint8_t)secret.n;
     memcpy(e->secret, secret.p, secret.n);
-    k->generation++;
+    if (origin != TLS_FROM_SESSION) k->generation++; /* who resumes comes later, and looks then */
     k->any = true;
     if (kind == TLS_KEY_PREMASTER || kind == TLS_KEY_PREMASTER_SENT) k->premasters = true;
 }

@@ -85,12 +85,14 @@ static void mark(struct decode *d, uint32_t at, uint16_t extra) {
     if (f) f->extra = extra;
 }
 
-static void alert_read(struct decode *d, struct slice body) {
+enum { CLOSE_NOTIFY = 0 };
+
+static void alert_read(struct decode *d, struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_ALERT, rd_off(&r), (uint32_t)body.n);
     if (body.n == 2 && body.p[0] >= 1 && body.p[0] <= 2 && field_value_name(&vals_tls_alert, body.p[1])) {
         get_u8(d, &r, FID_TLS_ALERT_LEVEL);
-        get_u8(d, &r, FID_TLS_ALERT_DESC);
+        if (get_u8(d, &r, FID_TLS_ALERT_DESC) == CLOSE_NOTIFY && st->opened) tls_session_closed(st, from);
     } else {
         mark(d, at, TLS_EXTRA_ENCRYPTED);
     }
@@ -100,7 +102,7 @@ static void alert_read(struct decode *d, struct slice body) {
 static void heartbeat_read(struct decode *d, const struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_HEARTBEAT, rd_off(&r), (uint32_t)body.n);
-    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && !st->changed[from] && st->version != TLS13;
+    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && (st->opened || (!st->changed[from] && st->version != TLS13));
     if (clear) {
         get_u8(d, &r, FID_TLS_HEARTBEAT_TYPE);
         uint32_t off = rd_off(&r);
@@ -141,7 +143,7 @@ static void data_read(struct reading *g, uint32_t at, struct slice body, const s
 static void content_read(struct reading *g, uint8_t type, struct slice body) {
     switch (type) {
     case TLS_CONTENT_CCS: ccs_read(g->d, g->st, g->from, body); break;
-    case TLS_CONTENT_ALERT: alert_read(g->d, body); break;
+    case TLS_CONTENT_ALERT: alert_read(g->d, g->st, g->from, body); break;
     case TLS_CONTENT_HANDSHAKE: tls_handshake_read(g->d, g->st, g->from, body); break;
     case TLS_CONTENT_HEARTBEAT: heartbeat_read(g->d, g->st, g->from, body); break;
     default: break;
@@ -205,7 +207,7 @@ static void v2_hello_read(struct decode *d, struct tls_state *st, struct slice r
     uint32_t from = rd_off(&r);
     if (rd_take(&r, challenge).n) fv_add(d->out, FID_TLS_CHALLENGE, from, challenge);
     tls_session_hello2(d, st, slice_tail(record, 2));
-    if (!rd_ok(&r)) d_bad(d, &r);
+    if (!rd_ok(&r)) st->damaged = true;
     fv_close(d->out);
 }
 
@@ -246,6 +248,11 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     }
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);
+    if (st->damaged) { /* said here, since the records behind the message are read nevertheless */
+        struct reader r = d_reader(d, slice_tail(in, used));
+        st->damaged = false;
+        d_bad(d, &r);
+    }
     if (g.first) tls_inner_read(d, st, from, g.first);
     return (struct read_result){.status = READ_OK, .consumed = used};
 }

@@ -181,7 +181,7 @@ static void epoch_next(struct tls_side *side, enum tls_epoch epoch) {
     tls_inflate_end(side);
     side->epoch = (uint8_t)epoch;
     side->works = side->dead = false;
-    side->failed = 0;
+    side->failed = side->spent = 0;
     side->passed = side->tried = 0;
 }
 
@@ -243,6 +243,16 @@ void tls_session_ccs(struct tls_state *st, int from) {
     struct tls_side *side = &s->side[from & 1];
     epoch_next(side, EPOCH_DATA);
     side->gap = false;
+}
+
+void tls_session_closed(struct tls_state *st, int from) {
+    struct tls_session *s = tls_session_of(st);
+    if (!s) return;
+    struct tls_side *side = &s->side[from & 1];
+    tls_cipher_end(&side->now);
+    tls_inflate_end(side);
+    side->dead = true;
+    side->tried = st->keys->generation;
 }
 
 void tls_session_lost(struct tls_state *st, int from) {

@@ -61,6 +61,7 @@ struct tls_side {
     bool works;                 /* the present keys opened a record */
     bool dead;                  /* the present keys do not fit */
     uint32_t failed;            /* records in a row that did not open */
+    uint32_t spent;             /* sequence numbers tried in vain, see TRIES_SPENT_MAX */
     void *inflater;             /* of compressed records */
     uint64_t passed;            /* records since the keys changed that were not tried */
     uint64_t tried;             /* generation of the store when keys were looked for */
@@ -95,7 +96,8 @@ void tls_session_message(struct decode *d, struct tls_state *st, int from, uint8
 void tls_session_hello2(struct decode *d, struct tls_state *st, struct slice message);
 /* tls_session_ccs says that side `from` changes to the keys agreed on. */
 void tls_session_ccs(struct tls_state *st, int from);
-/* tls_session_lost says that bytes of side `from` are missing. */
+/* tls_session_closed says that side `from` sends nothing more, tls_session_lost that bytes of it are missing. */
+void tls_session_closed(struct tls_state *st, int from);
 void tls_session_lost(struct tls_state *st, int from);
 /* tls_session_searches tells whether side `from` could be read, and bytes of it were lost since. */
 bool tls_session_searches(const struct tls_state *st, int from);

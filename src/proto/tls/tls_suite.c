@@ -86,7 +86,7 @@ bool tls_suite_find(uint16_t number, struct tls_suite *out) {
     const char *name = field_value_name(&vals_tls_suite, number);
     *out = (struct tls_suite){.mac = HASH_NONE, .prf = HASH_SHA256};
     if (!name) return false;
-    out->kx = kx_of(slice_str(name));
+    out->kx = (uint8_t)kx_of(slice_str(name));
     if (out->kx == KX_UNKNOWN) return false;
     for (size_t i = 0; i < sizeof bulks / sizeof *bulks; i++) {
         if (!strstr(name, bulks[i].word)) continue;

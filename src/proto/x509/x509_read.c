@@ -95,7 +95,7 @@ static void key_read(struct decode *d, struct reader *r) {
     if (slice_eq(algorithm, slice_of(oid_dsa, sizeof oid_dsa))) dss_params_read(d, &params);
     if (rd_ok(&info.in)) fv_close(d->out);
     struct slice key = x509_bits_read(d, &info.in, FID_X509_KEY, !rsa);
-    if (rsa) {
+    if (rsa && key.n) {
         d->out->depth++;
         rsa_key_read(d, key);
         fv_close(d->out);

@@ -81,6 +81,8 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
     return OK;
 }
 
+static void expect(void *to, uint32_t stream) { explain_expect(((struct explaining *)to)->e, stream); }
+
 static void list(struct explaining *g) {
     if (g->o.json) explain_list_json(&g->out);
     else if (g->o.markdown) explain_list_md(&g->out);
@@ -94,6 +96,7 @@ static int run(struct explaining *g) {
         g->e->told = told;
         g->e->told_to = g;
     }
+    g->story.expect = expect;
     g->e->filtered = g->story.filter != NULL;
     int rc = story_read(&g->story, packet, g);
     g->e->told = NULL;

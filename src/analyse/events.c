@@ -15,10 +15,8 @@ static const uint16_t wanted[] = {
     FID_IP_SRC,
     FID_IP_DST,
     FID_IP_ID,
-    FID_IP_PROTO,
     FID_IPV6_SRC,
     FID_IPV6_DST,
-    FID_IPV6_NXT,
     FID_TCP,
     FID_TCP_SRCPORT,
     FID_TCP_DSTPORT,
@@ -29,7 +27,6 @@ static const uint16_t wanted[] = {
     FID_TCP_FLAGS,
     FID_TCP_CHECKSUM,
     FID_TCP_PAYLOAD,
-    FID_TCP_OPT_TSVAL,
     FID_TCP_AN_RETRANSMISSION,
     FID_TCP_AN_FAST_RETRANSMISSION,
     FID_TCP_AN_SPURIOUS,
@@ -175,8 +172,6 @@ static void network_field(struct walk *w, const struct fval *f) {
     case FID_IP_ID:
         if (!w->quoted) o->ip_id = (uint16_t)f->u;
         break;
-    default:
-        if (w->quoted) o->icmp.proto = (uint8_t)f->u;
     }
 }
 
@@ -185,6 +180,7 @@ static void ports_field(struct walk *w, const struct fval *f) {
     bool source = f->id == FID_TCP_SRCPORT || f->id == FID_UDP_SRCPORT;
     uint16_t *port = w->quoted ? source ? &o->icmp.sport : &o->icmp.dport : source ? &o->sport : &o->dport;
     *port = (uint16_t)f->u;
+    if (w->quoted) o->icmp.tcp = f->id == FID_TCP_SRCPORT || f->id == FID_TCP_DSTPORT;
 }
 
 /* finding_of returns the bit of an analysis field. */
@@ -217,7 +213,6 @@ static void tcp_field(struct walk *w, const struct fval *f) {
     case FID_TCP_ACK_RAW: t->ack = (uint32_t)f->u; break;
     case FID_TCP_FLAGS: t->flags = (uint16_t)f->u; break;
     case FID_TCP_CHECKSUM: t->checksum = (uint16_t)f->u; break;
-    case FID_TCP_OPT_TSVAL: t->stamp = (uint32_t)f->u; break;
     default: t->found |= finding_of(f->id);
     }
 }
@@ -462,10 +457,8 @@ static void field_take(struct walk *w, const struct fval *f) {
     case FID_IP_SRC:
     case FID_IP_DST:
     case FID_IP_ID:
-    case FID_IP_PROTO:
     case FID_IPV6_SRC:
-    case FID_IPV6_DST:
-    case FID_IPV6_NXT: network_field(w, f); return;
+    case FID_IPV6_DST: network_field(w, f); return;
     case FID_TCP_SRCPORT:
     case FID_TCP_DSTPORT:
     case FID_UDP_SRCPORT:

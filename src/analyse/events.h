@@ -82,7 +82,6 @@ enum transport { TRANSPORT_NONE, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP };
 struct tcp_event {
     uint32_t stream, seq, ack, len;
     uint32_t found; /* enum tcp_finding */
-    uint32_t stamp; /* timestamp value; 0: none */
     uint16_t flags;
     uint16_t checksum;
     struct slice data;     /* payload as captured */
@@ -93,7 +92,7 @@ struct icmp_event {
     bool v6, error;
     uint8_t type, code;
     uint32_t mtu;
-    uint8_t proto; /* of the quoted packet */
+    bool tcp; /* the quoted packet is of TCP */
     struct net_addr src, dst;
     uint16_t sport, dport;
 };

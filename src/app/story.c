@@ -82,6 +82,7 @@ int story_read(struct story *s,
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
         if (rc != OK) continue;
         const struct decode *d = dissector_packet(&s->ds, &p);
+        if (s->expect && s->ds.driver.flow) s->expect(to, s->ds.driver.flow->stream);
         events_read(s->events, d);
         if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;
     }

@@ -17,6 +17,8 @@ struct story {
     struct keys keys;
     struct expr *filter; /* NULL: none */
     bool made;
+    /* expect, where set, hears the number of a packet's conversation before its events are read. */
+    void (*expect)(void *to, uint32_t stream);
 };
 
 /* story_opts is where the packets come from. */

@@ -112,13 +112,14 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */
-static const struct filter_rec *nearest(const struct explain *e, const struct topic_rec *t, const char **words) {
+static const struct filter_rec *nearest(struct explain *e, const struct topic_rec *t, const char **words) {
     const struct filter_rec *best = NULL;
     unsigned least = FAR;
     for (uint32_t i = 0; i < e->filters; i++) {
         const struct filter_rec *f = &e->filter[i];
         unsigned far;
-        if (!endpoint_same(&f->broker, &t->broker)) continue;
+        if (!endpoint_same(&f->broker, &t->broker) || e->likened == LIKENED_MAX) continue;
+        e->likened++;
         const char *w = near_words(f->filter, t->topic, &far);
         if (!w || far >= least) continue;
         least = far;

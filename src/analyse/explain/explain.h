@@ -21,6 +21,7 @@ enum {
     FILTERS_MAX = 2048,  /* subscriptions */
     TOPICS_MAX = 2048,   /* topics published to */
     CLIENTS_MAX = 8192,  /* client identifiers */
+    LIKENED_MAX = 400000,  /* pairs of topic and filter that are compared letter by letter */
     MESSAGES_MAX = 8192, /* last messages that a delivery may belong to */
     FLIGHTS = 16,        /* unfinished deliveries of QoS 1 and 2 of a side */
     MESSAGE_TO = 6,      /* receivers of a message that are remembered */
@@ -76,9 +77,9 @@ struct certificate_rec {
 };
 
 struct tls_rec {
-    struct mark client_hello, server_hello, request, finished, data[2], alert[2], last_short[2];
+    struct mark client_hello, server_hello, request, data[2], alert[2], last_short[2];
     uint8_t alert_code[2];
-    bool alert_hidden[2], retried, resumed;
+    bool alert_hidden[2];
     uint16_t offered, version, suite;
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
@@ -89,11 +90,11 @@ struct tls_rec {
 };
 
 struct web_rec {
-    struct mark request, response, upgrade, upgraded, failed, proxy, redirect, ws_close;
+    struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
     uint16_t code, failed_code, ws_code;
     uint32_t requests, responses;
-    bool is_websocket, asked_any, granted_any;
-    struct slice method, uri, host, asked, granted, phrase, failed_phrase, failed_uri, server, location, forwarded;
+    bool is_websocket;
+    struct slice method, uri, asked, granted, failed_phrase, failed_uri, forwarded;
     bool connect; /* CONNECT to a proxy */
 };
 
@@ -107,13 +108,16 @@ struct flight {
     uint16_t topic;   /* place in explain.topic + 1; 0: not kept */
 };
 
+/* mqtt_rec is an MQTT session. What every packet touches comes first. */
 struct mqtt_rec {
-    struct mark connect, connack, ping, disconnect[2], subscribe, first_publish[2], last_client, last_server;
+    struct mark last_client, last_server, ping;
+    uint32_t publishes[2], pings, pongs;
+    struct mark connect, connack, disconnect[2], subscribe, first_publish[2];
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
         taken_over;
-    uint32_t publishes[2], pings, pongs, retained_count, duplicates, violations;
+    uint32_t retained_count, duplicates, violations;
     struct flight flight[2][FLIGHTS]; /* by sender of the PUBLISH */
-    uint16_t keep_alive, violation_id, reused_id, ack_refused_id;
+    uint16_t keep_alive, violation_id, reused_id;
     uint8_t version, connack_code, disconnect_code[2], suback_code, ack_refused_code, violation_side, too_large_side;
     bool session, will, user, password, clean, has_disconnect_code[2];
     uint32_t max_packet[2], too_large_len; /* greatest packet the side takes; 0: not said */
@@ -309,16 +313,16 @@ struct explain {
     uint64_t per_level[LEVELS];
     /* The capture. */
     uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
-    uint64_t partial, tcp_checked;
-    struct mark first, last, first_cut, first_drop, back, jump;
-    int64_t back_ns, jump_ns;
+    uint64_t partial;
+    struct mark first, last, first_cut, first_drop, back;
+    int64_t back_ns;
     struct mark first_twice;
     struct mark partial_at;
-    uint64_t midway, one_sided, one_sided_frames[2];
-    bool ipv6_used, any_dns, filtered, live, whole_stored;
-    bool dns_asked;
+    uint64_t midway;
+    bool ipv6_used, any_dns, filtered, live;
     int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
     uint64_t said_capture[4];
+    uint32_t likened; /* topics and filters that were compared letter by letter */
     /* told is called for every finding as it is made, in a live run. */
     void (*told)(void *to, const struct finding *f);
     void *told_to;
@@ -327,6 +331,8 @@ struct explain {
 /* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
 int explain_make(struct explain *e) MUST_USE;
 void explain_free(struct explain *e);
+/* explain_expect says that a packet of a conversation comes next: its record is fetched from memory meanwhile. */
+void explain_expect(const struct explain *e, uint32_t stream);
 /* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);
 /* explain_finish judges everything; the findings are then in order, worst first. */

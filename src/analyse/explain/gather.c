@@ -142,10 +142,9 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
 static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
     struct {
-        uint32_t seq, ack, len, stamp;
-        uint16_t flags, ip_id;
-    } id = {t->seq, t->ack, t->len, t->stamp, t->flags, p->ip_id};
-    if (!p->ip_id && !t->stamp) return false;
+        uint32_t seq, ack, len;
+        uint16_t flags, ip_id, checksum, unused;
+    } id = {t->seq, t->ack, t->len, t->flags, p->ip_id, t->checksum, 0};
     uint64_t hash = hash_bytes(e->key, &id, sizeof id);
     bool same = hash == c->last_hash[side] && p->ts - c->last_hash_ts[side] < TWICE_WITHIN_MS * MILLI;
     c->last_hash[side] = hash;
@@ -330,7 +329,7 @@ static void icmp_take(struct explain *e, const struct packet_events *p) {
     const struct icmp_event *i = &p->icmp;
     struct endpoint src = {i->src, i->sport}, dst = {i->dst, i->dport};
     e->icmp_packets++;
-    if (!i->error || i->proto != 6 || e->icmp_packets > CONVS_MAX) return;
+    if (!i->error || !i->tcp || e->icmp_packets > CONVS_MAX) return;
     struct conv *best = NULL;
     for (size_t n = 0; n < CONVS_MAX; n++) {
         struct conv *c = e->conv[n];
@@ -354,6 +353,11 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
         e->back = mark_of(p);
         e->back_ns = -step;
     }
+}
+
+void explain_expect(const struct explain *e, uint32_t stream) {
+    const char *c = (const char *)e->conv[stream % CONVS_MAX];
+    for (size_t at = 0; c && at < offsetof(struct conv, gap_before); at += 64) __builtin_prefetch(c + at);
 }
 
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {

@@ -103,7 +103,6 @@ static void tls_handshake(struct explain *e, struct tls_rec *r, const struct pac
     if (t->encrypted) return;
     switch (t->type) {
     case CLIENT_HELLO:
-        if (mark_set(&r->client_hello)) r->retried = true;
         mark_first(&r->client_hello, p);
         r->offered = t->version;
         if (t->name.n) r->name = keep(e, t->name);
@@ -139,7 +138,6 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         r->alert_code[side] = t->type;
         r->alert_hidden[side] = t->encrypted;
         break;
-    case TLS_WHAT_CCS: mark_first(&r->finished, p); break;
     case TLS_WHAT_DATA:
         if (!r->records[side]++) r->first_len[side] = t->length;
         mark_first(&r->data[side], p);
@@ -155,7 +153,6 @@ static void request_take(struct explain *e, struct web_rec *w, const struct pack
     w->request = mark_of(p);
     w->method = keep(e, h->method);
     w->uri = keep(e, h->uri);
-    if (h->host.n) w->host = keep(e, h->host);
     if (slice_eq(h->method, SLICE("CONNECT"))) {
         w->connect = true;
         mark_first(&w->proxy, p);
@@ -164,7 +161,6 @@ static void request_take(struct explain *e, struct web_rec *w, const struct pack
     mark_first(&w->upgrade, p);
     w->is_websocket = true;
     w->asked = keep(e, h->protocol);
-    w->asked_any = h->protocol.n > 0;
 }
 
 static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
@@ -172,15 +168,9 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->responses++;
     w->response = mark_of(p);
     w->code = h->code;
-    if (h->server.n) w->server = keep(e, h->server);
     if (h->code == 101 && w->is_websocket) {
         mark_first(&w->upgraded, p);
         w->granted = keep(e, h->protocol);
-        w->granted_any = h->protocol.n > 0;
-    }
-    if (h->code >= 300 && h->code < 400 && h->location.n && !mark_set(&w->redirect)) {
-        w->redirect = mark_of(p);
-        w->location = keep(e, h->location);
     }
     if (h->code < 400 || (mark_set(&w->failed) && (w->failed_code >= 500 || h->code < 500))) return;
     w->failed = mark_of(p);

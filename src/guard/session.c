@@ -275,6 +275,7 @@ void guard_pause(struct guard_session *s, enum guard_side side, bool paused, int
 static void count_out(struct guard *g, struct guard_session *s, enum guard_per per, uint16_t flag, int64_t now) {
     uint64_t subject = 0;
     if (!(s->flags & flag)) return;
+    s->flags &= (uint16_t)~flag;
     if (per == GUARD_PER_USER && s->names) subject = s->names->user;
     if (per == GUARD_PER_CLIENT && s->names) subject = s->names->client;
     if (per == GUARD_PER_ADDRESS) {
@@ -282,6 +283,11 @@ static void count_out(struct guard *g, struct guard_session *s, enum guard_per p
         subject = s->names ? s->names->address : subject_address(g->shared, &cut);
     }
     if (subject) (void)open_count(g->shared, g->o.writer, subject, -1, now);
+}
+
+void session_names_leave(struct guard *g, struct guard_session *s) {
+    count_out(g, s, GUARD_PER_USER, SESSION_USER_OPEN, g->now);
+    count_out(g, s, GUARD_PER_CLIENT, SESSION_CLIENT_OPEN, g->now);
 }
 
 void guard_end(struct guard *g, struct guard_session *s, int64_t now) {

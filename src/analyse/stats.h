@@ -47,6 +47,6 @@ void stats_note(struct table *t, uint64_t refused, const char *what);
 /* stats_outer returns the end of the fields that belong to the packet itself and not to one quoted in it. */
 uint32_t stats_outer(const struct decode *d);
 
-extern const struct stats_ops stats_endpoints, stats_conversations, stats_protocols, stats_expert, stats_mqtt, stats_volume, stats_io;
+extern const struct stats_ops stats_endpoints, stats_conversations, stats_protocols, stats_expert, stats_mqtt, stats_volume, stats_io, stats_flags, stats_rtt, stats_dns;
 
 #endif

@@ -2,6 +2,7 @@
 /* weir stats: packets in, a table out. */
 #include "app/cmd.h"
 #include "app/feed.h"
+#include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
 #include "io/out.h"
@@ -18,7 +19,8 @@ struct stats_opts {
     int64_t top, count, overhead;
     bool json, csv, backwards;
     int color;
-    struct opt_list columns, words;
+    struct keys_opts keys;
+    struct opt_list columns, prefs, words;
 };
 
 static const struct opt_def defs[] = {
@@ -36,6 +38,8 @@ static const struct opt_def defs[] = {
     {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT, offsetof(struct stats_opts, baseline)},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
+    KEYS_OPTIONS(struct stats_opts, keys),
+    {'o', NULL, "NAME:VALUE", "a preference of tshark: tls.keylog_file", OPT_LIST, offsetof(struct stats_opts, prefs)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct stats_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
@@ -49,7 +53,7 @@ static const struct opt_command command = {
     .synopsis = "WHAT [OF] -r FILE [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
     .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols (which travel "
-                   "in which), expert (what the decoders found), mqtt (by client, topic and topic filter), volume (who uses the data and what "
+                   "in which), expert (what the decoders found), flags and rtt (of TCP), dns, mqtt (by client, topic and topic filter), volume (who uses the data and what "
                    "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
                    "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, conv, io,phs and expert; "
                    "weir read -q -z prints them in its form.",
@@ -63,6 +67,7 @@ struct run {
     struct stats_opts o;
     struct taps taps, base;
     struct dissector ds;
+    struct keys keys;
     struct feed feed;
     struct writer out;
     int out_fd;
@@ -91,13 +96,18 @@ static bool file_take(struct run *r, const char *path, struct taps *taps, bool *
         *why.p = 0;
         return opt_bad_use(&command, "%s", text), false;
     }
+    r->ds.driver.d.tls_keys = &r->keys.store;
+    if (keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false) != OPT_GO) return false;
+    keys_watch_file(&r->keys, path, r->feed.file);
     *opened = true;
     feed_watch_signals(&r->feed);
     int rc = packets_take(r, taps);
     if (rc) opt_bad_use(&command, "%s", feed_why(&r->feed));
     feed_close(&r->feed);
     dissector_free(&r->ds);
+    keys_close(&r->keys);
     memset(&r->ds, 0, sizeof r->ds);
+    memset(&r->keys, 0, sizeof r->keys);
     return rc == OK;
 }
 
@@ -217,6 +227,7 @@ int cmd_stats(int argc, char **argv) {
     if (rc == OPT_GO) rc = go(r);
     feed_close(&r->feed);
     dissector_free(&r->ds);
+    keys_close(&r->keys);
     taps_free(&r->taps);
     taps_free(&r->base);
     opt_release(&command, &r->o);

@@ -42,7 +42,8 @@ static void end(void *state) {
 }
 
 static void want(const void *state, struct want *w) {
-    static const uint16_t ids[] = {FID_DNS, FID_DNS_FLAGS_RESPONSE, FID_DNS_FLAGS_RCODE, FID_DNS_QRY_NAME, FID_DNS_QRY_TYPE, FID_DNS_TIME, 0};
+    static const uint16_t ids[] = {
+        FID_DNS, FID_DNS_FLAGS_RESPONSE, FID_DNS_FLAGS_RCODE, FID_DNS_QRY_NAME, FID_DNS_QRY_TYPE, FID_DNS_TIME, 0};
     (void)state;
     for (const uint16_t *id = ids; *id; id++) want_add(w, *id);
 }
@@ -105,7 +106,8 @@ static void summary_row(struct table *t, const char *what, uint64_t n) {
 }
 
 static struct table *summary_table(const struct dns_stats *s) {
-    static const struct table_column columns[] = {{.name = "what", .title = "DNS"}, {.name = "count", .title = "Count", .bar = true}};
+    static const struct table_column columns[] = {{.name = "what", .title = "DNS"},
+                                                  {.name = "count", .title = "Count", .bar = true}};
     struct table *t = table_make("summary", "Summary", columns, 2);
     const struct field *code = field_of(FID_DNS_FLAGS_RCODE), *type = field_of(FID_DNS_QRY_TYPE);
     char text[120];
@@ -132,9 +134,12 @@ static struct table *summary_table(const struct dns_stats *s) {
 }
 
 static struct table *tables(void *state) {
-    static const struct table_column columns[] = {
-        {.name = "name", .title = "Name"}, {.name = "queries", .title = "Queries", .bar = true}, {.name = "answers", .title = "Answers"},
-        {.name = "failures", .title = "Failures"}, {.name = "average_ms", .title = "Average ms"}, {.name = "most_ms", .title = "Most ms"}};
+    static const struct table_column columns[] = {{.name = "name", .title = "Name"},
+                                                  {.name = "queries", .title = "Queries", .bar = true},
+                                                  {.name = "answers", .title = "Answers"},
+                                                  {.name = "failures", .title = "Failures"},
+                                                  {.name = "average_ms", .title = "Average ms"},
+                                                  {.name = "most_ms", .title = "Most ms"}};
     const struct dns_stats *s = state;
     struct table *first = summary_table(s), *t = first ? table_make("names", "Names", columns, 6) : NULL;
     for (uint32_t i = 0; t && i < s->names.n; i++) {
@@ -155,5 +160,11 @@ static struct table *tables(void *state) {
     return first;
 }
 
-const struct stats_ops stats_dns = {.name = "dns", .purpose = "DNS queries, answers and names", .state_size = sizeof(struct dns_stats), .start = start,
-                                    .want = want, .packet = packet, .tables = tables, .end = end};
+const struct stats_ops stats_dns = {.name = "dns",
+                                    .purpose = "DNS queries, answers and names",
+                                    .state_size = sizeof(struct dns_stats),
+                                    .start = start,
+                                    .want = want,
+                                    .packet = packet,
+                                    .tables = tables,
+                                    .end = end};

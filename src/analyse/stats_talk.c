@@ -48,7 +48,8 @@ static void want(const void *state, struct want *w) {
     static const uint16_t ids[TALK_LEVELS][8] = {
         [TALK_ETH] = {FID_ETH_SRC, FID_ETH_DST},
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
-        [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET, FID_IPV6_FRAGHDR_MORE},
+        [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET,
+                       FID_IPV6_FRAGHDR_MORE},
         [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT,
                       FID_TCP_STREAM},
         [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
@@ -120,7 +121,8 @@ static struct talk_pair *pair_get(struct talk *t, const struct talk_addr *src, c
 
 static void count(struct talk *t, const struct decode *d, const struct talk_addr *src, const struct talk_addr *dst,
                   const uint32_t *stream, int64_t begin) {
-    if (t->pairs && stream && *stream < t->tab.n) { /* where nothing is filtered out, the places are the streams' numbers */
+    if (t->pairs && stream &&
+        *stream < t->tab.n) { /* where nothing is filtered out, the places are the streams' numbers */
         struct talk_pair *p = keytab_at(&t->tab, *stream);
         if (p->stream == *stream) {
             pair_count(p, src, d->pkt, begin);
@@ -150,7 +152,8 @@ void talk_addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
 }
 
 /* ipv6_count counts IPv6 headers. As tshark does it, a fragment counts only where its datagram is whole with it. */
-static void ipv6_count(struct talk *t, const struct decode *d, const struct fval *f, const struct fval *end, int64_t begin) {
+static void ipv6_count(struct talk *t, const struct decode *d, const struct fval *f, const struct fval *end,
+                       int64_t begin) {
     struct talk_addr src = {0}, dst = {0};
     bool pending = false;
     for (; f < end; f++) {

@@ -10,11 +10,14 @@ static const char *const flag_names[FLAGS] = {"FIN", "SYN", "RST", "PSH", "ACK",
 static const struct {
     uint16_t id;
     const char *name;
-} events[EVENTS] = {
-    {FID_TCP_AN_RETRANSMISSION, "retransmissions"}, {FID_TCP_AN_FAST_RETRANSMISSION, "fast retransmissions"},
-    {FID_TCP_AN_SPURIOUS, "spurious retransmissions"}, {FID_TCP_AN_OUT_OF_ORDER, "out of order"},
-    {FID_TCP_AN_LOST_SEGMENT, "previous segment not captured"}, {FID_TCP_AN_IS_DUP_ACK, "duplicate ACKs"},
-    {FID_TCP_AN_ZERO_WINDOW, "zero window"}, {FID_TCP_AN_KEEP_ALIVE, "keep-alives"}};
+} events[EVENTS] = {{FID_TCP_AN_RETRANSMISSION, "retransmissions"},
+                    {FID_TCP_AN_FAST_RETRANSMISSION, "fast retransmissions"},
+                    {FID_TCP_AN_SPURIOUS, "spurious retransmissions"},
+                    {FID_TCP_AN_OUT_OF_ORDER, "out of order"},
+                    {FID_TCP_AN_LOST_SEGMENT, "previous segment not captured"},
+                    {FID_TCP_AN_IS_DUP_ACK, "duplicate ACKs"},
+                    {FID_TCP_AN_ZERO_WINDOW, "zero window"},
+                    {FID_TCP_AN_KEEP_ALIVE, "keep-alives"}};
 
 struct flags {
     uint64_t packets, bytes, flag[FLAGS], event[EVENTS];
@@ -56,8 +59,9 @@ static void share_row(struct table *t, const char *name, uint64_t n, uint64_t al
 }
 
 static struct table *flags_tables(void *state) {
-    static const struct table_column columns[] = {
-        {.name = "what", .title = "TCP"}, {.name = "segments", .title = "Segments", .bar = true}, {.name = "percent", .title = "%"}};
+    static const struct table_column columns[] = {{.name = "what", .title = "TCP"},
+                                                  {.name = "segments", .title = "Segments", .bar = true},
+                                                  {.name = "percent", .title = "%"}};
     const struct flags *s = state;
     struct table *t = table_make("flags", "Flags", columns, 3);
     if (!t) return NULL;
@@ -69,10 +73,17 @@ static struct table *flags_tables(void *state) {
 
 static void flags_end(void *state) { (void)state; }
 
-const struct stats_ops stats_flags = {.name = "flags", .purpose = "TCP flags and what its analysis found", .state_size = sizeof(struct flags),
-                                      .start = flags_start, .want = flags_want, .packet = flags_packet, .tables = flags_tables, .end = flags_end};
+const struct stats_ops stats_flags = {.name = "flags",
+                                      .purpose = "TCP flags and what its analysis found",
+                                      .state_size = sizeof(struct flags),
+                                      .start = flags_start,
+                                      .want = flags_want,
+                                      .packet = flags_packet,
+                                      .tables = flags_tables,
+                                      .end = flags_end};
 
-/* rtt is one TCP conversation's round trips: from a segment to its acknowledgement, as seen where the capture was made. */
+/* rtt is one TCP conversation's round trips: from a segment to its acknowledgement, as seen where the capture was made.
+ */
 struct rtt {
     uint32_t stream;
     struct talk_addr a, b;
@@ -95,8 +106,17 @@ static int rtt_start(void *state, const struct stats_args *args, struct writer *
 static void rtt_end(void *state) { keytab_free(&((struct rtts *)state)->tab); }
 
 static void rtt_want(const void *state, struct want *w) {
-    static const uint16_t ids[] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM,
-                                   FID_TCP_AN_ACK_RTT, FID_TCP_AN_INITIAL_RTT, FID_TCP_AN_RETRANSMISSION, 0};
+    static const uint16_t ids[] = {FID_IP_SRC,
+                                   FID_IP_DST,
+                                   FID_IPV6_SRC,
+                                   FID_IPV6_DST,
+                                   FID_TCP_SRCPORT,
+                                   FID_TCP_DSTPORT,
+                                   FID_TCP_STREAM,
+                                   FID_TCP_AN_ACK_RTT,
+                                   FID_TCP_AN_INITIAL_RTT,
+                                   FID_TCP_AN_RETRANSMISSION,
+                                   0};
     (void)state;
     for (const uint16_t *id = ids; *id; id++) want_add(w, *id);
 }
@@ -156,10 +176,11 @@ static struct cell end_cell(struct table *t, const struct talk_addr *a) {
 
 static struct table *rtt_tables(void *state) {
     static const struct table_column columns[] = {
-        {.name = "stream", .title = "Stream"}, {.name = "client", .title = "Client"}, {.name = "server", .title = "Server"},
-        {.name = "segments", .title = "Segments"}, {.name = "retransmissions", .title = "Again"}, {.name = "initial_ms", .title = "Initial ms"},
-        {.name = "samples", .title = "Samples"}, {.name = "least_ms", .title = "Least ms"}, {.name = "average_ms", .title = "Average ms"},
-        {.name = "most_ms", .title = "Most ms"}};
+        {.name = "stream", .title = "Stream"},         {.name = "client", .title = "Client"},
+        {.name = "server", .title = "Server"},         {.name = "segments", .title = "Segments"},
+        {.name = "retransmissions", .title = "Again"}, {.name = "initial_ms", .title = "Initial ms"},
+        {.name = "samples", .title = "Samples"},       {.name = "least_ms", .title = "Least ms"},
+        {.name = "average_ms", .title = "Average ms"}, {.name = "most_ms", .title = "Most ms"}};
     const struct rtts *s = state;
     struct table *t = table_make("rtt", "Round-trip times", columns, sizeof columns / sizeof *columns);
     for (uint32_t i = 0; t && i < s->tab.n; i++) {
@@ -181,5 +202,11 @@ static struct table *rtt_tables(void *state) {
     return t;
 }
 
-const struct stats_ops stats_rtt = {.name = "rtt", .purpose = "round-trip times by TCP conversation", .state_size = sizeof(struct rtts),
-                                    .start = rtt_start, .want = rtt_want, .packet = rtt_packet, .tables = rtt_tables, .end = rtt_end};
+const struct stats_ops stats_rtt = {.name = "rtt",
+                                    .purpose = "round-trip times by TCP conversation",
+                                    .state_size = sizeof(struct rtts),
+                                    .start = rtt_start,
+                                    .want = rtt_want,
+                                    .packet = rtt_packet,
+                                    .tables = rtt_tables,
+                                    .end = rtt_end};

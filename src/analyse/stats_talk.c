@@ -173,11 +173,20 @@ static void ipv6_count(struct talk *t, const struct decode *d, const struct fval
     if (pending) count(t, d, &src, &dst, NULL, begin);
 }
 
+/* header_whole tells whether all of a TCP header was captured, with its options; one that is not counts nowhere. */
+static bool header_whole(const struct decode *d, const struct fval *port) {
+    enum { OFFSET_BYTE = 12 };
+    struct slice bytes = d->out->source[port->src].bytes;
+    if (port->id != FID_TCP_SRCPORT) return true;
+    return port->off + OFFSET_BYTE < bytes.n && port->off + (size_t)(bytes.p[port->off + OFFSET_BYTE] >> 4) * 4 <= bytes.n;
+}
+
 /* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when
  * the stream was named. */
 static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk *t = state;
     struct talk_addr src = {0}, dst = {0};
+    bool whole = true; /* the TCP header is */
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
     if (t->level == TALK_IPV6) {
         ipv6_count(t, d, f, end, begin);
@@ -198,11 +207,15 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
             if (t->level < TALK_TCP) count(t, d, &src, &dst, NULL, begin);
             break;
         case FID_TCP_SRCPORT:
-        case FID_UDP_SRCPORT: src.port = (uint16_t)f->u; break;
+        case FID_UDP_SRCPORT:
+            src.port = (uint16_t)f->u;
+            whole = !d->out->bad || header_whole(d, f);
+            break;
         case FID_TCP_DSTPORT:
         case FID_UDP_DSTPORT: dst.port = (uint16_t)f->u; break;
         case FID_TCP_STREAM:
         case FID_UDP_STREAM: {
+            if (!whole) break;
             uint32_t stream = (uint32_t)f->u;
             count(t, d, &src, &dst, &stream, begin);
             break;

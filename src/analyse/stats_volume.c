@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 enum row_kind { ROW_CLASS, ROW_DESTINATION, ROW_DEVICE, ROW_CLIENT, ROW_TOPIC, ROW_KINDS };
-enum class {
+enum purpose {
     CLASS_DATA,
     CLASS_TLS,
     CLASS_SETUP,
@@ -179,8 +179,9 @@ static bool only_pings(const struct seen *s) {
     return s->n_msg > 0;
 }
 
-static enum class class_of(const struct seen *s, bool storm) {
-    if (s->dns) return CLASS_DNS; if (s->again) return CLASS_AGAIN;
+static enum purpose class_of(const struct seen *s, bool storm) {
+    if (s->dns) return CLASS_DNS;
+    if (s->again) return CLASS_AGAIN;
     if (s->keep_alive || only_pings(s)) return CLASS_KEEP_ALIVE;
     bool connects = s->n_msg && (s->msg[0].type == MQTT_CONNECT || s->msg[0].type == MQTT_CONNACK);
     bool setup = s->tcp && !s->payload && (s->flags & (TH_SYN | TH_FIN | TH_RST));

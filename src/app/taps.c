@@ -100,7 +100,8 @@ void taps_want(const struct taps *t, struct want *w) {
 
 void taps_packet(struct taps *t, const struct decode *d) {
     if (!t->begun) {
-        t->begin = d->pkt->has_ts ? d->pkt->ts : 0;
+        /* as in tshark, time counts from the first record, which may be one without packet and time */
+        t->begin = d->pkt->has_ts && d->pkt->number == 1 ? d->pkt->ts : 0;
         t->begun = true;
     }
     for (size_t i = 0; i < t->n; i++) {

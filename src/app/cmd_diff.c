@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 struct diff_opts {
+    struct keys_opts keys;
     const char *language;
     bool svg, json, verbose;
     int color;
@@ -21,6 +22,7 @@ static const struct opt_def defs[] = {
     {'v', "verbose", NULL, "all conversations from beginning to end", OPT_FLAG, offsetof(struct diff_opts, verbose)},
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct diff_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct diff_opts, color), .bare = "always"},
+    KEYS_OPTIONS(struct diff_opts, keys),
 };
 static const char *const examples[] = {"weir diff good.pcapng bad.pcapng", "weir diff monday.pcapng tuesday.pcapng today.pcapng",
                                        "weir diff good.pcapng bad.pcapng --svg > diff.svg", NULL};
@@ -50,8 +52,8 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
     return OK;
 }
 
-static int run_read(struct run *r, const char *file, struct explain *e) {
-    struct story s = {0};
+static int run_read(const struct diff_opts *o, struct run *r, const char *file, struct explain *e) {
+    struct story s = {.key_opts = &o->keys};
     struct taking t = {r, e};
     int rc = run_make(r, file) ? EXIT_TROUBLE : story_open(&s, &diff_command, file, NULL, NULL, NULL, 0);
     if (rc == OPT_GO) rc = story_read(&s, packet, &t);
@@ -85,7 +87,7 @@ static int run_all(const struct diff_opts *o) {
     struct explain *e = calloc(1, sizeof *e);
     int rc = runs && e && explain_make(e) == OK ? EXIT_FINE : opt_bad_use(&diff_command, "out of memory");
     size_t made = 0;
-    for (; rc == EXIT_FINE && made < n; made++) rc = run_read(&runs[made], o->words.item[made], made + 1 == n ? e : NULL);
+    for (; rc == EXIT_FINE && made < n; made++) rc = run_read(o, &runs[made], o->words.item[made], made + 1 == n ? e : NULL);
     if (rc == EXIT_FINE) explain_finish(e);
     for (size_t i = 1; rc == EXIT_FINE && i + 1 < n; i++)
         if (run_learn(&runs[0], &runs[i])) rc = opt_bad_use(&diff_command, "out of memory");

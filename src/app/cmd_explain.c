@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 struct explain_opts {
+    struct keys_opts keys;
     const char *device, *language;
     bool verbose, json, markdown, svg, list;
     int color;
-    struct opt_list words, stops, keys;
+    struct opt_list words, stops;
 };
 
 static const struct opt_def defs[] = {
@@ -27,6 +28,7 @@ static const struct opt_def defs[] = {
     {'a', "autostop", "COND", "with -i: stop after duration:SECONDS", OPT_LIST, offsetof(struct explain_opts, stops)},
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct explain_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct explain_opts, color), .bare = "always"},
+    KEYS_OPTIONS(struct explain_opts, keys),
 };
 static const char *const examples[] = {"weir explain capture.pcapng", "weir explain capture.pcapng -v 'ip.addr == 192.168.1.20'",
                                        "weir explain capture.pcapng --md > report.md", "weir explain -i eth0", NULL};
@@ -102,6 +104,7 @@ static int prepare(struct explaining *g) {
     if (!file && !g->o.device) return opt_bad_use(&explain_command, "which FILE? `weir explain capture.pcapng`, or -i NAME for an interface");
     size_t first = file ? 1 : 0;
     g->view.file = file && strcmp(file, "-") ? file : NULL;
+    g->story.key_opts = &g->o.keys;
     return story_open(&g->story, &explain_command, file, g->o.device, &g->o.stops, g->o.words.item + first, g->o.words.n - first);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct ladder_opts {
+    struct keys_opts keys;
     const char *language;
     bool svg, verbose;
     int color;
@@ -21,6 +22,7 @@ static const struct opt_def defs[] = {
     {'v', "verbose", NULL, "also bare acknowledgments", OPT_FLAG, offsetof(struct ladder_opts, verbose)},
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct ladder_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct ladder_opts, color), .bare = "always"},
+    KEYS_OPTIONS(struct ladder_opts, keys),
 };
 static const char *const examples[] = {"weir ladder capture.pcapng", "weir ladder capture.pcapng 'tcp.stream == 1'",
                                        "weir ladder capture.pcapng mqtt --svg > ladder.svg", NULL};
@@ -60,7 +62,7 @@ static int draw(const struct ladder_opts *o, struct story *s) {
 
 int cmd_ladder(int argc, char **argv) {
     struct ladder_opts o = {0};
-    struct story s = {0};
+    struct story s = {.key_opts = &o.keys};
     int rc = opt_parse(&ladder_command, &o, argc, argv);
     if (rc == OPT_GO && !o.words.n) rc = opt_bad_use(&ladder_command, "which FILE? `weir ladder capture.pcapng`");
     story_words(o.language);

@@ -2,6 +2,7 @@
 /* weir stats: packets in, a table out. */
 #include "app/cmd.h"
 #include "app/feed.h"
+#include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
 #include "io/out.h"
@@ -14,6 +15,7 @@
 enum { OUT_SIZE = 64 * 1024 };
 
 struct stats_opts {
+    struct keys_opts keys;
     const char *file, *sort;
     int64_t top, count;
     bool json, csv, backwards;
@@ -31,6 +33,7 @@ static const struct opt_def defs[] = {
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct stats_opts, color), .bare = "always"},
+    KEYS_OPTIONS(struct stats_opts, keys),
 };
 static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
                                        "weir stats conversations tcp --top 10 -r capture.pcapng",
@@ -55,6 +58,8 @@ struct run {
     struct taps taps;
     struct dissector ds;
     struct feed feed;
+    struct keys keys;
+    bool has_keys;
     struct writer out;
     int out_fd;
     char buffer[OUT_SIZE];
@@ -151,10 +156,15 @@ static int go(struct run *r) {
     struct writer why = wr_fixed(text, sizeof text - 1);
     taps_want(&r->taps, &want);
     if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory");
+    r->has_keys = true;
+    r->ds.driver.d.tls_keys = &r->keys.store;
+    int keyed = keys_open(&r->keys, &command, &r->o.keys, NULL, false);
+    if (keyed != OPT_GO) return keyed;
     if (feed_open_file(&r->feed, r->o.file, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s", text);
     }
+    keys_watch_file(&r->keys, r->o.file, r->feed.file);
     feed_watch_signals(&r->feed);
     int rc = packets_take(r);
     if (rc) fprintf(stderr, "weir stats: %s\n", feed_why(&r->feed));
@@ -174,6 +184,7 @@ int cmd_stats(int argc, char **argv) {
     if (rc == OPT_GO) rc = go(r);
     feed_close(&r->feed);
     dissector_free(&r->ds);
+    if (r->has_keys) keys_close(&r->keys);
     taps_free(&r->taps);
     opt_release(&command, &r->o);
     free(r);

@@ -60,11 +60,15 @@ int story_open(struct story *s, const struct opt_command *cmd, const char *file,
     s->events = malloc(sizeof *s->events);
     if (!s->events || dissector_make(&s->ds, &s->want)) return opt_bad_use(cmd, "out of memory");
     s->made = true;
+    rc = keys_open(&s->keys, cmd, s->key_opts, NULL, device != NULL);
+    if (rc != OPT_GO) return rc;
+    s->ds.driver.d.tls_keys = &s->keys.store;
     int bad = device ? live_begin(s, device, &why) : feed_open_file(&s->feed, file, &why);
     if (bad) {
         *why.p = 0;
         return opt_bad_use(cmd, "%s", text);
     }
+    if (s->feed.file) keys_watch_file(&s->keys, file, s->feed.file);
     feed_watch_signals(&s->feed);
     return OPT_GO;
 }
@@ -86,6 +90,7 @@ int story_read(struct story *s, int (*take)(void *to, const struct packet_events
 void story_close(struct story *s) {
     feed_close(&s->feed);
     if (s->made) dissector_free(&s->ds);
+    if (s->made) keys_close(&s->keys);
     free(s->events);
     s->events = NULL;
     s->made = false;

@@ -4,10 +4,13 @@
 
 #include "analyse/events.h"
 #include "app/feed.h"
+#include "app/keys.h"
 #include "app/opt.h"
 
 /* story is a capture read as events: what explain, ladder and diff share. */
 struct story {
+    const struct keys_opts *key_opts; /* what the command was given for decryption; NULL: nothing */
+    struct keys keys;
     struct feed feed;
     struct dissector ds;
     struct want want;

@@ -92,6 +92,7 @@ void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, u
 static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
     f->dr->become.asked = false;
+    f->flow->before = f->flow->app;
     flow_app_start(f->flow, f->dr->become.proto);
     if (f->dr->become.port) f->flow->port = f->dr->become.port;
 }
@@ -111,7 +112,9 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint32_t fields = v->n;
     uint8_t layers = f->d->layers;
     tunnel_show(f, in);
+    f->d->before = f->flow->tunnel ? NULL : f->flow->before; /* a tunnel shows its own layer */
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
+    f->d->before = NULL;
     f->d->nesting = nesting;
     if (r.status == READ_MORE && f->flow->tunnel) { /* its message is still to come */
         v->n = fields;

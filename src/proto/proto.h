@@ -122,6 +122,8 @@ struct layer_mark {
     const struct proto *proto;
     uint32_t at;
     bool quoted; /* part of a packet quoted inside an error message */
+    uint8_t src; /* source of its bytes */
+    const struct proto *before; /* what its conversation spoke before it turned to this; NULL: nothing else */
 };
 
 /* fragment is a piece of an IP datagram. */
@@ -229,6 +231,7 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */

@@ -139,7 +139,8 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
                 : s->rpc                                ? HTTP_ASKED_RPC
                                                         : HTTP_ASKED_OTHER;
     arena_reset(&st->memory);
-    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && uri.n <= HTTP_URI_MAX ? arena_copy(&st->memory, uri) : (struct slice){0};
+    struct slice asked = uri.n ? uri : f->uri; /* without a Host it stands alone */
+    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && asked.n <= HTTP_URI_MAX ? arena_copy(&st->memory, asked) : (struct slice){0};
     if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
     flag_add(d, FID_HTTP_REQUEST, off);
     fv_u(d->out, FID_HTTP_REQUEST_NUMBER, off, 0, st->now.number);

@@ -6,6 +6,7 @@
 int cmd_capture(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
+int cmd_guard(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 
 #endif

@@ -15,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"capture", "record packets from an interface", cmd_capture},
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
+    {"guard", "the MQTT firewall in front of a broker", cmd_guard},
     {"fields", "list every field and what it means", cmd_fields},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},
 };

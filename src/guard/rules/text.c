@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small helpers on slices, for the rule files and the values they look at. */
+#include "guard/rules/impl.h"
+
+bool s_same(struct slice a, struct slice b) {
+    if (a.n != b.n) return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (c_lower(a.p[i]) != c_lower(b.p[i])) return false;
+    return true;
+}
+
+bool s_is(struct slice a, const char *b) { return s_same(a, slice_str(b)); }
+
+struct slice s_trim(struct slice s) {
+    while (s.n && c_space(s.p[0])) s = slice_tail(s, 1);
+    while (s.n && c_space(s.p[s.n - 1])) s.n--;
+    return s;
+}
+
+int64_t s_number(struct slice s) {
+    size_t i = 0;
+    bool minus = false;
+    int64_t v = 0;
+    while (i < s.n && c_space(s.p[i])) i++;
+    if (i < s.n && (s.p[i] == '-' || s.p[i] == '+')) minus = s.p[i++] == '-';
+    for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
+        if (v > (INT64_MAX - 9) / 10) return minus ? INT64_MIN : INT64_MAX;
+        v = v * 10 + (s.p[i] - '0');
+    }
+    return minus ? -v : v;
+}
+
+struct slice s_find(struct slice in, struct slice what) {
+    if (!what.n) return slice_of(in.p ? in.p : (const uint8_t *)"", 0);
+    const uint8_t *at = in.n >= what.n ? memmem(in.p, in.n, what.p, what.n) : NULL;
+    return at ? slice_of(at, what.n) : (struct slice){0};
+}
+
+int c_hex(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = c_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void bytes_seen(struct slice s, uint64_t set[4]) {
+    /* Two tables, so that a run of one byte does not wait for itself. */
+    uint8_t seen[2][256] = {0};
+    size_t i = 0;
+    if (s.n <= 64) {
+        for (; i < s.n; i++) bytes_add(set, s.p[i]);
+        return;
+    }
+    for (; i + 1 < s.n; i += 2) seen[0][s.p[i]] = seen[1][s.p[i + 1]] = 1;
+    if (i < s.n) seen[0][s.p[i]] = 1;
+    for (unsigned c = 0; c < 256; c++)
+        if (seen[0][c] | seen[1][c]) bytes_add(set, (uint8_t)c);
+}

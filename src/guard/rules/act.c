@@ -54,9 +54,13 @@ void act_setvars(struct rules_tx *tx, const struct rule *rule) {
         if (s->var->var == V_TX) tx_set(tx, s->var->slot, name, value);
         else kept_set(tx, s, name, value);
         if (!tx->dry || s->var->var != V_TX) continue;
-        if (s->var->slot < 0) tx->effects = true; /* a name that depends on the packet: nothing is fixed any more */
-        else if (tainted(tx, &s->value)) tx->tainted[s->var->slot] = 1;
+        if (s->var->slot < 0) {
+            tx->effects = true; /* a name that depends on the packet: nothing is fixed any more */
+            continue;
+        }
+        if (tainted(tx, &s->value)) tx->tainted[s->var->slot] = 1;
         else if (s->how == SET_TO) tx->tainted[s->var->slot] = 0;
+        if (tx->read[s->var->slot]) tx->effects = true;
     }
 }
 

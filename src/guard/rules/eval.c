@@ -45,6 +45,10 @@ void eval_log(struct rules_tx *tx, const struct rule *rule) {
     v->ids[v->n_ids++] = rule->a.id;
 }
 
+void eval_logged(struct rules_tx *tx, const struct rule *rule) {
+    if (!rule->a.multimatch && logs(tx, rule)) eval_log(tx, rule);
+}
+
 static void matched(struct rules_tx *tx, const struct target *t, struct slice value) {
     tx->last = (struct target){t->name, value, t->var, -1};
     tx->has_last = true;
@@ -72,7 +76,7 @@ static bool try_target(struct rules_tx *tx, const struct rule *rule, struct targ
     return any;
 }
 
-static bool try_targets(struct rules_tx *tx, const struct rule *rule) {
+bool eval_targets(struct rules_tx *tx, const struct rule *rule) {
     bool any = false;
     tx->now_rule = rule;
     tx_targets(tx, rule);
@@ -97,10 +101,10 @@ bool eval_head(struct rules_tx *tx, const struct rule *rule) {
 
 bool eval_rule(struct rules_tx *tx, const struct rule *rule) {
     if (rule->unconditional) act_setvars(tx, rule);
-    else if (!try_targets(tx, rule)) return false;
+    else if (!eval_targets(tx, rule)) return false;
     if (rule->child && !eval_rule(tx, rule->child)) return false;
     act_after(tx, rule);
-    if (rule == rule->head && !rule->a.multimatch && logs(tx, rule)) eval_log(tx, rule);
+    if (rule == rule->head) eval_logged(tx, rule);
     return true;
 }
 
@@ -136,7 +140,7 @@ static int by_number(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static void sum_up(struct rules_tx *tx, struct rules_verdict *v) {
+void eval_sum(struct rules_tx *tx, struct rules_verdict *v) {
     char name[32];
     v->score = tx_int(tx, "anomaly_score");
     for (int i = 0; i < 4; i++) {
@@ -165,22 +169,31 @@ static void verdict_start(struct rules_verdict *v) {
     v->msg = v->matched_name = v->matched_value = (struct slice){0};
 }
 
+/* verdict_fixed is the verdict on a packet no rule matched that looks at it. */
+static void verdict_fixed(struct rules_tx *tx, struct rules_verdict *v) {
+    const struct rules_verdict *f = tx->set->fixed_verdict;
+    v->first_pass = true;
+    v->limited = tx->limited;
+    v->n_ids = f->n_ids;
+    if (f->n_ids) memcpy(v->ids, f->ids, f->n_ids * sizeof v->ids[0]);
+    v->msg = f->msg;
+    v->score = f->score;
+    memcpy(v->score_pl, f->score_pl, sizeof v->score_pl);
+}
+
 void rules_tx_judge(struct rules_tx *tx, struct rules_verdict *v) {
     verdict_start(v);
     tx->out = v;
     if (tx->set->engine == ENGINE_OFF) return;
     if (tx->set->limits.body && tx->body.n > tx->set->limits.body) tx->limited = true;
     if (tx->set->first && !first_run(tx)) {
-        v->first_pass = true;
-        v->limited = tx->limited;
-        v->n_ids = tx->set->n_fixed_ids;
-        memcpy(v->ids, tx->set->fixed_ids, v->n_ids * sizeof v->ids[0]);
+        verdict_fixed(tx, v);
         return;
     }
     tx_clear(tx);
     eval_phase(tx, 1);
     if (!tx->stop) eval_phase(tx, 2);
-    sum_up(tx, v);
+    eval_sum(tx, v);
     logging(tx);
     v->limited = tx->limited;
 }

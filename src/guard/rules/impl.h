@@ -209,6 +209,11 @@ struct limits {
 
 struct first; /* the first pass, first.c */
 
+/* sensitive is a rule that looks at the packet, by the link of its chain that does. */
+struct sensitive {
+    struct rule *head, *link;
+};
+
 struct rules_set {
     struct arena arena;
     struct rule *rules, **rules_end;
@@ -232,11 +237,13 @@ struct rules_set {
     struct rules_libinjection libinjection;
     uint32_t captures; /* greatest number of groups */
     struct first *first;
-    struct rule **sensitive;
+    struct sensitive *sensitive; /* what plan.c found out */
     uint32_t n_sensitive;
-    bool always_full;    /* the fixed part has effects outside of the packet */
+    bool always_full;    /* every packet is evaluated in full */
+    bool confirm_full;   /* a candidate of the first pass means a full evaluation */
+    bool names_payload;  /* a rule names ARGS:payload */
     struct txval *fixed; /* TX after all rules that do not depend on the packet */
-    uint32_t fixed_ids[64], n_fixed_ids;
+    struct rules_verdict *fixed_verdict;
 };
 
 /* target is one value a rule looks at. */
@@ -306,12 +313,13 @@ struct rules_tx {
     bool stop, limited, dry;
     const struct rule *now_rule;
     uint8_t *miss;    /* by rule number: the first pass says it cannot match */
-    uint8_t *tainted; /* dry run: by TX slot */
+    uint8_t *tainted; /* dry run: by TX slot, the value came from the packet */
+    uint8_t *read;    /* dry run: by TX slot, a rule that depends on the packet looks at it */
     struct target *targets;
     uint32_t n_targets, cap_targets;
     struct rules_verdict *out;
     uint32_t serial;
-    void *scratch; /* hs_scratch */
+    struct first_state *first;
     bool effects;  /* dry run: something outside of the packet was changed */
 };
 
@@ -428,6 +436,9 @@ bool eval_head(struct rules_tx *tx, const struct rule *rule); /* does the operat
 void eval_phase(struct rules_tx *tx, int phase);
 bool eval_removed(const struct rules_tx *tx, const struct rule *rule);
 void eval_log(struct rules_tx *tx, const struct rule *rule);
+void eval_logged(struct rules_tx *tx, const struct rule *rule); /* unless it says nolog */
+bool eval_targets(struct rules_tx *tx, const struct rule *rule);
+void eval_sum(struct rules_tx *tx, struct rules_verdict *v);
 int plan_make(struct load *l);
 int first_make(struct load *l);
 void first_free(struct first *f);

@@ -86,6 +86,7 @@ static int var_name(struct load *l, struct var_ref *v, struct slice key) {
         return field_var(l, v, key);
     }
     int rc = load_macro(l, key, &v->key);
+    if (v->var == V_ARGS && s_is(key, "payload")) l->set->names_payload = true;
     if (!rc && v->var == V_TX && !v->key.expands) {
         v->slot = load_slot(l->set, key);
         if (v->slot < 0) return load_fail(l, NULL, "out of memory");

@@ -36,8 +36,9 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     tx->in = malloc((RULES_INPUTS_MAX + 1) * sizeof *tx->in);
     tx->tx = calloc(set->n_slots + 1, sizeof *tx->tx);
     tx->tainted = calloc(set->n_slots + 1, 1);
+    tx->read = calloc(set->n_slots + 1, 1);
     tx->miss = calloc(set->n_heads + 1, 1);
-    if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !first_scratch(tx))
+    if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->read || !first_scratch(tx))
         return rules_tx_free(tx), NULL;
     pcre2_set_match_limit(tx->mctx, set->limits.pcre);
     pcre2_set_heap_limit(tx->mctx, HEAP_LIMIT_KB);
@@ -55,6 +56,7 @@ void rules_tx_free(struct rules_tx *tx) {
     free(tx->in);
     free(tx->tx);
     free(tx->tainted);
+    free(tx->read);
     free(tx->miss);
     free(tx->targets);
     arena_free(&tx->arena);

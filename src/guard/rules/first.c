@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first pass: which sensitive rules could match this packet at all?
  *
- * The packet's values are laid end to end, a line feed between, in up to four texts (arguments and their names, the body, the
- * topic with what else is one value, fields). Each chain of transformations is applied to every value of a text once; where
+ * The packet's values are laid end to end, one byte between, in up to three texts: arguments with their names, topic and what
+ * else is a single value; the body; fields. Each chain of transformations is applied to every value of a text once; where
  * it changes nothing, its result is the text before it, not a copy. Patterns and phrases of all sensitive rules stand in
  * Hyperscan databases, one per text and chain, and one per text and family for the usual case that many chains left the
  * text alone: then one scan answers for all of them. Chains that lower the case are a family of their own.
  *
  * Hyperscan gets each regular expression as a prefilter, so what it does not know (look-around, back references) makes it report
- * too much, never too little. The line feed between values is a line's end to expressions, as the end of a value is (they are
- * all compiled with (?ms)); those that ask for the very start or end (\A, \z, \Z, \G) are not given to it. What it reports
- * is confirmed by the rule itself on its own targets. Rules that are no patterns are ruled out by the bytes they need, or
+ * too much, never too little. Between two values stands a line feed for expressions with ^ or $, which match there as they do
+ * at a value's end (all are compiled with (?ms)), and the byte 0xff for the others, since many of them look for line feeds;
+ * those that ask for the very start or end (\A, \z, \Z, \G) are not given to it. What it reports is confirmed by the rule
+ * itself on its own targets. Rules that are no patterns are ruled out by the bytes they need, or
  * asked directly.
  *
  * Databases are kept on disk under a digest of everything that went into them. */
@@ -20,7 +21,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-enum { FAMILIES = 2, EXPRESSION_MAX = 16000, KEY_LEN = 64 };
+enum { EXPRESSION_MAX = 16000, KEY_LEN = 64, CLASS_MAX = 512 };
 
 enum how { HOW_ASK, HOW_BYTES, HOW_PATTERN };
 
@@ -28,14 +29,19 @@ struct check {
     uint8_t how;
     uint8_t texts;     /* bits: where its targets stand */
     bool input_only;   /* its targets are inputs, so its answer stays the same in a full evaluation */
-    uint64_t need[4];  /* HOW_BYTES: one of these must be there */
+    bool lines;        /* HOW_PATTERN: with ^ or $ */
+    bool special;      /* HOW_PATTERN: needs bytes that ordinary text has not */
+    struct need need;  /* what a text must hold */
 };
 
 struct group {
     uint8_t text, family;
+    bool lines, special;
     uint16_t chain; /* UINT16_MAX: all chains of the family */
     hs_database_t *db;
-    uint32_t n; /* expressions */
+    uint32_t n;       /* expressions */
+    uint32_t class;   /* of the first of a class (text, family, lines, special): how many groups it has */
+    uint64_t need[4]; /* special: one of these must be in the text */
 };
 
 struct first {
@@ -50,11 +56,16 @@ struct first {
 
 /* made is what a chain made of a text. */
 struct made {
-    const uint8_t *p;
+    uint8_t *p;
     size_t n;
     uint32_t *end; /* of each value */
     uint32_t values;
     uint64_t seen[4];
+    struct kid { /* what a transformation made of it */
+        struct kid *next;
+        struct made *made;
+        uint8_t tfn;
+    } * kids;
 };
 
 struct first_state {
@@ -77,13 +88,40 @@ static bool has_anchor(struct slice s) {
     return false;
 }
 
+/* has_lines tells whether there is a ^ or $ outside of classes. */
+static bool has_lines(struct slice s) {
+    bool class = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\\') i++;
+        else if (class) class = s.p[i] != ']';
+        else if (s.p[i] == '[') {
+            class = true;
+            if (i + 1 < s.n && s.p[i + 1] == '^') i++;
+            if (i + 1 < s.n && s.p[i + 1] == ']') i++;
+        } else if (s.p[i] == '^' || s.p[i] == '$') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* text_of_var gives the text a variable's values stand in, or TEXTS. */
+static uint8_t text_of_var(uint8_t var) {
+    switch ((enum var_from)rules_vars[var].from) {
+    case FROM_IN_ARGS:
+    case FROM_IN_HEAD: return 0;
+    case FROM_IN_BODY: return 1;
+    case FROM_IN_FIELD: return 2;
+    default: return TEXTS;
+    }
+}
+
 static uint8_t texts_of(const struct rule *r) {
     uint8_t texts = 0;
     for (const struct var_ref *v = r->vars; v; v = v->next) {
-        enum var_from from = rules_vars[v->var].from;
-        if (v->not|| from == FROM_ABSENT) continue;
-        if (v->count || from < FROM_IN_ARGS || from > FROM_IN_FIELD) return 0;
-        texts |= (uint8_t)(1 << (from - FROM_IN_ARGS));
+        if (v->not || rules_vars[v->var].from == FROM_ABSENT) continue;
+        if (v->count || text_of_var(v->var) == TEXTS) return 0;
+        texts |= (uint8_t)(1 << text_of_var(v->var));
     }
     return texts;
 }
@@ -102,8 +140,16 @@ static bool is_literal(const struct op *op) {
 
 static bool is_phrases(const struct op *op) { return op->kind == OP_PM || op->kind == OP_PM_F || op->kind == OP_PM_FROM_FILE; }
 
+static void need_bytes(struct check *c, struct slice bytes) {
+    c->how = HOW_BYTES;
+    c->need.n = 1;
+    for (size_t i = 0; i < bytes.n; i++) bytes_add(c->need.set[0], bytes.p[i]);
+}
+
 static void need_all_but(struct check *c, const uint64_t without[4]) {
-    for (int i = 0; i < 4; i++) c->need[i] = ~without[i];
+    c->how = HOW_BYTES;
+    c->need.n = 1;
+    for (int i = 0; i < 4; i++) c->need.set[0][i] = ~without[i];
 }
 
 static bool usable(const char *expression, unsigned flags) {
@@ -125,6 +171,15 @@ static bool rx_usable(struct slice text) {
     return usable(buf, RX_FLAGS);
 }
 
+static void check_rx(struct check *c, const struct op *op) {
+    if (!op->rx || !op->rx->text.n) return;
+    need_of_rx(op->rx->text, op->rx->caseless, &c->need);
+    if (!rx_usable(op->rx->text)) return;
+    c->how = HOW_PATTERN;
+    c->lines = has_lines(op->rx->text);
+    c->special = need_special(&c->need);
+}
+
 static void check_make(struct check *c, const struct rule *r) {
     const struct op *op = &r->op;
     *c = (struct check){.how = HOW_ASK, .texts = texts_of(r)};
@@ -136,26 +191,20 @@ static void check_make(struct check *c, const struct rule *r) {
     case OP_VERIFY_CPF:
     case OP_VERIFY_SSN:
     case OP_VERIFY_SVNR:
-    case OP_RX_GLOBAL: c->how = op->rx && op->rx->text.n && rx_usable(op->rx->text) ? HOW_PATTERN : HOW_ASK; return;
-    case OP_VALIDATE_BYTE_RANGE:
-        c->how = HOW_BYTES;
-        need_all_but(c, op->bytes);
-        return;
-    case OP_DETECT_XSS:
-        c->how = HOW_BYTES;
-        bytes_add(c->need, '<');
-        bytes_add(c->need, '=');
-        return;
-    case OP_VALIDATE_URL_ENCODING:
-        c->how = HOW_BYTES;
-        bytes_add(c->need, '%');
-        return;
+    case OP_RX_GLOBAL: check_rx(c, op); return;
+    case OP_VALIDATE_BYTE_RANGE: need_all_but(c, op->bytes); return;
+    case OP_DETECT_XSS: need_bytes(c, SLICE("<=")); return;
+    case OP_VALIDATE_URL_ENCODING: need_bytes(c, SLICE("%")); return;
     case OP_VALIDATE_UTF8_ENCODING:
         c->how = HOW_BYTES;
-        c->need[2] = c->need[3] = ~(uint64_t)0;
+        c->need.n = 1;
+        c->need.set[0][2] = c->need.set[0][3] = ~(uint64_t)0;
         return;
     }
-    if (is_literal(op) || is_phrases(op)) c->how = HOW_PATTERN;
+    if (!is_literal(op) && !is_phrases(op)) return;
+    c->how = HOW_PATTERN;
+    if (is_literal(op)) need_of_literal(op->param.text, false, &c->need);
+    c->special = need_special(&c->need);
 }
 
 /* ---- load time: databases ---- */
@@ -166,16 +215,19 @@ static bool lowers(const struct rules_set *set, uint16_t chain) {
     return false;
 }
 
-static struct group *group_of(struct first *f, uint8_t text, uint8_t family, uint16_t chain) {
-    for (uint32_t i = 0; i < f->n_groups; i++)
-        if (f->group[i].text == text && f->group[i].family == family && f->group[i].chain == chain) return &f->group[i];
+static struct group *group_of(struct first *f, struct group want) {
+    for (uint32_t i = 0; i < f->n_groups; i++) {
+        struct group *g = &f->group[i];
+        if (g->text == want.text && g->family == want.family && g->lines == want.lines && g->special == want.special && g->chain == want.chain)
+            return g;
+    }
     if (f->n_groups == f->cap_groups) {
         struct group *grown = realloc(f->group, (f->cap_groups + 32) * sizeof *grown);
         if (!grown) return NULL;
         f->group = grown;
         f->cap_groups += 32;
     }
-    f->group[f->n_groups] = (struct group){.text = text, .family = family, .chain = chain};
+    f->group[f->n_groups] = want;
     return &f->group[f->n_groups++];
 }
 
@@ -233,7 +285,7 @@ static bool patterns_of(struct patterns *p, const struct rule *r, unsigned id) {
 }
 
 static bool in_group(const struct rules_set *set, const struct group *g, const struct check *c, const struct rule *r) {
-    if (c->how != HOW_PATTERN || !(c->texts >> g->text & 1)) return false;
+    if (c->how != HOW_PATTERN || !(c->texts >> g->text & 1) || c->lines != g->lines || c->special != g->special) return false;
     for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++) {
         if (g->chain == r->steps[k]) return true;
         if (g->chain == UINT16_MAX && g->family == lowers(set, r->steps[k])) return true;
@@ -241,10 +293,35 @@ static bool in_group(const struct rules_set *set, const struct group *g, const s
     return false;
 }
 
-static bool group_patterns(const struct rules_set *set, const struct group *g, struct patterns *p) {
+static bool group_patterns(const struct rules_set *set, struct group *g, struct patterns *p) {
     p->n = 0;
-    for (uint32_t i = 0; i < set->first->n; i++)
-        if (in_group(set, g, &set->first->check[i], set->sensitive[i].link) && !patterns_of(p, set->sensitive[i].link, i)) return false;
+    memset(g->need, 0, sizeof g->need);
+    for (uint32_t i = 0; i < set->first->n; i++) {
+        if (!in_group(set, g, &set->first->check[i], set->sensitive[i].link)) continue;
+        if (!patterns_of(p, set->sensitive[i].link, i)) return false;
+        need_rarest(&set->first->check[i].need, g->need);
+    }
+    return true;
+}
+
+static int by_class(const void *a, const void *b) {
+    const struct group *x = a, *y = b;
+    unsigned i = x->text * 8u + x->family * 4u + x->lines * 2u + x->special, k = y->text * 8u + y->family * 4u + y->lines * 2u + y->special;
+    return i != k ? (i < k ? -1 : 1) : x->chain < y->chain ? -1 : x->chain > y->chain;
+}
+
+/* groups_sort puts the groups of a class side by side and counts them. */
+static bool groups_sort(struct first *f) {
+    qsort(f->group, f->n_groups, sizeof *f->group, by_class);
+    for (uint32_t i = 0, n; i < f->n_groups; i += n) {
+        const struct group *a = &f->group[i];
+        for (n = 1; i + n < f->n_groups; n++) {
+            const struct group *b = &f->group[i + n];
+            if (a->text != b->text || a->family != b->family || a->lines != b->lines || a->special != b->special) break;
+        }
+        f->group[i].class = n;
+        if (n > CLASS_MAX) return false;
+    }
     return true;
 }
 
@@ -255,12 +332,14 @@ static bool groups_make(struct rules_set *set) {
         for (uint8_t t = 0; t < TEXTS; t++) {
             if (f->check[i].how != HOW_PATTERN || !(f->check[i].texts >> t & 1)) continue;
             for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++) {
-                uint8_t family = lowers(set, r->steps[k]);
-                if (!group_of(f, t, family, UINT16_MAX) || !group_of(f, t, family, r->steps[k])) return false;
+                struct group g = {.text = t, .family = lowers(set, r->steps[k]), .lines = f->check[i].lines, .special = f->check[i].special, .chain = UINT16_MAX};
+                if (!group_of(f, g)) return false;
+                g.chain = r->steps[k];
+                if (!group_of(f, g)) return false;
             }
         }
     }
-    return true;
+    return !f->n_groups || groups_sort(f);
 }
 
 /* key_of makes the digest of all expressions and of the engine they are compiled for. */
@@ -418,31 +497,37 @@ void first_scratch_free(struct rules_tx *tx) {
 /* ---- per packet ---- */
 
 static bool in_text(const struct rules_tx *tx, const struct input *in, uint8_t text) {
-    return rules_vars[in->var].from == FROM_IN_ARGS + text && (!in->named_only || tx->set->names_payload);
+    return text_of_var(in->var) == text && (!in->named_only || tx->set->names_payload);
+}
+
+static struct made *made_new(struct rules_tx *tx, uint32_t values, size_t room) {
+    struct made *m = tx_room(tx, sizeof *m + values * sizeof *m->end + room);
+    if (!m) return NULL;
+    *m = (struct made){.end = (uint32_t *)(m + 1), .values = values};
+    m->p = (uint8_t *)(m->end + values);
+    return m;
 }
 
 /* text_make lays the values of one text end to end; NULL where there are none. */
 static struct made *text_make(struct rules_tx *tx, uint8_t text) {
     size_t n = 0;
-    uint32_t values = 0;
+    uint32_t values = 0, k = 0;
+    struct bytes_table seen = {0};
     for (uint32_t i = 1; i <= tx->n_in; i++)
         if (in_text(tx, &tx->in[i], text)) n += tx->in[i].value.n + 1, values++;
-    if (!values) return NULL;
-    struct made *m = tx_room(tx, sizeof *m + values * sizeof *m->end + n);
+    struct made *m = values ? made_new(tx, values, n) : NULL;
     if (!m) return NULL;
-    *m = (struct made){.end = (uint32_t *)(m + 1), .values = values};
-    uint8_t *d = (uint8_t *)(m->end + values);
-    m->p = d;
-    uint32_t k = 0;
+    uint8_t *d = m->p;
     for (uint32_t i = 1; i <= tx->n_in; i++) {
         struct slice v = tx->in[i].value;
         if (!in_text(tx, &tx->in[i], text)) continue;
         if (v.n) memcpy(d, v.p, v.n);
-        bytes_seen(v, m->seen);
+        bytes_note(&seen, v);
         d += v.n;
         m->end[k++] = (uint32_t)(d - m->p);
         *d++ = '\n';
     }
+    bytes_noted(&seen, m->seen);
     m->n = (size_t)(d - m->p);
     return m;
 }
@@ -450,21 +535,33 @@ static struct made *text_make(struct rules_tx *tx, uint8_t text) {
 /* text_change applies one transformation to every value. */
 static struct made *text_change(struct rules_tx *tx, struct made *from, uint8_t tfn) {
     size_t room = 0;
+    struct bytes_table seen = {0};
     for (uint32_t k = 0, at = 0; k < from->values; at = from->end[k++] + 1) room += tfn_room(tfn, from->end[k] - at) + 1;
-    struct made *m = tx_room(tx, sizeof *m + from->values * sizeof *m->end + room);
+    struct made *m = made_new(tx, from->values, room);
     if (!m) return NULL;
-    *m = (struct made){.end = (uint32_t *)(m + 1), .values = from->values};
-    uint8_t *d = (uint8_t *)(m->end + m->values);
-    m->p = d;
+    uint8_t *d = m->p;
     for (uint32_t k = 0, at = 0; k < from->values; at = from->end[k++] + 1) {
         size_t n = tfn_run(tfn, tx->set->unicode_map, slice_of(from->p + at, from->end[k] - at), d);
-        bytes_seen(slice_of(d, n), m->seen);
+        bytes_note(&seen, slice_of(d, n));
         d += n;
         m->end[k] = (uint32_t)(d - m->p);
         *d++ = '\n';
     }
+    bytes_noted(&seen, m->seen);
     m->n = (size_t)(d - m->p);
     return m->n == from->n && !memcmp(m->p, from->p, m->n) ? from : m;
+}
+
+/* text_after gives what a transformation makes of a text, once for all chains that come by. */
+static struct made *text_after(struct rules_tx *tx, struct made *from, uint8_t tfn) {
+    if (tfn_idle(tfn, from->seen)) return from;
+    for (const struct kid *k = from->kids; k; k = k->next)
+        if (k->tfn == tfn) return k->made;
+    struct kid *k = tx_room(tx, sizeof *k);
+    if (!k) return NULL;
+    *k = (struct kid){from->kids, text_change(tx, from, tfn), tfn};
+    from->kids = k;
+    return k->made;
 }
 
 static struct made *text_chain(struct rules_tx *tx, uint8_t text, uint16_t chain) {
@@ -472,7 +569,14 @@ static struct made *text_chain(struct rules_tx *tx, uint8_t text, uint16_t chain
     if (*at || !chain) return *at;
     const struct chain *c = &tx->set->chains[chain];
     struct made *from = text_chain(tx, text, c->parent);
-    return *at = !from || tfn_idle(c->tfn, from->seen) ? from : text_change(tx, from, c->tfn);
+    return *at = from ? text_after(tx, from, c->tfn) : NULL;
+}
+
+bool first_same(const struct rules_tx *tx, uint8_t var, uint16_t chain) {
+    uint8_t text = text_of_var(var);
+    if (!tx->texts_made || text == TEXTS) return false;
+    struct made *const *made = &tx->first->made[(size_t)text * tx->set->n_chains];
+    return made[0] && made[chain] == made[0];
 }
 
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx) {
@@ -487,37 +591,51 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     return 0;
 }
 
-static bool scan(struct rules_tx *tx, const struct group *g, const struct made *m) {
-    tx->first->scanned = m;
-    tx->first->text = g->text;
-    return hs_scan(g->db, (const char *)m->p, (unsigned)m->n, 0, tx->first->scratch, on_match, tx) == HS_SUCCESS;
+static void separate(struct made *m, uint8_t c) {
+    for (uint32_t k = 0; k < m->values; k++) m->p[m->end[k]] = c;
 }
 
-/* scan_family scans what the chains of one family made of a text: a text of several chains with the family's database, one of a
- * single chain with its own. False where something went wrong: everything is a candidate then. */
-static bool scan_family(struct rules_tx *tx, uint8_t text, uint8_t family) {
-    const struct first *f = tx->set->first;
-    const struct group *all = NULL, *own[256];
-    struct made *made[256];
+static bool scan(struct rules_tx *tx, const struct group *g, struct made *m) {
+    if (g->special && !((m->seen[0] & g->need[0]) | (m->seen[1] & g->need[1]) | (m->seen[2] & g->need[2]) | (m->seen[3] & g->need[3])))
+        return true;
+    tx->first->scanned = m;
+    tx->first->text = g->text;
+    if (!g->lines) separate(m, 0xff);
+    bool ok = hs_scan(g->db, (const char *)m->p, (unsigned)m->n, 0, tx->first->scratch, on_match, tx) == HS_SUCCESS;
+    if (!g->lines) separate(m, '\n');
+    return ok;
+}
+
+/* pick says how one text is scanned: the family's database, where many chains left the text alone, or each chain's own. */
+static bool scan_shared(struct rules_tx *tx, const struct group *all, const struct group *const *own, struct made *const *made, uint32_t n,
+                        uint32_t at) {
+    uint32_t expressions = 0;
+    struct made *m = made[at];
+    for (uint32_t k = 0; k < n; k++) {
+        if (made[k] != m) continue;
+        if (k < at) return true; /* scanned before */
+        expressions += own[k]->n;
+    }
+    if (all && expressions * 2 > all->n) return scan(tx, all, m);
+    for (uint32_t k = at; k < n; k++)
+        if (made[k] == m && !scan(tx, own[k], m)) return false;
+    return true;
+}
+
+/* scan_class scans what the chains of one class of groups made of a text; false where something went wrong: everything is a
+ * candidate then. */
+static bool scan_class(struct rules_tx *tx, const struct group *g, uint32_t n_groups) {
+    const struct group *all = NULL, *own[CLASS_MAX];
+    struct made *made[CLASS_MAX];
     uint32_t n = 0;
-    for (uint32_t i = 0; i < f->n_groups; i++) {
-        const struct group *g = &f->group[i];
-        if (g->text != text || g->family != family || !g->db) continue;
+    for (; n_groups; n_groups--, g++) {
+        if (!g->db) continue;
         if (g->chain == UINT16_MAX) all = g;
-        else if (n == 256) return false;
-        else if (!(made[n] = text_chain(tx, text, g->chain))) return false;
+        else if (!(made[n] = text_chain(tx, g->text, g->chain))) return false;
         else own[n++] = g;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t same = 0;
-        for (uint32_t k = 0; k < n; k++) {
-            if (made[k] != made[i]) continue;
-            if (k < i) same = n + 1; /* scanned before */
-            same++;
-        }
-        if (same > n) continue;
-        if (!scan(tx, same > 1 && all ? all : own[i], made[i])) return false;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        if (!scan_shared(tx, all, own, made, n, i)) return false;
     return true;
 }
 
@@ -527,8 +645,7 @@ static bool bytes_candidate(struct rules_tx *tx, const struct check *c, const st
         for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++) {
             const struct made *m = text_chain(tx, t, r->steps[k]);
             if (!m) return true;
-            for (int i = 0; i < 4; i++)
-                if (m->seen[i] & c->need[i]) return true;
+            if (need_met(&c->need, m->seen)) return true;
         }
     }
     return false;
@@ -547,13 +664,17 @@ static void candidates(struct rules_tx *tx) {
     memset(s->made, 0, (size_t)tx->set->n_chains * TEXTS * sizeof *s->made);
     for (uint8_t t = 0; t < TEXTS; t++) {
         struct made *m = s->made[(size_t)t * tx->set->n_chains] = text_make(tx, t);
-        if (m && (!scan_family(tx, t, 0) || !scan_family(tx, t, 1))) memset(s->candidate, 1, f->n);
+        for (uint32_t k = 0, n; m && k < f->n_groups; k += n) {
+            n = f->group[k].class;
+            if (f->group[k].text == t && !scan_class(tx, &f->group[k], n)) memset(s->candidate, 1, f->n);
+        }
     }
+    tx->texts_made = true;
     if (tx->limited) memset(s->candidate, 1, f->n);
     for (uint32_t i = 0; i < f->n; i++) {
         const struct check *c = &f->check[i];
-        if (c->how == HOW_ASK) s->candidate[i] |= !c->input_only || has_texts(tx, c->texts);
-        if (c->how == HOW_BYTES && !s->candidate[i]) s->candidate[i] = bytes_candidate(tx, c, tx->set->sensitive[i].link);
+        if (c->how == HOW_ASK && !c->need.n) s->candidate[i] |= !c->input_only || has_texts(tx, c->texts);
+        else if (c->how != HOW_PATTERN && !s->candidate[i]) s->candidate[i] = bytes_candidate(tx, c, tx->set->sensitive[i].link);
     }
 }
 
@@ -580,7 +701,7 @@ bool first_run(struct rules_tx *tx) {
 /* ---- for people ---- */
 
 void first_explain(const struct rules_set *set, const struct rule *rule, FILE *to) {
-    static const char *const texts[TEXTS] = {"arguments", "body", "topic and connection", "fields"};
+    static const char *const texts[TEXTS] = {"arguments and topic", "body", "fields"};
     const struct first *f = set->first;
     for (uint32_t i = 0; f && i < f->n; i++) {
         const struct check *c = &f->check[i];

@@ -20,7 +20,7 @@ enum var_from {
     FROM_STATE,
     FROM_KEPT
 };
-enum { TEXTS = 4 }; /* texts of the first pass: FROM_IN_ARGS to FROM_IN_FIELD */
+enum { TEXTS = 3 }; /* texts of the first pass */
 
 enum var_id {
 #define VAR(id, name, from, named) V_##id,
@@ -320,6 +320,7 @@ struct rules_tx {
     struct rules_verdict *out;
     uint32_t serial;
     struct first_state *first;
+    bool texts_made; /* the first pass has been over this packet */
     bool effects;  /* dry run: something outside of the packet was changed */
 };
 
@@ -334,6 +335,14 @@ static inline bool c_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\
 int c_hex(uint8_t c); /* 0 to 15, or -1 */
 static inline bool bytes_has(const uint64_t set[4], uint8_t c) { return set[c >> 6] >> (c & 63) & 1; }
 static inline void bytes_add(uint64_t set[4], uint8_t c) { set[c >> 6] |= (uint64_t)1 << (c & 63); }
+/* bytes_note notes which bytes occur, bytes_noted makes a set of them. */
+struct bytes_table {
+    uint8_t seen[256];
+};
+static inline void bytes_note(struct bytes_table *t, struct slice s) {
+    for (size_t i = 0; i < s.n; i++) t->seen[s.p[i]] = 1;
+}
+void bytes_noted(const struct bytes_table *t, uint64_t set[4]);
 void bytes_seen(struct slice s, uint64_t set[4]);
 
 /* transform.c */
@@ -439,12 +448,26 @@ void eval_log(struct rules_tx *tx, const struct rule *rule);
 void eval_logged(struct rules_tx *tx, const struct rule *rule); /* unless it says nolog */
 bool eval_targets(struct rules_tx *tx, const struct rule *rule);
 void eval_sum(struct rules_tx *tx, struct rules_verdict *v);
+/* need.c: what a text must hold for an expression to match in it: of every set one byte. No set: nothing is known. */
+enum { NEED_MAX = 6 };
+struct need {
+    int n;
+    uint64_t set[NEED_MAX][4];
+};
+void need_of_rx(struct slice text, bool caseless, struct need *out);
+void need_of_literal(struct slice text, bool caseless, struct need *out);
+bool need_special(const struct need *n); /* one of the sets has no byte of ordinary text */
+bool need_met(const struct need *n, const uint64_t seen[4]);
+void need_rarest(const struct need *n, uint64_t set[4]); /* adds the rarest set, or all bytes */
+
 int plan_make(struct load *l);
 int first_make(struct load *l);
 void first_free(struct first *f);
 bool first_scratch(struct rules_tx *tx);
 void first_scratch_free(struct rules_tx *tx);
 bool first_run(struct rules_tx *tx); /* fills miss; true where some rule must be evaluated */
+/* first_same tells whether a chain left all values of a variable alone; false where that is not known. */
+bool first_same(const struct rules_tx *tx, uint8_t var, uint16_t chain);
 void first_explain(const struct rules_set *set, const struct rule *rule, FILE *to);
 
 #endif

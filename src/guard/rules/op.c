@@ -118,10 +118,16 @@ static bool op_regex_global(struct rules_tx *tx, const struct rule *rule, const 
     return found > 0;
 }
 
+static bool word_byte(uint8_t c) { return (c >= '0' && c <= '9') || c == '_' || (c_lower(c) >= 'a' && c_lower(c) <= 'z'); }
+
 /* plain_word: letters, digits and underscores, or a decimal number: libinjection sees one token there, which is never
  * an injection. Most of what devices send ends here. */
 static bool plain_word(struct slice in) {
     size_t i = 0, dots = 0;
+    if (slice_starts(in, SLICE("json."))) {
+        while (i < in.n && (word_byte(in.p[i]) || in.p[i] == '.')) i++;
+        return i == in.n;
+    }
     while (i < in.n && (c_hex(in.p[i]) >= 0 || in.p[i] == '_' || (c_lower(in.p[i]) >= 'a' && c_lower(in.p[i]) <= 'z')))
         i++;
     if (i == in.n) return true;

@@ -42,16 +42,18 @@ int c_hex(uint8_t c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-void bytes_seen(struct slice s, uint64_t set[4]) {
-    /* Two tables, so that a run of one byte does not wait for itself. */
-    uint8_t seen[2][256] = {0};
-    size_t i = 0;
-    if (s.n <= 64) {
-        for (; i < s.n; i++) bytes_add(set, s.p[i]);
-        return;
+void bytes_noted(const struct bytes_table *t, uint64_t set[4]) {
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t eight;
+        memcpy(&eight, t->seen + 8 * i, 8);
+        /* Eight bytes of 0 or 1 become eight bits. */
+        uint64_t bits = eight * 0x0102040810204080u >> 56;
+        set[i / 8] |= bits << (i % 8 * 8);
     }
-    for (; i + 1 < s.n; i += 2) seen[0][s.p[i]] = seen[1][s.p[i + 1]] = 1;
-    if (i < s.n) seen[0][s.p[i]] = 1;
-    for (unsigned c = 0; c < 256; c++)
-        if (seen[0][c] | seen[1][c]) bytes_add(set, (uint8_t)c);
+}
+
+void bytes_seen(struct slice s, uint64_t set[4]) {
+    struct bytes_table t = {0};
+    bytes_note(&t, s);
+    bytes_noted(&t, set);
 }

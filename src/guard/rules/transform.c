@@ -225,6 +225,7 @@ static size_t path_step(uint8_t *out, size_t d, const uint8_t *p, bool last, boo
  * start, an absolute one does not go there. Any segment that ends in two dots counts as .. does. */
 size_t tfn_path(struct slice in, bool windows, uint8_t *out) {
     if (!in.n) return 0;
+    if (!memchr(in.p, '/', in.n) && !(windows && memchr(in.p, '\\', in.n)) && in.p[in.n - 1] != '.') return copied(in, out);
 #define SLASH(c) ((c) == '/' || (windows && (c) == '\\'))
     bool relative = !SLASH(in.p[0]), trailing = SLASH(in.p[in.n - 1]), root = false;
     size_t d = 0, i = 0, end = in.n - 1;
@@ -354,10 +355,17 @@ static struct slice tfn_needs(uint8_t tfn) {
 }
 
 bool tfn_idle(uint8_t tfn, const uint64_t seen[4]) {
+    static uint64_t needs[T_COUNT][4];
+    static bool changes_any[T_COUNT], ready;
+    if (!ready) {
+        for (uint8_t t = 0; t < T_COUNT; t++) {
+            struct slice need = tfn_needs(t);
+            for (size_t i = 0; i < need.n; i++) bytes_add(needs[t], need.p[i]);
+            changes_any[t] = !need.p;
+        }
+        ready = true;
+    }
     if (tfn == T_UTF8_TO_UNICODE) return !(seen[2] | seen[3]) && !(seen[0] & 1);
-    struct slice need = tfn_needs(tfn);
-    if (!need.p) return false;
-    for (size_t i = 0; i < need.n; i++)
-        if (bytes_has(seen, need.p[i])) return false;
-    return true;
+    const uint64_t *n = needs[tfn];
+    return !changes_any[tfn] && !((seen[0] & n[0]) | (seen[1] & n[1]) | (seen[2] & n[2]) | (seen[3] & n[3]));
 }

@@ -86,6 +86,7 @@ void rules_tx_start(struct rules_tx *tx, int64_t now) {
     tx->json = tx->has_body = tx->body_error = tx->limited = false;
     tx->now = now;
     tx->serial++;
+    tx->texts_made = false;
     tx_clear(tx);
 }
 
@@ -420,7 +421,7 @@ void tx_set(struct rules_tx *tx, int slot, struct slice name, struct slice value
 
 /* tx_chain gives what a chain of transformations makes of a value. */
 struct slice tx_chain(struct rules_tx *tx, const struct target *t, uint16_t chain) {
-    if (!chain) return t->value;
+    if (!chain || (t->input > 0 && first_same(tx, t->var, chain))) return t->value;
     struct input *in = t->input > 0 ? &tx->in[t->input] : NULL;
     if (in && in->made && in->made[chain].p) return in->made[chain];
     const struct chain *c = &tx->set->chains[chain];

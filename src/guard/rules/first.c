@@ -72,8 +72,10 @@ struct first_state {
     hs_scratch_t *scratch;
     struct made **made; /* by text and chain */
     uint8_t *candidate;
+    uint32_t *from;             /* beside candidate: the first input that may match */
     const struct made *scanned; /* the text of the scan under way */
     uint8_t text;
+    uint32_t *input[TEXTS]; /* the input of every value of a text */
 };
 
 /* ---- load time: what each rule needs ---- */
@@ -106,14 +108,10 @@ static bool has_lines(struct slice s) {
 }
 
 /* text_of_var gives the text a variable's values stand in, or TEXTS. */
-static uint8_t text_of_var(uint8_t var) {
-    switch ((enum var_from)rules_vars[var].from) {
-    case FROM_IN_ARGS:
-    case FROM_IN_HEAD: return 0;
-    case FROM_IN_BODY: return 1;
-    case FROM_IN_FIELD: return 2;
-    default: return TEXTS;
-    }
+static inline uint8_t text_of_var(uint8_t var) {
+    static const uint8_t text[] = {[FROM_ABSENT] = TEXTS, [FROM_IN_ARGS] = 0, [FROM_IN_BODY] = 1, [FROM_IN_HEAD] = 0,
+                                   [FROM_IN_FIELD] = 2, [FROM_PLAIN] = TEXTS, [FROM_STATE] = TEXTS, [FROM_KEPT] = TEXTS};
+    return text[rules_vars[var].from];
 }
 
 static uint8_t texts_of(const struct rule *r) {
@@ -481,8 +479,9 @@ bool first_scratch(struct rules_tx *tx) {
     if (!s) return false;
     s->made = calloc((size_t)set->n_chains * TEXTS, sizeof(struct made *));
     s->candidate = calloc(set->first->n + 1, 1);
+    s->from = calloc(set->first->n + 1, sizeof *s->from);
     if (set->first->scratch && hs_clone_scratch(set->first->scratch, &s->scratch) != HS_SUCCESS) return false;
-    return s->made && s->candidate;
+    return s->made && s->candidate && s->from;
 }
 
 void first_scratch_free(struct rules_tx *tx) {
@@ -491,6 +490,7 @@ void first_scratch_free(struct rules_tx *tx) {
     hs_free_scratch(s->scratch);
     free(s->made);
     free(s->candidate);
+    free(s->from);
     free(s);
 }
 
@@ -516,7 +516,8 @@ static struct made *text_make(struct rules_tx *tx, uint8_t text) {
     for (uint32_t i = 1; i <= tx->n_in; i++)
         if (in_text(tx, &tx->in[i], text)) n += tx->in[i].value.n + 1, values++;
     struct made *m = values ? made_new(tx, values, n) : NULL;
-    if (!m) return NULL;
+    uint32_t *input = tx->first->input[text] = values ? tx_room(tx, values * sizeof *input) : NULL;
+    if (!m || !input) return NULL;
     uint8_t *d = m->p;
     for (uint32_t i = 1; i <= tx->n_in; i++) {
         struct slice v = tx->in[i].value;
@@ -524,6 +525,7 @@ static struct made *text_make(struct rules_tx *tx, uint8_t text) {
         if (v.n) memcpy(d, v.p, v.n);
         bytes_note(&seen, v);
         d += v.n;
+        input[k] = i;
         m->end[k++] = (uint32_t)(d - m->p);
         *d++ = '\n';
     }
@@ -579,15 +581,34 @@ bool first_same(const struct rules_tx *tx, uint8_t var, uint16_t chain) {
     return made[0] && made[chain] == made[0];
 }
 
+/* input_at gives the input whose value holds the byte before `to`. Nothing before it has matched: matches are reported in the
+ * order of their ends. */
+static uint32_t input_at(const struct rules_tx *tx, unsigned long long to) {
+    const struct made *m = tx->first->scanned;
+    uint32_t lo = 0, hi = m->values;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (m->end[mid] < to) lo = mid + 1;
+        else hi = mid;
+    }
+    /* A match may end behind the separator of the value it began in. */
+    lo -= lo > 0;
+    return lo < m->values ? tx->first->input[tx->first->text][lo] : 0;
+}
+
 static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx) {
     struct rules_tx *tx = ctx;
     struct first_state *s = tx->first;
-    (void)from, (void)to, (void)flags;
-    if (s->candidate[id]) return 0;
+    (void)from, (void)flags;
     /* A family's database holds rules of other chains, too: those are not asked by this text. */
     const struct rule *r = tx->set->sensitive[id].link;
+    bool asked = false;
     for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++)
-        if (s->made[(size_t)s->text * tx->set->n_chains + r->steps[k]] == s->scanned) s->candidate[id] = 1;
+        asked = asked || s->made[(size_t)s->text * tx->set->n_chains + r->steps[k]] == s->scanned;
+    if (!asked) return 0;
+    uint32_t input = input_at(tx, to);
+    if (!s->candidate[id] || input < s->from[id]) s->from[id] = input;
+    s->candidate[id] = 1;
     return 0;
 }
 
@@ -660,17 +681,22 @@ static bool has_texts(const struct rules_tx *tx, uint8_t texts) {
 static void candidates(struct rules_tx *tx) {
     const struct first *f = tx->set->first;
     struct first_state *s = tx->first;
+    bool everything = false;
     memset(s->candidate, 0, f->n);
+    memset(s->from, 0, f->n * sizeof *s->from);
     memset(s->made, 0, (size_t)tx->set->n_chains * TEXTS * sizeof *s->made);
     for (uint8_t t = 0; t < TEXTS; t++) {
         struct made *m = s->made[(size_t)t * tx->set->n_chains] = text_make(tx, t);
         for (uint32_t k = 0, n; m && k < f->n_groups; k += n) {
             n = f->group[k].class;
-            if (f->group[k].text == t && !scan_class(tx, &f->group[k], n)) memset(s->candidate, 1, f->n);
+            if (f->group[k].text == t && !scan_class(tx, &f->group[k], n)) everything = true;
         }
     }
     tx->texts_made = true;
-    if (tx->limited) memset(s->candidate, 1, f->n);
+    if (tx->limited || everything) {
+        memset(s->candidate, 1, f->n);
+        memset(s->from, 0, f->n * sizeof *s->from);
+    }
     for (uint32_t i = 0; i < f->n; i++) {
         const struct check *c = &f->check[i];
         if (c->how == HOW_ASK && !c->need.n) s->candidate[i] |= !c->input_only || has_texts(tx, c->texts);
@@ -690,7 +716,7 @@ bool first_run(struct rules_tx *tx) {
         const struct sensitive *s = &set->sensitive[i];
         bool maybe = tx->first->candidate[i];
         if (maybe && !full) {
-            maybe = set->confirm_full || eval_head(tx, s->link);
+            maybe = set->confirm_full || eval_head(tx, s->link, (int32_t)tx->first->from[i]);
             full = maybe;
         }
         if (!maybe && f->check[i].input_only && s->link == s->head) tx->miss[s->head->number] = 1;

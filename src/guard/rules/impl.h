@@ -281,6 +281,13 @@ struct removal {
     const struct var_ref *var;
 };
 
+/* known is a short value libinjection has found harmless: devices say the same things all day. */
+enum { KNOWN_MAX = 47, KNOWNS = 1024 };
+struct known {
+    uint8_t n;
+    uint8_t text[KNOWN_MAX];
+};
+
 struct rules_tx {
     const struct rules_set *set;
     struct rules_store *store;
@@ -319,6 +326,7 @@ struct rules_tx {
     uint32_t n_targets, cap_targets;
     struct rules_verdict *out;
     uint32_t serial;
+    struct known *known;
     struct first_state *first;
     bool texts_made; /* the first pass has been over this packet */
     bool effects;  /* dry run: something outside of the packet was changed */
@@ -441,7 +449,8 @@ bool json_read(struct rules_tx *tx, struct slice text);
 void act_setvars(struct rules_tx *tx, const struct rule *rule);
 void act_after(struct rules_tx *tx, const struct rule *rule);
 bool eval_rule(struct rules_tx *tx, const struct rule *rule);
-bool eval_head(struct rules_tx *tx, const struct rule *rule); /* does the operator match any target? no effects */
+/* eval_head tells whether the operator matches any target, of the inputs none before `from`; without effects. */
+bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from);
 void eval_phase(struct rules_tx *tx, int phase);
 bool eval_removed(const struct rules_tx *tx, const struct rule *rule);
 void eval_log(struct rules_tx *tx, const struct rule *rule);

@@ -37,6 +37,13 @@ static bool path_add(struct json *j, struct slice s) {
     return true;
 }
 
+static bool path_number(struct json *j, unsigned v) {
+    uint8_t text[12], *d = text + sizeof text;
+    do *--d = (uint8_t)('0' + v % 10);
+    while (v /= 10);
+    return path_add(j, slice_of(d, (size_t)(text + sizeof text - d)));
+}
+
 static bool emit(struct json *j, struct slice name, struct slice text) {
     size_t was = j->n;
     if (!path_add(j, name)) return false;

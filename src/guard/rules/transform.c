@@ -79,32 +79,22 @@ static size_t base64_encode(struct slice in, uint8_t *out) {
 
 /* cmdLine: what a shell does not see is taken out, what parts words becomes one blank, none before / and (. */
 static size_t cmd_line(struct slice in, uint8_t *out) {
+    enum { DROP = 1, BLANK, NO_BLANK_BEFORE };
+    static const uint8_t what[256] = {['"'] = DROP, ['\''] = DROP, ['\\'] = DROP, ['^'] = DROP, [' '] = BLANK, [','] = BLANK,
+                                      [';'] = BLANK, ['\t'] = BLANK, ['\r'] = BLANK, ['\n'] = BLANK, ['/'] = NO_BLANK_BEFORE,
+                                      ['('] = NO_BLANK_BEFORE};
     uint8_t *d = out;
     bool blank = false;
     for (size_t i = 0; i < in.n; i++) {
-        uint8_t c = in.p[i];
-        switch (c) {
-        case '"':
-        case '\'':
-        case '\\':
-        case '^': break;
-        case ' ':
-        case ',':
-        case ';':
-        case '\t':
-        case '\r':
-        case '\n':
+        uint8_t c = in.p[i], w = what[c];
+        if (w == DROP) continue;
+        if (w == BLANK) {
             if (!blank) *d++ = ' ';
-            blank = true;
-            break;
-        case '/':
-        case '(':
-            if (blank) d--;
-            blank = false;
-            *d++ = c;
-            break;
-        default: *d++ = c_lower(c); blank = false;
+        } else {
+            if (w == NO_BLANK_BEFORE && blank) d--;
+            *d++ = c_lower(c);
         }
+        blank = w == BLANK;
     }
     return (size_t)(d - out);
 }
@@ -188,22 +178,30 @@ static size_t replace_comments(struct slice in, uint8_t *out) {
     return d;
 }
 
-static size_t each_byte(uint8_t tfn, struct slice in, uint8_t *out) {
+/* One loop each: the compiler makes vectors of them. */
+static size_t lowercase(struct slice in, uint8_t *out) {
+    for (size_t i = 0; i < in.n; i++) out[i] = (uint8_t)(in.p[i] + ((uint8_t)(in.p[i] - 'A') < 26 ? 32 : 0));
+    return in.n;
+}
+static size_t uppercase(struct slice in, uint8_t *out) {
+    for (size_t i = 0; i < in.n; i++) out[i] = (uint8_t)(in.p[i] - ((uint8_t)(in.p[i] - 'a') < 26 ? 32 : 0));
+    return in.n;
+}
+
+static size_t parity(uint8_t tfn, struct slice in, uint8_t *out) {
+    for (size_t i = 0; i < in.n; i++) {
+        bool odd = 0x6996 >> ((in.p[i] ^ in.p[i] >> 4) & 15) & 1;
+        bool high = tfn == T_PARITY_EVEN ? odd : tfn == T_PARITY_ODD ? !odd : false;
+        out[i] = (uint8_t)((in.p[i] & 0x7f) | (high ? 0x80 : 0));
+    }
+    return in.n;
+}
+
+static size_t nulls(uint8_t tfn, struct slice in, uint8_t *out) {
     size_t d = 0;
     for (size_t i = 0; i < in.n; i++) {
-        uint8_t c = in.p[i], nibble = (uint8_t)((c ^ c >> 4) & 15);
-        bool odd = 0x6996 >> nibble & 1;
-        switch (tfn) {
-        case T_LOWERCASE: out[d++] = c_lower(c); break;
-        case T_UPPERCASE: out[d++] = c >= 'a' && c <= 'z' ? c & 0xdf : c; break;
-        case T_PARITY_EVEN: out[d++] = odd ? c | 0x80 : c & 0x7f; break;
-        case T_PARITY_ODD: out[d++] = odd ? c & 0x7f : c | 0x80; break;
-        case T_PARITY_ZERO: out[d++] = c & 0x7f; break;
-        case T_REPLACE_NULLS: out[d++] = c ? c : ' '; break;
-        case T_REMOVE_NULLS:
-            if (c) out[d++] = c;
-            break;
-        }
+        if (in.p[i]) out[d++] = in.p[i];
+        else if (tfn == T_REPLACE_NULLS) out[d++] = ' ';
     }
     return d;
 }
@@ -315,13 +313,13 @@ size_t tfn_run(uint8_t tfn, const int16_t *unicode_map, struct slice in, uint8_t
     case T_URL_DECODE_UNI: return tfn_url_uni(in, unicode_map, out);
     case T_URL_ENCODE: return url_encode(in, out);
     case T_UTF8_TO_UNICODE: return tfn_utf8(in, out);
-    case T_LOWERCASE:
-    case T_UPPERCASE:
+    case T_LOWERCASE: return lowercase(in, out);
+    case T_UPPERCASE: return uppercase(in, out);
     case T_PARITY_EVEN:
     case T_PARITY_ODD:
-    case T_PARITY_ZERO:
+    case T_PARITY_ZERO: return parity(tfn, in, out);
     case T_REMOVE_NULLS:
-    case T_REPLACE_NULLS: return each_byte(tfn, in, out);
+    case T_REPLACE_NULLS: return nulls(tfn, in, out);
     case T_COUNT: break;
     }
     return copied(in, out);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096 };
+enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10 };
 
 void *tx_room(struct rules_tx *tx, size_t n) {
     void *p = arena_get(&tx->arena, n ? n : 1);
@@ -35,14 +35,16 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     tx->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK, NULL);
     tx->in = malloc((RULES_INPUTS_MAX + 1) * sizeof *tx->in);
     tx->tx = calloc(set->n_slots + 1, sizeof *tx->tx);
+    tx->known = calloc(KNOWNS, sizeof *tx->known);
     tx->tainted = calloc(set->n_slots + 1, 1);
     tx->read = calloc(set->n_slots + 1, 1);
     tx->miss = calloc(set->n_heads + 1, 1);
-    if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->read || !first_scratch(tx))
+    if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->known || !tx->read || !first_scratch(tx))
         return rules_tx_free(tx), NULL;
     pcre2_set_match_limit(tx->mctx, set->limits.pcre);
     pcre2_set_heap_limit(tx->mctx, HEAP_LIMIT_KB);
     if (tx->stack) pcre2_jit_stack_assign(tx->mctx, NULL, tx->stack);
+    (void)arena_get(&tx->arena, USUAL_MEMORY); /* the first chunk stays: ordinary packets need no other */
     rules_tx_start(tx, 0);
     return tx;
 }
@@ -56,6 +58,7 @@ void rules_tx_free(struct rules_tx *tx) {
     free(tx->in);
     free(tx->tx);
     free(tx->tainted);
+    free(tx->known);
     free(tx->read);
     free(tx->miss);
     free(tx->targets);

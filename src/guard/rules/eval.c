@@ -88,12 +88,12 @@ bool eval_targets(struct rules_tx *tx, const struct rule *rule) {
     return any;
 }
 
-bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from) {
+bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from, bool inputs) {
     tx->now_rule = rule;
     tx_targets(tx, rule);
     for (uint32_t i = 0; i < tx->n_targets; i++) {
         struct target t = tx->targets[i];
-        if (t.input > 0 && t.input < from) continue;
+        if (t.input > 0 && (t.input < from || (inputs && tx->in[t.input].clean))) continue;
         for (uint8_t k = rule->a.multimatch ? 0 : (uint8_t)(rule->n_steps - 1); k < rule->n_steps; k++)
             if (op_run(tx, NULL, &rule->op, tx_chain(tx, &t, rule->steps[k]))) return true;
     }

@@ -497,7 +497,7 @@ void first_scratch_free(struct rules_tx *tx) {
 /* ---- per packet ---- */
 
 static bool in_text(const struct rules_tx *tx, const struct input *in, uint8_t text) {
-    return text_of_var(in->var) == text && (!in->named_only || tx->set->names_payload);
+    return text_of_var(in->var) == text && !in->clean && (!in->named_only || tx->set->names_payload);
 }
 
 static struct made *made_new(struct rules_tx *tx, uint32_t values, size_t room) {
@@ -534,6 +534,19 @@ static struct made *text_make(struct rules_tx *tx, uint8_t text) {
     return m;
 }
 
+/* text_lower is text_change for lowercase, all values at once. */
+static struct made *text_lower(struct rules_tx *tx, const struct made *from) {
+    struct made *m = made_new(tx, from->values, from->n);
+    if (!m) return NULL;
+    memcpy(m->end, from->end, from->values * sizeof *m->end);
+    m->n = tfn_run(T_LOWERCASE, NULL, slice_of(from->p, from->n), m->p);
+    /* Capital letters are bits 1 to 26 of the second word, small ones 33 to 58. */
+    const uint64_t capitals = 0x7fffffe;
+    memcpy(m->seen, from->seen, sizeof m->seen);
+    m->seen[1] = (m->seen[1] & ~capitals) | (m->seen[1] & capitals) << 32;
+    return m;
+}
+
 /* text_change applies one transformation to every value. */
 static struct made *text_change(struct rules_tx *tx, struct made *from, uint8_t tfn) {
     size_t room = 0;
@@ -561,7 +574,7 @@ static struct made *text_after(struct rules_tx *tx, struct made *from, uint8_t t
         if (k->tfn == tfn) return k->made;
     struct kid *k = tx_room(tx, sizeof *k);
     if (!k) return NULL;
-    *k = (struct kid){from->kids, text_change(tx, from, tfn), tfn};
+    *k = (struct kid){from->kids, tfn == T_LOWERCASE ? text_lower(tx, from) : text_change(tx, from, tfn), tfn};
     from->kids = k;
     return k->made;
 }
@@ -678,6 +691,24 @@ static bool has_texts(const struct rules_tx *tx, uint8_t texts) {
     return false;
 }
 
+/* know_steady finds the inputs that were harmless before, know_more remembers those of a packet that was harmless as a whole. */
+static void know_steady(struct rules_tx *tx) {
+    for (uint32_t i = 1; i <= tx->n_in; i++) {
+        struct input *in = &tx->in[i];
+        if (in->steady) (void)known_find(tx->known + KNOWNS, in->var, in->var == V_ARGS ? in->name : (struct slice){0}, in->value, &in->clean);
+    }
+}
+
+static void know_more(struct rules_tx *tx) {
+    for (uint32_t i = 1; i <= tx->n_in; i++) {
+        struct input *in = &tx->in[i];
+        struct slice name = in->var == V_ARGS ? in->name : (struct slice){0};
+        bool found;
+        struct known *k = in->steady && !in->clean ? known_find(tx->known + KNOWNS, in->var, name, in->value, &found) : NULL;
+        if (k && !found) k->n = (uint8_t)(name.n + in->value.n);
+    }
+}
+
 static void candidates(struct rules_tx *tx) {
     const struct first *f = tx->set->first;
     struct first_state *s = tx->first;
@@ -709,6 +740,7 @@ bool first_run(struct rules_tx *tx) {
     const struct first *f = set->first;
     bool full = false;
     memset(tx->miss, 0, set->n_heads);
+    know_steady(tx);
     candidates(tx);
     tx_clear(tx);
     memcpy(tx->tx, set->fixed, set->n_slots * sizeof *tx->tx);
@@ -716,11 +748,12 @@ bool first_run(struct rules_tx *tx) {
         const struct sensitive *s = &set->sensitive[i];
         bool maybe = tx->first->candidate[i];
         if (maybe && !full) {
-            maybe = set->confirm_full || eval_head(tx, s->link, (int32_t)tx->first->from[i]);
+            maybe = set->confirm_full || eval_head(tx, s->link, (int32_t)tx->first->from[i], f->check[i].input_only);
             full = maybe;
         }
         if (!maybe && f->check[i].input_only && s->link == s->head) tx->miss[s->head->number] = 1;
     }
+    if (!full && !tx->limited) know_more(tx);
     return full;
 }
 

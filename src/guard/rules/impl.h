@@ -257,6 +257,8 @@ struct input {
     struct slice name, value;
     uint8_t var;
     bool named_only;    /* not part of the whole collection */
+    bool steady;        /* stays the same from packet to packet: names of members, topics, addresses */
+    bool clean;         /* known to be harmless to every rule that looks at inputs only */
     uint32_t next;      /* next of the same variable, 0 for none */
     struct slice *made; /* by chain; NULL until one was asked for */
     uint64_t seen[4];   /* bytes in the value */
@@ -281,12 +283,13 @@ struct removal {
     const struct var_ref *var;
 };
 
-/* known is a short value libinjection has found harmless: devices say the same things all day. */
-enum { KNOWN_MAX = 47, KNOWNS = 1024 };
+/* known is a short text found harmless before: devices say the same things all day. An entry is compared whole. */
+enum { KNOWN_MAX = 94, KNOWNS = 1024 };
 struct known {
-    uint8_t n;
+    uint8_t n, kind; /* kind: V_COUNT for libinjection's, else the variable */
     uint8_t text[KNOWN_MAX];
 };
+struct known *known_find(struct known *table, uint8_t kind, struct slice a, struct slice b, bool *found);
 
 struct rules_tx {
     const struct rules_set *set;
@@ -449,8 +452,9 @@ bool json_read(struct rules_tx *tx, struct slice text);
 void act_setvars(struct rules_tx *tx, const struct rule *rule);
 void act_after(struct rules_tx *tx, const struct rule *rule);
 bool eval_rule(struct rules_tx *tx, const struct rule *rule);
-/* eval_head tells whether the operator matches any target, of the inputs none before `from`; without effects. */
-bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from);
+/* eval_head tells whether the operator matches any target, of the inputs none before `from` and, with `inputs`, none that is
+ * known to be clean; without effects. */
+bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from, bool inputs);
 void eval_phase(struct rules_tx *tx, int phase);
 bool eval_removed(const struct rules_tx *tx, const struct rule *rule);
 void eval_log(struct rules_tx *tx, const struct rule *rule);

@@ -188,10 +188,8 @@ static bool array(struct json *j, struct slice name) {
     if (!take(j, ']')) {
         unsigned i = 0;
         do {
-            char text[16];
             j->n = prefix;
-            if (!path_add(j, slice_of(text, (size_t)snprintf(text, sizeof text, "%u", i++))) || !value(j, SLICE("")))
-                return false;
+            if (!path_number(j, i++) || !value(j, SLICE(""))) return false;
             blanks(j);
         } while (take(j, ','));
         if (!take(j, ']')) return false;

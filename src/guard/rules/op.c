@@ -4,7 +4,6 @@
  * A regular expression runs in PCRE2's JIT with a match limit, a bounded stack, and without backtracking into the
  * interpreter's heap: a value that needs more is marked in the transaction (`limited`) and does not match; what that
  * means is the caller's policy. */
-#include "base/hash.h"
 #include "guard/rules/impl.h"
 
 #include <stdlib.h>
@@ -146,26 +145,16 @@ static const char *ended(struct rules_tx *tx, struct slice in) {
     return text;
 }
 
-/* known_at gives the place in the cache of harmless values, by a value that fits. */
-static struct known *known_at(struct rules_tx *tx, struct slice in) {
-    uint64_t h = in.n, x;
-    for (size_t i = 0; i < in.n; i += 8) {
-        x = 0;
-        memcpy(&x, in.p + i, in.n - i < 8 ? in.n - i : 8);
-        h = hash_mix(h ^ x, 0x9e3779b97f4a7c15u);
-    }
-    return &tx->known[h % KNOWNS];
-}
-
 static bool op_sqli(struct rules_tx *tx, const struct rule *rule, struct slice in) {
     char fingerprint[16] = "";
     if (plain_word(in)) return false;
-    struct known *k = in.n <= KNOWN_MAX ? known_at(tx, in) : NULL;
-    if (k && k->n == in.n && !memcmp(k->text, in.p, in.n)) return false;
+    bool found;
+    struct known *k = known_find(tx->known, V_COUNT, in, (struct slice){0}, &found);
+    if (found) return false;
     const char *text = ended(tx, in);
     if (!text) return false;
     if (!tx->set->libinjection.sqli(text, in.n, fingerprint)) {
-        if (k) k->n = (uint8_t)in.n, memcpy(k->text, in.p, in.n);
+        if (k) k->n = (uint8_t)in.n;
         return false;
     }
     capture_text(tx, rule, slice_str(fingerprint));

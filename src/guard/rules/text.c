@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small helpers on slices, for the rule files and the values they look at. */
+#include "base/hash.h"
 #include "guard/rules/impl.h"
 
 bool s_same(struct slice a, struct slice b) {
@@ -56,4 +57,26 @@ void bytes_seen(struct slice s, uint64_t set[4]) {
     struct bytes_table t = {0};
     bytes_note(&t, s);
     bytes_noted(&t, set);
+}
+
+/* known_find gives the place of a text (a and b end to end) in a table of KNOWNS, filled or not; NULL where it is too long. */
+struct known *known_find(struct known *table, uint8_t kind, struct slice a, struct slice b, bool *found) {
+    uint8_t text[KNOWN_MAX + 8] = {0};
+    size_t n = a.n + b.n;
+    uint64_t h = n + kind * 256u, x;
+    *found = false;
+    if (n > KNOWN_MAX) return NULL;
+    if (a.n) memcpy(text, a.p, a.n);
+    if (b.n) memcpy(text + a.n, b.p, b.n);
+    for (size_t i = 0; i < n; i += 8) {
+        memcpy(&x, text + i, 8);
+        h = hash_mix(h ^ x, 0x9e3779b97f4a7c15u);
+    }
+    struct known *k = &table[h % KNOWNS];
+    *found = k->n == n && k->kind == kind && n && !memcmp(k->text, text, n);
+    if (*found) return k;
+    k->n = 0; /* taken over: whoever finds the text harmless sets n */
+    k->kind = kind;
+    memcpy(k->text, text, n);
+    return k;
 }

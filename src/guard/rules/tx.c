@@ -35,7 +35,7 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     tx->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK, NULL);
     tx->in = malloc((RULES_INPUTS_MAX + 1) * sizeof *tx->in);
     tx->tx = calloc(set->n_slots + 1, sizeof *tx->tx);
-    tx->known = calloc(KNOWNS, sizeof *tx->known);
+    tx->known = calloc(2 * KNOWNS, sizeof *tx->known); /* libinjection's, then steady inputs */
     tx->tainted = calloc(set->n_slots + 1, 1);
     tx->read = calloc(set->n_slots + 1, 1);
     tx->miss = calloc(set->n_heads + 1, 1);
@@ -104,6 +104,10 @@ static struct input *input_add(struct rules_tx *tx, uint8_t var, struct slice na
     return in;
 }
 
+static void steady(struct input *in) {
+    if (in) in->steady = true;
+}
+
 static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) {
     uint32_t most = tx->set->limits.args;
     if (most && tx->n_in / 2 >= most) {
@@ -112,7 +116,7 @@ static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) 
     }
     tx->args_size += name.n + value.n;
     input_add(tx, V_ARGS, name, value);
-    input_add(tx, V_ARGS_NAMES, name, name);
+    steady(input_add(tx, V_ARGS_NAMES, name, name));
 }
 
 void rules_tx_add(struct rules_tx *tx, enum rules_var var, struct slice name, struct slice value) {
@@ -129,7 +133,10 @@ void rules_tx_add(struct rules_tx *tx, enum rules_var var, struct slice name, st
         [RULES_UNIQUE_ID] = V_UNIQUE_ID,
     };
     if (var == RULES_ARGS) arg_add(tx, name, value);
-    else if (!tx->first_of[ids[var]]) input_add(tx, ids[var], (struct slice){0}, value);
+    else if (!tx->first_of[ids[var]]) {
+        struct input *in = input_add(tx, ids[var], (struct slice){0}, value);
+        if (var != RULES_REQUEST_BODY && var != RULES_UNIQUE_ID) steady(in);
+    }
     if (var == RULES_REQUEST_BODY) tx->body = value, tx->has_body = true;
 }
 
@@ -137,9 +144,9 @@ void rules_tx_topic(struct rules_tx *tx, struct slice topic) {
     const uint8_t *slash = topic.n ? memrchr(topic.p, '/', topic.n) : NULL;
     rules_tx_add(tx, RULES_REQUEST_FILENAME, (struct slice){0}, topic);
     if (!tx->first_of[V_REQUEST_BASENAME])
-        input_add(tx, V_REQUEST_BASENAME, (struct slice){0},
-                  slash ? slice_tail(topic, (size_t)(slash - topic.p) + 1) : topic);
+        steady(input_add(tx, V_REQUEST_BASENAME, (struct slice){0}, slash ? slice_tail(topic, (size_t)(slash - topic.p) + 1) : topic));
     arg_add(tx, SLICE("topic"), topic);
+    if (tx->n_in && tx->in[tx->n_in].var == V_ARGS_NAMES) steady(&tx->in[tx->n_in - 1]);
 }
 
 /* form_body makes the body a form would have: every byte but letters and digits as %XX. Only where a rule looks at it.

@@ -5,8 +5,15 @@
 
 int cmd_capture(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_edit(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
 int cmd_guard(int argc, char **argv);
+int cmd_ladder(int argc, char **argv);
+int cmd_follow(int argc, char **argv);
 int cmd_read(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 
 #endif

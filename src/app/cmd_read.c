@@ -16,7 +16,7 @@ enum { PROGRESS_EVERY = 1 << 14 };
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
-    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS)) want_all(&g->want);
+    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
 }
 
 static void progress_show(struct reading *g, uint64_t packets) {
@@ -54,11 +54,21 @@ static void packet_print(struct reading *g, const struct decode *d) {
     }
 }
 
-static void packet_take(struct reading *g, const struct packet *p) {
+/* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time is counted
+ * from it but that since the beginning; it has been decoded like all others. */
+static void packet_take(struct reading *g, struct packet *p) {
+    if (g->first) p->number = g->passed + 1;
+    if (g->first && !g->passed) g->ds.times.previous = p->ts;
     g->view.times = g->ds.times;
     const struct decode *d = dissector_packet(&g->ds, p);
-    if (!g->o.quiet) {
-        packet_print(g, d);
+    if (g->first && !expr_match(g->first, d->out)) {
+        if (g->view.times.has_first) g->ds.times = g->view.times;
+        return;
+    }
+    g->passed++;
+    if (g->taps.n) taps_packet(&g->taps, d);
+    if (!g->display || expr_match(g->display, d->out)) {
+        if (!g->o.quiet) packet_print(g, d);
         dissector_shown(&g->ds);
     }
     if (g->o.line_buffered) wr_flush(&g->out);
@@ -97,6 +107,7 @@ static int all_print(struct reading *g) {
     int rc = packets_read(g, &n);
     if (g->form == FORM_PDML) pdml_end(&g->out);
     if (g->form == FORM_JSON) json_end(&g->out);
+    taps_print(&g->out, &g->taps);
     int written = wr_flush(&g->out);
     if (rc) fprintf(stderr, "weir read: %s\n", feed_why(&g->feed));
     if (written && written != ERR_END) {
@@ -147,16 +158,29 @@ static int run(struct reading *g) {
         *why.p = 0;
         return opt_bad_use(&read_command, "%s", text);
     }
+    if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     g->progress = g->feed.file && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && stat(g->o.file, &st) == 0 && S_ISREG(st.st_mode);
     clock_gettime(CLOCK_MONOTONIC, &g->started);
     return all_print(g);
 }
 
+static int filters_explain(struct reading *g) {
+    if (!g->display && !g->first) return opt_bad_use(&read_command, "--explain-filter needs a filter: -Y FILTER");
+    if (g->first) expr_print(&g->out, g->first);
+    if (g->first && g->display) wr_c(&g->out, '\n');
+    if (g->display) expr_print(&g->out, g->display);
+    return wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
+}
+
 static int prepare(struct reading *g) {
     int rc = reading_options(g);
     if (rc != OPT_GO) return rc;
+    rc = reading_filters(g);
+    if (rc != OPT_GO || g->o.explain_filter) return rc;
     want_make(g);
+    if (g->display) want_union(&g->want, expr_want(g->display));
+    if (g->first) want_union(&g->want, expr_want(g->first));
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&read_command, "out of memory");
     if (want_has(&g->want, FID_ETH_ADDR_OUI_RESOLVED) || want_has(&g->want, FID_ETH_SRC_OUI_RESOLVED) ||
         want_has(&g->want, FID_ETH_DST_OUI_RESOLVED))
@@ -164,7 +188,9 @@ static int prepare(struct reading *g) {
     g->ds.driver.d.vendor = vendors_find;
     g->ds.driver.d.vendors = g->vendors;
     reading_prefs(g);
-    return reading_decode_as(g);
+    g->ds.driver.d.tls_keys = &g->keys.store;
+    rc = keys_open(&g->keys, &read_command, &g->o.keys, &g->o.prefs, g->o.device != NULL);
+    return rc == OPT_GO ? reading_decode_as(g) : rc;
 }
 
 int cmd_read(int argc, char **argv) {
@@ -182,10 +208,14 @@ int cmd_read(int argc, char **argv) {
         rc = wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
     }
     if (rc == OPT_GO) rc = prepare(g);
-    if (rc == OPT_GO) rc = run(g);
+    if (rc == OPT_GO) rc = g->o.explain_filter ? filters_explain(g) : run(g);
     feed_close(&g->feed);
     dissector_free(&g->ds);
+    keys_close(&g->keys);
+    taps_free(&g->taps);
     vendors_free(g->vendors);
+    expr_free(g->display);
+    expr_free(g->first);
     free(g->ids);
     opt_release(&read_command, &g->o);
     free(g);

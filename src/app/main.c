@@ -16,7 +16,14 @@ static const struct command commands[] = {
     {"capture", "record packets from an interface", cmd_capture},
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
     {"guard", "the MQTT firewall in front of a broker", cmd_guard},
+    {"run", "run a command and record its traffic, with its TLS keys", cmd_run},
+    {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
+    {"follow", "one conversation as text, hex or decoded messages", cmd_follow},
+    {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
+    {"explain", "where did it stop, and what to do", cmd_explain},
     {"fields", "list every field and what it means", cmd_fields},
+    {"diff", "good run against bad run, by protocol event", cmd_diff},
+    {"ladder", "the sequence picture of conversations", cmd_ladder},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

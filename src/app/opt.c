@@ -3,13 +3,15 @@
  * word never overwrites what is still to come); only OPT_LIST options allocate. */
 #include "app/opt.h"
 
+#include "base/near.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NAME 48 /* longest word a suggestion is looked for */
+#define MAX_NAME 48
 #define MAX_NAMES 128
 
 struct parse {
@@ -30,30 +32,12 @@ int opt_bad_use(const struct opt_command *cmd, const char *fmt, ...) {
     return EXIT_TROUBLE;
 }
 
-static int least(int a, int b) { return a < b ? a : b; }
-
-int opt_distance(const char *a, const char *b) {
-    size_t na = strlen(a), nb = strlen(b);
-    if (na > MAX_NAME || nb > MAX_NAME) return 99;
-    int row[3][MAX_NAME + 1];
-    for (size_t j = 0; j <= nb; j++) row[0][j] = (int)j;
-    for (size_t i = 1; i <= na; i++) {
-        int *now = row[i % 3], *up = row[(i + 2) % 3], *upup = row[(i + 1) % 3];
-        now[0] = (int)i;
-        for (size_t j = 1; j <= nb; j++) {
-            now[j] = least(least(up[j], now[j - 1]) + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = least(now[j], upup[j - 2] + 1);
-        }
-    }
-    return row[na % 3][nb];
-}
-
 int opt_nearest(const char *word, const char *const *names, size_t n) {
-    int best = -1, best_d = 99;
+    int best = -1, best_d = NEAR_FAR;
     for (size_t i = 0; i < n; i++) {
         if (!names[i]) continue;
         bool begins = strlen(word) >= 2 && !strncmp(word, names[i], strlen(word));
-        int d = begins ? 1 : opt_distance(word, names[i]);
+        int d = begins ? 1 : (int)near_edits(slice_str(word), slice_str(names[i]));
         if (d < best_d) best = (int)i, best_d = d;
     }
     return best_d <= 1 + (int)strlen(word) / 3 && best_d < (int)strlen(word) ? best : -1;

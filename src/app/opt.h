@@ -76,9 +76,6 @@ int opt_bad_use(const struct opt_command *cmd, const char *fmt, ...) __attribute
 /* opt_nearest gives the index of the name most like `word`, or -1 when none is near enough to suggest. */
 int opt_nearest(const char *word, const char *const *names, size_t n);
 
-/* opt_distance counts the edits (insert, drop, change, swap of neighbours) between two words, at most 99. */
-int opt_distance(const char *a, const char *b);
-
 /* opt_print writes a form of the table to stdout: "help", "man" (scdoc source), "words" (for bash) or "zsh"
  * (_arguments specs); false when there is no such form. */
 bool opt_print(const struct opt_command *cmd, const char *form);

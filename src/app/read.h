@@ -3,7 +3,10 @@
 #define WEIR_APP_READ_H
 
 #include "app/feed.h"
+#include "app/filter.h"
+#include "app/keys.h"
 #include "app/opt.h"
+#include "app/taps.h"
 #include "io/vendors.h"
 #include "view/view.h"
 
@@ -14,11 +17,12 @@ enum { OUT_BUFFER = 256 * 1024, ONLY_MAX = 32 };
 /* read_opts is what the command line says, as typed. */
 struct read_opts {
     const char *device, *filter, *linktype;
-    const char *file, *time, *format, *only;
+    const char *file, *time, *format, *only, *display, *read_filter;
     int64_t count, snaplen, buffer_kib;
-    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets;
+    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter;
     int color;
-    struct opt_list fields, field_options, decode_as, prefs, stops, words;
+    struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
+    struct keys_opts keys;
 };
 
 extern const struct opt_command read_command;
@@ -35,9 +39,13 @@ struct reading {
     size_t n_ids;
     struct fields_options fields;
     const struct proto *only[ONLY_MAX + 1];
+    struct taps taps;
     struct dissector ds;
     struct feed feed;
     struct vendors *vendors;
+    struct keys keys;
+    struct expr *display, *first; /* -Y, and -R with -2; NULL: every packet */
+    uint64_t passed;              /* packets that fulfilled -R */
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];
@@ -47,6 +55,8 @@ struct reading {
 
 /* reading_options turns the options into form, view and fields wanted: OPT_GO or an exit status after a message. */
 int reading_options(struct reading *g);
+/* reading_filters compiles -Y, -R and the words at the end. */
+int reading_filters(struct reading *g);
 /* reading_decode_as tells the dissector of -d; reading_prefs names the -o that do nothing. */
 int reading_decode_as(struct reading *g);
 void reading_prefs(const struct reading *g);

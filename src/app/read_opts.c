@@ -17,6 +17,12 @@ static const struct opt_def defs[] = {
     {'B', "buffer-size", "KIB", "with -i: kernel buffer in KiB", OPT_NUMBER, offsetof(struct read_opts, buffer_kib), .min = 1,
      .max = 2097151},
     {'y', "linktype", "TYPE", "with -i: link type", OPT_TEXT, offsetof(struct read_opts, linktype)},
+    {'Y', "display-filter", "FILTER", "only packets that fulfil FILTER; with -r also the words at the end", OPT_TEXT,
+     offsetof(struct read_opts, display)},
+    {'R', "read-filter", "FILTER", "with -2: packets that do not fulfil FILTER are not there at all: the others are numbered anew", OPT_TEXT,
+     offsetof(struct read_opts, read_filter)},
+    {'2', NULL, NULL, "as tshark: two passes, needed by -R (Weir does both in one)", OPT_FLAG, offsetof(struct read_opts, two_pass)},
+    {0, "explain-filter", NULL, "print the program -Y or -R becomes and stop", OPT_FLAG, offsetof(struct read_opts, explain_filter)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct read_opts, count), .min = 1},
     {'n', NULL, NULL, "no names for addresses (Weir never looks names up)", OPT_FLAG, offsetof(struct read_opts, no_names)},
     {'l', NULL, NULL, "flush after each packet", OPT_FLAG, offsetof(struct read_opts, line_buffered)},
@@ -33,11 +39,15 @@ static const struct opt_def defs[] = {
     {'d', NULL, "TABLE==N,PROTO", "decode as, for instance tcp.port==8884,mqtt", OPT_LIST, offsetof(struct read_opts, decode_as)},
     {'o', NULL, "NAME:VALUE", "a preference of tshark; those that do not apply are named and passed over", OPT_LIST,
      offsetof(struct read_opts, prefs)},
+    KEYS_OPTIONS(struct read_opts, keys),
+    {'z', NULL, "STATISTIC", "tshark's statistics in its form, as in endpoints,ip or io,phs; with -q nothing else", OPT_LIST,
+     offsetof(struct read_opts, taps)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
 };
 static const char *const examples[] = {"weir read -r capture.pcapng", "weir read -r capture.pcapng -V -c 1",
                                        "weir read -r capture.pcapng -T fields -e frame.number -e ip.src -e mqtt.topic",
+                                       "weir read -r capture.pcapng -Y 'mqtt.topic contains \"sensor\" and ip.src == 10.0.0.0/8'",
                                        "weir read -i lo port 1883", NULL};
 const struct opt_command read_command = {
     .name = "read",
@@ -45,6 +55,7 @@ const struct opt_command read_command = {
     .purpose = "decode a capture file, stdin or a live interface",
     .description = "Reads pcap and pcapng files (also compressed with gzip or zstd) and prints what is in them, one line per packet "
                    "or in one of the other forms. Fields have Wireshark's names; weir fields lists them.\n\n"
+                   "Display filters are written in the language of Wireshark 4.0.\n\n"
                    "With -i the packets come from an interface until Ctrl-C, -c or -a; privileges are given up once it is open.",
     .examples = examples,
     .defs = defs,
@@ -154,6 +165,7 @@ static void prefs_take(const struct reading *g) {
     for (size_t i = 0; i < g->o.prefs.n; i++) {
         const char *pref = g->o.prefs.item[i];
         if (strncmp(pref, "tcp.reassemble_out_of_order", 27) == 0 || strncmp(pref, "tcp.desegment", 13) == 0) continue;
+        if (keys_pref(pref)) continue;
         fprintf(stderr, "weir read: -o %s is passed over: this version has no such preference\n", pref);
     }
 }
@@ -170,14 +182,29 @@ static int stop_condition(struct reading *g, const char *text) {
     return OPT_GO;
 }
 
+/* taps_take starts the statistics of -z. */
+static int taps_take(struct reading *g) {
+    char text[256];
+    for (size_t i = 0; i < g->o.taps.n; i++) {
+        struct writer why = wr_fixed(text, sizeof text - 1);
+        if (taps_parse(&g->taps, g->o.taps.item[i], &why) == OK) continue;
+        *why.p = 0;
+        return opt_bad_use(&read_command, "%s", text);
+    }
+    taps_want(&g->taps, &g->want);
+    return OPT_GO;
+}
+
 /* source_check sees that the options say one thing to read from. */
 static int source_check(struct reading *g) {
     const struct read_opts *o = &g->o;
     if (o->file && o->device) return opt_bad_use(&read_command, "-r reads a file and -i an interface: give one of them");
     if (!o->file && !o->device)
         return opt_bad_use(&read_command, "what to read is missing: -r FILE (- is standard input) or -i INTERFACE");
-    if (o->file && o->words.n)
-        return opt_bad_use(&read_command, "'%s': words at the end are a capture filter, which needs -i", o->words.item[0]);
+    if (o->file && o->words.n && o->display)
+        return opt_bad_use(&read_command, "a display filter both with -Y and as words; give one");
+    if (o->read_filter && !o->two_pass)
+        return opt_bad_use(&read_command, "-R needs -2; without a second pass it is -Y that chooses packets");
     if (o->file && (o->filter || o->stops.n))
         return opt_bad_use(&read_command, "-%c belongs to -i: it has no meaning for a file", o->filter ? 'f' : 'a');
     if (o->filter && o->words.n)
@@ -186,7 +213,7 @@ static int source_check(struct reading *g) {
 }
 
 int reading_options(struct reading *g) {
-    int rc = source_check(g);
+    int rc = g->o.explain_filter ? OPT_GO : source_check(g);
     for (size_t i = 0; i < g->o.stops.n && rc == OPT_GO; i++) rc = stop_condition(g, g->o.stops.item[i]);
     if (rc == OPT_GO) rc = form_parse(g);
     if (rc == OPT_GO && g->o.time && !time_parse(g->o.time, &g->view.time))
@@ -194,12 +221,26 @@ int reading_options(struct reading *g) {
     if (rc == OPT_GO) rc = fields_parse(g);
     for (size_t i = 0; i < g->o.field_options.n && rc == OPT_GO; i++) rc = field_option(g, g->o.field_options.item[i]);
     if (rc == OPT_GO) rc = only_parse(g);
+    if (rc == OPT_GO) rc = taps_take(g);
     return rc;
 }
 
 int reading_decode_as(struct reading *g) {
     int rc = OPT_GO;
     for (size_t i = 0; i < g->o.decode_as.n && rc == OPT_GO; i++) rc = decode_as(g, g->o.decode_as.item[i]);
+    return rc;
+}
+
+int reading_filters(struct reading *g) {
+    const struct read_opts *o = &g->o;
+    bool words = o->words.n && (o->file || o->explain_filter);
+    struct writer text = wr_grow();
+    for (size_t i = 0; words && i < o->words.n; i++) wr_f(&text, "%s%s", i ? " " : "", o->words.item[i]);
+    if (o->display) wr_s(&text, o->display);
+    int rc = text.err ? opt_bad_use(&read_command, "out of memory") : OPT_GO;
+    if (rc == OPT_GO && wr_len(&text)) rc = filter_compile(&read_command, words ? "the filter" : "-Y", wr_done(&text), &g->display);
+    if (rc == OPT_GO && o->read_filter) rc = filter_compile(&read_command, "-R", slice_str(o->read_filter), &g->first);
+    wr_free(&text);
     return rc;
 }
 

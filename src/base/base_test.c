@@ -3,6 +3,7 @@
 #undef NDEBUG
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/near.h"
 #include "base/pool.h"
 #include "base/reader.h"
 #include "base/utf8.h"
@@ -94,10 +95,20 @@ static void memory_test(void) {
     pool_free(&p);
 }
 
+static void near_test(void) {
+    assert(near_edits(SLICE(""), SLICE("abc")) == 3 && near_edits(SLICE("ab"), SLICE("ba")) == 1);
+    assert(near_edits(SLICE("mqtt.topik"), SLICE("mqtt.topic")) == 1 && near_edits(SLICE("kitten"), SLICE("sitting")) == 3);
+    SAYS("edits between words are counted, a swap of neighbours as one");
+    uint8_t longer[NEAR_WORD_MAX + 1] = {0};
+    assert(near_edits(slice_of(longer, sizeof longer), SLICE("a")) == NEAR_FAR);
+    SAYS("words of more than a line are far from everything");
+}
+
 int main(void) {
     reader_test();
     writer_test();
     utf8_test();
+    near_test();
     memory_test();
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "field/field.h"
 
 #include "base/err.h"
+#include "base/near.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -122,34 +123,13 @@ uint16_t field_find(const struct field_index *index, struct slice name) {
     return 0;
 }
 
-enum { NAME_MAX_LEN = 64 }; /* longer names are not compared */
-
-/* edits returns the Levenshtein distance of two names of at most NAME_MAX_LEN bytes. */
-static unsigned edits(struct slice a, struct slice b) {
-    unsigned row[NAME_MAX_LEN + 1];
-    for (unsigned j = 0; j <= b.n; j++) row[j] = j;
-    for (unsigned i = 1; i <= a.n; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.n; j++) {
-            unsigned swap = diagonal + (a.p[i - 1] != b.p[j - 1]);
-            unsigned drop = row[j] + 1, add = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = swap < drop ? (swap < add ? swap : add) : (drop < add ? drop : add);
-        }
-    }
-    return row[b.n];
-}
-
 size_t field_nearest(const struct field_index *index, struct slice name, uint16_t *out, size_t max) {
     unsigned score[8];
     size_t count = 0;
     if (max > 8) max = 8;
-    if (name.n > NAME_MAX_LEN) return 0;
+    if (name.n > NEAR_WORD_MAX) return 0;
     for (size_t i = 1; i < index->table->count; i++) {
-        struct slice other = slice_str(index->table->fields[i].name);
-        if (other.n > NAME_MAX_LEN) continue;
-        unsigned d = edits(name, other);
+        unsigned d = near_edits(name, slice_str(index->table->fields[i].name));
         if (d > 2 + name.n / 4) continue;
         size_t at = count < max ? count : max;
         while (at > 0 && score[at - 1] > d) at--;
@@ -162,6 +142,7 @@ size_t field_nearest(const struct field_index *index, struct slice name, uint16_
         score[at] = d;
         out[at] = (uint16_t)i;
     }
+    while (count && score[count - 1] > score[0] + 1) count--; /* far behind the best: no help */
     return count;
 }
 

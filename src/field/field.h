@@ -101,6 +101,7 @@ struct field {
     const char *clause;      /* where the specification has it */
     bool computed;           /* not on the wire: shown in brackets */
     bool hidden;             /* found by filters, not shown in trees */
+    bool own;                /* not in Wireshark 4.0: left out of PDML, whose readers expect tshark's fields */
     bool secret;             /* shown only where secrets are asked for */
 };
 

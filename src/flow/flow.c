@@ -28,6 +28,19 @@ static void app_end(struct flow *f) {
     f->app_state = NULL;
 }
 
+static void tunnel_end(struct flow *f) {
+    free(f->tunnel);
+    f->tunnel = NULL;
+}
+
+void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port) {
+    if (!f->tunnel) f->tunnel = calloc(1, sizeof *f->tunnel);
+    if (!f->tunnel) return;
+    host = slice_head(host, TUNNEL_HOST_MAX);
+    *f->tunnel = (struct flow_tunnel){.by = by, .port = port, .host_len = (uint8_t)host.n};
+    if (host.n) memcpy(f->tunnel->host, host.p, host.n);
+}
+
 void flow_app_start(struct flow *f, const struct proto *p) {
     app_end(f);
     f->app = p;
@@ -51,6 +64,7 @@ static void flow_drop(struct flow_table *t, uint32_t n) {
     while (*link && *link != n) link = &at(t, *link)->chain;
     if (*link) *link = f->chain;
     app_end(f);
+    tunnel_end(f);
     tcp_end(t, f);
     pool_put(&t->tcps, f->tcp);
     f->bucket = UINT32_MAX;
@@ -145,6 +159,7 @@ struct flow *flow_find(struct flow_table *t, uint8_t proto, const struct net_add
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
     app_end(f);
+    tunnel_end(f);
     tcp_end(t, f);
     if (side) f->flipped = !f->flipped; /* who opens is the client */
     f->port = 0;

@@ -28,6 +28,15 @@ struct flow_key {
     uint8_t unused[2];
 };
 
+/* flow_tunnel is what a conversation goes through since it asked a proxy for it. */
+enum { TUNNEL_HOST_MAX = 255 };
+struct flow_tunnel {
+    const struct proto *by; /* who made it: its `tunnel` shows it */
+    uint16_t port;
+    uint8_t host_len;
+    uint8_t host[TUNNEL_HOST_MAX];
+};
+
 struct flow {
     uint32_t chain; /* next in the bucket; first, so that a free pool node's link does not hurt */
     uint32_t bucket;
@@ -38,6 +47,7 @@ struct flow {
     int64_t first, last; /* time stamps */
     const struct proto *app;
     void *app_state;
+    struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
     uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
 };
 
@@ -68,6 +78,8 @@ struct flow *flow_find(struct flow_table *t, uint8_t proto, const struct net_add
 /* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
 static inline struct flow_tcp *flow_tcp(const struct flow_table *t, const struct flow *f) { return pool_at(&t->tcps, f->tcp); }
+/* flow_tunnel_set says that the conversation goes through a tunnel of protocol `by` to a host; a long name is cut. */
+void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port);
 /* flow_app_start makes p the protocol of the conversation's payload, with fresh state. */
 void flow_app_start(struct flow *f, const struct proto *p);
 

@@ -31,7 +31,7 @@ int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, co
 static bool is_app(const struct proto *p) {
     for (const struct proto_key *k = p->keys; k && k->table != TABLE_COUNT; k++)
         if (k->table == TABLE_TCP || k->table == TABLE_UDP) return true;
-    return p->stream != NULL || p == &proto_data;
+    return p->stream != NULL || p->inner || p == &proto_data;
 }
 
 static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") == 0; }
@@ -58,6 +58,10 @@ static void useful_find(struct driver *dr) {
 
 static void op_md5(uint8_t digest[16], struct slice text) {
     if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
+}
+
+static void op_sha256(uint8_t digest[32], struct slice text) {
+    if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_sha256(), NULL)) memset(digest, 0, 32);
 }
 
 static const struct decode_ops ops;
@@ -216,13 +220,16 @@ static const struct decode_ops ops = {
     .tcp_update = op_tcp_update,
     .tcp_data = driver_tcp_data,
     .become = driver_become,
+    .tunnel = driver_tunnel,
     .stream_feed = driver_stream_feed,
+    .carry = driver_carry,
     .udp_find = op_udp_find,
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
     .udp_state = op_udp_state,
     .udp_data = op_udp_data,
     .md5 = op_md5,
+    .sha256 = op_sha256,
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {

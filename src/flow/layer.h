@@ -59,7 +59,9 @@ const struct proto *driver_probe(const struct driver *dr, struct slice in);
 bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
 enum dns_turn driver_dns_match(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 void driver_become(struct decode *d, const struct proto *p, uint16_t port);
+void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
 bool driver_stream_feed(struct decode *d, struct nested **nested, const struct proto *p, int from, struct slice in);
+void driver_carry(struct decode *d, struct nested **nested, const struct carry *how, int from, struct slice in);
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side);
 
 #endif

@@ -82,6 +82,12 @@ void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
     dr->become.port = port;
 }
 
+void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port) {
+    struct driver *dr = d->driver;
+    driver_become(d, NULL, port);
+    if (dr->flow) flow_tunnel_set(dr->flow, p, host, port);
+}
+
 /* become_done makes the conversation what its protocol said it goes on as. */
 static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
@@ -90,13 +96,27 @@ static void become_done(struct feed *f) {
     if (f->dr->become.port) f->flow->port = f->dr->become.port;
 }
 
+static void tunnel_show(struct feed *f, struct slice in) {
+    const struct flow_tunnel *t = f->flow->tunnel;
+    if (t && t->by->tunnel && f->flow->app != t->by)
+        t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
+}
+
 static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
     f->dr->become.asked = false;
     f->d->service = f->flow->port ? f->flow->port : f->flow->key.end[!f->flow->flipped].port;
+    struct fvec *v = f->d->out;
+    uint32_t fields = v->n;
+    uint8_t layers = f->d->layers;
+    tunnel_show(f, in);
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->nesting = nesting;
+    if (r.status == READ_MORE && f->flow->tunnel) { /* its message is still to come */
+        v->n = fields;
+        f->d->layers = layers;
+    }
     if (r.status == READ_OK) become_done(f);
     if (r.status == READ_OK && (r.consumed == 0 || r.consumed > in.n)) r.status = READ_BAD; /* a decoder must move on */
     return r;

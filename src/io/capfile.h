@@ -39,9 +39,17 @@ uint64_t capfile_size(const struct capfile *c);
 /* capfile_on_secrets sets who is called with every block of decryption secrets as it is met (type, bytes); NULL:
  * nobody. */
 void capfile_on_secrets(struct capfile *c, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to);
+/* capfile_secrets hands all blocks of decryption secrets of the file at path to fn, and nothing else is read of it. What is
+ * no pcapng file, or is damaged, gives what it has. */
+void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to);
 /* capfile_on_block sets who is called with every pcapng block that is no packet; larger ones than CAPFILE_BLOCK_MAX are
  * not handed out. */
 void capfile_on_block(struct capfile *c, void (*fn)(void *to, const struct capfile_block *b), void *to);
+/* capfile_packet_block gives the present packet's block as it stands in the file, until the next packet is read; false
+ * where there is none (classic pcap). */
+bool capfile_packet_block(const struct capfile *c, struct capfile_block *b);
+/* capfile_is_pcapng tells whether the file is pcapng, not classic pcap. */
+bool capfile_is_pcapng(const struct capfile *c);
 void capfile_close(struct capfile *c);
 
 #endif

@@ -37,8 +37,11 @@ struct capfile {
     uint32_t section;
     void (*on_secrets)(void *to, uint32_t type, struct slice bytes);
     void *secrets_to;
+    bool secrets_only; /* packets are passed over */
     void (*on_block)(void *to, const struct capfile_block *b);
     void *block_to;
+    uint32_t packet_type; /* of the present packet's block, 0: none */
+    struct slice packet_body;
 };
 
 static inline uint32_t cf_u32(const struct capfile *c, const uint8_t *p) {

@@ -154,6 +154,8 @@ static int place_packet(struct capfile *c, const struct block *b, struct packet 
     pkt->section = c->section;
     pkt->offset = b->at;
     pkt->data = slice_of(b->body.p + head, got);
+    c->packet_type = b->type;
+    c->packet_body = b->body;
     return OK;
 }
 
@@ -227,7 +229,7 @@ static bool takes_number(uint32_t type) {
 }
 
 static bool is_wanted(const struct capfile *c, uint32_t type) {
-    return is_packet(type) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
+    return (is_packet(type) && !c->secrets_only) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
            (type == BLOCK_SECRETS && c->on_secrets);
 }
 
@@ -301,6 +303,28 @@ static int pcapng_next(struct capfile *c, struct packet *pkt) {
         if (r < 0) return r;
     }
 }
+
+void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to) {
+    struct capfile *c;
+    struct packet pkt;
+    char text[8];
+    struct writer why = wr_fixed(text, sizeof text);
+    if (capfile_open(&c, path, &why) != OK) return;
+    if (c->next == pcapng_next) {
+        capfile_on_secrets(c, fn, to);
+        c->secrets_only = true;
+        while (capfile_next(c, &pkt) == OK) continue;
+    }
+    capfile_close(c);
+}
+
+bool capfile_packet_block(const struct capfile *c, struct capfile_block *b) {
+    if (!c->packet_type) return false;
+    *b = (struct capfile_block){c->packet_type, c->section, c->swap, c->packet_body};
+    return true;
+}
+
+bool capfile_is_pcapng(const struct capfile *c) { return c->next == pcapng_next; }
 
 int pcapng_start(struct capfile *c) {
     if (c->end < 4 || load_le32(c->buf) != BLOCK_SECTION) return ERR_FORMAT;

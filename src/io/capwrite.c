@@ -19,6 +19,7 @@ struct capwrite {
     enum capwrite_format format;
     uint8_t *buf;
     size_t n, cap;
+    bool big_endian; /* of the present section: blocks copied from another file */
     size_t plain; /* bytes at the start of buf that are no record: pcap's file header */
     uint64_t written;
 };
@@ -47,7 +48,7 @@ static size_t whole_records(const struct capwrite *w, size_t n) {
     size_t at = w->plain;
     while (at + PCAP_PACKET_HEADER <= n) {
         const uint8_t *p = w->buf + at;
-        size_t size = w->format == CAPWRITE_PCAPNG ? load_le32(p + 4) : PCAP_PACKET_HEADER + load_le32(p + 8);
+        size_t size = w->format == CAPWRITE_PCAPNG ? (w->big_endian ? load_be32(p + 4) : load_le32(p + 4)) : PCAP_PACKET_HEADER + load_le32(p + 8);
         if (size > n - at) break;
         at += size;
     }
@@ -162,19 +163,31 @@ static int put_pcap_header(struct capwrite *w, const struct capture_interface *i
     return OK;
 }
 
-int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format, const struct capture_interface *first) {
+static struct capwrite *make(int fd, enum capwrite_format format) {
     struct capwrite *w = calloc(1, sizeof *w);
     uint8_t *buf = malloc(CAPWRITE_BUFFER);
     if (!w || !buf) {
         free(w);
         free(buf);
-        return ERR_NOMEM;
+        return NULL;
     }
     *w = (struct capwrite){.fd = fd, .format = format, .buf = buf, .cap = CAPWRITE_BUFFER};
+    return w;
+}
+
+int capwrite_continue(struct capwrite **out, int fd, enum capwrite_format format) {
+    struct capwrite *w = make(fd, format);
+    if (w) *out = w;
+    return w ? OK : ERR_NOMEM;
+}
+
+int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format, const struct capture_interface *first) {
+    struct capwrite *w = make(fd, format);
+    if (!w) return ERR_NOMEM;
     int r = format == CAPWRITE_PCAPNG ? put_section(w) : put_pcap_header(w, first);
     if (r == OK && first) r = capwrite_interface(w, first);
     if (r < 0) {
-        free(buf);
+        free(w->buf);
         free(w);
         return r;
     }
@@ -241,6 +254,22 @@ int capwrite_secrets(struct capwrite *w, uint32_t type, struct slice bytes) {
     put32(w, (uint32_t)bytes.n);
     put_padded(w, bytes);
     put32(w, size);
+    return OK;
+}
+
+int capwrite_block(struct capwrite *w, uint32_t type, bool big_endian, struct slice body) {
+    if (w->format != CAPWRITE_PCAPNG) return OK;
+    if (body.n > CAPWRITE_RECORD_MAX - 64) return ERR_LIMIT;
+    uint32_t size = (uint32_t)(12 + padded(body.n));
+    int r = OK;
+    if (big_endian != w->big_endian && w->n) r = write_out(w); /* whole_records walks one order at a time */
+    w->big_endian = big_endian;
+    if (r == OK) r = room(w, size);
+    if (r < 0) return r;
+    put32(w, big_endian ? __builtin_bswap32(type) : type);
+    put32(w, big_endian ? __builtin_bswap32(size) : size);
+    put_padded(w, body);
+    put32(w, big_endian ? __builtin_bswap32(size) : size);
     return OK;
 }
 

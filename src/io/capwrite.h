@@ -22,6 +22,10 @@ struct capwrite_counts {
  * pcapng any number through capwrite_interface (first may be NULL there). */
 int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format,
                   const struct capture_interface *first) MUST_USE;
+/* capwrite_continue goes on with a file whose beginning stands there already, or, in pcapng, will come as blocks. */
+int capwrite_continue(struct capwrite **out, int fd, enum capwrite_format format) MUST_USE;
+/* capwrite_block adds a pcapng block as it stands in another file, in that file's byte order; nothing in classic pcap. */
+int capwrite_block(struct capwrite *w, uint32_t type, bool big_endian, struct slice body) MUST_USE;
 /* capwrite_interface adds an interface; packets name it by its id, which must count from 0 in the order added. */
 int capwrite_interface(struct capwrite *w, const struct capture_interface *i) MUST_USE;
 /* capwrite_packet adds a packet; 0, or the first error of the file. Only whole records are ever left in a regular file:

@@ -32,15 +32,21 @@ void d_bad(struct decode *d, const struct reader *r) {
     d->out->depth = depth;
 }
 
+static void reverse(struct fval *v, uint32_t from, uint32_t to) {
+    while (from + 1 < to) {
+        struct fval one = v[from];
+        v[from++] = v[--to];
+        v[to] = one;
+    }
+}
+
 void d_move_back(struct decode *d, uint32_t to, uint32_t from) {
-    struct fval one;
     struct fval *v = d->out->v;
     uint32_t moved = d->out->n - from;
-    for (uint32_t k = 0; k < moved; k++) { /* a handful at the most */
-        one = v[from + k];
-        memmove(&v[to + k + 1], &v[to + k], (from - to) * sizeof *v);
-        v[to + k] = one;
-    }
+    /* Two blocks change places: each turned round, then both together. */
+    reverse(v, to, from);
+    reverse(v, from, d->out->n);
+    reverse(v, to, d->out->n);
     for (uint8_t i = 0; i < d->layers; i++)
         if (d->layer[i].at >= to) d->layer[i].at += moved;
 }

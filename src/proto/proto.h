@@ -20,6 +20,7 @@ struct proto;
 struct tcp_segment;
 struct tcp_analysis;
 struct tcp_conv;
+struct tls_keys;
 
 /* Tables in which protocols are found by number. */
 enum proto_table {
@@ -96,10 +97,14 @@ struct proto {
     const uint16_t *info_fields;
     /* carrier: it carries other packets, so it is entered though nobody asked for its own fields. */
     bool carrier;
+    /* inner: its fields stand inside the messages of another protocol, as certificates do. */
+    bool inner;
     /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
     bool info_plain;
+    /* tunnel shows that the bytes `in` go to a host and port through a tunnel of this protocol (decode_ops.tunnel). */
+    void (*tunnel)(struct decode *d, struct slice host, uint16_t port, struct slice in);
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };
@@ -156,6 +161,16 @@ struct nested {
     void (*end)(struct nested *n);
 };
 
+/* carry says how a stream inside another one is read and shown, see decode_ops.carry. */
+struct carry {
+    const struct proto *by;     /* the carrier: bytes of an unfinished message are shown in its layer */
+    const struct proto *proto;  /* whose stream it is, where the carrier knows; NULL: found by its bytes, else `likely` */
+    const struct proto *likely; /* NULL: nobody's */
+    uint16_t port;              /* the server's, as decode.service of the readers */
+    const char *name;           /* of the source a message of several pieces makes */
+    uint16_t segment_data, segments, segment, segment_count, length, data; /* fields that show the pieces */
+};
+
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
@@ -173,10 +188,16 @@ struct decode_ops {
     /* become says that from the byte behind the message being read on, the conversation speaks protocol p in both
      * directions; NULL: whoever is registered for `port` or recognises the bytes. May be NULL itself. */
     void (*become)(struct decode *d, const struct proto *p, uint16_t port);
+    /* tunnel says that from the byte behind the message being read on, the conversation goes on to host and port as whoever
+     * is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL itself. */
+    void (*tunnel)(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
     /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream inside
      * the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
      * stream_ops.frame. false: nothing was done with the bytes, and never will be. May be NULL itself. */
     bool (*stream_feed)(struct decode *d, struct nested **nested, const struct proto *p, int from, struct slice in);
+    /* carry hands `in`, which lies in the present source, on as the next bytes of side `from` of the stream inside the one
+     * being read, whoever's it is. *nested is as for stream_feed. May be NULL itself. */
+    void (*carry)(struct decode *d, struct nested **nested, const struct carry *how, int from, struct slice in);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
     /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:
@@ -190,6 +211,8 @@ struct decode_ops {
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
     void (*md5)(uint8_t digest[16], struct slice text);
+    /* sha256 computes the SHA-256 digest of text; NULL: there is none. */
+    void (*sha256)(uint8_t digest[32], struct slice text);
     /* dns_match notes a DNS message with transaction `id` in the conversation it travels in (both directions are
      * one) and tells its turn. For DNS_TURN_ANSWER *frame is the question's frame and *ns the time since it, for
      * DNS_TURN_AGAIN *frame is that of the first one. A question counts as sent again while it is unanswered and
@@ -219,6 +242,7 @@ struct decode {
     /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
     struct slice (*vendor)(const void *vendors, uint32_t oui);
     const void *vendors;
+    struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
     struct layer_mark layer[LAYERS_MAX];
     uint8_t layers;
 };

@@ -29,6 +29,7 @@ struct bench {
     struct fvec v;
     struct arena arena;
     struct decode d;
+    struct packet pkt;
 };
 
 static inline void bench_make(struct bench *b) {
@@ -41,7 +42,8 @@ static inline void bench_make(struct bench *b) {
 static inline void bench_start(struct bench *b, struct slice bytes) {
     fvec_start(&b->v, bytes);
     arena_reset(&b->arena);
-    b->d = (struct decode){.out = &b->v, .arena = &b->arena};
+    b->pkt.number++;
+    b->d = (struct decode){.out = &b->v, .arena = &b->arena, .pkt = &b->pkt};
 }
 static inline void bench_free(struct bench *b) {
     fvec_free(&b->v);

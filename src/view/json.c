@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-static void json_text(struct writer *w, struct slice s) {
+void json_text(struct writer *w, struct slice s) {
     static const char hex[] = "0123456789abcdef";
     wr_c(w, '"');
     while (s.n) {

@@ -177,6 +177,7 @@ void pdml_print(struct writer *w, const struct decode *d) {
     general(&x, d);
     for (uint32_t i = 0; i < v->n; i++) {
         const struct fval *f = &v->v[i];
+        if (field_of(f->id)->own) continue; /* they have no children */
         while (depth && at_depth[depth - 1] >= f->depth) wr_s(w, close[--depth]);
         bool parent = i + 1 < v->n && v->v[i + 1].depth > f->depth;
         bool wrap = f->depth == 0 && field_of(f->id)->type != FT_PROTOCOL;

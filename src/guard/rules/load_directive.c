@@ -93,14 +93,14 @@ static int number(struct load *l, struct slice *w, size_t n, int64_t max, int64_
 }
 
 static int dir_pcre(struct load *l, struct slice *w, size_t n) {
-    int64_t v;
+    int64_t v = 0;
     int rc = number(l, w, n, 100000000, &v);
     if (!rc && s_is(w[0], "SecPcreMatchLimit")) l->set->limits.pcre = (uint32_t)v;
     return rc;
 }
 
 static int dir_limit(struct load *l, struct slice *w, size_t n) {
-    int64_t v;
+    int64_t v = 0;
     int rc = number(l, w, n, INT32_MAX, &v);
     if (rc) return rc;
     if (s_is(w[0], "SecCollectionTimeout")) l->set->limits.ttl = v;

@@ -7,6 +7,7 @@
 enum {
     HTTP_HEAD_MAX = 256 * 1024, /* bytes of a first line and its header fields; more is no HTTP */
     HTTP_URI_MAX = 4096,        /* bytes of a URI that is remembered for the response */
+    HTTP_HOST_MAX = 255,        /* bytes of the host a CONNECT asks for */
     HTTP_BODY_MAX = 16 << 20,   /* bytes a compressed body may unfold to */
 };
 
@@ -83,6 +84,8 @@ struct http_state {
     struct arena memory; /* the URI */
     struct slice uri;    /* of the last request */
     uint16_t connect_port;
+    uint8_t connect_host_len;
+    uint8_t connect_host[HTTP_HOST_MAX];
     uint8_t asked;       /* enum http_asked: the last request */
     bool seen;           /* a message of HTTP was seen */
 };

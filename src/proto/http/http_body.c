@@ -138,38 +138,40 @@ static void media_add(struct decode *d, struct slice type, struct slice data, ui
     fv_hide(media);
 }
 
-/* content_add shows the content and names its media type. `made` tells that the bytes are not in the packet. */
-static void content_add(struct decode *d, struct slice data, bool made, const struct http_facts *f, uint32_t msg) {
-    uint32_t off = made ? msg : d_off(d, data.p);
-    fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
-    if (!data.n) return;
-    if (f->content_type.n) {
-        if (d_wants(d, FID_HTTP_MEDIA))
-            media_add(d, media_type(d, f->content_type), data, off);
-        return;
-    }
-    uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, "Content-encoded entity body") : src;
+/* content_add shows the content and names its media type. `made` tells what made the bytes, which are not in the packet
+ * then; NULL: they are. */
+static void content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f) {
+    uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, made) : src;
     if (made && !own) return;
     d->out->src = own;
-    d_data(d, data);
+    uint32_t off = d_off(d, data.p);
+    fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
+    struct slice type = data.n && f->content_type.n ? media_type(d, f->content_type) : (struct slice){0};
+    if (type.n && d_wants(d, FID_HTTP_MEDIA)) media_add(d, type, data, off);
+    if (slice_eq(type, SLICE("application/ocsp-response")) && d->ops && d->ops->call) d->ops->call(d, &proto_ocsp, data);
+    if (data.n && !f->content_type.n) d_data(d, data);
     d->out->src = src;
 }
 
 void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
-    bool made = false;
+    const char *made = NULL;
     if (!body.n) return;
     if (f->chunked) {
         chunks_add(d, s, body);
         body = http_dechunk(d->arena, body);
-        made = true;
+        made = "De-chunked entity body";
     }
     if (body.n && is_coded(f->content_encoding)) {
         size_t max = d_wants(d, FID_HTTP_FILE_DATA) || !f->content_type.n ? HTTP_BODY_MAX : PEEK;
         struct slice plain;
-        fv_add(d->out, FID_HTTP_TEXT, made ? msg : d_off(d, body.p), (uint32_t)body.n);
-        if (http_inflate(d->arena, body, max, &plain)) body = plain;
-        else d_anomaly(d, FID_HTTP_DECOMPRESSION_FAILED, msg, 0);
-        made = true;
+        size_t room = d->out->source[d->out->src].bytes.n - msg;
+        fv_add(d->out, FID_HTTP_TEXT, made ? msg : d_off(d, body.p), (uint32_t)(body.n < room ? body.n : room));
+        if (http_inflate(d->arena, body, max, &plain)) {
+            body = plain;
+            made = "Uncompressed entity body";
+        } else {
+            d_anomaly(d, FID_HTTP_DECOMPRESSION_FAILED, msg, 0);
+        }
     }
-    content_add(d, body, made, f, msg);
+    content_add(d, body, made, f);
 }

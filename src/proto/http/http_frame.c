@@ -148,7 +148,8 @@ static uint16_t status_of(struct slice line) {
 
 /* body_kind follows the order of RFC 9112 6.3. */
 static enum http_body_kind body_kind(const struct http_scan *s, enum http_asked asked) {
-    if (s->rpc || asked == HTTP_ASKED_RPC) return HTTP_BODY_NONE; /* a tunnel, whatever length it announces */
+    /* A tunnel, whatever length it announces; an answer that announces none ends with the connection. */
+    if (s->rpc || (asked == HTTP_ASKED_RPC && (s->has_length || s->chunked))) return HTTP_BODY_NONE;
     if (s->kind == HTTP_LINE_RESPONSE) {
         if (asked == HTTP_ASKED_HEAD || s->status / 100 == 1 || s->status == 204 || s->status == 304) return HTTP_BODY_NONE;
         if (asked == HTTP_ASKED_CONNECT && s->status / 100 == 2) return HTTP_BODY_NONE;

@@ -181,7 +181,8 @@ void http_message(struct decode *d, const struct proto *p, struct http_state *st
                                                                           : &proto_data;
         d->ops->become(d, next, 0);
     }
-    if (s->status / 100 == 2 && st->asked == HTTP_ASKED_CONNECT) d->ops->become(d, NULL, st->connect_port);
+    if (s->status / 100 == 2 && st->asked == HTTP_ASKED_CONNECT && d->ops->tunnel)
+        d->ops->tunnel(d, &proto_http, slice_of(st->connect_host, st->connect_host_len), st->connect_port);
 }
 
 static void continuation(struct decode *d, struct slice in) {
@@ -208,18 +209,28 @@ static void http_lost(void *state, int from) {
     st->scan[from & 1] = (struct http_scan){0};
 }
 
-/* connect_port_of returns the port of a CONNECT's target, or 0. */
-static uint16_t connect_port_of(struct slice line) {
+/* connect_take keeps where a CONNECT wants to go: RFC 9110 9.3.6. */
+static void connect_take(struct http_state *st, struct slice line) {
     word_take(&line);
     struct slice target = word_take(&line);
     const uint8_t *colon = target.n ? memrchr(target.p, ':', target.n) : NULL;
+    size_t n = colon ? (size_t)(colon - target.p) : target.n;
     uint32_t port = 0;
-    if (!colon) return 0;
-    for (struct slice p = slice_tail(target, (size_t)(colon + 1 - target.p)); p.n; p = slice_tail(p, 1)) {
-        if (p.p[0] < '0' || p.p[0] > '9' || port > 6553) return 0;
+    for (struct slice p = slice_tail(target, n + 1); p.n; p = slice_tail(p, 1)) {
+        if (p.p[0] < '0' || p.p[0] > '9' || port > 6553) break;
         port = port * 10 + (uint32_t)(p.p[0] - '0');
     }
-    return port <= 65535 ? (uint16_t)port : 0;
+    st->connect_port = port <= 65535 ? (uint16_t)port : 0;
+    st->connect_host_len = (uint8_t)slice_head(target, n < HTTP_HOST_MAX ? n : HTTP_HOST_MAX).n;
+    memcpy(st->connect_host, target.p, st->connect_host_len);
+}
+
+static void http_tunnel(struct decode *d, struct slice host, uint16_t port, struct slice in) {
+    uint32_t off = d_off(d, in.p);
+    d_begin(d, &proto_http, off, (uint32_t)in.n);
+    fv_s(d->out, FID_HTTP_PROXY_CONNECT_HOST, off, 0, arena_copy(d->arena, host));
+    fv_u(d->out, FID_HTTP_PROXY_CONNECT_PORT, off, 0, port);
+    d_end(d);
 }
 
 static struct read_result http_read(struct decode *d, void *state, int from, struct slice in) {
@@ -246,7 +257,7 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     }
     st->seen = true;
     if (done.kind == HTTP_LINE_REQUEST && slice_starts(in, SLICE("CONNECT ")))
-        st->connect_port = connect_port_of(slice_head(in, done.first));
+        connect_take(st, slice_head(in, done.first));
     http_message(d, &proto_http, st, &done, slice_head(in, r.consumed));
     return r;
 }
@@ -283,6 +294,7 @@ const struct proto proto_http = {.name = "http",
                                  .info = http_info,
                                  .info_fields = http_info_fields,
                                  .info_plain = true,
+                                 .tunnel = http_tunnel,
                                  .label = http_label};
 
 static const struct stream_ops ssdp_state = {.state_size = sizeof(struct http_state), .start = http_start, .end = http_end};

@@ -178,7 +178,7 @@ static void ip_read(struct decode *d, struct slice in) {
                           .frag = load_be16(p + 6) & 0x1fff, .ttl = p[8], .proto = p[9], .checksum = load_be16(p + 10),
                           .src = load_be32(p + 12), .dst = load_be32(p + 16), .off = d_off(d, p)};
     uint32_t hlen = (h.vhl & 15) * 4u;
-    fv_set_len(d->out, at, hlen);
+    fv_set_len(d->out, at, hlen < in.n ? hlen : (uint32_t)in.n); /* a claim, until the options were read */
     fv_u(d->out, FID_IP_VERSION, h.off, 1, h.vhl >> 4);
     if (h.vhl >> 4 != 4) {
         d_anomaly(d, FID_IP_BOGUS_VERSION, h.off, 1);

@@ -84,22 +84,50 @@ enum mqtt_kind {
 
 enum { MQTT_LENGTH_MAX = 268435455, MQTT_LENGTH_BYTES = 4 }; /* greatest variable byte integer, MQTT 1.5.5 */
 
-/* A conversation's topic aliases of both directions share this many bytes; the oldest give way. */
-enum { MQTT_ALIAS_BYTES = 480 };
+/* What the two sides did not allow each other, mqtt_conv.without. */
+enum { MQTT_WITHOUT_RETAIN = 1, MQTT_WITHOUT_WILDCARD = 2, MQTT_WITHOUT_SUB_ID = 4, MQTT_WITHOUT_SHARED = 8 };
+
+struct mqtt_conv;
+
+/* mqtt_alias_ops is who keeps the topic aliases of a conversation. */
+struct mqtt_alias_ops {
+    /* set remembers the topic side `from` gave an alias. */
+    void (*set)(struct mqtt_conv *c, int from, uint16_t alias, struct slice topic);
+    /* get returns it, empty where none is known; the bytes live until the next set. */
+    struct slice (*get)(const struct mqtt_conv *c, int from, uint16_t alias);
+};
 
 /* mqtt_conv is what a connection's packets so far say about the next one. Sides are 0 and 1. */
 struct mqtt_conv {
-    uint8_t version;       /* of the last CONNECT; MQTT_UNKNOWN where none was seen */
+    const struct mqtt_alias_ops *aliases; /* NULL: they are not kept */
+    uint32_t packet_max[2];               /* largest packet the side takes; 0: any */
+    uint16_t alias_max[2];                /* greatest alias the side said it takes */
+    uint16_t receive_max[2];              /* messages of QoS 1 and 2 the side takes at a time; 0: it did not say */
+    uint16_t in_flight[2];                /* such messages the side sent and has no last acknowledgement for */
+    uint8_t version;                      /* of the last CONNECT; MQTT_UNKNOWN where none was seen */
     uint8_t guess;         /* what packets without a CONNECT looked like: MQTT_5, MQTT_311 for 3.x, or MQTT_UNKNOWN */
     uint8_t client;        /* side of the client + 1; 0: not known yet */
+    uint8_t without;       /* MQTT_WITHOUT_... */
+    uint8_t max_qos;       /* 1 + greatest QoS the server takes; 0: it did not say */
     bool connect, connack; /* the packet was seen */
+    bool authenticates;    /* CONNECT had an authentication method */
+    bool expires;          /* CONNECT asked for a session that outlives the connection */
     bool spoke[2];         /* the side sent a packet */
     bool closed[2];        /* the side sent DISCONNECT */
     bool forgot[2];        /* an alias the side set had to give way */
-    uint16_t alias_max[2]; /* greatest alias the side said it takes */
-    uint16_t alias_used;   /* bytes of alias[] in use */
+};
+
+/* A captured conversation's topic aliases of both directions share this many bytes; the oldest give way. */
+enum { MQTT_ALIAS_BYTES = 480 };
+
+/* mqtt_kept is a conversation with room for its aliases. */
+struct mqtt_kept {
+    struct mqtt_conv conv;           /* first: decoders know nothing else */
+    uint16_t used;                   /* bytes of alias[] in use */
     uint8_t alias[MQTT_ALIAS_BYTES]; /* oldest first: side, alias, length of the topic, topic */
 };
+/* mqtt_kept_start makes the conversation new and has it keep its aliases itself. */
+void mqtt_kept_start(struct mqtt_kept *k);
 
 /* mqtt_head is a packet's fixed header, MQTT 2.1. */
 struct mqtt_head {
@@ -117,29 +145,61 @@ enum read_status mqtt_head_read(struct slice in, struct mqtt_head *h);
  * tells whether it was not in its shortest form. */
 uint32_t mqtt_varint(struct reader *r, bool *overlong);
 
-/* mqtt_message is one packet on its way through the decoder. */
+/* mqtt_message is one packet on its way through the decoder, and what was found in it: a program that acts on packets
+ * reads it here and need not search the fields. */
 struct mqtt_message {
     struct decode *d;
     struct mqtt_conv *c;
     int from;
     struct mqtt_head head;
     uint8_t version;    /* read as: enum mqtt_version */
+    bool cut;           /* the end of the payload is not there yet */
+    uint32_t cut_at;    /* bytes of the packet that are there, where cut */
     struct reader r;    /* what follows the fixed header */
     uint16_t alias;     /* topic alias among the properties; 0: none */
-    uint16_t alias_max; /* topic alias maximum among the properties */
     uint32_t alias_off; /* place of the alias */
     bool alias_there;
+    bool by_alias;      /* the topic is what the alias stands for */
     bool text_payload; /* payload format indicator 1 */
+    bool sub_id;       /* a subscription identifier is among the properties */
+    bool method;       /* an authentication method is among them */
+    uint32_t numbers;  /* values of single properties below are there: bits of MQTT_N_... */
+    uint32_t number[6];
+    uint16_t id, keep_alive;
+    uint8_t connect_flags, code; /* code: return or reason code */
+    struct slice topic;          /* of a PUBLISH, where an alias stands for it the name that was found for it */
+    struct slice payload, client_id, user_name, will_topic, will_payload;
+    struct slice assigned;       /* client identifier of a CONNACK's properties */
+    struct slice filters; /* of SUBSCRIBE and UNSUBSCRIBE: what mqtt_filter_next reads */
 };
+
+/* Properties that say what a side can do: places in mqtt_message.number. */
+enum { MQTT_N_ALIAS_MAX, MQTT_N_RECEIVE_MAX, MQTT_N_PACKET_MAX, MQTT_N_MAX_QOS, MQTT_N_KEEP_ALIVE, MQTT_N_EXPIRY };
+
+/* mqtt_number returns the value of such a property, or `otherwise` where the packet has none. */
+static inline uint32_t mqtt_number(const struct mqtt_message *m, unsigned which, uint32_t otherwise) {
+    return m->numbers >> which & 1 ? m->number[which] : otherwise;
+}
+
+/* mqtt_packet_read decodes one packet. d, c, from, head (as mqtt_head_read gave it) and cut of `m` are set by the
+ * caller, the rest is zero; `packet` is the whole packet, or where m->cut a PUBLISH without the end of its payload.
+ * What the message points to lives as long as the packet and the conversation's aliases. */
+void mqtt_packet_read(struct mqtt_message *m, struct slice packet);
+
+/* mqtt_filter_next takes the first filter of `filters`, with the byte of options behind it in a SUBSCRIBE; false at
+ * the end. */
+bool mqtt_filter_next(struct slice *filters, uint8_t type, struct slice *filter, uint8_t *options);
 
 /* Session: what a packet means at this point of the conversation. */
 void mqtt_session_packet(struct mqtt_message *m, uint32_t off);
 /* mqtt_session_version returns the version to read a packet as, guessing where no CONNECT was seen. */
 uint8_t mqtt_session_version(struct mqtt_conv *c, const struct mqtt_head *h, struct slice body);
 void mqtt_session_connect(struct mqtt_message *m, uint8_t version);
-void mqtt_session_connack(struct mqtt_message *m);
-/* mqtt_alias_set remembers the topic side `from` gave an alias; mqtt_alias_get returns it, empty where none is
- * known. The bytes live until the next mqtt_alias_set. */
+/* mqtt_session_takes notes what a CONNECT or CONNACK says its sender can do. */
+void mqtt_session_takes(struct mqtt_message *m);
+/* mqtt_session_done holds a packet that was read against what the two sides said they can do. */
+void mqtt_session_done(struct mqtt_message *m, uint32_t off);
+/* mqtt_alias_set and mqtt_alias_get ask who keeps the aliases. */
 void mqtt_alias_set(struct mqtt_conv *c, int from, uint16_t alias, struct slice topic);
 struct slice mqtt_alias_get(const struct mqtt_conv *c, int from, uint16_t alias);
 

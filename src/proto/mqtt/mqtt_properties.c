@@ -75,10 +75,11 @@ static uint32_t number_get(struct mqtt_message *m, struct reader *r, const struc
     return value;
 }
 
-static void text_get(struct mqtt_message *m, struct reader *r, uint16_t len_id, uint16_t id, bool text) {
+static struct slice text_get(struct mqtt_message *m, struct reader *r, uint16_t len_id, uint16_t id, bool text) {
     uint32_t len = get_be16(m->d, r, len_id), off = rd_off(r);
     struct slice s = get_bytes(m->d, r, id, len);
     if (text && rd_ok(r)) mqtt_text_check(m, MQTT_TEXT, s, off);
+    return s;
 }
 
 /* counted_get reads a text whose length belongs to its place. */
@@ -97,15 +98,43 @@ static void response_topic_get(struct mqtt_message *m, struct reader *r) {
     if (rd_ok(r)) mqtt_text_check(m, MQTT_TOPIC, s, off);
 }
 
+/* number_note keeps the values that say what the sender can do. */
+static void number_note(struct mqtt_message *m, uint8_t id, uint32_t value) {
+    static const uint8_t which[MQTT_PROPERTIES] = {
+        [MQTT_P_ALIAS_MAX] = 1 + MQTT_N_ALIAS_MAX,          [MQTT_P_RECEIVE_MAX] = 1 + MQTT_N_RECEIVE_MAX,
+        [MQTT_P_MAX_PACKET] = 1 + MQTT_N_PACKET_MAX,        [MQTT_P_MAX_QOS] = 1 + MQTT_N_MAX_QOS,
+        [MQTT_P_SERVER_KEEP_ALIVE] = 1 + MQTT_N_KEEP_ALIVE, [MQTT_P_SESSION_EXPIRY] = 1 + MQTT_N_EXPIRY,
+    };
+    if (!which[id]) return;
+    m->number[which[id] - 1] = value;
+    m->numbers |= 1u << (which[id] - 1);
+}
+
+/* missing returns what a server does without when the property's value is 0. */
+static uint8_t missing(uint8_t id) {
+    switch (id) {
+    case MQTT_P_RETAIN_AVAILABLE: return MQTT_WITHOUT_RETAIN;
+    case MQTT_P_WILDCARD_AVAILABLE: return MQTT_WITHOUT_WILDCARD;
+    case MQTT_P_SUB_ID_AVAILABLE: return MQTT_WITHOUT_SUB_ID;
+    case MQTT_P_SHARED_AVAILABLE: return MQTT_WITHOUT_SHARED;
+    default: return 0;
+    }
+}
+
 static void value_get(struct mqtt_message *m, struct reader *r, uint8_t id, const struct property *p) {
+    struct slice text;
     if (id == MQTT_P_RESPONSE_TOPIC) {
         response_topic_get(m, r);
         return;
     }
     switch (p->kind) {
     case MQTT_K_TEXT:
-        if (p->field) counted_get(m, r, p->field);
-        else text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, true);
+        if (p->field) {
+            counted_get(m, r, p->field);
+            break;
+        }
+        text = text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, true);
+        if (id == MQTT_P_ASSIGNED_CLIENT_ID) m->assigned = text;
         break;
     case MQTT_K_BINARY: text_get(m, r, FID_MQTT_PROP_STRING_LEN, FID_MQTT_PROP_STRING, false); break;
     case MQTT_K_PAIR:
@@ -120,14 +149,22 @@ static void value_get(struct mqtt_message *m, struct reader *r, uint8_t id, cons
             m->alias_off = off;
             m->alias_there = true;
         }
-        if (id == MQTT_P_ALIAS_MAX) m->alias_max = (uint16_t)value;
+        if (m->head.type == MQTT_CONNACK && !value) m->c->without |= missing(id);
+        number_note(m, id, value);
         if (id == MQTT_P_PAYLOAD_FORMAT && m->head.type == MQTT_PUBLISH) m->text_payload = value == 1;
     }
     }
 }
 
 static void place_check(struct mqtt_message *m, uint8_t id, bool will, uint64_t *seen, uint32_t off) {
-    if (!mqtt_property_allowed(id, will ? MQTT_RESERVED : m->head.type)) d_anomaly(m->d, FID_MQTT_A_PROP_PLACE, off, 1);
+    /* DISCONNECT may hold some when it comes from one side only: [MQTT-3.14.2-2], MQTT 3.14.2.2.5. */
+    bool client = m->c->client == m->from + 1, server = m->c->client == 2 - m->from;
+    bool wrong_side = (m->head.type == MQTT_DISCONNECT &&
+                       ((id == MQTT_P_SERVER_REFERENCE && client) || (id == MQTT_P_SESSION_EXPIRY && server)));
+    if (wrong_side || !mqtt_property_allowed(id, will ? MQTT_RESERVED : m->head.type))
+        d_anomaly(m->d, FID_MQTT_A_PROP_PLACE, off, 1);
+    if (m->head.type == MQTT_PUBLISH && id == MQTT_P_SUBSCRIPTION_ID && client)
+        d_anomaly(m->d, FID_MQTT_A_SUB_ID, off, 1);
     bool many = id == MQTT_P_USER || (id == MQTT_P_SUBSCRIPTION_ID && m->head.type == MQTT_PUBLISH);
     if (*seen >> id & 1 && !many) d_anomaly(m->d, FID_MQTT_A_PROP_REPEATED, off, 1);
     *seen |= (uint64_t)1 << id;
@@ -147,6 +184,10 @@ static void list_read(struct mqtt_message *m, struct reader *r, bool will, bool 
         d_anomaly(m->d, FID_MQTT_A_PROP_UNKNOWN, off, 1);
         if (cut) rd_fail(r);
         else get_bytes(m->d, r, FID_MQTT_PROP_UNKNOWN, rd_left(r)); /* its length is unknown: the rest goes with it */
+    }
+    if (!will) {
+        m->method = seen >> MQTT_P_AUTH_METHOD & 1;
+        m->sub_id = seen >> MQTT_P_SUBSCRIPTION_ID & 1;
     }
     if (seen >> MQTT_P_AUTH_DATA & 1 && !(seen >> MQTT_P_AUTH_METHOD & 1))
         d_anomaly(m->d, FID_MQTT_A_AUTH_DATA, rd_off(r), 0);

@@ -68,10 +68,9 @@ static void anomaly_if(struct mqtt_message *m, bool wrong, uint16_t id, uint32_t
     if (wrong && rd_ok(&m->r)) d_anomaly(m->d, id, rd_off(&m->r) - len, len);
 }
 
-static uint16_t packet_id_get(struct mqtt_message *m) {
-    uint16_t id = get_be16(m->d, &m->r, FID_MQTT_MSGID);
-    anomaly_if(m, !id, FID_MQTT_A_PACKET_ID, 2);
-    return id;
+static void packet_id_get(struct mqtt_message *m) {
+    m->id = get_be16(m->d, &m->r, FID_MQTT_MSGID);
+    anomaly_if(m, !m->id, FID_MQTT_A_PACKET_ID, 2);
 }
 
 static void no_more(struct mqtt_message *m) {
@@ -111,7 +110,8 @@ static void flags_check(struct mqtt_message *m, uint32_t off) {
         return;
     }
     bool asks = type == MQTT_PUBREL || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE;
-    if (m->version == MQTT_31) { /* there the flags of other packets are not used, and DUP is allowed */
+    bool old = m->version == MQTT_31 || (type == MQTT_CONNECT && slice_starts(rd_rest(&m->r), SLICE("\0\6MQIsdp")));
+    if (old) { /* there the flags of other packets are not used, and DUP is allowed */
         if (asks && (flags & 6) != 2) d_anomaly(m->d, FID_MQTT_A_FLAGS, off, 1);
     } else if (flags != (asks ? 2 : 0)) {
         d_anomaly(m->d, FID_MQTT_A_FLAGS, off, 1);
@@ -165,24 +165,35 @@ static void protocol_get(struct mqtt_message *m) {
     if (rd_ok(&m->r)) m->version = version;
 }
 
+/* length_anomaly says below a topic's length that it must not be 0. */
+static void length_anomaly(struct mqtt_message *m, uint32_t off) {
+    m->d->out->depth++;
+    d_anomaly(m->d, FID_MQTT_ILLEGAL_TOPIC_LENGTH, off, 0);
+    fv_close(m->d->out);
+}
+
+static void will_read(struct mqtt_message *m) {
+    if (m->version == MQTT_5) mqtt_properties_read(m, true);
+    uint32_t off = rd_off(&m->r);
+    m->will_topic = text_get(m, FID_MQTT_WILLTOPIC_LEN, FID_MQTT_WILLTOPIC, MQTT_TOPIC);
+    if (rd_ok(&m->r) && !m->will_topic.n) length_anomaly(m, off);
+    uint16_t len = get_be16(m->d, &m->r, FID_MQTT_WILLMSG_LEN);
+    m->will_payload = get_bytes(m->d, &m->r, FID_MQTT_WILLMSG, len);
+}
+
 static void connect_read(struct mqtt_message *m) {
     struct reader *r = &m->r;
     struct decode *d = m->d;
     protocol_get(m);
-    uint8_t flags = connect_flags_get(m);
-    get_be16(d, r, FID_MQTT_KALIVE);
+    uint8_t flags = m->connect_flags = connect_flags_get(m);
+    m->keep_alive = get_be16(d, r, FID_MQTT_KALIVE);
     if (rd_ok(r)) mqtt_session_connect(m, m->version);
     if (m->version == MQTT_5) mqtt_properties_read(m, false);
-    if (rd_ok(r)) m->c->alias_max[m->from] = m->alias_max;
-    struct slice client = text_get(m, FID_MQTT_CLIENTID_LEN, FID_MQTT_CLIENTID, MQTT_TEXT);
-    anomaly_if(m, !client.n && m->version == MQTT_311 && !(flags & MQTT_CLEAN), FID_MQTT_A_CLIENT_ID, 2);
-    if (flags & MQTT_WILL) {
-        if (m->version == MQTT_5) mqtt_properties_read(m, true);
-        text_get(m, FID_MQTT_WILLTOPIC_LEN, FID_MQTT_WILLTOPIC, MQTT_TOPIC);
-        uint16_t len = get_be16(d, r, FID_MQTT_WILLMSG_LEN);
-        get_bytes(d, r, FID_MQTT_WILLMSG, len);
-    }
-    if (flags & MQTT_USER_NAME) text_get(m, FID_MQTT_USERNAME_LEN, FID_MQTT_USERNAME, MQTT_TEXT);
+    if (rd_ok(r)) mqtt_session_takes(m);
+    m->client_id = text_get(m, FID_MQTT_CLIENTID_LEN, FID_MQTT_CLIENTID, MQTT_TEXT);
+    anomaly_if(m, !m->client_id.n && m->version == MQTT_311 && !(flags & MQTT_CLEAN), FID_MQTT_A_CLIENT_ID, 2);
+    if (flags & MQTT_WILL) will_read(m);
+    if (flags & MQTT_USER_NAME) m->user_name = text_get(m, FID_MQTT_USERNAME_LEN, FID_MQTT_USERNAME, MQTT_TEXT);
     if (flags & MQTT_PASSWORD) {
         uint16_t len = get_be16(d, r, FID_MQTT_PASSWD_LEN);
         get_bytes(d, r, FID_MQTT_PASSWD, len);
@@ -192,7 +203,7 @@ static void connect_read(struct mqtt_message *m) {
 
 /* reason_get reads a reason code and checks that the packet may hold it. */
 static uint8_t reason_get(struct mqtt_message *m, uint16_t id, uint16_t anomaly) {
-    uint8_t code = get_u8(m->d, &m->r, id);
+    uint8_t code = m->code = get_u8(m->d, &m->r, id);
     anomaly_if(m, !field_value_name(field_of(id)->values, code), anomaly, 1);
     return code;
 }
@@ -221,15 +232,8 @@ static void connack_read(struct mqtt_message *m) {
     uint8_t code = reason_get(m, codes ? FID_MQTT_CONNACK_REASON : FID_MQTT_CONACK_VAL, FID_MQTT_A_REASON);
     anomaly_if(m, flags & 1 && code, FID_MQTT_A_SESSION_PRESENT, 2);
     if (m->version == MQTT_5) mqtt_properties_read(m, false);
-    if (rd_ok(&m->r)) mqtt_session_connack(m);
+    if (rd_ok(&m->r)) mqtt_session_takes(m);
     no_more(m);
-}
-
-/* length_anomaly says below a topic's length that it must not be 0. */
-static void length_anomaly(struct mqtt_message *m, uint32_t off) {
-    m->d->out->depth++;
-    d_anomaly(m->d, FID_MQTT_ILLEGAL_TOPIC_LENGTH, off, 0);
-    fv_close(m->d->out);
 }
 
 /* topic_get reads the topic name of a PUBLISH; it may be empty where a topic alias stands for it. */
@@ -248,8 +252,9 @@ static struct slice topic_get(struct mqtt_message *m) {
 }
 
 /* alias_use sets or resolves a topic alias, MQTT 3.3.2.3.4; the resolved name stands behind the properties. */
-static void alias_use(struct mqtt_message *m, struct slice topic) {
+static void alias_use(struct mqtt_message *m) {
     struct decode *d = m->d;
+    struct slice topic = m->topic;
     int to = 1 - m->from;
     bool client_takes = m->c->client == to + 1;
     bool limit_known = m->c->client && (client_takes ? m->c->connect : m->c->connack);
@@ -261,6 +266,8 @@ static void alias_use(struct mqtt_message *m, struct slice topic) {
     }
     uint32_t off = rd_off(&m->r);
     struct slice known = arena_copy(d->arena, mqtt_alias_get(m->c, m->from, m->alias));
+    m->topic = known;
+    m->by_alias = true;
     fv_gen(fv_s(d->out, FID_MQTT_TOPIC, off, 0, known));
     if (known.n || m->c->forgot[m->from]) return;
     d->out->depth++;
@@ -268,15 +275,22 @@ static void alias_use(struct mqtt_message *m, struct slice topic) {
     fv_close(d->out);
 }
 
+/* payload_is_text tells whether what is there of the payload is UTF-8; a last character that is cut counts as such. */
+static bool payload_is_text(const struct mqtt_message *m) {
+    for (size_t drop = 0; drop <= (m->cut ? 3u : 0u) && drop <= m->payload.n; drop++)
+        if (utf8_valid(slice_head(m->payload, m->payload.n - drop))) return true;
+    return false;
+}
+
 static void publish_read(struct mqtt_message *m) {
-    struct slice topic = topic_get(m);
+    m->topic = topic_get(m);
     if (m->head.flags & 6) packet_id_get(m);
     if (m->version == MQTT_5) mqtt_properties_read(m, false);
     if (!rd_ok(&m->r)) return;
-    if (m->alias_there) alias_use(m, topic);
+    if (m->alias_there) alias_use(m);
     uint32_t off = rd_off(&m->r), len = (uint32_t)rd_left(&m->r);
-    struct slice payload = get_bytes(m->d, &m->r, FID_MQTT_MSG, len);
-    if (m->text_payload && d_wants(m->d, FID_MQTT_A_PAYLOAD) && !utf8_valid(payload))
+    m->payload = get_bytes(m->d, &m->r, FID_MQTT_MSG, len);
+    if (m->text_payload && d_wants(m->d, FID_MQTT_A_PAYLOAD) && !payload_is_text(m))
         d_anomaly(m->d, FID_MQTT_A_PAYLOAD, off, len);
 }
 
@@ -304,6 +318,15 @@ static struct slice filter_get(struct mqtt_message *m) {
     struct slice filter = get_bytes(m->d, &m->r, FID_MQTT_TOPIC, len);
     if (rd_ok(&m->r)) mqtt_text_check(m, MQTT_FILTER, filter, off);
     return filter;
+}
+
+bool mqtt_filter_next(struct slice *filters, uint8_t type, struct slice *filter, uint8_t *options) {
+    struct reader r = rd_init(*filters, filters->p);
+    *filter = rd_take(&r, rd_be16(&r));
+    *options = type == MQTT_SUBSCRIBE ? rd_u8(&r) : 0;
+    if (!rd_ok(&r)) return false;
+    *filters = rd_rest(&r);
+    return true;
 }
 
 static void sub_options_get(struct mqtt_message *m, struct slice filter) {
@@ -334,6 +357,7 @@ static void subscribe_read(struct mqtt_message *m) {
     packet_id_get(m);
     if (m->version == MQTT_5) mqtt_properties_read(m, false);
     anomaly_if(m, !rd_left(&m->r), FID_MQTT_A_NO_FILTER, 0);
+    m->filters = rd_rest(&m->r);
     while (rd_ok(&m->r) && rd_left(&m->r)) {
         struct slice filter = filter_get(m);
         if (m->head.type == MQTT_SUBSCRIBE) sub_options_get(m, filter);
@@ -401,7 +425,7 @@ static void bad_length_add(struct decode *d, uint32_t off) {
     d_end(d);
 }
 
-static void packet_read(struct mqtt_message *m, struct slice packet) {
+void mqtt_packet_read(struct mqtt_message *m, struct slice packet) {
     struct decode *d = m->d;
     uint32_t off = d_off(d, packet.p);
     struct slice body = slice_tail(packet, m->head.size);
@@ -410,6 +434,7 @@ static void packet_read(struct mqtt_message *m, struct slice packet) {
     d_begin(d, &proto_mqtt, off, (uint32_t)packet.n);
     head_add(m, off);
     if (bodies[m->head.type]) bodies[m->head.type](m);
+    if (rd_ok(&m->r)) mqtt_session_done(m, off);
     d_end(d);
     if (!rd_ok(&m->r)) d_bad(d, &m->r);
 }
@@ -420,17 +445,20 @@ static struct read_result mqtt_read(struct decode *d, void *state, int from, str
     if (result.status == READ_BAD) bad_length_add(d, d_off(d, in.p));
     if (result.status != READ_OK) return result;
     if (state) {
-        packet_read(&m, slice_head(in, result.consumed));
+        mqtt_packet_read(&m, slice_head(in, result.consumed));
     } else { /* no memory for another conversation: the packet is read on its own */
         struct mqtt_conv none = {0};
         m.c = &none;
-        packet_read(&m, slice_head(in, result.consumed));
+        mqtt_packet_read(&m, slice_head(in, result.consumed));
     }
     return result;
 }
 
+static void mqtt_start(void *state) { mqtt_kept_start(state); }
+
 static const struct stream_ops ops = {
-    .state_size = sizeof(struct mqtt_conv),
+    .state_size = sizeof(struct mqtt_kept),
+    .start = mqtt_start,
     .read = mqtt_read,
     .frame = mqtt_frame,
     .clears_info = true,

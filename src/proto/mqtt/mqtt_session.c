@@ -6,12 +6,14 @@
  * evidence alone, as its reading of a 3.1.1 packet would eat the first bytes of the payload. Until then packets are
  * read without properties. Which side is the client follows from the packets only one side may send.
  *
- * Topic aliases (MQTT 3.3.2.3.4) belong to a direction. Both directions' aliases share one buffer of
- * MQTT_ALIAS_BYTES, oldest first; when it is full the oldest go, which is remembered so that a name that cannot be
- * resolved is not held against the sender. A topic longer than the buffer is not remembered.
+ * Topic aliases (MQTT 3.3.2.3.4) belong to a direction. Who keeps them is the caller's choice; a capture has many
+ * conversations, so there both directions' aliases share one buffer of MQTT_ALIAS_BYTES, oldest first; when it is full
+ * the oldest go, which is remembered so that a name that cannot be resolved is not held against the sender. A topic
+ * longer than the buffer is not remembered.
  *
- * Invariants: alias_used <= MQTT_ALIAS_BYTES and the entries fill alias[0..alias_used) exactly.
- * Not done here: packet identifiers in flight, keep alive, sessions across connections. */
+ * Invariants: mqtt_kept.used <= MQTT_ALIAS_BYTES and the entries fill alias[0..used) exactly.
+ * Messages in flight are counted, not remembered. Not done here: packet identifiers, keep alive, sessions across
+ * connections. */
 #include "base/utf8.h"
 #include "proto/mqtt/mqtt.h"
 
@@ -46,6 +48,10 @@ void mqtt_session_packet(struct mqtt_message *m, uint32_t off) {
     /* In 5.0 the server may authenticate before it accepts. */
     if (server && c->connect && !c->connack && type != MQTT_CONNACK && type != MQTT_AUTH)
         d_anomaly(m->d, FID_MQTT_A_CONNACK_FIRST, off, len);
+    /* ... and then the client may only go on with that or leave. */
+    if (!server && c->authenticates && !c->connack && type != MQTT_AUTH && type != MQTT_DISCONNECT &&
+        type != MQTT_CONNECT)
+        d_anomaly(m->d, FID_MQTT_A_AUTH_FIRST, off, len);
     if (c->closed[m->from]) d_anomaly(m->d, FID_MQTT_A_CLOSED, off, len);
     if (type == MQTT_CONNACK) c->connack = true;
     if (type == MQTT_DISCONNECT) c->closed[m->from] = true;
@@ -59,7 +65,72 @@ void mqtt_session_connect(struct mqtt_message *m, uint8_t version) {
     c->alias_max[m->from] = 0;
 }
 
-void mqtt_session_connack(struct mqtt_message *m) { m->c->alias_max[m->from] = m->alias_max; }
+/* What a side says it takes; what it does not say has the default of the specification, which for the packet size and
+ * the receive maximum is the most there can be. */
+void mqtt_session_takes(struct mqtt_message *m) {
+    struct mqtt_conv *c = m->c;
+    c->alias_max[m->from] = (uint16_t)mqtt_number(m, MQTT_N_ALIAS_MAX, 0);
+    c->receive_max[m->from] = (uint16_t)mqtt_number(m, MQTT_N_RECEIVE_MAX, 0);
+    c->packet_max[m->from] = mqtt_number(m, MQTT_N_PACKET_MAX, 0);
+    if (m->head.type == MQTT_CONNECT) {
+        c->authenticates = m->method;
+        c->expires = mqtt_number(m, MQTT_N_EXPIRY, 0) != 0;
+    } else {
+        c->max_qos = m->numbers >> MQTT_N_MAX_QOS & 1 ? (uint8_t)(1 + m->number[MQTT_N_MAX_QOS]) : 0;
+    }
+}
+
+/* flight_count counts messages of QoS 1 and 2 on their way, MQTT 4.9: those sent again are not counted again. */
+static void flight_count(struct mqtt_message *m, uint32_t off, uint32_t len) {
+    struct mqtt_conv *c = m->c;
+    int to = 1 - m->from;
+    bool last = m->head.type == MQTT_PUBACK || m->head.type == MQTT_PUBCOMP ||
+                (m->head.type == MQTT_PUBREC && m->version == MQTT_5 && m->code >= 0x80);
+    if (last && c->in_flight[to]) c->in_flight[to]--;
+    if (m->head.type != MQTT_PUBLISH || !(m->head.flags & 6) || m->head.flags & 8) return;
+    if (c->in_flight[m->from] < UINT16_MAX) c->in_flight[m->from]++;
+    if (c->receive_max[to] && c->in_flight[m->from] > c->receive_max[to])
+        d_anomaly(m->d, FID_MQTT_A_RECEIVE_MAX, off, len);
+}
+
+/* subscribe_check finds what the server said it does not offer, MQTT 3.2.2.3. */
+static void subscribe_check(struct mqtt_message *m, uint32_t off, uint32_t len) {
+    uint8_t without = m->c->without, options;
+    struct slice filters = m->filters, filter;
+    bool wildcard = false, shared = false;
+    if (m->sub_id && without & MQTT_WITHOUT_SUB_ID) d_anomaly(m->d, FID_MQTT_A_NO_SUB_ID, off, len);
+    if (!(without & (MQTT_WITHOUT_WILDCARD | MQTT_WITHOUT_SHARED))) return;
+    while (mqtt_filter_next(&filters, m->head.type, &filter, &options)) {
+        wildcard |= filter.n && (memchr(filter.p, '#', filter.n) || memchr(filter.p, '+', filter.n));
+        shared |= mqtt_filter_shared(filter);
+    }
+    if (wildcard && without & MQTT_WITHOUT_WILDCARD) d_anomaly(m->d, FID_MQTT_A_NO_WILDCARD, off, len);
+    if (shared && without & MQTT_WITHOUT_SHARED) d_anomaly(m->d, FID_MQTT_A_NO_SHARED, off, len);
+}
+
+void mqtt_session_done(struct mqtt_message *m, uint32_t off) {
+    struct mqtt_conv *c = m->c;
+    uint32_t len = m->head.size + m->head.length;
+    if (c->packet_max[1 - m->from] && len > c->packet_max[1 - m->from])
+        d_anomaly(m->d, FID_MQTT_A_PACKET_MAX, off, len);
+    flight_count(m, off, len);
+    switch (m->head.type) {
+    case MQTT_PUBLISH:
+        if (c->client != m->from + 1) break;
+        if (m->head.flags & 1 && c->without & MQTT_WITHOUT_RETAIN) d_anomaly(m->d, FID_MQTT_A_NO_RETAIN, off, len);
+        if (c->max_qos && (m->head.flags >> 1 & 3) >= c->max_qos) d_anomaly(m->d, FID_MQTT_A_NO_QOS, off, len);
+        break;
+    case MQTT_SUBSCRIBE: subscribe_check(m, off, len); break;
+    case MQTT_DISCONNECT:
+        if (c->client == m->from + 1 && c->connect && !c->expires && mqtt_number(m, MQTT_N_EXPIRY, 0))
+            d_anomaly(m->d, FID_MQTT_A_EXPIRY, off, len);
+        break;
+    case MQTT_AUTH:
+        if (c->connect && c->version == MQTT_5 && !c->authenticates) d_anomaly(m->d, FID_MQTT_A_AUTH, off, len);
+        break;
+    default: break;
+    }
+}
 
 /* subscribe_fits tells whether a SUBSCRIBE or UNSUBSCRIBE body is a list of filters to its end. */
 static bool subscribe_fits(struct slice body, uint8_t type, bool properties) {
@@ -119,44 +190,58 @@ uint8_t mqtt_session_version(struct mqtt_conv *c, const struct mqtt_head *h, str
 /* An entry of alias[]: side (1 byte), alias (2), length of the topic (2), topic. */
 enum { ENTRY_HEAD = 5 };
 
-static size_t entry_size(const struct mqtt_conv *c, size_t at) { return ENTRY_HEAD + load_be16(&c->alias[at + 3]); }
+static size_t entry_size(const struct mqtt_kept *c, size_t at) { return ENTRY_HEAD + load_be16(&c->alias[at + 3]); }
 
-/* entry_find returns where the alias of a side stands, or alias_used. */
-static size_t entry_find(const struct mqtt_conv *c, int from, uint16_t alias) {
+/* entry_find returns where the alias of a side stands, or used. */
+static size_t entry_find(const struct mqtt_kept *c, int from, uint16_t alias) {
     size_t at = 0;
-    while (at < c->alias_used && (c->alias[at] != from || load_be16(&c->alias[at + 1]) != alias))
-        at += entry_size(c, at);
+    while (at < c->used && (c->alias[at] != from || load_be16(&c->alias[at + 1]) != alias)) at += entry_size(c, at);
     return at;
 }
 
-static void entry_drop(struct mqtt_conv *c, size_t at) {
+static void entry_drop(struct mqtt_kept *c, size_t at) {
     size_t size = entry_size(c, at);
-    memmove(&c->alias[at], &c->alias[at + size], c->alias_used - at - size);
-    c->alias_used = (uint16_t)(c->alias_used - size);
+    memmove(&c->alias[at], &c->alias[at + size], c->used - at - size);
+    c->used = (uint16_t)(c->used - size);
 }
 
-void mqtt_alias_set(struct mqtt_conv *c, int from, uint16_t alias, struct slice topic) {
+static void kept_set(struct mqtt_conv *conv, int from, uint16_t alias, struct slice topic) {
+    struct mqtt_kept *c = (struct mqtt_kept *)conv;
     size_t size = ENTRY_HEAD + topic.n, at = entry_find(c, from, alias);
-    if (at < c->alias_used) entry_drop(c, at);
+    if (at < c->used) entry_drop(c, at);
     if (size > MQTT_ALIAS_BYTES) {
-        c->forgot[from] = true;
+        c->conv.forgot[from] = true;
         return;
     }
-    while (c->alias_used + size > MQTT_ALIAS_BYTES) {
-        c->forgot[c->alias[0]] = true;
+    while (c->used + size > MQTT_ALIAS_BYTES) {
+        c->conv.forgot[c->alias[0]] = true;
         entry_drop(c, 0);
     }
     uint8_t head[ENTRY_HEAD] = {(uint8_t)from, (uint8_t)(alias >> 8), (uint8_t)alias, (uint8_t)(topic.n >> 8),
                                 (uint8_t)topic.n};
-    memcpy(&c->alias[c->alias_used], head, ENTRY_HEAD);
-    memcpy(&c->alias[c->alias_used + ENTRY_HEAD], topic.p, topic.n);
-    c->alias_used = (uint16_t)(c->alias_used + size);
+    memcpy(&c->alias[c->used], head, ENTRY_HEAD);
+    memcpy(&c->alias[c->used + ENTRY_HEAD], topic.p, topic.n);
+    c->used = (uint16_t)(c->used + size);
+}
+
+static struct slice kept_get(const struct mqtt_conv *conv, int from, uint16_t alias) {
+    const struct mqtt_kept *c = (const struct mqtt_kept *)conv;
+    size_t at = entry_find(c, from, alias);
+    if (at >= c->used) return (struct slice){0};
+    return slice_of(&c->alias[at + ENTRY_HEAD], entry_size(c, at) - ENTRY_HEAD);
+}
+
+void mqtt_kept_start(struct mqtt_kept *k) {
+    static const struct mqtt_alias_ops kept = {kept_set, kept_get};
+    *k = (struct mqtt_kept){.conv = {.aliases = &kept}};
+}
+
+void mqtt_alias_set(struct mqtt_conv *c, int from, uint16_t alias, struct slice topic) {
+    if (c->aliases) c->aliases->set(c, from, alias, topic);
 }
 
 struct slice mqtt_alias_get(const struct mqtt_conv *c, int from, uint16_t alias) {
-    size_t at = entry_find(c, from, alias);
-    if (at >= c->alias_used) return (struct slice){0};
-    return slice_of(&c->alias[at + ENTRY_HEAD], entry_size(c, at) - ENTRY_HEAD);
+    return c->aliases ? c->aliases->get(c, from, alias) : (struct slice){0};
 }
 
 enum { SHORT_BODY = 4 }; /* of the packets that only carry an identifier or a code */
@@ -202,7 +287,8 @@ enum probe_result mqtt_probe(struct slice in) {
     struct slice body = slice_tail(in, h.size);
     if (h.type != MQTT_CONNECT) return plausible(&h, body) ? PROBE_UNSURE : PROBE_NO;
     if (h.flags) return PROBE_NO;
-    if (body.n < 6) return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE : PROBE_NO;
+    if (body.n < 6)
+        return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE : PROBE_NO;
     bool name = slice_starts(body, SLICE("\0\4MQTT")) || slice_starts(body, SLICE("\0\6MQIsdp"));
     return name ? PROBE_CERTAIN : PROBE_NO;
 }

@@ -69,17 +69,22 @@ static uint32_t kind_open(struct decode *d, uint16_t id, const uint8_t *p, size_
 }
 
 static void sack_add(struct decode *d, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
-    uint32_t start = rd_off(o) - 2, base = c ? c->side[!side].base_seq : 0, blocks = 0;
-    while (rd_left(o) >= 8) {
+    uint32_t start = rd_off(o) - 2, first = rd_off(o), base = c ? c->side[!side].base_seq : 0, blocks = 0;
+    uint32_t left0 = 0, right0 = 0;
+    for (; rd_left(o) >= 8; blocks++) {
         uint32_t off = rd_off(o), left = rd_be32(o), right = rd_be32(o);
-        /* RFC 2883 4: a first block at or below the acknowledgment reports a segment received twice. */
-        bool dup = blocks == 0 && seq_le(right, s->ack);
-        fv_u(d->out, dup ? FID_TCP_OPT_DSACK_LE : FID_TCP_OPT_SACK_LE, off, 4, left - base);
-        fv_u(d->out, dup ? FID_TCP_OPT_DSACK_RE : FID_TCP_OPT_SACK_RE, off + 4, 4, right - base);
-        if (dup) d_anomaly(d, FID_TCP_DSACK, off, 8);
-        blocks++;
+        fv_u(d->out, FID_TCP_OPT_SACK_LE, off, 4, left - base);
+        fv_u(d->out, FID_TCP_OPT_SACK_RE, off + 4, 4, right - base);
+        if (blocks) continue;
+        left0 = left;
+        right0 = right;
     }
     fv_u(d->out, FID_TCP_OPT_SACK_COUNT, start, 0, blocks);
+    if (!blocks || !seq_le(right0, s->ack)) return;
+    /* RFC 2883 4: a first block at or below the acknowledgment reports a segment received twice. */
+    fv_u(d->out, FID_TCP_OPT_DSACK_LE, first, 4, left0 - base);
+    fv_u(d->out, FID_TCP_OPT_DSACK_RE, first + 4, 4, right0 - base);
+    d_anomaly(d, FID_TCP_DSACK, first, 8);
 }
 
 static uint16_t option_field(uint8_t kind) {
@@ -95,6 +100,13 @@ static uint16_t option_field(uint8_t kind) {
     case KIND_TFO: return FID_TCP_OPT_TFO;
     default: return FID_TCP_OPT_UNKNOWN;
     }
+}
+
+/* padding_ok tells whether only zeros follow the end of the options [RFC 9293 3.1], and names where not. */
+static bool padding_ok(struct decode *d, struct slice rest) {
+    while (rest.n && !rest.p[0]) rest = slice_tail(rest, 1);
+    if (rest.n) d_anomaly(d, FID_TCP_EOL_PADDING, d_off(d, rest.p), (uint32_t)rest.n);
+    return !rest.n;
 }
 
 static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
@@ -142,13 +154,7 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
             if (!rd_ok(&o)) d_anomaly(d, FID_TCP_SUBOPT_LEN, d_off(d, start), (uint32_t)len);
         }
         fv_close(d->out);
-        if (kind != KIND_EOL) continue;
-        for (struct slice rest = rd_rest(&r); rest.n; rest = slice_tail(rest, 1)) {
-            if (!rest.p[0]) continue;
-            d_anomaly(d, FID_TCP_EOL_PADDING, d_off(d, rest.p), (uint32_t)rest.n);
-            break;
-        }
-        break;
+        if (kind == KIND_EOL && !padding_ok(d, slice_of(r.p, rd_left(&r)))) break;
     }
     if ((s->flags & TH_SYN) && !s->has_mss) d_anomaly(d, FID_TCP_MSS_ABSENT, d_off(d, options.p), 0);
     fv_close(d->out);

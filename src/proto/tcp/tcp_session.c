@@ -114,6 +114,9 @@ static uint32_t forward_findings(const struct tcp_side *me, const struct tcp_sid
     return found;
 }
 
+/* segment_end is the sequence number behind the segment: SYN and FIN count as one [RFC 9293 3.4]. */
+static uint32_t segment_end(const struct tcp_segment *s) { return s->seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0); }
+
 /* repeat_findings says why a segment does not advance the sequence number. */
 static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side *me, const struct tcp_side *peer,
                                 const struct tcp_segment *s, int64_t ts, const struct pool *pool, struct tcp_analysis *out) {
@@ -121,7 +124,7 @@ static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side 
     if (peer->dup_acks >= 2 && peer->last_ack == s->seq && ts - peer->last_ack_time < FAST_RETRANSMISSION_WITHIN)
         return TA_FAST | TA_RETRANSMISSION;
     if (s->len && peer->has_ack && seq_le(s->seq + s->len, peer->last_ack)) return TA_SPURIOUS | TA_RETRANSMISSION;
-    if (ts - me->next_time < reorder && me->next_seq != s->seq + s->len) return TA_OUT_OF_ORDER;
+    if (ts - me->next_time <= reorder && me->next_seq != segment_end(s)) return TA_OUT_OF_ORDER;
     out->has_rto = true;
     out->rto = ts - me->next_time;
     out->rto_frame = me->next_frame;
@@ -145,7 +148,7 @@ static void push_count(struct tcp_side *me, const struct tcp_segment *s) {
 static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, struct pool *pool,
                             struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
-    uint32_t end = s->seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0);
+    uint32_t end = segment_end(s);
     uint32_t found = forward_findings(me, peer, s);
     bool carries = s->len || (s->flags & (TH_SYN | TH_FIN));
     if (found & TA_DUP_ACK) {

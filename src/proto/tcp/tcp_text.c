@@ -72,10 +72,8 @@ static void option_word(struct writer *w, const struct fval *f) {
     case FID_TCP_OPT_MSS_VAL: pair(w, " MSS=", f->u); break;
     case FID_TCP_OPT_WSCALE_MULT: pair(w, " WS=", f->u); break;
     case FID_TCP_OPT_SACK_PERM: wr_s(w, " SACK_PERM"); break;
-    case FID_TCP_OPT_SACK_LE:
-    case FID_TCP_OPT_DSACK_LE: pair(w, " SLE=", f->u); break;
-    case FID_TCP_OPT_SACK_RE:
-    case FID_TCP_OPT_DSACK_RE: pair(w, " SRE=", f->u); break;
+    case FID_TCP_OPT_SACK_LE: pair(w, " SLE=", f->u); break;
+    case FID_TCP_OPT_SACK_RE: pair(w, " SRE=", f->u); break;
     case FID_TCP_OPT_TSVAL: pair(w, " TSval=", f->u); break;
     case FID_TCP_OPT_TSECR: pair(w, " TSecr=", f->u); break;
     case FID_TCP_OPT_TFO_REQUEST: wr_s(w, " TFO=R"); break;
@@ -149,8 +147,6 @@ const uint16_t tcp_info_fields[] = {FID_TCP_SRCPORT,
                                     FID_TCP_OPT_SACK_PERM,
                                     FID_TCP_OPT_SACK_LE,
                                     FID_TCP_OPT_SACK_RE,
-                                    FID_TCP_OPT_DSACK_LE,
-                                    FID_TCP_OPT_DSACK_RE,
                                     FID_TCP_OPT_TSVAL,
                                     FID_TCP_OPT_TSECR,
                                     FID_TCP_OPT_TFO_REQUEST,
@@ -225,7 +221,7 @@ static void option_label(struct writer *w, const struct fvec *v, uint32_t at) {
         wr_f(w, ": TSval %llu, TSecr %llu", (unsigned long long)a->u, (unsigned long long)b->u);
     if (f->id == FID_TCP_OPT_SACK)
         for (uint32_t i = at + 1; i + 1 < end; i++)
-            if (v->v[i].id == FID_TCP_OPT_SACK_LE || v->v[i].id == FID_TCP_OPT_DSACK_LE)
+            if (v->v[i].id == FID_TCP_OPT_SACK_LE)
                 wr_f(w, " %llu-%llu", (unsigned long long)v->v[i].u, (unsigned long long)v->v[i + 1].u);
 }
 

@@ -7,9 +7,10 @@
 /* The parts of TLS.
  *
  * tls_record.c cuts the stream into records, tls_handshake.c reads handshake messages, tls_hello.c the two hellos,
- * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_text.c writes words. Nothing is decrypted: what
- * stands behind a ChangeCipherSpec (or, in TLS 1.3, in application data records) is shown as encrypted.
- * Limits: a handshake message over several records is passed over, not put together. */
+ * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_text.c writes words. What stands behind a
+ * ChangeCipherSpec (or, in TLS 1.3, in application data records) is opened where tls_keys.c has the keys: tls_session.c
+ * follows the handshake, tls_master.c makes keys, tls_cipher.c opens records, tls_decrypt.c decides which keys to use.
+ * tls_gather.c puts together handshake messages of several records. */
 
 enum tls_version { SSL2 = 0x0002, GMTLS = 0x0101, SSL3 = 0x0300, TLS10 = 0x0301, TLS11, TLS12, TLS13 };
 
@@ -45,14 +46,34 @@ enum tls_message {
 /* tls_alpn is the protocol the two sides agreed on, as far as it matters for words. */
 enum tls_alpn { ALPN_NONE, ALPN_HTTP1, ALPN_HTTP2, ALPN_OTHER };
 
+/* tls_gather is a handshake message that came in part; see tls_gather.c. */
+enum { TLS_MESSAGE_MOST = 0x20000, TLS_PIECES_MOST = 64 };
+struct tls_gather {
+    struct arena memory;
+    uint8_t *bytes;
+    uint32_t have, room;
+    uint32_t pieces; /* those above TLS_PIECES_MOST are not listed */
+    struct tls_piece {
+        uint64_t frame;
+        uint32_t len;
+    } piece[TLS_PIECES_MOST];
+};
+
 struct tls_state {
     uint16_t version; /* of the session; 0: not known */
     uint16_t suite;
     bool has_suite;
     bool hello_done;     /* ServerHelloDone or ClientKeyExchange was seen */
     uint8_t alpn;        /* enum tls_alpn */
-    uint32_t pending[2]; /* bytes of a fragmented handshake message still to come from each side */
+    struct tls_gather gather[2]; /* the handshake message of each side that goes on in its next record */
     bool changed[2];     /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
+    bool damaged;        /* a message of the layer being read ended too early */
+    bool unread[2];      /* application data of a side was not read, or lost, before what comes next */
+    bool opened;         /* what is being read was decrypted */
+    uint8_t said;        /* enum tls_verdict that was shown */
+    uint32_t session;    /* number of the struct tls_session in `keys`; 0: none */
+    struct tls_keys *keys;
+    struct nested *inner; /* the stream inside */
 };
 
 /* What fval.extra says about an entry. */
@@ -60,6 +81,8 @@ enum {
     TLS_EXTRA_CONTINUATION = 0xffff, /* FID_TLS: bytes of which nothing is known; otherwise the session's version */
     TLS_EXTRA_ENCRYPTED = 0x100,     /* FID_TLS_HANDSHAKE, FID_TLS_ALERT, FID_TLS_HEARTBEAT */
     TLS_EXTRA_FRAGMENT = 0x200,      /* FID_TLS_HANDSHAKE: low bits are the message's type */
+    TLS_EXTRA_LATER = 0x400,         /* and not its first piece */
+    TLS_EXTRA_LAST = 0x800,          /* and its last one */
 };
 
 /* tls_params is which key exchange parameters an entry holds (fval.extra of FID_TLS_KX_TEXT). */
@@ -79,6 +102,14 @@ enum tls_params {
     PARAMS_COUNT
 };
 
+/* tls_gather_take adds the first bytes of `in` to a message, up to its end, and returns their number; 0: the message is too
+ * long, and dropped. tls_gather_whole tells whether it is complete. tls_gather_drop forgets it. */
+size_t tls_gather_take(struct tls_gather *g, struct slice in, uint64_t frame);
+bool tls_gather_whole(const struct tls_gather *g);
+void tls_gather_drop(struct tls_gather *g);
+/* tls_gather_show lists the pieces of a whole message, whose bytes are the source src; `off` is the record's place. */
+void tls_gather_show(struct decode *d, const struct tls_gather *g, uint32_t off, uint8_t src);
+
 /* tls_handshake_read reads the handshake messages of one record. */
 void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct slice record);
 /* tls_client_hello_read and tls_server_hello_read read a hello's body; `retry` is set for a HelloRetryRequest. */
@@ -91,9 +122,8 @@ void tls_sigalg_read(struct decode *d, struct reader *r);
 void tls_sigalgs_read(struct decode *d, struct reader *r);
 /* tls_status_read reads a CertificateStatus structure. */
 void tls_status_read(struct decode *d, struct reader *r);
-/* tls_scts_read reads a list of signed certificate timestamps, tls_cert_scts_read those inside a certificate. */
+/* tls_scts_read reads a list of signed certificate timestamps. */
 void tls_scts_read(struct decode *d, struct reader *r);
-void tls_cert_scts_read(struct decode *d, struct slice certificate);
 /* tls_dnames_read reads the names of certificate authorities. */
 void tls_dnames_read(struct decode *d, struct reader *r);
 
@@ -115,12 +145,17 @@ void tls_client_kx_read(struct decode *d, const struct tls_state *st, struct rea
 void tls_ja3_add(struct decode *d, struct slice body, uint32_t off);
 void tls_ja3s_add(struct decode *d, struct slice body, uint32_t off);
 
+/* tls_ja4_add adds the newer fingerprint of a client's hello (its body). */
+void tls_ja4_add(struct decode *d, struct slice body, uint32_t off);
+
 /* tls_grease tells whether a value is reserved to be ignored (RFC 8701). */
 static inline bool tls_grease(uint16_t v) { return (v & 0x0f0f) == 0x0a0a && v >> 8 == (v & 0xff); }
 /* tls_is_13 tells whether a version is TLS 1.3 or a draft of it. */
 static inline bool tls_is_13(uint16_t v) { return v == TLS13 || v >> 8 == 0x7f || v >> 8 == 0xfb; }
 /* tls_server_hello_version returns the version a ServerHello selects, 0 where it has none. */
 uint16_t tls_server_hello_version(struct slice body);
+/* tls_is_retry tells whether a ServerHello's random says that it is a HelloRetryRequest. */
+bool tls_is_retry(struct slice random);
 /* tls_message_name returns the name of a handshake message type, NULL where there is none. */
 const char *tls_message_name(uint8_t type);
 

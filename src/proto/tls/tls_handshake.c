@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handshake messages: RFC 8446 4, RFC 5246 7.4, RFC 8422 5.4, RFC 4279, RFC 6066 8. */
-#include "proto/tls/tls.h"
-
-enum { MESSAGE_MOST = 0x20000 }; /* what says to be longer is taken for encrypted bytes */
+#include "proto/protos.h"
+#include "proto/tls/tls_session.h"
+#include "proto/x509/x509.h"
 
 struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsigned width, uint32_t least,
                          uint32_t most) {
@@ -60,21 +60,27 @@ void tls_dnames_read(struct decode *d, struct reader *r) {
     fv_open(d->out, FID_TLS_DNAMES, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
         struct reader name = tls_vector(d, &list, FID_TLS_DNAME_LEN, 2, 1, 0xffff);
-        /* The name is what is inside the DER SEQUENCE. */
-        uint8_t tag = rd_u8(&name), len = rd_u8(&name);
-        if (len & 0x80) rd_skip(&name, len & 0x7f);
-        if (rd_ok(&name) && tag == 0x30) fv_add(d->out, FID_TLS_DNAME, rd_off(&name), (uint32_t)rd_left(&name));
+        struct der parts = der_enter(&name, DER_SEQUENCE);
+        if (!rd_ok(&parts.in)) continue;
+        fv_open(d->out, FID_TLS_DNAME, rd_off(&parts.in), (uint32_t)rd_left(&parts.in));
+        x509_rdns_read(d, parts.in);
+        fv_close(d->out);
     }
     fv_close(d->out);
+}
+
+static void ocsp_answer_read(struct decode *d, struct reader *r) {
+    struct reader answer = tls_vector(d, r, FID_TLS_OCSP_LEN, 3, 1, 0xffffff);
+    if (rd_left(&answer)) d->ops->call(d, &proto_ocsp, rd_rest(&answer));
 }
 
 void tls_status_read(struct decode *d, struct reader *r) {
     uint8_t type = get_u8(d, r, FID_TLS_STATUS_TYPE);
     if (type == 1) {
-        (void)tls_vector(d, r, FID_TLS_OCSP_LEN, 3, 1, 0xffffff);
+        ocsp_answer_read(d, r);
     } else if (type == 2) {
         struct reader list = tls_vector(d, r, FID_TLS_OCSP_LIST_LEN, 3, 0, 0xffffff);
-        while (rd_ok(&list) && rd_left(&list)) (void)tls_vector(d, &list, FID_TLS_OCSP_LEN, 3, 0, 0xffffff);
+        while (rd_ok(&list) && rd_left(&list)) ocsp_answer_read(d, &list);
     } else {
         rd_skip(r, rd_left(r));
     }
@@ -90,10 +96,14 @@ static void certificate_read(struct decode *d, struct tls_state *st, struct read
     if (is13) context_read(d, r);
     struct reader list = tls_vector(d, r, FID_TLS_CERTS_LEN, 3, 0, 0xffffff);
     if (!rd_ok(&list) || !rd_left(&list)) return;
+    bool look = want_any(d->out->want, FID_X509, FID_X509_END) || want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1);
+    struct slice before = {0};
     fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
         struct slice one = tls_opaque(d, &list, FID_TLS_CERT_LEN, 3, FID_TLS_CERT);
-        if (want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1)) tls_cert_scts_read(d, one);
+        if (look) x509_read(d, one);
+        if (look && before.n && one.n) x509_chain_check(d, before, one, d_off(d, one.p));
+        before = one;
         if (is13) tls_extensions_read(d, st, &list, CERTIFICATE);
     }
     fv_close(d->out);
@@ -183,37 +193,72 @@ static bool body_read(struct decode *d, struct tls_state *st, uint8_t type, stru
     return retry;
 }
 
-static void message_read(struct decode *d, struct tls_state *st, int from, struct reader *r) {
-    uint32_t off = rd_off(r);
+/* message_read reads a message that is whole; its entry stands at `off` of the source src. */
+static void message_read(struct decode *d, struct tls_state *st, int from, struct reader *r, uint32_t off, uint8_t src) {
+    uint8_t own = d->out->src;
     uint8_t type = (uint8_t)rd_peek(r, 0);
-    uint32_t left = (uint32_t)rd_left(r), len = left >= 4 ? load_be24(r->p + 1) : 0;
-    bool part = left < 4 || len > left - 4;
-    uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, part ? left : len + 4);
+    uint32_t len = load_be24(r->p + 1);
+    d->out->src = src;
+    size_t room = d->out->source[src].bytes.n - off;
+    uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, (uint32_t)(len + 4 < room ? len + 4 : room));
+    d->out->src = own;
     struct fval *f = fv_at(d->out, at);
-    if (f) f->extra = part ? type | TLS_EXTRA_FRAGMENT : type;
-    if (left >= 4) {
-        get_u8(d, r, FID_TLS_HS_TYPE);
-        get_be24(d, r, FID_TLS_HS_LEN);
-    }
-    if (part) {
-        d_anomaly(d, FID_TLS_FRAGMENTED, off, left);
-        if (left >= 4) st->pending[from] = len + 4 - left;
-        rd_skip(r, rd_left(r));
-    } else {
-        struct reader body = rd_sub(r, len);
-        bool retry = body_read(d, st, type, &body);
-        f = fv_at(d->out, at);
-        if (retry && f) f->extra = HELLO_RETRY_REQUEST;
-        if (!rd_ok(&body)) d_bad(d, &body);
-        tls_trailing(d, &body);
-    }
+    if (f) f->extra = type;
+    get_u8(d, r, FID_TLS_HS_TYPE);
+    get_be24(d, r, FID_TLS_HS_LEN);
+    struct slice whole = slice_of(r->p - 4, rd_left(r) + 4);
+    struct reader body = rd_sub(r, len);
+    bool retry = body_read(d, st, type, &body);
+    f = fv_at(d->out, at);
+    if (retry && f) f->extra = HELLO_RETRY_REQUEST;
+    if (!rd_ok(&body)) st->damaged = true;
+    tls_trailing(d, &body);
+    tls_session_message(d, st, from, type, slice_head(whole, len + 4));
     fv_close(d->out);
 }
 
 /* encrypted tells whether the bytes cannot be a message in clear. */
 static bool encrypted(const struct tls_state *st, int from, struct slice in) {
+    if (st->opened) return false;
     if (st->changed[from] || !tls_message_name(in.p[0])) return true;
-    return in.n >= 4 && load_be24(in.p + 1) > in.n - 4 && load_be24(in.p + 1) > MESSAGE_MOST;
+    return in.n >= 4 && load_be24(in.p + 1) > in.n - 4 && load_be24(in.p + 1) > TLS_MESSAGE_MOST;
+}
+
+/* whole_read reads the message that was gathered; the present source stays that of the record, which begins at `off`. */
+static void whole_read(struct decode *d, struct tls_state *st, int from, uint32_t off) {
+    struct tls_gather *g = &st->gather[from];
+    struct slice whole = arena_copy(d->arena, slice_of(g->bytes, g->have));
+    uint8_t src = d->out->src, own = whole.n ? fvec_add_source(d->out, whole, "Reassembled TLS Handshake") : 0;
+    if (own) {
+        tls_gather_show(d, g, off, own);
+        d->out->src = own;
+        struct reader r = d_reader(d, whole);
+        message_read(d, st, from, &r, off, src);
+        d->out->src = src;
+    }
+    tls_gather_drop(g);
+}
+
+/* piece_read takes a piece of a message of several records. */
+static void piece_read(struct decode *d, struct tls_state *st, int from, struct reader *r, uint32_t record) {
+    struct tls_gather *g = &st->gather[from];
+    uint32_t off = rd_off(r);
+    bool later = g->have > 0;
+    uint8_t type = later ? g->bytes[0] : (uint8_t)rd_peek(r, 0);
+    size_t n = tls_gather_take(g, rd_rest(r), d->pkt->number);
+    bool last = n && tls_gather_whole(g);
+    uint32_t len = (uint32_t)(n ? n : rd_left(r));
+    uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, len);
+    struct fval *f = fv_at(d->out, at);
+    if (f) f->extra = (uint16_t)(type | TLS_EXTRA_FRAGMENT | (later ? TLS_EXTRA_LATER : 0) | (last ? TLS_EXTRA_LAST : 0));
+    if (!n) d_anomaly(d, FID_TLS_TOO_LONG, off, len);
+    fv_close(d->out);
+    rd_skip(r, len);
+    if (last) whole_read(d, st, from, record);
+}
+
+static bool whole_here(const struct reader *r) {
+    return rd_left(r) >= 4 && load_be24(r->p + 1) <= rd_left(r) - 4;
 }
 
 static void opaque_read(struct decode *d, struct reader *r, size_t n, uint16_t extra) {
@@ -226,15 +271,19 @@ static void opaque_read(struct decode *d, struct reader *r, size_t n, uint16_t e
 }
 
 void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
+    enum { RECORD_HEADER = 5 };
     struct reader r = d_reader(d, record);
-    if (st->changed[from]) st->pending[from] = 0;
-    if (st->pending[from] && rd_left(&r)) {
-        size_t n = st->pending[from] < rd_left(&r) ? st->pending[from] : rd_left(&r);
-        st->pending[from] -= (uint32_t)n;
-        opaque_read(d, &r, n, TLS_EXTRA_FRAGMENT | 0xff);
-    }
+    uint32_t off = rd_off(&r) >= RECORD_HEADER ? rd_off(&r) - RECORD_HEADER : 0;
+    struct tls_gather *g = &st->gather[from];
     while (rd_left(&r)) {
-        if (encrypted(st, from, rd_rest(&r))) opaque_read(d, &r, rd_left(&r), TLS_EXTRA_ENCRYPTED);
-        else message_read(d, st, from, &r);
+        if (g->have) {
+            piece_read(d, st, from, &r, off);
+        } else if (encrypted(st, from, rd_rest(&r))) {
+            opaque_read(d, &r, rd_left(&r), TLS_EXTRA_ENCRYPTED);
+        } else if (whole_here(&r)) {
+            message_read(d, st, from, &r, rd_off(&r), d->out->src);
+        } else {
+            piece_read(d, st, from, &r, off);
+        }
     }
 }

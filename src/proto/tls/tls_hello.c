@@ -9,6 +9,8 @@ static const uint8_t retry_random[RANDOM] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a,
                                              0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
                                              0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 
+bool tls_is_retry(struct slice random) { return slice_eq(random, slice_of(retry_random, RANDOM)); }
+
 /* Drafts 14 to 21 of TLS 1.3 had a ServerHello without session ID and compression. */
 static bool short_hello(uint16_t version) { return version >= 0x7f0e && version <= 0x7f15; }
 
@@ -71,7 +73,9 @@ void tls_client_hello_read(struct decode *d, struct tls_state *st, struct reader
     exts = ext_find(exts, EXT_EARLY_DATA);
     if (rd_ok(&exts)) st->version = TLS13; /* what follows at once is early data of TLS 1.3 */
     if (rd_left(r)) tls_extensions_read(d, st, r, CLIENT_HELLO);
-    if (rd_ok(r)) tls_ja3_add(d, body, off);
+    if (!rd_ok(r)) return;
+    tls_ja3_add(d, body, off);
+    tls_ja4_add(d, body, off);
 }
 
 uint16_t tls_server_hello_version(struct slice body) {
@@ -103,7 +107,7 @@ void tls_server_hello_read(struct decode *d, struct tls_state *st, struct reader
     session_start(st, version);
     uint16_t named = get_be16(d, r, FID_TLS_VERSION);
     struct slice random = slice_head(rd_rest(r), RANDOM);
-    *retry = slice_eq(random, slice_of(retry_random, RANDOM));
+    *retry = tls_is_retry(random);
     random_read(d, r, !tls_is_13(version));
     if (!short_hello(named)) session_id_read(d, r);
     st->suite = get_be16(d, r, FID_TLS_SUITE);

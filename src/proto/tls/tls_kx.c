@@ -2,31 +2,12 @@
 /* ServerKeyExchange and ClientKeyExchange up to TLS 1.2: RFC 5246 7.4.3 and 7.4.7, RFC 8422 5.4 and 5.7, RFC 4279,
  * RFC 5489. What they hold depends on the cipher suite, whose name says the key exchange. */
 #include "proto/tls/tls.h"
+#include "proto/tls/tls_suite.h"
 
-enum kx { KX_UNKNOWN, KX_RSA, KX_RSA_EXPORT, KX_DH, KX_ECDH, KX_PSK, KX_RSA_PSK, KX_DH_PSK, KX_ECDH_PSK };
-
-/* The order matters: the first that fits. */
-static const struct {
-    const char *head;
-    enum kx kx;
-} heads[] = {
-    {"TLS_ECDHE_PSK_", KX_ECDH_PSK},
-    {"TLS_ECDHE_", KX_ECDH},
-    {"TLS_ECDH_", KX_ECDH},
-    {"TLS_DHE_PSK_", KX_DH_PSK},
-    {"TLS_DHE_", KX_DH},
-    {"TLS_DH_", KX_DH},
-    {"TLS_RSA_PSK_", KX_RSA_PSK},
-    {"TLS_RSA_EXPORT", KX_RSA_EXPORT},
-    {"TLS_RSA_", KX_RSA},
-    {"TLS_PSK_", KX_PSK},
-};
-
-static enum kx kx_of(const struct tls_state *st) {
-    struct slice name = slice_str(st->has_suite ? field_value_name(&vals_tls_suite, st->suite) : NULL);
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (slice_starts(name, slice_str(heads[i].head))) return heads[i].kx;
-    return KX_UNKNOWN;
+static enum tls_kx kx_of(const struct tls_state *st) {
+    struct tls_suite suite = {0};
+    if (st->has_suite) (void)tls_suite_find(st->suite, &suite);
+    return (enum tls_kx)suite.kx;
 }
 
 static void params_open(struct decode *d, struct reader *r, enum tls_params what) {
@@ -65,12 +46,12 @@ static void rsa_read(struct decode *d, struct reader *r) {
 static void hint_read(struct decode *d, struct reader *r) { tls_opaque(d, r, FID_TLS_HINT_LEN, 2, FID_TLS_HINT); }
 
 void tls_server_kx_read(struct decode *d, const struct tls_state *st, struct reader *r) {
-    enum kx kx = kx_of(st);
+    enum tls_kx kx = kx_of(st);
     static const uint8_t what[] = {
         [KX_RSA] = PARAMS_RSA_SERVER,   [KX_RSA_EXPORT] = PARAMS_RSA_SERVER, [KX_DH] = PARAMS_DH_SERVER,
         [KX_ECDH] = PARAMS_EC_SERVER,   [KX_PSK] = PARAMS_PSK_SERVER,        [KX_RSA_PSK] = PARAMS_PSK_SERVER,
         [KX_DH_PSK] = PARAMS_DH_SERVER, [KX_ECDH_PSK] = PARAMS_EC_SERVER};
-    if (kx == KX_UNKNOWN) {
+    if (kx == KX_UNKNOWN || kx == KX_TLS13) {
         rd_skip(r, rd_left(r));
         return;
     }
@@ -84,17 +65,17 @@ void tls_server_kx_read(struct decode *d, const struct tls_state *st, struct rea
 }
 
 void tls_client_kx_read(struct decode *d, const struct tls_state *st, struct reader *r) {
-    enum kx kx = kx_of(st);
+    enum tls_kx kx = kx_of(st);
     static const uint8_t what[] = {
         [KX_RSA] = PARAMS_RSA_CLIENT,       [KX_RSA_EXPORT] = PARAMS_RSA_CLIENT, [KX_DH] = PARAMS_DH_CLIENT,
         [KX_ECDH] = PARAMS_EC_CLIENT,       [KX_PSK] = PARAMS_PSK_CLIENT,        [KX_RSA_PSK] = PARAMS_RSA_PSK_CLIENT,
         [KX_DH_PSK] = PARAMS_DH_PSK_CLIENT, [KX_ECDH_PSK] = PARAMS_EC_PSK_CLIENT};
-    if (kx == KX_UNKNOWN) {
+    if (kx == KX_UNKNOWN || kx == KX_TLS13) {
         rd_skip(r, rd_left(r));
         return;
     }
     params_open(d, r, what[kx]);
-    if (kx >= KX_PSK) tls_opaque(d, r, FID_TLS_IDENTITY_LEN, 2, FID_TLS_IDENTITY);
+    if (kx >= KX_PSK && kx <= KX_ECDH_PSK) tls_opaque(d, r, FID_TLS_IDENTITY_LEN, 2, FID_TLS_IDENTITY);
     if (kx == KX_ECDH || kx == KX_ECDH_PSK) tls_opaque(d, r, FID_TLS_CLIENT_POINT_LEN, 1, FID_TLS_CLIENT_POINT);
     if (kx == KX_DH || kx == KX_DH_PSK) tls_opaque(d, r, FID_TLS_YC_LEN, 2, FID_TLS_YC);
     if (kx == KX_RSA || kx == KX_RSA_EXPORT || kx == KX_RSA_PSK) {

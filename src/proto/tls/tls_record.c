@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record layer: RFC 8446 5, RFC 5246 6.2; hellos of SSL 2.0 as in RFC 5246 appendix E.2. */
 #include "proto/protos.h"
-#include "proto/tls/tls.h"
+#include "proto/tls/tls_session.h"
 
 enum {
     HEADER = 5,
@@ -27,7 +27,24 @@ static bool looks_v2(struct slice in) {
     return (version == SSL2 || (version >= SSL3 && version <= TLS12)) && (load_be16(in.p) & 0x7fff) >= V2_LEAST - 2;
 }
 
-static struct cut cut_next(const struct tls_state *st, struct slice in) {
+/* header_find returns where a record may begin behind bytes that belong to one whose beginning was lost: at a header of the
+ * session's that is followed by another, or by the end of what is there. */
+static size_t header_find(const struct tls_state *st, struct slice in) {
+    uint16_t version = st->version == TLS13 ? TLS12 : st->version;
+    for (size_t i = 1; i < in.n; i++) {
+        struct slice at = slice_tail(in, i);
+        if (at.p[0] < TLS_CONTENT_CCS || at.p[0] > TLS_CONTENT_HEARTBEAT) continue;
+        if (at.n > 1 && at.p[1] != version >> 8) continue;
+        if (at.n > 2 && at.p[2] != (version & 0xff)) continue;
+        if (at.n < HEADER) return i;
+        size_t len = load_be16(at.p + 3);
+        struct slice next = slice_tail(at, HEADER + len);
+        if (len && len <= RECORD_MOST && (next.n < 3 || load_be16(next.p + 1) == version)) return i;
+    }
+    return in.n;
+}
+
+static struct cut cut_next(const struct tls_state *st, int from, struct slice in) {
     struct cut c = {.kind = KIND_RECORD};
     if (in.n < HEADER) return c;
     if (content_known(in.p[0]) && version_known(load_be16(in.p + 1))) {
@@ -37,7 +54,7 @@ static struct cut cut_next(const struct tls_state *st, struct slice in) {
         c.size = (size_t)2 + (load_be16(in.p) & 0x7fff);
     } else {
         c.kind = KIND_JUNK;
-        c.size = in.n;
+        c.size = tls_session_searches(st, from) ? header_find(st, in) : in.n;
     }
     c.whole = c.size <= in.n;
     return c;
@@ -51,54 +68,6 @@ static void session_learn(struct tls_state *st, uint8_t type, uint16_t version, 
     st->version = version;
 }
 
-/* What runs inside TLS at a port: those of TLS, and those where a protocol begins in clear and goes on in TLS. */
-static const struct {
-    uint16_t port;
-    const char *name;
-} inner[] = {
-    {21, "File Transfer Protocol (FTP)"},
-    {25, "Simple Mail Transfer Protocol"},
-    {110, "Post Office Protocol"},
-    {143, "Internet Message Access Protocol"},
-    {389, "Lightweight Directory Access Protocol"},
-    {443, "Hypertext Transfer Protocol"},
-    {465, "Simple Mail Transfer Protocol"},
-    {587, "Simple Mail Transfer Protocol"},
-    {636, "Lightweight Directory Access Protocol"},
-    {802, "Modbus/TCP"},
-    {853, "Domain Name System"},
-    {993, "Internet Message Access Protocol"},
-    {995, "Post Office Protocol"},
-    {3306, "MySQL Protocol"},
-    {5061, "Session Initiation Protocol"},
-    {5432, "PostgreSQL"},
-    {5671, "Advanced Message Queuing Protocol"},
-    {5684, "Constrained Application Protocol"},
-    {5868, "Diameter Protocol"},
-    {8883, "MQ Telemetry Transport Protocol"},
-    {11207, "Couchbase Protocol"},
-    {19999, "Distributed Network Protocol 3.0"},
-    {27017, "Mongo Wire Protocol"},
-};
-
-static const char *port_proto(uint16_t port) {
-    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
-        if (inner[i].port == port) return inner[i].name;
-    return NULL;
-}
-
-static const char *inner_proto(const struct decode *d, const struct tls_state *st) {
-    if (st->alpn == ALPN_HTTP2) return "HyperText Transfer Protocol 2";
-    if (st->alpn == ALPN_HTTP1) return "Hypertext Transfer Protocol";
-    return port_proto(d->service);
-}
-
-static void data_read(struct decode *d, const struct tls_state *st, uint32_t at, struct slice body) {
-    fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
-    const char *name = inner_proto(d, st);
-    if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
-}
-
 static void ccs_read(struct decode *d, struct tls_state *st, int from, struct slice body) {
     uint32_t off = d_off(d, body.p);
     fv_open(d->out, FID_TLS_CCS, off, body.n ? 1 : 0);
@@ -106,6 +75,7 @@ static void ccs_read(struct decode *d, struct tls_state *st, int from, struct sl
     if (st->version != TLS13) {
         if (from == 1 && !st->changed[1] && st->has_suite && !st->hello_done) d_anomaly(d, FID_TLS_RESUMED, off, 0);
         st->changed[from] = true;
+        tls_session_ccs(st, from);
     }
     fv_close(d->out);
 }
@@ -115,12 +85,14 @@ static void mark(struct decode *d, uint32_t at, uint16_t extra) {
     if (f) f->extra = extra;
 }
 
-static void alert_read(struct decode *d, struct slice body) {
+enum { CLOSE_NOTIFY = 0 };
+
+static void alert_read(struct decode *d, struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_ALERT, rd_off(&r), (uint32_t)body.n);
     if (body.n == 2 && body.p[0] >= 1 && body.p[0] <= 2 && field_value_name(&vals_tls_alert, body.p[1])) {
         get_u8(d, &r, FID_TLS_ALERT_LEVEL);
-        get_u8(d, &r, FID_TLS_ALERT_DESC);
+        if (get_u8(d, &r, FID_TLS_ALERT_DESC) == CLOSE_NOTIFY && st->opened) tls_session_closed(st, from);
     } else {
         mark(d, at, TLS_EXTRA_ENCRYPTED);
     }
@@ -130,7 +102,7 @@ static void alert_read(struct decode *d, struct slice body) {
 static void heartbeat_read(struct decode *d, const struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_HEARTBEAT, rd_off(&r), (uint32_t)body.n);
-    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && !st->changed[from] && st->version != TLS13;
+    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && (st->opened || (!st->changed[from] && st->version != TLS13));
     if (clear) {
         get_u8(d, &r, FID_TLS_HEARTBEAT_TYPE);
         uint32_t off = rd_off(&r);
@@ -145,31 +117,77 @@ static void heartbeat_read(struct decode *d, const struct tls_state *st, int fro
     fv_close(d->out);
 }
 
-static void record_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
+/* reading is what reading the records of a segment collects. */
+struct reading {
+    struct decode *d;
+    struct tls_state *st;
+    int from;
+    struct tls_plain *first, **last; /* application data that was opened */
+};
+
+/* data_read shows application data as it came, and puts what it says aside until the layer is complete. */
+static void data_read(struct reading *g, uint32_t at, struct slice body, const struct tls_opened *o, uint8_t source) {
+    struct decode *d = g->d;
+    fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
+    const char *name = tls_inner_name(d, g->st);
+    if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
+    struct tls_plain *plain = o->ok ? arena_get(d->arena, sizeof *plain) : NULL;
+    if (plain) {
+        *plain = (struct tls_plain){.bytes = o->plain, .source = source, .lost = g->st->unread[g->from]};
+        *g->last = plain;
+        g->last = &plain->next;
+    }
+    g->st->unread[g->from] = !plain;
+}
+
+static void content_read(struct reading *g, uint8_t type, struct slice body) {
+    switch (type) {
+    case TLS_CONTENT_CCS: ccs_read(g->d, g->st, g->from, body); break;
+    case TLS_CONTENT_ALERT: alert_read(g->d, g->st, g->from, body); break;
+    case TLS_CONTENT_HANDSHAKE: tls_handshake_read(g->d, g->st, g->from, body); break;
+    case TLS_CONTENT_HEARTBEAT: heartbeat_read(g->d, g->st, g->from, body); break;
+    default: break;
+    }
+}
+
+/* opened_read reads what a record holds that was decrypted. */
+static void opened_read(struct reading *g, const struct tls_opened *o, uint8_t source) {
+    uint8_t src = g->d->out->src;
+    g->d->out->src = source;
+    g->st->opened = true;
+    if (o->plain.n) content_read(g, o->type, o->plain);
+    g->st->opened = false;
+    g->d->out->src = src;
+}
+
+static void record_read(struct reading *g, struct slice record) {
+    struct decode *d = g->d;
+    struct tls_state *st = g->st;
     struct reader r = d_reader(d, record);
     uint8_t type = record.p[0];
     uint32_t off = rd_off(&r);
     struct slice body = slice_tail(record, HEADER);
     session_learn(st, type, load_be16(record.p + 1), body);
+    bool is13 = st->version == TLS13, sealed = is13 ? type == TLS_CONTENT_DATA : st->changed[g->from];
     uint32_t at = fv_open(d->out, FID_TLS_RECORD, off, (uint32_t)record.n);
-    get_u8(d, &r, type == TLS_CONTENT_DATA && st->version == TLS13 ? FID_TLS_OPAQUE_TYPE : FID_TLS_CONTENT_TYPE);
+    get_u8(d, &r, type == TLS_CONTENT_DATA && is13 ? FID_TLS_OPAQUE_TYPE : FID_TLS_CONTENT_TYPE);
     uint16_t version = get_be16(d, &r, FID_TLS_RECORD_VERSION);
     get_be16(d, &r, FID_TLS_RECORD_LEN);
     mark(d, at, st->version ? st->version : version);
+    struct tls_opened o = tls_open(d, st, g->from, &(struct tls_sealed){.type = type, .version = version, .body = body});
+    uint8_t source = o.ok && o.plain.n ? fvec_add_source(d->out, o.plain, "Decrypted TLS") : 0;
+    if (o.ok && is13) fv_gen(fv_u(d->out, FID_TLS_CONTENT_TYPE, off, 1, type = o.type));
+    if (sealed) tls_readable_add(d, st, off);
+    if (sealed && !o.ok) tls_gather_drop(&st->gather[g->from]); /* what it began does not go on with the next one */
     if (body.n > RECORD_MOST || (!body.n && type != TLS_CONTENT_DATA)) d_anomaly(d, FID_TLS_BAD_RECORD_LEN, off + 3, 2);
-    switch (type) {
-    case TLS_CONTENT_CCS: ccs_read(d, st, from, body); break;
-    case TLS_CONTENT_ALERT: alert_read(d, body); break;
-    case TLS_CONTENT_HANDSHAKE: tls_handshake_read(d, st, from, body); break;
-    case TLS_CONTENT_DATA: data_read(d, st, off, body); break;
-    case TLS_CONTENT_HEARTBEAT: heartbeat_read(d, st, from, body); break;
-    default: break;
-    }
+    if (type == TLS_CONTENT_DATA) data_read(g, off, body, &o, source);
+    else if (source) opened_read(g, &o, source);
+    else content_read(g, type, body);
     fv_close(d->out);
 }
 
 /* v2_hello_read reads a ClientHello in the clothes of SSL 2.0. */
-static void v2_hello_read(struct decode *d, struct slice record) {
+static void v2_hello_read(struct decode *d, struct tls_state *st, struct slice record) {
     struct reader r = d_reader(d, record);
     uint32_t off = rd_off(&r);
     mark(d, fv_open(d->out, FID_TLS_RECORD, off, (uint32_t)record.n), SSL2);
@@ -188,7 +206,8 @@ static void v2_hello_read(struct decode *d, struct slice record) {
     if (id) get_bytes(d, &r, FID_TLS_SESSION_ID, id);
     uint32_t from = rd_off(&r);
     if (rd_take(&r, challenge).n) fv_add(d->out, FID_TLS_CHALLENGE, from, challenge);
-    if (!rd_ok(&r)) d_bad(d, &r);
+    tls_session_hello2(d, st, slice_tail(record, 2));
+    if (!rd_ok(&r)) st->damaged = true;
     fv_close(d->out);
 }
 
@@ -205,12 +224,13 @@ static void junk_read(struct decode *d, const struct tls_state *st, struct slice
 /* tls_read reads all the records that lie whole in `in`: they are one layer. */
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
-    struct cut c = cut_next(st, in);
+    struct cut c = cut_next(st, from, in);
     if (!c.whole) return (struct read_result){.status = READ_MORE, .needed = c.size};
     uint32_t off = d_off(d, in.p);
     uint32_t layer = d_begin(d, &proto_tls, off, 0);
     size_t used = 0;
     uint16_t column = 0;
+    struct reading g = {.d = d, .st = st, .from = from, .last = &g.first};
     while (used < in.n && c.whole) {
         struct slice one = slice_head(slice_tail(in, used), c.size);
         if (c.kind == KIND_V2) column = SSL2;
@@ -219,16 +239,36 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         /* A ClientHello may promise a version; the column shows it when the server agreed. */
         bool first_hello = !st->version && c.kind == KIND_RECORD && c.size > HEADER && one.p[HEADER] == CLIENT_HELLO;
         mark(d, layer, column);
-        if (c.kind == KIND_RECORD) record_read(d, st, from, one);
-        else if (c.kind == KIND_V2) v2_hello_read(d, one);
+        if (c.kind == KIND_RECORD) record_read(&g, one);
+        else if (c.kind == KIND_V2) v2_hello_read(d, st, one);
         else junk_read(d, st, one, layer);
         if (st->version && !first_hello) mark(d, layer, st->version);
         used += c.size;
-        c = cut_next(st, slice_tail(in, used));
+        c = cut_next(st, from, slice_tail(in, used));
     }
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);
+    if (st->damaged) { /* said here, since the records behind the message are read nevertheless */
+        struct reader r = d_reader(d, slice_tail(in, used));
+        st->damaged = false;
+        d_bad(d, &r);
+    }
+    if (g.first) tls_inner_read(d, st, from, g.first);
     return (struct read_result){.status = READ_OK, .consumed = used};
+}
+
+static void tls_lost(void *state, int from) {
+    struct tls_state *st = state;
+    st->unread[from & 1] = true;
+    tls_session_lost(st, from);
+    tls_gather_drop(&st->gather[from & 1]);
+}
+
+static void tls_end(void *state) {
+    struct tls_state *st = state;
+    if (st->inner) st->inner->end(st->inner);
+    tls_session_end(st);
+    for (int i = 0; i < 2; i++) tls_gather_drop(&st->gather[i]);
 }
 
 /* header_likely tells whether a record may begin here: five bytes that are not found by chance. */
@@ -241,6 +281,7 @@ static bool header_likely(struct slice in) {
 /* tls_probe knows a stream by its record headers. Where it finds none it does not say no: a capture may begin in the
  * middle of a record, and a port of TLS is reason enough. */
 static enum probe_result tls_probe(struct slice in) {
+    if (looks_v2(in) && in.n == (size_t)2 + (load_be16(in.p) & 0x7fff)) return PROBE_CERTAIN;
     if (!header_likely(in)) return PROBE_UNSURE;
     struct slice next = slice_tail(in, (size_t)HEADER + load_be16(in.p + 3));
     if (next.n >= HEADER && !header_likely(next)) return PROBE_UNSURE;
@@ -257,7 +298,7 @@ static const struct proto_key keys[] = {
 };
 
 static const struct stream_ops stream = {
-    .state_size = sizeof(struct tls_state), .read = tls_read, .clears_info = true, .probe = tls_probe};
+    .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .clears_info = true, .probe = tls_probe};
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",

@@ -111,15 +111,29 @@ static void faults(struct bench *b) {
     /* The list of suites says to be longer than the message. */
     feed(b, &st, 0, "16 0301 002d 01 000029 0303" RANDOM "00 fffe 1301 0100");
     CHECK(bench_find(b, FID_TLS_TOO_SMALL, 0), "a list that runs out of its message is an anomaly");
-    feed(b, &st, 0, "16 0301 0008 01 000100 03030001");
-    CHECK(bench_find(b, FID_TLS_FRAGMENTED, 0) && st.pending[0] == 0x100 - 4, "a message may go on in the next record");
-    feed(b, &st, 0, "16 0301 0010 000102030405060708090a0b0c0d0e0f");
-    CHECK(st.pending[0] == 0x100 - 4 - 16 && !bench_find(b, FID_TLS_HS_TYPE, 0), "where it is passed over");
     st = (struct tls_state){0};
     feed(b, &st, 0, "18 0303 0003 01 4000");
     CHECK(bench_find(b, FID_TLS_BAD_HEARTBEAT, 0), "a heartbeat that asks for more than it sent is an anomaly");
     feed(b, &st, 0, "15 0303 0002 0999");
     CHECK(info_is(b, "Encrypted Alert"), "an alert that makes no sense is taken for encrypted");
+}
+
+/* fragments: RFC 8446 5.1. */
+static void fragments(struct bench *b) {
+    struct tls_state st = {0};
+    feed(b, &st, 0, "16 0301 0002 01 00");
+    CHECK(info_is(b, "[Client Hello Fragment]") && !bench_find(b, FID_TLS_HS_TYPE, 0), "a message may go on in the next record");
+    feed(b, &st, 0, "16 0301 0002 0060 16 0301 0060 " CLIENT_BODY);
+    CHECK(info_is(b, "Client Hello") && bench_says(b, FID_TLS_SNI, 0, "a.test"), "and is read when it is whole");
+    CHECK(bench_is(b, FID_TLS_HS_FRAGMENT_COUNT, 0, 3) && bench_is(b, FID_TLS_HS_FRAGMENT, 1, b->pkt.number), "its pieces are listed");
+    CHECK(!st.gather[0].have && !st.gather[0].bytes, "nothing is kept of it");
+    feed(b, &st, 1, "16 0303 0005 02 00002e 03");
+    ops->lost(&st, 1);
+    feed(b, &st, 1, SERVER_13);
+    CHECK(info_is(b, "Server Hello"), "where bytes are lost the message that began is forgotten");
+    feed(b, &st, 0, "16 0301 0005 01 020001 03");
+    CHECK(info_is(b, "Encrypted Handshake Message") && !st.gather[0].bytes, "a message too long to be one is not gathered");
+    ops->end(&st);
 }
 
 static void old_hello(struct bench *b) {
@@ -166,6 +180,7 @@ static void damage(struct bench *b) {
             struct read_result r = ops->read(&b->d, &st, (int)(at & 1), in);
             CHECK(r.status != READ_OK || (r.consumed && r.consumed <= in.n), "reading moves on");
             CHECK(b->v.depth == 0, "every subtree is closed");
+            ops->end(&st);
             free(copy);
         }
         free((void *)whole.p);
@@ -181,6 +196,7 @@ int main(void) {
     session_12(&b);
     session_13(&b);
     faults(&b);
+    fragments(&b);
     old_hello(&b);
     probes();
     damage(&b);

@@ -3,6 +3,7 @@
 #include "field/print.h"
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
+#include "proto/x509/x509.h"
 
 #include <assert.h>
 
@@ -36,6 +37,7 @@ const uint16_t tls_info_fields[] = {FID_TLS,
                                     FID_TLS_HEARTBEAT_TYPE,
                                     FID_TLS_CIPHERSPEC_LEN,
                                     FID_TLS_UNKNOWN_TEXT,
+                                    FID_TLS_SEGMENT_DATA,
                                     0};
 
 static void message_name(struct writer *w, uint16_t extra) {
@@ -45,7 +47,7 @@ static void message_name(struct writer *w, uint16_t extra) {
     }
     const char *name = tls_message_name((uint8_t)extra);
     wr_s(w, name ? name : "Unknown");
-    if (extra & TLS_EXTRA_FRAGMENT) wr_s(w, " (fragment)");
+    if (extra & TLS_EXTRA_FRAGMENT) wr_s(w, extra & TLS_EXTRA_LAST ? " (last fragment)" : " (fragment)");
 }
 
 static const char *value_name(const struct fvec *v, uint16_t id, uint32_t at, uint32_t end) {
@@ -75,12 +77,18 @@ static void heartbeat_info(struct writer *w, const struct fvec *v, uint32_t i, u
     wr_s(w, value_name(v, FID_TLS_HEARTBEAT_TYPE, i, end));
 }
 
+static void handshake_info(struct writer *w, uint16_t extra) {
+    const char *name = tls_message_name((uint8_t)extra);
+    if (extra & TLS_EXTRA_FRAGMENT) wr_f(w, "[%s Fragment]", name ? name : "Unknown");
+    else message_name(w, extra);
+}
+
 /* part_info writes what one entry contributes to the Info column; false: nothing. */
 static bool part_info(struct writer *w, const struct fvec *v, uint32_t i, uint32_t end) {
     switch (v->v[i].id) {
     case FID_TLS_CCS: wr_s(w, "Change Cipher Spec"); break;
     case FID_TLS_ALERT: alert_info(w, v, i, end); break;
-    case FID_TLS_HANDSHAKE: message_name(w, v->v[i].extra); break;
+    case FID_TLS_HANDSHAKE: handshake_info(w, v->v[i].extra); break;
     case FID_TLS_APP_DATA: wr_s(w, "Application Data"); break;
     case FID_TLS_HEARTBEAT: heartbeat_info(w, v, i, end); break;
     case FID_TLS_CIPHERSPEC_LEN: wr_s(w, "Client Hello"); break;
@@ -96,10 +104,13 @@ static bool info_field(uint16_t id) {
 }
 
 void tls_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    bool any = false;
+    bool any = false, segments = fv_first(v, FID_TLS_SEGMENT_DATA, at, end) != NULL;
     for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id == FID_TLS_SEGMENT_DATA) wr_s(w, "[TLS segment of a reassembled PDU]");
+        if (segments && v->v[i].id == FID_TLS_APP_DATA) continue;
         if (v->v[i].id == FID_TLS && v->v[i].extra == TLS_EXTRA_CONTINUATION) wr_s(w, "Continuation Data");
         if (!info_field(v->v[i].id)) continue;
+        if (v->v[i].id == FID_TLS_HANDSHAKE && v->v[i].extra & TLS_EXTRA_LATER) continue;
         if (any) wr_s(w, ", ");
         part_info(w, v, i, end);
         any = true;
@@ -111,7 +122,7 @@ static void record_label(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at), messages = 0;
     const struct fval *message = NULL, *name = fv_first(v, FID_TLS_APP_PROTO, at, end);
     for (uint32_t i = at; i < end; i++) {
-        if (v->v[i].id != FID_TLS_HANDSHAKE) continue;
+        if (v->v[i].id != FID_TLS_HANDSHAKE || v->v[i].extra & TLS_EXTRA_LAST) continue;
         message = &v->v[i];
         messages++;
     }
@@ -137,6 +148,16 @@ static void count_label(struct writer *w, const char *words, uint32_t count, con
     wr_f(w, "%s (%u %s%s)", words, count, what, count == 1 ? "" : "s");
 }
 
+static void segments_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at), count = 0;
+    for (uint32_t i = at + 1; i < end; i++) count += v->v[i].id == FID_TLS_SEGMENT;
+    wr_f(w, "%u Reassembled TLS segment%s (%u byte%s):", count, count == 1 ? "" : "s", v->v[at].len, v->v[at].len == 1 ? "" : "s");
+    for (uint32_t i = at + 1, n = 0; i < end; i++) {
+        if (v->v[i].id != FID_TLS_SEGMENT) continue;
+        wr_f(w, "%s #%llu(%u)", n++ ? "," : "", (unsigned long long)v->v[i].u, v->v[i].len);
+    }
+}
+
 static void ext_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *type = fv_first(v, FID_TLS_EXT_TYPE, at, fv_end(v, at));
     const char *name = type ? field_value_name(&vals_tls_ext, type->u) : NULL;
@@ -144,6 +165,22 @@ static void ext_label(struct writer *w, const struct fvec *v, uint32_t at) {
     if (name) wr_s(w, name);
     else wr_f(w, "Unknown type %u", type ? (unsigned)type->u : 0);
     wr_f(w, " (len=%u)", v->v[at].len - 4);
+}
+
+static void fragments_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at), count = 0, bytes = 0;
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_TLS_HS_FRAGMENT) continue;
+        count++;
+        bytes += v->v[i].len;
+    }
+    wr_f(w, "%u Reassembled Handshake Fragments (%u bytes):", count, bytes);
+    const char *between = " ";
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_TLS_HS_FRAGMENT) continue;
+        wr_f(w, "%s#%u(%u)", between, (unsigned)v->v[i].u, v->v[i].len);
+        between = ", ";
+    }
 }
 
 static void key_share_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -192,9 +229,16 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
         wr_s(w, "Handshake Protocol: ");
         message_name(w, f->extra);
         return true;
+    case FID_TLS_HS_FRAGMENTS: fragments_label(w, v, at); return true;
     case FID_TLS_ALERT:
         if (!(f->extra & TLS_EXTRA_ENCRYPTED)) return false;
         wr_s(w, "Alert Message: Encrypted Alert");
+        return true;
+    case FID_TLS_SEGMENT_DATA: count_label(w, field_of(f->id)->label, f->len, "byte"); return true;
+    case FID_TLS_SEGMENTS: segments_label(w, v, at); return true;
+    case FID_TLS_SEGMENT:
+        wr_f(w, "Frame: %llu, payload: %u-%u (%u byte%s)", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len,
+             f->len == 1 ? "" : "s");
         return true;
     case FID_TLS_SUITES: count_label(w, "Cipher Suites", f->len / 2, "suite"); return true;
     case FID_TLS_COMPS: count_label(w, "Compression Methods", f->len, "method"); return true;
@@ -204,6 +248,15 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_CERTS: count_label(w, "Certificates", f->len, "byte"); return true;
     case FID_TLS_DNAMES: count_label(w, "Distinguished Names", f->len, "byte"); return true;
     case FID_TLS_POINTS: wr_f(w, "Elliptic curves point formats (%u)", f->len); return true;
+    case FID_TLS_CERT:
+        print_label(w, field_of(f->id), f);
+        x509_subject_write(w, v, at);
+        return true;
+    case FID_TLS_DNAME:
+        wr_s(w, "Distinguished Name: (");
+        x509_name_write(w, v, at, fv_end(v, at));
+        wr_c(w, ')');
+        return true;
     case FID_TLS_EXT_DATA:
         if (f->len) return false;
         wr_s(w, "Data (0 bytes)");

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: MQTT in the byte streams of both sides, with the conversation's state.
+/* Fuzz targets: a protocol (FUZZ_PROTO) in the byte streams of both sides, with the conversation's state.
  *
- * Input: one byte (not used), then pieces: one byte side (bit 0), two bytes length, the bytes. A piece is added to
- * its side's stream, and as many messages as there are then are read, as reassembly would have it. */
+ * Input: one byte (not used), then pieces: one byte side (bit 0; bit 1: bytes were lost before it), two bytes length,
+ * the bytes. A piece is added to its side's stream, and as many messages as there are then are read, as reassembly
+ * would have it. At the end both streams end. */
 #include "fuzz_fields.h"
 
 #include "proto/protos.h"
 
 enum { STREAM_MAX = 1 << 18, ARENA_MAX = 4 << 20, SIDES = 2 };
 
-static const struct proto *mqtt;
+static const struct proto *fuzzed;
 
 struct side {
     uint8_t *bytes; /* exactly the bytes that are there, so that a sanitizer sees a read behind them */
@@ -42,7 +43,7 @@ static void side_add(struct side *s, struct slice in) {
 
 static void side_drop(struct side *s, size_t n) {
     struct side rest = {.lost = s->lost};
-    side_add(&rest, slice_of(s->bytes + n, s->n - n));
+    side_add(&rest, slice_tail(slice_of(s->bytes, s->n), n));
     free(s->bytes);
     *s = rest;
 }
@@ -53,7 +54,11 @@ static size_t message_read(struct decode *d, void *state, int from, struct side 
     fvec_start(d->out, in);
     arena_reset(d->arena);
     d->layers = 0;
-    struct read_result r = mqtt->stream->read(d, state, from, in);
+    const struct stream_ops *stream = fuzzed->stream;
+    struct read_result r = stream->frame ? stream->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
+    if (r.status == READ_OK && stream->frame) FUZZ_CHECK(r.consumed > 0 && r.consumed <= in.n);
+    if (r.status != READ_MORE)
+        r = stream->read(d, state, from, stream->frame && r.status == READ_OK ? slice_head(in, r.consumed) : in);
     switch (r.status) {
     case READ_OK:
         FUZZ_CHECK(r.consumed > 0 && r.consumed <= in.n);
@@ -74,12 +79,17 @@ static size_t message_read(struct decode *d, void *state, int from, struct side 
 
 static void pieces_read(struct decode *d, void *state, struct reader *r, struct side *sides) {
     while (rd_left(r) >= 3) {
-        int from = rd_u8(r) & 1;
+        uint8_t how = rd_u8(r);
+        int from = how & 1;
         size_t n = rd_be16(r);
         struct side *s = &sides[from];
         struct slice piece = rd_take(r, n < rd_left(r) ? n : rd_left(r));
+        if (how & 2) {
+            if (fuzzed->stream->lost) fuzzed->stream->lost(state, from);
+            side_drop(s, s->n);
+        }
         if (s->lost || s->n + piece.n > STREAM_MAX) continue;
-        (void)mqtt->stream->probe(piece);
+        if (fuzzed->stream->probe) (void)fuzzed->stream->probe(piece);
         side_add(s, piece);
         for (size_t took; s->n && !s->lost && (took = message_read(d, state, from, s)) > 0;) side_drop(s, took);
     }
@@ -94,9 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct decode d = {.out = &fields, .arena = &arena, .ops = &ops, .pkt = &pkt};
     struct side sides[SIDES] = {0};
     struct reader r = rd_init(slice_of(data, size), data);
-    mqtt = proto_find(SLICE("mqtt"));
-    if (!mqtt) return 0; /* not built in */
-    const struct stream_ops *stream = mqtt->stream;
+    fuzzed = proto_find(SLICE(FUZZ_PROTO));
+    if (!fuzzed) return 0; /* not built in */
+    const struct stream_ops *stream = fuzzed->stream;
     void *state = calloc(1, stream->state_size ? stream->state_size : 1);
     if (!state) abort();
     want_all(&want);
@@ -104,6 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (stream->start) stream->start(state);
     rd_skip(&r, 1);
     if (rd_ok(&r)) pieces_read(&d, state, &r, sides);
+    d.stream_end = true;
+    for (int i = 0; i < SIDES; i++)
+        if (sides[i].n && !sides[i].lost) (void)message_read(&d, state, i, &sides[i]);
     if (stream->end) stream->end(state);
     for (int i = 0; i < SIDES; i++) free(sides[i].bytes);
     free(state);

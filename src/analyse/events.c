@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fields in, events out.
+ *
+ * Theory of operation. The list of fields is walked once. A protocol's own entry begins an event (in TLS a record's
+ * message does); the fields behind it fill it. Fields behind an ICMP header are those of the quoted packet. What a packet
+ * inside a tunnel says overwrites what its carrier said, since the innermost addresses are the ones that talk.
+ * Limits: EVENTS_MAX messages of a packet, EVENT_LIST filters or codes of a message. */
+#include "analyse/events.h"
+
+#include "proto/mqtt/mqtt.h"
+#include "proto/protos.h"
+#include "proto/tls/tls.h"
+
+static const uint16_t wanted[] = {
+    FID_IP_SRC, FID_IP_DST, FID_IP_ID, FID_IP_PROTO, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_NXT,
+    FID_TCP, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_LEN, FID_TCP_SEQ_RAW, FID_TCP_ACK_RAW,
+    FID_TCP_FLAGS, FID_TCP_CHECKSUM, FID_TCP_OPT_TSVAL,
+    FID_TCP_AN_RETRANSMISSION, FID_TCP_AN_FAST_RETRANSMISSION, FID_TCP_AN_SPURIOUS, FID_TCP_AN_OUT_OF_ORDER,
+    FID_TCP_AN_LOST_SEGMENT, FID_TCP_AN_KEEP_ALIVE, FID_TCP_AN_ZERO_PROBE, FID_TCP_AN_ZERO_WINDOW,
+    FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_LENGTH,
+    FID_ICMP, FID_ICMP_TYPE, FID_ICMP_CODE, FID_ICMP_MTU, FID_ICMPV6, FID_ICMPV6_TYPE, FID_ICMPV6_CODE, FID_ICMPV6_MTU,
+    FID_DNS, FID_MDNS, FID_DNS_ID, FID_DNS_FLAGS_RESPONSE, FID_DNS_FLAGS_OPCODE, FID_DNS_FLAGS_RCODE, FID_DNS_QRY_NAME,
+    FID_DNS_QRY_TYPE, FID_DNS_RESP_TYPE, FID_DNS_A, FID_DNS_AAAA, FID_DNS_RETRANSMISSION,
+    FID_TLS, FID_TLS_CONTENT_TYPE, FID_TLS_OPAQUE_TYPE, FID_TLS_RECORD_LEN, FID_TLS_HANDSHAKE, FID_TLS_HS_TYPE, FID_TLS_VERSION,
+    FID_TLS_SUPPORTED_VERSION, FID_TLS_SUITE, FID_TLS_SNI, FID_TLS_ALPN, FID_TLS_CERT, FID_TLS_ALERT, FID_TLS_ALERT_LEVEL,
+    FID_TLS_ALERT_DESC,
+    FID_HTTP, FID_HTTP_REQUEST_METHOD, FID_HTTP_REQUEST_URI, FID_HTTP_RESPONSE_CODE, FID_HTTP_RESPONSE_PHRASE, FID_HTTP_HOST,
+    FID_HTTP_UPGRADE, FID_HTTP_SEC_WEBSOCKET_PROTOCOL, FID_HTTP_SERVER, FID_HTTP_LOCATION, FID_HTTP_X_FORWARDED_FOR,
+    FID_HTTP_RESPONSE_LINE, FID_HTTP_REQUEST_LINE,
+    FID_WEBSOCKET, FID_WEBSOCKET_OPCODE, FID_WEBSOCKET_CLOSE_CODE,
+    FID_MQTT, FID_MQTT_MSGTYPE, FID_MQTT_DUPFLAG, FID_MQTT_QOS, FID_MQTT_RETAIN, FID_MQTT_LEN, FID_MQTT_VER,
+    FID_MQTT_CONFLAG_UNAME, FID_MQTT_CONFLAG_PASSWD, FID_MQTT_CONFLAG_WILL, FID_MQTT_CONFLAG_CLEAN, FID_MQTT_KALIVE,
+    FID_MQTT_CLIENTID, FID_MQTT_WILLTOPIC, FID_MQTT_CONACK_SP, FID_MQTT_CONACK_VAL, FID_MQTT_CONNACK_REASON, FID_MQTT_MSGID,
+    FID_MQTT_TOPIC, FID_MQTT_MSG, FID_MQTT_SUB_QOS, FID_MQTT_SUBOPT_QOS, FID_MQTT_SUBACK_QOS, FID_MQTT_SUBACK_REASON,
+    FID_MQTT_PUBACK_REASON, FID_MQTT_PUBREC_REASON, FID_MQTT_PUBREL_REASON, FID_MQTT_PUBCOMP_REASON, FID_MQTT_UNSUBACK_REASON,
+    FID_MQTT_DISCONNECT_REASON, FID_MQTT_AUTH_REASON, FID_MQTT_PROPERTY_ID, FID_MQTT_PROP_NUMBER, FID_MQTT_PROP_STRING,
+    FID_MQTT_UNKNOWN_TOPIC_ALIAS, FID_MQTT_ILLEGAL_TOPIC_LENGTH,
+};
+
+void events_want(struct want *w) {
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) want_add(w, wanted[i]);
+    for (uint16_t id = FID_MQTT; id < FID_MQTT_END; id++)
+        if (field_of(id)->severity == SEV_ERROR) want_add(w, id);
+}
+
+/* walk is where the reading of one packet stands. */
+struct walk {
+    struct packet_events *out;
+    struct event *now; /* event being filled; NULL: none */
+    bool quoted;       /* fields are those of a packet quoted by an ICMP error */
+    uint8_t property;  /* MQTT property being read */
+    uint32_t record;   /* length of the TLS record */
+    uint8_t content;   /* its type */
+};
+
+static struct event *begin(struct walk *w, enum event_kind kind) {
+    struct packet_events *out = w->out;
+    if (out->n == EVENTS_MAX) return w->now = NULL;
+    struct event *e = &out->event[out->n++];
+    memset(e, 0, sizeof *e);
+    e->kind = kind;
+    return w->now = e;
+}
+
+static struct net_addr addr4(uint64_t v) {
+    uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+    return addr_of(b, 4);
+}
+static struct net_addr addr6(struct slice s) { return s.n == 16 ? addr_of(s.p, 16) : (struct net_addr){0}; }
+
+static void network_field(struct walk *w, const struct fval *f) {
+    struct packet_events *o = w->out;
+    struct net_addr *src = w->quoted ? &o->icmp.src : &o->src, *dst = w->quoted ? &o->icmp.dst : &o->dst;
+    switch (f->id) {
+    case FID_IP_SRC: *src = addr4(f->u); break;
+    case FID_IP_DST: *dst = addr4(f->u); break;
+    case FID_IPV6_SRC: *src = addr6(f->s); break;
+    case FID_IPV6_DST: *dst = addr6(f->s); break;
+    case FID_IP_ID:
+        if (!w->quoted) o->ip_id = (uint16_t)f->u;
+        break;
+    default:
+        if (w->quoted) o->icmp.proto = (uint8_t)f->u;
+    }
+}
+
+static void ports_field(struct walk *w, const struct fval *f) {
+    struct packet_events *o = w->out;
+    bool source = f->id == FID_TCP_SRCPORT || f->id == FID_UDP_SRCPORT;
+    uint16_t *port = w->quoted ? source ? &o->icmp.sport : &o->icmp.dport : source ? &o->sport : &o->dport;
+    *port = (uint16_t)f->u;
+}
+
+/* finding_of returns the bit of an analysis field. */
+static uint32_t finding_of(uint16_t id) {
+    switch (id) {
+    case FID_TCP_AN_RETRANSMISSION: return TA_RETRANSMISSION;
+    case FID_TCP_AN_FAST_RETRANSMISSION: return TA_FAST;
+    case FID_TCP_AN_SPURIOUS: return TA_SPURIOUS;
+    case FID_TCP_AN_OUT_OF_ORDER: return TA_OUT_OF_ORDER;
+    case FID_TCP_AN_LOST_SEGMENT: return TA_LOST;
+    case FID_TCP_AN_KEEP_ALIVE: return TA_KEEP_ALIVE;
+    case FID_TCP_AN_ZERO_PROBE: return TA_ZERO_PROBE;
+    case FID_TCP_AN_ZERO_WINDOW: return TA_ZERO_WINDOW;
+    default: return 0;
+    }
+}
+
+static void tcp_field(struct walk *w, const struct fval *f) {
+    struct packet_events *o = w->out;
+    struct tcp_event *t = &o->tcp;
+    if (w->quoted) return;
+    switch (f->id) {
+    case FID_TCP_STREAM:
+        o->transport = TRANSPORT_TCP;
+        t->stream = (uint32_t)f->u;
+        break;
+    case FID_TCP_LEN: t->len = o->payload = (uint32_t)f->u; break;
+    case FID_TCP_SEQ_RAW: t->seq = (uint32_t)f->u; break;
+    case FID_TCP_ACK_RAW: t->ack = (uint32_t)f->u; break;
+    case FID_TCP_FLAGS: t->flags = (uint16_t)f->u; break;
+    case FID_TCP_CHECKSUM: t->checksum = (uint16_t)f->u; break;
+    case FID_TCP_OPT_TSVAL: t->stamp = (uint32_t)f->u; break;
+    default: t->found |= finding_of(f->id);
+    }
+}
+
+static void icmp_field(struct walk *w, const struct fval *f) {
+    struct packet_events *o = w->out;
+    if (w->quoted && f->id != FID_ICMP_MTU && f->id != FID_ICMPV6_MTU && o->icmp.src.len) return; /* an error about an error */
+    switch (f->id) {
+    case FID_ICMP:
+    case FID_ICMPV6:
+        o->transport = TRANSPORT_ICMP;
+        o->icmp.v6 = f->id == FID_ICMPV6;
+        w->quoted = true;
+        break;
+    case FID_ICMP_TYPE:
+    case FID_ICMPV6_TYPE:
+        o->icmp.type = (uint8_t)f->u;
+        o->icmp.error = o->icmp.v6 ? f->u < 128 : f->u == 3 || f->u == 11 || f->u == 12 || f->u == 5 || f->u == 4;
+        break;
+    case FID_ICMP_CODE:
+    case FID_ICMPV6_CODE: o->icmp.code = (uint8_t)f->u; break;
+    default: o->icmp.mtu = (uint32_t)f->u;
+    }
+}
+
+static void dns_field(struct walk *w, const struct fval *f) {
+    if (f->id == FID_DNS || f->id == FID_MDNS) {
+        struct event *e = w->quoted ? (w->now = NULL) : begin(w, EV_DNS);
+        if (e) e->dns.multicast = f->id == FID_MDNS || w->out->sport == 5355 || w->out->dport == 5355;
+        return;
+    }
+    if (!w->now || w->now->kind != EV_DNS) return;
+    struct dns_event *q = &w->now->dns;
+    switch (f->id) {
+    case FID_DNS_ID: q->id = (uint16_t)f->u; break;
+    case FID_DNS_FLAGS_RESPONSE: q->response = f->u; break;
+    case FID_DNS_FLAGS_OPCODE: q->opcode = (uint8_t)f->u; break;
+    case FID_DNS_FLAGS_RCODE: q->rcode = (uint8_t)f->u; break;
+    case FID_DNS_QRY_NAME:
+        if (!q->name.n) q->name = f->s;
+        break;
+    case FID_DNS_QRY_TYPE:
+        if (!q->type) q->type = (uint16_t)f->u;
+        break;
+    case FID_DNS_RESP_TYPE: q->answers++; break;
+    case FID_DNS_RETRANSMISSION: q->repeated = true; break;
+    case FID_DNS_A:
+    case FID_DNS_AAAA:
+        if (q->addrs < EVENT_NAMES) q->addr[q->addrs++] = f->id == FID_DNS_A ? addr4(f->u) : addr6(f->s);
+        break;
+    }
+}
+
+static bool is_mqtt_alpn(struct slice s) {
+    return slice_eq(s, SLICE("mqtt")) || slice_eq(s, SLICE("x-amzn-mqtt-ca")) || slice_eq(s, SLICE("x-amzn-http-ca"));
+}
+
+static struct tls_event *tls_begin(struct walk *w, enum tls_what what) {
+    struct event *e = begin(w, EV_TLS);
+    if (!e) return NULL;
+    e->tls.what = what;
+    e->tls.length = w->record;
+    return &e->tls;
+}
+
+static void tls_record_field(struct walk *w, const struct fval *f) {
+    switch (f->id) {
+    case FID_TLS_CONTENT_TYPE:
+    case FID_TLS_OPAQUE_TYPE: w->content = (uint8_t)f->u; break;
+    case FID_TLS_RECORD_LEN:
+        w->record = (uint32_t)f->u;
+        if (w->content == TLS_CONTENT_DATA) tls_begin(w, TLS_WHAT_DATA);
+        else if (w->content == TLS_CONTENT_CCS) tls_begin(w, TLS_WHAT_CCS);
+        break;
+    case FID_TLS: w->content = 0; break;
+    }
+}
+
+static void tls_hello_field(struct tls_event *t, const struct fval *f) {
+    switch (f->id) {
+    case FID_TLS_VERSION: t->version = (uint16_t)f->u; break;
+    case FID_TLS_SUPPORTED_VERSION:
+        if (f->u > t->version && !tls_grease((uint16_t)f->u)) t->version = (uint16_t)f->u;
+        break;
+    case FID_TLS_SUITE:
+        if (!t->suite) t->suite = (uint16_t)f->u;
+        break;
+    case FID_TLS_SNI: t->name = f->s; break;
+    case FID_TLS_ALPN:
+        if (!t->alpn.n) t->alpn = f->s;
+        t->alpn_mqtt |= is_mqtt_alpn(f->s);
+        break;
+    case FID_TLS_CERT:
+        if (t->certificates < EVENT_NAMES) t->certificate[t->certificates++] = f->s;
+        break;
+    }
+}
+
+static void tls_field(struct walk *w, const struct fval *f) {
+    struct tls_event *t;
+    switch (f->id) {
+    case FID_TLS:
+    case FID_TLS_CONTENT_TYPE:
+    case FID_TLS_OPAQUE_TYPE:
+    case FID_TLS_RECORD_LEN: tls_record_field(w, f); return;
+    case FID_TLS_HANDSHAKE:
+        t = tls_begin(w, TLS_WHAT_HANDSHAKE);
+        if (t) t->encrypted = f->extra & TLS_EXTRA_ENCRYPTED;
+        return;
+    case FID_TLS_ALERT:
+        t = tls_begin(w, TLS_WHAT_ALERT);
+        if (t) t->encrypted = f->extra & TLS_EXTRA_ENCRYPTED;
+        return;
+    }
+    if (!w->now || w->now->kind != EV_TLS) return;
+    t = &w->now->tls;
+    if (f->id == FID_TLS_HS_TYPE || f->id == FID_TLS_ALERT_DESC) t->type = (uint8_t)f->u;
+    else if (f->id == FID_TLS_ALERT_LEVEL) t->level = (uint8_t)f->u;
+    else tls_hello_field(t, f);
+}
+
+static bool starts_nocase(struct slice s, const char *head) {
+    size_t n = strlen(head);
+    return s.n >= n && strncasecmp((const char *)s.p, head, n) == 0;
+}
+
+static void http_field(struct walk *w, const struct fval *f) {
+    if (f->id == FID_HTTP) {
+        begin(w, EV_HTTP);
+        return;
+    }
+    if (!w->now || w->now->kind != EV_HTTP) return;
+    struct http_event *h = &w->now->http;
+    switch (f->id) {
+    case FID_HTTP_REQUEST_METHOD: h->method = f->s; break;
+    case FID_HTTP_REQUEST_URI: h->uri = f->s; break;
+    case FID_HTTP_RESPONSE_CODE:
+        h->response = true;
+        h->code = (uint16_t)f->u;
+        break;
+    case FID_HTTP_RESPONSE_PHRASE: h->phrase = f->s; break;
+    case FID_HTTP_HOST: h->host = f->s; break;
+    case FID_HTTP_UPGRADE: h->upgrade = starts_nocase(f->s, "websocket"); break;
+    case FID_HTTP_SEC_WEBSOCKET_PROTOCOL: h->protocol = f->s; break;
+    case FID_HTTP_SERVER: h->server = f->s; break;
+    case FID_HTTP_LOCATION: h->location = f->s; break;
+    case FID_HTTP_X_FORWARDED_FOR:
+        h->forwarded = f->s;
+        h->proxied = true;
+        break;
+    case FID_HTTP_RESPONSE_LINE:
+    case FID_HTTP_REQUEST_LINE: h->proxied |= starts_nocase(f->s, "via:"); break;
+    }
+}
+
+static void websocket_field(struct walk *w, const struct fval *f) {
+    if (f->id == FID_WEBSOCKET) begin(w, EV_WEBSOCKET);
+    if (!w->now || w->now->kind != EV_WEBSOCKET) return;
+    if (f->id == FID_WEBSOCKET_OPCODE) w->now->websocket.opcode = (uint8_t)f->u;
+    if (f->id == FID_WEBSOCKET_CLOSE_CODE) w->now->websocket.code = (uint16_t)f->u;
+}
+
+static void code_add(struct mqtt_event *m, uint64_t code) {
+    m->code = (uint8_t)code;
+    m->has_code = true;
+    if (m->n_codes < EVENT_LIST) m->codes[m->n_codes++] = (uint8_t)code;
+}
+
+static void mqtt_property(struct walk *w, struct mqtt_event *m, const struct fval *f) {
+    if (f->id == FID_MQTT_PROPERTY_ID) w->property = (uint8_t)f->u;
+    else if (f->id == FID_MQTT_PROP_NUMBER && w->property == MQTT_P_MAX_PACKET) m->max_packet = (uint32_t)f->u;
+    else if (f->id == FID_MQTT_PROP_NUMBER && w->property == MQTT_P_SERVER_KEEP_ALIVE) m->keep_alive = (uint16_t)f->u;
+    else if (f->id == FID_MQTT_PROP_STRING && w->property == MQTT_P_ASSIGNED_CLIENT_ID) m->client = f->s;
+}
+
+static void mqtt_topic(struct mqtt_event *m, struct slice s) {
+    if (m->type == MQTT_PUBLISH) { /* an alias that is resolved stands behind an empty name */
+        m->topic[0] = s;
+        m->topics = 1;
+    } else if (m->topics < EVENT_LIST) {
+        m->topic[m->topics++] = s;
+    }
+}
+
+static void mqtt_field(struct walk *w, const struct fval *f) {
+    if (f->id == FID_MQTT) {
+        struct event *e = begin(w, EV_MQTT);
+        if (e) e->mqtt.length = f->len;
+        return;
+    }
+    if (!w->now || w->now->kind != EV_MQTT) return;
+    struct mqtt_event *m = &w->now->mqtt;
+    switch (f->id) {
+    case FID_MQTT_MSGTYPE: m->type = (uint8_t)f->u; break;
+    case FID_MQTT_DUPFLAG: m->dup = f->u; break;
+    case FID_MQTT_QOS: m->qos = (uint8_t)f->u; break;
+    case FID_MQTT_RETAIN: m->retain = f->u; break;
+    case FID_MQTT_VER: m->version = (uint8_t)(f->u & 0x7f); break;
+    case FID_MQTT_CONFLAG_UNAME: m->user = f->u; break;
+    case FID_MQTT_CONFLAG_PASSWD: m->password = f->u; break;
+    case FID_MQTT_CONFLAG_WILL: m->will = f->u; break;
+    case FID_MQTT_CONFLAG_CLEAN: m->clean = f->u; break;
+    case FID_MQTT_KALIVE: m->keep_alive = (uint16_t)f->u; break;
+    case FID_MQTT_CLIENTID: m->client = f->s; break;
+    case FID_MQTT_WILLTOPIC: m->will_topic = f->s; break;
+    case FID_MQTT_CONACK_SP: m->session = f->u; break;
+    case FID_MQTT_MSGID: m->id = (uint16_t)f->u; break;
+    case FID_MQTT_TOPIC: mqtt_topic(m, f->s); break;
+    case FID_MQTT_MSG:
+        m->payload = f->s;
+        m->has_payload = true;
+        break;
+    case FID_MQTT_UNKNOWN_TOPIC_ALIAS: m->no_alias = true; break;
+    case FID_MQTT_SUB_QOS:
+    case FID_MQTT_SUBOPT_QOS:
+        if (m->topics && m->topics <= EVENT_LIST) m->codes[m->topics - 1] = (uint8_t)f->u;
+        break;
+    case FID_MQTT_CONACK_VAL:
+    case FID_MQTT_CONNACK_REASON:
+    case FID_MQTT_SUBACK_QOS:
+    case FID_MQTT_SUBACK_REASON:
+    case FID_MQTT_PUBACK_REASON:
+    case FID_MQTT_PUBREC_REASON:
+    case FID_MQTT_PUBREL_REASON:
+    case FID_MQTT_PUBCOMP_REASON:
+    case FID_MQTT_UNSUBACK_REASON:
+    case FID_MQTT_DISCONNECT_REASON:
+    case FID_MQTT_AUTH_REASON: code_add(m, f->u); break;
+    case FID_MQTT_PROPERTY_ID:
+    case FID_MQTT_PROP_NUMBER:
+    case FID_MQTT_PROP_STRING: mqtt_property(w, m, f); break;
+    default:
+        if (!m->violation && field_of(f->id)->severity == SEV_ERROR) m->violation = f->id;
+    }
+}
+
+static void field_take(struct walk *w, const struct fval *f) {
+    switch (f->id) {
+    case FID_IP_SRC:
+    case FID_IP_DST:
+    case FID_IP_ID:
+    case FID_IP_PROTO:
+    case FID_IPV6_SRC:
+    case FID_IPV6_DST:
+    case FID_IPV6_NXT: network_field(w, f); return;
+    case FID_TCP_SRCPORT:
+    case FID_TCP_DSTPORT:
+    case FID_UDP_SRCPORT:
+    case FID_UDP_DSTPORT: ports_field(w, f); return;
+    case FID_UDP_LENGTH:
+        if (w->quoted) return;
+        w->out->transport = TRANSPORT_UDP;
+        w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
+        return;
+    case FID_DNS:
+    case FID_MDNS: dns_field(w, f); return;
+    }
+    if (f->id >= FID_TCP && f->id < FID_TCP_END) tcp_field(w, f);
+    else if (f->id >= FID_MQTT && f->id < FID_MQTT_END) mqtt_field(w, f);
+    else if (f->id >= FID_TLS && f->id < FID_TLS_END) tls_field(w, f);
+    else if (f->id >= FID_DNS && f->id < FID_DNS_END) dns_field(w, f);
+    else if (f->id >= FID_HTTP && f->id < FID_HTTP_END) http_field(w, f);
+    else if (f->id >= FID_WEBSOCKET && f->id < FID_WEBSOCKET_END) websocket_field(w, f);
+    else if ((f->id >= FID_ICMP && f->id < FID_ICMP_END) || (f->id >= FID_ICMPV6 && f->id < FID_ICMPV6_END)) icmp_field(w, f);
+}
+
+/* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the
+ * addresses, the protocol and the length (RFC 9293 3.1), not inverted. */
+static uint16_t partial_sum(const struct packet_events *o, uint32_t tcp_len) {
+    uint64_t sum = 6 + tcp_len;
+    for (int side = 0; side < 2; side++) {
+        const struct net_addr *a = side ? &o->dst : &o->src;
+        for (int i = 0; i + 1 < a->len; i += 2) sum += (uint64_t)a->bytes[i] << 8 | a->bytes[i + 1];
+    }
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+static bool is_unicast(const struct net_addr *a) {
+    static const uint8_t all[4] = {255, 255, 255, 255};
+    if (a->len == 4) return (a->bytes[0] & 0xf0) != 0xe0 && memcmp(a->bytes, all, 4) != 0;
+    return a->len == 16 && a->bytes[0] != 0xff;
+}
+
+void events_read(struct packet_events *o, const struct decode *d) {
+    const struct fvec *v = d->out;
+    memset(o, 0, offsetof(struct packet_events, event));
+    o->frame = d->pkt->number;
+    o->ts = d->pkt->ts;
+    o->len = d->pkt->len;
+    o->cut = d->cut;
+    struct walk w = {.out = o};
+    uint32_t header = 20;
+    for (uint32_t i = 0; i < v->n; i++) {
+        if (v->v[i].id == FID_TCP && !w.quoted) header = v->v[i].len;
+        field_take(&w, &v->v[i]);
+    }
+    o->unicast = is_unicast(&o->dst);
+    if (o->transport == TRANSPORT_TCP) o->tcp.checksum_partial = o->tcp.checksum == partial_sum(o, header + o->tcp.len);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_ANALYSE_EVENTS_H
+#define WEIR_ANALYSE_EVENTS_H
+
+#include "analyse/dissect.h"
+
+/* What a packet did, in the words of the protocols: one TCP segment or datagram, and the messages that ended in it.
+ *
+ * explain, ladder and diff all read this, so that they cannot disagree about what happened. The fields they need are
+ * few (events_want); slices live as long as the decoded packet. */
+
+enum { EVENTS_MAX = 96, EVENT_LIST = 16, EVENT_NAMES = 8 };
+
+enum event_kind { EV_DNS, EV_TLS, EV_HTTP, EV_WEBSOCKET, EV_MQTT, EV_KINDS };
+
+struct mqtt_event {
+    uint8_t type, version, qos; /* enum mqtt_type; version of a CONNECT */
+    bool dup, retain, session, will, user, password, clean, has_code, has_payload, no_alias;
+    uint8_t code;               /* return or reason code, where has_code */
+    uint16_t id, keep_alive, alias_max;
+    uint32_t length;            /* of the whole packet */
+    uint32_t max_packet;        /* property; 0: not said */
+    struct slice client, will_topic, payload;
+    struct slice topic[EVENT_LIST]; /* of PUBLISH one, of SUBSCRIBE and UNSUBSCRIBE the filters */
+    uint8_t codes[EVENT_LIST];      /* of SUBACK, or the QoS asked for by SUBSCRIBE */
+    uint8_t topics, n_codes;
+    uint16_t violation;         /* first anomaly of severity error; 0: none */
+};
+
+enum tls_what { TLS_WHAT_HANDSHAKE, TLS_WHAT_ALERT, TLS_WHAT_CCS, TLS_WHAT_DATA };
+
+struct tls_event {
+    uint8_t what;      /* enum tls_what */
+    uint8_t type;      /* handshake type, or the alert's description */
+    uint8_t level;     /* of an alert */
+    bool encrypted;    /* type means nothing */
+    uint16_t version;  /* agreed on, or the highest offered */
+    uint16_t suite;    /* of a ServerHello */
+    uint32_t length;   /* of the record */
+    struct slice name; /* server name asked for */
+    struct slice alpn; /* first protocol offered, or the one chosen */
+    struct slice certificate[EVENT_NAMES];
+    uint8_t certificates;
+    bool alpn_mqtt;    /* among those offered is one of MQTT's */
+};
+
+struct http_event {
+    bool response, upgrade, proxied;
+    uint16_t code;
+    struct slice method, uri, host, protocol, phrase, server, location, forwarded;
+};
+
+struct websocket_event {
+    uint8_t opcode;
+    uint16_t code; /* of Close; 0: none */
+};
+
+struct dns_event {
+    bool response, multicast;
+    uint8_t rcode, opcode;
+    uint16_t id, type;
+    struct slice name;
+    struct net_addr addr[EVENT_NAMES];
+    uint8_t addrs;
+    uint16_t answers;
+    bool repeated; /* a question or answer sent again */
+};
+
+struct event {
+    uint8_t kind; /* enum event_kind */
+    union {
+        struct mqtt_event mqtt;
+        struct tls_event tls;
+        struct http_event http;
+        struct websocket_event websocket;
+        struct dns_event dns;
+    };
+};
+
+enum transport { TRANSPORT_NONE, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP };
+
+struct tcp_event {
+    uint32_t stream, seq, ack, len;
+    uint32_t found; /* enum tcp_finding */
+    uint32_t stamp; /* timestamp value; 0: none */
+    uint16_t flags;
+    uint16_t checksum;
+    bool checksum_partial; /* the checksum field holds the sum of the pseudo header: left to the network card */
+};
+
+struct icmp_event {
+    bool v6, error;
+    uint8_t type, code;
+    uint32_t mtu;
+    uint8_t proto; /* of the quoted packet */
+    struct net_addr src, dst;
+    uint16_t sport, dport;
+};
+
+/* packet_events is one packet's. */
+struct packet_events {
+    uint64_t frame;
+    int64_t ts;
+    uint32_t len;
+    bool cut;             /* the capture kept less than was on the wire */
+    uint8_t transport;    /* enum transport */
+    uint16_t sport, dport;
+    uint16_t ip_id;
+    struct net_addr src, dst;
+    bool unicast;         /* neither broadcast nor multicast */
+    struct tcp_event tcp;
+    struct icmp_event icmp;
+    uint32_t payload;     /* bytes behind the TCP or UDP header */
+    uint32_t n;
+    struct event event[EVENTS_MAX];
+};
+
+/* events_want adds the fields events_read looks at. */
+void events_want(struct want *w);
+/* events_read fills out from a decoded packet; events past EVENTS_MAX are left out. */
+void events_read(struct packet_events *out, const struct decode *d);
+
+#endif

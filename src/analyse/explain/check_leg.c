@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of a message's way from publisher through broker to subscriber: topic against filters, and what arrived. */
+#include "analyse/explain/judge.h"
+#include "proto/mqtt/mqtt.h"
+
+#include <ctype.h>
+
+enum { NEAR_MAX = 96, EDITS_MAX = 2, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
+
+/* alive tells whether a subscription was in force at a time. */
+static bool alive(const struct explain *e, const struct filter_rec *f, int64_t ts) {
+    const struct conv *c = explain_conv(e, f->stream);
+    if (f->at.ts > ts || (mark_set(&f->ended) && f->ended.ts < ts) || (f->answered && f->code >= 0x80)) return false;
+    if (!c) return true;
+    for (int side = 0; side < 2; side++) {
+        if (mark_set(&c->half[side].fin) && c->half[side].fin.ts < ts) return false;
+        if (mark_set(&c->half[side].rst) && c->half[side].rst.ts < ts) return false;
+    }
+    return true;
+}
+
+static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$share/")); }
+
+size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < e->filters && n < max; i++) {
+        const struct filter_rec *f = &e->filter[i];
+        if (endpoint_same(&f->broker, &t->broker) && explain_topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
+    }
+    return n;
+}
+
+/* distance counts the edits between two texts, case aside, up to EDITS_MAX; FAR: more. Only the cells that few edits can
+ * reach are worked out. */
+static unsigned distance(struct slice a, struct slice b) {
+    enum { BAND = 2 * EDITS_MAX + 1 };
+    unsigned row[BAND + 2]; /* row[1 + k] is for b's place i + k - EDITS_MAX */
+    if (a.n > NEAR_MAX || b.n > NEAR_MAX || a.n > b.n + EDITS_MAX || b.n > a.n + EDITS_MAX) return FAR;
+    for (unsigned k = 0; k < BAND + 2; k++) row[k] = FAR;
+    for (unsigned k = EDITS_MAX; k < BAND; k++) row[1 + k] = k - EDITS_MAX;
+    for (size_t i = 1; i <= a.n; i++) {
+        unsigned least = FAR;
+        for (unsigned k = 0; k < BAND; k++) {
+            size_t at = i + k; /* b's place + EDITS_MAX */
+            unsigned best = FAR;
+            if (at >= EDITS_MAX && at - EDITS_MAX <= b.n) {
+                size_t place = at - EDITS_MAX;
+                best = place ? row[1 + k] + (tolower(a.p[i - 1]) != tolower(b.p[place - 1])) : (unsigned)i;
+                if (row[2 + k] + 1 < best) best = row[2 + k] + 1;
+                if (place && row[k] + 1 < best && k) best = row[k] + 1;
+            }
+            row[1 + k] = best;
+            if (best < least) least = best;
+        }
+        if (least > EDITS_MAX) return FAR;
+    }
+    unsigned edits = row[1 + EDITS_MAX + b.n - a.n];
+    return edits > EDITS_MAX ? FAR : edits;
+}
+
+static struct slice trimmed(struct slice s) {
+    while (s.n && isspace(s.p[0])) s = slice_tail(s, 1);
+    while (s.n && isspace(s.p[s.n - 1])) s.n--;
+    return s;
+}
+
+static bool same_but_case(struct slice filter, struct slice topic) {
+    char a[KEPT_TEXT], b[KEPT_TEXT];
+    if (filter.n > KEPT_TEXT || topic.n > KEPT_TEXT) return false;
+    for (size_t i = 0; i < filter.n; i++) a[i] = (char)tolower(filter.p[i]);
+    for (size_t i = 0; i < topic.n; i++) b[i] = (char)tolower(topic.p[i]);
+    return explain_topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
+}
+
+static unsigned levels(struct slice s) {
+    unsigned n = 1;
+    for (size_t i = 0; i < s.n; i++) n += s.p[i] == '/';
+    return n;
+}
+
+/* same_levels counts the levels at the beginning that filter and topic have in common. */
+static unsigned same_levels(struct slice filter, struct slice topic) {
+    unsigned level = 0;
+    for (size_t i = 0; i < filter.n && i < topic.n && filter.p[i] == topic.p[i]; i++) level += filter.p[i] == '/';
+    return level;
+}
+
+/* near_words says in which way a filter just misses a topic; NULL: it is another matter. `far` orders the ways. */
+static const char *near_words(struct slice filter, struct slice topic, unsigned *far) {
+    struct slice f = filter, t = topic;
+    *far = FAR;
+    if (!f.n || !t.n) return NULL;
+    *far = 0;
+    if (same_but_case(f, t)) return N_("the case differs");
+    *far = 1;
+    if (explain_topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
+    *far = 2;
+    if ((f.n && f.p[0] == '/' && explain_topic_matches(slice_tail(f, 1), t)) || (t.n && t.p[0] == '/' && explain_topic_matches(f, slice_tail(t, 1))))
+        return N_("a slash at the beginning differs");
+    if ((f.n > 1 && f.p[f.n - 1] == '/' && explain_topic_matches(slice_head(f, f.n - 1), t)) ||
+        (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
+        return N_("a slash at the end differs");
+    unsigned edits = distance(f, t);
+    *far = 3 + edits;
+    if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
+    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
+    unsigned same = same_levels(f, t);
+    *far = WEAK + KEPT_TEXT - same;
+    if (same) return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
+    return NULL;
+}
+
+/* nearest finds the filter at the topic's broker that misses it least. */
+static const struct filter_rec *nearest(const struct explain *e, const struct topic_rec *t, const char **words) {
+    const struct filter_rec *best = NULL;
+    unsigned least = FAR;
+    for (uint32_t i = 0; i < e->filters; i++) {
+        const struct filter_rec *f = &e->filter[i];
+        unsigned far;
+        if (!endpoint_same(&f->broker, &t->broker)) continue;
+        const char *w = near_words(f->filter, t->topic, &far);
+        if (!w || far >= least) continue;
+        least = far;
+        best = f;
+        *words = w;
+    }
+    return best;
+}
+
+/* Arguments of all sentences about a topic: publisher, broker, topic. */
+static struct finding *topic_found(struct judge *j) {
+    struct finding *f = found(j);
+    const struct conv *c = explain_conv(j->e, j->t->stream);
+    char text[512];
+    struct writer w = wr_fixed(text, sizeof text);
+    if (c) conv_label(&w, c, CLIENT);
+    say_text(j, f, wr_done(&w));
+    say_endpoint(j, f, &j->t->broker);
+    say_text(j, f, j->t->topic);
+    f->stream = j->t->stream;
+    return f;
+}
+
+static bool reserved_topic(const struct topic_rec *t) { return t->topic.n && t->topic.p[0] == '$'; }
+
+void check_unmatched(struct judge *j) {
+    const struct topic_rec *t = j->t;
+    uint16_t match;
+    const char *words = NULL;
+    if (!t->published || t->delivered || reserved_topic(t) || topic_filters(j->e, t, &match, 1)) return;
+    const struct filter_rec *near = nearest(j->e, t, &words);
+    if (!near) return;
+    struct finding *f = topic_found(j);
+    f->confidence = LIKELY;
+    /* "a level differs" is a weak likeness: often just another topic. */
+    unsigned far;
+    near_words(near->filter, t->topic, &far);
+    if (far >= WEAK) f->level = LEVEL_NOTE;
+    else if (near->deliveries) f->level = LEVEL_WARNING; /* that filter has its own messages */
+    say_text(j, f, near->filter);
+    say_words(f, words);
+    say_clock(j, f, t->first.ts);
+    say_number(j, f, t->first.frame);
+    cite(f, &t->first);
+    if (mark_set(&t->first_ack)) {
+        f->text = N_("The message to `%3$s` left %1$s at %6$s (frame %7$s) and the broker %2$s took it (acknowledged in frame %8$s), but no "
+                     "subscriber got it: the nearest filter seen is `%4$s` (%5$s).");
+        say_number(j, f, t->first_ack.frame);
+        cite(f, &t->first_ack);
+    }
+    cite(f, &near->at);
+}
+
+/* got_it tells whether a message was delivered to a conversation, as far as receivers are remembered. */
+static bool got_it(const struct message *m, uint32_t stream) {
+    for (unsigned i = 0; i < MESSAGE_TO && i < m->deliveries; i++)
+        if (m->to[i] == stream + 1) return true;
+    return m->deliveries > MESSAGE_TO;
+}
+
+/* missed looks for a message of the topic that a live subscription did not get. */
+static const struct message *missed(const struct judge *j, const uint16_t *filters, size_t n, const struct filter_rec **who) {
+    const struct explain *e = j->e;
+    uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
+    for (uint64_t s = first; s <= e->messages && n; s++) {
+        const struct message *m = &e->message[s % MESSAGES_MAX];
+        if (m->serial != s || &e->topic[m->topic] != j->t || j->now - m->sent.ts < LEG_WAIT_S * SECOND) continue;
+        for (size_t i = 0; i < n; i++) {
+            const struct filter_rec *f = &e->filter[filters[i]];
+            const struct conv *c = explain_conv(e, f->stream);
+            if (!c || c->lost || !f->answered || is_share(f->filter) || !alive(e, f, m->sent.ts) || !alive(e, f, m->sent.ts + LEG_WAIT_S * SECOND)) continue;
+            if (f->at.ts + 50 * MILLI > m->sent.ts || f->stream == m->stream || got_it(m, f->stream)) continue;
+            *who = f;
+            return m;
+        }
+    }
+    return NULL;
+}
+
+enum { LEG_FILTERS = 16, LEG_TOPICS = 256 };
+
+void check_undelivered(struct judge *j) {
+    uint16_t filters[LEG_FILTERS];
+    const struct filter_rec *who = NULL;
+    if (j->t - j->e->topic >= LEG_TOPICS) return; /* the search goes over all messages for each topic */
+    size_t n = topic_filters(j->e, j->t, filters, LEG_FILTERS);
+    const struct message *m = missed(j, filters, n, &who);
+    if (!m) return;
+    struct finding *f = topic_found(j);
+    const struct conv *c = explain_conv(j->e, who->stream);
+    char text[512];
+    struct writer w = wr_fixed(text, sizeof text);
+    if (c) conv_label(&w, c, CLIENT);
+    say_text(j, f, wr_done(&w));
+    say_text(j, f, who->filter);
+    if (!j->t->qos || !who->qos) f->level = LEVEL_WARNING; /* QoS 0 may be dropped */
+    cite(f, &who->at);
+    cite(f, &m->sent);
+}
+
+static void say_client(struct judge *j, struct finding *f, uint32_t stream) {
+    char text[512];
+    struct writer w = wr_fixed(text, sizeof text);
+    const struct conv *c = explain_conv(j->e, stream);
+    if (c) conv_label(&w, c, CLIENT);
+    say_text(j, f, wr_done(&w));
+}
+
+void check_leg_slow(struct judge *j) {
+    const struct topic_rec *t = j->t;
+    if (t->slowest < SLOW_LEG_MS * MILLI) return;
+    struct finding *f = topic_found(j);
+    say_time(j, f, t->slowest);
+    say_client(j, f, t->slow_stream);
+    cite(f, &t->slow_sent);
+    cite(f, &t->slow_got);
+}
+
+void check_leg_unacked(struct judge *j) {
+    const struct topic_rec *t = j->t;
+    if (t - j->e->topic >= LEG_TOPICS) return;
+    for (size_t i = 0; t->delivered && i < CONVS_MAX; i++) {
+        const struct conv *c = j->e->conv[i];
+        if (!c || !c->mqtt || c->lost) continue;
+        for (int k = 0; k < FLIGHTS; k++) {
+            const struct flight *fl = &c->mqtt->flight[SERVER][k];
+            if (!fl->state || fl->topic != (t - j->e->topic) + 1 || j->now - fl->at.ts < 5 * SECOND) continue;
+            struct finding *f = topic_found(j);
+            say_client(j, f, c->stream);
+            cite(f, &fl->at);
+            return;
+        }
+    }
+}
+
+void check_nobody(struct judge *j) {
+    uint16_t match;
+    const char *words = NULL;
+    if (!j->t->published || j->t->delivered || reserved_topic(j->t) || topic_filters(j->e, j->t, &match, 1) || nearest(j->e, j->t, &words)) return;
+    struct finding *f = topic_found(j);
+    cite(f, &j->t->first);
+}
+
+void check_leg_fine(struct judge *j) {
+    const struct topic_rec *t = j->t;
+    if (!t->delivered) return;
+    struct finding *f = topic_found(j);
+    say_number(j, f, t->delivered < t->published ? t->delivered : t->published);
+    say_number(j, f, t->published);
+    say_time(j, f, t->delay);
+    cite(f, &t->first);
+    cite(f, &t->got);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of TCP conversations. */
+#include "analyse/explain/judge.h"
+#include "proto/fields.h"
+#include "proto/tcp/tcp.h"
+
+enum {
+    SYN_TRIES = 2, SYN_WAIT_S = 3, SYNACK_TRIES = 2, STUCK_TIMES = 3, LARGE = 1000, ZERO_MS = 1000, LOSS_SEGMENTS = 20, LOSS_PERCENT = 3,
+    SLOW_FACTOR = 5, SLOW_MS = 100, AFTER_GAP = 8, HALF_S = 20, IDLE_S = 20
+};
+
+static void say_side(struct finding *f, int side) {
+    if (f->args < FINDING_ARGS) f->arg[f->args++] = f->arg[side]; /* arguments 1 and 2 are the sides */
+}
+
+static bool attempted(const struct conv *c) { return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn); }
+
+void check_no_answer(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct half *me = &c->half[CLIENT];
+    if (!attempted(c) || c->half[SERVER].packets || mark_set(&c->icmp) || mark_set(&me->rst)) return;
+    int64_t waited = j->now - me->syn.ts;
+    if (me->syns < SYN_TRIES && waited < SYN_WAIT_S * SECOND) return;
+    struct finding *f = found(j);
+    say_number(j, f, me->syns);
+    say_time(j, f, me->syns > 1 ? me->last.ts - me->syn.ts : waited);
+    cite(f, &me->syn);
+    cite(f, &me->last);
+}
+
+void check_refused(struct judge *j) {
+    const struct conv *c = j->c;
+    if (!attempted(c) || !mark_set(&c->half[SERVER].rst) || c->half[SERVER].segments) return;
+    struct finding *f = found(j);
+    cite(f, &c->half[CLIENT].syn);
+    cite(f, &c->half[SERVER].rst);
+}
+
+static const char *icmp_words(const struct conv *c) {
+    static const char *const v4[] = {
+        [0] = N_("network unreachable"),          [1] = N_("host unreachable"),   [2] = N_("protocol unreachable"),
+        [3] = N_("port unreachable"),             [4] = N_("fragmentation needed"), [5] = N_("source route failed"),
+        [6] = N_("network unknown"),              [7] = N_("host unknown"),       [9] = N_("network administratively prohibited"),
+        [10] = N_("host administratively prohibited"), [13] = N_("communication administratively prohibited")};
+    static const char *const v6[] = {[0] = N_("no route to destination"), [1] = N_("communication administratively prohibited"),
+                                     [2] = N_("beyond the scope of the source address"), [3] = N_("address unreachable"),
+                                     [4] = N_("port unreachable"), [5] = N_("source address failed a policy"), [6] = N_("route rejected")};
+    bool unreachable = c->icmp_v6 ? c->icmp_type == 1 : c->icmp_type == 3;
+    const char *words = NULL;
+    if (unreachable && c->icmp_v6 && c->icmp_code < sizeof v6 / sizeof *v6) words = v6[c->icmp_code];
+    if (unreachable && !c->icmp_v6 && c->icmp_code < sizeof v4 / sizeof *v4) words = v4[c->icmp_code];
+    if (c->icmp_v6 ? c->icmp_type == 3 : c->icmp_type == 11) return N_("time to live exceeded");
+    return words ? words : N_("destination unreachable");
+}
+
+void check_unreachable(struct judge *j) {
+    const struct conv *c = j->c;
+    bool needs_smaller = c->icmp_v6 ? c->icmp_type == 2 : c->icmp_type == 3 && c->icmp_code == 4;
+    if (!mark_set(&c->icmp) || needs_smaller || mark_set(&c->established)) return;
+    struct finding *f = found(j);
+    say_addr(j, f, &c->icmp_from);
+    say_words(f, icmp_words(c));
+    cite(f, &c->half[CLIENT].syn);
+    cite(f, &c->icmp);
+}
+
+void check_client_reset(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
+    if (!conv_handshaken(c) || !mark_set(&client->rst) || client->segments || client->rst.ts < server->syn.ts) return;
+    if (mark_set(&c->established) && c->established.frame < client->rst.frame) return; /* it had answered with ACK first */
+    struct finding *f = found(j);
+    say_addr(j, f, &c->end[SERVER].addr);
+    cite(f, &client->syn);
+    cite(f, &server->syn);
+    cite(f, &client->rst);
+}
+
+void check_ack_lost(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
+    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || server->largest_acked > 1) return;
+    struct finding *f = found(j);
+    say_number(j, f, server->syns);
+    cite(f, &server->syn);
+    cite(f, &server->last);
+}
+
+/* stuck_side returns the side whose data is not acknowledged at the end, or -1. */
+static int stuck_side(const struct judge *j) {
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &j->c->half[side];
+        if (h->stuck_times >= STUCK_TIMES && (j->final || j->now - h->stuck_last.ts > SECOND || conv_closed(j->c))) return side;
+    }
+    return -1;
+}
+
+static bool is_mtu(const struct judge *j, int side) {
+    const struct half *h = &j->c->half[side];
+    bool told = mark_set(&j->c->icmp) && j->c->icmp_mtu;
+    return h->stuck_len >= LARGE && h->largest_acked && (h->largest_acked < h->stuck_len || told) &&
+           (h->largest_acked < LARGE || told);
+}
+
+static struct finding *stuck_found(struct judge *j, int side) {
+    const struct half *h = &j->c->half[side];
+    struct finding *f = found(j);
+    f->blame = BLAME_PATH;
+    say_side(f, side);
+    say_number(j, f, h->stuck_len);
+    say_number(j, f, h->stuck_times + 1);
+    cite(f, &h->stuck);
+    cite(f, &h->stuck_last);
+    return f;
+}
+
+void check_mtu(struct judge *j) {
+    int side = stuck_side(j);
+    if (side < 0 || !is_mtu(j, side)) return;
+    struct finding *f = stuck_found(j, side);
+    say_number(j, f, j->c->half[side].largest_acked);
+    f->confidence = LIKELY;
+    if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
+}
+
+/* gap_death tells whether the connection died right behind a long silence. */
+static bool gap_death(const struct judge *j) {
+    const struct conv *c = j->c;
+    if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) || c->since_gap > AFTER_GAP + 24) return false;
+    if (stuck_side(j) >= 0) {
+        const struct half *h = &c->half[stuck_side(j)];
+        return h->last_data.ts >= c->gap.ts && c->half[!stuck_side(j)].last.ts <= c->gap_before.ts;
+    }
+    for (int side = 0; side < 2; side++) {
+        const struct half *me = &c->half[side], *peer = &c->half[!side];
+        /* RST that answers the first packet behind the silence */
+        if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP && peer->last.ts >= c->gap.ts &&
+            !(me->last_data.ts >= c->gap.ts) && !mark_set(&me->fin) && !mark_set(&peer->fin))
+            return true;
+    }
+    return false;
+}
+
+void check_unacked(struct judge *j) {
+    int side = stuck_side(j);
+    if (side < 0 || is_mtu(j, side) || gap_death(j)) return;
+    stuck_found(j, side);
+}
+
+void check_idle_reset(struct judge *j) {
+    const struct conv *c = j->c;
+    if (!gap_death(j)) return;
+    struct finding *f = found(j);
+    say_time(j, f, c->gap_ns);
+    if (c->mqtt && c->mqtt->keep_alive) say_time(j, f, c->mqtt->keep_alive * SECOND);
+    else if (c->mqtt && mark_set(&c->mqtt->connect)) say_words(f, N_("switched off"));
+    else say_words(f, N_("not known"));
+    f->confidence = LIKELY;
+    cite(f, &c->gap_before);
+    cite(f, &c->gap);
+    cite(f, mark_set(&c->half[SERVER].rst) ? &c->half[SERVER].rst : &c->half[CLIENT].rst);
+}
+
+void check_zero_window(struct judge *j) {
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &j->c->half[side];
+        if (!mark_set(&h->zero)) continue;
+        int64_t end = h->zero_open ? j->c->last.ts : h->zero_end.ts;
+        if (end - h->zero.ts < ZERO_MS * MILLI) continue;
+        struct finding *f = found(j);
+        f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
+        say_side(f, side);
+        say_time(j, f, end - h->zero.ts);
+        cite(f, &h->zero);
+        if (!h->zero_open) cite(f, &h->zero_end);
+        return;
+    }
+}
+
+void check_half_close(struct judge *j) {
+    for (int side = 0; side < 2; side++) {
+        const struct half *me = &j->c->half[side], *peer = &j->c->half[!side];
+        if (!mark_set(&me->fin) || mark_set(&peer->fin) || mark_set(&peer->rst) || mark_set(&me->rst)) continue;
+        if (j->now - me->fin.ts < HALF_S * SECOND) continue;
+        struct finding *f = found(j);
+        say_side(f, side);
+        say_time(j, f, j->now - me->fin.ts);
+        cite(f, &me->fin);
+        return;
+    }
+}
+
+/* explained tells whether another finding says why the conversation ended with RST. */
+static bool explained(const struct judge *j, int side) {
+    const struct conv *c = j->c;
+    const struct mqtt_rec *m = c->mqtt;
+    if (!conv_handshaken(c) && c->from_start) return true;
+    if (side == CLIENT && !c->half[CLIENT].segments && c->from_start) return true;
+    if (gap_death(j) || stuck_side(j) >= 0) return true;
+    if (c->tls && (mark_set(&c->tls->alert[0]) || mark_set(&c->tls->alert[1]))) return true;
+    return m && (m->after || mark_set(&m->disconnect[0]) || mark_set(&m->disconnect[1]) || (mark_set(&m->connack) && m->connack_code));
+}
+
+/* Both ends had closed, or the peer had and this is the answer to what came late: ordinary, if not pretty. */
+static bool after_close(const struct conv *c, int side) {
+    const struct mark *rst = &c->half[side].rst;
+    for (int k = 0; k < 2; k++)
+        if (mark_set(&c->half[k].fin) && c->half[k].fin.frame <= rst->frame) return true;
+    return false;
+}
+
+void check_reset(struct judge *j) {
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &j->c->half[side];
+        if (!mark_set(&h->rst) || after_close(j->c, side) || explained(j, side)) continue;
+        struct finding *f = found(j);
+        f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
+        if (!conv_is_mqtt(j->c) && !(j->c->tls && !mark_set(&j->c->tls->data[SERVER]))) f->level = LEVEL_NOTE;
+        say_side(f, side);
+        cite(f, &h->rst);
+        return;
+    }
+}
+
+static void percent(struct judge *j, struct finding *f, uint64_t part, uint64_t whole) {
+    char buf[32];
+    struct writer w = wr_fixed(buf, sizeof buf);
+    wr_f(&w, "%.3g %%", whole ? 100.0 * (double)part / (double)whole : 0.0);
+    say_text(j, f, wr_done(&w));
+}
+
+void check_loss(struct judge *j) {
+    uint64_t all = 0, again = 0;
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &j->c->half[side];
+        if (h->segments < LOSS_SEGMENTS || h->repeats < LOSS_SEGMENTS / 4 || h->repeats * 100 < h->segments * LOSS_PERCENT) continue;
+        for (size_t i = 0; j->final && i < CONVS_MAX; i++) {
+            const struct conv *c = j->e->conv[i];
+            if (!c || c == j->c) continue;
+            all += c->half[0].segments + c->half[1].segments;
+            again += c->half[0].repeats + c->half[1].repeats;
+        }
+        struct finding *f = found(j);
+        say_side(f, side);
+        say_number(j, f, h->repeats);
+        percent(j, f, h->repeats, h->segments);
+        percent(j, f, again, all);
+        cite(f, &h->resent);
+        return;
+    }
+}
+
+void check_slow(struct judge *j) {
+    int64_t rtt = j->c->syn_rtt, median = j->e->rtt_median;
+    if (!j->final || !median || rtt < SLOW_FACTOR * median || rtt < SLOW_MS * MILLI) return;
+    struct finding *f = found(j);
+    say_time(j, f, rtt);
+    say_time(j, f, median);
+    cite(f, &j->c->half[CLIENT].syn);
+    cite(f, &j->c->half[SERVER].syn);
+}
+
+void check_silent(struct judge *j) {
+    const struct conv *c = j->c;
+    if (!mark_set(&c->established) || c->half[0].segments || c->half[1].segments || conv_is_broker(c)) return;
+    if (mark_set(&c->half[CLIENT].rst) || !quiet_for(j, &c->established, 2)) return;
+    struct finding *f = found(j);
+    cite(f, &c->half[CLIENT].syn);
+    cite(f, &c->established);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of TLS. An alert says who disliked what (RFC 8446 6); where it is encrypted, who closed is all there is to see. */
+#include "analyse/explain/judge.h"
+#include "proto/protos.h"
+#include "proto/tls/tls.h"
+
+#include <time.h>
+
+enum alert {
+    ALERT_CLOSE = 0, ALERT_HANDSHAKE = 40, ALERT_NO_CERTIFICATE = 41, ALERT_BAD_CERTIFICATE = 42, ALERT_UNSUPPORTED_CERTIFICATE = 43,
+    ALERT_REVOKED = 44, ALERT_EXPIRED = 45, ALERT_UNKNOWN_CERTIFICATE = 46, ALERT_ILLEGAL = 47, ALERT_UNKNOWN_CA = 48,
+    ALERT_ACCESS_DENIED = 49, ALERT_VERSION = 70, ALERT_INSUFFICIENT = 71, ALERT_CANCELED = 90, ALERT_NAME = 112,
+    ALERT_CERTIFICATE_REQUIRED = 116, ALERT_ALPN = 120
+};
+
+static const char *side_words(int side) { return side == CLIENT ? N_("client") : N_("server"); }
+
+static const char *alert_words(uint8_t code) {
+    switch (code) {
+    case ALERT_HANDSHAKE: return N_("handshake failure");
+    case ALERT_BAD_CERTIFICATE: return N_("bad certificate");
+    case ALERT_UNSUPPORTED_CERTIFICATE: return N_("unsupported certificate");
+    case ALERT_REVOKED: return N_("certificate revoked");
+    case ALERT_EXPIRED: return N_("certificate expired");
+    case ALERT_UNKNOWN_CERTIFICATE: return N_("certificate unknown");
+    case ALERT_ILLEGAL: return N_("illegal parameter");
+    case ALERT_UNKNOWN_CA: return N_("unknown CA");
+    case ALERT_ACCESS_DENIED: return N_("access denied");
+    case ALERT_VERSION: return N_("protocol version");
+    case ALERT_INSUFFICIENT: return N_("insufficient security");
+    case ALERT_NAME: return N_("unrecognized name");
+    case ALERT_CERTIFICATE_REQUIRED: return N_("certificate required");
+    case ALERT_ALPN: return N_("no application protocol");
+    default: return NULL;
+    }
+}
+
+/* alert_of returns the readable alert a side sent other than a plain close, or -1. */
+static int alert_of(const struct conv *c, int side) {
+    const struct tls_rec *t = c->tls;
+    if (!t || !mark_set(&t->alert[side]) || t->alert_hidden[side]) return -1;
+    uint8_t code = t->alert_code[side];
+    return code == ALERT_CLOSE || code == ALERT_CANCELED || code == 100 ? -1 : code;
+}
+
+/* alert_found makes a finding of an alert: arguments 3 and 4 are its number and words. */
+static struct finding *alert_found(struct judge *j, int side) {
+    const struct tls_rec *t = j->c->tls;
+    uint8_t code = t->alert_code[side];
+    struct finding *f = found(j);
+    const char *words = alert_words(code), *name = words ? NULL : field_value_name(&vals_tls_alert, code);
+    say_number(j, f, code);
+    if (words) say_words(f, words);
+    else say_text(j, f, slice_str(name ? name : "?"));
+    cite(f, &t->client_hello);
+    if (mark_set(&t->cert.at)) cite(f, &t->cert.at);
+    cite(f, &t->alert[side]);
+    return f;
+}
+
+void check_tls_ca(struct judge *j) {
+    if (alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CA) alert_found(j, CLIENT);
+}
+
+static bool about_certificate(int code) {
+    return (code >= ALERT_NO_CERTIFICATE && code <= ALERT_UNKNOWN_CERTIFICATE) || code == ALERT_CERTIFICATE_REQUIRED || code == ALERT_UNKNOWN_CA ||
+           code == ALERT_ACCESS_DENIED;
+}
+
+void check_tls_server_cert(struct judge *j) {
+    int code = alert_of(j->c, CLIENT);
+    if (code != ALERT_UNKNOWN_CA && code > 0 && about_certificate(code)) alert_found(j, CLIENT);
+}
+
+void check_tls_client_cert(struct judge *j) {
+    int code = alert_of(j->c, SERVER);
+    if (code > 0 && about_certificate(code)) {
+        alert_found(j, SERVER);
+    } else if (code == ALERT_HANDSHAKE && mark_set(&j->c->tls->request)) { /* asked for a certificate and got none it likes */
+        struct finding *f = alert_found(j, SERVER);
+        f->confidence = LIKELY;
+        cite(f, &j->c->tls->request);
+    }
+}
+
+static bool is_params(int code) { return code == ALERT_HANDSHAKE || code == ALERT_INSUFFICIENT || code == ALERT_ILLEGAL; }
+
+void check_tls_params(struct judge *j) {
+    for (int side = 0; side < 2; side++) {
+        int code = alert_of(j->c, side);
+        if (!is_params(code) || (side == SERVER && code == ALERT_HANDSHAKE && mark_set(&j->c->tls->request))) continue;
+        say_words(alert_found(j, side), side_words(side));
+        return;
+    }
+}
+
+static const char *version_name(uint16_t v) {
+    const char *name = field_value_name(&vals_tls_version, v);
+    return name ? name : "?";
+}
+
+void check_tls_version(struct judge *j) {
+    for (int side = 0; side < 2; side++)
+        if (alert_of(j->c, side) == ALERT_VERSION) {
+            say_text(j, alert_found(j, side), slice_str(version_name(j->c->tls->offered)));
+            return;
+        }
+}
+
+static void say_or_none(struct judge *j, struct finding *f, struct slice s) {
+    if (s.n) say_text(j, f, s);
+    else say_words(f, N_("(none)"));
+}
+
+void check_tls_name_alert(struct judge *j) {
+    if (alert_of(j->c, SERVER) == ALERT_NAME) say_or_none(j, alert_found(j, SERVER), j->c->tls->name);
+}
+
+void check_tls_alpn(struct judge *j) {
+    if (alert_of(j->c, SERVER) == ALERT_ALPN) {
+        say_or_none(j, alert_found(j, SERVER), j->c->tls->alpn);
+        return;
+    }
+    /* Cloud brokers on port 443 close without an alert when the ALPN name is missing. */
+    const struct tls_rec *t = j->c->tls;
+    if (!t || j->c->end[SERVER].port != 443 || t->alpn_any || !t->name.n || mark_set(&t->data[SERVER]) || mark_set(&t->server_hello)) return;
+    static const char aws[] = ".amazonaws.com";
+    if (t->name.n < sizeof aws || memcmp(t->name.p + t->name.n - (sizeof aws - 1), aws, sizeof aws - 1) != 0 || !conv_closed(j->c)) return;
+    struct finding *f = found(j);
+    f->confidence = LIKELY;
+    say_words(f, N_("(none)"));
+    say_words(f, N_("(none)"));
+    say_words(f, N_("(none)"));
+    cite(f, &t->client_hello);
+}
+
+void check_tls_alert(struct judge *j) {
+    for (int side = 0; side < 2; side++) {
+        int code = alert_of(j->c, side);
+        bool named = code < 0 || about_certificate(code) || is_params(code) || code == ALERT_VERSION ||
+                     (side == SERVER && (code == ALERT_NAME || code == ALERT_ALPN));
+        if (named) continue;
+        say_words(alert_found(j, side), side_words(side));
+        return;
+    }
+}
+
+static bool has_alert(const struct conv *c) { return alert_of(c, 0) >= 0 || alert_of(c, 1) >= 0; }
+
+void check_tls_silent(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct tls_rec *t = c->tls;
+    if (!t || !mark_set(&t->client_hello) || mark_set(&t->server_hello) || has_alert(c)) return;
+    if (c->half[SERVER].segments && c->first_bytes[SERVER] == PAYLOAD_TLS && !conv_closed(c)) return;
+    if (!quiet_for(j, &t->client_hello, 3) || c->half[CLIENT].stuck_times) return;
+    if (c->first_bytes[SERVER] == PAYLOAD_MQTT || c->end[SERVER].port == 1883) return; /* tls.to-plain-port */
+    struct finding *f = found(j);
+    if (c->half[SERVER].segments) say_words(f, N_("it answered in another protocol"));
+    else if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
+    else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
+    else say_words(f, N_("it stayed silent"));
+    cite(f, &t->client_hello);
+    cite(f, &c->last);
+}
+
+/* The handshake ended without application data and without an alert that can be read: in TLS 1.3 alerts are encrypted, and
+ * look like a short record before the close. */
+void check_tls_hidden(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct tls_rec *t = c->tls;
+    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c)) return;
+    bool is_13 = tls_is_13(t->version);
+    int first = SERVER;
+    struct mark end = {0};
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &c->half[side];
+        const struct mark *m = mark_set(&h->fin) ? &h->fin : &h->rst;
+        if (mark_set(m) && (!end.frame || m->frame < end.frame)) {
+            end = *m;
+            first = side;
+        }
+    }
+    bool spoke = is_13 ? t->records[CLIENT] > 2 && t->records[SERVER] > 0 : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
+    /* In 1.3 an alert of 1.3 is 19 bytes: two, a type and a tag. */
+    bool alert_like = is_13 && (t->last_short_len[CLIENT] == 19 || t->last_short_len[SERVER] == 19);
+    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == 19) ||
+                           (alert_like && t->records[CLIENT] <= 3 && t->last_short_len[SERVER] == 19 && first == SERVER &&
+                            end.ts - t->client_hello.ts < SECOND));
+    if (spoke && !early) return;
+    if (!is_13 && mark_set(&t->alert[0]) && mark_set(&t->alert[1])) return;
+    struct finding *f = found(j);
+    f->confidence = LIKELY;
+    int side = early && t->last_short_len[CLIENT] == 19 && t->records[CLIENT] == 1 ? CLIENT : first;
+    f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
+    say_words(f, side_words(side));
+    say_words(f, early || mark_set(&t->alert[side]) ? N_("it sent what looks like an encrypted alert and closed") : N_("it closed without an alert that can be read"));
+    cite(f, &t->client_hello);
+    cite(f, &t->server_hello);
+    if (mark_set(&t->last_short[side])) cite(f, &t->last_short[side]);
+    cite(f, &end);
+}
+
+static void say_day(struct judge *j, struct finding *f, int64_t seconds) {
+    char text[40];
+    struct tm tm;
+    time_t t = (time_t)seconds;
+    gmtime_r(&t, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
+    say_text(j, f, slice_of(text, n));
+}
+
+void check_tls_dates(struct judge *j) {
+    const struct tls_rec *t = j->c->tls;
+    if (!t || !t->cert.read) return;
+    int64_t now = t->cert.at.ts / SECOND;
+    bool late = now > t->cert.not_after, early = now < t->cert.not_before;
+    if (!late && !early) return;
+    struct finding *f = found(j);
+    if (mark_set(&t->data[SERVER]) && mark_set(&t->data[CLIENT])) f->level = LEVEL_WARNING; /* the client did not mind */
+    say_text(j, f, t->cert.subject);
+    say_words(f, late ? N_("expired") : N_("not valid yet"));
+    say_day(j, f, late ? t->cert.not_after : t->cert.not_before);
+    cite(f, &t->cert.at);
+}
+
+void check_tls_name(struct judge *j) {
+    const struct tls_rec *t = j->c->tls;
+    if (!t || !t->cert.read || !t->cert.name_differs || !t->name.n) return;
+    struct finding *f = found(j);
+    say_text(j, f, t->name);
+    say_text(j, f, t->cert.names);
+    cite(f, &t->client_hello);
+    cite(f, &t->cert.at);
+}
+
+void check_tls_chain(struct judge *j) {
+    const struct tls_rec *t = j->c->tls;
+    if (!t || !t->cert.read) return;
+    bool rejected = alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CA || alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CERTIFICATE;
+    bool alone = t->cert.count == 1 && !t->cert.self_signed && t->cert.aia && rejected;
+    if (t->cert.linked && !alone) return;
+    struct finding *f = found(j);
+    if (alone) f->confidence = LIKELY;
+    say_number(j, f, t->cert.count);
+    say_text(j, f, t->cert.subject);
+    say_text(j, f, t->cert.issuer);
+    cite(f, &t->cert.at);
+}
+
+void check_tls_plain(struct judge *j) {
+    const struct conv *c = j->c;
+    if (c->first_bytes[CLIENT] != PAYLOAD_MQTT) return;
+    bool port = c->end[SERVER].port == 8883 || c->end[SERVER].port == 443 || c->end[SERVER].port == 8443;
+    bool answered = c->mqtt && mark_set(&c->mqtt->connack);
+    if (answered || (c->first_bytes[SERVER] != PAYLOAD_TLS && !port) || !quiet_for(j, &c->half[CLIENT].first_data, 2)) return;
+    struct finding *f = found(j);
+    if (c->first_bytes[SERVER] != PAYLOAD_TLS) f->confidence = LIKELY;
+    cite(f, &c->half[CLIENT].first_data);
+    cite(f, mark_set(&c->half[SERVER].first_data) ? &c->half[SERVER].first_data : &c->last);
+}
+
+void check_tls_to_plain(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct tls_rec *t = c->tls;
+    if (!t || !mark_set(&t->client_hello) || mark_set(&t->server_hello) || c->first_bytes[CLIENT] != PAYLOAD_TLS) return;
+    if (c->first_bytes[SERVER] != PAYLOAD_MQTT && !(c->end[SERVER].port == 1883 && !has_alert(c) && quiet_for(j, &t->client_hello, 2))) return;
+    struct finding *f = found(j);
+    if (c->first_bytes[SERVER] != PAYLOAD_MQTT) f->confidence = LIKELY;
+    cite(f, &t->client_hello);
+    cite(f, &c->last);
+}
+
+/* Suites whose name begins TLS_RSA_WITH have the session key sent under the server's RSA key (RFC 5246 7.4.7.1). */
+static bool static_rsa(const char *suite) { return suite && strncmp(suite, "TLS_RSA_WITH", 12) == 0; }
+
+void check_tls_readable(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct tls_rec *t = c->tls;
+    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->data[SERVER]) || c->mqtt || c->web) return;
+    const char *suite = field_value_name(&vals_tls_suite, t->suite);
+    struct finding *f = found(j);
+    say_text(j, f, slice_str(version_name(t->version)));
+    say_text(j, f, slice_str(suite ? suite : "?"));
+    if (tls_is_13(t->version)) say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
+    else if (static_rsa(suite)) say_words(f, N_("the server's RSA key or a key log can open it"));
+    else say_words(f, N_("the keys were agreed on by Diffie-Hellman, so the server's RSA key cannot open it; a key log can"));
+    cite(f, &t->server_hello);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_ANALYSE_EXPLAIN_H
+#define WEIR_ANALYSE_EXPLAIN_H
+
+#include "analyse/events.h"
+#include "base/hash.h"
+
+/* explain: what was attempted, how far it got, why it stopped, what to do next.
+ *
+ * Theory of operation. One pass over the capture fills a record for each TCP conversation (milestones and counts, not
+ * packets) and a few tables that tie conversations together: names looked up, MQTT clients, topic filters, topics and
+ * messages. Then the checks of one table (checks.def) look at the records and say what they find; the verdict is made
+ * of the findings. Sentences are templates with numbered arguments, translated by whoever prints them.
+ * Limits: everything is bounded by the constants below. A conversation beyond CONVS_MAX takes the place of the oldest
+ * one, which is judged before; tables that are full take nothing new, which is counted in `left_out`. */
+
+enum {
+    CONVS_MAX = 16384,     /* conversations remembered at a time */
+    NAMES_MAX = 2048,      /* names looked up */
+    HOSTS_MAX = 4096,      /* addresses that names stand for */
+    FILTERS_MAX = 2048,    /* subscriptions */
+    TOPICS_MAX = 2048,     /* topics published to */
+    CLIENTS_MAX = 8192,    /* client identifiers */
+    MESSAGES_MAX = 8192,   /* last messages that a delivery may belong to */
+    FLIGHTS = 16,          /* unfinished deliveries of QoS 1 and 2 of a side */
+    MESSAGE_TO = 6,        /* receivers of a message that are remembered */
+    WILLS_MAX = 256,
+    CONV_FILTERS = 8,      /* subscriptions of a conversation that deliveries are counted for */
+    FINDINGS_MAX = 4096,
+    FINDING_FRAMES = 8,
+    FINDING_ARGS = 8,
+    KEPT_TEXT = 256,       /* bytes of a name or topic that are kept */
+    EXPLAIN_ARENA = 64 << 20,
+};
+
+/* mark is when something happened first; frame 0: never. */
+struct mark {
+    uint64_t frame;
+    int64_t ts;
+};
+
+enum side { CLIENT, SERVER };
+
+struct endpoint {
+    struct net_addr addr;
+    uint16_t port;
+};
+
+/* half is what one side of a TCP conversation did. What every packet touches comes first. */
+struct half {
+    uint64_t bytes; /* payload, once */
+    uint32_t packets, segments, repeats;
+    uint32_t acked; /* highest acknowledgment this side sent */
+    uint32_t largest_acked;
+    uint32_t stuck_times;
+    uint32_t syns;
+    bool has_ack, zero_open;
+    struct mark last, last_data;
+    struct mark first_data, fin, rst;
+    struct mark syn; /* SYN or SYN/ACK */
+    struct mark zero, zero_end;
+    /* The oldest segment sent again that is not acknowledged. */
+    struct mark stuck, stuck_last;
+    uint32_t stuck_seq, stuck_len;
+    struct mark resent; /* first segment sent again */
+};
+
+struct certificate_rec {
+    struct mark at;
+    int64_t not_before, not_after; /* seconds since 1970 */
+    struct slice subject, issuer, names;
+    uint8_t count;
+    bool read;         /* it could be read */
+    bool name_differs; /* from the name asked for */
+    bool self_signed, linked, aia;
+};
+
+struct tls_rec {
+    struct mark client_hello, server_hello, request, finished, data[2], alert[2], last_short[2];
+    uint8_t alert_code[2];
+    bool alert_hidden[2], retried, resumed;
+    uint16_t offered, version, suite;
+    uint32_t records[2];
+    uint32_t last_short_len[2];
+    struct slice name, alpn;
+    bool alpn_any, alpn_mqtt;
+    struct certificate_rec cert;
+};
+
+struct web_rec {
+    struct mark request, response, upgrade, upgraded, failed, proxy, redirect, ws_close;
+    uint16_t code, failed_code, ws_code;
+    uint32_t requests, responses;
+    bool is_websocket, asked_any, granted_any;
+    struct slice method, uri, host, asked, granted, phrase, failed_phrase, failed_uri, server, location, forwarded;
+    bool connect; /* CONNECT to a proxy */
+};
+
+enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
+
+struct flight {
+    uint8_t state, qos; /* enum flight_state */
+    uint16_t id;
+    struct mark at;     /* the PUBLISH */
+    struct mark step;   /* the last packet about it */
+    uint16_t topic;     /* place in explain.topic + 1; 0: not kept */
+};
+
+struct mqtt_rec {
+    struct mark connect, connack, ping, disconnect[2], subscribe, first_publish[2], last_client, last_server;
+    struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused, taken_over;
+    uint32_t publishes[2], pings, pongs, retained_count, duplicates, violations;
+    struct flight flight[2][FLIGHTS]; /* by sender of the PUBLISH */
+    uint16_t keep_alive, violation_id, reused_id, ack_refused_id;
+    uint8_t version, connack_code, disconnect_code[2], suback_code, ack_refused_code, violation_side, too_large_side;
+    bool session, will, user, password, clean, has_disconnect_code[2];
+    uint32_t max_packet[2], too_large_len; /* greatest packet the side takes; 0: not said */
+    struct slice client, will_topic, suback_topic, no_match_topic, ack_refused_topic;
+    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
+    uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
+    uint16_t sub_id[4];                     /* SUBSCRIBE packets under way: identifier and first filter */
+    uint16_t sub_first[4];
+    uint8_t sub_count[4], sub_next;
+    uint32_t after; /* stream number + 1 of the conversation that took this one's client id; 0: none */
+    uint64_t matched; /* serial of the last message that was delivered to it */
+    struct mark will_sent; /* the broker published its will */
+};
+
+/* conv is one TCP conversation. */
+struct conv {
+    uint32_t stream;
+    bool selected;        /* the display filter let a packet of it through */
+    bool from_start;      /* its SYN was seen */
+    bool up;              /* `established` is set, or will not be */
+    uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
+    struct endpoint end[2];
+    struct mark last;
+    uint64_t last_hash[2];  /* of each side's last packet, to know copies of it */
+    int64_t last_hash_ts[2];
+    int64_t gap_ns;         /* the last long silence */
+    uint32_t since_gap;     /* packets since */
+    uint32_t lost;          /* segments not captured */
+    struct half half[2];
+    struct mark gap_before, gap; /* packets before and behind it */
+    struct mark first, established;
+    struct mark icmp;     /* an ICMP error about it */
+    uint8_t icmp_type, icmp_code;
+    bool icmp_v6;
+    uint32_t icmp_mtu;
+    struct net_addr icmp_from;
+    int64_t syn_rtt;      /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;        /* place in explain.name + 1; 0: not looked up */
+    struct tls_rec *tls;
+    struct web_rec *web;
+    struct mqtt_rec *mqtt;
+    uint64_t said[4];     /* bit set of checks that spoke */
+    uint8_t worst;        /* level of the worst that was found + 1; 0: nothing */
+    uint8_t failed;       /* bits of enum stage: where an error was found */
+};
+
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_OTHER };
+
+/* name_rec is a name somebody looked up. */
+struct name_rec {
+    struct net_addr who, server;
+    struct slice name;
+    struct mark asked[2], answered[2]; /* of A and AAAA */
+    uint32_t tries[2];
+    uint8_t rcode[2];
+    uint16_t addrs[2];
+    int64_t slowest;
+    struct mark slow_asked, slow_answered;
+    uint16_t other_type; /* type asked for where it was neither */
+    uint16_t id[2];
+    bool used; /* a packet went to one of its addresses afterwards */
+    bool selected;
+};
+
+/* host_rec ties an address to a name. */
+struct host_rec {
+    struct net_addr who, addr;
+    uint16_t name; /* place in explain.name */
+};
+
+struct filter_rec {
+    struct endpoint broker;
+    struct slice filter;
+    uint32_t stream;
+    uint8_t qos, code;
+    bool answered;
+    struct mark at, ended, delivered;
+    uint32_t deliveries;
+};
+
+struct topic_rec {
+    struct endpoint broker;
+    struct slice topic;
+    struct mark first, last;
+    struct mark first_ack;
+    uint32_t stream; /* of the first publisher */
+    uint8_t qos;
+    uint32_t published, delivered, unanswered;
+    int64_t slowest;
+    struct mark slow_sent, slow_got;
+    uint32_t slow_stream;
+    struct mark got;     /* first delivery */
+    uint32_t got_stream;
+    int64_t delay;       /* of the first delivery */
+    struct mark lost;    /* a message that a matching subscriber did not get */
+    uint32_t lost_stream;
+    uint16_t lost_filter;
+    bool got_acked;
+};
+
+struct client_rec {
+    struct endpoint broker;
+    struct slice id;
+    uint32_t stream; /* of the last CONNECT */
+    uint32_t connects;
+};
+
+/* message is one PUBLISH from a client to a broker. */
+struct message {
+    uint64_t hash, serial, before; /* before: serial of the one before it in the same bucket */
+    struct mark sent;
+    uint32_t stream;
+    uint16_t topic; /* place in explain.topic */
+    uint32_t deliveries;
+    uint32_t to[MESSAGE_TO]; /* numbers + 1 of the first conversations it was delivered to */
+};
+
+/* will_rec is a will a client left with a broker. */
+struct will_rec {
+    struct endpoint broker;
+    struct slice topic;
+    uint32_t stream;
+};
+
+enum severity_level { LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR, LEVELS };
+enum stage { STAGE_CAPTURE, STAGE_DNS, STAGE_TCP, STAGE_TLS, STAGE_WEB, STAGE_MQTT, STAGE_LEG, STAGES };
+enum blame { BLAME_NOBODY, BLAME_CLIENT, BLAME_SERVER, BLAME_PATH, BLAMES };
+enum confidence { SURE, LIKELY, GUESS };
+enum scope { PER_CAPTURE, PER_NAME, PER_CONV, PER_TOPIC };
+
+/* argument of a sentence: text as it is, or words that are translated. */
+struct argument {
+    struct slice text;
+    bool words;
+};
+
+/* finding is what one check says about one thing. */
+struct finding {
+    uint16_t check;  /* place in explain_checks; of a verdict without a cause: explain_checks_count */
+    uint8_t level, blame, confidence;
+    int64_t stream;  /* conversation; -1: none */
+    uint64_t frame[FINDING_FRAMES];
+    uint8_t frames;
+    const char *text, *next; /* templates */
+    struct argument arg[FINDING_ARGS];
+    uint8_t args;
+    int64_t ts; /* when it showed */
+    bool matters; /* it is about a device: MQTT, or the way to a broker */
+};
+
+struct explain;
+struct judge;
+
+/* check is one line of the catalogue. */
+struct check {
+    const char *id; /* tcp.refused */
+    uint8_t stage, level, scope, blame;
+    const char *title, *text, *next; /* templates; title is for the catalogue */
+    void (*run)(struct judge *j);
+};
+extern const struct check explain_checks[];
+extern const size_t explain_checks_count;
+
+const char *stage_name(enum stage s);   /* "TCP" */
+const char *level_name(enum severity_level l); /* "error", to be translated */
+const char *blame_name(enum blame b);
+
+/* place_map finds places of a table by hash: open addressing, nothing is ever taken out. */
+struct place_map {
+    uint32_t *slot;
+    uint64_t *hash;
+    uint32_t size;
+};
+
+struct explain {
+    struct hash_key key;
+    struct arena arena;
+    struct conv *conv[CONVS_MAX];
+    struct name_rec *name;
+    struct host_rec *host;
+    struct filter_rec *filter;
+    struct topic_rec *topic;
+    struct client_rec *client;
+    struct message *message;
+    struct will_rec will[WILLS_MAX];
+    uint64_t bucket[MESSAGES_MAX];
+    uint32_t names, hosts, filters, topics, clients, wills;
+    uint64_t messages; /* serial of the last */
+    struct place_map by_name, by_host, by_topic, by_client;
+    struct finding *finding;
+    uint32_t findings;
+    struct finding all_well;
+    uint64_t per_level[LEVELS];
+    /* The capture. */
+    uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
+    uint64_t partial, tcp_checked;
+    struct mark first, last, first_cut, first_drop, back, jump;
+    int64_t back_ns, jump_ns;
+    struct mark first_twice;
+    struct mark partial_at;
+    uint64_t midway, one_sided, one_sided_frames[2];
+    bool ipv6_used, any_dns, filtered, live, whole_stored;
+    bool dns_asked;
+    int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
+    uint64_t said_capture[4];
+    /* told is called for every finding as it is made, in a live run. */
+    void (*told)(void *to, const struct finding *f);
+    void *told_to;
+};
+
+/* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
+int explain_make(struct explain *e) MUST_USE;
+void explain_free(struct explain *e);
+/* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
+void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);
+/* explain_finish judges everything; the findings are then in order, worst first. */
+void explain_finish(struct explain *e);
+/* explain_tick judges what is open, for a live run: at most once a second is enough. */
+void explain_tick(struct explain *e, int64_t now);
+/* explain_conv returns a conversation by its number, or NULL. */
+struct conv *explain_conv(const struct explain *e, uint32_t stream);
+
+/* What a conversation was, for people. */
+bool conv_is_broker(const struct conv *c);
+/* conv_stage tells how a stage of a conversation went. */
+enum stage_state { STAGE_ABSENT, STAGE_FINE, STAGE_FAILED, STAGE_UNSEEN };
+enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum stage s);
+
+/* explain_verdict says in one finding what is to be said of the whole capture: the worst there is, or that all is well
+ * (then it is no check's and *fine is set). The finding lives as long as e. */
+const struct finding *explain_verdict(struct explain *e, bool *fine);
+
+/* explain_topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as its filter. */
+bool explain_topic_matches(struct slice filter, struct slice topic);
+
+#endif

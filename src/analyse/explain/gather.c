@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packets into records: the capture as a whole and TCP. What the protocols above say is in gather_app.c and
+ * gather_mqtt.c.
+ *
+ * Invariants: conv[i] holds a conversation whose number is i modulo CONVS_MAX; side CLIENT of a record is who opened the
+ * connection or, where that was not seen, who looks like it. Times are the packets'. */
+#include "analyse/explain/gather.h"
+#include "analyse/explain/judge.h"
+#include "base/err.h"
+#include "proto/mqtt/mqtt.h"
+
+#include <stdlib.h>
+
+enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5 };
+
+int map_make(struct place_map *m, uint32_t entries) {
+    m->size = 2 * entries;
+    m->slot = calloc(m->size, sizeof *m->slot);
+    m->hash = calloc(m->size, sizeof *m->hash);
+    return m->slot && m->hash ? OK : ERR_NOMEM;
+}
+
+void map_free(struct place_map *m) {
+    free(m->slot);
+    free(m->hash);
+}
+
+uint32_t map_find(const struct place_map *m, uint64_t hash) {
+    uint32_t i = (uint32_t)(hash % m->size);
+    while (m->slot[i] && m->hash[i] != hash) i = i + 1 == m->size ? 0 : i + 1;
+    return m->slot[i] ? m->slot[i] - 1 : PLACE_NONE;
+}
+
+void map_set(struct place_map *m, uint64_t hash, uint32_t place) {
+    uint32_t i = (uint32_t)(hash % m->size);
+    while (m->slot[i] && m->hash[i] != hash) i = i + 1 == m->size ? 0 : i + 1;
+    m->slot[i] = place + 1;
+    m->hash[i] = hash;
+}
+
+struct slice keep(struct explain *e, struct slice s) { return arena_copy(&e->arena, slice_head(s, KEPT_TEXT)); }
+
+void *keep_zero(struct explain *e, size_t n) {
+    void *p = arena_get(&e->arena, n);
+    if (p) memset(p, 0, n);
+    return p;
+}
+
+uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text) {
+    uint64_t a = hash_bytes(e->key, head, n), b = hash_bytes(e->key, text.p, text.n);
+    return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
+}
+
+int explain_make(struct explain *e) {
+    memset(e, 0, sizeof *e);
+    e->key = hash_key_random();
+    e->arena = arena_make(EXPLAIN_ARENA);
+    e->name = calloc(NAMES_MAX, sizeof *e->name);
+    e->host = calloc(HOSTS_MAX, sizeof *e->host);
+    e->filter = calloc(FILTERS_MAX, sizeof *e->filter);
+    e->topic = calloc(TOPICS_MAX, sizeof *e->topic);
+    e->client = calloc(CLIENTS_MAX, sizeof *e->client);
+    e->message = calloc(MESSAGES_MAX, sizeof *e->message);
+    e->finding = calloc(FINDINGS_MAX, sizeof *e->finding);
+    int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
+             map_make(&e->by_client, CLIENTS_MAX);
+    bool made = e->name && e->host && e->filter && e->topic && e->client && e->message && e->finding && rc == OK;
+    return made ? OK : ERR_NOMEM;
+}
+
+void conv_release(struct conv *c) {
+    if (!c) return;
+    free(c->tls);
+    free(c->web);
+    free(c->mqtt);
+    free(c);
+}
+
+void explain_free(struct explain *e) {
+    for (size_t i = 0; i < CONVS_MAX; i++) conv_release(e->conv[i]);
+    free(e->name);
+    free(e->host);
+    free(e->filter);
+    free(e->topic);
+    free(e->client);
+    free(e->message);
+    free(e->finding);
+    map_free(&e->by_name);
+    map_free(&e->by_host);
+    map_free(&e->by_topic);
+    map_free(&e->by_client);
+    arena_free(&e->arena);
+}
+
+struct conv *explain_conv(const struct explain *e, uint32_t stream) {
+    struct conv *c = e->conv[stream % CONVS_MAX];
+    return c && c->stream == stream ? c : NULL;
+}
+
+/* client_speaks guesses who opened a conversation that was on its way when the capture began. */
+static bool client_speaks(const struct packet_events *p) {
+    static const uint16_t service[] = {1883, 8883, 443, 80, 53, 8080, 8443, 9001, 5683, 22, 25};
+    if ((p->tcp.flags & TH_SYN) != 0) return !(p->tcp.flags & TH_ACK);
+    for (size_t i = 0; i < sizeof service / sizeof *service; i++) {
+        if (p->dport == service[i]) return true;
+        if (p->sport == service[i]) return false;
+    }
+    return p->dport < p->sport;
+}
+
+static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
+    struct conv **slot = &e->conv[p->tcp.stream % CONVS_MAX];
+    if (*slot && (*slot)->stream > p->tcp.stream) {
+        e->left_out++;
+        return NULL; /* its place was taken by a newer one */
+    }
+    if (*slot) {
+        judge_conv(e, *slot, true);
+        e->left_out++;
+        conv_release(*slot);
+    }
+    struct conv *c = *slot = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    bool client = client_speaks(p);
+    struct endpoint from = {p->src, p->sport}, to = {p->dst, p->dport};
+    c->stream = p->tcp.stream;
+    c->end[CLIENT] = client ? from : to;
+    c->end[SERVER] = client ? to : from;
+    c->first = mark_of(p);
+    c->from_start = p->tcp.flags & TH_SYN;
+    c->name = (uint16_t)gather_use(e, &c->end[CLIENT].addr, &c->end[SERVER].addr);
+    e->convs++;
+    if (!c->from_start) e->midway++;
+    return c;
+}
+
+/* seen_twice tells whether the packet is a copy of the one its side sent before: same numbers, same IP identification. */
+static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    const struct tcp_event *t = &p->tcp;
+    struct {
+        uint32_t seq, ack, len, stamp;
+        uint16_t flags, ip_id;
+    } id = {t->seq, t->ack, t->len, t->stamp, t->flags, p->ip_id};
+    if (!p->ip_id && !t->stamp) return false;
+    uint64_t hash = hash_bytes(e->key, &id, sizeof id);
+    bool same = hash == c->last_hash[side] && p->ts - c->last_hash_ts[side] < TWICE_WITHIN_MS * MILLI;
+    c->last_hash[side] = hash;
+    c->last_hash_ts[side] = p->ts;
+    if (!same) return false;
+    e->twice++;
+    mark_first(&e->first_twice, p);
+    return true;
+}
+
+/* stuck_note follows the oldest segment of a side that was sent again and is not acknowledged. */
+static void stuck_note(struct half *h, const struct packet_events *p) {
+    const struct tcp_event *t = &p->tcp;
+    if (h->stuck_times && h->stuck_seq != t->seq && seq_lt(h->stuck_seq, t->seq)) return;
+    if (h->stuck_seq != t->seq || !h->stuck_times) {
+        h->stuck_times = 0;
+        h->stuck_seq = t->seq;
+        h->stuck_len = t->len;
+        h->stuck = mark_of(p);
+    }
+    h->stuck_times++;
+    h->stuck_last = mark_of(p);
+}
+
+static void data_note(struct half *me, const struct packet_events *p) {
+    const struct tcp_event *t = &p->tcp;
+    bool again = t->found & TA_RETRANSMISSION;
+    if (!t->len || (t->found & (TA_KEEP_ALIVE | TA_ZERO_PROBE))) return;
+    if (!me->segments++) me->first_data = mark_of(p);
+    me->last_data = mark_of(p);
+    if (again) {
+        me->repeats++;
+        mark_first(&me->resent, p);
+        if (!(t->found & TA_SPURIOUS)) stuck_note(me, p);
+    } else {
+        me->bytes += t->len;
+    }
+}
+
+/* ack_note takes the acknowledgment of `me` for what `peer` sent. */
+static void ack_note(struct half *me, struct half *peer, const struct packet_events *p) {
+    const struct tcp_event *t = &p->tcp;
+    if (!(t->flags & TH_ACK) || (t->flags & TH_RST)) return;
+    if (me->has_ack && seq_lt(me->acked, t->ack)) {
+        uint32_t got = t->ack - me->acked;
+        if (got > peer->largest_acked && got < 65536) peer->largest_acked = got;
+    }
+    me->acked = t->ack;
+    me->has_ack = true;
+    if (peer->stuck_times && seq_lt(peer->stuck_seq, t->ack)) peer->stuck_times = 0;
+}
+
+static void window_note(struct half *me, const struct packet_events *p) {
+    if (p->tcp.found & TA_ZERO_WINDOW) {
+        if (!me->zero_open) me->zero = mark_of(p);
+        me->zero_open = true;
+    } else if (me->zero_open && !(p->tcp.flags & TH_RST)) {
+        me->zero_open = false;
+        me->zero_end = mark_of(p);
+    }
+}
+
+static void handshake_note(struct conv *c, int side, const struct packet_events *p) {
+    struct half *me = &c->half[side], *peer = &c->half[!side];
+    uint16_t flags = p->tcp.flags;
+    if (flags & TH_SYN) {
+        mark_first(&me->syn, p);
+        me->syns++;
+        if (side == SERVER && me->syns == 1 && mark_set(&peer->syn)) c->syn_rtt = p->ts - peer->syn.ts;
+    } else if (!c->up && side == CLIENT && !(flags & TH_RST)) {
+        c->up = true;
+        if (mark_set(&peer->syn) && mark_set(&me->syn)) c->established = mark_of(p);
+    }
+    if (flags & TH_FIN) mark_first(&me->fin, p);
+    if (flags & TH_RST) mark_first(&me->rst, p);
+}
+
+/* gap_note remembers the last long silence, as long as what follows is short: it may be what killed the connection. */
+static void gap_note(struct conv *c, const struct packet_events *p) {
+    int64_t gap = mark_set(&c->last) ? p->ts - c->last.ts : 0;
+    if (gap >= GAP_SECONDS * SECOND) {
+        c->gap = mark_of(p);
+        c->gap_before = c->last;
+        c->gap_ns = gap;
+        c->since_gap = 0;
+    } else if (c->gap_ns) {
+        c->since_gap++;
+    }
+}
+
+static uint8_t payload_kind(const struct packet_events *p) {
+    if (!p->tcp.len) return PAYLOAD_NONE;
+    if (!p->n) return PAYLOAD_OTHER;
+    switch (p->event[0].kind) {
+    case EV_TLS: return PAYLOAD_TLS;
+    case EV_MQTT: return PAYLOAD_MQTT;
+    case EV_HTTP: return PAYLOAD_HTTP;
+    default: return PAYLOAD_OTHER;
+    }
+}
+
+static void conv_swap(struct conv *c) {
+    struct endpoint end = c->end[0];
+    struct half half = c->half[0];
+    c->end[0] = c->end[1];
+    c->end[1] = end;
+    c->half[0] = c->half[1];
+    c->half[1] = half;
+    uint8_t first = c->first_bytes[0];
+    c->first_bytes[0] = c->first_bytes[1];
+    c->first_bytes[1] = first;
+}
+
+/* roles_fix turns a conversation around whose start was not seen, when MQTT tells who the client is. */
+static int roles_fix(struct conv *c, int side, const struct packet_events *p) {
+    if (c->from_start || c->mqtt) return side;
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (p->event[i].kind != EV_MQTT) continue;
+        uint8_t type = p->event[i].mqtt.type;
+        bool client = type == MQTT_CONNECT || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ;
+        bool server = type == MQTT_CONNACK || type == MQTT_SUBACK || type == MQTT_UNSUBACK || type == MQTT_PINGRESP;
+        if ((client && side == SERVER) || (server && side == CLIENT)) {
+            conv_swap(c);
+            return !side;
+        }
+    }
+    return side;
+}
+
+static void segment_note(struct conv *c, int side, const struct packet_events *p) {
+    struct half *me = &c->half[side], *peer = &c->half[!side];
+    gap_note(c, p);
+    me->packets++;
+    me->last = mark_of(p);
+    handshake_note(c, side, p);
+    data_note(me, p);
+    ack_note(me, peer, p);
+    window_note(me, p);
+    if (p->tcp.found & TA_LOST) c->lost++;
+    if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) c->first_bytes[side] = payload_kind(p);
+}
+
+static void events_take(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct event *ev = &p->event[i];
+        switch (ev->kind) {
+        case EV_TLS: gather_tls(e, c, side, p, &ev->tls); break;
+        case EV_HTTP: gather_http(e, c, side, p, &ev->http); break;
+        case EV_WEBSOCKET: gather_websocket(e, c, side, p, &ev->websocket); break;
+        case EV_MQTT: gather_mqtt(e, c, side, p, &ev->mqtt); break;
+        }
+    }
+}
+
+static void tcp_take(struct explain *e, const struct packet_events *p, bool selected) {
+    struct conv *c = explain_conv(e, p->tcp.stream);
+    e->tcp_packets++;
+    if (p->tcp.checksum_partial && p->tcp.checksum) {
+        e->partial++;
+        mark_first(&e->partial_at, p);
+    }
+    if (!c) c = conv_new(e, p);
+    if (!c) return;
+    c->selected |= selected;
+    struct endpoint from = {p->src, p->sport};
+    int side = endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
+    if (seen_twice(e, c, side, p)) return;
+    side = roles_fix(c, side, p);
+    segment_note(c, side, p);
+    events_take(e, c, side, p);
+    c->last = mark_of(p);
+    if (e->live && (p->tcp.flags & (TH_RST | TH_FIN))) judge_conv(e, c, false);
+}
+
+/* icmp_take ties an error to the conversation it quotes: a scan, since errors are rare; bounded by CONVS_MAX. */
+static void icmp_take(struct explain *e, const struct packet_events *p) {
+    const struct icmp_event *i = &p->icmp;
+    struct endpoint src = {i->src, i->sport}, dst = {i->dst, i->dport};
+    e->icmp_packets++;
+    if (!i->error || i->proto != 6 || e->icmp_packets > CONVS_MAX) return;
+    struct conv *best = NULL;
+    for (size_t n = 0; n < CONVS_MAX; n++) {
+        struct conv *c = e->conv[n];
+        if (!c) continue;
+        bool here = (endpoint_same(&c->end[0], &src) && endpoint_same(&c->end[1], &dst)) ||
+                    (endpoint_same(&c->end[1], &src) && endpoint_same(&c->end[0], &dst));
+        if (here && (!best || c->stream > best->stream)) best = c;
+    }
+    if (!best || mark_set(&best->icmp)) return;
+    best->icmp = mark_of(p);
+    best->icmp_type = i->type;
+    best->icmp_code = i->code;
+    best->icmp_v6 = i->v6;
+    best->icmp_mtu = i->mtu;
+    best->icmp_from = p->src;
+}
+
+static void clock_take(struct explain *e, const struct packet_events *p) {
+    int64_t step = p->ts - e->last.ts;
+    if (e->packets && step < -BACK_MS * MILLI && !mark_set(&e->back)) {
+        e->back = mark_of(p);
+        e->back_ns = -step;
+    }
+}
+
+void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {
+    clock_take(e, p);
+    e->packets++;
+    mark_first(&e->first, p);
+    e->last = mark_of(p);
+    if (p->cut) {
+        e->cut++;
+        mark_first(&e->first_cut, p);
+    }
+    if (drops) {
+        e->drops += drops;
+        mark_first(&e->first_drop, p);
+    }
+    if (p->unicast) e->unicast++;
+    else e->broadcast++;
+    if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80)) e->ipv6_used = true;
+    switch (p->transport) {
+    case TRANSPORT_TCP: tcp_take(e, p, selected); break;
+    case TRANSPORT_ICMP: icmp_take(e, p); break;
+    case TRANSPORT_UDP:
+        e->udp_packets++;
+        for (uint32_t i = 0; i < p->n; i++)
+            if (p->event[i].kind == EV_DNS) gather_dns(e, p, &p->event[i].dns, selected);
+        if (e->hosts && p->sport != 53 && p->dport != 53) gather_use(e, &p->src, &p->dst);
+        break;
+    }
+}

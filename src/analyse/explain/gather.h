@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_ANALYSE_GATHER_H
+#define WEIR_ANALYSE_GATHER_H
+
+#include "analyse/explain/explain.h"
+
+/* For the parts of explain. */
+
+enum { PLACE_NONE = UINT32_MAX };
+static const int64_t SECOND = 1000000000, MILLI = 1000000;
+
+/* map_make prepares for `entries` entries; 0 or ERR_NOMEM. */
+int map_make(struct place_map *m, uint32_t entries) MUST_USE;
+void map_free(struct place_map *m);
+/* map_find returns the slot of a hash: its value is the place + 1, or 0 where it is free (then *hash of it is set when
+ * the caller fills it with map_set). */
+uint32_t map_find(const struct place_map *m, uint64_t hash);
+void map_set(struct place_map *m, uint64_t hash, uint32_t place);
+
+/* keep copies a text for the life of explain, cut to KEPT_TEXT. */
+struct slice keep(struct explain *e, struct slice s);
+/* keep_zero returns zeroed memory for the life of explain, or NULL. */
+void *keep_zero(struct explain *e, size_t n);
+
+static inline bool mark_set(const struct mark *m) { return m->frame != 0; }
+static inline struct mark mark_of(const struct packet_events *p) { return (struct mark){p->frame, p->ts}; }
+/* mark_first notes the first time of something. */
+static inline void mark_first(struct mark *m, const struct packet_events *p) {
+    if (!m->frame) *m = mark_of(p);
+}
+
+static inline bool addr_same(const struct net_addr *a, const struct net_addr *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+static inline bool endpoint_same(const struct endpoint *a, const struct endpoint *b) {
+    return a->port == b->port && addr_same(&a->addr, &b->addr);
+}
+uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text);
+
+/* What each kind of event adds; side is who sent it. */
+void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t);
+void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct http_event *h);
+void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct websocket_event *w);
+void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m);
+void gather_dns(struct explain *e, const struct packet_events *p, const struct dns_event *q, bool selected);
+/* gather_use notes that a packet went from src to dst: a name that stands for dst was put to use. It returns the name's
+ * place + 1, or 0. */
+uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
+/* conv_release frees what a conversation owns. */
+void conv_release(struct conv *c);
+/* certificate_read fills rec from the chain a server sent. */
+void certificate_read(struct explain *e, struct certificate_rec *rec, const struct tls_event *t, struct slice name);
+
+#endif

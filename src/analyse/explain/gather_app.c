@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What DNS, TLS, HTTP and WebSocket add to the records. */
+#include "analyse/explain/gather.h"
+#include "proto/tls/tls.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+enum { TYPE_A = 1, TYPE_AAAA = 28, SHORT_RECORD = 64, LOWER_MAX = 256 };
+
+/* lower writes a name's letters in small ones, so that case does not part what DNS holds for one (RFC 1035 2.3.3). */
+static struct slice lower(struct slice s, char buf[LOWER_MAX]) {
+    s = slice_head(s, LOWER_MAX);
+    for (size_t i = 0; i < s.n; i++) buf[i] = (char)tolower(s.p[i]);
+    return slice_of(buf, s.n);
+}
+
+static uint64_t host_hash(const struct explain *e, const struct net_addr *who, const struct net_addr *addr) {
+    uint8_t key[34] = {who->len, addr->len};
+    memcpy(key + 2, who->bytes, 16);
+    memcpy(key + 18, addr->bytes, 16);
+    return hash_bytes(e->key, key, sizeof key) | 1;
+}
+
+static void host_add(struct explain *e, uint32_t name, const struct net_addr *who, const struct net_addr *addr) {
+    uint64_t hash = host_hash(e, who, addr);
+    uint32_t at = map_find(&e->by_host, hash);
+    if (at == PLACE_NONE) {
+        if (e->hosts == HOSTS_MAX) return;
+        at = e->hosts++;
+        map_set(&e->by_host, hash, at);
+    }
+    e->host[at] = (struct host_rec){.who = *who, .addr = *addr, .name = (uint16_t)name};
+}
+
+uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst) {
+    if (!e->hosts) return 0;
+    uint32_t at = map_find(&e->by_host, host_hash(e, src, dst));
+    if (at == PLACE_NONE) return 0;
+    e->name[e->host[at].name].used = true;
+    return e->host[at].name + 1u;
+}
+
+static struct name_rec *name_of(struct explain *e, const struct net_addr *who, struct slice name, uint32_t *place) {
+    char buf[LOWER_MAX];
+    struct slice low = lower(name, buf);
+    uint64_t hash = hash_text(e, who->bytes, 16, low);
+    uint32_t at = map_find(&e->by_name, hash);
+    if (at == PLACE_NONE) {
+        if (e->names == NAMES_MAX) {
+            e->left_out++;
+            return NULL;
+        }
+        at = e->names++;
+        e->name[at] = (struct name_rec){.who = *who, .name = keep(e, name)};
+        map_set(&e->by_name, hash, at);
+    }
+    *place = at;
+    return &e->name[at];
+}
+
+static void dns_asked(struct name_rec *n, int kind, const struct packet_events *p, const struct dns_event *q) {
+    n->server = p->dst;
+    mark_first(&n->asked[kind], p);
+    if (mark_set(&n->answered[kind]) && q->id != n->id[kind]) return; /* asked anew later */
+    n->id[kind] = q->id;
+    n->tries[kind]++;
+}
+
+static void dns_answered(struct explain *e, struct name_rec *n, uint32_t place, int kind, const struct packet_events *p,
+                         const struct dns_event *q) {
+    if (!mark_set(&n->answered[kind]) && mark_set(&n->asked[kind])) {
+        int64_t took = p->ts - n->asked[kind].ts;
+        if (took > n->slowest) {
+            n->slowest = took;
+            n->slow_asked = n->asked[kind];
+            n->slow_answered = mark_of(p);
+        }
+    }
+    if (!mark_set(&n->answered[kind]) || n->rcode[kind]) { /* a good answer stands */
+        n->answered[kind] = mark_of(p);
+        n->rcode[kind] = q->rcode;
+    }
+    if (q->addrs && n->addrs[kind] < UINT16_MAX - EVENT_NAMES) n->addrs[kind] = (uint16_t)(n->addrs[kind] + q->addrs);
+    for (unsigned i = 0; i < q->addrs; i++) host_add(e, place, &n->who, &q->addr[i]);
+}
+
+void gather_dns(struct explain *e, const struct packet_events *p, const struct dns_event *q, bool selected) {
+    if (q->multicast || q->opcode || !q->name.n) return;
+    uint32_t place = 0;
+    struct name_rec *n = name_of(e, q->response ? &p->dst : &p->src, q->name, &place);
+    if (!n) return;
+    e->any_dns = true;
+    n->selected |= selected;
+    int kind = q->type == TYPE_AAAA;
+    if (q->type != TYPE_A && q->type != TYPE_AAAA) n->other_type = q->type;
+    if (q->response) dns_answered(e, n, place, kind, p, q);
+    else dns_asked(n, kind, p, q);
+}
+
+static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side, const struct tls_event *t) {
+    if (t->encrypted) return;
+    switch (t->type) {
+    case CLIENT_HELLO:
+        if (mark_set(&r->client_hello)) r->retried = true;
+        mark_first(&r->client_hello, p);
+        r->offered = t->version;
+        if (t->name.n) r->name = keep(e, t->name);
+        if (t->alpn.n) r->alpn = keep(e, t->alpn);
+        r->alpn_any |= t->alpn.n > 0;
+        r->alpn_mqtt |= t->alpn_mqtt;
+        break;
+    case SERVER_HELLO:
+        mark_first(&r->server_hello, p);
+        r->version = t->version;
+        r->suite = t->suite;
+        break;
+    case CERTIFICATE:
+        if (side == SERVER && t->certificates && !mark_set(&r->cert.at)) {
+            r->cert.at = mark_of(p);
+            certificate_read(e, &r->cert, t, r->name);
+        }
+        break;
+    case CERTIFICATE_REQUEST: mark_first(&r->request, p); break;
+    }
+}
+
+void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t) {
+    if (!c->tls) c->tls = calloc(1, sizeof *c->tls);
+    struct tls_rec *r = c->tls;
+    if (!r) return;
+    switch (t->what) {
+    case TLS_WHAT_HANDSHAKE: tls_handshake(e, r, p, side, t); break;
+    case TLS_WHAT_ALERT:
+        if (mark_set(&r->alert[side]) && (r->alert_code[side] || !t->type)) break;
+        r->alert[side] = mark_of(p);
+        r->alert_code[side] = t->type;
+        r->alert_hidden[side] = t->encrypted;
+        break;
+    case TLS_WHAT_CCS: mark_first(&r->finished, p); break;
+    case TLS_WHAT_DATA:
+        r->records[side]++;
+        mark_first(&r->data[side], p);
+        r->last_short[side] = t->length <= SHORT_RECORD ? mark_of(p) : (struct mark){0};
+        r->last_short_len[side] = t->length;
+        break;
+    }
+}
+
+static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+    w->requests++;
+    w->request = mark_of(p);
+    w->method = keep(e, h->method);
+    w->uri = keep(e, h->uri);
+    if (h->host.n) w->host = keep(e, h->host);
+    if (slice_eq(h->method, SLICE("CONNECT"))) {
+        w->connect = true;
+        mark_first(&w->proxy, p);
+    }
+    if (!h->upgrade) return;
+    mark_first(&w->upgrade, p);
+    w->is_websocket = true;
+    w->asked = keep(e, h->protocol);
+    w->asked_any = h->protocol.n > 0;
+}
+
+static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+    w->responses++;
+    w->response = mark_of(p);
+    w->code = h->code;
+    if (h->server.n) w->server = keep(e, h->server);
+    if (h->code == 101 && w->is_websocket) {
+        mark_first(&w->upgraded, p);
+        w->granted = keep(e, h->protocol);
+        w->granted_any = h->protocol.n > 0;
+    }
+    if (h->code >= 300 && h->code < 400 && h->location.n && !mark_set(&w->redirect)) {
+        w->redirect = mark_of(p);
+        w->location = keep(e, h->location);
+    }
+    if (h->code < 400 || (mark_set(&w->failed) && (w->failed_code >= 500 || h->code < 500))) return;
+    w->failed = mark_of(p);
+    w->failed_code = h->code;
+    w->failed_phrase = keep(e, h->phrase);
+    w->failed_uri = w->uri;
+}
+
+void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct http_event *h) {
+    if (!h->response && !h->method.n) return;
+    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    struct web_rec *w = c->web;
+    if (!w) return;
+    (void)side;
+    if (h->proxied) mark_first(&w->proxy, p);
+    if (h->forwarded.n) w->forwarded = keep(e, h->forwarded);
+    if (h->response) response_take(e, w, p, h);
+    else request_take(e, w, p, h);
+}
+
+void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct websocket_event *w) {
+    (void)e;
+    (void)side;
+    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    if (!c->web) return;
+    c->web->is_websocket = true;
+    if (w->opcode == 8 && !mark_set(&c->web->ws_close)) {
+        c->web->ws_close = mark_of(p);
+        c->web->ws_code = w->code;
+    }
+}

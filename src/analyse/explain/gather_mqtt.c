@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What MQTT adds to the records: sessions, acknowledgments under way, and the tables that tie publisher, broker and
+ * subscriber together.
+ *
+ * A message that a broker delivers is the one a client sent before with the same topic and payload: the oldest one behind
+ * those already delivered to that subscriber, since MQTT keeps the order of a topic (MQTT 4.6). */
+#include "analyse/explain/gather.h"
+#include "proto/mqtt/mqtt.h"
+
+#include <stdlib.h>
+
+enum { CHAIN_MAX = 64 };
+
+struct place_key {
+    uint8_t addr[16];
+    uint16_t port;
+};
+
+static uint64_t broker_hash(const struct explain *e, const struct endpoint *broker, struct slice text) {
+    struct place_key k = {.port = broker->port};
+    memcpy(k.addr, broker->addr.bytes, broker->addr.len);
+    return hash_text(e, &k, sizeof k, text);
+}
+
+static uint32_t topic_find(const struct explain *e, const struct endpoint *broker, struct slice topic) {
+    return map_find(&e->by_topic, broker_hash(e, broker, slice_head(topic, KEPT_TEXT)));
+}
+
+static uint32_t topic_add(struct explain *e, const struct endpoint *broker, struct slice topic) {
+    uint32_t at = topic_find(e, broker, topic);
+    if (at != PLACE_NONE) return at;
+    if (e->topics == TOPICS_MAX) {
+        e->left_out++;
+        return PLACE_NONE;
+    }
+    at = e->topics++;
+    e->topic[at] = (struct topic_rec){.broker = *broker, .topic = keep(e, topic)};
+    map_set(&e->by_topic, broker_hash(e, broker, slice_head(topic, KEPT_TEXT)), at);
+    return at;
+}
+
+static uint64_t message_hash(const struct explain *e, uint32_t topic, struct slice payload) {
+    return hash_text(e, &topic, sizeof topic, payload);
+}
+
+static struct message *message_at(const struct explain *e, uint64_t serial) {
+    if (!serial || serial + MESSAGES_MAX <= e->messages) return NULL; /* overwritten since */
+    struct message *m = &e->message[serial % MESSAGES_MAX];
+    return m->serial == serial ? m : NULL;
+}
+
+static void message_add(struct explain *e, const struct conv *c, const struct packet_events *p, uint32_t topic, struct slice payload) {
+    uint64_t hash = message_hash(e, topic, payload), serial = ++e->messages, *bucket = &e->bucket[hash % MESSAGES_MAX];
+    e->message[serial % MESSAGES_MAX] = (struct message){
+        .hash = hash, .serial = serial, .before = *bucket, .sent = mark_of(p), .stream = c->stream, .topic = (uint16_t)topic};
+    *bucket = serial;
+}
+
+/* message_find returns the message that a delivery on a conversation is of. */
+static struct message *message_find(struct explain *e, const struct mqtt_rec *r, uint32_t topic, struct slice payload) {
+    uint64_t hash = message_hash(e, topic, payload), serial = e->bucket[hash % MESSAGES_MAX];
+    struct message *found = NULL, *m;
+    for (int i = 0; i < CHAIN_MAX && (m = message_at(e, serial)); i++, serial = m->before) {
+        if (m->hash != hash || m->topic != topic) continue;
+        if (m->serial <= r->matched) break;
+        if (found && mark_set(&r->subscribe) && m->sent.ts < r->subscribe.ts) break; /* sent before it subscribed */
+        found = m;
+    }
+    return found;
+}
+
+static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
+    for (int i = 0; i < FLIGHTS; i++) {
+        struct flight *f = &r->flight[sender][i];
+        if (f->state && f->id == id) return f;
+    }
+    return NULL;
+}
+
+static void flight_start(struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m, uint32_t topic) {
+    struct flight *f = flight_find(r, side, m->id);
+    if (f && m->dup) {
+        f->step = mark_of(p);
+        return;
+    }
+    if (f && !mark_set(&r->id_reused)) {
+        r->id_reused = mark_of(p);
+        r->reused_id = m->id;
+    }
+    for (int i = 0; !f && i < FLIGHTS; i++)
+        if (!r->flight[side][i].state) f = &r->flight[side][i];
+    if (!f) return;
+    *f = (struct flight){.state = FLIGHT_PUBLISH, .qos = m->qos, .id = m->id, .at = mark_of(p), .step = mark_of(p),
+                         .topic = topic == PLACE_NONE ? 0 : (uint16_t)(topic + 1)};
+}
+
+static void published(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    uint32_t at = m->topic[0].n ? topic_add(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
+    if (m->qos) flight_start(r, CLIENT, p, m, at);
+    if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
+    if (at == PLACE_NONE || m->dup) return;
+    struct topic_rec *t = &e->topic[at];
+    if (!t->published++) {
+        t->first = mark_of(p);
+        t->stream = c->stream;
+        t->qos = m->qos;
+    }
+    t->last = mark_of(p);
+    message_add(e, c, p, at, m->payload);
+}
+
+/* will_check looks whether a message nobody sent is a will. */
+static void will_check(struct explain *e, const struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+    for (uint32_t i = 0; i < e->wills; i++) {
+        const struct will_rec *w = &e->will[i];
+        struct conv *owner = explain_conv(e, w->stream);
+        if (!owner || !owner->mqtt || !endpoint_same(&w->broker, &c->end[SERVER]) || !slice_eq(w->topic, m->topic[0])) continue;
+        bool gone = mark_set(&owner->half[0].fin) || mark_set(&owner->half[1].fin) || mark_set(&owner->half[0].rst) ||
+                    mark_set(&owner->half[1].rst);
+        if (gone && !m->retain) mark_first(&owner->mqtt->will_sent, p);
+    }
+}
+
+static void delivery_count(struct explain *e, struct conv *c, const struct packet_events *p, struct slice topic) {
+    const struct mqtt_rec *r = c->mqtt;
+    for (unsigned i = 0; i < r->filters && i < CONV_FILTERS; i++) {
+        struct filter_rec *f = &e->filter[r->filter[i]];
+        if (!explain_topic_matches(f->filter, topic)) continue;
+        f->deliveries++;
+        mark_first(&f->delivered, p);
+    }
+}
+
+static void delivered(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    uint32_t at = m->topic[0].n ? topic_find(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
+    if (m->qos) flight_start(r, SERVER, p, m, at);
+    delivery_count(e, c, p, m->topic[0]);
+    if (m->retain) {
+        mark_first(&r->retained, p);
+        r->retained_count++;
+    }
+    struct message *found = at == PLACE_NONE ? NULL : message_find(e, r, at, m->payload);
+    if (!found) {
+        if (m->topic[0].n) will_check(e, c, p, m);
+        return;
+    }
+    struct topic_rec *t = &e->topic[at];
+    int64_t took = p->ts - found->sent.ts;
+    r->matched = found->serial;
+    if (found->deliveries < MESSAGE_TO) found->to[found->deliveries] = c->stream + 1;
+    found->deliveries++;
+    if (m->retain || m->dup) return;
+    if (!t->delivered++) {
+        t->got = mark_of(p);
+        t->got_stream = c->stream;
+        t->delay = took;
+    }
+    if (took > t->slowest) {
+        t->slowest = took;
+        t->slow_sent = found->sent;
+        t->slow_got = mark_of(p);
+        t->slow_stream = c->stream;
+    }
+}
+
+static void publish_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    uint32_t most = r->max_packet[!side];
+    mark_first(&r->first_publish[side], p);
+    r->publishes[side]++;
+    if (m->dup) {
+        mark_first(&r->duplicate, p);
+        r->duplicates++;
+    }
+    if (m->no_alias) mark_first(&r->no_alias, p);
+    if (most && m->length > most && !mark_set(&r->too_large)) {
+        r->too_large = mark_of(p);
+        r->too_large_len = m->length;
+        r->too_large_side = (uint8_t)side;
+    }
+    if (side == CLIENT) published(e, c, p, m);
+    else delivered(e, c, p, m);
+}
+
+/* refused_note keeps the first acknowledgment that is a refusal, or says that nobody is there to receive. */
+static void refused_note(struct explain *e, struct mqtt_rec *r, const struct packet_events *p, const struct mqtt_event *m,
+                         const struct flight *f) {
+    struct slice topic = f && f->topic ? e->topic[f->topic - 1].topic : (struct slice){0};
+    if (m->code == 0x10 && !mark_set(&r->no_match)) {
+        r->no_match = mark_of(p);
+        r->no_match_topic = topic;
+    }
+    if (m->code < 0x80 || mark_set(&r->ack_refused)) return;
+    r->ack_refused = mark_of(p);
+    r->ack_refused_code = m->code;
+    r->ack_refused_topic = topic;
+}
+
+/* ack_take moves a delivery on; sender is the side whose PUBLISH it is about. */
+static void ack_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    int sender = m->type == MQTT_PUBREL ? side : !side;
+    struct flight *f = flight_find(r, sender, m->id);
+    if (m->has_code) refused_note(e, r, p, m, f);
+    if (!f) return;
+    f->step = mark_of(p);
+    struct topic_rec *t = f->topic ? &e->topic[f->topic - 1] : NULL;
+    switch (m->type) {
+    case MQTT_PUBREC: f->state = m->has_code && m->code >= 0x80 ? FLIGHT_NONE : FLIGHT_PUBREC; break;
+    case MQTT_PUBREL: f->state = FLIGHT_PUBREL; break;
+    default: f->state = FLIGHT_NONE;
+    }
+    if (!t) return;
+    if (sender == CLIENT && m->type != MQTT_PUBREL) mark_first(&t->first_ack, p);
+    if (sender == SERVER && t->got.frame && t->got_stream == c->stream && m->type != MQTT_PUBREC) t->got_acked = true;
+}
+
+static void subscribe_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    mark_first(&r->subscribe, p);
+    unsigned turn = r->sub_next++ % 4;
+    r->sub_id[turn] = m->id;
+    r->sub_first[turn] = (uint16_t)e->filters;
+    r->sub_count[turn] = 0;
+    for (unsigned i = 0; i < m->topics; i++) {
+        if (e->filters == FILTERS_MAX) {
+            e->left_out++;
+            return;
+        }
+        e->filter[e->filters] = (struct filter_rec){.broker = c->end[SERVER], .filter = keep(e, m->topic[i]), .stream = c->stream,
+                                                    .qos = m->codes[i], .at = mark_of(p)};
+        if (r->filters < CONV_FILTERS) r->filter[r->filters++] = (uint16_t)e->filters;
+        e->filters++;
+        r->sub_count[turn]++;
+    }
+}
+
+static void suback_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    for (unsigned turn = 0; turn < 4; turn++) {
+        if (r->sub_id[turn] != m->id || !r->sub_count[turn]) continue;
+        for (unsigned i = 0; i < r->sub_count[turn] && i < m->n_codes; i++) {
+            struct filter_rec *f = &e->filter[r->sub_first[turn] + i];
+            f->answered = true;
+            f->code = m->codes[i];
+            if (m->codes[i] < 0x80 || mark_set(&r->suback_failed)) continue;
+            r->suback_failed = mark_of(p);
+            r->suback_code = m->codes[i];
+            r->suback_topic = f->filter;
+        }
+        r->sub_count[turn] = 0;
+    }
+}
+
+static void unsubscribe_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+    for (unsigned i = 0; i < m->topics; i++)
+        for (unsigned k = 0; k < c->mqtt->filters; k++) {
+            struct filter_rec *f = &e->filter[c->mqtt->filter[k]];
+            if (slice_eq(f->filter, slice_head(m->topic[i], KEPT_TEXT))) f->ended = mark_of(p);
+        }
+}
+
+static bool conv_open(const struct conv *c) {
+    const struct mqtt_rec *r = c->mqtt;
+    for (int side = 0; side < 2; side++)
+        if (mark_set(&c->half[side].fin) || mark_set(&c->half[side].rst) || (r && mark_set(&r->disconnect[side]))) return false;
+    return true;
+}
+
+/* client_note finds out whether another connection uses the same client identifier at the same broker. */
+static void client_note(struct explain *e, struct conv *c, const struct packet_events *p, struct slice id) {
+    uint64_t hash = broker_hash(e, &c->end[SERVER], id);
+    uint32_t at = map_find(&e->by_client, hash);
+    if (at == PLACE_NONE) {
+        if (e->clients == CLIENTS_MAX) return;
+        at = e->clients++;
+        map_set(&e->by_client, hash, at);
+        e->client[at] = (struct client_rec){.broker = c->end[SERVER], .id = keep(e, id), .stream = c->stream};
+    }
+    struct client_rec *k = &e->client[at];
+    struct conv *before = k->stream == c->stream ? NULL : explain_conv(e, k->stream);
+    k->connects++;
+    k->stream = c->stream;
+    if (!before || !before->mqtt || !conv_open(before)) return;
+    before->mqtt->after = c->stream + 1;
+    before->mqtt->taken_over = mark_of(p);
+}
+
+static void connect_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    mark_first(&r->connect, p);
+    r->version = m->version;
+    r->keep_alive = m->keep_alive;
+    r->client = keep(e, m->client);
+    r->will = m->will;
+    r->user = m->user;
+    r->password = m->password;
+    r->clean = m->clean;
+    r->max_packet[side] = m->max_packet;
+    if (m->will && m->will_topic.n) {
+        r->will_topic = keep(e, m->will_topic);
+        if (e->wills < WILLS_MAX)
+            e->will[e->wills++] = (struct will_rec){.broker = c->end[SERVER], .topic = r->will_topic, .stream = c->stream};
+    }
+    if (m->client.n) client_note(e, c, p, m->client);
+}
+
+static void connack_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+    struct mqtt_rec *r = c->mqtt;
+    if (mark_set(&r->connack)) return;
+    r->connack = mark_of(p);
+    r->connack_code = m->code;
+    r->session = m->session;
+    if (m->client.n && !r->client.n) r->client = keep(e, m->client);
+    if (m->keep_alive) r->keep_alive = m->keep_alive;
+    r->max_packet[side] = m->max_packet;
+}
+
+void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+    if (!c->mqtt) c->mqtt = calloc(1, sizeof *c->mqtt);
+    struct mqtt_rec *r = c->mqtt;
+    if (!r) return;
+    *(side == CLIENT ? &r->last_client : &r->last_server) = mark_of(p);
+    if (m->violation && !r->violations++) {
+        r->violation = mark_of(p);
+        r->violation_id = m->violation;
+        r->violation_side = (uint8_t)side;
+    }
+    switch (m->type) {
+    case MQTT_CONNECT: connect_take(e, c, side, p, m); break;
+    case MQTT_CONNACK: connack_take(e, c, side, p, m); break;
+    case MQTT_PUBLISH: publish_take(e, c, side, p, m); break;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP: ack_take(e, c, side, p, m); break;
+    case MQTT_SUBSCRIBE: subscribe_take(e, c, p, m); break;
+    case MQTT_SUBACK: suback_take(e, c, p, m); break;
+    case MQTT_UNSUBSCRIBE: unsubscribe_take(e, c, p, m); break;
+    case MQTT_PINGREQ:
+        r->pings++;
+        if (!mark_set(&r->ping)) r->ping = mark_of(p);
+        break;
+    case MQTT_PINGRESP:
+        r->pongs++;
+        r->ping = (struct mark){0};
+        break;
+    case MQTT_DISCONNECT:
+        mark_first(&r->disconnect[side], p);
+        r->disconnect_code[side] = m->code;
+        r->has_disconnect_code[side] = m->has_code;
+        break;
+    }
+}
+
+bool explain_topic_matches(struct slice filter, struct slice topic) {
+    static const struct slice share = {(const uint8_t *)"$share/", 7};
+    if (slice_starts(filter, share)) { /* MQTT 4.8.2: $share/NAME/FILTER */
+        filter = slice_tail(filter, share.n);
+        while (filter.n && filter.p[0] != '/') filter = slice_tail(filter, 1);
+        filter = slice_tail(filter, 1);
+    }
+    if (topic.n && topic.p[0] == '$' && filter.n && (filter.p[0] == '#' || filter.p[0] == '+')) return false; /* [MQTT-4.7.2-1] */
+    while (filter.n) {
+        if (filter.p[0] == '#') return true;
+        if (filter.p[0] == '+') {
+            filter = slice_tail(filter, 1);
+            while (topic.n && topic.p[0] != '/') topic = slice_tail(topic, 1);
+        } else {
+            while (filter.n && filter.p[0] != '/') {
+                if (!topic.n || topic.p[0] != filter.p[0]) return false;
+                filter = slice_tail(filter, 1);
+                topic = slice_tail(topic, 1);
+            }
+            if (topic.n && topic.p[0] != '/') return false;
+        }
+        if (!filter.n) return !topic.n;
+        if (!topic.n) return slice_eq(filter, SLICE("/#")); /* "a/#" matches "a" */
+        filter = slice_tail(filter, 1);
+        topic = slice_tail(topic, 1);
+        if (!filter.n) return !topic.n; /* both end with an empty level */
+    }
+    return !topic.n;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_ANALYSE_JUDGE_H
+#define WEIR_ANALYSE_JUDGE_H
+
+#include "analyse/explain/gather.h"
+
+/* judge is what a check looks at: the capture, and one thing of it according to its scope. */
+struct judge {
+    struct explain *e;
+    const struct check *check;
+    struct conv *c;
+    struct name_rec *n;
+    struct topic_rec *t;
+    bool final;   /* the capture is over, or the conversation's record is */
+    int64_t now;  /* time of the last packet, or of the clock in a live run */
+    struct finding spare; /* takes what is not kept */
+};
+
+/* N_ marks words that are translated where they are printed. */
+#define N_(text) text
+
+/* found begins a finding of the present check. For a conversation arguments 1 and 2 are client and server already. It
+ * never returns NULL; what was said before about the same thing, and what is too much, goes nowhere. */
+struct finding *found(struct judge *j);
+/* The rest of a finding: frames it rests on, and further arguments. */
+void cite(struct finding *f, const struct mark *m);
+void say_text(struct judge *j, struct finding *f, struct slice s);
+void say_number(struct judge *j, struct finding *f, uint64_t v);
+/* say_time adds a duration in nanoseconds, "1.2 s"; say_words adds words that are translated. */
+void say_time(struct judge *j, struct finding *f, int64_t ns);
+void say_words(struct finding *f, const char *words);
+/* say_clock adds the time of day, in the local time zone. */
+void say_clock(struct judge *j, struct finding *f, int64_t ts);
+void say_endpoint(struct judge *j, struct finding *f, const struct endpoint *p);
+void say_addr(struct judge *j, struct finding *f, const struct net_addr *a);
+
+/* conv_label writes how people call one side of a conversation: its address and, where it has one, its client id. */
+void conv_label(struct writer *w, const struct conv *c, int side);
+void endpoint_write(struct writer *w, const struct endpoint *p);
+void addr_write(struct writer *w, const struct net_addr *a);
+void time_write(struct writer *w, int64_t ns);
+
+/* judge_conv runs the checks of conversations. */
+void judge_conv(struct explain *e, struct conv *c, bool final);
+
+/* quiet_for tells whether so many seconds have passed since a mark, or nothing more can come. */
+bool quiet_for(const struct judge *j, const struct mark *m, double seconds);
+/* Common questions about a conversation. */
+bool conv_closed(const struct conv *c);
+bool conv_refused_early(const struct conv *c);
+bool conv_handshaken(const struct conv *c);
+bool conv_is_mqtt(const struct conv *c);
+/* topic_filters fills out with the filters of live subscriptions at a topic's broker that match it. */
+size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max);
+
+#define CHECK(name, ident, stage, level, scope, blame, title, text, next) void check_##name(struct judge *j);
+#include "analyse/explain/checks.def"
+#undef CHECK
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verdict of the whole capture, and how far each conversation got. */
+#include "analyse/explain/judge.h"
+
+enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum stage s) {
+    (void)e;
+    if (c->failed & 1 << s) return STAGE_FAILED;
+    switch (s) {
+    case STAGE_DNS: return c->name ? STAGE_FINE : STAGE_ABSENT;
+    case STAGE_TCP:
+        if (!c->from_start) return STAGE_UNSEEN;
+        return conv_handshaken(c) ? STAGE_FINE : STAGE_FAILED;
+    case STAGE_TLS:
+        if (!c->tls) return STAGE_ABSENT;
+        return mark_set(&c->tls->client_hello) ? STAGE_FINE : STAGE_UNSEEN;
+    case STAGE_WEB: return c->web ? STAGE_FINE : STAGE_ABSENT;
+    case STAGE_MQTT:
+        if (!c->mqtt) return STAGE_ABSENT;
+        return mark_set(&c->mqtt->connect) ? STAGE_FINE : STAGE_UNSEEN;
+    default: return STAGE_ABSENT;
+    }
+}
+
+/* all_well makes the sentence of a capture in which nothing is wrong, with what can be said for it. */
+static void all_well(struct judge *j, struct finding *f) {
+    struct explain *e = j->e;
+    uint64_t published = 0, delivered = 0, brokers = 0, encrypted = 0;
+    const struct topic_rec *first = NULL;
+    for (uint32_t i = 0; i < e->topics; i++) {
+        published += e->topic[i].published;
+        delivered += e->topic[i].delivered > 0;
+        if (e->topic[i].delivered && !first) first = &e->topic[i];
+    }
+    for (size_t i = 0; i < CONVS_MAX; i++) {
+        brokers += e->conv[i] && e->conv[i]->mqtt;
+        encrypted += e->conv[i] && e->conv[i]->tls && mark_set(&e->conv[i]->tls->data[SERVER]) && !e->conv[i]->mqtt;
+    }
+    if (first) {
+        f->text = N_("The messages arrived: %1$s were published, on %2$s topics they were seen reaching a subscriber; `%3$s` took %4$s.");
+        say_number(j, f, published);
+        say_number(j, f, delivered);
+        say_text(j, f, first->topic);
+        say_time(j, f, first->delay);
+        cite(f, &first->first);
+        cite(f, &first->got);
+    } else if (published) {
+        f->text = N_("%1$s messages were published and the broker took them; no subscriber is seen in this capture.");
+        say_number(j, f, published);
+    } else if (brokers) {
+        f->text = N_("%1$s MQTT connections, and nothing wrong was found; no message was published.");
+        say_number(j, f, brokers);
+    } else if (e->convs) {
+        f->text = encrypted ? N_("%1$s TCP conversations, %2$s of them encrypted; nothing wrong was found.")
+                            : N_("%1$s TCP conversations; nothing wrong was found.");
+        say_number(j, f, e->convs);
+        say_number(j, f, encrypted);
+    } else {
+        f->text = N_("%1$s packets without any TCP conversation; nothing wrong was found.");
+        say_number(j, f, e->packets);
+    }
+}
+
+const struct finding *explain_verdict(struct explain *e, bool *fine) {
+    *fine = !e->findings || e->finding[0].level == LEVEL_NOTE;
+    if (!*fine) return &e->finding[0];
+    struct judge j = {.e = e, .final = true, .now = e->last.ts};
+    e->all_well = (struct finding){.check = (uint16_t)explain_checks_count, .stream = -1, .next = ""};
+    all_well(&j, &e->all_well);
+    return &e->all_well;
+}

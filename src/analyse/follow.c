@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: a datagram is a chunk. Of TCP, what continues its side is a chunk, what was there before is cut off,
+ * what comes early waits. When the other side acknowledges what lies behind a hole, the hole will not be filled any more:
+ * in its place stands a chunk that says how many bytes are missing, in the words tshark has for it. What still waits at the
+ * end of the capture is not shown, as nothing says it was received.
+ * Limits: FOLLOW_HELD_MAX segments and FOLLOW_HELD_BYTES bytes wait on each side; what comes beyond that is dropped and
+ * counted. */
+#include "analyse/follow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct follow_held {
+    struct follow_held *next;
+    uint32_t seq;
+    uint64_t frame;
+    int64_t ts;
+    size_t n;
+    uint8_t bytes[];
+};
+
+/* segment is what a packet has of the conversation. */
+struct segment {
+    struct talk_addr src, dst;
+    uint32_t stream, seq, ack, len;
+    uint16_t flags;
+    struct slice payload;
+    bool found;
+};
+
+void follow_want(const struct follow *f, struct want *w) {
+    static const uint16_t tcp[] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM,
+                                   FID_TCP_SEQ_RAW, FID_TCP_ACK_RAW, FID_TCP_LEN, FID_TCP_FLAGS, FID_TCP_PAYLOAD, 0};
+    static const uint16_t udp[] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
+                                   FID_UDP_STREAM, FID_UDP_PAYLOAD, 0};
+    for (const uint16_t *id = f->proto == FOLLOW_TCP ? tcp : udp; *id; id++) want_add(w, *id);
+}
+
+static bool segment_is(const struct follow *f, const struct segment *s) {
+    if (f->by_stream) return s->stream == f->stream;
+    int from = memcmp(&s->src, &f->asked[0], sizeof s->src) != 0;
+    return memcmp(&s->src, &f->asked[from], sizeof s->src) == 0 && memcmp(&s->dst, &f->asked[!from], sizeof s->dst) == 0;
+}
+
+/* segment_find reads the fields of the conversation's layer; a packet may hold several TCP headers, one in another. */
+static struct segment segment_find(const struct follow *f, const struct decode *d) {
+    struct segment s = {0};
+    const struct fval *v = d->out->v, *end = v + stats_outer(d);
+    for (; v < end; v++) {
+        switch (v->id) {
+        case FID_IP_SRC: talk_addr_set(&s.src, v, 4); break;
+        case FID_IPV6_SRC: talk_addr_set(&s.src, v, 16); break;
+        case FID_IP_DST: talk_addr_set(&s.dst, v, 4); break;
+        case FID_IPV6_DST: talk_addr_set(&s.dst, v, 16); break;
+        case FID_TCP_SRCPORT:
+        case FID_UDP_SRCPORT:
+            if (s.found) return s;
+            s.src.port = (uint16_t)v->u;
+            break;
+        case FID_TCP_DSTPORT:
+        case FID_UDP_DSTPORT: s.dst.port = (uint16_t)v->u; break;
+        case FID_TCP_STREAM:
+        case FID_UDP_STREAM:
+            s.stream = (uint32_t)v->u;
+            s.found = segment_is(f, &s);
+            if (!s.found) s = (struct segment){0};
+            break;
+        case FID_TCP_SEQ_RAW: s.seq = (uint32_t)v->u; break;
+        case FID_TCP_ACK_RAW: s.ack = (uint32_t)v->u; break;
+        case FID_TCP_LEN: s.len = (uint32_t)v->u; break;
+        case FID_TCP_FLAGS: s.flags = (uint16_t)v->u; break;
+        case FID_TCP_PAYLOAD: s.payload = v->s; break;
+        case FID_UDP_PAYLOAD: s.payload = slice_head(v->s, v->extra); break; /* without padding */
+        default: break;
+        }
+    }
+    return s;
+}
+
+static void chunk_give(struct follow *f, int side, struct slice bytes, uint64_t frame, int64_t ts) {
+    struct follow_chunk c = {.side = side, .bytes = bytes, .frame = frame, .ts = ts};
+    if (bytes.n) f->take(f->to, f, &c);
+}
+
+static void held_drop(struct follow_side *s, struct follow_held **link) {
+    struct follow_held *h = *link;
+    *link = h->next;
+    s->count--;
+    s->bytes -= h->n;
+    free(h);
+}
+
+static void hold(struct follow *f, int side, const struct segment *s, const struct packet *p) {
+    struct follow_side *me = &f->side[side];
+    if (me->count >= FOLLOW_HELD_MAX || me->bytes + s->payload.n > FOLLOW_HELD_BYTES) {
+        f->dropped++;
+        return;
+    }
+    struct follow_held *h = malloc(sizeof *h + s->payload.n);
+    if (!h) return;
+    *h = (struct follow_held){.seq = s->seq, .frame = p->number, .ts = p->ts, .n = s->payload.n};
+    memcpy(h->bytes, s->payload.p, s->payload.n);
+    struct follow_held **last = &me->held;
+    while (*last) last = &(*last)->next;
+    *last = h;
+    me->count++;
+    me->bytes += h->n;
+}
+
+/* held_fits gives one waiting segment that fits now, or drops one that is of no use any more; false: there is none. */
+static bool held_fits(struct follow *f, int side) {
+    struct follow_side *s = &f->side[side];
+    for (struct follow_held **link = &s->held; *link; link = &(*link)->next) {
+        struct follow_held *h = *link;
+        if (seq_lt(s->next, h->seq)) continue;
+        uint32_t old = s->next - h->seq;
+        if (old < h->n) {
+            chunk_give(f, side, slice_of(h->bytes + old, h->n - old), h->frame, h->ts);
+            s->next += (uint32_t)h->n - old;
+        }
+        held_drop(s, link);
+        return true;
+    }
+    return false;
+}
+
+/* gap_pass gives the words for a hole whose far side was acknowledged; false: there is none. */
+static bool gap_pass(struct follow *f, int side, uint32_t ack, const struct packet *p) {
+    struct follow_side *s = &f->side[side];
+    if (!s->held) return false;
+    uint32_t lowest = s->held->seq;
+    for (const struct follow_held *h = s->held; h; h = h->next)
+        if (seq_lt(h->seq, lowest)) lowest = h->seq;
+    if (!seq_lt(lowest, ack)) return false;
+    char text[64];
+    int n = snprintf(text, sizeof text, "[%d bytes missing in capture file]", (int)(lowest - s->next));
+    s->next = lowest;
+    chunk_give(f, side, slice_of(text, (size_t)n + 1), p->number, 0);
+    return true;
+}
+
+static void tcp_take(struct follow *f, int side, struct segment *s, const struct packet *p) {
+    struct follow_side *me = &f->side[side];
+    if (s->flags & TH_ACK)
+        while (f->side[!side].held && (held_fits(f, !side) || gap_pass(f, !side, s->ack, p))) {}
+    if (!me->synced) {
+        me->synced = true;
+        me->next = s->seq;
+    }
+    if (s->flags & TH_SYN && s->seq == me->next) {
+        me->next++;
+        s->seq++;
+    }
+    if (!s->payload.n) {
+        if (s->len && s->seq == me->next) me->next += s->len; /* not captured */
+        return;
+    }
+    if (seq_lt(me->next, s->seq)) {
+        hold(f, side, s, p);
+        return;
+    }
+    uint32_t old = me->next - s->seq;
+    if (old >= s->len) return;
+    struct slice fresh = slice_tail(s->payload, old);
+    me->next = s->seq + s->len;
+    chunk_give(f, side, fresh, p->number, p->ts);
+    while (me->held && held_fits(f, side)) {}
+}
+
+bool follow_packet(struct follow *f, const struct decode *d) {
+    struct segment s = segment_find(f, d);
+    if (!s.found) return false;
+    if (!f->begun) {
+        f->begun = true;
+        f->end[0] = s.src;
+        f->end[1] = s.dst;
+    }
+    int side = memcmp(&s.src, &f->end[0], sizeof s.src) != 0;
+    if (f->proto == FOLLOW_TCP) tcp_take(f, side, &s, d->pkt);
+    else chunk_give(f, side, s.payload, d->pkt->number, d->pkt->ts);
+    return true;
+}
+
+void follow_end(struct follow *f) {
+    for (int i = 0; i < 2; i++)
+        while (f->side[i].held) held_drop(&f->side[i], &f->side[i].held);
+}

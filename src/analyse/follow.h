@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_ANALYSE_FOLLOW_H
+#define WEIR_ANALYSE_FOLLOW_H
+
+#include "analyse/dissect.h"
+#include "analyse/stats_talk.h"
+
+/* One conversation's bytes, in the order a reader of either side would have got them. */
+
+enum {
+    FOLLOW_HELD_MAX = 4096,        /* segments of a side that wait for an earlier one */
+    FOLLOW_HELD_BYTES = 16 << 20,  /* and their bytes */
+};
+
+enum follow_proto { FOLLOW_TCP, FOLLOW_UDP };
+
+/* follow_chunk is what one packet added: side 0 is who sent the conversation's first packet. */
+struct follow_chunk {
+    int side;
+    struct slice bytes;
+    uint64_t frame;
+    int64_t ts;
+};
+
+struct follow_held;
+
+struct follow {
+    enum follow_proto proto;
+    bool by_stream;
+    uint32_t stream;
+    struct talk_addr asked[2]; /* where !by_stream */
+    struct talk_addr end[2];   /* as found: end[0] is who sent first */
+    bool begun;
+    struct follow_side {
+        bool synced;
+        uint32_t next;
+        struct follow_held *held; /* in the order they came */
+        uint32_t count;
+        size_t bytes;
+    } side[2];
+    uint64_t dropped; /* segments given up: too many waited */
+    /* take gets every chunk; its bytes live until it returns. */
+    void (*take)(void *to, const struct follow *f, const struct follow_chunk *c);
+    void *to;
+};
+
+void follow_want(const struct follow *f, struct want *w);
+/* follow_packet looks whether a packet belongs to the conversation, takes its bytes in, and tells. */
+bool follow_packet(struct follow *f, const struct decode *d);
+void follow_end(struct follow *f);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_ANALYSE_LADDER_H
+#define WEIR_ANALYSE_LADDER_H
+
+#include "analyse/events.h"
+
+/* ladder: packets as arrows between the parties, for a picture of who said what to whom, in order. */
+
+enum {
+    RUNGS_MAX = 20000,   /* arrows that are kept; later ones are counted */
+    PARTIES_MAX = 64,
+    RUNG_TEXT = 160,     /* bytes of an arrow's label */
+    LADDER_ARENA = 16 << 20,
+};
+
+enum rung_kind { RUNG_TCP, RUNG_DNS, RUNG_TLS, RUNG_HTTP, RUNG_MQTT, RUNG_ICMP, RUNG_DATA };
+enum rung_mood { MOOD_PLAIN, MOOD_AGAIN, MOOD_BAD };
+
+struct rung_end {
+    struct net_addr addr;
+    uint16_t port;
+};
+
+/* rung is one arrow. */
+struct rung {
+    uint64_t frame;
+    int64_t ts;
+    struct rung_end from, to;
+    uint32_t stream;    /* of TCP */
+    uint8_t kind, mood; /* enum rung_kind, enum rung_mood */
+    bool to_server;     /* `to` is the side that was connected to */
+    bool bare;          /* an acknowledgment and nothing else */
+    struct slice text;
+    uint8_t from_party, to_party; /* set by ladder_finish */
+};
+
+/* party is a lifeline. */
+struct party {
+    struct rung_end end;   /* port 0: all its ports */
+    struct slice client;   /* MQTT client id */
+    bool broker, publishes, subscribes, server;
+    uint32_t rungs;
+};
+
+struct ladder {
+    struct arena arena;
+    struct rung *rung;
+    uint32_t rungs;
+    uint64_t left_out;
+    struct party party[PARTIES_MAX];
+    uint32_t parties;
+    uint64_t strangers; /* arrows of parties beyond PARTIES_MAX */
+    struct rung_mqtt {
+        struct rung_end client, server;
+        struct slice id;
+        bool publishes, subscribes;
+    } mqtt[PARTIES_MAX];
+    uint32_t mqtts;
+};
+
+/* ladder_make prepares; 0 or ERR_NOMEM. */
+int ladder_make(struct ladder *l) MUST_USE;
+void ladder_free(struct ladder *l);
+void ladder_packet(struct ladder *l, const struct packet_events *p);
+/* ladder_finish finds the parties and ties the arrows to them. */
+void ladder_finish(struct ladder *l);
+
+/* event_label writes the words of one event, packet_label those of all that a packet did. Protocol words are not
+ * translated. */
+void event_label(struct writer *w, const struct event *e);
+void packet_label(struct writer *w, const struct packet_events *p);
+/* packet_bare tells whether a packet only acknowledges. */
+bool packet_bare(const struct packet_events *p);
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir edit: captures in, captures out.
+ *
+ * Theory of operation: every input has its next packet at hand; the earliest one goes on, so inputs that are in order
+ * become an output in order. From one pcapng file to another, blocks are copied as they stand, in their byte order, and
+ * only packets are chosen; otherwise (several inputs, classic pcap) the output is a section of its own, interfaces get
+ * new numbers, and little-endian blocks are taken over. A packet is decoded only where a filter, a split or a redaction
+ * asks. Memory: one packet of each input and its interfaces. */
+#include "analyse/dissect.h"
+#include "app/cmd.h"
+#include "app/edit.h"
+#include "app/feed.h"
+#include "app/opt.h"
+#include "app/when.h"
+#include "io/keyfile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    BLOCK_INTERFACE = 1,
+    BLOCK_PACKET_OBSOLETE = 2,
+    BLOCK_STATISTICS = 5,
+    BLOCK_SECRETS = 10,
+    BLOCK_SECTION = 0x0a0d0d0a,
+    RANGES_MAX = 10000
+};
+
+struct edit_opts {
+    const char *write, *format, *from, *to, *frames, *split;
+    int64_t snaplen;
+    bool drop, strip_secrets;
+    const char *inject;
+    struct opt_list words;
+};
+
+static const struct opt_def defs[] = {
+    {'w', "write", "FILE", "the capture to write; - is stdout", OPT_TEXT, offsetof(struct edit_opts, write)},
+    {'F', "format", "FORMAT", "pcapng (default), pcap (nanoseconds) or pcap-us", OPT_TEXT,
+     offsetof(struct edit_opts, format)},
+    {0, "from", "TIME", "packets from this moment on: " WHEN_HELP, OPT_TEXT, offsetof(struct edit_opts, from)},
+    {0, "to", "TIME", "packets before this moment", OPT_TEXT, offsetof(struct edit_opts, to)},
+    {0, "frames", "LIST", "packets with these numbers: 1-10,15,20-", OPT_TEXT, offsetof(struct edit_opts, frames)},
+    {'v', "invert", NULL, "leave out what the choice is, keep the rest", OPT_FLAG, offsetof(struct edit_opts, drop)},
+    {'s', "snapshot-length", "BYTES", "keep so many bytes of each packet", OPT_NUMBER,
+     offsetof(struct edit_opts, snaplen), .min = 1, .max = 262144},
+    {0, "split", "BY", "a file for each conversation: tcp, udp or all (both); the name goes before the ending",
+     OPT_TEXT, offsetof(struct edit_opts, split)},
+    {0, "inject-secrets", "KEYLOG", "put the secrets of a key log (SSLKEYLOGFILE) into the capture, which then is read decrypted",
+     OPT_TEXT, offsetof(struct edit_opts, inject)},
+    {0, "strip-secrets", NULL, "leave out the secrets the capture has", OPT_FLAG, offsetof(struct edit_opts, strip_secrets)},
+};
+static const char *const examples[] = {"weir edit capture.pcapng -w minute.pcapng --from +60 --to +120",
+                                       "weir edit monday.pcap tuesday.pcapng -w week.pcapng",
+                                       "weir edit capture.pcapng -w one.pcapng --split tcp",
+                                       "weir edit capture.pcapng -w readable.pcapng --inject-secrets keys.log", NULL};
+static const struct opt_command command = {
+    .name = "edit",
+    .synopsis = "FILE... -w FILE [options]",
+    .purpose = "cut, filter, split, merge and redact captures",
+    .description = "Packets of the files, in the order of their times, go to the new file. What a pcapng file holds "
+                   "beside them (interfaces, "
+                   "names, secrets, comments, options, blocks Weir does not know) goes with them.\n\n"
+                   "Several choices together keep the packets that fit all of them.",
+    .examples = examples,
+    .defs = defs,
+    .n_defs = sizeof defs / sizeof *defs,
+    .words_at = offsetof(struct edit_opts, words),
+};
+
+struct input {
+    struct edit *edit;
+    struct feed feed;
+    struct packet p;
+    bool have, done;
+    uint32_t section; /* whose interfaces `ids` are */
+    uint32_t *ids;    /* by number in the section: number in the output + 1 */
+    size_t n_ids;
+    int rc; /* what ended it */
+};
+
+struct edit {
+    struct edit_opts o;
+    struct edit_out out;
+    struct input *input;
+    size_t n_input;
+    struct when from, to;
+    int64_t from_ns, to_ns;
+    struct frame_range {
+        uint64_t lo, hi;
+    } * range;
+    size_t n_ranges, at_range;
+    struct dissector *ds; /* NULL: nothing is decoded */
+    uint32_t n_ifaces;    /* in the output */
+    uint32_t *split[2];   /* by stream of TCP, UDP: number of the file + 1 */
+    size_t n_split[2];
+    uint32_t rest; /* file + 1 of what is in no conversation */
+    uint64_t number, kept;
+    struct slice secrets; /* to be put in; empty: none, or done */
+    int rc;
+};
+
+/* secrets_put puts the secrets behind the first section header, before all packets. */
+static int secrets_put(struct edit *e, bool big_endian) {
+    int rc = e->secrets.n ? edit_secrets_put(&e->out, e->secrets, big_endian) : OK;
+    keyfile_release(&e->secrets);
+    return rc;
+}
+
+static void on_block(void *to, const struct capfile_block *b) {
+    struct input *in = to;
+    struct edit *e = in->edit;
+    bool owned = b->type == BLOCK_SECTION || b->type == BLOCK_INTERFACE || b->type == BLOCK_STATISTICS;
+    if (e->rc || (!e->out.copy && (owned || b->big_endian))) return;
+    if (b->type == BLOCK_SECRETS && e->o.strip_secrets) return;
+    e->rc = edit_out_copy(&e->out, b);
+    if (!e->rc && b->type == BLOCK_SECTION) e->rc = secrets_put(e, b->big_endian);
+}
+
+/* iface_id returns the number of the packet's interface in the output, which gets to know it here. */
+static uint32_t iface_id(struct edit *e, struct input *in) {
+    const struct capture_interface *i = in->p.iface;
+    if (e->out.copy) return i->id;
+    if (in->p.section != in->section) {
+        in->section = in->p.section;
+        memset(in->ids, 0, in->n_ids * sizeof *in->ids);
+    }
+    if (i->id >= in->n_ids) {
+        size_t n = in->n_ids ? in->n_ids : 8;
+        while (n <= i->id) n *= 2;
+        uint32_t *more = realloc(in->ids, n * sizeof *more);
+        if (!more) {
+            e->rc = ERR_NOMEM;
+            return 0;
+        }
+        memset(more + in->n_ids, 0, (n - in->n_ids) * sizeof *more);
+        in->ids = more;
+        in->n_ids = n;
+    }
+    if (!in->ids[i->id]) {
+        e->rc = edit_out_interface(&e->out, i);
+        in->ids[i->id] = ++e->n_ifaces;
+    }
+    return in->ids[i->id] - 1;
+}
+
+static void input_next(struct input *in) {
+    in->rc = feed_next(&in->feed, &in->p);
+    in->have = in->rc == OK;
+    in->done = !in->have;
+}
+
+static struct input *earliest(struct edit *e) {
+    struct input *first = NULL;
+    for (size_t i = 0; i < e->n_input; i++) {
+        struct input *in = &e->input[i];
+        if (!in->have && !in->done) input_next(in);
+        if (in->have && (!first || in->p.ts < first->p.ts)) first = in;
+    }
+    return first;
+}
+
+static bool in_frames(struct edit *e, uint64_t number) {
+    if (!e->n_ranges) return true;
+    while (e->at_range < e->n_ranges && e->range[e->at_range].hi < number) e->at_range++;
+    return e->at_range < e->n_ranges && e->range[e->at_range].lo <= number;
+}
+
+static bool chosen(struct edit *e, const struct packet *p) {
+    bool fits = in_frames(e, p->number);
+    if (fits && e->from.kind) fits = p->has_ts && p->ts >= e->from_ns;
+    if (fits && e->to.kind) fits = p->has_ts && p->ts < e->to_ns;
+    return fits != e->o.drop;
+}
+
+/* split_slot returns where a stream's file is kept. */
+static uint32_t *split_slot(struct edit *e, int udp, uint64_t stream) {
+    if (stream >= e->n_split[udp]) {
+        size_t n = e->n_split[udp] ? e->n_split[udp] * 2 : 64;
+        while (n <= stream) n *= 2;
+        uint32_t *more = realloc(e->split[udp], n * sizeof *more);
+        if (!more) return NULL;
+        memset(more + e->n_split[udp], 0, (n - e->n_split[udp]) * sizeof *more);
+        e->split[udp] = more;
+        e->n_split[udp] = n;
+    }
+    return &e->split[udp][stream];
+}
+
+static int64_t split_file(struct edit *e, const struct decode *d) {
+    char name[32] = "rest";
+    uint32_t *slot = &e->rest;
+    for (uint32_t i = 0; i < d->out->n; i++) {
+        const struct fval *f = &d->out->v[i];
+        bool udp = f->id == FID_UDP_STREAM;
+        if (f->id != FID_TCP_STREAM && !udp) continue;
+        if (strcmp(e->o.split, "all") != 0 && strcmp(e->o.split, udp ? "udp" : "tcp") != 0) continue;
+        slot = split_slot(e, udp, f->u);
+        snprintf(name, sizeof name, "%s-%llu", udp ? "udp" : "tcp", (unsigned long long)f->u);
+        break;
+    }
+    if (!slot) return ERR_NOMEM;
+    int64_t file = edit_out_file(&e->out, *slot, name);
+    if (file >= 0) *slot = (uint32_t)file + 1;
+    return file;
+}
+
+static int packet_take(struct edit *e, struct input *in) {
+    struct packet p = in->p;
+    struct capfile_block raw;
+    if (e->n_input > 1) p.number = ++e->number;
+    if (e->number <= 1 && e->kept == 0) {
+        e->from_ns = when_ns(&e->from, p.ts);
+        e->to_ns = when_ns(&e->to, p.ts);
+    }
+    const struct decode *d = e->ds ? dissector_packet(e->ds, &p) : NULL;
+    if (!chosen(e, &p)) return OK;
+    int64_t file = e->out.split ? split_file(e, d) : 0;
+    if (file < 0) return (int)file;
+    uint32_t id = iface_id(e, in);
+    if (e->rc) return e->rc;
+    if (e->o.snaplen) p.data = slice_head(p.data, (size_t)e->o.snaplen);
+    bool has_raw = capfile_packet_block(in->feed.file, &raw) &&
+                   (e->out.copy || (!raw.big_endian && p.iface->ticks == 1000000000 && !p.iface->offset));
+    if (has_raw && !e->out.copy && raw.type == BLOCK_PACKET_OBSOLETE) has_raw = false;
+    e->kept++;
+    return edit_out_packet(&e->out, (uint32_t)file, &p, has_raw ? &raw : NULL, id);
+}
+
+static int all_take(struct edit *e) {
+    struct input *in;
+    while (!e->rc && (in = earliest(e))) {
+        e->rc = packet_take(e, in);
+        in->have = false;
+    }
+    return e->rc;
+}
+
+static int frames_parse(struct edit *e, const char *text) {
+    const char *at = text;
+    while (*at) {
+        char *end;
+        uint64_t lo = strtoull(at, &end, 10), hi = lo;
+        bool ok = end != at && *at >= '0' && *at <= '9';
+        if (ok && *end == '-') {
+            at = end + 1;
+            hi = *at && *at != ',' ? strtoull(at, &end, 10) : (end = (char *)at, UINT64_MAX);
+        }
+        ok = ok && lo >= 1 && hi >= lo && (*end == ',' || !*end) && e->n_ranges < RANGES_MAX &&
+             (!e->n_ranges || e->range[e->n_ranges - 1].hi < lo);
+        if (!ok)
+            return opt_bad_use(&command,
+                               "--frames %s: expected numbers and ranges in ascending order, as in 1-10,15,20-", text);
+        if (!e->range && !(e->range = calloc(RANGES_MAX, sizeof *e->range)))
+            return opt_bad_use(&command, "out of memory");
+        e->range[e->n_ranges++] = (struct frame_range){lo, hi};
+        at = *end ? end + 1 : end;
+    }
+    return OPT_GO;
+}
+
+static int options_check(struct edit *e) {
+    static const char *const formats[] = {"pcapng", "pcap", "pcap-us"};
+    const struct edit_opts *o = &e->o;
+    size_t format = 0;
+    if (!o->words.n) return opt_bad_use(&command, "what to read is missing: weir edit FILE... -w FILE");
+    if (o->words.n > EDIT_INPUTS_MAX) return opt_bad_use(&command, "at most %d files at a time", EDIT_INPUTS_MAX);
+    if (!o->write) return opt_bad_use(&command, "-w FILE, what to write, is missing");
+    while (o->format && format < 3 && strcmp(o->format, formats[format]) != 0) format++;
+    if (format == 3) return opt_bad_use(&command, "-F %s is not known: it is one of pcapng, pcap, pcap-us", o->format);
+    e->out.format = (enum capwrite_format)format;
+    if (o->from && !when_parse(o->from, &e->from))
+        return opt_bad_use(&command, "--from %s: expected %s", o->from, WHEN_HELP);
+    if (o->to && !when_parse(o->to, &e->to)) return opt_bad_use(&command, "--to %s: expected %s", o->to, WHEN_HELP);
+    if (o->split && strcmp(o->split, "tcp") != 0 && strcmp(o->split, "udp") != 0 && strcmp(o->split, "all") != 0)
+        return opt_bad_use(&command, "--split %s is not known: it is one of tcp, udp, all", o->split);
+    if (o->split && strcmp(o->write, "-") == 0)
+        return opt_bad_use(&command, "--split writes several files: -w needs a name");
+    if (o->inject && format != CAPWRITE_PCAPNG)
+        return opt_bad_use(&command, "--inject-secrets: a classic pcap file cannot hold secrets; leave -F %s out", o->format);
+    return o->frames ? frames_parse(e, o->frames) : OPT_GO;
+}
+
+static int secrets_read(struct edit *e) {
+    char text[160] = "";
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    if (!e->o.inject || edit_secrets_read(&e->secrets, e->o.inject, &why) == OK) return OPT_GO;
+    return opt_bad_use(&command, "the key log %s cannot be put in: %s", e->o.inject, text);
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino && S_ISREG(x.st_mode);
+}
+
+static int inputs_open(struct edit *e) {
+    char text[512];
+    e->input = calloc(e->o.words.n, sizeof *e->input);
+    if (!e->input) return opt_bad_use(&command, "out of memory");
+    for (size_t i = 0; i < e->o.words.n; i++) {
+        struct input *in = &e->input[e->n_input++];
+        struct writer why = wr_fixed(text, sizeof text - 1);
+        in->edit = e;
+        if (same_file(e->o.words.item[i], e->o.write))
+            return opt_bad_use(&command, "%s would be written over while it is read", e->o.write);
+        if (feed_open_file(&in->feed, e->o.words.item[i], &why) == OK) continue;
+        *why.p = 0;
+        return opt_bad_use(&command, "%s", text);
+    }
+    return OPT_GO;
+}
+
+static int decode_begin(struct edit *e) {
+    struct want want = {0};
+    if (!e->o.split) return OPT_GO;
+    want_add(&want, FID_TCP_STREAM);
+    want_add(&want, FID_UDP_STREAM);
+    e->ds = calloc(1, sizeof *e->ds);
+    return e->ds && dissector_make(e->ds, &want) == OK ? OPT_GO : opt_bad_use(&command, "out of memory");
+}
+
+static int out_begin(struct edit *e) {
+    e->out.path = e->o.write;
+    e->out.split = e->o.split != NULL;
+    e->out.copy = e->n_input == 1 && e->out.format == CAPWRITE_PCAPNG && capfile_is_pcapng(e->input[0].feed.file);
+    for (size_t i = 0; i < e->n_input; i++) capfile_on_block(e->input[i].feed.file, on_block, &e->input[i]);
+    int rc = edit_out_begin(&e->out);
+    if (rc == OK && !e->out.copy) rc = secrets_put(e, false);
+    return rc ? opt_bad_use(&command, "%s", e->out.why) : OPT_GO;
+}
+
+static int go(struct edit *e) {
+    int status = EXIT_FINE;
+    feed_watch_signals(&e->input[0].feed);
+    int rc = all_take(e);
+    if (rc) status = opt_bad_use(&command, "%s", e->out.why[0] ? e->out.why : err_text(rc));
+    for (size_t i = 0; i < e->n_input; i++) {
+        if (!e->input[i].rc || e->input[i].rc == ERR_END) continue;
+        status = opt_bad_use(&command, "%s", feed_why(&e->input[i].feed));
+    }
+    if (edit_out_end(&e->out) && !rc) status = opt_bad_use(&command, "%s", e->out.why);
+    return status;
+}
+
+static void edit_free(struct edit *e) {
+    for (size_t i = 0; i < e->n_input; i++) {
+        feed_close(&e->input[i].feed);
+        free(e->input[i].ids);
+    }
+    if (e->ds) dissector_free(e->ds);
+    free(e->ds);
+    keyfile_release(&e->secrets);
+    free(e->input);
+    free(e->range);
+    free(e->split[0]);
+    free(e->split[1]);
+    opt_release(&command, &e->o);
+    free(e);
+}
+
+int cmd_edit(int argc, char **argv) {
+    struct edit *e = calloc(1, sizeof *e);
+    if (!e) return opt_bad_use(&command, "out of memory");
+    int rc = opt_parse(&command, &e->o, argc, argv);
+    if (rc == OPT_GO) rc = options_check(e);
+    if (rc == OPT_GO) rc = secrets_read(e);
+    if (rc == OPT_GO) rc = inputs_open(e);
+    if (rc == OPT_GO) rc = decode_begin(e);
+    if (rc == OPT_GO) rc = out_begin(e);
+    if (rc == OPT_GO) rc = go(e);
+    edit_free(e);
+    return rc;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/filter.h"
+
+#include "proto/fields.h"
+
+#include <stdio.h>
+
+static void complain(const struct opt_command *cmd, const char *option, struct slice text,
+                     const struct expr_error *why) {
+    struct writer w = wr_grow();
+    expr_error_print(&w, text, why);
+    fprintf(stderr, "weir %s: %s: %.*s", cmd->name, option, (int)wr_len(&w), w.buf ? w.buf : "");
+    wr_free(&w);
+}
+
+int filter_compile(const struct opt_command *cmd, const char *option, struct slice text, struct expr **out) {
+    struct field_index names;
+    struct expr_error why;
+    if (field_index_make(&names, &weir_fields)) return opt_bad_use(cmd, "out of memory");
+    int rc = expr_compile(out, text, &names, &why);
+    field_index_free(&names);
+    if (rc) {
+        complain(cmd, option, text, &why);
+        return EXIT_TROUBLE;
+    }
+    for (size_t i = 0; expr_warning(*out, i); i++)
+        fprintf(stderr, "weir %s: %s: %s\n", cmd->name, option, expr_warning(*out, i));
+    return OPT_GO;
+}

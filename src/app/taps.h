@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_APP_TAPS_H
+#define WEIR_APP_TAPS_H
+
+#include "view/tables.h"
+
+enum { TAPS_MAX = 32 };
+
+/* tap is one statistic that runs beside the reading of packets: what -z asks for, or the command stats. */
+struct tap {
+    const struct stats_ops *ops;
+    void *state;
+    void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
+    const char *filter;                                   /* text; NULL: none */
+};
+
+struct taps {
+    struct tap tap[TAPS_MAX];
+    size_t n;
+    bool begun;
+    int64_t begin; /* time of the capture's first packet */
+};
+
+/* taps_start adds a statistic: 0 or a negative code with a reason in why. The texts must outlive it. */
+int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter,
+               struct writer *why) MUST_USE;
+/* taps_parse adds what a -z says, "endpoints,ip" or "io,phs,mqtt". */
+int taps_parse(struct taps *t, const char *text, struct writer *why) MUST_USE;
+void taps_want(const struct taps *t, struct want *w);
+void taps_packet(struct taps *t, const struct decode *d);
+/* taps_print writes the results in tshark's order: the last one asked for first. */
+void taps_print(struct writer *w, const struct taps *t);
+void taps_free(struct taps *t);
+
+/* -z follow. */
+extern const struct stats_ops tap_follow_ops;
+void tap_follow_print(struct writer *w, const struct tap *t);
+
+#endif

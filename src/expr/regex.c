@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Regular expressions: PCRE2, letters of either case alike, bytes rather than characters, as Wireshark has it. What a
+ * pattern may cost is limited, and a match takes its memory from the stack: a search that comes to a limit finds
+ * nothing. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "expr/program.h"
+
+#include <pcre2.h>
+#include <stdlib.h>
+
+enum {
+    MATCH_STEPS = 1000000,
+    MATCH_MEMORY = 128 * 1024, /* bytes of stack */
+    FOLDED_MAX = 32 * 1024,    /* bytes of a text in lower() or upper() that get their case before the search */
+};
+
+struct regex {
+    pcre2_code *code;
+    pcre2_match_context *limits;
+    struct slice text;
+};
+
+struct regex *regex_make(struct compiling *c, const struct node *n) {
+    int why;
+    PCRE2_SIZE at;
+    PCRE2_UCHAR text[160];
+    struct slice s = n->value.s;
+    uint32_t options = PCRE2_CASELESS | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
+    struct regex *r = calloc(1, sizeof *r);
+    if (!r) return fail_code(c, ERR_NOMEM, "out of memory");
+    r->text = s;
+    r->code = pcre2_compile(s.n ? s.p : (const uint8_t *)"", s.n, options, &why, &at, NULL);
+    if (!r->code) {
+        if (pcre2_get_error_message(why, text, sizeof text) < 0) text[0] = 0;
+        fail(c, n->at, n->len, "the regular expression is wrong at its character %zu: %s", (size_t)at + 1,
+             (const char *)text);
+        regex_free(r);
+        return NULL;
+    }
+    r->limits = pcre2_match_context_create(NULL);
+    if (!r->limits) {
+        regex_free(r);
+        return fail_code(c, ERR_NOMEM, "out of memory");
+    }
+    pcre2_set_match_limit(r->limits, MATCH_STEPS);
+    pcre2_set_heap_limit(r->limits, MATCH_MEMORY / 1024);
+    pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); /* without it the search is slower, no more */
+    return r;
+}
+
+void regex_free(struct regex *r) {
+    if (!r) return;
+    pcre2_code_free(r->code);
+    pcre2_match_context_free(r->limits);
+    free(r);
+}
+
+struct slice regex_text(const struct regex *r) {
+    return r->text;
+}
+
+static void *stack_take(PCRE2_SIZE n, void *data) {
+    struct scratch *room = data;
+    n = (n + 15) & ~(size_t)15;
+    if ((size_t)(room->end - room->p) < n) return NULL;
+    room->p += n;
+    return room->p - n;
+}
+
+static void stack_release(void *p, void *data) {
+    (void)p;
+    (void)data;
+}
+
+static bool search(const struct regex *r, struct slice s) {
+    _Alignas(16) uint8_t memory[MATCH_MEMORY];
+    struct scratch room = {memory, memory + sizeof memory};
+    pcre2_general_context *general = pcre2_general_context_create(stack_take, stack_release, &room);
+    pcre2_match_data *data = general ? pcre2_match_data_create(1, general) : NULL;
+    return data && pcre2_match(r->code, s.n ? s.p : (const uint8_t *)"", s.n, 0, 0, data, r->limits) >= 0;
+}
+
+/* search_folded gives the text its case first. A longer one is searched as it is, which is the same unless the pattern
+ * tells cases apart. */
+static bool search_folded(const struct regex *r, const struct value *v) {
+    uint8_t text[FOLDED_MAX];
+    if (v->s.n > sizeof text) return search(r, v->s);
+    for (size_t i = 0; i < v->s.n; i++) text[i] = letter_fold(v->s.p[i], v->fold);
+    return search(r, slice_of(text, v->s.n));
+}
+
+bool regex_matches(const struct regex *r, const struct value *v) {
+    if (v->kind < VAL_BYTES) return false;
+    if (v->fold) return search_folded(r, v);
+    return search(r, slice_of(v->s.p, v->reach ? v->reach : v->s.n));
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine. Theory of operation: one flag, registers for values, no heap. `each` sets one place in the packet's list
+ * for every leaf of the comparison and runs the body, up to its target, for every combination of them, as an odometer
+ * turns; the relation at the end of the body says yes or no, or an instruction before finds that there is no result for
+ * this combination and it is passed over. `any` stops at the first yes, `all` at the first no. `best` does the same to
+ * find a least or greatest value. Bytes that have to be made (chosen parts, printed numbers) stand in a fixed room that
+ * is used again for every combination.
+ *
+ * Limits: with one leaf every value is looked at. With several, EXPR_STEPS bounds the work; a comparison that is not
+ * decided by then holds for `all` and does not for `any`. What does not fit the room has no result. */
+#include "expr/program.h"
+#include "field/print.h"
+
+enum { STRING_ROOM = 256 };
+
+/* machine is one match. */
+struct machine {
+    const struct expr *e;
+    const struct fvec *v;
+    uint64_t steps;           /* left for the present comparison */
+    uint32_t at[EXPR_LEAVES]; /* place of each leaf's present value */
+    const struct leaf *leaf;  /* first leaf of the present comparison */
+    uint8_t *base;            /* room before this is taken */
+    struct scratch room;
+    struct value best;
+    bool has_best;
+    struct value reg[EXPR_REGISTERS];
+    uint8_t bytes[EXPR_SCRATCH];
+};
+
+static bool layer_chosen(const struct spans *s, int layer, int last) {
+    for (uint16_t i = 0; i < s->count; i++) {
+        const struct span *one = &s->list[i];
+        int first = one->first >= 0 ? one->first : last + 1 + one->first;
+        if (layer >= first && (!one->n || layer - first < one->n)) return true;
+    }
+    return false;
+}
+
+static int last_layer(const struct fvec *v, uint16_t id) {
+    int last = 0;
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->v[i].id == id && v->v[i].layer > last) last = v->v[i].layer;
+    return last;
+}
+
+/* next_value returns the place of the leaf's first value from `from` on, or UINT32_MAX. */
+static uint32_t next_value(const struct fvec *v, const struct leaf *l, uint32_t from) {
+    int last = -1;
+    for (uint32_t i = from; i < v->n; i++) {
+        if (v->v[i].id != l->id) continue;
+        if (!l->layers.count) return i;
+        if (last < 0) last = last_layer(v, l->id);
+        if (layer_chosen(&l->layers, v->v[i].layer, last)) return i;
+    }
+    return UINT32_MAX;
+}
+
+static const struct value *operand(const struct machine *m, uint16_t a) {
+    return a & OPERAND_CONST ? &m->e->consts[a & ~OPERAND_CONST] : &m->reg[a];
+}
+
+static bool number_relates(enum relation rel, uint64_t a, uint64_t b) {
+    switch (rel) {
+    case REL_EQ: return a == b;
+    case REL_NE: return a != b;
+    case REL_LT: return a < b;
+    case REL_LE: return a <= b;
+    case REL_GT: return a > b;
+    default: return a >= b;
+    }
+}
+
+static bool run_number(const struct machine *m, const struct instr *i) {
+    const struct fvec *v = m->v;
+    uint16_t id = m->e->leaves[i->leaf].id;
+    uint64_t with = operand(m, i->a)->u;
+    bool any = false;
+    for (const struct fval *f = v->v, *end = v->v + v->n; f < end; f++) {
+        if (f->id != id) continue;
+        any = true;
+        if (number_relates((enum relation)i->op, f->u, with) != (i->quant == QUANT_ALL)) return i->quant == QUANT_ANY;
+    }
+    return any && i->quant == QUANT_ALL;
+}
+
+/* part_of gives the bytes a span chooses; false where they are not all there. */
+static bool part_of(const struct span *s, struct slice all, struct slice *out) {
+    int64_t n = (int64_t)all.n, first = s->first >= 0 ? s->first : n + s->first;
+    int64_t count = s->n ? s->n : n - first;
+    if (first < 0 || first >= n || count > n - first) return false;
+    *out = slice_of(all.p + first, (size_t)count);
+    return true;
+}
+
+static bool run_slice(struct machine *m, const struct instr *i, const struct value *a, struct value *out) {
+    const struct spans *spans = &m->e->spans[i->b];
+    struct value all;
+    struct slice part;
+    if (!value_bytes(a, &all, &m->room)) return false;
+    *out = (struct value){.kind = VAL_BYTES, .fold = all.fold};
+    if (spans->count == 1) {
+        if (part_of(&spans->list[0], all.s, &part)) out->s = part;
+        return true;
+    }
+    uint8_t *from = m->room.p;
+    for (uint16_t k = 0; k < spans->count; k++) {
+        if (!part_of(&spans->list[k], all.s, &part)) continue;
+        if ((size_t)(m->room.end - m->room.p) < part.n) return false;
+        memcpy(m->room.p, part.p, part.n);
+        m->room.p += part.n;
+    }
+    out->s = slice_of(from, (size_t)(m->room.p - from));
+    return true;
+}
+
+/* run_string writes numbers in decimal, whatever their field's base is, and addresses as they are printed. */
+static bool run_string(struct machine *m, const struct instr *i, const struct value *a, struct value *out) {
+    const struct field *f = m->e->leaves[i->leaf].field;
+    if (m->room.end - m->room.p < STRING_ROOM) return false;
+    struct writer w = wr_fixed(m->room.p, STRING_ROOM);
+    if (a->kind == VAL_UINT) wr_u(&w, a->u);
+    else if (a->kind == VAL_INT) wr_i(&w, a->i);
+    else if (a->kind == VAL_IPV4) print_ipv4(&w, (uint32_t)a->u);
+    else print_value(&w, f, &(struct fval){.s = a->s});
+    *out = (struct value){.kind = VAL_TEXT, .s = wr_done(&w)};
+    m->room.p += wr_len(&w);
+    return true;
+}
+
+static bool run_take(struct machine *m, const struct instr *best, const struct value *a) {
+    int order;
+    if (!m->has_best || (value_order(a, &m->best, &order) && (best->op == FUNC_MIN ? order < 0 : order > 0))) {
+        m->best = *a;
+        m->base = m->room.p; /* it may stand in the room */
+    }
+    m->has_best = true;
+    return true;
+}
+
+static bool in_set(const struct set *s, const struct value *a) {
+    for (uint32_t k = 0; k < s->count; k++) {
+        int low, high;
+        if (value_order(a, &s->list[k].low, &low) && low >= 0 && value_order(a, &s->list[k].high, &high) && high <= 0)
+            return true;
+    }
+    return false;
+}
+
+/* steps_take pays for looking at both operands where several fields are combined. */
+static void steps_take(struct machine *m, const struct value *a, const struct value *b) {
+    uint64_t cost =
+        1 + (a->kind >= VAL_BYTES ? (a->s.n + a->reach) / 64 : 0) + (b->kind >= VAL_BYTES ? b->s.n / 64 : 0);
+    m->steps = m->steps > cost ? m->steps - cost : 0;
+}
+
+enum outcome { NO, YES, NOTHING };
+
+/* run_step runs one instruction of a body that computes; false: there is no result. */
+static bool run_step(struct machine *m, const struct instr *i) {
+    struct value *out = &m->reg[i->dst];
+    const struct value *a = operand(m, i->a);
+    const struct leaf *l = &m->e->leaves[i->leaf];
+    switch (i->code) {
+    case OP_LOAD: *out = value_of(l->field, &m->v->v[m->at[l - m->leaf]], m->v); return true;
+    case OP_SLICE: return run_slice(m, i, a, out);
+    case OP_BYTES: return value_bytes(a, out, &m->room);
+    case OP_LEN: *out = (struct value){.kind = VAL_UINT, .u = a->s.n}; return true;
+    case OP_WIDTH: {
+        struct field plain = {.type = l->field->type};
+        *out = (struct value){.kind = VAL_UINT, .u = (uint64_t)field_bits(&plain) / 8};
+        return true;
+    }
+    case OP_LOWER:
+    case OP_UPPER:
+        *out = *a;
+        out->fold = i->code == OP_LOWER ? FOLD_LOWER : FOLD_UPPER;
+        return true;
+    case OP_STRING: return run_string(m, i, a, out);
+    case OP_ABS: return value_absolute(a, out);
+    case OP_NEGATE: return value_negate(a, out) && value_fits(out, i->op);
+    default: return value_compute((enum arith)i->op, a, operand(m, i->b), out, &m->room) && value_fits(out, i->quant);
+    }
+}
+
+/* run_body runs from `at` to the instruction that ends the combination. */
+static enum outcome run_body(struct machine *m, uint32_t at, const struct instr *around) {
+    m->room.p = m->base;
+    for (;; at++) {
+        const struct instr *i = &m->e->code[at];
+        const struct value *a = operand(m, i->a);
+        switch (i->code) {
+        case OP_TAKE: return run_take(m, around, a) ? YES : NO;
+        case OP_RELATE:
+            if (around->leaves > 1) steps_take(m, a, operand(m, i->b));
+            if (!value_relates((enum relation)i->op, a, operand(m, i->b))) return NO;
+            if (!i->to) return YES;
+            break;
+        case OP_MATCH: return regex_matches(m->e->regexes[i->b], a) ? YES : NO;
+        case OP_IN: return in_set(&m->e->sets[i->b], a) ? YES : NO;
+        case OP_FILLED: return a->kind < VAL_BYTES || a->s.n ? YES : NO;
+        case OP_NONZERO: return value_nonzero(a) ? YES : NO;
+        default:
+            if (!run_step(m, i)) return NOTHING;
+        }
+    }
+}
+
+/* turn moves to the next combination; false behind the last one, or when the steps are used up. */
+static bool turn(struct machine *m, const struct instr *i) {
+    for (uint16_t k = i->leaves; k > 0; k--) {
+        uint32_t *at = &m->at[k - 1], was = *at;
+        *at = next_value(m->v, &m->leaf[k - 1], was + 1);
+        if (i->leaves > 1) {
+            uint64_t cost = (*at == UINT32_MAX ? m->v->n : *at) - was;
+            m->steps = m->steps > cost ? m->steps - cost : 0;
+            if (!m->steps) return false;
+        }
+        if (*at != UINT32_MAX) return true;
+        *at = next_value(m->v, &m->leaf[k - 1], 0);
+    }
+    return false;
+}
+
+/* loop_begin sets every leaf to its first value; false where one has none. */
+static bool loop_begin(struct machine *m, const struct instr *i) {
+    m->leaf = &m->e->leaves[i->leaf];
+    m->steps = EXPR_STEPS;
+    for (uint16_t k = 0; k < i->leaves; k++) {
+        m->at[k] = next_value(m->v, &m->leaf[k], 0);
+        if (m->at[k] == UINT32_MAX) return false;
+    }
+    return true;
+}
+
+static bool run_each(struct machine *m, const struct instr *i) {
+    uint32_t body = (uint32_t)(i - m->e->code) + 1;
+    if (!loop_begin(m, i)) return false;
+    do {
+        enum outcome o = run_body(m, body, i);
+        if (o == YES && i->quant == QUANT_ANY) return true;
+        if (o == NO && i->quant == QUANT_ALL) return false;
+    } while (turn(m, i));
+    return i->quant == QUANT_ALL;
+}
+
+static bool run_best(struct machine *m, const struct instr *i) {
+    uint32_t body = (uint32_t)(i - m->e->code) + 1;
+    if (!i->quant) m->has_best = false;
+    bool there = loop_begin(m, i); /* an argument without a value is passed over */
+    while (there) {
+        run_body(m, body, i);
+        there = turn(m, i);
+    }
+    m->reg[i->dst] = m->best;
+    return m->has_best;
+}
+
+static bool run_count(struct machine *m, const struct instr *i) {
+    const struct leaf *l = &m->e->leaves[i->leaf];
+    uint64_t n = 0;
+    for (uint32_t at = next_value(m->v, l, 0); at != UINT32_MAX; at = next_value(m->v, l, at + 1)) n++;
+    m->reg[i->dst] = (struct value){.kind = VAL_UINT, .u = n};
+    return n > 0;
+}
+
+bool expr_match(const struct expr *e, const struct fvec *v) {
+    struct machine m;
+    m.e = e;
+    m.v = v;
+    m.base = m.bytes;
+    m.room = (struct scratch){m.bytes, m.bytes + sizeof m.bytes};
+    m.has_best = false;
+    bool flag = true;
+    for (uint32_t at = 0;;) {
+        const struct instr *i = &e->code[at++];
+        switch (i->code) {
+        case OP_HAS: flag = next_value(v, &e->leaves[i->leaf], 0) != UINT32_MAX; break;
+        case OP_NUMBER: flag = run_number(&m, i); break;
+        case OP_EACH:
+            flag = run_each(&m, i);
+            m.base = m.bytes;
+            at = i->to;
+            break;
+        case OP_BEST:
+            flag = run_best(&m, i);
+            at = i->to;
+            break;
+        case OP_COUNT: flag = run_count(&m, i); break;
+        case OP_NOT: flag = !flag; break;
+        case OP_IF:
+            if (flag) at = i->to;
+            break;
+        case OP_UNLESS:
+            if (!flag) at = i->to;
+            break;
+        default: return flag;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_GUARD_CONFIG_YAML_H
+#define WEIR_GUARD_CONFIG_YAML_H
+
+#include "guard/config_in.h"
+
+#include <yaml.h>
+
+/* Binding of YAML to structs by tables. A reader gets a node and the place its value goes to; what is wrong becomes a
+ * mistake with the node's line and column, and reading goes on, so that all mistakes are found at once. */
+
+struct bind {
+    yaml_document_t doc;
+    struct guard_config *c;
+    struct guard_policy *p;
+    struct guard_mistakes *m;
+    struct field_index names;
+    bool no_memory;
+    unsigned nodes; /* met so far; aliases could make a small file large */
+    unsigned depth;
+};
+
+enum { BIND_NODES_MAX = 1000000, BIND_DEPTH_MAX = 32, BIND_TEXT_MAX = 64 * 1024 };
+
+typedef void bind_reader(struct bind *b, const yaml_node_t *n, void *at, const void *arg);
+
+struct key {
+    const char *name;
+    bind_reader *read;
+    size_t at;       /* offset in the struct */
+    const void *arg; /* the reader's own */
+};
+
+/* bind_map reads a mapping by a table; what: what it is called in complaints. */
+void bind_map(struct bind *b, const yaml_node_t *n, const struct key *keys, size_t count, void *base, const char *what);
+/* bind_each calls `reader` for every element of a sequence (a single value counts as one), and returns the array of
+ * elements of `size` bytes, zeroed, in the policy's arena. */
+void *bind_each(struct bind *b, const yaml_node_t *n, size_t size, size_t max, bind_reader *reader, const void *arg,
+                size_t *count);
+/* bind_pairs calls `pair` for every member of a mapping whose names are free. */
+void bind_pairs(struct bind *b, const yaml_node_t *n,
+                void (*pair)(struct bind *b, const yaml_node_t *key, const yaml_node_t *value, void *to), void *to,
+                const char *what);
+void bind_wrong(struct bind *b, const yaml_node_t *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* bind_text returns a scalar's text, which lives as long as the document; false after a complaint. */
+bool bind_text(struct bind *b, const yaml_node_t *n, struct slice *text);
+bool bind_is_map(const yaml_node_t *n);
+void *bind_get(struct bind *b, size_t n);
+struct slice bind_keep(struct bind *b, struct slice text);
+/* bind_nearest returns the name most like a text, or NULL. */
+const char *bind_nearest(struct slice text, const char *const *names, size_t n);
+
+/* read_choice: arg is a struct choice; the place an uint8_t. */
+struct choice {
+    const char *const *names;
+    uint8_t count;
+};
+/* read_number: arg is a struct range or NULL; the place an uint64_t. */
+struct range {
+    uint64_t min, max;
+};
+bind_reader read_text, read_slice, read_bool, read_number, read_unsigned, read_size, read_time, read_choice, read_texts;
+/* bind_time and bind_size read "10s" and "64Ki". */
+bool bind_time(struct slice text, int64_t *ns);
+bool bind_size(struct slice text, uint64_t *bytes);
+
+/* The parts of the policy, each with its own table: config_rules.c, config_schema.c. */
+bind_reader read_limits, read_bans, read_groups, read_topics, read_conditions, read_shapes, read_maxima, read_anomalies,
+    read_schema, read_versions;
+
+#define KEYS(k) k, sizeof(k) / sizeof *(k)
+
+#endif

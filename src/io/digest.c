@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/digest.h"
+#include <openssl/evp.h>
+
+void digest_websocket(char accept[DIGEST_BASE64_MAX], struct slice key) {
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    uint8_t text[64 + sizeof guid], sum[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    size_t k = key.n < 64 ? key.n : 64;
+    memcpy(text, key.p, k);
+    memcpy(text + k, guid, sizeof guid - 1);
+    accept[0] = 0;
+    if (EVP_Digest(text, k + sizeof guid - 1, sum, &n, EVP_sha1(), NULL) == 1)
+        EVP_EncodeBlock((unsigned char *)accept, sum, (int)n);
+}

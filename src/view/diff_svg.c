@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two runs side by side as SVG, and as JSON. */
+#include "analyse/explain/judge.h"
+#include "view/diff_view.h"
+#include "view/explain_view.h"
+#include "view/words.h"
+
+enum { HALF = 430, LANE = 300, LEFT = 90, ROW = 24, TOP = 70, ROWS_MAX = 1000 };
+
+static const struct deed *deed_at(const struct run *r, int32_t list, int32_t place) {
+    return list < 0 || place < 0 ? NULL : &r->list[list].deed[place];
+}
+
+static void xml_text(struct writer *w, struct slice s) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '<') wr_s(w, "&lt;");
+        else if (s.p[i] == '>') wr_s(w, "&gt;");
+        else if (s.p[i] == '&') wr_s(w, "&amp;");
+        else wr_c(w, s.p[i] < 0x20 ? ' ' : (char)s.p[i]);
+    }
+}
+
+static void deed_svg(struct writer *w, const struct deed *d, int x, int y, bool differs) {
+    if (!d) return;
+    const char *class = differs ? "a bad" : "a";
+    int from = d->side ? x + LANE : x, to = d->side ? x : x + LANE;
+    wr_f(w, "<text class=\"t\" text-anchor=\"end\" x=\"%d\" y=\"%d\">%llu</text><line class=\"%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" marker-end=\"url(#p)\"/>", x - 10, y + 4,
+         (unsigned long long)d->frame, class, from, y, to, y);
+    wr_f(w, "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\"%s>", x + LANE / 2, y - 5, differs ? " class=\"badt\"" : "");
+    xml_text(w, slice_head(d->text, 44));
+    wr_s(w, "</text>\n");
+}
+
+static void lane(struct writer *w, const char *name, int x, int height) {
+    wr_f(w, "<text class=\"h\" x=\"%d\" y=\"24\" text-anchor=\"middle\">", x + LANE / 2);
+    xml_text(w, slice_str(name));
+    wr_f(w, "</text><text class=\"r\" x=\"%d\" y=\"48\" text-anchor=\"middle\">%s</text><text class=\"r\" x=\"%d\" y=\"48\" text-anchor=\"middle\">%s</text>", x,
+         words(N_("client")), x + LANE, words(N_("server")));
+    for (int k = 0; k < 2; k++) wr_f(w, "<line class=\"l\" x1=\"%d\" y1=\"56\" x2=\"%d\" y2=\"%d\"/>", x + k * LANE, x + k * LANE, height - 10);
+    wr_c(w, '\n');
+}
+
+void diff_svg(struct writer *w, struct comparison *c, const struct diff_view *v) {
+    (void)v;
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < c->pairs; i++) rows += c->pair[i].rows + 1;
+    if (rows > ROWS_MAX) rows = ROWS_MAX;
+    int width = 2 * HALF + LEFT, height = TOP + (int)rows * ROW + 20;
+    wr_f(w, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n", width, height, width, height);
+    wr_s(w, "<style>svg{font:13px system-ui,sans-serif;background:#fff;color:#1b1f24}text{fill:currentColor}.t{font:11px ui-monospace,monospace;fill:#6a737d}"
+            ".h{font-weight:600}.r{fill:#6a737d;font-size:12px}.l{stroke:#b8c0c8}.a{stroke:#44505c}.bad{stroke:#c92a2a;stroke-width:2}.badt{fill:#c92a2a}"
+            ".f{fill:#c92a2a;fill-opacity:.1}@media(prefers-color-scheme:dark){svg{background:#14181d;color:#e6e9ec}.l{stroke:#4a545e}.a{stroke:#a5b0bb}"
+            ".bad{stroke:#ff8787}.badt{fill:#ff8787}}</style>\n"
+            "<defs><marker id=\"p\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\">"
+            "<path d=\"M0 0L8 4L0 8z\" fill=\"context-stroke\"/></marker></defs>\n");
+    lane(w, c->good->name, LEFT, height);
+    lane(w, c->bad->name, LEFT + HALF, height);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < c->pairs; i++, at++) {
+        const struct pairing *p = &c->pair[i];
+        for (uint32_t k = 0; k < p->rows && at < rows; k++, at++) {
+            const struct row *r = &p->row[k];
+            bool differs = r->what != ROW_SAME && r->what != ROW_ALLOWED;
+            int y = TOP + 16 + (int)at * ROW;
+            if ((int32_t)i == c->first && k == p->first) wr_f(w, "<rect class=\"f\" x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", y - 17, width, ROW);
+            deed_svg(w, deed_at(c->good, p->good, r->good), LEFT, y, differs);
+            deed_svg(w, deed_at(c->bad, p->bad, r->bad), LEFT + HALF, y, differs);
+        }
+    }
+    wr_s(w, "</svg>\n");
+}
+
+static void json_text(struct writer *w, struct slice s) {
+    wr_c(w, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\') wr_f(w, "\\%c", s.p[i]);
+        else if (s.p[i] < 0x20) wr_f(w, "\\u%04x", s.p[i]);
+        else wr_c(w, (char)s.p[i]);
+    }
+    wr_c(w, '"');
+}
+
+static void deed_json(struct writer *w, const char *name, const struct deed *d) {
+    wr_f(w, ",\"%s\":", name);
+    if (!d) {
+        wr_s(w, "null");
+        return;
+    }
+    wr_f(w, "{\"frame\":%llu,\"side\":\"%s\",\"text\":", (unsigned long long)d->frame, d->side ? "server" : "client");
+    json_text(w, d->text);
+    wr_c(w, '}');
+}
+
+static void row_json(struct writer *w, const struct comparison *c, const struct pairing *p, const struct row *r) {
+    static const char *const what[] = {"same", "value", "missing", "extra", "allowed"};
+    wr_f(w, "{\"what\":\"%s\"", what[r->what]);
+    deed_json(w, "good", deed_at(c->good, p->good, r->good));
+    deed_json(w, "bad", deed_at(c->bad, p->bad, r->bad));
+    wr_c(w, '}');
+}
+
+void diff_json(struct writer *w, struct comparison *c, const struct diff_view *v) {
+    wr_f(w, "{\"same\":%s", c->first < 0 ? "true" : "false");
+    if (c->first >= 0) {
+        const struct pairing *p = &c->pair[c->first];
+        struct writer t = wr_grow();
+        diff_sentence(&t, c, p, &p->row[p->first]);
+        wr_s(w, ",\"text\":");
+        json_text(w, wr_done(&t));
+        wr_s(w, ",\"first\":");
+        row_json(w, c, p, &p->row[p->first]);
+        const struct finding *f = diff_cause(c, v);
+        if (f) {
+            wr_reset(&t);
+            finding_sentence(&t, f);
+            wr_f(w, ",\"explain\":{\"id\":\"%s\",\"text\":", finding_id(f));
+            json_text(w, wr_done(&t));
+            wr_c(w, '}');
+        }
+        wr_free(&t);
+    }
+    wr_s(w, ",\"conversations\":[");
+    for (uint32_t i = 0; i < c->pairs; i++) {
+        const struct pairing *p = &c->pair[i];
+        wr_f(w, "%s{\"missing\":%u,\"extra\":%u,\"values\":%u,\"rows\":[", i ? "," : "", p->missing, p->extra, p->values);
+        for (uint32_t k = 0; k < p->rows; k++) {
+            if (k) wr_c(w, ',');
+            row_json(w, c, p, &p->row[k]);
+        }
+        wr_s(w, "]}");
+    }
+    wr_s(w, "]}\n");
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_VIEW_EXPLAIN_VIEW_H
+#define WEIR_VIEW_EXPLAIN_VIEW_H
+
+#include "analyse/explain/explain.h"
+#include "base/writer.h"
+
+/* explain_view is how findings are shown. */
+struct explain_view {
+    const char *file;   /* as typed, for the commands; NULL: there is none */
+    bool color, unicode, verbose;
+    size_t width;       /* columns of the terminal */
+};
+
+/* explain_text writes verdict, roles and conversations for a terminal, explain_json one JSON object, explain_md a report
+ * in Markdown. e is finished. */
+void explain_text(struct writer *w, struct explain *e, const struct explain_view *view);
+void explain_json(struct writer *w, struct explain *e, const struct explain_view *view);
+void explain_md(struct writer *w, struct explain *e, const struct explain_view *view);
+/* explain_list writes the catalogue of checks: for a terminal, as JSON, or as Markdown. */
+void explain_list(struct writer *w, const struct explain_view *view);
+void explain_list_json(struct writer *w);
+void explain_list_md(struct writer *w);
+/* explain_one writes one finding as it is made, in a live run. */
+void explain_one(struct writer *w, struct explain *e, const struct finding *f, const struct explain_view *view);
+
+/* For the forms. */
+void finding_sentence(struct writer *w, const struct finding *f);
+void finding_next(struct writer *w, const struct finding *f);
+/* finding_command writes the command that shows the frames; false where there is none. */
+bool finding_command(struct writer *w, const struct finding *f, const struct explain_view *view);
+const char *finding_id(const struct finding *f);
+const char *confidence_words(const struct finding *f);
+
+/* role is one party of MQTT traffic. */
+struct role {
+    const char *name;   /* N_() words: broker, publisher, subscriber, publisher and subscriber, client */
+    const struct conv *c;
+    struct slice topic; /* first topic or filter; empty: none */
+    uint32_t more;      /* further ones */
+};
+enum { ROLES_MAX = 64 };
+/* roles_find fills out with brokers first, then clients; *all counts them all. */
+size_t roles_find(const struct explain *e, struct role *out, size_t max, size_t *all);
+/* worst_first fills out with the conversations that have findings of at least a level, worst first. */
+size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max, size_t *all);
+
+#endif

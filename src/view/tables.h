@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_VIEW_TABLES_H
+#define WEIR_VIEW_TABLES_H
+
+#include "analyse/stats_phs.h"
+#include "analyse/stats_talk.h"
+#include "view/view.h"
+
+/* table_print writes a table in aligned columns; width: of the terminal, 0 for none, and then no bars. */
+void table_print(struct writer *w, const struct table *t, unsigned width, bool color);
+/* table_csv writes a heading and the rows (RFC 4180), table_json the rows as an array of objects. */
+void table_csv(struct writer *w, const struct table *t);
+void table_json(struct writer *w, const struct table *t);
+
+/* The statistics as tshark prints them; filter: the text behind "Filter:", NULL for none. */
+void tap_talk_print(struct writer *w, const struct talk *t, const char *filter);
+void tap_phs_print(struct writer *w, const struct phs *p, const char *filter);
+
+#endif

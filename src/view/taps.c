@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statistics in the very shape tshark's -z gives them, for hands and scripts that know it. */
+#include "view/tables.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RULE "================================================================================\n"
+#define RULE_PHS "===================================================================\n"
+
+/* size_write writes bytes as a number of at least two digits of a decimal unit. */
+static void size_write(char *text, size_t n, uint64_t bytes) {
+    static const char *const units[] = {" bytes", " kB", " MB", " GB", " TB"};
+    size_t unit = 0;
+    for (; bytes >= 10000 && unit + 1 < sizeof units / sizeof *units; unit++) bytes /= 1000;
+    snprintf(text, n, "%" PRIu64 "%s", bytes, units[unit]);
+}
+
+/* seconds rounds as whole seconds and parts do that are added. */
+static double seconds(int64_t ns) { return (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9; }
+
+static void heading(struct writer *w, const struct talk *t, const char *what, const char *filter) {
+    wr_s(w, RULE);
+    wr_f(w, "%s %s\nFilter:%s\n", talk_level_title(t->level), what, filter ? filter : "<No Filter>");
+}
+
+static const char *addr_text(char *text, size_t n, const struct talk_addr *a, bool port) {
+    struct writer w = wr_fixed(text, n - 1);
+    talk_addr_print(&w, a);
+    if (port) wr_f(&w, ":%u", a->port);
+    *w.p = 0;
+    return text;
+}
+
+static void host_print(struct writer *w, const struct talk_host *h, bool ports) {
+    char text[80];
+    wr_f(w, "%-20s      ", addr_text(text, sizeof text, &h->at, false));
+    if (ports) wr_f(w, "%5u     ", h->at.port);
+    wr_f(w,
+         "%6" PRIu64 "     %9" PRIu64 "     %6" PRIu64 "       %9" PRIu64 "      %6" PRIu64 "       %9" PRIu64 "   \n",
+         h->sent + h->received, h->sent_bytes + h->received_bytes, h->sent, h->sent_bytes, h->received,
+         h->received_bytes);
+}
+
+static void pair_print(struct writer *w, const struct talk_pair *p, bool ports) {
+    char a[80], b[80], size[3][32];
+    size_write(size[0], sizeof size[0], p->bytes[1]);
+    size_write(size[1], sizeof size[1], p->bytes[0]);
+    size_write(size[2], sizeof size[2], p->bytes[0] + p->bytes[1]);
+    wr_f(w, ports ? "%-26s <-> %-26s" : "%-20s <-> %-20s", addr_text(a, sizeof a, &p->a, ports),
+         addr_text(b, sizeof b, &p->b, ports));
+    wr_f(w, "  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  ", p->packets[1], size[0], p->packets[0],
+         size[1], p->packets[0] + p->packets[1], size[2]);
+    wr_f(w, "%14.9f   %12.4f\n", seconds(p->first), seconds(p->last - p->first));
+}
+
+void tap_talk_print(struct writer *w, const struct talk *t, const char *filter) {
+    bool ports = talk_has_ports(t);
+    heading(w, t, t->pairs ? "Conversations" : "Endpoints", filter);
+    if (t->pairs) {
+        const char *more = ports ? "            " : "";
+        wr_f(w,
+             "%s                                               |       <-      | |       ->      | |     Total     |   "
+             " Relative    |   Duration   |\n",
+             more);
+        wr_f(w,
+             "%s                                               | Frames  Bytes | | Frames  Bytes | | Frames  Bytes |   "
+             "   Start     |              |\n",
+             more);
+    } else {
+        wr_f(w,
+             "                       |%s  Packets  | |  Bytes  | | Tx Packets | | Tx Bytes | | Rx Packets | | Rx Bytes "
+             "|\n",
+             ports ? "  Port  ||" : "");
+    }
+    uint32_t *places = talk_by_packets(t);
+    for (uint32_t i = 0; places && i < t->tab.n; i++) {
+        struct talk_pair p = {0};
+        if (t->pairs) p = talk_pair_at(t, places[i]);
+        if (t->pairs) pair_print(w, &p, ports);
+        else host_print(w, keytab_at(&t->tab, places[i]), ports);
+    }
+    free(places);
+    wr_s(w, RULE);
+}
+
+static void phs_rows(struct writer *w, const struct phs *p, uint32_t at, int depth) {
+    for (uint32_t c = p->node[at].child; c; c = p->node[c].sibling) {
+        const struct phs_node *n = &p->node[c];
+        int pad = 40 - 2 * depth - (int)strlen(field_of(n->id)->name);
+        wr_spaces(w, 2 * (size_t)depth);
+        wr_s(w, field_of(n->id)->name);
+        wr_spaces(w, pad > 0 ? (size_t)pad : 0);
+        wr_f(w, " frames:%" PRIu64 " bytes:%" PRIu64 "\n", n->packets, n->bytes);
+        phs_rows(w, p, c, depth + 1);
+    }
+}
+
+void tap_phs_print(struct writer *w, const struct phs *p, const char *filter) {
+    wr_s(w, "\n" RULE_PHS "Protocol Hierarchy Statistics\n");
+    wr_f(w, "Filter: %s\n\n", filter ? filter : "");
+    phs_rows(w, p, 0, 0);
+    wr_s(w, RULE_PHS);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Translations by the C library's gettext. It looks at LANGUAGE, which it obeys in any locale but "C"; so a program without
+ * an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has. */
+#include "view/words.h"
+
+#include <libintl.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+void words_start(const char *language, const char *dir) {
+    const char *env = getenv("LC_ALL");
+    if (!env || !*env) env = getenv("LC_MESSAGES");
+    if (!env || !*env) env = getenv("LANG");
+    const char *want = language ? language : env;
+    if (!want || !*want || !strcmp(want, "C") || !strcmp(want, "POSIX") || !dir) return;
+    if (!setlocale(LC_MESSAGES, "C.UTF-8")) return;
+    if (language || !getenv("LANGUAGE")) setenv("LANGUAGE", want, 1);
+    bindtextdomain("weir", dir);
+    bind_textdomain_codeset("weir", "UTF-8");
+    textdomain("weir");
+}
+
+const char *words(const char *english) { return *english ? gettext(english) : ""; }
+
+void words_fill(struct writer *w, const char *english, const struct argument *arg, size_t n) {
+    const char *s = words(english);
+    for (; *s; s++) {
+        if (s[0] == '%' && s[1] == '%') {
+            wr_c(w, '%');
+            s++;
+        } else if (s[0] == '%' && s[1] >= '1' && s[1] <= '9' && s[2] == '$' && s[3] == 's') {
+            size_t k = (size_t)(s[1] - '1');
+            if (k < n && arg[k].words) wr_s(w, words((const char *)arg[k].text.p));
+            else if (k < n) wr_slice(w, arg[k].text);
+            s += 3;
+        } else {
+            wr_c(w, *s);
+        }
+    }
+}
+
+/* next_char takes one character of UTF-8 off s; bytes that are none count as characters. */
+static uint32_t next_char(struct slice *s) {
+    uint8_t b = s->p[0];
+    size_t n = b < 0x80 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
+    if (n > s->n) n = s->n;
+    uint32_t c = n == 1 ? b : b & (0x7f >> n);
+    for (size_t i = 1; i < n; i++) c = c << 6 | (s->p[i] & 0x3f);
+    *s = slice_tail(*s, n);
+    return c;
+}
+
+/* char_width: Unicode's East Asian Width, classes W and F; marks that combine take no room. */
+static unsigned char_width(uint32_t c) {
+    static const struct {
+        uint32_t lo, hi;
+    } wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0x33ff}, {0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xa000, 0xa4cf},
+                {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f},
+                {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    if ((c >= 0x300 && c <= 0x36f) || c == 0x200b || c == 0xfeff) return 0;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (c >= wide[i].lo && c <= wide[i].hi) return 2;
+    return 1;
+}
+
+size_t text_width(struct slice s) {
+    size_t n = 0;
+    while (s.n) n += char_width(next_char(&s));
+    return n;
+}
+
+void text_pad(struct writer *w, struct slice s, size_t width) {
+    size_t n = text_width(s);
+    wr_slice(w, s);
+    if (n < width) wr_spaces(w, width - n);
+}
+
+/* must_not_begin: closing marks stay with the line before (the rule Japanese and Chinese call kinsoku). */
+static bool must_not_begin(uint32_t c) {
+    return c == 0x3001 || c == 0x3002 || c == 0xff0c || c == 0xff1a || c == 0xff1b || c == 0x300d || c == 0xff09 || c == 0x201d || c == 0xff1f;
+}
+
+/* piece_take takes what must not be torn: a wide character with the marks behind it, or a word up to the next space or
+ * wide character. */
+static struct slice piece_take(struct slice *s, size_t *width) {
+    struct slice start = *s;
+    uint32_t c = next_char(s);
+    *width = char_width(c);
+    bool wide = *width == 2;
+    while (s->n && s->p[0] != ' ') {
+        struct slice after = *s;
+        uint32_t next = next_char(&after);
+        if ((wide || char_width(next) == 2) && !must_not_begin(next)) break;
+        *width += char_width(next);
+        *s = after;
+    }
+    return slice_head(start, start.n - s->n);
+}
+
+void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width) {
+    size_t column = indent, room = width > indent + 20 ? width : indent + 20;
+    bool fresh = true, space = false;
+    while (s.n) {
+        if (s.p[0] == ' ') {
+            space = true;
+            s = slice_tail(s, 1);
+            continue;
+        }
+        size_t n;
+        struct slice piece = piece_take(&s, &n);
+        if (!fresh && column + space + n > room) {
+            wr_c(w, '\n');
+            wr_spaces(w, indent);
+            column = indent;
+            fresh = true;
+        }
+        if (space && !fresh) {
+            wr_c(w, ' ');
+            column++;
+        }
+        wr_slice(w, piece);
+        column += n;
+        fresh = space = false;
+    }
+    wr_c(w, '\n');
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_VIEW_WORDS_H
+#define WEIR_VIEW_WORDS_H
+
+#include "analyse/explain/explain.h"
+#include "base/writer.h"
+
+/* Words in the reader's language, and how much room they take in a terminal. */
+
+/* words_start selects the language: a name as in LANG ("ja", "zh_CN.UTF-8"), or NULL for that of the environment. `dir` is
+ * where the translations lie, NULL: nowhere. */
+void words_start(const char *language, const char *dir);
+/* words returns the translation of a text; the texts of the source are English. */
+const char *words(const char *english) __attribute__((format_arg(1)));
+/* words_fill writes a translated template with its numbered arguments, %1$s to %9$s. */
+void words_fill(struct writer *w, const char *english, const struct argument *arg, size_t n);
+
+/* text_width returns how many columns of a terminal a text takes: two for wide characters of East Asia. */
+size_t text_width(struct slice s);
+/* text_pad writes a text and spaces up to `width` columns. */
+void text_pad(struct writer *w, struct slice s, size_t width);
+/* text_wrap writes a text in lines of at most `width` columns, with `indent` spaces before each line but the first, and a
+ * newline behind the last. */
+void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width);
+
+#endif

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A laboratory of three network namespaces: a device, a router, a server; real programs speak in it and `weir capture` listens.
+
+    device 10.77.1.2 -- 10.77.1.1 router 10.77.2.1 -- 10.77.2.2 server
+
+Needs root, iproute2, and what a scene runs. Everything it makes has the process number in its name and goes with it."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+DEVICE, SERVER = "10.77.1.2", "10.77.2.2"
+
+
+def missing(*programs):
+    """What of this is not here; as a reason to skip."""
+    if os.geteuid():
+        return "needs root"
+    gone = [p for p in ("ip", *programs) if not shutil.which(p)]
+    return f"needs {', '.join(gone)}" if gone else None
+
+
+class Lab:
+    def __init__(self, where):
+        self.where = where
+        self.names = {n: f"weir{os.getpid()}{n[0]}" for n in ("device", "router", "server")}
+        self.running = []
+
+    def __enter__(self):
+        for name in self.names.values():
+            self.do("ip", "netns", "add", name)
+        for side, net in (("device", 1), ("server", 2)):
+            here, there = f"w{os.getpid() % 100000}{side[0]}0", f"w{os.getpid() % 100000}{side[0]}1"
+            self.do("ip", "link", "add", here, "netns", self.names[side], "type", "veth", "peer", "name", there, "netns", self.names["router"])
+            self.inside(side, "ip", "link", "set", here, "name", "eth0")
+            self.inside(side, "ip", "addr", "add", f"10.77.{net}.2/24", "dev", "eth0")
+            self.inside("router", "ip", "link", "set", there, "name", side)
+            self.inside("router", "ip", "addr", "add", f"10.77.{net}.1/24", "dev", side)
+            for ns, dev in ((side, "eth0"), ("router", side)):
+                self.inside(ns, "ip", "link", "set", dev, "up")
+                self.inside(ns, "ip", "link", "set", "lo", "up")
+            self.inside(side, "ip", "route", "add", "default", "via", f"10.77.{net}.1")
+        self.inside("router", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        return self
+
+    def __exit__(self, *_):
+        for p in reversed(self.running):
+            if p.poll() is None:
+                p.kill()
+                p.wait(10)
+        for name in self.names.values():
+            subprocess.run(["ip", "netns", "del", name], **QUIET)
+
+    def do(self, *argv, **kw):
+        return subprocess.run(argv, check=True, timeout=60, **kw)
+
+    def enter(self, name):
+        return ["ip", "netns", "exec", self.names[name]]
+
+    def inside(self, name, *argv, check=True, **kw):
+        kw = {**QUIET, **kw} if "stdout" not in kw and "capture_output" not in kw else kw
+        return subprocess.run([*self.enter(name), *argv], check=check, timeout=kw.pop("timeout", 60), **kw)
+
+    def start(self, name, *argv, **kw):
+        p = subprocess.Popen([*self.enter(name), *argv], **{**QUIET, **kw})
+        self.running.append(p)
+        return p
+
+    def mosquitto(self, *lines, name="server", port=1883):
+        """A broker, ready to be spoken to."""
+        conf = self.where / f"mosquitto-{port}.conf"
+        conf.write_text("\n".join(lines if any(l.startswith("listener") for l in lines) else (f"listener {port}", *lines)) + "\npersistence false\nuser root\n")
+        p = self.start(name, "mosquitto", "-c", str(conf))
+        self.wait_for_port(name, port)
+        return p
+
+    def wait_for_port(self, name, port):
+        for _ in range(100):
+            out = self.inside(name, "ss", "-ltn", capture_output=True, text=True).stdout
+            if f":{port} " in out:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"nobody listens on {port}")
+
+    def capture(self, name="device", interface="eth0"):
+        return Listening(self, name, interface)
+
+    def explain(self, path, *options):
+        return subprocess.run([WEIR, "explain", str(path), "--lang", "en", *options], capture_output=True, timeout=60, text=True)
+
+
+class Listening:
+    """with lab.capture() as c: ...; then c.path is the file."""
+
+    def __init__(self, lab, name, interface):
+        self.lab, self.name, self.interface = lab, name, interface
+        self.path = lab.where / f"{name}-{interface}-{len(lab.running)}.pcapng"
+
+    def __enter__(self):
+        self.process = self.lab.start(self.name, WEIR, "capture", "-i", self.interface, "-w", str(self.path), stderr=subprocess.PIPE)
+        self.process.stderr.readline()  # "Capturing on": it has begun
+        time.sleep(0.3)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.5)
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=20)

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong around the guard: brokers, workers, disks, signals, descriptors, slow and silent peers."""
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import (LOAD, Raw, connect_packet, free_port, load, packet, publish_packet, read_packet, string, until)
+
+
+def subscribe(raw, topic, qos=0, ident=9):
+    raw.send(packet(0x82, ident.to_bytes(2, "big") + string(topic) + bytes([qos])))
+    assert raw.read()[0] == 0x90
+    return raw
+
+
+def test_without_a_broker_clients_are_told(start):
+    guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"127.0.0.1:{free_port()}")
+    raw = Raw(guard.port)
+    assert raw.connack == (0x20, b"\0\x03")  # [MQTT-3.2.2-2]: server unavailable
+    assert raw.closed()
+    raw = Raw(guard.port, version=5)
+    assert raw.connack[1][1] == 0x88  # MQTT 5, 3.2.2.2: Server unavailable
+    assert guard.metric("broker_unavailable_total") == 2
+
+
+def test_a_broker_that_comes_back_is_used_at_once(start):
+    broker, guard = start.before()
+    assert Raw(guard.port).connack == (0x20, b"\0\0")
+    broker.kill()
+    assert Raw(guard.port).connack == (0x20, b"\0\x03")
+    broker.start()
+    assert Raw(guard.port).connack == (0x20, b"\0\0")
+
+
+def test_clients_are_closed_when_their_broker_dies(start):
+    broker, guard = start.before()
+    raws = [Raw(guard.port, f"c{i}") for i in range(20)]
+    broker.kill()
+    assert all(r.closed() for r in raws)
+    until(lambda: guard.metric("connections_open") == 0)
+
+
+def test_another_broker_is_tried_before_a_client_is_refused(start):
+    broker = start.broker()
+    guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"127.0.0.1:{free_port()}", "--broker", broker.address)
+    for i in range(30):
+        assert Raw(guard.port, f"c{i}").connack == (0x20, b"\0\0")
+
+
+def test_a_client_comes_back_to_its_broker(start):
+    brokers = [start.broker() for _ in range(3)]
+    args = [a for b in brokers for a in ("--broker", b.address)]
+    guard = start.guard("--listen", "127.0.0.1:0", *args, "--workers", 3)
+    for i in range(15):
+        raw = Raw(guard.port, f"sticky{i}")
+        raw.send(publish_packet("where", f"{i}".encode(), 1, 1, retain=1))
+        assert raw.read()[0] == 0x40
+        raw.close()
+    # what a client retained is on its broker only
+    seen = set()
+    for i in range(15):
+        raw = subscribe(Raw(guard.port, f"sticky{i}"), "where")
+        first, body = raw.read()
+        assert first & 0xf0 == 0x30
+        seen.add(body[7:])
+        raw.close()
+    counts = [subprocess.run(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(b.port), "-t", "where", "-W", "1", "-C", "1"],
+                             capture_output=True).stdout for b in brokers]
+    assert len([c for c in counts if c]) >= 2  # clients are spread
+    assert seen == {c.strip() for c in counts if c}
+
+
+def test_a_killed_worker_is_replaced_and_its_neighbours_do_not_notice(start):
+    broker, guard = start.before(workers=3)
+    raws = [Raw(guard.port, f"c{i}") for i in range(30)]
+    victim = guard.workers()[0]
+    mine = json.loads(guard.get("stats")[1])["workers"][0]["clients"]
+    os.kill(victim, signal.SIGKILL)
+    begun = time.monotonic()
+    until(lambda: victim not in guard.workers() and all(guard.workers()), 2)
+    assert time.monotonic() - begun < 1
+    assert f"(pid {victim}) was killed by signal 9" in guard.err
+    alive = 0
+    for r in raws:
+        try:
+            r.send(b"\xc0\0")
+            alive += r.read() == (0xd0, b"")
+        except ConnectionError:
+            pass
+    assert alive == 30 - mine
+    until(lambda: guard.metric("connections_open") == alive)
+    for i in range(20):
+        assert Raw(guard.port, f"n{i}").connack == (0x20, b"\0\0")
+
+
+def test_workers_killed_again_and_again_come_back(start):
+    broker, guard = start.before(workers=2)
+    for i in range(6):
+        pid = until(lambda: [p for p in guard.workers() if p])[0]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: pid not in guard.workers())
+    until(lambda: all(guard.workers()), 3)
+    for i in range(10):
+        assert Raw(guard.port, f"c{i}", timeout=3).connack == (0x20, b"\0\0")
+
+
+def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(start):
+    """The broker is stopped while a client sends 40 MB: the guard holds little, and everything arrives."""
+    broker, guard = start.before(workers=1)
+    sub = subscribe(Raw(guard.port, "sub", timeout=60), "flood")
+    pub = Raw(guard.port, "pub", timeout=60)
+    worker = guard.workers()[0]
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    sender = threading.Thread(target=lambda: [pub.send(publish_packet("flood", b"%08d" % i + b"x" * 60000))
+                                              for i in range(600)])
+    sender.start()
+    time.sleep(1)
+    assert sender.is_alive()
+    held = guard.metric("buffered_bytes")
+    rss = int(next(l for l in open(f"/proc/{worker}/status") if l.startswith("VmRSS")).split()[1])
+    os.kill(broker.process.pid, signal.SIGCONT)
+    for i in range(600):
+        first, body = sub.read()
+        assert body[7:15] == b"%08d" % i
+    sender.join()
+    assert held < 300_000 and rss < 40 << 10, (held, rss)
+    assert guard.metric("backpressure_total") > 0
+    until(lambda: guard.metric("buffered_bytes") == 0)
+
+
+def test_signals_to_reload_do_not_disturb(start):
+    broker = start.broker()
+    good = f'listen: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
+    guard = start.guard("--workers", 2, config=good)
+    good = guard.config.read_text()
+    with subprocess.Popen([LOAD, "--clients", "10", "--rate", "2000", "--seconds", "4", "--qos", "1", "loop",
+                           f"127.0.0.1:{guard.port}"], stdout=subprocess.PIPE) as run:
+        for i in range(12):
+            time.sleep(0.25)
+            guard.config.write_text(good if i % 2 else good + "nonsense: [1\n")
+            guard.signal(signal.SIGHUP)
+        got = json.loads(run.communicate()[0])
+    assert got["lost"] == 0 and got["failed"] == 0 and got["received"] == got["sent"] > 4000
+    assert guard.metric("reloads_total") == 6 and guard.metric("reloads_refused_total") == 6
+    assert re.search(re.escape(str(guard.config)) + r":\d+:\d+: ", guard.err) and "the old one stays" in guard.err
+
+
+def test_a_storm_of_reloads_is_survived(start):
+    broker = start.broker()
+    config = f'listen: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'
+    guard = start.guard(config=config)
+    raw = Raw(guard.port)
+    for _ in range(300):
+        guard.signal(signal.SIGHUP)
+    raw.send(b"\xc0\0")
+    assert raw.read() == (0xd0, b"")
+    until(lambda: guard.metric("reloads_total") >= 1)
+    assert Raw(guard.port, "again").connack == (0x20, b"\0\0")
+
+
+def test_a_certificate_is_changed_by_reload(start, certs):
+    import ssl
+    broker = start.broker()
+    cert, key = start.folder / "now.pem", start.folder / "now.key"
+
+    def use(name):
+        cert.write_bytes((certs / f"{name}.pem").read_bytes())
+        key.write_bytes((certs / f"{name}.key").read_bytes())
+    use("server")
+    guard = start.guard(config=f"""
+listen:
+  - address: localhost:0
+    tls: {{certificate: {cert}, key: {key}}}
+brokers: [{{address: "{broker.address}"}}]
+""")
+    context = ssl.create_default_context(cafile=certs / "ca.pem")
+
+    def connect():
+        s = context.wrap_socket(Raw(guard.port, connect=False).s, server_hostname="localhost")
+        s.sendall(connect_packet(f"c{time.monotonic_ns()}"))
+        assert s.recv(4)
+        return s
+    old = connect()
+    assert "second" not in str(old.getpeercert()["subject"])
+    use("server2")
+    guard.signal(signal.SIGHUP)
+    until(lambda: guard.metric("reloads_total") == 1)
+    assert "second" in str(connect().getpeercert()["subject"])
+    old.sendall(b"\xc0\0")
+    assert old.recv(2) == b"\xd0\0"
+
+
+def test_sigterm_drains(start):
+    broker, guard = start.before()
+    raw = Raw(guard.port, version=5)
+    guard.signal(signal.SIGTERM)
+    until(lambda: "draining" in guard.err)
+    raw.send(b"\xc0\0")
+    assert raw.read() == (0xd0, b"")  # who is there may go on
+    with pytest.raises(OSError):
+        until(lambda: Raw(guard.port, timeout=1).connack is None, 3)
+    raw.send(b"\xe0\0")
+    assert raw.closed()
+    assert guard.process.wait(5) == 0  # the last client left
+
+
+def test_ctrl_c_says_goodbye_and_prints_totals(start):
+    broker, guard = start.before()
+    raw = Raw(guard.port, version=5)
+    guard.signal(signal.SIGINT)
+    first, body = raw.read()
+    assert first == 0xe0 and body[0] == 0x8b  # Server shutting down
+    assert guard.process.wait(5) == 0
+    assert "1 accepted" in guard.err
+
+
+def test_a_restart_hands_the_sockets_over(start):
+    broker, guard = start.before()
+    old = Raw(guard.port, "old")
+    stop, failed, done = threading.Event(), [], []
+
+    def visitors():
+        while not stop.is_set():
+            try:
+                r = Raw(guard.port, f"v{len(done)}", timeout=5)
+                (done if r.connack == (0x20, b"\0\0") else failed).append(r.connack)
+                r.close()
+            except OSError as e:
+                failed.append(e)
+    t = threading.Thread(target=visitors)
+    t.start()
+    time.sleep(0.3)
+    guard.signal(signal.SIGUSR2)
+    until(lambda: guard.err.count("workers;") == 2 and "draining" in guard.err, 10)
+    old.send(b"\xc0\0")
+    assert old.read() == (0xd0, b"")
+    old.send(b"\xe0\0")
+    old.close()
+    guard.process.wait(15)
+    time.sleep(0.3)
+    stop.set()
+    t.join()
+    successor = int(re.search(r"pid (\d+) takes the listening", guard.err)[1])
+    os.kill(successor, signal.SIGINT)
+    assert not failed and len(done) > 20, (failed[:3], len(done))
+
+
+def test_sockets_of_the_service_manager_are_used(start):
+    broker = start.broker()
+    with socket.socket() as s, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        s.set_inheritable(True)
+        notify.bind(str(start.folder / "notify"))
+        notify.settimeout(5)
+        port = s.getsockname()[1]
+
+        def as_third():
+            os.dup2(s.fileno(), 3)
+        guard = start.guard("--listen", f"127.0.0.1:{port}", "--broker", broker.address, preexec=as_third,
+                            pass_fds=(3,), env={"LISTEN_FDS": "1", "NOTIFY_SOCKET": str(start.folder / "notify"),
+                                                "WATCHDOG_USEC": "400000"})
+        assert b"READY=1" in notify.recv(1000)
+        assert notify.recv(1000) == b"WATCHDOG=1"
+        s.close()
+        for i in range(10):
+            assert Raw(port, f"c{i}").connack == (0x20, b"\0\0")
+        assert guard.port == port
+
+
+def test_descriptors_that_run_out_stop_accepting_without_spinning(start):
+    broker = start.broker()
+    # 48 descriptors are kept back; two for each connection
+    guard = start.guard("--listen", "127.0.0.1:0", "--broker", broker.address, "--workers", 1,
+                        preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
+    raws, waiting = [Raw(guard.port, f"c{i}") for i in range(40)], []
+    for i in range(10):
+        r = Raw(guard.port, connect=False)
+        r.send(connect_packet(f"w{i}"))
+        waiting.append(r)
+    pid = guard.workers()[0]
+    ticks = lambda: sum(map(int, open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[11:13]))
+    before = ticks()
+    time.sleep(1)
+    assert ticks() - before < 20  # of 100 a second
+    assert guard.metric("accept_pauses_total") >= 1
+    for r in raws[:10]:
+        r.close()
+    assert [r.read() for r in waiting] == [(0x20, b"\0\0")] * 10
+
+
+def test_a_full_disk_does_not_stop_traffic(start):
+    broker = start.broker()
+    guard = start.guard("--workers", 1, config=f"""
+listen: [{{address: "127.0.0.1:0"}}]
+brokers: [{{address: "{broker.address}"}}]
+audit: {{file: /dev/full}}
+""")
+    for i in range(50):
+        bad = Raw(guard.port, f"bad{i}")
+        bad.send(b"\x30\x02\x00\x05")  # a topic longer than its packet
+        assert bad.closed()
+    raw = Raw(guard.port, "good")
+    raw.send(b"\xc0\0")
+    assert raw.read() == (0xd0, b"")
+    until(lambda: guard.metric("audit_lost_total") >= 50)
+    assert guard.err.count("cannot write /dev/full") == 1 and "No space left" in guard.err
+
+
+def test_the_audit_file_is_rotated_by_signal_and_size(start):
+    broker = start.broker()
+    audit = start.folder / "audit.jsonl"
+    guard = start.guard("--workers", 1, config=f"""
+listen: [{{address: "127.0.0.1:0"}}]
+brokers: [{{address: "{broker.address}"}}]
+audit: {{file: {audit}, size: 4096, files: 2}}
+""")
+
+    def provoke(n):
+        for i in range(n):
+            bad = Raw(guard.port, f"bad{i}")
+            bad.send(b"\x30\x02\x00\x05")
+            assert bad.closed()
+    provoke(2)
+    until(lambda: audit.exists() and audit.read_text().count("\n") >= 2)
+    audit.rename(start.folder / "moved")
+    guard.signal(signal.SIGUSR1)
+    until(audit.exists)
+    provoke(40)
+    until(lambda: guard.metric("audit_written_total") >= 42 and all(
+        (start.folder / f"audit.jsonl{n}").exists() for n in ("", ".1", ".2")))
+    for name in ("moved", "audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"):
+        text = (start.folder / name).read_text()
+        assert len(text) <= 4096 + 1500
+        assert all(json.loads(line)["timestamp"] for line in text.splitlines())
+    assert not (start.folder / "audit.jsonl.3").exists()
+
+
+@pytest.mark.parametrize("mode", ["trickle", "silent", "deaf", "halftls"])
+def test_polite_clients_are_served_beside_slow_ones(start, certs, mode):
+    broker = start.broker()
+    guard = start.guard("--workers", 2, config=f"""
+listen:
+  - address: 127.0.0.1:0
+  - address: localhost:0
+    tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}
+brokers: [{{address: "{broker.address}"}}]
+""")
+    plain, tls = guard.ports
+    with subprocess.Popen([LOAD, "--clients", "1000", "--seconds", "5", mode,
+                           f"127.0.0.1:{tls if mode == 'halftls' else plain}"], stdout=subprocess.PIPE) as slow:
+        time.sleep(1.5)
+        got = load("--clients", 10, "--rate", 200, "--seconds", 2, "loop", f"127.0.0.1:{plain}")
+        workers = guard.workers()
+        rss = sum(int(next(l for l in open(f"/proc/{p}/status") if l.startswith("VmRSS")).split()[1]) for p in workers)
+        slow.communicate()
+    assert got["received"] == got["sent"] > 300 and got["lost"] == got["failed"] == 0
+    assert rss < 256 << 10
+    until(lambda: guard.metric("connections_open") == 0 and guard.metric("buffered_bytes") == 0, 10)
+
+
+def test_want_of_memory_closes_connections_not_the_guard(start):
+    broker, guard = start.before(workers=1)
+    pid = guard.workers()[0]
+    base = int(next(l for l in open(f"/proc/{pid}/status") if l.startswith("VmSize")).split()[1]) << 10
+    resource.prlimit(pid, resource.RLIMIT_AS, (base + (2 << 20), base + (2 << 20)))
+    raws = []
+    for i in range(40):  # each wants 60 kB for a packet that is not whole
+        try:
+            r = Raw(guard.port, f"m{i}", timeout=3)
+            r.send(packet(0x30, string("x") + b"y" * 60000)[:50000])
+            raws.append(r)
+        except OSError:
+            pass
+    until(lambda: guard.metric("memory_failures_total") > 0)
+    for r in raws:
+        r.close()
+    assert guard.workers() == [pid]
+    assert Raw(guard.port, "after").connack == (0x20, b"\0\0")

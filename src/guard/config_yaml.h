@@ -65,7 +65,7 @@ bool bind_time(struct slice text, int64_t *ns);
 bool bind_size(struct slice text, uint64_t *bytes);
 
 /* The parts of the policy, each with its own table: config_rules.c, config_schema.c. */
-bind_reader read_limits, read_bans, read_groups, read_topics, read_conditions, read_shapes, read_maxima, read_anomalies,
+bind_reader read_limits, read_bans, read_groups, read_topics, read_conditions, read_rule_files, read_shapes, read_maxima, read_anomalies,
     read_schema, read_versions;
 
 #define KEYS(k) k, sizeof(k) / sizeof *(k)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef WEIR_APP_RULES_SOURCE_H
-#define WEIR_APP_RULES_SOURCE_H
+#ifndef WEIR_SERVE_RULES_SOURCE_H
+#define WEIR_SERVE_RULES_SOURCE_H
 
 #include "guard/rules/rules.h"
 

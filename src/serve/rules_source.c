@@ -3,7 +3,7 @@
  *
  * Cached forms are code for a matching engine, so only files that belong to this user (or root) and that nobody else
  * may write are taken; they are written beside their place and renamed into it. */
-#include "app/rules_source.h"
+#include "serve/rules_source.h"
 
 #include <dlfcn.h>
 #include <errno.h>

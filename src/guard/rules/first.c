@@ -765,10 +765,10 @@ void first_explain(const struct rules_set *set, const struct rule *rule, FILE *t
     for (uint32_t i = 0; f && i < f->n; i++) {
         const struct check *c = &f->check[i];
         if (set->sensitive[i].head != rule) continue;
-        fprintf(to, "first pass: ");
+        fprintf(to, "compiled: first pass, ");
         if (c->how == HOW_PATTERN) fprintf(to, "a pattern over");
         else if (c->how == HOW_BYTES) fprintf(to, "the bytes it needs, in");
-        else fprintf(to, "none, the rule itself is asked");
+        else fprintf(to, "nothing to look for, the rule itself is asked");
         for (uint8_t t = 0; c->how != HOW_ASK && t < TEXTS; t++)
             if (c->texts >> t & 1) fprintf(to, " %s%s", texts[t], c->texts >> (t + 1) ? "," : "");
         fputc('\n', to);

@@ -52,10 +52,6 @@ void eval_logged(struct rules_tx *tx, const struct rule *rule) {
 static void matched(struct rules_tx *tx, const struct target *t, struct slice value) {
     tx->last = (struct target){t->name, value, t->var, -1};
     tx->has_last = true;
-    for (uint32_t i = 0; i < tx->n_matched; i++)
-        if (tx->matched[i].var == t->var && slice_eq(tx->matched[i].name, t->name) &&
-            slice_eq(tx->matched[i].value, value))
-            return;
     if (tx->n_matched < MATCHED_MAX) tx->matched[tx->n_matched++] = tx->last;
 }
 

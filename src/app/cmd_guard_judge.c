@@ -7,6 +7,7 @@
 #include "app/cmd_guard.h"
 #include "serve/rules_source.h"
 #include "base/writer.h"
+#include "proto/fields.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -77,6 +78,15 @@ static struct slice wrapped(struct arena *arena, struct slice payload) {
     return out;
 }
 
+/* fields gives what a decoded PUBLISH would have of them: MQTT:topic and MQTT:msg. */
+static void fields(struct rules_tx *tx, const struct line *in) {
+    struct fval v[2];
+    struct fvec all = {.v = v};
+    if (in->has_topic) v[all.n++] = (struct fval){.id = FID_MQTT_TOPIC, .s = in->topic};
+    if (in->has_payload) v[all.n++] = (struct fval){.id = FID_MQTT_MSG, .s = in->payload};
+    rules_tx_fields(tx, &all);
+}
+
 static void packet(struct rules_tx *tx, const struct judge_opts *o, struct arena *arena, const struct line *in) {
     struct slice s = in->payload;
     if (o->form) {
@@ -87,6 +97,7 @@ static void packet(struct rules_tx *tx, const struct judge_opts *o, struct arena
     } else {
         if (in->has_topic) rules_tx_topic(tx, in->topic);
         if (in->has_payload) rules_tx_payload(tx, s);
+        fields(tx, in);
     }
 }
 

@@ -69,6 +69,11 @@ static bool judged(const char *text, const char *topic, const char *payload) {
             if (payload) rules_tx_payload(tx, slice_str(payload));
             rules_tx_judge(tx, &both[full]);
         }
+        /* What the verdict points to goes with the transaction. */
+        static char name[64];
+        size_t n = both[full].matched_name.n < sizeof name ? both[full].matched_name.n : sizeof name;
+        if (n) memcpy(name, both[full].matched_name.p, n);
+        both[full].matched_name = slice_of(name, n);
         rules_tx_free(tx);
         rules_free(set);
     }

@@ -4,7 +4,8 @@
 
 #include "app/opt.h"
 
-/* What `weir guard --judge` and `--explain-rule` are told; the rows for an option table stand in GUARD_JUDGE_DEFS. */
+/* What `weir guard --judge` and `--explain-rule` are told; the rows for an option table stand in GUARD_JUDGE_DEFS;
+ * `json` is set by the command, whose --json has a meaning for other modes, too. */
 struct judge_opts {
     const char *file;      /* --judge */
     struct opt_list rules; /* --rules */
@@ -25,9 +26,6 @@ struct judge_opts {
         {0,        "form",                                                                                              \
          NULL,     "with --judge: the payload is one argument of a form, whatever it holds",                            \
          OPT_FLAG, offsetof(type, member.form)},                                                                        \
-        {0,        "json",                                                                                              \
-         NULL,     "with --judge: the payload is member `payload` of a JSON body, unless it is JSON",                   \
-         OPT_FLAG, offsetof(type, member.json)},                                                                        \
         {0, "explain-rule", "ID", "what a rule of the rule files became", OPT_NUMBER, offsetof(type, member.explain),   \
          1, UINT32_MAX},                                                                                                \
         {0, "no-first-pass", NULL, NULL, OPT_FLAG, offsetof(type, member.no_first_pass)}, {                             \

@@ -31,6 +31,7 @@ enum proto_table {
     TABLE_TCP,       /* TCP port */
     TABLE_UDP,       /* UDP port */
     TABLE_LLC,       /* LLC SAP */
+    TABLE_TLS,       /* the server's port of a stream inside TLS */
     TABLE_COUNT
 };
 
@@ -176,6 +177,8 @@ struct carry {
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
+    /* lookup returns the protocol registered for key in table, or NULL. May be NULL itself. */
+    const struct proto *(*lookup)(struct decode *d, enum proto_table table, uint32_t key);
     /* call hands a payload to a given protocol. */
     void (*call)(struct decode *d, const struct proto *p, struct slice in);
     /* fragment takes a piece of a datagram; when it was the last one missing it returns true with the whole

@@ -209,6 +209,7 @@ static bool shake_hands(struct worker *w, struct conn *c) {
     worker_count(w, PROXY_STAT_TLS_DONE, 1);
     if (tls_resumed(s->tls)) worker_count(w, PROXY_STAT_TLS_RESUMED, 1);
     if (!tell_identity(w, c)) return false;
+    tls_park(w->wire, s->tls);
     begin_upgrade(w, c);
     return true;
 }

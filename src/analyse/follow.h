@@ -8,8 +8,8 @@
 /* One conversation's bytes, in the order a reader of either side would have got them. */
 
 enum {
-    FOLLOW_HELD_MAX = 4096,        /* segments of a side that wait for an earlier one */
-    FOLLOW_HELD_BYTES = 16 << 20,  /* and their bytes */
+    FOLLOW_HELD_MAX = 4096,       /* segments of a side that wait for an earlier one */
+    FOLLOW_HELD_BYTES = 16 << 20, /* and their bytes */
 };
 
 enum follow_proto { FOLLOW_TCP, FOLLOW_UDP };

@@ -43,7 +43,7 @@ struct side {
     int fd; /* -1: none */
     uint8_t flags;
     uint32_t need;      /* bytes `in` must have before it is worth judging */
-    struct ssl_st *tls; /* NULL: plain */
+    struct tls *tls; /* NULL: plain */
     struct bytes *in;   /* received and not consumed; NULL: nothing */
     struct bytes *out;  /* to be sent; NULL: nothing */
 };

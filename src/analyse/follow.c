@@ -185,3 +185,29 @@ void follow_end(struct follow *f) {
     for (int i = 0; i < 2; i++)
         while (f->side[i].held) held_drop(&f->side[i], &f->side[i].held);
 }
+
+static bool ends_differ(const struct talk_addr *a, const struct talk_addr *b, const uint8_t *addrs, size_t len, const uint8_t *ports) {
+    uint16_t src = load_be16(ports), dst = load_be16(ports + 2);
+    if (a->len != len) return true;
+    bool there = src == a->port && dst == b->port && memcmp(addrs, a->bytes, len) == 0 && memcmp(addrs + len, b->bytes, len) == 0;
+    bool back = src == b->port && dst == a->port && memcmp(addrs, b->bytes, len) == 0 && memcmp(addrs + len, a->bytes, len) == 0;
+    return !there && !back;
+}
+
+bool follow_skips(const struct packet *p, uint8_t ip_proto, const struct talk_addr *a, const struct talk_addr *b) {
+    enum { LINK_ETHERNET = 1, LINK_RAW = 101, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, ETHER = 14, IPV4 = 20, IPV6 = 40, PORTS = 4 };
+    const uint8_t *ip = p->data.p;
+    size_t n = p->data.n;
+    if (p->iface->linktype == LINK_ETHERNET) {
+        if (n < ETHER + IPV4) return false;
+        uint16_t type = load_be16(ip + 12);
+        if (type != TYPE_IPV4 && type != TYPE_IPV6) return false;
+        ip += ETHER;
+        n -= ETHER;
+    } else if (p->iface->linktype != LINK_RAW || n < IPV4) {
+        return false;
+    }
+    if (ip[0] == 0x45 && n >= IPV4 + PORTS && ip[9] == ip_proto && !(load_be16(ip + 6) & 0x3fff)) return ends_differ(a, b, ip + 12, 4, ip + IPV4);
+    if (ip[0] >> 4 == 6 && n >= IPV6 + PORTS && ip[6] == ip_proto) return ends_differ(a, b, ip + 8, 16, ip + IPV6);
+    return false;
+}

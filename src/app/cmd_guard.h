@@ -10,7 +10,8 @@ struct judge_opts {
     struct opt_list rules; /* --rules */
     int64_t paranoia;      /* --paranoia */
     int64_t explain;       /* --explain-rule */
-    bool form, json, no_first_pass, times;
+    bool form, no_first_pass, times;
+    bool json; /* --json, which --replay has as well */
 };
 
 /* GUARD_JUDGE_DEFS are the rows for a command whose values hold a struct judge_opts at `member` of `type`. */
@@ -25,9 +26,6 @@ struct judge_opts {
         {0,        "form",                                                                                              \
          NULL,     "with --judge: the payload is one argument of a form, whatever it holds",                            \
          OPT_FLAG, offsetof(type, member.form)},                                                                        \
-        {0,        "json",                                                                                              \
-         NULL,     "with --judge: the payload is member `payload` of a JSON body, unless it is JSON",                   \
-         OPT_FLAG, offsetof(type, member.json)},                                                                        \
         {0, "explain-rule", "ID", "what a rule of the rule files became", OPT_NUMBER, offsetof(type, member.explain),   \
          1, UINT32_MAX},                                                                                                \
         {0, "no-first-pass", NULL, NULL, OPT_FLAG, offsetof(type, member.no_first_pass)}, {                             \

@@ -184,12 +184,9 @@ static int stop_condition(struct reading *g, const char *text) {
 
 /* taps_take starts the statistics of -z. */
 static int taps_take(struct reading *g) {
-    char text[256];
     for (size_t i = 0; i < g->o.taps.n; i++) {
-        struct writer why = wr_fixed(text, sizeof text - 1);
-        if (taps_parse(&g->taps, g->o.taps.item[i], &why) == OK) continue;
-        *why.p = 0;
-        return opt_bad_use(&read_command, "%s", text);
+        int rc = taps_parse(&g->taps, &read_command, g->o.taps.item[i]);
+        if (rc != OPT_GO) return rc;
     }
     taps_want(&g->taps, &g->want);
     return OPT_GO;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: payloads under a rule set that uses every transformation and many operators, judged with and without the first
- * pass: the verdicts must be the same.
+/* Fuzz target: payloads under a rule set that uses every transformation and many operators, judged with and without the
+ * first pass: the verdicts must be the same.
  *
- * Input: one byte (bit 0: as a form's argument whatever it is; bit 1: a topic stands before the first NUL), then the payload. */
+ * Input: one byte (bit 0: as a form's argument whatever it is; bit 1: a topic stands before the first NUL), then the
+ * payload. */
 #include "fuzz.h"
 #include "guard/rules/rules.h"
 
 static const char rules_text[] =
-    "SecRule ARGS|ARGS_NAMES \"@rx (?:select|union)\\b.{0,20}\\bfrom\\b\" \"id:1,pass,t:none,t:urlDecodeUni,t:lowercase\"\n"
-    "SecRule ARGS \"@rx <script[^>]*>\" \"id:2,pass,t:none,t:utf8toUnicode,t:urlDecodeUni,t:htmlEntityDecode,t:jsDecode,t:cssDecode,t:removeNulls,t:lowercase\"\n"
+    "SecRule ARGS|ARGS_NAMES \"@rx (?:select|union)\\b.{0,20}\\bfrom\\b\" "
+    "\"id:1,pass,t:none,t:urlDecodeUni,t:lowercase\"\n"
+    "SecRule ARGS \"@rx <script[^>]*>\" "
+    "\"id:2,pass,t:none,t:utf8toUnicode,t:urlDecodeUni,t:htmlEntityDecode,t:jsDecode,t:cssDecode,t:removeNulls,t:"
+    "lowercase\"\n"
     "SecRule ARGS \"@pm cat wget curl passwd\" \"id:3,pass,t:none,t:cmdLine,t:normalizePath\"\n"
     "SecRule ARGS \"@validateByteRange 9,10,13,32-126\" \"id:4,pass,t:none,t:urlDecode\"\n"
     "SecRule ARGS \"@rx ^(\\w+)=\\1$\" \"id:5,pass,capture,t:none,t:compressWhitespace,t:replaceComments\"\n"
@@ -26,7 +30,8 @@ static const char rules_text[] =
     "SecRule &ARGS \"@gt 5\" \"id:17,pass\"\n"
     "SecRule ARGS \"@detectSQLi\" \"id:18,pass,t:none,t:urlEncode,t:replaceNulls\"\n"
     "SecRule ARGS \"@detectXSS\" \"id:19,pass,t:none,t:base64Encode,t:parityOdd7bit,t:parityZero7bit\"\n"
-    "SecRule REQUEST_FILENAME \"@endsWith /cmd\" \"id:20,deny,chain\"\nSecRule ARGS:payload \"@rx [;|&`]\" \"t:none,setvar:tx.hit=+1\"\n"
+    "SecRule REQUEST_FILENAME \"@endsWith /cmd\" \"id:20,deny,chain\"\nSecRule ARGS:payload \"@rx [;|&`]\" "
+    "\"t:none,setvar:tx.hit=+1\"\n"
     "SecRule TX:hit \"@ge 1\" \"id:21,pass\"\n"
     "SecRule ARGS \"@rx \\$(?:\\(|\\{)\" \"id:22,pass,t:none,t:md5,t:hexEncode,t:length,multiMatch\"\n";
 
@@ -52,7 +57,8 @@ static bool ready(void) {
     struct rules_report error;
     if (tx[1]) return true;
     for (int i = 0; i < 2; i++) {
-        struct rules_source source = {.files = {.read = text_read, .release = text_release}, .libinjection = {sqli, xss}, .no_first_pass = i};
+        struct rules_source source = {
+            .files = {.read = text_read, .release = text_release}, .libinjection = {sqli, xss}, .no_first_pass = i};
         struct rules_set *set = NULL;
         if (!rules_available()) return false;
         int rc = rules_load(&set, &source, paths, 1, &error);

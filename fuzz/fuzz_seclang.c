@@ -25,7 +25,8 @@ static int xss(const char *text, size_t n) { return (void)text, n % 5 == 3; }
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const paths[] = {"fuzz.conf"};
     static struct rules_verdict verdict;
-    struct rules_source source = {.files = {.read = text_read, .release = text_release, .expand = text_expand}, .libinjection = {sqli, xss}};
+    struct rules_source source = {.files = {.read = text_read, .release = text_release, .expand = text_expand},
+                                  .libinjection = {sqli, xss}};
     struct rules_report error;
     struct rules_set *set = NULL;
     if (!size || !rules_available()) return 0;

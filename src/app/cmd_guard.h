@@ -11,7 +11,8 @@ struct judge_opts {
     struct opt_list rules; /* --rules */
     int64_t paranoia;      /* --paranoia */
     int64_t explain;       /* --explain-rule */
-    bool form, json, no_first_pass, times;
+    bool form, no_first_pass, times;
+    bool json; /* --json, which --replay has as well */
 };
 
 /* GUARD_JUDGE_DEFS are the rows for a command whose values hold a struct judge_opts at `member` of `type`. */

@@ -5,9 +5,9 @@
  * wire would be (topic, then payload), or in one of the two forms ModSecurity knows, a form's argument (--form) or a
  * member of a JSON body (--json), so that verdicts can be compared with libmodsecurity's. */
 #include "app/cmd_guard.h"
-#include "serve/rules_source.h"
 #include "base/writer.h"
 #include "proto/fields.h"
+#include "serve/rules_source.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

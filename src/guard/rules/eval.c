@@ -182,7 +182,8 @@ void rules_tx_judge(struct rules_tx *tx, struct rules_verdict *v) {
     verdict_start(v);
     tx->out = v;
     if (tx->set->engine == ENGINE_OFF) return;
-    if (tx->set->limits.body && tx->body.n > tx->set->limits.body) tx->limited = true;
+    const struct limits *most = &tx->set->limits;
+    if (most->body && most->body_reject && tx->body.n > most->body) tx->limited = true;
     if (tx->set->first && !first_run(tx)) {
         verdict_fixed(tx, v);
         return;

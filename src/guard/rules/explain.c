@@ -11,7 +11,7 @@ static void put(FILE *to, struct slice s, size_t most) {
 }
 
 static void put_var(FILE *to, const struct var_ref *v) {
-    fprintf(to, "%s%s%s", v->not? "!" : "", v->count ? "&" : "", rules_vars[v->var].name);
+    fprintf(to, "%s%s%s", v->not ? "!" : "", v->count ? "&" : "", rules_vars[v->var].name);
     if (v->select == SEL_ALL) return;
     fputc(':', to);
     if (v->select == SEL_REGEX) fputc('/', to);
@@ -61,7 +61,7 @@ static void put_link(FILE *to, const struct rules_set *set, const struct rule *r
             put_chain(to, set, r->chain);
             fprintf(to, "%s\n", r->a.multimatch ? ", and after each step" : "");
         }
-        fprintf(to, "  matches: %s@%s ", r->op.not? "not " : "", op_name(r->op.kind));
+        fprintf(to, "  matches: %s@%s ", r->op.not ? "not " : "", op_name(r->op.kind));
         if (r->op.phrases) {
             const struct slice *words;
             fprintf(to, "%zu phrases", pm_words(r->op.phrases, &words));
@@ -74,7 +74,8 @@ static void put_link(FILE *to, const struct rules_set *set, const struct rule *r
 }
 
 static void put_head(FILE *to, const struct rules_set *set, const struct rule *r) {
-    static const char *const does[] = {[DIS_NONE] = "nothing", [DIS_PASS] = "pass", [DIS_DENY] = "deny", [DIS_DROP] = "drop"};
+    static const char *const does[] = {
+        [DIS_NONE] = "nothing", [DIS_PASS] = "pass", [DIS_DENY] = "deny", [DIS_DROP] = "drop"};
     uint8_t disrupt = r->a.block ? set->defaults[r->a.phase].disrupt : r->a.disrupt;
     fprintf(to, "rule %u, phase %u, %s:%u\n", r->a.id, r->a.phase, r->file, r->line);
     if (r->a.has_msg) fprintf(to, "  \""), put(to, r->a.msg.text, 300), fprintf(to, "\"\n");
@@ -91,7 +92,8 @@ bool rules_explain(const struct rules_set *set, uint32_t id, FILE *to) {
     if (!r) return false;
     put_head(to, set, r);
     if (r->removed) fprintf(to, "compiled: removed by SecRuleRemove\n");
-    else if (r->a.phase == 3 || r->a.phase == 4) fprintf(to, "compiled: never run, MQTT has no responses in HTTP's sense\n");
+    else if (r->a.phase == 3 || r->a.phase == 4)
+        fprintf(to, "compiled: never run, MQTT has no responses in HTTP's sense\n");
     else if (r->never) fprintf(to, "compiled: left out, it can never match an MQTT packet and costs nothing\n");
     else if (set->always_full || !set->first) fprintf(to, "compiled: evaluated for every packet\n");
     else if (r->life == LIFE_FIXED) fprintf(to, "compiled: decided at load time, or skipped by a rule that was\n");

@@ -106,14 +106,11 @@ static int apply(struct load *l, const struct update *u, struct rule *r) {
 
 static int apply_updates(struct load *l) {
     for (const struct update *u = l->updates; u; u = u->next) {
-        bool any = false;
         for (struct rule *r = l->set->rules; r; r = r->next) {
             if (r->marker || !meant(u, r)) continue;
-            any = true;
             int rc = apply(l, u, r);
             if (rc) return rc;
         }
-        (void)any;
     }
     return 0;
 }

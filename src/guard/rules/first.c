@@ -1,82 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first pass: which sensitive rules could match this packet at all?
  *
- * The packet's values are laid end to end, one byte between, in up to three texts: arguments with their names, topic and what
- * else is a single value; the body; fields. Each chain of transformations is applied to every value of a text once; where
- * it changes nothing, its result is the text before it, not a copy. Patterns and phrases of all sensitive rules stand in
- * Hyperscan databases, one per text and chain, and one per text and family for the usual case that many chains left the
- * text alone: then one scan answers for all of them. Chains that lower the case are a family of their own.
+ * The packet's values are laid end to end, one byte between, in up to three texts: arguments with their names, topic
+ * and what else is a single value; the body; fields. Each chain of transformations is applied to every value of a text
+ * once; where it changes nothing, its result is the text before it, not a copy. Patterns and phrases of all sensitive
+ * rules stand in Hyperscan databases, one per text and chain, and one per text and family for the usual case that many
+ * chains left the text alone: then one scan answers for all of them. Chains that lower the case are a family of their
+ * own.
  *
- * Hyperscan gets each regular expression as a prefilter, so what it does not know (look-around, back references) makes it report
- * too much, never too little. Between two values stands a line feed for expressions with ^ or $, which match there as they do
- * at a value's end (all are compiled with (?ms)), and the byte 0xff for the others, since many of them look for line feeds;
- * those that ask for the very start or end (\A, \z, \Z, \G) are not given to it. What it reports is confirmed by the rule
- * itself on its own targets. Rules that are no patterns are ruled out by the bytes they need, or
- * asked directly.
+ * Hyperscan gets each regular expression as a prefilter, so what it does not know (look-around, back references) makes
+ * it report too much, never too little. Between two values stands a line feed for expressions with ^ or $, which match
+ * there as they do at a value's end (all are compiled with (?ms)), and the byte 0xff for the others, since many of them
+ * look for line feeds; those that ask for the very start or end (\A, \z, \Z, \G) are not given to it. What it reports
+ * is confirmed by the rule itself on its own targets. Rules that are no patterns are ruled out by the bytes they need,
+ * or asked directly.
  *
  * Databases are kept on disk under a digest of everything that went into them. */
-#include "guard/rules/impl.h"
+#include "guard/rules/first_in.h"
 
-#include <hs/hs.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-enum { EXPRESSION_MAX = 16000, KEY_LEN = 64, CLASS_MAX = 512 };
-
-enum how { HOW_ASK, HOW_BYTES, HOW_PATTERN };
-
-struct check {
-    uint8_t how;
-    uint8_t texts;     /* bits: where its targets stand */
-    bool input_only;   /* its targets are inputs, so its answer stays the same in a full evaluation */
-    bool lines;        /* HOW_PATTERN: with ^ or $ */
-    bool special;      /* HOW_PATTERN: needs bytes that ordinary text has not */
-    struct need need;  /* what a text must hold */
-};
-
-struct group {
-    uint8_t text, family;
-    bool lines, special;
-    uint16_t chain; /* UINT16_MAX: all chains of the family */
-    hs_database_t *db;
-    uint32_t n;       /* expressions */
-    uint32_t class;   /* of the first of a class (text, family, lines, special): how many groups it has */
-    uint64_t need[4]; /* special: one of these must be in the text */
-};
-
-struct first {
-    struct check *check; /* beside set->sensitive */
-    uint32_t n;
-    struct group *group;
-    uint32_t n_groups, cap_groups;
-    hs_scratch_t *scratch;
-    size_t bytes;
-    bool cached;
-};
-
-/* made is what a chain made of a text. */
-struct made {
-    uint8_t *p;
-    size_t n;
-    uint32_t *end; /* of each value */
-    uint32_t values;
-    uint64_t seen[4];
-    struct kid { /* what a transformation made of it */
-        struct kid *next;
-        struct made *made;
-        uint8_t tfn;
-    } * kids;
-};
-
-struct first_state {
-    hs_scratch_t *scratch;
-    struct made **made; /* by text and chain */
-    uint8_t *candidate;
-    uint32_t *from;             /* beside candidate: the first input that may match */
-    const struct made *scanned; /* the text of the scan under way */
-    uint8_t text;
-    uint32_t *input[TEXTS]; /* the input of every value of a text */
-};
+enum { EXPRESSION_MAX = 16000, KEY_LEN = 64 };
 
 /* ---- load time: may the engine be trusted? ---- */
 
@@ -86,8 +31,8 @@ static int found(unsigned id, unsigned long long from, unsigned long long to, un
     return 0;
 }
 
-/* Vectorscan before 5.4.12 misses matches on some x86 processors; a first pass that misses is worse than none. It shows with an
- * expression of this kind on texts longer than a vector. */
+/* Vectorscan before 5.4.12 misses matches on some x86 processors; a first pass that misses is worse than none. It shows
+ * with an expression of this kind on texts longer than a vector. */
 static bool engine_misses(void) {
     static const char expression[] = "\\$(?:\\((?:\\(.*\\)|.*)\\)|\\{.*\\})|[<>]\\(.*\\)";
     char text[256] = "${";
@@ -137,13 +82,6 @@ static bool has_lines(struct slice s) {
     return false;
 }
 
-/* text_of_var gives the text a variable's values stand in, or TEXTS. */
-static inline uint8_t text_of_var(uint8_t var) {
-    static const uint8_t text[] = {[FROM_ABSENT] = TEXTS, [FROM_IN_ARGS] = 0, [FROM_IN_BODY] = 1, [FROM_IN_HEAD] = 0,
-                                   [FROM_IN_FIELD] = 2, [FROM_PLAIN] = TEXTS, [FROM_STATE] = TEXTS, [FROM_KEPT] = TEXTS};
-    return text[rules_vars[var].from];
-}
-
 static uint8_t texts_of(const struct rule *r) {
     uint8_t texts = 0;
     for (const struct var_ref *v = r->vars; v; v = v->next) {
@@ -166,7 +104,9 @@ static bool is_literal(const struct op *op) {
     return false;
 }
 
-static bool is_phrases(const struct op *op) { return op->kind == OP_PM || op->kind == OP_PM_F || op->kind == OP_PM_FROM_FILE; }
+static bool is_phrases(const struct op *op) {
+    return op->kind == OP_PM || op->kind == OP_PM_F || op->kind == OP_PM_FROM_FILE;
+}
 
 static void need_bytes(struct check *c, struct slice bytes) {
     c->how = HOW_BYTES;
@@ -212,7 +152,7 @@ static void check_make(struct check *c, const struct rule *r, bool trusted) {
     const struct op *op = &r->op;
     *c = (struct check){.how = HOW_ASK, .texts = texts_of(r)};
     c->input_only = c->texts && !op->param.expands;
-    if (!c->input_only || op->not) return;
+    if (!c->input_only || op->not ) return;
     switch (op->kind) {
     case OP_RX:
     case OP_VERIFY_CC:
@@ -246,7 +186,8 @@ static bool lowers(const struct rules_set *set, uint16_t chain) {
 static struct group *group_of(struct first *f, struct group want) {
     for (uint32_t i = 0; i < f->n_groups; i++) {
         struct group *g = &f->group[i];
-        if (g->text == want.text && g->family == want.family && g->lines == want.lines && g->special == want.special && g->chain == want.chain)
+        if (g->text == want.text && g->family == want.family && g->lines == want.lines && g->special == want.special &&
+            g->chain == want.chain)
             return g;
     }
     if (f->n_groups == f->cap_groups) {
@@ -313,7 +254,8 @@ static bool patterns_of(struct patterns *p, const struct rule *r, unsigned id) {
 }
 
 static bool in_group(const struct rules_set *set, const struct group *g, const struct check *c, const struct rule *r) {
-    if (c->how != HOW_PATTERN || !(c->texts >> g->text & 1) || c->lines != g->lines || c->special != g->special) return false;
+    if (c->how != HOW_PATTERN || !(c->texts >> g->text & 1) || c->lines != g->lines || c->special != g->special)
+        return false;
     for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++) {
         if (g->chain == r->steps[k]) return true;
         if (g->chain == UINT16_MAX && g->family == lowers(set, r->steps[k])) return true;
@@ -334,7 +276,8 @@ static bool group_patterns(const struct rules_set *set, struct group *g, struct 
 
 static int by_class(const void *a, const void *b) {
     const struct group *x = a, *y = b;
-    unsigned i = x->text * 8u + x->family * 4u + x->lines * 2u + x->special, k = y->text * 8u + y->family * 4u + y->lines * 2u + y->special;
+    unsigned i = x->text * 8u + x->family * 4u + x->lines * 2u + x->special,
+             k = y->text * 8u + y->family * 4u + y->lines * 2u + y->special;
     return i != k ? (i < k ? -1 : 1) : x->chain < y->chain ? -1 : x->chain > y->chain;
 }
 
@@ -360,7 +303,11 @@ static bool groups_make(struct rules_set *set) {
         for (uint8_t t = 0; t < TEXTS; t++) {
             if (f->check[i].how != HOW_PATTERN || !(f->check[i].texts >> t & 1)) continue;
             for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++) {
-                struct group g = {.text = t, .family = lowers(set, r->steps[k]), .lines = f->check[i].lines, .special = f->check[i].special, .chain = UINT16_MAX};
+                struct group g = {.text = t,
+                                  .family = lowers(set, r->steps[k]),
+                                  .lines = f->check[i].lines,
+                                  .special = f->check[i].special,
+                                  .chain = UINT16_MAX};
                 if (!group_of(f, g)) return false;
                 g.chain = r->steps[k];
                 if (!group_of(f, g)) return false;
@@ -377,13 +324,16 @@ static bool key_of(const struct rules_set *set, struct patterns *p, char key[KEY
     hs_platform_info_t platform = {0};
     unsigned n = 0;
     bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && hs_populate_platform(&platform) == HS_SUCCESS;
-    if (ok) ok = EVP_DigestUpdate(md, hs_version(), strlen(hs_version())) && EVP_DigestUpdate(md, &platform, sizeof platform);
+    if (ok)
+        ok = EVP_DigestUpdate(md, hs_version(), strlen(hs_version())) &&
+             EVP_DigestUpdate(md, &platform, sizeof platform);
     for (uint32_t g = 0; ok && g < set->first->n_groups; g++) {
         ok = group_patterns(set, &set->first->group[g], p);
         set->first->group[g].n = p->n;
         for (uint32_t i = 0; ok && i < p->n; i++)
             ok = EVP_DigestUpdate(md, p->expression[i], strlen(p->expression[i]) + 1) &&
-                 EVP_DigestUpdate(md, &p->flags[i], sizeof p->flags[i]) && EVP_DigestUpdate(md, &p->ids[i], sizeof p->ids[i]);
+                 EVP_DigestUpdate(md, &p->flags[i], sizeof p->flags[i]) &&
+                 EVP_DigestUpdate(md, &p->ids[i], sizeof p->ids[i]);
         ok = ok && EVP_DigestUpdate(md, "|", 1);
     }
     if (ok) ok = EVP_DigestFinal_ex(md, sum, &n) && n * 2 == KEY_LEN;
@@ -392,7 +342,8 @@ static bool key_of(const struct rules_set *set, struct patterns *p, char key[KEY
     return ok;
 }
 
-/* compile makes the database of a group. An expression Hyperscan takes alone but not in company is left out, and its rule asked. */
+/* compile makes the database of a group. An expression Hyperscan takes alone but not in company is left out, and its
+ * rule asked. */
 static int compile(struct load *l, struct group *g, struct patterns *p) {
     struct first *f = l->set->first;
     for (;;) {
@@ -404,7 +355,8 @@ static int compile(struct load *l, struct group *g, struct patterns *p) {
         int at = error ? error->expression : -1;
         if (rc == HS_SUCCESS) return 0;
         if (error) hs_free_compile_error(error);
-        if (rc != HS_COMPILER_ERROR || at < 0) return load_fail(l, NULL, "the patterns of the rules could not be compiled");
+        if (rc != HS_COMPILER_ERROR || at < 0)
+            return load_fail(l, NULL, "the patterns of the rules could not be compiled");
         f->check[p->ids[at]].how = HOW_ASK;
     }
 }
@@ -483,13 +435,16 @@ int first_make(struct load *l) {
     f->check = calloc(f->n + 1, sizeof *f->check);
     bool trusted = !engine_misses();
     if (!trusted)
-        load_note(l, "Hyperscan %s misses matches on this processor and is not used: rules run correctly, but slowly; install libhyperscan5",
+        load_note(l,
+                  "Hyperscan %s misses matches on this processor and is not used: rules run correctly, but slowly; "
+                  "install libhyperscan5",
                   hs_version());
     int rc = f->check ? 0 : load_fail(l, NULL, "out of memory");
     for (uint32_t i = 0; !rc && i < f->n; i++) check_make(&f->check[i], set->sensitive[i].link, trusted);
     if (!rc) rc = databases(l, &p);
     for (uint32_t g = 0; !rc && g < f->n_groups; g++)
-        if (f->group[g].db && hs_alloc_scratch(f->group[g].db, &f->scratch) != HS_SUCCESS) rc = load_fail(l, NULL, "out of memory");
+        if (f->group[g].db && hs_alloc_scratch(f->group[g].db, &f->scratch) != HS_SUCCESS)
+            rc = load_fail(l, NULL, "out of memory");
     free(p.expression);
     free(p.flags);
     free(p.ids);
@@ -526,269 +481,6 @@ void first_scratch_free(struct rules_tx *tx) {
     free(s->candidate);
     free(s->from);
     free(s);
-}
-
-/* ---- per packet ---- */
-
-static bool in_text(const struct rules_tx *tx, const struct input *in, uint8_t text) {
-    return text_of_var(in->var) == text && !in->clean && (!in->named_only || tx->set->names_payload);
-}
-
-static struct made *made_new(struct rules_tx *tx, uint32_t values, size_t room) {
-    struct made *m = tx_room(tx, sizeof *m + values * sizeof *m->end + room);
-    if (!m) return NULL;
-    *m = (struct made){.end = (uint32_t *)(m + 1), .values = values};
-    m->p = (uint8_t *)(m->end + values);
-    return m;
-}
-
-/* text_make lays the values of one text end to end; NULL where there are none. */
-static struct made *text_make(struct rules_tx *tx, uint8_t text) {
-    size_t n = 0;
-    uint32_t values = 0, k = 0;
-    struct bytes_table seen = {0};
-    for (uint32_t i = 1; i <= tx->n_in; i++)
-        if (in_text(tx, &tx->in[i], text)) n += tx->in[i].value.n + 1, values++;
-    struct made *m = values ? made_new(tx, values, n) : NULL;
-    uint32_t *input = tx->first->input[text] = values ? tx_room(tx, values * sizeof *input) : NULL;
-    if (!m || !input) return NULL;
-    uint8_t *d = m->p;
-    for (uint32_t i = 1; i <= tx->n_in; i++) {
-        struct slice v = tx->in[i].value;
-        if (!in_text(tx, &tx->in[i], text)) continue;
-        if (v.n) memcpy(d, v.p, v.n);
-        bytes_note(&seen, v);
-        d += v.n;
-        input[k] = i;
-        m->end[k++] = (uint32_t)(d - m->p);
-        *d++ = '\n';
-    }
-    bytes_noted(&seen, m->seen);
-    m->n = (size_t)(d - m->p);
-    return m;
-}
-
-/* text_lower is text_change for lowercase, all values at once. */
-static struct made *text_lower(struct rules_tx *tx, const struct made *from) {
-    struct made *m = made_new(tx, from->values, from->n);
-    if (!m) return NULL;
-    memcpy(m->end, from->end, from->values * sizeof *m->end);
-    m->n = tfn_run(T_LOWERCASE, NULL, slice_of(from->p, from->n), m->p);
-    /* Capital letters are bits 1 to 26 of the second word, small ones 33 to 58. */
-    const uint64_t capitals = 0x7fffffe;
-    memcpy(m->seen, from->seen, sizeof m->seen);
-    m->seen[1] = (m->seen[1] & ~capitals) | (m->seen[1] & capitals) << 32;
-    return m;
-}
-
-/* text_change applies one transformation to every value. */
-static struct made *text_change(struct rules_tx *tx, struct made *from, uint8_t tfn) {
-    size_t room = 0;
-    struct bytes_table seen = {0};
-    for (uint32_t k = 0, at = 0; k < from->values; at = from->end[k++] + 1) room += tfn_room(tfn, from->end[k] - at) + 1;
-    struct made *m = made_new(tx, from->values, room);
-    if (!m) return NULL;
-    uint8_t *d = m->p;
-    for (uint32_t k = 0, at = 0; k < from->values; at = from->end[k++] + 1) {
-        size_t n = tfn_run(tfn, tx->set->unicode_map, slice_of(from->p + at, from->end[k] - at), d);
-        bytes_note(&seen, slice_of(d, n));
-        d += n;
-        m->end[k] = (uint32_t)(d - m->p);
-        *d++ = '\n';
-    }
-    bytes_noted(&seen, m->seen);
-    m->n = (size_t)(d - m->p);
-    return m->n == from->n && !memcmp(m->p, from->p, m->n) ? from : m;
-}
-
-/* text_after gives what a transformation makes of a text, once for all chains that come by. */
-static struct made *text_after(struct rules_tx *tx, struct made *from, uint8_t tfn) {
-    if (tfn_idle(tfn, from->seen)) return from;
-    for (const struct kid *k = from->kids; k; k = k->next)
-        if (k->tfn == tfn) return k->made;
-    struct kid *k = tx_room(tx, sizeof *k);
-    if (!k) return NULL;
-    *k = (struct kid){from->kids, tfn == T_LOWERCASE ? text_lower(tx, from) : text_change(tx, from, tfn), tfn};
-    from->kids = k;
-    return k->made;
-}
-
-static struct made *text_chain(struct rules_tx *tx, uint8_t text, uint16_t chain) {
-    struct made **at = &tx->first->made[(size_t)text * tx->set->n_chains + chain];
-    if (*at || !chain) return *at;
-    const struct chain *c = &tx->set->chains[chain];
-    struct made *from = text_chain(tx, text, c->parent);
-    return *at = from ? text_after(tx, from, c->tfn) : NULL;
-}
-
-bool first_same(const struct rules_tx *tx, uint8_t var, uint16_t chain) {
-    uint8_t text = text_of_var(var);
-    if (!tx->texts_made || text == TEXTS) return false;
-    struct made *const *made = &tx->first->made[(size_t)text * tx->set->n_chains];
-    return made[0] && made[chain] == made[0];
-}
-
-/* input_at gives the input whose value holds the byte before `to`. Nothing before it has matched: matches are reported in the
- * order of their ends. */
-static uint32_t input_at(const struct rules_tx *tx, unsigned long long to) {
-    const struct made *m = tx->first->scanned;
-    uint32_t lo = 0, hi = m->values;
-    while (lo < hi) {
-        uint32_t mid = (lo + hi) / 2;
-        if (m->end[mid] < to) lo = mid + 1;
-        else hi = mid;
-    }
-    /* A match may end behind the separator of the value it began in. */
-    lo -= lo > 0;
-    return lo < m->values ? tx->first->input[tx->first->text][lo] : 0;
-}
-
-static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx) {
-    struct rules_tx *tx = ctx;
-    struct first_state *s = tx->first;
-    (void)from, (void)flags;
-    /* A family's database holds rules of other chains, too: those are not asked by this text. */
-    const struct rule *r = tx->set->sensitive[id].link;
-    bool asked = false;
-    for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++)
-        asked = asked || s->made[(size_t)s->text * tx->set->n_chains + r->steps[k]] == s->scanned;
-    if (!asked) return 0;
-    uint32_t input = input_at(tx, to);
-    if (!s->candidate[id] || input < s->from[id]) s->from[id] = input;
-    s->candidate[id] = 1;
-    return 0;
-}
-
-static void separate(struct made *m, uint8_t c) {
-    for (uint32_t k = 0; k < m->values; k++) m->p[m->end[k]] = c;
-}
-
-static bool scan(struct rules_tx *tx, const struct group *g, struct made *m) {
-    if (g->special && !((m->seen[0] & g->need[0]) | (m->seen[1] & g->need[1]) | (m->seen[2] & g->need[2]) | (m->seen[3] & g->need[3])))
-        return true;
-    tx->first->scanned = m;
-    tx->first->text = g->text;
-    if (!g->lines) separate(m, 0xff);
-    bool ok = hs_scan(g->db, (const char *)m->p, (unsigned)m->n, 0, tx->first->scratch, on_match, tx) == HS_SUCCESS;
-    if (!g->lines) separate(m, '\n');
-    return ok;
-}
-
-/* pick says how one text is scanned: the family's database, where many chains left the text alone, or each chain's own. */
-static bool scan_shared(struct rules_tx *tx, const struct group *all, const struct group *const *own, struct made *const *made, uint32_t n,
-                        uint32_t at) {
-    uint32_t expressions = 0;
-    struct made *m = made[at];
-    for (uint32_t k = 0; k < n; k++) {
-        if (made[k] != m) continue;
-        if (k < at) return true; /* scanned before */
-        expressions += own[k]->n;
-    }
-    if (all && expressions * 2 > all->n) return scan(tx, all, m);
-    for (uint32_t k = at; k < n; k++)
-        if (made[k] == m && !scan(tx, own[k], m)) return false;
-    return true;
-}
-
-/* scan_class scans what the chains of one class of groups made of a text; false where something went wrong: everything is a
- * candidate then. */
-static bool scan_class(struct rules_tx *tx, const struct group *g, uint32_t n_groups) {
-    const struct group *all = NULL, *own[CLASS_MAX];
-    struct made *made[CLASS_MAX];
-    uint32_t n = 0;
-    for (; n_groups; n_groups--, g++) {
-        if (!g->db) continue;
-        if (g->chain == UINT16_MAX) all = g;
-        else if (!(made[n] = text_chain(tx, g->text, g->chain))) return false;
-        else own[n++] = g;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        if (!scan_shared(tx, all, own, made, n, i)) return false;
-    return true;
-}
-
-static bool bytes_candidate(struct rules_tx *tx, const struct check *c, const struct rule *r) {
-    for (uint8_t t = 0; t < TEXTS; t++) {
-        if (!(c->texts >> t & 1) || !tx->first->made[(size_t)t * tx->set->n_chains]) continue;
-        for (uint8_t k = r->a.multimatch ? 0 : (uint8_t)(r->n_steps - 1); k < r->n_steps; k++) {
-            const struct made *m = text_chain(tx, t, r->steps[k]);
-            if (!m) return true;
-            if (need_met(&c->need, m->seen)) return true;
-        }
-    }
-    return false;
-}
-
-static bool has_texts(const struct rules_tx *tx, uint8_t texts) {
-    for (uint8_t t = 0; t < TEXTS; t++)
-        if (texts >> t & 1 && tx->first->made[(size_t)t * tx->set->n_chains]) return true;
-    return false;
-}
-
-/* know_steady finds the inputs that were harmless before, know_more remembers those of a packet that was harmless as a whole. */
-static void know_steady(struct rules_tx *tx) {
-    for (uint32_t i = 1; i <= tx->n_in; i++) {
-        struct input *in = &tx->in[i];
-        if (in->steady) (void)known_find(tx->known + KNOWNS, in->var, in->var == V_ARGS ? in->name : (struct slice){0}, in->value, &in->clean);
-    }
-}
-
-static void know_more(struct rules_tx *tx) {
-    for (uint32_t i = 1; i <= tx->n_in; i++) {
-        struct input *in = &tx->in[i];
-        struct slice name = in->var == V_ARGS ? in->name : (struct slice){0};
-        bool found;
-        struct known *k = in->steady && !in->clean ? known_find(tx->known + KNOWNS, in->var, name, in->value, &found) : NULL;
-        if (k && !found) k->n = (uint8_t)(name.n + in->value.n);
-    }
-}
-
-static void candidates(struct rules_tx *tx) {
-    const struct first *f = tx->set->first;
-    struct first_state *s = tx->first;
-    bool everything = false;
-    memset(s->candidate, 0, f->n);
-    memset(s->from, 0, f->n * sizeof *s->from);
-    memset(s->made, 0, (size_t)tx->set->n_chains * TEXTS * sizeof *s->made);
-    for (uint8_t t = 0; t < TEXTS; t++) {
-        struct made *m = s->made[(size_t)t * tx->set->n_chains] = text_make(tx, t);
-        for (uint32_t k = 0, n; m && k < f->n_groups; k += n) {
-            n = f->group[k].class;
-            if (f->group[k].text == t && !scan_class(tx, &f->group[k], n)) everything = true;
-        }
-    }
-    tx->texts_made = true;
-    if (tx->limited || everything) {
-        memset(s->candidate, 1, f->n);
-        memset(s->from, 0, f->n * sizeof *s->from);
-    }
-    for (uint32_t i = 0; i < f->n; i++) {
-        const struct check *c = &f->check[i];
-        if (c->how == HOW_ASK && !c->need.n) s->candidate[i] |= !c->input_only || has_texts(tx, c->texts);
-        else if (c->how != HOW_PATTERN && !s->candidate[i]) s->candidate[i] = bytes_candidate(tx, c, tx->set->sensitive[i].link);
-    }
-}
-
-bool first_run(struct rules_tx *tx) {
-    const struct rules_set *set = tx->set;
-    const struct first *f = set->first;
-    bool full = false;
-    memset(tx->miss, 0, set->n_heads);
-    know_steady(tx);
-    candidates(tx);
-    tx_clear(tx);
-    memcpy(tx->tx, set->fixed, set->n_slots * sizeof *tx->tx);
-    for (uint32_t i = 0; i < f->n; i++) {
-        const struct sensitive *s = &set->sensitive[i];
-        bool maybe = tx->first->candidate[i];
-        if (maybe && !full) {
-            maybe = set->confirm_full || eval_head(tx, s->link, (int32_t)tx->first->from[i], f->check[i].input_only);
-            full = maybe;
-        }
-        if (!maybe && f->check[i].input_only && s->link == s->head) tx->miss[s->head->number] = 1;
-    }
-    if (!full && !tx->limited) know_more(tx);
-    return full;
 }
 
 /* ---- for people ---- */

@@ -90,7 +90,6 @@ struct op {
     uint8_t kind;
     bool not ;
     bool never; /* cannot match here, with a note at load time */
-    bool no_param;
     struct macro param;
     const struct rx *rx;
     const struct phrases *phrases;
@@ -227,10 +226,8 @@ struct rules_set {
     uint32_t n_slots, cap_slots;
     struct acts_of defaults[6];
     bool has_default[6];
-    struct slice removed_tags[64], removed_msgs[64];
     enum engine engine;
     struct limits limits;
-    char argument_separator;
     int16_t *unicode_map; /* of %uXXXX, or NULL */
     struct want wanted;
     bool wants_fields, wants_body;
@@ -332,7 +329,7 @@ struct rules_tx {
     struct known *known;
     struct first_state *first;
     bool texts_made; /* the first pass has been over this packet */
-    bool effects;  /* dry run: something outside of the packet was changed */
+    bool effects;    /* dry run: something outside of the packet was changed */
 };
 
 /* text.c: small helpers on slices. */
@@ -400,7 +397,6 @@ struct load {
     int depth, files;
     struct rule *open; /* last rule, when its chain goes on */
     struct update *updates, **updates_end;
-    unsigned heads_removed;
 };
 int load_fail(struct load *l, const char *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void load_note(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -452,8 +448,8 @@ bool json_read(struct rules_tx *tx, struct slice text);
 void act_setvars(struct rules_tx *tx, const struct rule *rule);
 void act_after(struct rules_tx *tx, const struct rule *rule);
 bool eval_rule(struct rules_tx *tx, const struct rule *rule);
-/* eval_head tells whether the operator matches any target, of the inputs none before `from` and, with `inputs`, none that is
- * known to be clean; without effects. */
+/* eval_head tells whether the operator matches any target, of the inputs none before `from` and, with `inputs`, none
+ * that is known to be clean; without effects. */
 bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from, bool inputs);
 void eval_phase(struct rules_tx *tx, int phase);
 bool eval_removed(const struct rules_tx *tx, const struct rule *rule);

@@ -197,9 +197,8 @@ static struct rules_set *set_make(const struct rules_source *source) {
     if (!set) return NULL;
     set->arena = arena_make(SET_MEMORY);
     set->rules_end = &set->rules;
-    set->limits =
-        (struct limits){.pcre = RULES_PCRE_LIMIT, .ttl = RULES_COLLECTION_TTL, .json_depth = RULES_JSON_DEPTH};
-    set->argument_separator = '&';
+    set->limits = (struct limits){
+        .pcre = RULES_PCRE_LIMIT, .ttl = RULES_COLLECTION_TTL, .json_depth = RULES_JSON_DEPTH, .body_reject = true};
     set->libinjection = source->libinjection;
     for (int i = 0; i < 6; i++) set->defaults[i] = (struct acts_of){.disrupt = DIS_PASS, .log = 1, .severity = -1};
     set->chains = calloc(64, sizeof *set->chains);

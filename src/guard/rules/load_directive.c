@@ -111,12 +111,6 @@ static int dir_limit(struct load *l, struct slice *w, size_t n) {
     return 0;
 }
 
-static int dir_separator(struct load *l, struct slice *w, size_t n) {
-    if (n != 2 || w[1].n != 1) return load_fail(l, text_of(w[n > 1]), "SecArgumentSeparator needs one character");
-    l->set->argument_separator = (char)w[1].p[0];
-    return 0;
-}
-
 /* map_line reads "HHHH:HH HHHH:HH …" of a code page. */
 static void map_line(int16_t *map, struct slice line) {
     for (size_t i = 0; i + 6 < line.n + 0; i++) {
@@ -281,7 +275,6 @@ static const struct {
     {"SecRequestBodyLimitAction", dir_body_action},
     {"SecPcreMatchLimit", dir_pcre},
     {"SecPcreMatchLimitRecursion", dir_pcre},
-    {"SecArgumentSeparator", dir_separator},
     {"SecUnicodeMapFile", dir_unicode},
     {"Include", dir_include},
     {"IncludeOptional", dir_include_optional},
@@ -291,8 +284,9 @@ static const struct {
     {"SecRemoteRules", dir_refused},
 };
 
-/* Directives of the HTTP server, its logs and its uploads. */
+/* Directives of the HTTP server, its forms, logs and uploads. */
 static const char *const meaningless[] = {
+    "SecArgumentSeparator",
     "SecAuditEngine",
     "SecAuditLog",
     "SecAuditLog2",

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which bytes must a text hold for a regular expression to match anywhere in it?
  *
- * The expression is read as PCRE2 reads it, far enough to know what cannot be left out: every literal or class that is repeated
- * at least once gives a set of bytes of which one must be there; alternatives give the union of one set each; what may be
- * missing, look-around, back references and recursion give nothing. Anything not understood gives up, which means "may match
- * anything". Of all sets the rarest in ordinary text are kept. This is a necessary condition and no more: it lets the first
- * pass leave out expressions that need a quote, a parenthesis or an angle bracket where a text has none. */
+ * The expression is read as PCRE2 reads it, far enough to know what cannot be left out: every literal or class that is
+ * repeated at least once gives a set of bytes of which one must be there; alternatives give the union of one set each;
+ * what may be missing, look-around, back references and recursion give nothing. Anything not understood gives up, which
+ * means "may match anything". Of all sets the rarest in ordinary text are kept. This is a necessary condition and no
+ * more: it lets the first pass leave out expressions that need a quote, a parenthesis or an angle bracket where a text
+ * has none. */
 #include "guard/rules/impl.h"
 
 enum { DEPTH_MAX = 64, REPEAT_ANY = -1 };
@@ -54,7 +55,9 @@ bool need_special(const struct need *n) {
 
 bool need_met(const struct need *n, const uint64_t seen[4]) {
     for (int i = 0; i < n->n; i++)
-        if (!((seen[0] & n->set[i][0]) | (seen[1] & n->set[i][1]) | (seen[2] & n->set[i][2]) | (seen[3] & n->set[i][3]))) return false;
+        if (!((seen[0] & n->set[i][0]) | (seen[1] & n->set[i][1]) | (seen[2] & n->set[i][2]) |
+              (seen[3] & n->set[i][3])))
+            return false;
     return true;
 }
 
@@ -65,7 +68,9 @@ void need_rarest(const struct need *n, uint64_t set[4]) {
 
 static bool give_up(struct parse *p) { return p->failed = true, false; }
 static bool more(const struct parse *p) { return p->p < p->end && !p->failed; }
-static bool looking_at(const struct parse *p, const char *s) { return slice_starts(slice_of(p->p, (size_t)(p->end - p->p)), slice_str(s)); }
+static bool looking_at(const struct parse *p, const char *s) {
+    return slice_starts(slice_of(p->p, (size_t)(p->end - p->p)), slice_str(s));
+}
 
 static void set_range(uint64_t set[4], unsigned lo, unsigned hi) {
     for (unsigned c = lo; c <= hi && c < 256; c++) bytes_add(set, (uint8_t)c);
@@ -127,9 +132,11 @@ static bool escape_byte(struct parse *p, uint8_t *out) {
 static bool posix_class(struct parse *p, uint64_t set[4]) {
     static const struct {
         const char *name, *bytes;
-    } known[] = {{"[:alpha:]", "azAZ"}, {"[:digit:]", "09"}, {"[:alnum:]", "09azAZ"}, {"[:upper:]", "AZ"}, {"[:lower:]", "az"},
-                 {"[:space:]", "\t\r  "}, {"[:xdigit:]", "09afAF"}, {"[:punct:]", "!/:@[`{~"}, {"[:word:]", "09azAZ__"}, {"[:print:]", " ~"},
-                 {"[:graph:]", "!~"}, {"[:cntrl:]", "\1\x1f\x7f\x7f"}, {"[:blank:]", "\t\t  "}};
+    } known[] = {{"[:alpha:]", "azAZ"},    {"[:digit:]", "09"},       {"[:alnum:]", "09azAZ"},
+                 {"[:upper:]", "AZ"},      {"[:lower:]", "az"},       {"[:space:]", "\t\r  "},
+                 {"[:xdigit:]", "09afAF"}, {"[:punct:]", "!/:@[`{~"}, {"[:word:]", "09azAZ__"},
+                 {"[:print:]", " ~"},      {"[:graph:]", "!~"},       {"[:cntrl:]", "\1\x1f\x7f\x7f"},
+                 {"[:blank:]", "\t\t  "}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (!looking_at(p, known[i].name)) continue;
         for (const char *b = known[i].bytes; *b; b += 2) set_range(set, (uint8_t)b[0], (uint8_t)b[1]);
@@ -157,7 +164,7 @@ static bool class_item(struct parse *p, uint64_t set[4], uint8_t *c, bool *whole
 static bool class(struct parse *p, uint64_t set[4]) {
     bool not = more(p) && *p->p == '^', first = true, whole;
     uint8_t lo, hi;
-    if (not) p->p++;
+    if (not ) p->p++;
     for (; more(p) && (*p->p != ']' || first); first = false) {
         if (!class_item(p, set, &lo, &whole)) return false;
         if (whole) continue;
@@ -170,7 +177,7 @@ static bool class(struct parse *p, uint64_t set[4]) {
     }
     if (!more(p)) return give_up(p);
     p->p++;
-    if (not) set_not(set);
+    if (not ) set_not(set);
     return true;
 }
 
@@ -242,7 +249,8 @@ static int least(struct parse *p) {
     else if (*p->p == '{') {
         const uint8_t *at = p->p + 1;
         unsigned v = 0, digits = 0;
-        for (; at < p->end && *at >= '0' && *at <= '9' && digits < 6; at++, digits++) v = v * 10 + (unsigned)(*at - '0');
+        for (; at < p->end && *at >= '0' && *at <= '9' && digits < 6; at++, digits++)
+            v = v * 10 + (unsigned)(*at - '0');
         bool shape = digits > 0;
         if (at < p->end && *at == ',')
             for (at++; at < p->end && *at >= '0' && *at <= '9';) at++;

@@ -118,7 +118,9 @@ static bool op_regex_global(struct rules_tx *tx, const struct rule *rule, const 
     return found > 0;
 }
 
-static bool word_byte(uint8_t c) { return (c >= '0' && c <= '9') || c == '_' || (c_lower(c) >= 'a' && c_lower(c) <= 'z'); }
+static bool word_byte(uint8_t c) {
+    return (c >= '0' && c <= '9') || c == '_' || (c_lower(c) >= 'a' && c_lower(c) <= 'z');
+}
 
 /* plain_word: letters, digits and underscores, or a decimal number: libinjection sees one token there, which is never
  * an injection. Most of what devices send ends here. */

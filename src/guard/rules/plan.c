@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be known about a rule set before any packet: most of a large set does not depend on the packet at all.
  *
- * The phases are walked once in a dry run, in the world where no rule that looks at the packet matches. Rules whose targets
- * and parameters are fixed (TX variables that only fixed rules have set, SecAction) are evaluated for good, with their jumps:
- * at paranoia level 1 the rules of the levels above are never reached. Rules that look at the packet are *sensitive*: they are
- * written down and taken not to match. What remains after the walk is the verdict on every packet for which no sensitive
- * rule matches, and the list of rules that the first pass has to rule out for it.
+ * The phases are walked once in a dry run, in the world where no rule that looks at the packet matches. Rules whose
+ * targets and parameters are fixed (TX variables that only fixed rules have set, SecAction) are evaluated for good,
+ * with their jumps: at paranoia level 1 the rules of the levels above are never reached. Rules that look at the packet
+ * are *sensitive*: they are written down and taken not to match. What remains after the walk is the verdict on every
+ * packet for which no sensitive rule matches, and the list of rules that the first pass has to rule out for it.
  *
- * A TX variable whose value came from the packet is *tainted*: rules that read it are sensitive. Where a fixed rule changes
- * something outside of the packet (a persistent collection), or refuses, or a sensitive rule reads a variable that changes
- * later, there is no short way and every packet is evaluated in full (`always_full`). */
+ * A TX variable whose value came from the packet is *tainted*: rules that read it are sensitive. Where a fixed rule
+ * changes something outside of the packet (a persistent collection), or refuses, or a sensitive rule reads a variable
+ * that changes later, there is no short way and every packet is evaluated in full (`always_full`). */
 #include "guard/rules/impl.h"
 
 #include <stdlib.h>
@@ -46,14 +46,14 @@ static bool macro_fixed(const struct plan *p, const struct macro *m) {
 
 static bool link_fixed(const struct plan *p, const struct rule *r) {
     for (const struct var_ref *v = r->vars; v; v = v->next)
-        if (!v->not&&!var_fixed(p, v)) return false;
+        if (!v->not &&!var_fixed(p, v)) return false;
     return macro_fixed(p, &r->op.param);
 }
 
-/* reads marks the TX variables a sensitive link looks at. Where one of them is tainted, or is set later on, its value at the end
- * of the walk is not what the link will see: no short way. */
+/* reads marks the TX variables a sensitive link looks at. Where one of them is tainted, or is set later on, its value
+ * at the end of the walk is not what the link will see: no short way. */
 static void read_var(struct plan *p, const struct var_ref *v) {
-    if (v->var != V_TX || v->not) return;
+    if (v->var != V_TX || v->not ) return;
     if (v->slot < 0 || p->tx->tainted[v->slot]) p->tx->effects = true;
     else p->tx->read[v->slot] = 1;
 }

@@ -59,7 +59,8 @@ void bytes_seen(struct slice s, uint64_t set[4]) {
     bytes_noted(&t, set);
 }
 
-/* known_find gives the place of a text (a and b end to end) in a table of KNOWNS, filled or not; NULL where it is too long. */
+/* known_find gives the place of a text (a and b end to end) in a table of KNOWNS, filled or not; NULL where it is too
+ * long. */
 struct known *known_find(struct known *table, uint8_t kind, struct slice a, struct slice b, bool *found) {
     uint8_t text[KNOWN_MAX + 8] = {0};
     size_t n = a.n + b.n;

@@ -80,9 +80,9 @@ static size_t base64_encode(struct slice in, uint8_t *out) {
 /* cmdLine: what a shell does not see is taken out, what parts words becomes one blank, none before / and (. */
 static size_t cmd_line(struct slice in, uint8_t *out) {
     enum { DROP = 1, BLANK, NO_BLANK_BEFORE };
-    static const uint8_t what[256] = {['"'] = DROP, ['\''] = DROP, ['\\'] = DROP, ['^'] = DROP, [' '] = BLANK, [','] = BLANK,
-                                      [';'] = BLANK, ['\t'] = BLANK, ['\r'] = BLANK, ['\n'] = BLANK, ['/'] = NO_BLANK_BEFORE,
-                                      ['('] = NO_BLANK_BEFORE};
+    static const uint8_t what[256] = {['"'] = DROP,   ['\''] = DROP,  ['\\'] = DROP,           ['^'] = DROP,
+                                      [' '] = BLANK,  [','] = BLANK,  [';'] = BLANK,           ['\t'] = BLANK,
+                                      ['\r'] = BLANK, ['\n'] = BLANK, ['/'] = NO_BLANK_BEFORE, ['('] = NO_BLANK_BEFORE};
     uint8_t *d = out;
     bool blank = false;
     for (size_t i = 0; i < in.n; i++) {
@@ -223,7 +223,8 @@ static size_t path_step(uint8_t *out, size_t d, const uint8_t *p, bool last, boo
  * start, an absolute one does not go there. Any segment that ends in two dots counts as .. does. */
 size_t tfn_path(struct slice in, bool windows, uint8_t *out) {
     if (!in.n) return 0;
-    if (!memchr(in.p, '/', in.n) && !(windows && memchr(in.p, '\\', in.n)) && in.p[in.n - 1] != '.') return copied(in, out);
+    if (!memchr(in.p, '/', in.n) && !(windows && memchr(in.p, '\\', in.n)) && in.p[in.n - 1] != '.')
+        return copied(in, out);
 #define SLASH(c) ((c) == '/' || (windows && (c) == '\\'))
     bool relative = !SLASH(in.p[0]), trailing = SLASH(in.p[in.n - 1]), root = false;
     size_t d = 0, i = 0, end = in.n - 1;
@@ -231,11 +232,9 @@ size_t tfn_path(struct slice in, bool windows, uint8_t *out) {
         uint8_t c = SLASH(in.p[i]) ? '/' : in.p[i];
         bool last = i == end, keep = true;
         if ((last || SLASH(in.p[i + 1])) && !(c == '/' && !last)) {
-            size_t was = d;
             d = path_step(out, d, &c, last, relative, &root, &keep);
             if (!keep) {
                 if (last) break;
-                (void)was;
                 i++;
                 c = '/';
             }

@@ -39,7 +39,8 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     tx->tainted = calloc(set->n_slots + 1, 1);
     tx->read = calloc(set->n_slots + 1, 1);
     tx->miss = calloc(set->n_heads + 1, 1);
-    if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->known || !tx->read || !first_scratch(tx))
+    if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->known || !tx->read ||
+        !first_scratch(tx))
         return rules_tx_free(tx), NULL;
     pcre2_set_match_limit(tx->mctx, set->limits.pcre);
     pcre2_set_heap_limit(tx->mctx, HEAP_LIMIT_KB);
@@ -144,7 +145,8 @@ void rules_tx_topic(struct rules_tx *tx, struct slice topic) {
     const uint8_t *slash = topic.n ? memrchr(topic.p, '/', topic.n) : NULL;
     rules_tx_add(tx, RULES_REQUEST_FILENAME, (struct slice){0}, topic);
     if (!tx->first_of[V_REQUEST_BASENAME])
-        steady(input_add(tx, V_REQUEST_BASENAME, (struct slice){0}, slash ? slice_tail(topic, (size_t)(slash - topic.p) + 1) : topic));
+        steady(input_add(tx, V_REQUEST_BASENAME, (struct slice){0},
+                         slash ? slice_tail(topic, (size_t)(slash - topic.p) + 1) : topic));
     arg_add(tx, SLICE("topic"), topic);
     if (tx->n_in && tx->in[tx->n_in].var == V_ARGS_NAMES) steady(&tx->in[tx->n_in - 1]);
 }

@@ -48,7 +48,8 @@ static void want(const void *state, struct want *w) {
     static const uint16_t ids[TALK_LEVELS][8] = {
         [TALK_ETH] = {FID_ETH_SRC, FID_ETH_DST},
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
-        [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST},
+        [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET,
+                       FID_IPV6_FRAGHDR_MORE},
         [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT,
                       FID_TCP_STREAM},
         [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
@@ -69,8 +70,8 @@ static void host_count(struct talk_host *h, bool sent, uint32_t len) {
 }
 
 static void pair_count(struct talk_pair *p, const struct talk_addr *src, const struct packet *pkt, int64_t begin) {
-    bool back = memcmp(&p->a, src, sizeof *src) != 0;
-    int64_t at = pkt->has_ts ? pkt->ts - begin : 0;
+    bool back = p->a.port != src->port || memcmp(&p->a, src, sizeof *src) != 0;
+    int64_t at = (pkt->has_ts ? pkt->ts : 0) - begin;
     if (!p->packets[0] && !p->packets[1]) {
         p->first = p->last = at;
         p->b_began = back;
@@ -120,6 +121,14 @@ static struct talk_pair *pair_get(struct talk *t, const struct talk_addr *src, c
 
 static void count(struct talk *t, const struct decode *d, const struct talk_addr *src, const struct talk_addr *dst,
                   const uint32_t *stream, int64_t begin) {
+    if (t->pairs && stream &&
+        *stream < t->tab.n) { /* where nothing is filtered out, the places are the streams' numbers */
+        struct talk_pair *p = keytab_at(&t->tab, *stream);
+        if (p->stream == *stream) {
+            pair_count(p, src, d->pkt, begin);
+            return;
+        }
+    }
     uint32_t *slots = stream ? stream_slots(t, *stream) : NULL;
     if (t->pairs) {
         struct talk_pair *p = pair_get(t, src, dst, stream ? *stream : 0, slots);
@@ -142,12 +151,47 @@ void talk_addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
     }
 }
 
+/* ipv6_count counts IPv6 headers. As tshark does it, a fragment counts only where its datagram is whole with it. */
+static void ipv6_count(struct talk *t, const struct decode *d, const struct fval *f, const struct fval *end,
+                       int64_t begin) {
+    struct talk_addr src = {0}, dst = {0};
+    bool pending = false;
+    for (; f < end; f++) {
+        if (f->id == FID_IPV6_SRC) {
+            if (pending) count(t, d, &src, &dst, NULL, begin);
+            talk_addr_set(&src, f, 16);
+            pending = false;
+        } else if (f->id == FID_IPV6_DST) {
+            talk_addr_set(&dst, f, 16);
+            pending = true;
+        } else if ((f->id == FID_IPV6_FRAGHDR_OFFSET || f->id == FID_IPV6_FRAGHDR_MORE) && f->u) {
+            pending = false;
+        } else if (f->id == FID_IPV6_FRAGMENTS) {
+            pending = true;
+        }
+    }
+    if (pending) count(t, d, &src, &dst, NULL, begin);
+}
+
+/* header_whole tells whether all of a TCP header was captured, with its options; one that is not counts nowhere. */
+static bool header_whole(const struct decode *d, const struct fval *port) {
+    enum { OFFSET_BYTE = 12 };
+    struct slice bytes = d->out->source[port->src].bytes;
+    if (port->id != FID_TCP_SRCPORT) return true;
+    return port->off + OFFSET_BYTE < bytes.n && port->off + (size_t)(bytes.p[port->off + OFFSET_BYTE] >> 4) * 4 <= bytes.n;
+}
+
 /* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when
  * the stream was named. */
 static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk *t = state;
     struct talk_addr src = {0}, dst = {0};
+    bool whole = true; /* the TCP header is */
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
+    if (t->level == TALK_IPV6) {
+        ipv6_count(t, d, f, end, begin);
+        return;
+    }
     for (; f < end; f++) {
         switch (f->id) {
         case FID_ETH_DST: talk_addr_set(&dst, f, 6); break;
@@ -163,11 +207,15 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
             if (t->level < TALK_TCP) count(t, d, &src, &dst, NULL, begin);
             break;
         case FID_TCP_SRCPORT:
-        case FID_UDP_SRCPORT: src.port = (uint16_t)f->u; break;
+        case FID_UDP_SRCPORT:
+            src.port = (uint16_t)f->u;
+            whole = !d->out->bad || header_whole(d, f);
+            break;
         case FID_TCP_DSTPORT:
         case FID_UDP_DSTPORT: dst.port = (uint16_t)f->u; break;
         case FID_TCP_STREAM:
         case FID_UDP_STREAM: {
+            if (!whole) break;
             uint32_t stream = (uint32_t)f->u;
             count(t, d, &src, &dst, &stream, begin);
             break;

@@ -6,10 +6,11 @@
  * only packets are chosen; otherwise (several inputs, classic pcap) the output is a section of its own, interfaces get
  * new numbers, and little-endian blocks are taken over. A packet is decoded only where a filter, a split or a redaction
  * asks. Memory: one packet of each input and its interfaces. */
-#include "analyse/dissect.h"
+#include "analyse/redact.h"
 #include "app/cmd.h"
 #include "app/edit.h"
 #include "app/feed.h"
+#include "app/filter.h"
 #include "app/opt.h"
 #include "app/when.h"
 #include "io/keyfile.h"
@@ -22,6 +23,7 @@
 enum {
     BLOCK_INTERFACE = 1,
     BLOCK_PACKET_OBSOLETE = 2,
+    BLOCK_SIMPLE = 3,
     BLOCK_STATISTICS = 5,
     BLOCK_SECRETS = 10,
     BLOCK_SECTION = 0x0a0d0d0a,
@@ -29,7 +31,7 @@ enum {
 };
 
 struct edit_opts {
-    const char *write, *format, *from, *to, *frames, *split;
+    const char *write, *format, *filter, *from, *to, *frames, *split, *redact, *redact_key;
     int64_t snaplen;
     bool drop, strip_secrets;
     const char *inject;
@@ -42,8 +44,12 @@ static const struct opt_def defs[] = {
      offsetof(struct edit_opts, format)},
     {0, "from", "TIME", "packets from this moment on: " WHEN_HELP, OPT_TEXT, offsetof(struct edit_opts, from)},
     {0, "to", "TIME", "packets before this moment", OPT_TEXT, offsetof(struct edit_opts, to)},
+    {'Y', "display-filter", "FILTER", "packets that pass this display filter", OPT_TEXT, offsetof(struct edit_opts, filter)},
     {0, "frames", "LIST", "packets with these numbers: 1-10,15,20-", OPT_TEXT, offsetof(struct edit_opts, frames)},
     {'v', "invert", NULL, "leave out what the choice is, keep the rest", OPT_FLAG, offsetof(struct edit_opts, drop)},
+    {0, "redact", "WHAT", "replace addresses, clients, topics, payloads (comma between) or all of them", OPT_TEXT,
+     offsetof(struct edit_opts, redact)},
+    {0, "redact-key", "TEXT", "the same text gives the same replacements in every run", OPT_TEXT, offsetof(struct edit_opts, redact_key)},
     {'s', "snapshot-length", "BYTES", "keep so many bytes of each packet", OPT_NUMBER,
      offsetof(struct edit_opts, snaplen), .min = 1, .max = 262144},
     {0, "split", "BY", "a file for each conversation: tcp, udp or all (both); the name goes before the ending",
@@ -55,7 +61,9 @@ static const struct opt_def defs[] = {
 static const char *const examples[] = {"weir edit capture.pcapng -w minute.pcapng --from +60 --to +120",
                                        "weir edit monday.pcap tuesday.pcapng -w week.pcapng",
                                        "weir edit capture.pcapng -w one.pcapng --split tcp",
-                                       "weir edit capture.pcapng -w readable.pcapng --inject-secrets keys.log", NULL};
+                                       "weir edit capture.pcapng -w readable.pcapng --inject-secrets keys.log",
+                                       "weir edit capture.pcapng -w public.pcapng --redact all",
+                                       "weir edit capture.pcapng -w mqtt.pcapng -Y mqtt", NULL};
 static const struct opt_command command = {
     .name = "edit",
     .synopsis = "FILE... -w FILE [options]",
@@ -92,12 +100,16 @@ struct edit {
         uint64_t lo, hi;
     } * range;
     size_t n_ranges, at_range;
+    struct expr *filter;
+    struct redact redact;
+    uint8_t *bytes;       /* of the packet being redacted */
     struct dissector *ds; /* NULL: nothing is decoded */
     uint32_t n_ifaces;    /* in the output */
     uint32_t *split[2];   /* by stream of TCP, UDP: number of the file + 1 */
     size_t n_split[2];
     uint32_t rest; /* file + 1 of what is in no conversation */
-    uint64_t number, kept;
+    uint64_t number;
+    bool begun; /* the first packet was seen */
     struct slice secrets; /* to be put in; empty: none, or done */
     int rc;
 };
@@ -113,7 +125,7 @@ static void on_block(void *to, const struct capfile_block *b) {
     struct input *in = to;
     struct edit *e = in->edit;
     bool owned = b->type == BLOCK_SECTION || b->type == BLOCK_INTERFACE || b->type == BLOCK_STATISTICS;
-    if (e->rc || (!e->out.copy && (owned || b->big_endian))) return;
+    if (e->rc || (!e->out.copy && (owned || b->big_endian)) || (e->o.redact && !owned)) return; /* names and secrets tell, too */
     if (b->type == BLOCK_SECRETS && e->o.strip_secrets) return;
     e->rc = edit_out_copy(&e->out, b);
     if (!e->rc && b->type == BLOCK_SECTION) e->rc = secrets_put(e, b->big_endian);
@@ -168,10 +180,11 @@ static bool in_frames(struct edit *e, uint64_t number) {
     return e->at_range < e->n_ranges && e->range[e->at_range].lo <= number;
 }
 
-static bool chosen(struct edit *e, const struct packet *p) {
+static bool chosen(struct edit *e, const struct packet *p, const struct decode *d) {
     bool fits = in_frames(e, p->number);
     if (fits && e->from.kind) fits = p->has_ts && p->ts >= e->from_ns;
     if (fits && e->to.kind) fits = p->has_ts && p->ts < e->to_ns;
+    if (fits && e->filter) fits = expr_match(e->filter, d->out);
     return fits != e->o.drop;
 }
 
@@ -207,25 +220,43 @@ static int64_t split_file(struct edit *e, const struct decode *d) {
     return file;
 }
 
+/* redact replaces the packet's bytes by less telling ones, and drops its comments. */
+static void redact(struct edit *e, const struct decode *d, struct packet *p) {
+    if (p->data.n) memcpy(e->bytes, p->data.p, p->data.n);
+    redact_packet(&e->redact, d, e->bytes);
+    p->data.p = e->bytes;
+    memset(p->comments, 0, sizeof p->comments);
+}
+
+/* without_options returns the block's body up to the options, which may tell what the bytes do not any more. */
+static struct slice without_options(const struct capfile_block *raw) {
+    enum { HEAD = 20 };
+    if (raw->type == BLOCK_SIMPLE || raw->body.n < HEAD) return raw->body;
+    uint32_t n = raw->big_endian ? load_be32(raw->body.p + 12) : load_le32(raw->body.p + 12);
+    return slice_head(raw->body, HEAD + (((size_t)n + 3) & ~(size_t)3));
+}
+
 static int packet_take(struct edit *e, struct input *in) {
     struct packet p = in->p;
     struct capfile_block raw;
     if (e->n_input > 1) p.number = ++e->number;
-    if (e->number <= 1 && e->kept == 0) {
+    if (!e->begun) {
+        e->begun = true;
         e->from_ns = when_ns(&e->from, p.ts);
         e->to_ns = when_ns(&e->to, p.ts);
     }
     const struct decode *d = e->ds ? dissector_packet(e->ds, &p) : NULL;
-    if (!chosen(e, &p)) return OK;
+    if (!chosen(e, &p, d)) return OK;
     int64_t file = e->out.split ? split_file(e, d) : 0;
     if (file < 0) return (int)file;
     uint32_t id = iface_id(e, in);
     if (e->rc) return e->rc;
+    if (e->o.redact) redact(e, d, &p);
     if (e->o.snaplen) p.data = slice_head(p.data, (size_t)e->o.snaplen);
     bool has_raw = capfile_packet_block(in->feed.file, &raw) &&
                    (e->out.copy || (!raw.big_endian && p.iface->ticks == 1000000000 && !p.iface->offset));
     if (has_raw && !e->out.copy && raw.type == BLOCK_PACKET_OBSOLETE) has_raw = false;
-    e->kept++;
+    if (has_raw && e->o.redact) raw.body = without_options(&raw);
     return edit_out_packet(&e->out, (uint32_t)file, &p, has_raw ? &raw : NULL, id);
 }
 
@@ -312,11 +343,24 @@ static int inputs_open(struct edit *e) {
     return OPT_GO;
 }
 
+static int redact_begin(struct edit *e) {
+    if (!e->o.redact) return e->o.redact_key ? opt_bad_use(&command, "--redact-key belongs to --redact") : OPT_GO;
+    if (!redact_parse(e->o.redact, &e->redact.what))
+        return opt_bad_use(&command, "--redact %s: expected addresses, clients, topics, payloads (comma between) or all", e->o.redact);
+    e->redact.secret = e->o.redact_key ? redact_key(slice_str(e->o.redact_key)) : hash_key_random();
+    e->bytes = malloc(CAPFILE_PACKET_MAX);
+    return e->bytes ? OPT_GO : opt_bad_use(&command, "out of memory");
+}
+
 static int decode_begin(struct edit *e) {
     struct want want = {0};
-    if (!e->o.split) return OPT_GO;
-    want_add(&want, FID_TCP_STREAM);
-    want_add(&want, FID_UDP_STREAM);
+    int rc = redact_begin(e);
+    if (rc == OPT_GO && e->o.filter) rc = filter_compile(&command, "-Y", slice_str(e->o.filter), &e->filter);
+    if (rc != OPT_GO || (!e->o.split && !e->filter && !e->o.redact)) return rc;
+    if (e->filter) want_union(&want, expr_want(e->filter));
+    if (e->o.redact) redact_want(&e->redact, &want);
+    if (e->o.split) want_add(&want, FID_TCP_STREAM);
+    if (e->o.split) want_add(&want, FID_UDP_STREAM);
     e->ds = calloc(1, sizeof *e->ds);
     return e->ds && dissector_make(e->ds, &want) == OK ? OPT_GO : opt_bad_use(&command, "out of memory");
 }
@@ -354,6 +398,8 @@ static void edit_free(struct edit *e) {
     keyfile_release(&e->secrets);
     free(e->input);
     free(e->range);
+    free(e->bytes);
+    expr_free(e->filter);
     free(e->split[0]);
     free(e->split[1]);
     opt_release(&command, &e->o);

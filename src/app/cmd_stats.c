@@ -2,6 +2,7 @@
 /* weir stats: packets in, a table out. */
 #include "app/cmd.h"
 #include "app/feed.h"
+#include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
 #include "io/out.h"
@@ -14,36 +15,57 @@
 enum { OUT_SIZE = 64 * 1024 };
 
 struct stats_opts {
-    const char *file, *sort;
-    int64_t top, count;
+    const char *file, *filter, *sort, *baseline, *interval;
+    int64_t top, count, overhead;
     bool json, csv, backwards;
     int color;
-    struct opt_list words;
+    struct keys_opts keys;
+    struct opt_list columns, prefs, words;
 };
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct stats_opts, file)},
+    {'Y', "display-filter", "FILTER", "count only packets that pass this display filter", OPT_TEXT,
+     offsetof(struct stats_opts, filter)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct stats_opts, count), .min = 1},
     {'s', "sort", "COLUMN", "order by a column, named as in --csv; greatest number first, text from A", OPT_TEXT,
      offsetof(struct stats_opts, sort)},
     {0, "reverse", NULL, "the other way round", OPT_FLAG, offsetof(struct stats_opts, backwards)},
     {'n', "top", "N", "the first N rows only", OPT_NUMBER, offsetof(struct stats_opts, top), .min = 1},
+    {0, "interval", "SECONDS", "io: length of an interval (1)", OPT_TEXT, offsetof(struct stats_opts, interval)},
+    {0, "column", "FILTER",
+     "io: what a column counts, FILTER or CALC(FIELD)FILTER with SUM, COUNT, MIN, MAX, AVG; repeat for more", OPT_LIST,
+     offsetof(struct stats_opts, columns)},
+    {0, "overhead", "BYTES", "volume: bytes billed for each packet beside its IP bytes", OPT_NUMBER,
+     offsetof(struct stats_opts, overhead), .max = 65535},
+    {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT,
+     offsetof(struct stats_opts, baseline)},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
+    KEYS_OPTIONS(struct stats_opts, keys),
+    {'o', NULL, "NAME:VALUE", "a preference of tshark: tls.keylog_file", OPT_LIST, offsetof(struct stats_opts, prefs)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct stats_opts, color), .bare = "always"},
 };
-static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
-                                       "weir stats conversations tcp --top 10 -r capture.pcapng",
-                                       "weir stats protocols --json -r capture.pcapng", NULL};
+static const char *const examples[] = {
+    "weir stats endpoints ip -r capture.pcapng",
+    "weir stats conversations tcp --top 10 -r capture.pcapng",
+    "weir stats mqtt --json -r capture.pcapng",
+    "weir stats io --interval 10 --column 'AVG(tcp.analysis.ack_rtt)' --column mqtt -r capture.pcapng",
+    "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
+    NULL};
 static const struct opt_command command = {
     .name = "stats",
     .synopsis = "WHAT [OF] -r FILE [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
-    .description =
-        "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols "
-        "(which travel "
-        "in which). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
-        "The numbers are those of tshark -z endpoints, conv and io,phs; weir read -q -z prints them in its form.",
+    .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
+                   "protocols (which travel "
+                   "in which), expert (what the decoders found), flags and rtt (of TCP), dns, mqtt (by client, topic "
+                   "and topic filter), volume (who uses the data and what "
+                   "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
+                   "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
+                   "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, "
+                   "conv, io,phs and expert; "
+                   "weir read -q -z prints them in its form.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -52,13 +74,61 @@ static const struct opt_command command = {
 
 struct run {
     struct stats_opts o;
-    struct taps taps;
+    struct taps taps, base;
     struct dissector ds;
+    struct keys keys;
     struct feed feed;
     struct writer out;
     int out_fd;
     char buffer[OUT_SIZE];
 };
+
+static int packets_take(struct run *r, struct taps *taps) {
+    struct packet p;
+    int rc = OK;
+    for (int64_t n = 0; rc == OK && (!r->o.count || n < r->o.count); n++) {
+        rc = feed_next(&r->feed, &p);
+        if (rc == OK) taps_packet(taps, dissector_packet(&r->ds, &p));
+    }
+    return rc == ERR_END ? OK : rc;
+}
+
+/* file_take counts a whole file; false after a message where it could not be read to its end. *opened: it was begun. */
+static bool file_take(struct run *r, const char *path, struct taps *taps, bool *opened) {
+    struct want want = {0};
+    char text[512];
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    *opened = false;
+    taps_want(taps, &want);
+    if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory"), false;
+    if (feed_open_file(&r->feed, path, &why)) {
+        *why.p = 0;
+        return opt_bad_use(&command, "%s", text), false;
+    }
+    r->ds.driver.d.tls_keys = &r->keys.store;
+    if (keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false) != OPT_GO) return false;
+    keys_watch_file(&r->keys, path, r->feed.file);
+    *opened = true;
+    feed_watch_signals(&r->feed);
+    int rc = packets_take(r, taps);
+    if (rc) opt_bad_use(&command, "%s", feed_why(&r->feed));
+    feed_close(&r->feed);
+    dissector_free(&r->ds);
+    keys_close(&r->keys);
+    memset(&r->ds, 0, sizeof r->ds);
+    memset(&r->keys, 0, sizeof r->keys);
+    return rc == OK;
+}
+
+static int baseline_read(struct run *r, const struct stats_ops *ops, const struct stats_args *args) {
+    char text[256];
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    bool opened;
+    if (taps_start(&r->base, ops, args, &why)) return opt_bad_use(&command, "out of memory");
+    int rc = taps_filter(&r->base, &command, "-Y", r->o.filter);
+    if (rc != OPT_GO) return rc;
+    return file_take(r, r->o.baseline, &r->base, &opened) ? OPT_GO : EXIT_TROUBLE;
+}
 
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
 static int words_take(struct run *r) {
@@ -67,6 +137,7 @@ static int words_take(struct run *r) {
     char text[256];
     struct writer why = wr_fixed(text, sizeof text - 1);
     size_t at = 0;
+    char *end = NULL;
     if (!words->n) return opt_bad_use(&command, "what to count is missing; `weir stats --help` lists it");
     const struct stats_ops *ops = stats_find(words->item[at++]);
     if (!ops)
@@ -75,22 +146,26 @@ static int words_take(struct run *r) {
     if (ops->which && at < words->n) args.which = words->item[at++];
     if (!r->o.file && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
-    if (taps_start(&r->taps, ops, &args, NULL, &why)) {
+    args.overhead = (uint64_t)r->o.overhead;
+    double seconds = r->o.interval ? strtod(r->o.interval, &end) : 1;
+    if ((r->o.interval || r->o.columns.n) && ops != &stats_io)
+        return opt_bad_use(&command, "--interval and --column belong to io");
+    if (r->o.interval && (*end || !(seconds >= 1e-6 && seconds < 1e9)))
+        return opt_bad_use(&command, "--interval %s: expected seconds", r->o.interval);
+    args.interval = (int64_t)(seconds * 1e9 + 0.5);
+    args.columns = (const char *const *)r->o.columns.item;
+    args.n_columns = r->o.columns.n;
+    if ((r->o.baseline || r->o.overhead) && ops != &stats_volume)
+        return opt_bad_use(&command, "--baseline and --overhead belong to volume");
+    int rc = r->o.baseline ? baseline_read(r, ops, &args) : OPT_GO;
+    if (rc != OPT_GO) return rc;
+    if (r->o.baseline) args.baseline = r->base.tap[0].state;
+    if (taps_start(&r->taps, ops, &args, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s: %s", ops->name, text);
     }
     if (!r->o.file) return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input)");
-    return OPT_GO;
-}
-
-static int packets_take(struct run *r) {
-    struct packet p;
-    int rc = OK;
-    for (int64_t n = 0; rc == OK && (!r->o.count || n < r->o.count); n++) {
-        rc = feed_next(&r->feed, &p);
-        if (rc == OK) taps_packet(&r->taps, dissector_packet(&r->ds, &p));
-    }
-    return rc == ERR_END ? OK : rc;
+    return taps_filter(&r->taps, &command, "-Y", r->o.filter);
 }
 
 static bool colored(const struct run *r) {
@@ -146,22 +221,12 @@ static int tables_write(struct run *r) {
 }
 
 static int go(struct run *r) {
-    struct want want = {0};
-    char text[512];
-    struct writer why = wr_fixed(text, sizeof text - 1);
-    taps_want(&r->taps, &want);
-    if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory");
-    if (feed_open_file(&r->feed, r->o.file, &why)) {
-        *why.p = 0;
-        return opt_bad_use(&command, "%s", text);
-    }
-    feed_watch_signals(&r->feed);
-    int rc = packets_take(r);
-    if (rc) fprintf(stderr, "weir stats: %s\n", feed_why(&r->feed));
+    bool opened, whole = file_take(r, r->o.file, &r->taps, &opened);
+    if (!opened) return EXIT_TROUBLE;
     int written = tables_write(r);
     int flushed = wr_flush(&r->out);
     if (flushed && flushed != ERR_END) return opt_bad_use(&command, "writing to standard output failed");
-    return rc ? EXIT_TROUBLE : written;
+    return whole ? written : EXIT_TROUBLE;
 }
 
 int cmd_stats(int argc, char **argv) {
@@ -174,7 +239,9 @@ int cmd_stats(int argc, char **argv) {
     if (rc == OPT_GO) rc = go(r);
     feed_close(&r->feed);
     dissector_free(&r->ds);
+    keys_close(&r->keys);
     taps_free(&r->taps);
+    taps_free(&r->base);
     opt_release(&command, &r->o);
     free(r);
     return rc;

@@ -21,6 +21,7 @@ enum {
     DRAIN_MS = 300,
     WAIT_MS = 5,
     LOOK_MS = 10,
+    LOOK_ALONE_MS = 1,
     LOOK_MOST_MS = 250,
     LOOK_SHARE = 4,
     TURN_PACKETS = 256
@@ -78,14 +79,16 @@ static void secrets_write(struct loop *l) {
     wr_reset(&l->keys->fresh);
 }
 
-static void judge(struct loop *l, const struct held *h) {
+/* judge writes the packet where it is the command's, and tells whether it is. */
+static bool judge(struct loop *l, const struct held *h) {
     struct run_packet p;
-    if (l->err || !run_packet_read(h->pkt.iface->linktype, h->pkt.data, &p) || !run_ends_has(l->ends, &p)) return;
+    if (l->err || !run_packet_read(h->pkt.iface->linktype, h->pkt.data, &p) || !run_ends_has(l->ends, &p)) return false;
     struct slice random = p.proto == IPPROTO_TCP ? run_hello_random(p.payload) : (struct slice){0};
     if (random.n) run_keys_hello(l->keys, random, &p.dst);
     secrets_write(l);
     l->packets++;
     keep_error(l, capwrite_packet(l->w, &h->pkt));
+    return true;
 }
 
 /* let_go judges what has waited long enough, or everything. */
@@ -94,8 +97,8 @@ static void let_go(struct loop *l, bool all) {
     for (struct held *h; (h = l->first);) {
         bool over = l->held > HELD_MOST;
         if (!all && !over && now - h->since < HOLD_MS) return;
-        if (over && now - h->since < HOLD_MS) l->early++;
-        judge(l, h);
+        bool early = !all && now - h->since < HOLD_MS;
+        if (!judge(l, h) && early) l->early++;
         l->first = h->next;
         if (!l->first) l->last = &l->first;
         l->held -= h->pkt.data.n;
@@ -110,8 +113,9 @@ static void look(struct loop *l) {
     run_keys_look(l->keys);
     if (now < l->look_at) return;
     run_sockets_look(l->sockets, l->ends);
-    int64_t cost = (now_ms() - now) * LOOK_SHARE;
-    l->look_at = now + (cost < LOOK_MS ? LOOK_MS : cost < LOOK_MOST_MS ? cost : LOOK_MOST_MS);
+    /* Where the library is in the command, this is for those it starts that do not have it. */
+    int64_t cost = (now_ms() - now) * LOOK_SHARE, least = l->sockets->joined ? LOOK_MS : LOOK_ALONE_MS;
+    l->look_at = now + (cost < least ? least : cost < LOOK_MOST_MS ? cost : LOOK_MOST_MS);
 }
 
 /* take gets packets, at most so many that looking is not put off. */
@@ -206,7 +210,7 @@ int run_record(const struct run_opts *o, struct live *live, int fd, struct run_c
     if (code < 0) return opt_bad_use(&run_command, "%s: %s", o->file, strerror(errno));
     int status = run_child_go(child, o);
     if (status == OPT_GO) {
-        while (!run_child_reap(child) && take(&l, WAIT_MS)) {
+        while (!run_child_reap(child) && take(&l, sockets->joined ? WAIT_MS : LOOK_ALONE_MS)) {
             look(&l);
             let_go(&l, false);
         }

@@ -4,14 +4,13 @@
 
 #include <stdlib.h>
 
-int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter,
-               struct writer *why) {
+int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, struct writer *why) {
     if (t->n == TAPS_MAX) {
         wr_f(why, "at most %d statistics at a time", TAPS_MAX);
         return ERR_LIMIT;
     }
     struct tap *tap = &t->tap[t->n];
-    *tap = (struct tap){.ops = ops, .state = calloc(1, ops->state_size), .filter = filter};
+    *tap = (struct tap){.ops = ops, .state = calloc(1, ops->state_size)};
     if (!tap->state) {
         wr_s(why, "out of memory");
         return ERR_NOMEM;
@@ -23,15 +22,20 @@ int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_a
 static void talk_print(struct writer *w, const struct tap *t) { tap_talk_print(w, t->state, t->filter); }
 static void phs_print(struct writer *w, const struct tap *t) { tap_phs_print(w, t->state, t->filter); }
 
+static void expert_print(struct writer *w, const struct tap *t) { tap_expert_print(w, t->state); }
+
+static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
+
 static const struct tap_kind {
     const char *name;
     const struct stats_ops *ops;
-    bool which; /* a word follows: endpoints,tcp */
+    bool which;      /* a word follows: endpoints,tcp */
+    bool takes_text; /* what follows is its own, not a filter */
     void (*print)(struct writer *w, const struct tap *t);
 } kinds[] = {
-    {"endpoints", &stats_endpoints, true, talk_print},
-    {"conv", &stats_conversations, true, talk_print},
-    {"io,phs", &stats_protocols, false, phs_print},
+    {"endpoints", &stats_endpoints, true, false, talk_print}, {"conv", &stats_conversations, true, false, talk_print},
+    {"io,phs", &stats_protocols, false, false, phs_print},    {"io,stat", &stats_io, false, true, io_print},
+    {"expert", &stats_expert, false, false, expert_print},
 };
 
 /* behind returns what follows name and a comma in text: "" where nothing does, NULL where text is something else. */
@@ -41,47 +45,69 @@ static const char *behind(const char *text, const char *name) {
     return text[n] ? text + n + 1 : text + n;
 }
 
-static int unknown(const char *text, struct writer *why) {
-    wr_f(why, "-z %s is not known; there are", text);
+int taps_filter(struct taps *t, const struct opt_command *cmd, const char *option, const char *filter) {
+    struct tap *tap = &t->tap[t->n - 1];
+    if (!filter || !*filter) return OPT_GO;
+    tap->filter = filter;
+    return filter_compile(cmd, option, slice_str(filter), &tap->program);
+}
+
+static int unknown(const struct opt_command *cmd, const char *text) {
+    char list[512];
+    struct writer w = wr_fixed(list, sizeof list - 1);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        wr_f(why, "%s %s%s", i ? "," : "", kinds[i].name, kinds[i].which ? ",PROTOCOL" : "");
-    wr_s(why, ", follow,tcp|udp,FORM,N");
-    return ERR_USAGE;
+        wr_f(&w, "%s%s%s", i ? ", " : "", kinds[i].name, kinds[i].which ? ",PROTOCOL" : "");
+    wr_s(&w, ", follow,tcp|udp,FORM,N");
+    *w.p = 0;
+    return opt_bad_use(cmd, "-z %s is not known; there are %s", text, list);
 }
 
-static int follow_parse(struct taps *t, const char *rest, struct writer *why) {
-    struct stats_args args = {.which = rest};
-    int rc = taps_start(t, &tap_follow_ops, &args, NULL, why);
-    if (rc == OK) t->tap[t->n - 1].print = tap_follow_print;
-    return rc;
+/* begin starts a statistic; what -z was is told where it cannot. */
+static int begin(struct taps *t, const struct opt_command *cmd, const char *text, const struct tap_kind *k,
+                 const struct stats_args *args, const char *filter) {
+    char reason[256];
+    struct writer why = wr_fixed(reason, sizeof reason - 1);
+    if (taps_start(t, k->ops, args, &why)) {
+        *why.p = 0;
+        return opt_bad_use(cmd, "-z %s: %s", text, reason);
+    }
+    t->tap[t->n - 1].print = k->print;
+    return taps_filter(t, cmd, "-z", filter);
 }
 
-int taps_parse(struct taps *t, const char *text, struct writer *why) {
-    if (strncmp(text, "follow,tcp,", 11) == 0 || strncmp(text, "follow,udp,", 11) == 0) return follow_parse(t, text + 7, why);
+int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) {
+    static const struct tap_kind follow = {.ops = &tap_follow_ops, .print = tap_follow_print};
+    if (strncmp(text, "follow,tcp,", 11) == 0 || strncmp(text, "follow,udp,", 11) == 0)
+        return begin(t, cmd, text, &follow, &(struct stats_args){.which = text + 7}, NULL);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct tap_kind *k = &kinds[i];
         const char *rest = behind(text, k->name), *filter = rest;
-        struct stats_args args = {0};
+        struct stats_args args = {.text = rest};
         for (size_t j = 0; rest && k->which && k->ops->which[j] && !args.which; j++)
             if ((filter = behind(rest, k->ops->which[j]))) args.which = k->ops->which[j];
         if (!rest || (k->which && !args.which)) continue;
-        int rc = taps_start(t, k->ops, &args, filter && *filter ? filter : NULL, why);
-        if (rc == OK) t->tap[t->n - 1].print = k->print;
-        return rc;
+        return begin(t, cmd, text, k, &args, k->takes_text ? NULL : filter);
     }
-    return unknown(text, why);
+    return unknown(cmd, text);
 }
 
 void taps_want(const struct taps *t, struct want *w) {
-    for (size_t i = 0; i < t->n; i++) t->tap[i].ops->want(t->tap[i].state, w);
+    for (size_t i = 0; i < t->n; i++) {
+        t->tap[i].ops->want(t->tap[i].state, w);
+        if (t->tap[i].program) want_union(w, expr_want(t->tap[i].program));
+    }
 }
 
 void taps_packet(struct taps *t, const struct decode *d) {
-    if (!t->begun && d->pkt->has_ts) {
-        t->begin = d->pkt->ts;
+    if (!t->begun) {
+        /* as in tshark, time counts from the first record, which may be one without packet and time */
+        t->begin = d->pkt->has_ts && d->pkt->number == 1 ? d->pkt->ts : 0;
         t->begun = true;
     }
-    for (size_t i = 0; i < t->n; i++) t->tap[i].ops->packet(t->tap[i].state, d, t->begin);
+    for (size_t i = 0; i < t->n; i++) {
+        const struct tap *tap = &t->tap[i];
+        if (!tap->program || expr_match(tap->program, d->out)) tap->ops->packet(tap->state, d, t->begin);
+    }
 }
 
 void taps_print(struct writer *w, const struct taps *t) {
@@ -92,6 +118,7 @@ void taps_print(struct writer *w, const struct taps *t) {
 void taps_free(struct taps *t) {
     for (size_t i = 0; i < t->n; i++) {
         t->tap[i].ops->end(t->tap[i].state);
+        expr_free(t->tap[i].program);
         free(t->tap[i].state);
     }
     t->n = 0;

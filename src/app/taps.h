@@ -2,6 +2,7 @@
 #ifndef WEIR_APP_TAPS_H
 #define WEIR_APP_TAPS_H
 
+#include "app/filter.h"
 #include "view/tables.h"
 
 enum { TAPS_MAX = 32 };
@@ -12,6 +13,7 @@ struct tap {
     void *state;
     void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
     const char *filter;                                   /* text; NULL: none */
+    struct expr *program;                                 /* of it */
 };
 
 struct taps {
@@ -22,10 +24,12 @@ struct taps {
 };
 
 /* taps_start adds a statistic: 0 or a negative code with a reason in why. The texts must outlive it. */
-int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, const char *filter,
-               struct writer *why) MUST_USE;
-/* taps_parse adds what a -z says, "endpoints,ip" or "io,phs,mqtt". */
-int taps_parse(struct taps *t, const char *text, struct writer *why) MUST_USE;
+int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, struct writer *why) MUST_USE;
+/* taps_filter makes the last one count only what passes a display filter, given with `option`: OPT_GO, or EXIT_TROUBLE
+ * after the complaint. */
+int taps_filter(struct taps *t, const struct opt_command *cmd, const char *option, const char *filter);
+/* taps_parse adds what a -z says, "endpoints,ip" or "io,phs,mqtt": OPT_GO, or EXIT_TROUBLE after the complaint. */
+int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text);
 void taps_want(const struct taps *t, struct want *w);
 void taps_packet(struct taps *t, const struct decode *d);
 /* taps_print writes the results in tshark's order: the last one asked for first. */

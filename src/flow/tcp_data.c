@@ -242,6 +242,18 @@ static void app_search(struct feed *f, struct slice in) {
     if (p) flow_app_start(flow, p);
 }
 
+/* cut_read shows what there is of a message whose end the capture left out. */
+static void cut_read(struct feed *f, struct slice in) {
+    struct read_result r = {.status = READ_MORE};
+    tcp_close(f);
+    if (!f->flow->app->stream->frame) {
+        f->d->stream_end = true;
+        r = message_read(f, in);
+        f->d->stream_end = false;
+    }
+    if (r.status != READ_OK) raw(f, in);
+}
+
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
 static void messages_read(struct feed *f, struct slice in, bool first) {
     while (in.n) {
@@ -259,7 +271,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         if (r.status == READ_MORE) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
-            if (f->d->cut) raw(f, in);
+            if (f->d->cut) cut_read(f, in);
             else {
                 keep(f, in, r.needed, first && f->flow->app->stream->clears_info);
                 begun_add(f, r.begun);
@@ -375,6 +387,13 @@ static void stream_finish(struct feed *f) {
     message_release(f);
 }
 
+/* stream_close: nothing follows in this direction. */
+static void stream_close(struct feed *f) {
+    stream_finish(f);
+    const struct proto *app = f->flow->app;
+    if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
@@ -391,7 +410,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {
-        if ((s->flags & TH_FIN) && seq == st->next) stream_finish(&f);
+        if ((s->flags & TH_FIN) && seq == st->next) stream_close(&f);
         tcp_close(&f);
         return;
     }
@@ -403,7 +422,8 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         }
         in = slice_tail(in, old);
     } else if (seq != st->next) {
-        if (gap_known(&f, &tcp->conv) || !stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
+        bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */
+        if (cut || gap_known(&f, &tcp->conv) || !stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
             skip_gap(&f, seq);
         } else {
             segment_data(&f, in, false);
@@ -418,6 +438,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     if (st->held && gap_known(&f, &tcp->conv)) skip_gap(&f, st->held->seq);
     if (st->held) held_feed(&f);
-    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_finish(&f);
+    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f);
     tcp_close(&f);
 }

@@ -63,6 +63,30 @@ static void read_prefixes(struct bind *b, const yaml_node_t *n, void *at, const 
     w->prefixes = bind_each(b, n, sizeof *w->prefixes, 100000, read_prefix, NULL, &w->prefix_count);
 }
 
+static void read_group_name(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    read_slice(b, n, at, arg);
+    if (b->groups < BIND_GROUPS_MAX) {
+        b->group[b->groups].node = n;
+        b->group[b->groups++].name = *(struct slice *)at;
+    }
+}
+
+static void read_group_names(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct guard_list *l = at;
+    l->item = bind_each(b, n, sizeof *l->item, 1000, read_group_name, arg, &l->n);
+}
+
+void groups_check(struct bind *b) {
+    for (size_t i = 0; i < b->groups; i++) {
+        bool known = false;
+        for (size_t k = 0; k < b->p->group_count && !known; k++)
+            known = guard_glob(b->group[i].name, b->p->groups[k].name);
+        if (!known)
+            bind_wrong(b, b->group[i].node, "there is no group '%.*s'; `groups` describes them",
+                       (int)slice_head(b->group[i].name, 60).n, b->group[i].name.p);
+    }
+}
+
 #define ACT_KEYS(type)                                                                                                 \
     {"id", read_text, offsetof(struct type, act.id)}, {"reason", read_text, offsetof(struct type, act.reason)},        \
         {"action", read_action, offsetof(struct type, act)}, {                                                         \
@@ -72,7 +96,7 @@ static void read_prefixes(struct bind *b, const yaml_node_t *n, void *at, const 
     {"users", read_texts, offsetof(struct type, who.users)},                                                           \
         {"clients", read_texts, offsetof(struct type, who.clients)},                                                   \
         {"certificates", read_texts, offsetof(struct type, who.certificates)},                                         \
-        {"groups", read_texts, offsetof(struct type, who.groups)},                                                     \
+        {"groups", read_group_names, offsetof(struct type, who.groups)},                                               \
         {"addresses", read_prefixes, offsetof(struct type, who)},                                                      \
         {"listeners", read_listener_bits, offsetof(struct type, who.listeners)}, {                                     \
         "anonymous", read_bool, offsetof(struct type, who.anonymous)                                                   \
@@ -394,6 +418,47 @@ void read_conditions(struct bind *b, const yaml_node_t *n, void *at, const void 
     (void)at, (void)arg;
     p->conditions = bind_each(b, n, sizeof *p->conditions, GUARD_RULES_MAX, read_condition, NULL, &p->condition_count);
     for (size_t i = 0; i < p->condition_count; i++) named(b, &p->conditions[i].act, "rules", i);
+}
+
+/* Rule files. */
+
+static const struct range levels = {1, 4};
+static const struct choice limited_ways = {(const char *const[]){"refuse", "pass"}, 2};
+
+static void read_limited(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    uint8_t which = 0;
+    read_choice(b, n, &which, arg);
+    *(bool *)at = which;
+}
+
+static void read_path(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct slice s;
+    (void)arg;
+    if (!bind_text(b, n, &s)) return;
+    if (!s.n || memchr(s.p, 0, s.n)) bind_wrong(b, n, "this is no path");
+    else read_text(b, n, at, NULL);
+}
+
+static void read_paths(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct guard_rule_files *r = at;
+    (void)arg;
+    r->files = bind_each(b, n, sizeof *r->files, RULES_FILES_MAX, read_path, NULL, &r->n);
+}
+
+static const struct key rule_file_keys[] = {
+    ACT_KEYS(guard_rule_files),
+    {"files", read_paths, 0},
+    {"paranoia", read_number, offsetof(struct guard_rule_files, paranoia), &levels},
+    {"from", read_side, offsetof(struct guard_rule_files, sides)},
+    {"limited", read_limited, offsetof(struct guard_rule_files, pass_limited), &limited_ways},
+};
+
+void read_rule_files(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct guard_rule_files *r = &b->p->rule_files;
+    (void)at, (void)arg;
+    r->sides = 1;
+    r->act = (struct guard_do){.id = "rule_files", .action = GUARD_DROP};
+    bind_map(b, n, KEYS(rule_file_keys), r, "rule_files");
 }
 
 /* Payloads. */

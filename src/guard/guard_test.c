@@ -288,6 +288,15 @@ static void modes(void) {
     wr_free(&all);
     tube_free(&t);
 
+    tube_make(&t, "audit: {file: x, rate: 10}\ntopics: {rules: [{deny: all, to: 'secret/#'}]}\n");
+    tube_up(&t, 4, "a");
+    for (int i = 0; i < 50; i++) tube_hex(&t, C, "300b 0008 'secret/x' '!'");
+    CHECK(t.events == 10 && tube_got(&t, B, ""), "records of one second have a limit");
+    t.now += INT64_C(1000000000);
+    tube_hex(&t, C, "300b 0008 'secret/x' '!'");
+    CHECK(t.events == 11, "and go on in the next");
+    tube_free(&t);
+
     tube_make(&t, "topics:\n  rules:\n    - {id: only-log, deny: all, to: 'secret/#', mode: log}\n    - {id: all, "
                   "deny: publish, to: 'x/#'}\n");
     tube_up(&t, 4, "a");
@@ -458,6 +467,7 @@ static void mistakes(void) {
         {"payload_window: 12x\n", 1, 17, "no size"},
         {"bans: [10.0.0.0/33]\n", 1, 8, "no address"},
         {"a: [\n", 2, 1, ""},
+        {"topics: {rules: [{deny: all, to: a, groups: nobody}]}\n", 1, 45, "no group"},
         {"rules:\n  - when: mqtt.topik == 1\n", 2, 11, "mqtt.topic"},
         {"rules:\n  - when: mqtt.topic ==\n", 2, 24, ""},
         {"anomalies: {utf9: block}\n", 1, 13, "no anomaly"},
@@ -501,7 +511,8 @@ static void conditions(void) {
     CHECK(tube_got(&t, C, ""), "what the broker sends can be judged");
     tube_hex(&t, C, "3014 0001 'a' 10 26 0001 'k' 000a 'very evil!'");
     CHECK(t.closed && tube_saw(&t, "property"), "properties of 5.0 are seen (%s)", t.rules);
-    CHECK(strstr(t.last, "an evil property"), "the record has the reason: %s", t.last);
+    CHECK(strstr(t.last, "an evil property") && strstr(t.last, "\"value\":\"very evil!\""),
+          "the record has the reason: %s", t.last);
     tube_again(&t);
     tube_hex(&t, C, "1018 0004 'MQTT' 04 06 003c 0001 'a' 0005 'alarm' 0002 'xy'");
     CHECK(t.closed && tube_saw(&t, "will"), "a will is judged");

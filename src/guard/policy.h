@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "guard/guard.h"
+#include "guard/rules/rules.h"
 #include "guard/shared.h"
 #include "guard/topic.h"
 
@@ -11,7 +12,7 @@
  * guard_policy_finish. Everything lies in the policy's arena. */
 
 /* A PUBLISH is held up to this many bytes before its payload (topic, properties), other packets up to this size. */
-enum { GUARD_HEAD_MAX = 128 * 1024, GUARD_HOLD_OTHER = 256 * 1024 };
+enum { GUARD_HEAD_MAX = 128 * 1024, GUARD_HOLD_OTHER = 128 * 1024 };
 
 enum { GUARD_RULES_MAX = 4096, GUARD_LIMITS_MAX = 64, GUARD_BANS_MAX = 65536 };
 
@@ -123,16 +124,28 @@ struct guard_policy_ban {
 /* Single numbers with an action of their own. */
 #define GUARD_MAXIMA(X)                                                                                                \
     X(PACKET, packet, "packet", 268435460, DISCONNECT, "packet is larger than allowed")                                \
-    X(CONNECT, connect, "connect", 262144, DISCONNECT, "CONNECT is larger than allowed")                               \
+    X(CONNECT, connect, "connect", 65536, DISCONNECT, "CONNECT is larger than allowed")                                \
     X(PAYLOAD, payload, "payload", 268435455, DROP, "payload is larger than allowed")                                  \
     X(TOPIC_LENGTH, topic_length, "topic_length", 4096, DROP, "topic is longer than allowed")                          \
     X(TOPIC_DEPTH, topic_depth, "topic_depth", 128, DROP, "topic has more levels than allowed")                        \
     X(CLIENT_ID, client_id_length, "client_id_length", 1024, DISCONNECT, "client identifier is longer than allowed")   \
+    X(USER_NAME, user_name_length, "user_name_length", 1024, DISCONNECT, "user name is longer than allowed")           \
     X(FILTERS, filters, "filters", 1000, DROP, "SUBSCRIBE has more filters than allowed")                              \
     X(SUBSCRIPTIONS, subscriptions, "subscriptions", 10000, DROP, "client has more subscriptions than allowed")        \
     X(IN_FLIGHT, in_flight, "in_flight", 20000, DISCONNECT, "more messages in flight than allowed")                    \
     X(ALIASES, topic_aliases, "topic_aliases", 1024, DISCONNECT, "more topic aliases than allowed")                    \
     X(KEEP_ALIVE, keep_alive, "keep_alive", 65535, DISCONNECT, "keep alive is longer than allowed")
+
+/* guard_rule_files is what the policy says about rule files in SecLang. */
+struct guard_rule_files {
+    const char *const *files; /* paths and patterns, in order */
+    size_t n;
+    uint64_t paranoia; /* 1 to 4; 0: the files say */
+    uint8_t sides;     /* bits: 1 client, 2 broker */
+    bool pass_limited; /* what needs more work than rule files may do passes */
+    struct guard_do act;
+    struct rules_set *set; /* NULL: none */
+};
 
 enum guard_maximum {
 #define X(id, member, name, value, action, reason) GUARD_MAX_##id,
@@ -149,6 +162,7 @@ struct guard_maximum_rule {
 struct guard_policy {
     uint32_t generation; /* never the same in a process */
     bool log_only;       /* the whole guard runs in log mode */
+    unsigned audit_rate; /* records a process makes in a second; 0: any number */
     uint8_t anomaly[GUARD_ANOMALIES];
     uint8_t malformed, packet_id_used, ack_mismatch; /* enum guard_anomaly */
     uint8_t versions;                                /* bits 3, 4, 5 */
@@ -181,6 +195,7 @@ struct guard_policy {
     struct guard_shape *shapes;
     size_t shape_count;
     struct topic_index *shape_index;
+    struct guard_rule_files rule_files;
     size_t rule_count;     /* all that have a number */
     const char **rule_ids; /* by number */
     struct want want;      /* fields to decode */

@@ -7,6 +7,7 @@
  * that was started, and for silence beyond the keep alive (MQTT 3.1.2.10). A side the caller does not read, because the
  * other one is slow, is not counted against its sender. In state NEW begun[GUARD_BROKER] is when the client came, in
  * ASKED when CONNECT was forwarded. */
+#include "guard/rules.h"
 #include "guard/session.h"
 
 #include "base/err.h"
@@ -54,12 +55,17 @@ int guard_make(struct guard **out, const struct guard_policy *p, struct guard_sh
         guard_free(g);
         return ERR_NOMEM;
     }
+    if (rules_renew(g) != OK) {
+        guard_free(g);
+        return ERR_NOMEM;
+    }
     *out = g;
     return 0;
 }
 
 void guard_free(struct guard *g) {
     if (!g) return;
+    rules_end(g);
     fvec_free(&g->fields);
     arena_free(&g->arena);
     for (int i = 0; i < GUARD_SIDES; i++) wr_free(&g->inject[i]);
@@ -70,7 +76,12 @@ void guard_free(struct guard *g) {
 }
 
 int guard_set_policy(struct guard *g, const struct guard_policy *p) {
+    const struct guard_policy *old = g->policy;
     g->policy = p;
+    if (rules_renew(g) != OK) {
+        g->policy = old;
+        return ERR_NOMEM;
+    }
     g->want = p->want;
     return 0;
 }
@@ -140,6 +151,20 @@ bool guard_open(struct guard *g, struct guard_session *s, const struct guard_pee
     bool refused = entry_refused(g, s, &v, out);
     session_finish(g, out);
     return !refused;
+}
+
+void guard_join(struct guard *g, struct guard_session *s, uint8_t version) {
+    s->conv.version = version;
+    s->conv.connect = s->conv.connack = true;
+    s->conv.forgot[0] = s->conv.forgot[1] = true;
+    s->conv.alias_max[0] = s->conv.alias_max[1] = UINT16_MAX;
+    s->conv.authenticates = s->conv.expires = true;
+    s->alias_roof = UINT16_MAX;
+    s->state = GUARD_UP;
+    s->begun[GUARD_BROKER] = 0;
+    for (int i = 0; i < GUARD_SIDES; i++) s->conv.in_flight[i] = 0;
+    flight_free(s);
+    if (!s->names) (void)names_make(g, s, (struct slice){0}, NULL, (struct slice){0}, (struct slice){0});
 }
 
 bool guard_secured(struct guard *g, struct guard_session *s, struct slice subject, struct slice common_name,
@@ -234,9 +259,16 @@ void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct 
         }
         struct verdict v = late_verdict(g->policy, s, now);
         g->side = s->state == GUARD_ASKED && v.code == 0x88 ? GUARD_BROKER : GUARD_CLIENT;
-        stat_add(guard_region(g), GUARD_STAT_TIMEOUTS, 1);
+        v.would = g->policy->log_only;
         event_tell(g, s, &v);
-        session_close(g, s, out, GUARD_CLOSE_NOW, v.code);
+        if (v.would) {
+            s->heard = now;
+            for (int i = 0; i < GUARD_SIDES; i++)
+                if (s->begun[i]) s->begun[i] = now;
+        } else {
+            stat_add(guard_region(g), GUARD_STAT_TIMEOUTS, 1);
+            session_close(g, s, out, GUARD_CLOSE_NOW, v.code);
+        }
     }
     session_finish(g, out);
 }
@@ -256,6 +288,7 @@ void guard_pause(struct guard_session *s, enum guard_side side, bool paused, int
 static void count_out(struct guard *g, struct guard_session *s, enum guard_per per, uint16_t flag, int64_t now) {
     uint64_t subject = 0;
     if (!(s->flags & flag)) return;
+    s->flags &= (uint16_t)~flag;
     if (per == GUARD_PER_USER && s->names) subject = s->names->user;
     if (per == GUARD_PER_CLIENT && s->names) subject = s->names->client;
     if (per == GUARD_PER_ADDRESS) {
@@ -263,6 +296,11 @@ static void count_out(struct guard *g, struct guard_session *s, enum guard_per p
         subject = s->names ? s->names->address : subject_address(g->shared, &cut);
     }
     if (subject) (void)open_count(g->shared, g->o.writer, subject, -1, now);
+}
+
+void session_names_leave(struct guard *g, struct guard_session *s) {
+    count_out(g, s, GUARD_PER_USER, SESSION_USER_OPEN, g->now);
+    count_out(g, s, GUARD_PER_CLIENT, SESSION_CLIENT_OPEN, g->now);
 }
 
 void guard_end(struct guard *g, struct guard_session *s, int64_t now) {

@@ -72,26 +72,35 @@ void follow_head_print(struct writer *w, const struct follow *f, struct follow_v
 
 static char ascii_of(uint8_t c) { return (c >= 32 && c < 127) || c == '\r' || c == '\n' ? (char)c : '.'; }
 
-/* What EBCDIC (code page 037) has where ASCII has its printable characters; 0 elsewhere. */
+/* What EBCDIC has where ASCII has its printable characters and ends of lines; 0 elsewhere. */
 static char ebcdic_of(uint8_t c) {
     static const char table[256] = {
-        [0x40] = ' ', [0x4b] = '.', [0x4c] = '<', [0x4d] = '(', [0x4e] = '+', [0x4f] = '|', [0x50] = '&', [0x5a] = '!', [0x5b] = '$',
-        [0x5c] = '*', [0x5d] = ')', [0x5e] = ';', [0x60] = '-', [0x61] = '/', [0x6b] = ',', [0x6c] = '%', [0x6d] = '_', [0x6e] = '>',
-        [0x6f] = '?', [0x79] = '`', [0x7a] = ':', [0x7b] = '#', [0x7c] = '@', [0x7d] = '\'', [0x7e] = '=', [0x7f] = '"',
-        [0x81] = 'a', [0x82] = 'b', [0x83] = 'c', [0x84] = 'd', [0x85] = 'e', [0x86] = 'f', [0x87] = 'g', [0x88] = 'h', [0x89] = 'i',
-        [0x91] = 'j', [0x92] = 'k', [0x93] = 'l', [0x94] = 'm', [0x95] = 'n', [0x96] = 'o', [0x97] = 'p', [0x98] = 'q', [0x99] = 'r',
-        [0xa1] = '~', [0xa2] = 's', [0xa3] = 't', [0xa4] = 'u', [0xa5] = 'v', [0xa6] = 'w', [0xa7] = 'x', [0xa8] = 'y', [0xa9] = 'z',
-        [0xb0] = '^', [0xba] = '[', [0xbb] = ']', [0xc0] = '{', [0xc1] = 'A', [0xc2] = 'B', [0xc3] = 'C', [0xc4] = 'D', [0xc5] = 'E',
-        [0xc6] = 'F', [0xc7] = 'G', [0xc8] = 'H', [0xc9] = 'I', [0xd0] = '}', [0xd1] = 'J', [0xd2] = 'K', [0xd3] = 'L', [0xd4] = 'M',
-        [0xd5] = 'N', [0xd6] = 'O', [0xd7] = 'P', [0xd8] = 'Q', [0xd9] = 'R', [0xe0] = '\\', [0xe2] = 'S', [0xe3] = 'T', [0xe4] = 'U',
-        [0xe5] = 'V', [0xe6] = 'W', [0xe7] = 'X', [0xe8] = 'Y', [0xe9] = 'Z', [0xf0] = '0', [0xf1] = '1', [0xf2] = '2', [0xf3] = '3',
-        [0xf4] = '4', [0xf5] = '5', [0xf6] = '6', [0xf7] = '7', [0xf8] = '8', [0xf9] = '9'};
+        [0x0a] = '\n', [0x0d] = '\r', [0x20] = ' ',  [0x21] = '!', [0x22] = '"', [0x23] = '#',  [0x24] = '$',
+        [0x25] = '%',  [0x26] = '&',  [0x27] = '\'', [0x28] = '(', [0x29] = ')', [0x2a] = '*',  [0x2b] = '+',
+        [0x2c] = ',',  [0x2d] = '-',  [0x2f] = '/',  [0x32] = '2', [0x33] = '3', [0x34] = '4',  [0x35] = '5',
+        [0x36] = '6',  [0x37] = '7',  [0x38] = '8',  [0x39] = '9', [0x3a] = ':', [0x3b] = ';',  [0x3c] = '<',
+        [0x3d] = '=',  [0x3f] = '?',  [0x40] = ' ',  [0x4c] = '<', [0x4d] = '(', [0x4e] = '+',  [0x4f] = '|',
+        [0x50] = '&',  [0x5a] = '!',  [0x5b] = '$',  [0x5c] = '*', [0x5d] = ')', [0x5e] = ';',  [0x5f] = '^',
+        [0x60] = '-',  [0x61] = '/',  [0x6a] = '|',  [0x6b] = ',', [0x6c] = '%', [0x6d] = '_',  [0x6e] = '>',
+        [0x6f] = '?',  [0x79] = '`',  [0x7a] = ':',  [0x7b] = '#', [0x7c] = '@', [0x7d] = '\'', [0x7e] = '=',
+        [0x7f] = '"',  [0x81] = 'a',  [0x82] = 'b',  [0x83] = 'c', [0x84] = 'd', [0x85] = 'e',  [0x86] = 'f',
+        [0x87] = 'g',  [0x88] = 'h',  [0x89] = 'i',  [0x91] = 'j', [0x92] = 'k', [0x93] = 'l',  [0x94] = 'm',
+        [0x95] = 'n',  [0x96] = 'o',  [0x97] = 'p',  [0x98] = 'q', [0x99] = 'r', [0xa1] = '~',  [0xa2] = 's',
+        [0xa3] = 't',  [0xa4] = 'u',  [0xa5] = 'v',  [0xa6] = 'w', [0xa7] = 'x', [0xa8] = 'y',  [0xa9] = 'z',
+        [0xc0] = '{',  [0xc1] = 'A',  [0xc2] = 'B',  [0xc3] = 'C', [0xc4] = 'D', [0xc5] = 'E',  [0xc6] = 'F',
+        [0xc7] = 'G',  [0xc8] = 'H',  [0xc9] = 'I',  [0xd0] = '}', [0xd1] = 'J', [0xd2] = 'K',  [0xd3] = 'L',
+        [0xd4] = 'M',  [0xd5] = 'N',  [0xd6] = 'O',  [0xd7] = 'P', [0xd8] = 'Q', [0xd9] = 'R',  [0xe0] = '\\',
+        [0xe2] = 'S',  [0xe3] = 'T',  [0xe4] = 'U',  [0xe5] = 'V', [0xe6] = 'W', [0xe7] = 'X',  [0xe8] = 'Y',
+        [0xe9] = 'Z',  [0xf0] = '0',  [0xf1] = '1',  [0xf2] = '2', [0xf3] = '3', [0xf4] = '4',  [0xf5] = '5',
+        [0xf6] = '6',  [0xf7] = '7',  [0xf8] = '8',  [0xf9] = '9',
+    };
     return table[c] ? table[c] : '.';
 }
 
 static void text_print(struct writer *w, const struct follow_chunk *c, enum follow_form form) {
     wr_f(w, "%s%zu\n", c->side ? "\t" : "", c->bytes.n);
-    for (size_t i = 0; i < c->bytes.n; i++) wr_c(w, form == FOLLOW_EBCDIC ? ebcdic_of(c->bytes.p[i]) : ascii_of(c->bytes.p[i]));
+    for (size_t i = 0; i < c->bytes.n; i++)
+        wr_c(w, form == FOLLOW_EBCDIC ? ebcdic_of(c->bytes.p[i]) : ascii_of(c->bytes.p[i]));
     wr_c(w, '\n');
 }
 
@@ -103,7 +112,8 @@ static void utf8_print(struct writer *w, const struct follow_chunk *c) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
         if (!n) wr_s(w, "\xef\xbf\xbd");
-        else if (code < 32 || (code >= 127 && code < 160)) wr_c(w, code == '\n' || code == '\r' || code == '\t' ? (char)code : '.');
+        else if (code < 32 || (code >= 127 && code < 160))
+            wr_c(w, code == '\n' || code == '\r' || code == '\t' ? (char)code : '.');
         else wr_slice(w, slice_head(s, n));
         s = slice_tail(s, n ? n : 1);
     }
@@ -147,8 +157,8 @@ static void base64_print(struct writer *w, struct slice s) {
 }
 
 static void yaml_print(struct writer *w, const struct follow_chunk *c) {
-    wr_f(w, "  - packet: %llu\n    peer: %d\n    timestamp: %.9f\n    data: !!binary |\n", (unsigned long long)c->frame, c->side,
-         (double)(c->ts / 1000000000) + (double)(c->ts % 1000000000) / 1e9);
+    wr_f(w, "  - packet: %llu\n    peer: %d\n    timestamp: %.9f\n    data: !!binary |\n", (unsigned long long)c->frame,
+         c->side, (double)(c->ts / 1000000000) + (double)(c->ts % 1000000000) / 1e9);
     for (size_t at = 0; at < c->bytes.n; at += BASE64_LINE) {
         wr_s(w, "      ");
         base64_print(w, slice_head(slice_tail(c->bytes, at), BASE64_LINE));

@@ -2,6 +2,8 @@
 #ifndef WEIR_VIEW_TABLES_H
 #define WEIR_VIEW_TABLES_H
 
+#include "analyse/stats_expert.h"
+#include "analyse/stats_io.h"
 #include "analyse/stats_phs.h"
 #include "analyse/stats_talk.h"
 #include "view/view.h"
@@ -15,5 +17,8 @@ void table_json(struct writer *w, const struct table *t);
 /* The statistics as tshark prints them; filter: the text behind "Filter:", NULL for none. */
 void tap_talk_print(struct writer *w, const struct talk *t, const char *filter);
 void tap_phs_print(struct writer *w, const struct phs *p, const char *filter);
+
+void tap_io_print(struct writer *w, const struct io_stats *s);
+void tap_expert_print(struct writer *w, const struct expert *x);
 
 #endif

@@ -52,7 +52,7 @@ static void pair_print(struct writer *w, const struct talk_pair *p, bool ports) 
          addr_text(b, sizeof b, &p->b, ports));
     wr_f(w, "  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  %6" PRIu64 " %-9s  ", p->packets[1], size[0], p->packets[0],
          size[1], p->packets[0] + p->packets[1], size[2]);
-    wr_f(w, "%14.9f   %12.4f\n", seconds(p->first), seconds(p->last - p->first));
+    wr_f(w, "%14.9f   %12.4f\n", seconds(p->first), seconds(p->last) - seconds(p->first));
 }
 
 void tap_talk_print(struct writer *w, const struct talk *t, const char *filter) {
@@ -102,4 +102,28 @@ void tap_phs_print(struct writer *w, const struct phs *p, const char *filter) {
     wr_f(w, "Filter: %s\n\n", filter ? filter : "");
     phs_rows(w, p, 0, 0);
     wr_s(w, RULE_PHS);
+}
+
+void tap_expert_print(struct writer *w, const struct expert *x) {
+    static const char *const titles[] = {[SEV_COMMENT] = "Comments",
+                                         [SEV_CHAT] = "Chats",
+                                         [SEV_NOTE] = "Notes",
+                                         [SEV_WARN] = "Warns",
+                                         [SEV_ERROR] = "Errors"};
+    for (int severity = SEV_ERROR; severity > SEV_NONE; severity--) {
+        uint64_t n = 0;
+        for (uint32_t i = 0; i < x->tab.n; i++) {
+            const struct expert_entry *e = keytab_at(&x->tab, i);
+            if (expert_severity(e) == severity) n += e->count;
+        }
+        if (!n) continue;
+        wr_f(w, "\n%s (%" PRIu64 ")\n=============\n   Frequency      Group           Protocol  Summary\n",
+             titles[severity], n);
+        for (uint32_t i = 0; i < x->tab.n; i++) {
+            const struct expert_entry *e = keytab_at(&x->tab, i);
+            if (expert_severity(e) != severity) continue;
+            wr_f(w, "%12" PRIu64 " %10s %18s  %s\n", e->count,
+                 anomaly_group_name((enum anomaly_group)field_of(e->id)->group), expert_protocol(e), e->text);
+        }
+    }
 }

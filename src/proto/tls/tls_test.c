@@ -76,6 +76,23 @@ static void client_hello(struct bench *b) {
     CHECK(st.version == 0 && st.alpn == ALPN_NONE, "a ClientHello decides nothing");
 }
 
+static void encrypted_hello(struct bench *b) {
+    struct tls_state st = {0};
+    feed(b, &st, 0, "16 0301 0042 01 00003e 0303" RANDOM "00 0002 1301 01 00 0013 fe0d 000f 00 0001 0003 07 0002 aabb 0003 010203");
+    CHECK(bench_is(b, FID_TLS_ECH_CONFIG, 0, 7) && bench_is(b, FID_TLS_ECH_AEAD, 0, 3), "the outer hello says how the inner one is encrypted");
+    CHECK(bench_find(b, FID_TLS_ECH_PAYLOAD, 0) && bench_find(b, FID_TLS_ECH_PAYLOAD, 0)->len == 3, "and holds it");
+    feed(b, &st, 0, "16 0301 0036 01 000032 0303" RANDOM "00 0002 1301 01 00 0007 fe0d 0003 00 0001");
+    CHECK(bench_find(b, FID_TLS_TOO_SMALL, 0), "one that is cut is an anomaly");
+}
+
+static void fingerprints(struct bench *b) {
+    struct tls_state st = {0};
+    feed(b, &st, 0, CLIENT_RECORD);
+    CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t13d0205h2_1301,c02f_000a,000b,002b"), "suites and extensions in order, reserved ones left out");
+    feed(b, &st, 0, "16 0301 002d 01 000029 0302" RANDOM "00 0002 c02f 01 00 0000");
+    CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t11i010000_c02f_"), "a hello that says little has a fingerprint too");
+}
+
 static void session_12(struct bench *b) {
     struct tls_state st = {0};
     feed(b, &st, 1, SERVER_12 "16 0303 0004 0e 000000");
@@ -196,6 +213,8 @@ int main(void) {
     session_12(&b);
     session_13(&b);
     faults(&b);
+    fingerprints(&b);
+    encrypted_hello(&b);
     fragments(&b);
     old_hello(&b);
     probes();

@@ -209,8 +209,7 @@ static bool check_field_argument(struct compiling *c, struct node *call) {
         return fail(c, arg->at, arg->len, "string does not work with a %s", type_words(t));
     if ((call->op == FUNC_UPPER || call->op == FUNC_LOWER) && t != FT_STRING)
         return fail(c, arg->at, arg->len, "%s needs a string, not a %s", funcs[call->op].name, type_words(t));
-    if (call->op == FUNC_LEN && (t == FT_ABSTIME || t == FT_RELTIME || t == FT_NONE))
-        return fail(c, arg->at, arg->len, "a %s has no length", type_words(t));
+    if (call->op == FUNC_LEN && t == FT_NONE) return fail(c, arg->at, arg->len, "a %s has no length", type_words(t));
     bool number = call->op == FUNC_LEN || call->op == FUNC_COUNT;
     call->type = number ? FT_UINT32 : FT_STRING;
     return true;

@@ -3,6 +3,7 @@
  * fields it reads, then the calculation of both sides, which ends in a relation. Tables grow by doubling inside the
  * arena. */
 #include "expr/program.h"
+#include "proto/fields.h"
 
 /* emitting is what emit_* write to. */
 struct emitting {
@@ -46,10 +47,20 @@ static uint8_t fresh(struct emitting *m) {
     return (uint8_t)(m->registers < EXPR_REGISTERS ? m->registers++ : 0);
 }
 
+/* expert_want adds what an item of _ws.expert may come of; its message is put together of any fields. */
+static void expert_want(struct emitting *m, uint16_t id) {
+    const struct field_table *table = m->c->names->table;
+    if (id == FID_WS_EXPERT_MESSAGE) want_all(&m->e->want);
+    for (size_t i = 1; i < table->count; i++)
+        if (table->fields[i].severity) want_add(&m->e->want, (uint16_t)i);
+}
+
 static uint16_t leaf_put(struct emitting *m, const struct node *n) {
     if (!GROW(m, leaves, 0xfff0)) return 0;
-    m->e->leaves[m->e->n_leaves] = (struct leaf){n->field, n->id, n->spans};
+    bool expert = n->id >= FID_WS_EXPERT && n->id < FID_WS_EXPERT_END;
+    m->e->leaves[m->e->n_leaves] = (struct leaf){.field = n->field, .id = n->id, .expert = expert, .layers = n->spans};
     want_add(&m->e->want, n->id);
+    if (expert) expert_want(m, n->id);
     return (uint16_t)m->e->n_leaves++;
 }
 
@@ -170,6 +181,21 @@ static void land(struct emitting *m, uint32_t at) {
     if (!m->c->err) m->e->code[at].to = m->e->n_code;
 }
 
+/* chained puts a jump into a list of jumps to the same place, held together by their targets; chain_land sets them all
+ * to here. */
+static uint32_t chained(struct emitting *m, uint32_t at, uint32_t chain) {
+    if (!m->c->err) m->e->code[at].to = chain;
+    return at;
+}
+
+static void chain_land(struct emitting *m, uint32_t chain) {
+    while (!m->c->err && chain != UINT32_MAX) {
+        uint32_t next = m->e->code[chain].to;
+        land(m, chain);
+        chain = next;
+    }
+}
+
 enum { EARLY_MAX = 64 };
 
 /* early is the jumps out of a comparison that cannot hold since something has no value. */
@@ -248,7 +274,8 @@ static void relation_end(struct emitting *m, struct node *n) {
 /* quick writes a comparison of one field's whole numbers with a constant; false where it is something else. */
 static bool quick(struct emitting *m, const struct node *n) {
     if (n->a->kind != NODE_FIELD || n->a->spans.count || n->b->kind != NODE_CONST || n->b->value.kind != VAL_UINT ||
-        n->op > REL_GE || value_kind_of((enum field_type)n->a->type) != VAL_UINT || n->a->type == FT_BOOL)
+        n->op > REL_GE || value_kind_of((enum field_type)n->a->type) != VAL_UINT || n->a->type == FT_BOOL ||
+        (n->a->id >= FID_WS_EXPERT && n->a->id < FID_WS_EXPERT_END))
         return false;
     uint16_t b = constant(m, &n->b->value), leaf = leaf_put(m, n->a);
     struct instr *i = put(m, OP_NUMBER);
@@ -301,7 +328,7 @@ static void set_constants(struct emitting *m, struct node *n, uint32_t count) {
 
 /* member_field writes one member that is itself read from the packet. */
 static void member_field(struct emitting *m, struct node *in, struct node *b) {
-    struct node rel = {.kind = NODE_RELATION, .op = REL_EQ, .quant = QUANT_ANY, .a = in->a, .b = b};
+    struct node rel = {.kind = NODE_RELATION, .op = REL_EQ, .quant = in->quant, .a = in->a, .b = b};
     relation(m, &rel);
 }
 
@@ -324,28 +351,36 @@ static void member_range(struct emitting *m, struct node *in, struct node *b) {
     i->a = a;
     i->b = high;
     loop_end(m, at);
+    if (!m->c->err) m->e->code[at].quant = in->quant;
     early_land(m, &out);
 }
 
+/* member_put writes one member of a set as a test of its own. */
+static void member_put(struct emitting *m, struct node *in, struct node *b) {
+    struct node one = *in;
+    struct node member = *b;
+    one.b = &member;
+    member.next = NULL;
+    if (is_constant(b)) set_constants(m, &one, 1);
+    else if (b->kind == NODE_RANGE) member_range(m, in, b);
+    else member_field(m, in, b);
+}
+
+/* membership writes the test of a set: constants together, members that are read from the packet one by one. `all`
+ * means, as in Wireshark 4.0, that all values are in the same member. */
 static void membership(struct emitting *m, struct node *n) {
-    uint32_t constants = 0, open = 0, jumps[EARLY_MAX];
-    unsigned n_jumps = 0;
-    for (struct node *b = n->b; b; b = b->next) is_constant(b) ? constants++ : open++;
-    if (open && n->quant == QUANT_ALL) {
-        fail(m->c, n->at, n->len, "'all' needs a set of values, without fields");
-        return;
-    }
+    uint32_t constants = 0, chain = UINT32_MAX;
+    bool all = n->quant == QUANT_ALL, first = true;
+    for (struct node *b = n->b; b && !all; b = b->next) constants += is_constant(b);
     if (constants) set_constants(m, n, constants);
+    first = !constants;
     for (struct node *b = n->b; b && !m->c->err; b = b->next) {
-        if (is_constant(b)) continue;
-        if (n_jumps >= EARLY_MAX) fail_code(m->c, ERR_LIMIT, "a set has more than %d fields", EARLY_MAX);
-        else if (constants || n_jumps) jumps[n_jumps++] = jump(m, OP_IF);
-        if (m->c->err) return;
-        if (b->kind == NODE_RANGE) member_range(m, n, b);
-        else member_field(m, n, b);
-        constants = 1;
+        if (!all && is_constant(b)) continue;
+        if (!first) chain = chained(m, jump(m, OP_IF), chain);
+        member_put(m, n, b);
+        first = false;
     }
-    for (unsigned i = 0; i < n_jumps; i++) land(m, jumps[i]);
+    chain_land(m, chain);
 }
 
 static void exists(struct emitting *m, struct node *v) {
@@ -366,23 +401,14 @@ static void exists(struct emitting *m, struct node *v) {
 
 static void test(struct emitting *m, struct node *n);
 
-/* parts writes tests of which the first that decides ends the list; the jumps to the end are chained through their
- * targets. */
+/* parts writes tests of which the first that decides ends the list. */
 static void parts(struct emitting *m, struct node *n, enum op_code leave) {
     uint32_t chain = UINT32_MAX;
     for (struct node *part = n->a; part && !m->c->err; part = part->next) {
         test(m, part);
-        if (!part->next || m->c->err) continue;
-        uint32_t at = jump(m, leave);
-        if (m->c->err) return;
-        m->e->code[at].to = chain;
-        chain = at;
+        if (part->next) chain = chained(m, jump(m, leave), chain);
     }
-    while (!m->c->err && chain != UINT32_MAX) {
-        uint32_t next = m->e->code[chain].to;
-        land(m, chain);
-        chain = next;
-    }
+    chain_land(m, chain);
 }
 
 static void test(struct emitting *m, struct node *n) {

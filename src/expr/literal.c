@@ -174,7 +174,7 @@ static size_t hex_bytes(struct slice s, uint8_t *out) {
         since++;
         i += 2;
     }
-    if (by && since != (loose ? 2u : 1u)) return 0;
+    if (by && (!since || since > (loose ? 2u : 1u))) return 0;
     return n;
 }
 

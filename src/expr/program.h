@@ -37,6 +37,7 @@ struct instr {
 struct leaf {
     const struct field *field;
     uint16_t id;
+    bool expert;         /* every anomaly has a value of it: _ws.expert and its fields */
     struct spans layers; /* none: all */
 };
 

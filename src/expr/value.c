@@ -87,6 +87,8 @@ static int order_plain(struct slice a, struct slice b) {
 }
 
 static int order_bytes(const struct value *a, const struct value *b) {
+    /* Wireshark 4.0: of byte strings the longer one is the greater */
+    if (a->kind == VAL_BYTES && a->s.n != b->s.n) return three_way(a->s.n<b->s.n, a->s.n> b->s.n);
     if (!a->fold && !b->fold) return order_plain(a->s, b->s);
     for (size_t i = 0; i < a->s.n && i < b->s.n; i++) {
         uint8_t x = letter_fold(a->s.p[i], a->fold), y = letter_fold(b->s.p[i], b->fold);

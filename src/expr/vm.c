@@ -10,6 +10,7 @@
  * decided by then holds for `all` and does not for `any`. What does not fit the room has no result. */
 #include "expr/program.h"
 #include "field/print.h"
+#include "proto/protos.h"
 
 enum { STRING_ROOM = 256 };
 
@@ -44,11 +45,17 @@ static int last_layer(const struct fvec *v, uint16_t id) {
     return last;
 }
 
+/* has_leaf tells whether v is a value of the leaf's field. */
+static bool has_leaf(const struct leaf *l, const struct fval *v) {
+    if (!l->expert) return v->id == l->id;
+    return field_of(v->id)->severity && !(v->flags & FV_PLAIN);
+}
+
 /* next_value returns the place of the leaf's first value from `from` on, or UINT32_MAX. */
 static uint32_t next_value(const struct fvec *v, const struct leaf *l, uint32_t from) {
     int last = -1;
     for (uint32_t i = from; i < v->n; i++) {
-        if (v->v[i].id != l->id) continue;
+        if (!has_leaf(l, &v->v[i])) continue;
         if (!l->layers.count) return i;
         if (last < 0) last = last_layer(v, l->id);
         if (layer_chosen(&l->layers, v->v[i].layer, last)) return i;
@@ -76,7 +83,8 @@ static bool run_number(const struct machine *m, const struct instr *i) {
     uint16_t id = m->e->leaves[i->leaf].id;
     uint64_t with = operand(m, i->a)->u;
     bool any = false;
-    for (const struct fval *f = v->v, *end = v->v + v->n; f < end; f++) {
+    for (uint32_t k = 0; k < v->n; k++) {
+        const struct fval *f = &v->v[k];
         if (f->id != id) continue;
         any = true;
         if (number_relates((enum relation)i->op, f->u, with) != (i->quant == QUANT_ALL)) return i->quant == QUANT_ANY;
@@ -128,6 +136,30 @@ static bool run_string(struct machine *m, const struct instr *i, const struct va
     return true;
 }
 
+/* expert_value gives what _ws.expert's field `id` holds for the anomaly at a place. */
+static bool expert_value(struct machine *m, uint16_t id, uint32_t at, struct value *out) {
+    const struct field *f = field_of(m->v->v[at].id);
+    const struct proto *p = proto_of(m->v->v[at].id);
+    if (id == FID_WS_EXPERT_SEVERITY) *out = (struct value){.kind = VAL_UINT, .u = severity_number(f->severity)};
+    else if (id == FID_WS_EXPERT_GROUP) *out = (struct value){.kind = VAL_UINT, .u = group_number(f->group)};
+    else if (id != FID_WS_EXPERT_MESSAGE) *out = (struct value){.kind = VAL_BYTES};
+    else {
+        if (m->room.end - m->room.p < STRING_ROOM) return false;
+        struct writer w = wr_fixed(m->room.p, STRING_ROOM);
+        if (!p || !p->label || !p->label(&w, m->v, at)) wr_s(&w, f->label);
+        *out = (struct value){.kind = VAL_TEXT, .s = wr_done(&w)};
+        m->room.p += wr_len(&w);
+    }
+    return true;
+}
+
+static bool run_load(struct machine *m, const struct leaf *l, struct value *out) {
+    uint32_t at = m->at[l - m->leaf];
+    if (l->expert) return expert_value(m, l->id, at, out);
+    *out = value_of(l->field, &m->v->v[at], m->v);
+    return true;
+}
+
 static bool run_take(struct machine *m, const struct instr *best, const struct value *a) {
     int order;
     if (!m->has_best || (value_order(a, &m->best, &order) && (best->op == FUNC_MIN ? order < 0 : order > 0))) {
@@ -162,13 +194,14 @@ static bool run_step(struct machine *m, const struct instr *i) {
     const struct value *a = operand(m, i->a);
     const struct leaf *l = &m->e->leaves[i->leaf];
     switch (i->code) {
-    case OP_LOAD: *out = value_of(l->field, &m->v->v[m->at[l - m->leaf]], m->v); return true;
+    case OP_LOAD: return run_load(m, l, out);
     case OP_SLICE: return run_slice(m, i, a, out);
     case OP_BYTES: return value_bytes(a, out, &m->room);
     case OP_LEN: *out = (struct value){.kind = VAL_UINT, .u = a->s.n}; return true;
     case OP_WIDTH: {
         struct field plain = {.type = l->field->type};
-        *out = (struct value){.kind = VAL_UINT, .u = (uint64_t)field_bits(&plain) / 8};
+        bool sized = plain.type != FT_BOOL && plain.type != FT_ABSTIME && plain.type != FT_RELTIME;
+        *out = (struct value){.kind = VAL_UINT, .u = sized ? (uint64_t)field_bits(&plain) / 8 : 0};
         return true;
     }
     case OP_LOWER:

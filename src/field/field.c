@@ -59,6 +59,11 @@ static const char *const group_names[] = {
 };
 static_assert(sizeof group_names / sizeof *group_names == GRP_COUNT, "every group has a name");
 
+uint64_t severity_number(uint8_t severity) {
+    static const uint32_t numbers[] = {0, 0x100000, 0x200000, 0x400000, 0x600000, 0x800000};
+    return numbers[severity <= SEV_ERROR ? severity : 0];
+}
+
 const char *anomaly_group_name(enum anomaly_group g) { return g < GRP_COUNT ? group_names[g] : "?"; }
 
 int field_bits(const struct field *f) {

@@ -112,6 +112,9 @@ const char *field_value_name(const struct field_values *values, uint64_t v);
 const char *field_type_name(enum field_type type);
 const char *severity_name(enum severity s);
 const char *anomaly_group_name(enum anomaly_group g);
+/* severity_number and group_number give what Wireshark numbers an expert item's severity and group. */
+uint64_t severity_number(uint8_t severity);
+static inline uint64_t group_number(uint8_t group) { return (uint64_t)group << 24; }
 
 /* field_bits returns the width in bits of a field's whole container: that of the mask's type. */
 int field_bits(const struct field *f);

@@ -67,12 +67,6 @@ static void value_attribute(struct writer *w, const struct fvec *v, const struct
     wr_c(w, '"');
 }
 
-/* Severities and groups have Wireshark's numbers. */
-uint64_t severity_number(uint8_t s) {
-    static const uint32_t numbers[] = {0, 0x100000, 0x200000, 0x400000, 0x600000, 0x800000};
-    return numbers[s <= SEV_ERROR ? s : 0];
-}
-
 struct pdml {
     struct writer *w;
     const struct fvec *v;

@@ -45,9 +45,6 @@ void tree_print(struct writer *w, const struct decode *d, const struct proto *co
 /* label_print writes the words of one field, its protocol's own where it has some. */
 void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_secrets);
 
-/* severity_number and group_number give what Wireshark numbers an expert item's severity and group. */
-uint64_t severity_number(uint8_t severity);
-static inline uint64_t group_number(uint8_t group) { return (uint64_t)group << 24; }
 
 /* hex_dump writes bytes as lines of 16. */
 void hex_dump(struct writer *w, struct slice s);

@@ -13,7 +13,8 @@ FILTERS = ["mqtt", "!mqtt", "mqtt.topic", "tcp.port != 1883", "any tcp.port != 1
            "eth.src[0:3] == eth.dst[0:3]", "frame contains \"kitchen\"", "tcp contains 6b:69", "tcp.srcport - 40000 == 3",
            "max(tcp.port) - min(tcp.port) > 38120", "count(mqtt) == 1", "len(mqtt.topic) >= 15", "mqtt.topic[-4:] == \"ture\"",
            "string(tcp.stream) == \"1\"", "frame.time > \"2020-01-01\"", "tcp.analysis.ack_rtt < 0.0003 or mqtt", "ip.addr#1 == 192.0.2.30",
-           "tcp.srcport % 2 == 1 and {tcp.len + 1} * 2 > 100", "mqtt.len === 2", "tcp.window_size_value !== 502", "udp or tcp.port >= 40003"]
+           "tcp.srcport % 2 == 1 and {tcp.len + 1} * 2 > 100", "mqtt.len === 2", "tcp.window_size_value !== 502", "udp or tcp.port >= 40003",
+           "_ws.expert.severity == \"Chat\" and _ws.expert.message contains \"SYN\"", "_ws.expert.group == Sequence", "frame[0:2] < 00:00:01"]
 
 
 def frames(weir, *args):

@@ -12,6 +12,7 @@
 #include "analyse/dissect.h"
 #include "app/feed.h"
 #include "guard/config.h"
+#include "serve/rules_source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,6 +245,10 @@ static int prepare(struct replay *r, const struct opt_command *cmd) {
         fprintf(stderr, "%s:%u:%u: %s\n", name, m.list[i].line, m.list[i].column, m.list[i].text);
     guard_mistakes_free(&m);
     if (rc) return rc == ERR_NOMEM ? opt_bad_use(cmd, "out of memory") : EXIT_TROUBLE;
+    struct rules_source source = rules_source_here();
+    struct rules_report e;
+    if (guard_config_rules(r->config, &source, &e) != OK)
+        return fprintf(stderr, "%s:%u:%u: %s\n", e.file, e.line, e.column, e.text), EXIT_TROUBLE;
     guard_config_log_only(r->config);
     if (guard_make(&r->g, r->config->policy, NULL, &(struct guard_options){.event = noted, .to = r}))
         return opt_bad_use(cmd, "out of memory");

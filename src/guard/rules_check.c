@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rule files on MQTT packets.
  *
- * Theory of operation: a guard has one transaction for all its sessions, used again for every packet, and one store for the
- * collections of the rules (IP, USER, SESSION, GLOBAL), which outlives the policy. A packet's parts become variables as
- * guard/rules/rules.h says; the password is looked at and never told. A payload of which only a window is held is judged by
- * its window. A rule set that refuses a packet does so with the policy's action for rule files (drop, unless it says
- * otherwise); `drop` of a rule itself is a disconnect. A packet that reached a limit of the inspection (too many values, a
- * regular expression's match limit) is refused as well, unless the policy lets it pass. */
-#include "guard/rules.h"
+ * Theory of operation: a guard has one transaction for all its sessions, used again for every packet, and one store for
+ * the collections of the rules (IP, USER, SESSION, GLOBAL), which outlives the policy. A packet's parts become
+ * variables as guard/rules/rules.h says; the password is looked at and never told. A payload of which only a window is
+ * held is judged by its window. A rule set that refuses a packet does so with the policy's action for rule files (drop,
+ * unless it says otherwise); `drop` of a rule itself is a disconnect. A packet that reached a limit of the inspection
+ * (too many values, a regular expression's match limit) is refused as well, unless the policy lets it pass. */
 #include "guard/policy.h"
+#include "guard/rules.h"
 
 enum { STORE_VALUES = 200000, ID_TEXT = 24, MESSAGE_TEXT = 200 };
 
@@ -115,7 +115,8 @@ static void name_rule(struct guard *g, const struct rules_verdict *r, struct ver
     const char *msg = r->msg.n ? kept(g, r->msg) : NULL;
     if (msg) v->reason = msg;
     v->field = g->m->head.type == MQTT_PUBLISH ? FID_MQTT_MSG : 0;
-    if (slice_eq(r->matched_name, SLICE("topic")) || slice_eq(r->matched_name, SLICE("REQUEST_FILENAME"))) v->field = FID_MQTT_TOPIC;
+    if (slice_eq(r->matched_name, SLICE("topic")) || slice_eq(r->matched_name, SLICE("REQUEST_FILENAME")))
+        v->field = FID_MQTT_TOPIC;
     bool secret = slice_eq(r->matched_name, SLICE("password")) || slice_eq(r->matched_name, SLICE("passwd"));
     v->value = secret ? (struct slice){0} : r->matched_value;
 }

@@ -7,8 +7,8 @@
  * that was started, and for silence beyond the keep alive (MQTT 3.1.2.10). A side the caller does not read, because the
  * other one is slow, is not counted against its sender. In state NEW begun[GUARD_BROKER] is when the client came, in
  * ASKED when CONNECT was forwarded. */
-#include "guard/rules.h"
 #include "guard/session.h"
+#include "guard/rules.h"
 
 #include "base/err.h"
 #include "expr/expr.h"

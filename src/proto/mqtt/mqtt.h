@@ -159,7 +159,7 @@ struct mqtt_message {
     uint16_t alias;     /* topic alias among the properties; 0: none */
     uint32_t alias_off; /* place of the alias */
     bool alias_there;
-    bool by_alias;      /* the topic is what the alias stands for */
+    bool by_alias;     /* the topic is what the alias stands for */
     bool text_payload; /* payload format indicator 1 */
     bool sub_id;       /* a subscription identifier is among the properties */
     bool method;       /* an authentication method is among them */
@@ -169,8 +169,8 @@ struct mqtt_message {
     uint8_t connect_flags, code; /* code: return or reason code */
     struct slice topic;          /* of a PUBLISH, where an alias stands for it the name that was found for it */
     struct slice payload, client_id, user_name, will_topic, will_payload;
-    struct slice assigned;       /* client identifier of a CONNACK's properties */
-    struct slice filters; /* of SUBSCRIBE and UNSUBSCRIBE: what mqtt_filter_next reads */
+    struct slice assigned; /* client identifier of a CONNACK's properties */
+    struct slice filters;  /* of SUBSCRIBE and UNSUBSCRIBE: what mqtt_filter_next reads */
 };
 
 /* Properties that say what a side can do: places in mqtt_message.number. */

@@ -25,9 +25,9 @@ static const char *const examples[] = {
     "weir guard --listen 0.0.0.0:1883 --broker 127.0.0.1:1884",
     "weir guard --example > guard.yaml",
     "weir guard -t -c guard.yaml",
+    "weir guard --replay traffic.pcapng -c guard.yaml",
     "echo '{\"payload\":\"; cat /etc/passwd\"}' | weir guard --judge - --rules "
     "/usr/share/modsecurity-crs/owasp-crs.load",
-    "weir guard --replay traffic.pcapng -c guard.yaml",
     NULL,
 };
 
@@ -42,9 +42,7 @@ static const struct opt_def defs[] = {
      offsetof(struct guard_opts, example)},
     {0, "replay", "FILE", "dry run: print what of a capture would have been stopped, by rule, with frames", OPT_TEXT,
      offsetof(struct guard_opts, replay)},
-    {0, "json", NULL,
-     "with --replay: the audit records, one JSON object a line; with --judge: the payload is member `payload` of a JSON body",
-     OPT_FLAG, offsetof(struct guard_opts, json)},
+    {0, "json", NULL, "with --replay: the audit records, one JSON object a line; with --judge: the payload is member `payload` of a JSON body, unless it is JSON", OPT_FLAG, offsetof(struct guard_opts, json)},
     KEYS_OPTIONS(struct guard_opts, keys),
     {'W', "workers", "N", "worker processes; default: one for each processor", OPT_NUMBER,
      offsetof(struct guard_opts, workers), .min = 1, .max = 256},
@@ -124,9 +122,11 @@ static int replay(const struct guard_opts *o) {
 
 static int guard(const struct guard_opts *o) {
     struct proxy_plan plan = plan_of(o);
-    struct judge_opts judge = o->judge;
-    judge.json = o->json;
-    if (judge.file || judge.explain) return cmd_guard_judge(&command, &judge);
+    if (o->judge.file || o->judge.explain) {
+        struct judge_opts judge = o->judge;
+        judge.json = o->json;
+        return cmd_guard_judge(&command, &judge);
+    }
     if (o->example) return fputs(guard_config_example(), stdout), EXIT_FINE;
     if (o->replay) return replay(o);
     if (!o->config && (!o->listen.n || !o->brokers.n))

@@ -4,7 +4,8 @@
 
 #include "app/opt.h"
 
-/* What `weir guard --judge` and `--explain-rule` are told; the rows for an option table stand in GUARD_JUDGE_DEFS. */
+/* What `weir guard --judge` and `--explain-rule` are told; the rows for an option table stand in GUARD_JUDGE_DEFS;
+ * `json` is set by the command, whose --json has a meaning for other modes, too. */
 struct judge_opts {
     const char *file;      /* --judge */
     struct opt_list rules; /* --rules */

@@ -147,7 +147,7 @@ static int decode_as(struct reading *g, const char *text) {
     static const struct {
         const char *name;
         enum proto_table table;
-    } tables[] = {{"tcp.port", TABLE_TCP}, {"udp.port", TABLE_UDP}, {"ethertype", TABLE_ETHERTYPE}, {"ip.proto", TABLE_IP}};
+    } tables[] = {{"tcp.port", TABLE_TCP}, {"udp.port", TABLE_UDP}, {"ethertype", TABLE_ETHERTYPE}, {"ip.proto", TABLE_IP}, {"tls.port", TABLE_TLS}};
     const char *equal = strstr(text, "=="), *comma = strrchr(text, ',');
     if (!equal || !comma || comma < equal) return opt_bad_use(&read_command, "-d %s: it is TABLE==NUMBER,PROTOCOL, as in tcp.port==8884,mqtt", text);
     const struct proto *p = proto_find(slice_str(comma + 1));
@@ -158,7 +158,7 @@ static int decode_as(struct reading *g, const char *text) {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (slice_eq(slice_of(text, (size_t)(equal - text)), slice_str(tables[i].name)))
             return driver_decode_as(&g->ds.driver, tables[i].table, (uint32_t)key, p) ? opt_bad_use(&read_command, "out of memory") : OPT_GO;
-    return opt_bad_use(&read_command, "-d %s: the table is one of tcp.port, udp.port, ethertype, ip.proto", text);
+    return opt_bad_use(&read_command, "-d %s: the table is one of tcp.port, udp.port, tls.port, ethertype, ip.proto", text);
 }
 
 static void prefs_take(const struct reading *g) {

@@ -126,6 +126,10 @@ static bool op_next(struct decode *d, enum proto_table table, uint32_t key, stru
     return true;
 }
 
+static const struct proto *op_lookup(struct decode *d, enum proto_table table, uint32_t key) {
+    return driver_lookup(driver_of(d), table, key);
+}
+
 static void fragments_add(struct decode *d, const struct fragment *f, const struct frag_datagram *g, uint8_t source) {
     struct fvec *v = d->out;
     uint8_t src = v->src;
@@ -214,6 +218,7 @@ static void *op_udp_state(struct decode *d, const struct proto *p) {
 
 static const struct decode_ops ops = {
     .next = op_next,
+    .lookup = op_lookup,
     .call = op_call,
     .fragment = op_fragment,
     .tcp_find = op_tcp_find,

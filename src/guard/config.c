@@ -46,7 +46,11 @@ void guard_config_free(struct guard_config *c) {
     free(c);
 }
 
-void guard_config_log_only(struct guard_config *c) { ((struct guard_policy *)c->policy)->log_only = true; }
+void guard_config_log_only(struct guard_config *c) {
+    struct guard_policy *p = (struct guard_policy *)c->policy;
+    p->log_only = true;
+    p->audit_rate = 0;
+}
 
 void guard_mistakes_free(struct guard_mistakes *m) { arena_free(&m->arena); }
 

@@ -56,6 +56,7 @@ struct guard_policy *guard_policy_make(void) {
     p->generation = ++generation;
     for (uint16_t id = FID_MQTT + 1; id < FID_MQTT_END; id++)
         if (field_of(id)->severity) p->anomaly[id - FID_MQTT] = guard_anomaly_default(id);
+    p->audit_rate = 1000;
     p->malformed = GUARD_ANOMALY_BLOCK;
     p->packet_id_used = GUARD_ANOMALY_LOG;
     p->ack_mismatch = GUARD_ANOMALY_BLOCK;

@@ -162,6 +162,7 @@ struct guard_maximum_rule {
 struct guard_policy {
     uint32_t generation; /* never the same in a process */
     bool log_only;       /* the whole guard runs in log mode */
+    unsigned audit_rate; /* records a process makes in a second; 0: any number */
     uint8_t anomaly[GUARD_ANOMALIES];
     uint8_t malformed, packet_id_used, ack_mismatch; /* enum guard_anomaly */
     uint8_t versions;                                /* bits 3, 4, 5 */

@@ -162,7 +162,9 @@ void guard_join(struct guard *g, struct guard_session *s, uint8_t version) {
     s->alias_roof = UINT16_MAX;
     s->state = GUARD_UP;
     s->begun[GUARD_BROKER] = 0;
-    (void)names_make(g, s, (struct slice){0}, NULL, (struct slice){0}, (struct slice){0});
+    for (int i = 0; i < GUARD_SIDES; i++) s->conv.in_flight[i] = 0;
+    flight_free(s);
+    if (!s->names) (void)names_make(g, s, (struct slice){0}, NULL, (struct slice){0}, (struct slice){0});
 }
 
 bool guard_secured(struct guard *g, struct guard_session *s, struct slice subject, struct slice common_name,

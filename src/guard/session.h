@@ -75,6 +75,8 @@ struct guard {
     struct capture_interface iface;
     struct packet packet;
     uint64_t frame;
+    int64_t told_second; /* the second told_count counts */
+    unsigned told_count;
     void *own_shared; /* where nobody gave us one */
     struct writer inject[GUARD_SIDES];
     struct writer forward; /* a run that could not be a part of the input */

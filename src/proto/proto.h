@@ -31,6 +31,7 @@ enum proto_table {
     TABLE_TCP,       /* TCP port */
     TABLE_UDP,       /* UDP port */
     TABLE_LLC,       /* LLC SAP */
+    TABLE_TLS,       /* the server's port of a stream inside TLS */
     TABLE_COUNT
 };
 
@@ -72,6 +73,8 @@ struct stream_ops {
     struct read_result (*frame)(struct slice in);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
+    /* closed says that side `from` sends nothing more: what is kept for it only may go; NULL: read need not know. */
+    void (*closed)(void *state, int from);
     /* resyncs: read finds its way again behind a gap by itself, and is called there whatever the bytes look like. */
     bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
@@ -176,6 +179,8 @@ struct carry {
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
     bool (*next)(struct decode *d, enum proto_table table, uint32_t key, struct slice in);
+    /* lookup returns the protocol registered for key in table, or NULL. May be NULL itself. */
+    const struct proto *(*lookup)(struct decode *d, enum proto_table table, uint32_t key);
     /* call hands a payload to a given protocol. */
     void (*call)(struct decode *d, const struct proto *p, struct slice in);
     /* fragment takes a piece of a datagram; when it was the last one missing it returns true with the whole

@@ -302,7 +302,8 @@ static const struct stream_ops stream = {.state_size = sizeof(struct http_state)
                                          .probe = http_probe};
 static const struct proto_key keys[] = {
     {TABLE_TCP, 80},   {TABLE_TCP, 3128}, {TABLE_TCP, 3132}, {TABLE_TCP, 5985},  {TABLE_TCP, 8080}, {TABLE_TCP, 8088},
-    {TABLE_TCP, 11371}, {TABLE_TCP, 1900}, {TABLE_TCP, 2869}, {TABLE_TCP, 2710}, {TABLE_COUNT, 0},
+    {TABLE_TCP, 11371}, {TABLE_TCP, 1900}, {TABLE_TCP, 2869}, {TABLE_TCP, 2710}, {TABLE_TLS, 443},
+    {TABLE_COUNT, 0},
 };
 const struct proto proto_http = {.name = "http",
                                  .column = "HTTP",

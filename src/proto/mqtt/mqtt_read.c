@@ -465,7 +465,7 @@ static const struct stream_ops ops = {
     .probe = mqtt_probe,
 };
 
-static const struct proto_key keys[] = {{TABLE_TCP, 1883}, {TABLE_COUNT, 0}};
+static const struct proto_key keys[] = {{TABLE_TCP, 1883}, {TABLE_TLS, 8883}, {TABLE_COUNT, 0}};
 
 const struct proto proto_mqtt = {
     .name = "mqtt",

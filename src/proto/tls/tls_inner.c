@@ -3,58 +3,56 @@
 #include "proto/protos.h"
 #include "proto/tls/tls_session.h"
 
-/* What runs inside TLS at a port: those of TLS, and those where a protocol begins in clear and goes on in TLS. */
+/* Names of what runs inside TLS at a port and has no decoder: protocols of TLS, and those that begin in clear and go on in
+ * TLS. Those with a decoder are registered under TABLE_TLS. */
 static const struct {
     uint16_t port;
     const char *name;
-    const struct proto *proto; /* NULL: one that Weir does not decode */
 } inner[] = {
-    {21, "File Transfer Protocol (FTP)", NULL},
-    {25, "Simple Mail Transfer Protocol", NULL},
-    {110, "Post Office Protocol", NULL},
-    {143, "Internet Message Access Protocol", NULL},
-    {389, "Lightweight Directory Access Protocol", NULL},
-    {443, "Hypertext Transfer Protocol", &proto_http},
-    {465, "Simple Mail Transfer Protocol", NULL},
-    {587, "Simple Mail Transfer Protocol", NULL},
-    {636, "Lightweight Directory Access Protocol", NULL},
-    {802, "Modbus/TCP", NULL},
-    {853, "Domain Name System", &proto_dns},
-    {993, "Internet Message Access Protocol", NULL},
-    {995, "Post Office Protocol", NULL},
-    {3306, "MySQL Protocol", NULL},
-    {5061, "Session Initiation Protocol", NULL},
-    {5432, "PostgreSQL", NULL},
-    {5671, "Advanced Message Queuing Protocol", NULL},
-    {5684, "Constrained Application Protocol", NULL},
-    {5868, "Diameter Protocol", NULL},
-    {8883, "MQ Telemetry Transport Protocol", &proto_mqtt},
-    {11207, "Couchbase Protocol", NULL},
-    {19999, "Distributed Network Protocol 3.0", NULL},
-    {27017, "Mongo Wire Protocol", NULL},
+    {21, "File Transfer Protocol (FTP)"},
+    {25, "Simple Mail Transfer Protocol"},
+    {110, "Post Office Protocol"},
+    {143, "Internet Message Access Protocol"},
+    {389, "Lightweight Directory Access Protocol"},
+    {465, "Simple Mail Transfer Protocol"},
+    {587, "Simple Mail Transfer Protocol"},
+    {636, "Lightweight Directory Access Protocol"},
+    {802, "Modbus/TCP"},
+    {993, "Internet Message Access Protocol"},
+    {995, "Post Office Protocol"},
+    {3306, "MySQL Protocol"},
+    {5061, "Session Initiation Protocol"},
+    {5432, "PostgreSQL"},
+    {5671, "Advanced Message Queuing Protocol"},
+    {5684, "Constrained Application Protocol"},
+    {5868, "Diameter Protocol"},
+    {11207, "Couchbase Protocol"},
+    {19999, "Distributed Network Protocol 3.0"},
+    {27017, "Mongo Wire Protocol"},
 };
 
-const char *tls_inner_name(const struct decode *d, const struct tls_state *st) {
-    if (st->alpn == ALPN_HTTP2) return "HyperText Transfer Protocol 2";
-    if (st->alpn == ALPN_HTTP1) return "Hypertext Transfer Protocol";
-    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
-        if (inner[i].port == d->service) return inner[i].name;
-    return NULL;
+static const struct proto *alpn_proto(const struct tls_state *st) {
+    return st->alpn == ALPN_HTTP2 ? &proto_http2 : st->alpn == ALPN_HTTP1 ? &proto_http : NULL;
 }
 
-static const struct proto *port_proto(uint16_t port) {
+static const struct proto *port_proto(struct decode *d) {
+    return d->ops && d->ops->lookup ? d->ops->lookup(d, TABLE_TLS, d->service) : NULL;
+}
+
+const char *tls_inner_name(struct decode *d, const struct tls_state *st) {
+    const struct proto *p = alpn_proto(st);
+    if (!p) p = port_proto(d);
+    if (p) return field_of(p->id)->label;
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
-        if (inner[i].port == port) return inner[i].proto;
+        if (inner[i].port == d->service) return inner[i].name;
     return NULL;
 }
 
 void tls_inner_read(struct decode *d, struct tls_state *st, int from, const struct tls_plain *list) {
     struct carry how = {
         .by = &proto_tls,
-        .proto = st->alpn == ALPN_HTTP2   ? &proto_http2
-                 : st->alpn == ALPN_HTTP1 ? &proto_http
-                                          : NULL,
-        .likely = port_proto(d->service),
+        .proto = alpn_proto(st),
+        .likely = port_proto(d),
         .port = d->service,
         .name = "Reassembled TLS",
         .segment_data = FID_TLS_SEGMENT_DATA,

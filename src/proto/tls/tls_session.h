@@ -127,7 +127,7 @@ struct tls_plain {
 
 /* tls_inner_name returns the name of what the session carries, NULL where it is not known; tls_inner_read hands it on.
  */
-const char *tls_inner_name(const struct decode *d, const struct tls_state *st);
+const char *tls_inner_name(struct decode *d, const struct tls_state *st);
 void tls_inner_read(struct decode *d, struct tls_state *st, int from, const struct tls_plain *list);
 /* tls_readable_add says once, and again when it changes, whether the session can be read. */
 void tls_readable_add(struct decode *d, struct tls_state *st, uint32_t off);

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SYSTEM_CACHE "/var/cache/weir"
+
 enum { BLOB_MAX = 256 << 20, PATH_LEN = 4096 };
 
 static int code_of_errno(void) { return errno == ENOENT ? ERR_NOTFOUND : errno == EACCES ? ERR_DENIED : ERR_IO; }
@@ -65,17 +67,14 @@ static bool cache_path(char *out, size_t n, const char *key) {
     char dir[PATH_LEN - 128];
     if (own && own[0]) snprintf(dir, sizeof dir, "%s", own);
     else if (xdg && xdg[0] == '/') snprintf(dir, sizeof dir, "%s/weir", xdg);
-    else if (geteuid() == 0) snprintf(dir, sizeof dir, "/var/cache/weir");
+    else if (geteuid() == 0) snprintf(dir, sizeof dir, SYSTEM_CACHE);
     else if (home && home[0] == '/') snprintf(dir, sizeof dir, "%s/.cache/weir", home);
     else return false;
     return snprintf(out, n, "%s/rules-%s.bin", dir, key) < (int)n;
 }
 
-static bool cache_get(void *ctx, const char *key, struct slice *blob) {
-    (void)ctx;
-    char path[PATH_LEN];
+static bool blob_read(const char *path, struct slice *blob) {
     struct stat st;
-    if (!cache_path(path, sizeof path, key)) return false;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return false;
     bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_uid == geteuid() || st.st_uid == 0) &&
@@ -86,12 +85,21 @@ static bool cache_get(void *ctx, const char *key, struct slice *blob) {
     return ok;
 }
 
+/* A worker that gave up root's rights finds what the parent compiled before in the system's folder. */
+static bool cache_get(void *ctx, const char *key, struct slice *blob) {
+    (void)ctx;
+    char path[PATH_LEN];
+    if (cache_path(path, sizeof path, key) && blob_read(path, blob)) return true;
+    snprintf(path, sizeof path, SYSTEM_CACHE "/rules-%s.bin", key);
+    return geteuid() != 0 && blob_read(path, blob);
+}
+
 static void folders_make(const char *path) {
     char dir[PATH_LEN];
     snprintf(dir, sizeof dir, "%s", path);
     for (char *p = dir + 1; (p = strchr(p, '/')); p++) {
         *p = 0;
-        (void)mkdir(dir, 0700);
+        (void)mkdir(dir, 0755);
         *p = '/';
     }
 }
@@ -102,7 +110,7 @@ static void cache_put(void *ctx, const char *key, struct slice blob) {
     if (!cache_path(path, sizeof path, key)) return;
     folders_make(path);
     snprintf(part, sizeof part, "%s.%ld", path, (long)getpid());
-    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) return;
     bool ok = true;
     for (size_t done = 0; ok && done < blob.n;) {

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Core Rule Set on the wire: the verdicts of `weir guard --judge`, however a packet arrives."""
+import json
+import os
+import signal
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import WEIR, Raw, connect_packet, packet, publish_packet, read_packet, string, until
+
+CRS = "/usr/share/modsecurity-crs/owasp-crs.load"
+SUITE = Path(__file__).resolve().parents[3] / "shared" / "suites" / "crs-attacks.jsonl"
+pytestmark = pytest.mark.skipif(not os.path.exists(CRS), reason="needs modsecurity-crs")
+VALUES = ["; cat /etc/passwd", "1' OR '1'='1", "<script>alert(1)</script>", '{"a":"../../../../etc/passwd"}', "21.5", '{"temp":21.5,"unit":"C"}', "ON"]
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch):
+    monkeypatch.setenv("WEIR_CACHE_DIR", os.path.join(os.path.dirname(WEIR), "cache"))
+
+
+def verdicts(values):
+    lines = "".join(json.dumps({"topic": "t/1", "payload": v}) + "\n" for v in values)
+    r = subprocess.run([WEIR, "guard", "--judge", "-", "--rules", CRS, "--paranoia", "1"], input=lines, capture_output=True, text=True)
+    if "cannot run rule files" in r.stderr:
+        pytest.skip("built without rule files")
+    return [json.loads(line)["action"] == "block" for line in r.stdout.splitlines()]
+
+
+def guarded(start, listen, files=CRS):
+    broker = start.broker()
+    return start.guard("--workers", 1, config=f"""
+listen: [{listen}]
+brokers: [{{address: "{broker.address}"}}]
+rule_files: {{files: [{files}], paranoia: 1}}
+"""), broker
+
+
+def seen(broker):
+    sub = Raw(broker.port, "sub")
+    sub.send(packet(0x82, b"\0\1" + string("t/#") + b"\0"))
+    assert sub.read()[0] == 0x90
+    return sub
+
+
+def through(sub, send, values):
+    """What the subscriber got of the values."""
+    for v in values:
+        send(publish_packet("t/1", v.encode()))
+    send(publish_packet("t/end", b"1"))
+    got = []
+    while True:
+        body = sub.read()[1]
+        n = int.from_bytes(body[:2], "big")
+        if body[2:2 + n] == b"t/end":
+            return got
+        got.append(body[2 + n:].decode())
+
+
+def test_blocked_payloads_reach_nobody_however_they_are_split(start):
+    blocked = verdicts(VALUES)
+    assert blocked == [True] * 4 + [False] * 3
+    guard, broker = guarded(start, '{address: "127.0.0.1:0"}')
+    sub, client = seen(broker), Raw(guard.port)
+
+    def by_bytes(data):
+        for i in range(len(data)):
+            client.send(data[i:i + 1])
+    want = [v for v, b in zip(VALUES, blocked) if not b]
+    assert through(sub, client.send, VALUES) == want
+    assert through(sub, by_bytes, VALUES) == want
+    joined = b"".join(publish_packet("t/1", v.encode()) for v in VALUES)
+    for cut in range(1, len(joined), 7):
+        client.send(joined[:cut])
+        client.send(joined[cut:])
+        assert through(sub, client.send, []) == want
+
+
+@pytest.mark.skipif(not SUITE.exists(), reason="needs the suites")
+def test_attacks_of_the_core_rule_set(start, certs):
+    values = [json.loads(line)["value"] for line in open(SUITE)][::7]
+    blocked = verdicts(values)
+    want = [v for v, b in zip(values, blocked) if not b]
+    assert sum(blocked) > 50
+    guard, broker = guarded(start, f'{{address: "127.0.0.1:0"}}, {{address: "127.0.0.1:0", tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}}}')
+    sub = seen(broker)
+    assert through(sub, Raw(guard.ports[0]).send, values) == want
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    tls = context.wrap_socket(Raw(guard.ports[1], connect=False).s)
+    tls.sendall(connect_packet("tls"))
+    assert read_packet(tls)[0] == 0x20
+    assert through(sub, tls.sendall, values) == want
+
+
+def test_a_broken_rule_file_is_refused_and_the_old_rules_stay(start):
+    rules = start.folder / "rules.conf"
+    rules.write_text('SecRule ARGS "@streq evil" "id:1,deny"\n')
+    guard, broker = guarded(start, '{address: "127.0.0.1:0"}', rules)
+    sub, client = seen(broker), Raw(guard.port)
+    assert through(sub, client.send, ["evil", "fine"]) == ["fine"]
+    rules.write_text('SecRule ARGS "@rx (" "id:1,deny"\n')
+    guard.signal(signal.SIGHUP)
+    until(lambda: "the old one stays" in guard.err)
+    assert f"{rules}:1:19: the regular expression is wrong" in guard.err
+    assert through(sub, client.send, ["evil", "fine"]) == ["fine"]
+    rules.write_text('SecRule ARGS "@streq fine" "id:1,deny"\n')
+    guard.signal(signal.SIGHUP)
+    until(lambda: guard.metric("reloads_total") == 1)
+    assert through(sub, client.send, ["evil", "fine"]) == ["evil"]

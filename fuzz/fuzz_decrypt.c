@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzz target: TLS in both directions of a TCP conversation, with the keys of its sessions.
  *
- * Input: two bytes length and a key log; then pieces: one byte (bit 0 the side, bit 1: the piece was lost), two bytes length,
- * the bytes. A pre-shared key is always there. What was decrypted must have been verified: nothing can be checked here but
- * that the fields are sound. */
+ * Input: two bytes length and a key log; then pieces: one byte (bit 0 the side, bit 1: the piece was lost), two bytes
+ * length, the bytes. A pre-shared key is always there. What was decrypted must have been verified: nothing can be
+ * checked here but that the fields are sound. */
 #include "fuzz_fields.h"
 
 #include "analyse/dissect.h"
 #include "proto/tls/tls_keys.h"
 
-enum { LINK_RAW = 101, IP_HEAD = 20, TCP_HEAD = 20, HEADS = IP_HEAD + TCP_HEAD, MS = 1000 * 1000, CLIENT_PORT = 40000, TLS_PORT = 443 };
+enum {
+    LINK_RAW = 101,
+    IP_HEAD = 20,
+    TCP_HEAD = 20,
+    HEADS = IP_HEAD + TCP_HEAD,
+    MS = 1000 * 1000,
+    CLIENT_PORT = 40000,
+    TLS_PORT = 443
+};
 
 struct line {
     struct dissector *ds;

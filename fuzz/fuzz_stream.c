@@ -48,6 +48,11 @@ static void side_drop(struct side *s, size_t n) {
     *s = rest;
 }
 
+/* places_cut does what the driver does at the end of a packet. */
+static void places_cut(struct decode *d) {
+    if (d->out->bad || d->out->anomalies) fvec_clamp(d->out);
+}
+
 /* message_read reads one message and returns how many bytes it took, 0 for none. */
 static size_t message_read(struct decode *d, void *state, int from, struct side *s) {
     struct slice in = slice_of(s->bytes, s->n);
@@ -62,6 +67,7 @@ static size_t message_read(struct decode *d, void *state, int from, struct side 
     switch (r.status) {
     case READ_OK:
         FUZZ_CHECK(r.consumed > 0 && r.consumed <= in.n);
+        places_cut(d);
         fuzz_fields(d->out, 0);
         return r.consumed;
     case READ_MORE:
@@ -69,6 +75,7 @@ static size_t message_read(struct decode *d, void *state, int from, struct side 
         FUZZ_CHECK(r.needed == 0 || r.needed > in.n);
         return 0;
     case READ_BAD:
+        places_cut(d);
         fuzz_fields(d->out, 0);
         s->lost = true;
         return 0;

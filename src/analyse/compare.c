@@ -18,7 +18,8 @@ static bool by_nature(struct slice a, struct slice b) {
 static int differs(const struct deed *good, const struct deed *bad) {
     unsigned n = good->details > bad->details ? good->details : bad->details;
     for (unsigned i = 0; i < n; i++) {
-        struct slice a = i < good->details ? good->detail[i].value : (struct slice){0}, b = i < bad->details ? bad->detail[i].value : (struct slice){0};
+        struct slice a = i < good->details ? good->detail[i].value : (struct slice){0},
+                     b = i < bad->details ? bad->detail[i].value : (struct slice){0};
         if (slice_eq(a, b) || (good->varies >> i & 1)) continue;
         const char *name = i < good->details ? good->detail[i].name : bad->detail[i].name;
         if (!strcmp(name, "client id") && by_nature(a, b)) continue;
@@ -55,7 +56,10 @@ static int align(const struct deed_list *a, const struct deed_list *b, struct pa
         unsigned w = i < n && k < m ? weight(&a->deed[i], &b->deed[k]) : 0;
         if (w && AT(i, k) == AT(i + 1, k + 1) + w) {
             int d = differs(&a->deed[i], &b->deed[k]);
-            *r = (struct row){.good = (int32_t)i++, .bad = (int32_t)k++, .what = d < 0 ? ROW_SAME : ROW_VALUE, .detail = (uint8_t)(d < 0 ? 0 : d)};
+            *r = (struct row){.good = (int32_t)i++,
+                              .bad = (int32_t)k++,
+                              .what = d < 0 ? ROW_SAME : ROW_VALUE,
+                              .detail = (uint8_t)(d < 0 ? 0 : d)};
         } else if (i < n && (k == m || AT(i + 1, k) >= AT(i, k + 1))) {
             *r = (struct row){.good = (int32_t)i++, .bad = -1, .what = ROW_MISSING};
         } else {
@@ -74,7 +78,8 @@ static bool allowed(const struct run *r, uint64_t hash) {
 }
 
 /* judge_rows lets pass what good runs have taught, and counts the rest. */
-static void judge_rows(const struct run *good, const struct deed_list *a, const struct deed_list *b, struct pairing *p) {
+static void judge_rows(const struct run *good, const struct deed_list *a, const struct deed_list *b,
+                       struct pairing *p) {
     p->first = p->rows;
     for (uint32_t i = 0; i < p->rows; i++) {
         struct row *r = &p->row[i];
@@ -99,8 +104,8 @@ static int likeness(const struct deed_list *a, const struct deed_list *b) {
     return n;
 }
 
-/* pair_up finds for each list of the bad run the good one most like it; of equals the first. Two rounds: like ones, then the
- * rest by order, for a device that went to another port. */
+/* pair_up finds for each list of the bad run the good one most like it; of equals the first. Two rounds: like ones,
+ * then the rest by order, for a device that went to another port. */
 static void pair_up(const struct run *good, const struct run *bad, int32_t to[RUN_LISTS]) {
     bool taken[RUN_LISTS] = {false};
     for (uint32_t i = 0; i < bad->lists; i++) to[i] = -1;
@@ -157,7 +162,8 @@ int compare_runs(struct comparison *out, struct run *good, struct run *bad) {
         if (to[i] < 0) rc = pair_add(out, -1, (int32_t)i);
     for (uint32_t i = 0; rc == OK && i < out->pairs; i++) {
         const struct pairing *p = &out->pair[i];
-        if (p->first < p->rows && (out->first < 0 || part_time(out, p) < part_time(out, &out->pair[out->first]))) out->first = (int32_t)i;
+        if (p->first < p->rows && (out->first < 0 || part_time(out, p) < part_time(out, &out->pair[out->first])))
+            out->first = (int32_t)i;
     }
     return rc;
 }

@@ -6,15 +6,23 @@
 
 /* compare: two runs of the same thing, put beside each other to find where they part.
  *
- * Theory of operation. A run is a list of deeds for each conversation: what a side did, in the words of its protocol. A deed
- * has a kind (compared when lists are aligned) and details (compared when two deeds stand beside each other); what differs
- * by nature, such as times, ports of clients, sequence numbers, packet identifiers, randoms, lengths and payloads, is in
- * neither. Repeated blocks of deeds (pings, periodic messages) count once. Conversations are paired by client identifier,
- * server port, role and order; the lists of a pair are aligned by their longest common subsequence. Further good runs mark
- * in the first one what comes and goes and which details vary.
- * Limits: RUN_LISTS conversations of a run and LIST_DEEDS deeds of each; more is counted. */
+ * Theory of operation. A run is a list of deeds for each conversation: what a side did, in the words of its protocol. A
+ * deed has a kind (compared when lists are aligned) and details (compared when two deeds stand beside each other); what
+ * differs by nature, such as times, ports of clients, sequence numbers, packet identifiers, randoms, lengths and
+ * payloads, is in neither. Repeated blocks of deeds (pings, periodic messages) count once. Conversations are paired by
+ * client identifier, server port, role and order; the lists of a pair are aligned by their longest common subsequence.
+ * Further good runs mark in the first one what comes and goes and which details vary. Limits: RUN_LISTS conversations
+ * of a run and LIST_DEEDS deeds of each; more is counted. */
 
-enum { RUN_LISTS = 256, LIST_DEEDS = 600, DETAILS_MAX = 5, BLOCK_MAX = 4, RUN_ARENA = 64 << 20, DEED_TEXT = 120, ALLOWED_MAX = 256 };
+enum {
+    RUN_LISTS = 256,
+    LIST_DEEDS = 600,
+    DETAILS_MAX = 5,
+    BLOCK_MAX = 4,
+    RUN_ARENA = 64 << 20,
+    DEED_TEXT = 120,
+    ALLOWED_MAX = 256
+};
 
 enum deed_kind { DEED_TCP, DEED_DATA, DEED_DNS, DEED_TLS, DEED_HTTP, DEED_MQTT, DEED_ICMP, DEED_KINDS };
 

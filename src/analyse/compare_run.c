@@ -13,7 +13,8 @@
 
 #define N_(text) text
 
-static const struct hash_key plain_key = {0x243f6a8885a308d3u, 0x13198a2e03707344u}; /* nobody gains by a collision here */
+static const struct hash_key plain_key = {0x243f6a8885a308d3u,
+                                          0x13198a2e03707344u}; /* nobody gains by a collision here */
 
 int run_make(struct run *r, const char *name) {
     memset(r, 0, sizeof *r);
@@ -27,7 +28,9 @@ void run_free(struct run *r) {
     arena_free(&r->arena);
 }
 
-static bool same_addr(const struct net_addr *a, const struct net_addr *b) { return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0; }
+static bool same_addr(const struct net_addr *a, const struct net_addr *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
 
 static struct deed_list *list_new(struct run *r) {
     if (r->lists == RUN_LISTS) {
@@ -78,7 +81,8 @@ static struct deed *deed_new(struct deed_list *l) {
 }
 
 static void detail_add(struct run *r, struct deed *d, const char *name, struct slice value) {
-    if (d->details < DETAILS_MAX) d->detail[d->details++] = (struct detail){name, arena_copy(&r->arena, slice_head(value, DEED_TEXT))};
+    if (d->details < DETAILS_MAX)
+        d->detail[d->details++] = (struct detail){name, arena_copy(&r->arena, slice_head(value, DEED_TEXT))};
 }
 
 static void detail_number(struct run *r, struct deed *d, const char *name, uint64_t n) {
@@ -115,8 +119,8 @@ static void fold(struct deed_list *l) {
 }
 
 /* finish gives a deed its words and its hash of kind, type and side. */
-static void finish(struct run *r, struct deed_list *l, struct deed *d, const struct packet_events *p, uint8_t kind, unsigned type, int side,
-                   struct slice text) {
+static void finish(struct run *r, struct deed_list *l, struct deed *d, const struct packet_events *p, uint8_t kind,
+                   unsigned type, int side, struct slice text) {
     uint32_t key[3] = {kind, type, (uint32_t)side};
     d->frame = p->frame;
     d->ts = p->ts;
@@ -150,7 +154,9 @@ static void mqtt_details(struct run *r, struct deed_list *l, struct deed *d, con
         for (unsigned i = 0; i < m->topics && i < 2; i++) detail_add(r, d, N_("filter"), m->topic[i]);
         if (m->topics) detail_number(r, d, N_("QoS"), m->codes[0]);
         break;
-    case MQTT_CONNACK: detail_name(r, d, N_("code"), m->code >= 0x80 ? &vals_mqtt_connack_reason : &vals_mqtt_return, m->code); break;
+    case MQTT_CONNACK:
+        detail_name(r, d, N_("code"), m->code >= 0x80 ? &vals_mqtt_connack_reason : &vals_mqtt_return, m->code);
+        break;
     default:
         if (m->has_code || m->type == MQTT_DISCONNECT) detail_number(r, d, N_("code"), m->code);
     }
@@ -163,7 +169,8 @@ static void tls_details(struct run *r, struct deed *d, const struct tls_event *t
         d->bad = t->type != 0;
     }
     if (t->what != TLS_WHAT_HANDSHAKE || t->encrypted) return;
-    if (t->type == CLIENT_HELLO || t->type == SERVER_HELLO) detail_name(r, d, N_("version"), &vals_tls_version, t->version);
+    if (t->type == CLIENT_HELLO || t->type == SERVER_HELLO)
+        detail_name(r, d, N_("version"), &vals_tls_version, t->version);
     if (t->type == CLIENT_HELLO) {
         detail_add(r, d, N_("server name"), t->name);
         detail_add(r, d, N_("ALPN"), t->alpn);
@@ -189,7 +196,9 @@ static void http_details(struct run *r, struct deed *d, const struct http_event 
 static unsigned type_of(const struct event *e) {
     switch (e->kind) {
     case EV_MQTT: return e->mqtt.type;
-    case EV_TLS: return (unsigned)e->tls.what << 9 | (unsigned)e->tls.encrypted << 8 | (e->tls.what == TLS_WHAT_HANDSHAKE && !e->tls.encrypted ? e->tls.type : 0);
+    case EV_TLS:
+        return (unsigned)e->tls.what << 9 | (unsigned)e->tls.encrypted << 8 |
+               (e->tls.what == TLS_WHAT_HANDSHAKE && !e->tls.encrypted ? e->tls.type : 0);
     case EV_HTTP: return e->http.response;
     case EV_WEBSOCKET: return 2u + (e->websocket.opcode == 8);
     default: return 0;
@@ -199,11 +208,17 @@ static unsigned type_of(const struct event *e) {
 /* passes_over tells which messages are no deeds of their own: session tickets and key updates come as they like. */
 static bool passes_over(const struct event *e) {
     if (e->kind == EV_WEBSOCKET) return e->websocket.opcode != 8;
-    return e->kind == EV_TLS && e->tls.what == TLS_WHAT_HANDSHAKE && !e->tls.encrypted && (e->tls.type == NEW_SESSION_TICKET || e->tls.type == KEY_UPDATE);
+    return e->kind == EV_TLS && e->tls.what == TLS_WHAT_HANDSHAKE && !e->tls.encrypted &&
+           (e->tls.type == NEW_SESSION_TICKET || e->tls.type == KEY_UPDATE);
 }
 
-static void event_take(struct run *r, struct deed_list *l, const struct packet_events *p, const struct event *e, int side) {
-    static const uint8_t kinds[EV_KINDS] = {[EV_DNS] = DEED_DNS, [EV_TLS] = DEED_TLS, [EV_HTTP] = DEED_HTTP, [EV_WEBSOCKET] = DEED_HTTP, [EV_MQTT] = DEED_MQTT};
+static void event_take(struct run *r, struct deed_list *l, const struct packet_events *p, const struct event *e,
+                       int side) {
+    static const uint8_t kinds[EV_KINDS] = {[EV_DNS] = DEED_DNS,
+                                            [EV_TLS] = DEED_TLS,
+                                            [EV_HTTP] = DEED_HTTP,
+                                            [EV_WEBSOCKET] = DEED_HTTP,
+                                            [EV_MQTT] = DEED_MQTT};
     char text[DEED_TEXT];
     struct writer w = wr_fixed(text, sizeof text);
     if (passes_over(e)) return;
@@ -218,7 +233,10 @@ static void event_take(struct run *r, struct deed_list *l, const struct packet_e
 
 static void flags_take(struct run *r, struct deed_list *l, const struct packet_events *p, int side) {
     uint16_t flags = p->tcp.flags & (TH_SYN | TH_FIN | TH_RST);
-    const char *text = flags & TH_RST ? "RST" : flags & TH_FIN ? "FIN" : p->tcp.flags & TH_ACK ? flags & TH_SYN ? "SYN, ACK" : "ACK" : "SYN";
+    const char *text = flags & TH_RST          ? "RST"
+                       : flags & TH_FIN        ? "FIN"
+                       : p->tcp.flags & TH_ACK ? flags & TH_SYN ? "SYN, ACK" : "ACK"
+                                               : "SYN";
     struct deed *d = deed_new(l);
     if (!d) return;
     if ((flags & TH_SYN) && side == 0) detail_number(r, d, N_("port"), p->dport);
@@ -235,15 +253,17 @@ static void data_take(struct run *r, struct deed_list *l, const struct packet_ev
     finish(r, l, d, p, DEED_DATA, 0, side, wr_done(&w));
 }
 
-/* tcp_take: the handshake with its last ACK, messages, bytes nobody claims, and the end. What was sent again says nothing
- * about what was meant, save a SYN that goes unanswered. */
+/* tcp_take: the handshake with its last ACK, messages, bytes nobody claims, and the end. What was sent again says
+ * nothing about what was meant, save a SYN that goes unanswered. */
 static void tcp_take(struct run *r, const struct packet_events *p) {
     struct deed_list *l = tcp_list(r, p);
     if (!l) return;
     int side = same_addr(&p->src, &l->client) && p->sport == l->client_port ? 0 : 1;
-    bool again = (p->tcp.found & (TA_RETRANSMISSION | TA_KEEP_ALIVE | TA_ZERO_PROBE)) && !(p->tcp.flags & (TH_RST | TH_SYN));
+    bool again =
+        (p->tcp.found & (TA_RETRANSMISSION | TA_KEEP_ALIVE | TA_ZERO_PROBE)) && !(p->tcp.flags & (TH_RST | TH_SYN));
     if (again) return;
-    bool synack = l->deeds && l->deed[l->deeds - 1].kind == DEED_TCP && slice_eq(l->deed[l->deeds - 1].text, SLICE("SYN, ACK"));
+    bool synack =
+        l->deeds && l->deed[l->deeds - 1].kind == DEED_TCP && slice_eq(l->deed[l->deeds - 1].text, SLICE("SYN, ACK"));
     if (p->tcp.flags & TH_SYN) {
         flags_take(r, l, p, side);
     } else if (!l->up && side == 0 && synack && !(p->tcp.flags & TH_RST)) { /* the third step of the handshake */

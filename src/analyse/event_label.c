@@ -13,10 +13,12 @@ static void value_name(struct writer *w, const struct field_values *v, uint64_t 
 }
 
 static const char *const mqtt_names[] = {
-    [MQTT_RESERVED] = "RESERVED",  [MQTT_CONNECT] = "CONNECT",   [MQTT_CONNACK] = "CONNACK",         [MQTT_PUBLISH] = "PUBLISH",
-    [MQTT_PUBACK] = "PUBACK",      [MQTT_PUBREC] = "PUBREC",     [MQTT_PUBREL] = "PUBREL",           [MQTT_PUBCOMP] = "PUBCOMP",
-    [MQTT_SUBSCRIBE] = "SUBSCRIBE", [MQTT_SUBACK] = "SUBACK",    [MQTT_UNSUBSCRIBE] = "UNSUBSCRIBE", [MQTT_UNSUBACK] = "UNSUBACK",
-    [MQTT_PINGREQ] = "PINGREQ",    [MQTT_PINGRESP] = "PINGRESP", [MQTT_DISCONNECT] = "DISCONNECT",   [MQTT_AUTH] = "AUTH",
+    [MQTT_RESERVED] = "RESERVED", [MQTT_CONNECT] = "CONNECT",         [MQTT_CONNACK] = "CONNACK",
+    [MQTT_PUBLISH] = "PUBLISH",   [MQTT_PUBACK] = "PUBACK",           [MQTT_PUBREC] = "PUBREC",
+    [MQTT_PUBREL] = "PUBREL",     [MQTT_PUBCOMP] = "PUBCOMP",         [MQTT_SUBSCRIBE] = "SUBSCRIBE",
+    [MQTT_SUBACK] = "SUBACK",     [MQTT_UNSUBSCRIBE] = "UNSUBSCRIBE", [MQTT_UNSUBACK] = "UNSUBACK",
+    [MQTT_PINGREQ] = "PINGREQ",   [MQTT_PINGRESP] = "PINGRESP",       [MQTT_DISCONNECT] = "DISCONNECT",
+    [MQTT_AUTH] = "AUTH",
 };
 _Static_assert(sizeof mqtt_names / sizeof *mqtt_names == MQTT_TYPES, "every packet type has a name");
 
@@ -83,7 +85,8 @@ static void dns_words(struct writer *w, const struct dns_event *q) {
     for (unsigned i = 0; i < q->addrs && i < 2; i++) {
         const uint8_t *b = q->addr[i].bytes;
         if (i) wr_s(w, ", ");
-        if (q->addr[i].len == 4) print_ipv4(w, (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
+        if (q->addr[i].len == 4)
+            print_ipv4(w, (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
         else print_ipv6(w, b);
     }
     if (q->addrs > 2) wr_f(w, " +%u", q->addrs - 2);
@@ -103,7 +106,8 @@ static void http_words(struct writer *w, const struct http_event *h) {
 }
 
 static void websocket_words(struct writer *w, const struct websocket_event *s) {
-    static const char *const names[16] = {[0] = "continuation", [1] = "text", [2] = "binary", [8] = "close", [9] = "ping", [10] = "pong"};
+    static const char *const names[16] = {
+        [0] = "continuation", [1] = "text", [2] = "binary", [8] = "close", [9] = "ping", [10] = "pong"};
     const char *name = names[s->opcode & 15];
     wr_f(w, "WebSocket %s", name ? name : "frame");
     if (s->code) wr_f(w, " %u", s->code);

@@ -2,8 +2,8 @@
 /* Fields in, events out.
  *
  * Theory of operation. The list of fields is walked once. A protocol's own entry begins an event (in TLS a record's
- * message does); the fields behind it fill it. Fields behind an ICMP header are those of the quoted packet. What a packet
- * inside a tunnel says overwrites what its carrier said, since the innermost addresses are the ones that talk.
+ * message does); the fields behind it fill it. Fields behind an ICMP header are those of the quoted packet. What a
+ * packet inside a tunnel says overwrites what its carrier said, since the innermost addresses are the ones that talk.
  * Limits: EVENTS_MAX messages of a packet, EVENT_LIST filters or codes of a message. */
 #include "analyse/events.h"
 
@@ -12,29 +12,121 @@
 #include "proto/tls/tls.h"
 
 static const uint16_t wanted[] = {
-    FID_IP_SRC, FID_IP_DST, FID_IP_ID, FID_IP_PROTO, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_NXT,
-    FID_TCP, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_LEN, FID_TCP_SEQ_RAW, FID_TCP_ACK_RAW,
-    FID_TCP_FLAGS, FID_TCP_CHECKSUM, FID_TCP_OPT_TSVAL,
-    FID_TCP_AN_RETRANSMISSION, FID_TCP_AN_FAST_RETRANSMISSION, FID_TCP_AN_SPURIOUS, FID_TCP_AN_OUT_OF_ORDER,
-    FID_TCP_AN_LOST_SEGMENT, FID_TCP_AN_KEEP_ALIVE, FID_TCP_AN_ZERO_PROBE, FID_TCP_AN_ZERO_WINDOW,
-    FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_LENGTH,
-    FID_ICMP, FID_ICMP_TYPE, FID_ICMP_CODE, FID_ICMP_MTU, FID_ICMPV6, FID_ICMPV6_TYPE, FID_ICMPV6_CODE, FID_ICMPV6_MTU,
-    FID_DNS, FID_MDNS, FID_DNS_ID, FID_DNS_FLAGS_RESPONSE, FID_DNS_FLAGS_OPCODE, FID_DNS_FLAGS_RCODE, FID_DNS_QRY_NAME,
-    FID_DNS_QRY_TYPE, FID_DNS_RESP_TYPE, FID_DNS_A, FID_DNS_AAAA, FID_DNS_RETRANSMISSION,
-    FID_TLS, FID_TLS_CONTENT_TYPE, FID_TLS_OPAQUE_TYPE, FID_TLS_RECORD_LEN, FID_TLS_HANDSHAKE, FID_TLS_HS_TYPE, FID_TLS_VERSION,
-    FID_TLS_SUPPORTED_VERSION, FID_TLS_SUITE, FID_TLS_SNI, FID_TLS_ALPN, FID_TLS_CERT, FID_TLS_ALERT, FID_TLS_ALERT_LEVEL,
+    FID_IP_SRC,
+    FID_IP_DST,
+    FID_IP_ID,
+    FID_IPV6_SRC,
+    FID_IPV6_DST,
+    FID_TCP,
+    FID_TCP_SRCPORT,
+    FID_TCP_DSTPORT,
+    FID_TCP_STREAM,
+    FID_TCP_LEN,
+    FID_TCP_SEQ_RAW,
+    FID_TCP_ACK_RAW,
+    FID_TCP_FLAGS,
+    FID_TCP_CHECKSUM,
+    FID_TCP_PAYLOAD,
+    FID_TCP_AN_RETRANSMISSION,
+    FID_TCP_AN_FAST_RETRANSMISSION,
+    FID_TCP_AN_SPURIOUS,
+    FID_TCP_AN_OUT_OF_ORDER,
+    FID_TCP_AN_LOST_SEGMENT,
+    FID_TCP_AN_KEEP_ALIVE,
+    FID_TCP_AN_ZERO_PROBE,
+    FID_TCP_AN_ZERO_WINDOW,
+    FID_UDP_SRCPORT,
+    FID_UDP_DSTPORT,
+    FID_UDP_LENGTH,
+    FID_ICMP,
+    FID_ICMP_TYPE,
+    FID_ICMP_CODE,
+    FID_ICMP_MTU,
+    FID_ICMPV6,
+    FID_ICMPV6_TYPE,
+    FID_ICMPV6_CODE,
+    FID_ICMPV6_MTU,
+    FID_DNS,
+    FID_MDNS,
+    FID_DNS_ID,
+    FID_DNS_FLAGS_RESPONSE,
+    FID_DNS_FLAGS_OPCODE,
+    FID_DNS_FLAGS_RCODE,
+    FID_DNS_QRY_NAME,
+    FID_DNS_QRY_TYPE,
+    FID_DNS_RESP_TYPE,
+    FID_DNS_A,
+    FID_DNS_AAAA,
+    FID_DNS_RETRANSMISSION,
+    FID_TLS,
+    FID_TLS_CONTENT_TYPE,
+    FID_TLS_OPAQUE_TYPE,
+    FID_TLS_RECORD_LEN,
+    FID_TLS_HANDSHAKE,
+    FID_TLS_HS_TYPE,
+    FID_TLS_VERSION,
+    FID_TLS_SUPPORTED_VERSION,
+    FID_TLS_SUITE,
+    FID_TLS_SNI,
+    FID_TLS_ALPN,
+    FID_TLS_CERT,
+    FID_TLS_ALERT,
+    FID_TLS_ALERT_LEVEL,
     FID_TLS_ALERT_DESC,
-    FID_HTTP, FID_HTTP_REQUEST_METHOD, FID_HTTP_REQUEST_URI, FID_HTTP_RESPONSE_CODE, FID_HTTP_RESPONSE_PHRASE, FID_HTTP_HOST,
-    FID_HTTP_UPGRADE, FID_HTTP_SEC_WEBSOCKET_PROTOCOL, FID_HTTP_SERVER, FID_HTTP_LOCATION, FID_HTTP_X_FORWARDED_FOR,
-    FID_HTTP_RESPONSE_LINE, FID_HTTP_REQUEST_LINE,
-    FID_WEBSOCKET, FID_WEBSOCKET_OPCODE, FID_WEBSOCKET_CLOSE_CODE,
-    FID_MQTT, FID_MQTT_MSGTYPE, FID_MQTT_DUPFLAG, FID_MQTT_QOS, FID_MQTT_RETAIN, FID_MQTT_LEN, FID_MQTT_VER,
-    FID_MQTT_CONFLAG_UNAME, FID_MQTT_CONFLAG_PASSWD, FID_MQTT_CONFLAG_WILL, FID_MQTT_CONFLAG_CLEAN, FID_MQTT_KALIVE,
-    FID_MQTT_CLIENTID, FID_MQTT_WILLTOPIC, FID_MQTT_CONACK_SP, FID_MQTT_CONACK_VAL, FID_MQTT_CONNACK_REASON, FID_MQTT_MSGID,
-    FID_MQTT_TOPIC, FID_MQTT_MSG, FID_MQTT_SUB_QOS, FID_MQTT_SUBOPT_QOS, FID_MQTT_SUBACK_QOS, FID_MQTT_SUBACK_REASON,
-    FID_MQTT_PUBACK_REASON, FID_MQTT_PUBREC_REASON, FID_MQTT_PUBREL_REASON, FID_MQTT_PUBCOMP_REASON, FID_MQTT_UNSUBACK_REASON,
-    FID_MQTT_DISCONNECT_REASON, FID_MQTT_AUTH_REASON, FID_MQTT_PROPERTY_ID, FID_MQTT_PROP_NUMBER, FID_MQTT_PROP_STRING,
-    FID_MQTT_UNKNOWN_TOPIC_ALIAS, FID_MQTT_ILLEGAL_TOPIC_LENGTH,
+    FID_TLS_READABLE,
+    FID_TLS_WHY,
+    FID_HTTP,
+    FID_HTTP_REQUEST_METHOD,
+    FID_HTTP_REQUEST_URI,
+    FID_HTTP_RESPONSE_CODE,
+    FID_HTTP_RESPONSE_PHRASE,
+    FID_HTTP_HOST,
+    FID_HTTP_UPGRADE,
+    FID_HTTP_SEC_WEBSOCKET_PROTOCOL,
+    FID_HTTP_SERVER,
+    FID_HTTP_LOCATION,
+    FID_HTTP_X_FORWARDED_FOR,
+    FID_HTTP_RESPONSE_LINE,
+    FID_HTTP_REQUEST_LINE,
+    FID_WEBSOCKET,
+    FID_WEBSOCKET_OPCODE,
+    FID_WEBSOCKET_CLOSE_CODE,
+    FID_MQTT,
+    FID_MQTT_MSGTYPE,
+    FID_MQTT_DUPFLAG,
+    FID_MQTT_QOS,
+    FID_MQTT_RETAIN,
+    FID_MQTT_LEN,
+    FID_MQTT_VER,
+    FID_MQTT_CONFLAG_UNAME,
+    FID_MQTT_CONFLAG_PASSWD,
+    FID_MQTT_CONFLAG_WILL,
+    FID_MQTT_CONFLAG_CLEAN,
+    FID_MQTT_KALIVE,
+    FID_MQTT_CLIENTID,
+    FID_MQTT_WILLTOPIC,
+    FID_MQTT_CONACK_SP,
+    FID_MQTT_CONACK_VAL,
+    FID_MQTT_CONNACK_REASON,
+    FID_MQTT_MSGID,
+    FID_MQTT_TOPIC,
+    FID_MQTT_MSG,
+    FID_MQTT_SUB_QOS,
+    FID_MQTT_SUBOPT_QOS,
+    FID_MQTT_SUBACK_QOS,
+    FID_MQTT_SUBACK_REASON,
+    FID_MQTT_PUBACK_REASON,
+    FID_MQTT_PUBREC_REASON,
+    FID_MQTT_PUBREL_REASON,
+    FID_MQTT_PUBCOMP_REASON,
+    FID_MQTT_UNSUBACK_REASON,
+    FID_MQTT_DISCONNECT_REASON,
+    FID_MQTT_AUTH_REASON,
+    FID_MQTT_PROPERTY_ID,
+    FID_MQTT_PROP_NUMBER,
+    FID_MQTT_PROP_STRING,
+    FID_MQTT_UNKNOWN_TOPIC_ALIAS,
+    FID_MQTT_ILLEGAL_TOPIC_LENGTH,
 };
 
 void events_want(struct want *w) {
@@ -51,6 +143,7 @@ struct walk {
     uint8_t property;  /* MQTT property being read */
     uint32_t record;   /* length of the TLS record */
     uint8_t content;   /* its type */
+    bool readable;     /* the TLS session is */
 };
 
 static struct event *begin(struct walk *w, enum event_kind kind) {
@@ -79,8 +172,6 @@ static void network_field(struct walk *w, const struct fval *f) {
     case FID_IP_ID:
         if (!w->quoted) o->ip_id = (uint16_t)f->u;
         break;
-    default:
-        if (w->quoted) o->icmp.proto = (uint8_t)f->u;
     }
 }
 
@@ -89,6 +180,7 @@ static void ports_field(struct walk *w, const struct fval *f) {
     bool source = f->id == FID_TCP_SRCPORT || f->id == FID_UDP_SRCPORT;
     uint16_t *port = w->quoted ? source ? &o->icmp.sport : &o->icmp.dport : source ? &o->sport : &o->dport;
     *port = (uint16_t)f->u;
+    if (w->quoted) o->icmp.tcp = f->id == FID_TCP_SRCPORT || f->id == FID_TCP_DSTPORT;
 }
 
 /* finding_of returns the bit of an analysis field. */
@@ -116,18 +208,19 @@ static void tcp_field(struct walk *w, const struct fval *f) {
         t->stream = (uint32_t)f->u;
         break;
     case FID_TCP_LEN: t->len = o->payload = (uint32_t)f->u; break;
+    case FID_TCP_PAYLOAD: t->data = f->s; break;
     case FID_TCP_SEQ_RAW: t->seq = (uint32_t)f->u; break;
     case FID_TCP_ACK_RAW: t->ack = (uint32_t)f->u; break;
     case FID_TCP_FLAGS: t->flags = (uint16_t)f->u; break;
     case FID_TCP_CHECKSUM: t->checksum = (uint16_t)f->u; break;
-    case FID_TCP_OPT_TSVAL: t->stamp = (uint32_t)f->u; break;
     default: t->found |= finding_of(f->id);
     }
 }
 
 static void icmp_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
-    if (w->quoted && f->id != FID_ICMP_MTU && f->id != FID_ICMPV6_MTU && o->icmp.src.len) return; /* an error about an error */
+    if (w->quoted && f->id != FID_ICMP_MTU && f->id != FID_ICMPV6_MTU && o->icmp.src.len)
+        return; /* an error about an error */
     switch (f->id) {
     case FID_ICMP:
     case FID_ICMPV6:
@@ -222,6 +315,8 @@ static void tls_hello_field(struct tls_event *t, const struct fval *f) {
 static void tls_field(struct walk *w, const struct fval *f) {
     struct tls_event *t;
     switch (f->id) {
+    case FID_TLS_READABLE: w->readable = f->u; return;
+    case FID_TLS_WHY: w->out->shut = w->readable ? (struct slice){0} : f->s; return;
     case FID_TLS:
     case FID_TLS_CONTENT_TYPE:
     case FID_TLS_OPAQUE_TYPE:
@@ -362,10 +457,8 @@ static void field_take(struct walk *w, const struct fval *f) {
     case FID_IP_SRC:
     case FID_IP_DST:
     case FID_IP_ID:
-    case FID_IP_PROTO:
     case FID_IPV6_SRC:
-    case FID_IPV6_DST:
-    case FID_IPV6_NXT: network_field(w, f); return;
+    case FID_IPV6_DST: network_field(w, f); return;
     case FID_TCP_SRCPORT:
     case FID_TCP_DSTPORT:
     case FID_UDP_SRCPORT:
@@ -384,7 +477,8 @@ static void field_take(struct walk *w, const struct fval *f) {
     else if (f->id >= FID_DNS && f->id < FID_DNS_END) dns_field(w, f);
     else if (f->id >= FID_HTTP && f->id < FID_HTTP_END) http_field(w, f);
     else if (f->id >= FID_WEBSOCKET && f->id < FID_WEBSOCKET_END) websocket_field(w, f);
-    else if ((f->id >= FID_ICMP && f->id < FID_ICMP_END) || (f->id >= FID_ICMPV6 && f->id < FID_ICMPV6_END)) icmp_field(w, f);
+    else if ((f->id >= FID_ICMP && f->id < FID_ICMP_END) || (f->id >= FID_ICMPV6 && f->id < FID_ICMPV6_END))
+        icmp_field(w, f);
 }
 
 /* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the

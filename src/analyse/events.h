@@ -16,15 +16,15 @@ enum event_kind { EV_DNS, EV_TLS, EV_HTTP, EV_WEBSOCKET, EV_MQTT, EV_KINDS };
 struct mqtt_event {
     uint8_t type, version, qos; /* enum mqtt_type; version of a CONNECT */
     bool dup, retain, session, will, user, password, clean, has_code, has_payload, no_alias;
-    uint8_t code;               /* return or reason code, where has_code */
+    uint8_t code; /* return or reason code, where has_code */
     uint16_t id, keep_alive, alias_max;
-    uint32_t length;            /* of the whole packet */
-    uint32_t max_packet;        /* property; 0: not said */
+    uint32_t length;     /* of the whole packet */
+    uint32_t max_packet; /* property; 0: not said */
     struct slice client, will_topic, payload;
     struct slice topic[EVENT_LIST]; /* of PUBLISH one, of SUBSCRIBE and UNSUBSCRIBE the filters */
     uint8_t codes[EVENT_LIST];      /* of SUBACK, or the QoS asked for by SUBSCRIBE */
     uint8_t topics, n_codes;
-    uint16_t violation;         /* first anomaly of severity error; 0: none */
+    uint16_t violation; /* first anomaly of severity error; 0: none */
 };
 
 enum tls_what { TLS_WHAT_HANDSHAKE, TLS_WHAT_ALERT, TLS_WHAT_CCS, TLS_WHAT_DATA };
@@ -41,7 +41,7 @@ struct tls_event {
     struct slice alpn; /* first protocol offered, or the one chosen */
     struct slice certificate[EVENT_NAMES];
     uint8_t certificates;
-    bool alpn_mqtt;    /* among those offered is one of MQTT's */
+    bool alpn_mqtt; /* among those offered is one of MQTT's */
 };
 
 struct http_event {
@@ -82,9 +82,9 @@ enum transport { TRANSPORT_NONE, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP };
 struct tcp_event {
     uint32_t stream, seq, ack, len;
     uint32_t found; /* enum tcp_finding */
-    uint32_t stamp; /* timestamp value; 0: none */
     uint16_t flags;
     uint16_t checksum;
+    struct slice data;     /* payload as captured */
     bool checksum_partial; /* the checksum field holds the sum of the pseudo header: left to the network card */
 };
 
@@ -92,7 +92,7 @@ struct icmp_event {
     bool v6, error;
     uint8_t type, code;
     uint32_t mtu;
-    uint8_t proto; /* of the quoted packet */
+    bool tcp; /* the quoted packet is of TCP */
     struct net_addr src, dst;
     uint16_t sport, dport;
 };
@@ -102,15 +102,16 @@ struct packet_events {
     uint64_t frame;
     int64_t ts;
     uint32_t len;
-    bool cut;             /* the capture kept less than was on the wire */
-    uint8_t transport;    /* enum transport */
+    bool cut;          /* the capture kept less than was on the wire */
+    uint8_t transport; /* enum transport */
     uint16_t sport, dport;
     uint16_t ip_id;
     struct net_addr src, dst;
-    bool unicast;         /* neither broadcast nor multicast */
+    bool unicast; /* neither broadcast nor multicast */
     struct tcp_event tcp;
     struct icmp_event icmp;
-    uint32_t payload;     /* bytes behind the TCP or UDP header */
+    struct slice shut; /* why the TLS session cannot be read, once it is known; empty: nothing is said */
+    uint32_t payload;  /* bytes behind the TCP or UDP header */
     uint32_t n;
     struct event event[EVENTS_MAX];
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: arrows are collected with both their ends. At the end it is known which ends are servers; a client's
- * many ports then become one lifeline, but where one address is client and server (loopback), or several MQTT clients share
- * it, each port keeps its own. Limits: RUNGS_MAX arrows, PARTIES_MAX lifelines; more is counted. */
+/* Theory of operation: arrows are collected with both their ends. At the end it is known which ends are servers; a
+ * client's many ports then become one lifeline, but where one address is client and server (loopback), or several MQTT
+ * clients share it, each port keeps its own. Limits: RUNGS_MAX arrows, PARTIES_MAX lifelines; more is counted. */
 #include "analyse/ladder.h"
 #include "base/err.h"
 #include "proto/mqtt/mqtt.h"
@@ -24,7 +24,9 @@ static bool end_same(const struct rung_end *a, const struct rung_end *b) {
     return a->port == b->port && a->addr.len == b->addr.len && memcmp(a->addr.bytes, b->addr.bytes, a->addr.len) == 0;
 }
 
-static bool addr_equal(const struct net_addr *a, const struct net_addr *b) { return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0; }
+static bool addr_equal(const struct net_addr *a, const struct net_addr *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
 
 static uint8_t kind_of(const struct packet_events *p) {
     if (p->transport == TRANSPORT_ICMP) return RUNG_ICMP;
@@ -52,7 +54,8 @@ static uint8_t mood_of(const struct packet_events *p) {
     if (p->transport == TRANSPORT_TCP && (p->tcp.flags & TH_RST)) return MOOD_BAD;
     for (uint32_t i = 0; i < p->n; i++)
         if (event_bad(&p->event[i])) return MOOD_BAD;
-    return p->transport == TRANSPORT_TCP && (p->tcp.found & (TA_RETRANSMISSION | TA_ZERO_WINDOW)) ? MOOD_AGAIN : MOOD_PLAIN;
+    return p->transport == TRANSPORT_TCP && (p->tcp.found & (TA_RETRANSMISSION | TA_ZERO_WINDOW)) ? MOOD_AGAIN
+                                                                                                  : MOOD_PLAIN;
 }
 
 /* to_server guesses from one packet; a SYN knows, ports mostly do. */
@@ -70,8 +73,10 @@ static struct rung_mqtt *mqtt_of(struct ladder *l, const struct rung_end *client
 }
 
 static void mqtt_note(struct ladder *l, struct rung *r, const struct mqtt_event *m) {
-    bool from_client = m->type == MQTT_CONNECT || m->type == MQTT_SUBSCRIBE || m->type == MQTT_PINGREQ || m->type == MQTT_UNSUBSCRIBE;
-    bool from_server = m->type == MQTT_CONNACK || m->type == MQTT_SUBACK || m->type == MQTT_PINGRESP || m->type == MQTT_UNSUBACK;
+    bool from_client =
+        m->type == MQTT_CONNECT || m->type == MQTT_SUBSCRIBE || m->type == MQTT_PINGREQ || m->type == MQTT_UNSUBSCRIBE;
+    bool from_server =
+        m->type == MQTT_CONNACK || m->type == MQTT_SUBACK || m->type == MQTT_PINGRESP || m->type == MQTT_UNSUBACK;
     if (from_client) r->to_server = true;
     if (from_server) r->to_server = false;
     struct rung_mqtt *q = r->to_server ? mqtt_of(l, &r->from, &r->to) : mqtt_of(l, &r->to, &r->from);
@@ -81,8 +86,14 @@ static void mqtt_note(struct ladder *l, struct rung *r, const struct mqtt_event 
     if (m->type == MQTT_PUBLISH && r->to_server) q->publishes = true;
 }
 
+/* is_chatter: what a link says to itself, such as neighbour discovery and announcements to many, draws no arrow. */
+static bool is_chatter(const struct packet_events *p) {
+    if (p->transport == TRANSPORT_ICMP) return p->icmp.v6 && p->icmp.type >= 130;
+    return p->transport == TRANSPORT_UDP && !p->unicast;
+}
+
 void ladder_packet(struct ladder *l, const struct packet_events *p) {
-    if (p->transport == TRANSPORT_NONE || !p->src.len) return;
+    if (p->transport == TRANSPORT_NONE || !p->src.len || is_chatter(p)) return;
     if (l->rungs == RUNGS_MAX) {
         l->left_out++;
         return;
@@ -91,8 +102,15 @@ void ladder_packet(struct ladder *l, const struct packet_events *p) {
     struct writer w = wr_fixed(text, sizeof text);
     packet_label(&w, p);
     struct rung *r = &l->rung[l->rungs++];
-    *r = (struct rung){.frame = p->frame, .ts = p->ts, .from = {p->src, p->sport}, .to = {p->dst, p->dport}, .kind = kind_of(p),
-                       .mood = mood_of(p), .to_server = to_server(p), .bare = packet_bare(p), .text = arena_copy(&l->arena, wr_done(&w))};
+    *r = (struct rung){.frame = p->frame,
+                       .ts = p->ts,
+                       .from = {p->src, p->sport},
+                       .to = {p->dst, p->dport},
+                       .kind = kind_of(p),
+                       .mood = mood_of(p),
+                       .to_server = to_server(p),
+                       .bare = packet_bare(p),
+                       .text = arena_copy(&l->arena, wr_done(&w))};
     if (p->transport == TRANSPORT_TCP) r->stream = p->tcp.stream;
     for (uint32_t i = 0; i < p->n; i++)
         if (p->event[i].kind == EV_MQTT) mqtt_note(l, r, &p->event[i].mqtt);
@@ -130,7 +148,9 @@ static int party_of(struct ladder *l, const struct rung *r, bool server, bool lo
     if (l->parties == PARTIES_MAX) return -1;
     struct party *p = &l->party[l->parties];
     *p = (struct party){.end = end, .server = server, .broker = server && mqtt_find(l, &end, true)};
-    if (client) *p = (struct party){.end = end, .client = client->id, .publishes = client->publishes, .subscribes = client->subscribes};
+    if (client)
+        *p = (struct party){
+            .end = end, .client = client->id, .publishes = client->publishes, .subscribes = client->subscribes};
     return (int)l->parties++;
 }
 

@@ -7,9 +7,9 @@
 /* ladder: packets as arrows between the parties, for a picture of who said what to whom, in order. */
 
 enum {
-    RUNGS_MAX = 20000,   /* arrows that are kept; later ones are counted */
+    RUNGS_MAX = 20000, /* arrows that are kept; later ones are counted */
     PARTIES_MAX = 64,
-    RUNG_TEXT = 160,     /* bytes of an arrow's label */
+    RUNG_TEXT = 160, /* bytes of an arrow's label */
     LADDER_ARENA = 16 << 20,
 };
 
@@ -36,8 +36,8 @@ struct rung {
 
 /* party is a lifeline. */
 struct party {
-    struct rung_end end;   /* port 0: all its ports */
-    struct slice client;   /* MQTT client id */
+    struct rung_end end; /* port 0: all its ports */
+    struct slice client; /* MQTT client id */
     bool broker, publishes, subscribes, server;
     uint32_t rungs;
 };

@@ -8,34 +8,43 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct explain_opts {
     const char *device, *language;
-    bool verbose, json, markdown, svg, list;
+    bool verbose, json, markdown, list;
     int color;
-    struct opt_list words, stops, keys;
+    struct opt_list words, stops;
+    struct keys_opts keys;
 };
 
 static const struct opt_def defs[] = {
-    {'v', "verbose", NULL, "also notes, all roles and all conversations", OPT_FLAG, offsetof(struct explain_opts, verbose)},
+    {'v', "verbose", NULL, "also notes, all roles and all conversations", OPT_FLAG,
+     offsetof(struct explain_opts, verbose)},
     {0, "json", NULL, "one JSON object instead of text", OPT_FLAG, offsetof(struct explain_opts, json)},
     {0, "md", NULL, "a report in Markdown, to be sent to somebody", OPT_FLAG, offsetof(struct explain_opts, markdown)},
-    {0, "list", NULL, "the catalogue of checks; also with --json or --md", OPT_FLAG, offsetof(struct explain_opts, list)},
-    {'i', "interface", "NAME", "explain what passes the interface NAME: findings as they happen, the verdict at Ctrl-C", OPT_TEXT,
-     offsetof(struct explain_opts, device)},
+    {0, "list", NULL, "the catalogue of checks; also with --json or --md", OPT_FLAG,
+     offsetof(struct explain_opts, list)},
+    {'i', "interface", "NAME", "explain what passes the interface NAME: findings as they happen, the verdict at Ctrl-C",
+     OPT_TEXT, offsetof(struct explain_opts, device)},
     {'a', "autostop", "COND", "with -i: stop after duration:SECONDS", OPT_LIST, offsetof(struct explain_opts, stops)},
-    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct explain_opts, language)},
+    KEYS_OPTIONS(struct explain_opts, keys),
+    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT,
+     offsetof(struct explain_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct explain_opts, color), .bare = "always"},
 };
-static const char *const examples[] = {"weir explain capture.pcapng", "weir explain capture.pcapng -v 'ip.addr == 192.168.1.20'",
+static const char *const examples[] = {"weir explain capture.pcapng",
+                                       "weir explain capture.pcapng -v 'ip.addr == 192.168.1.20'",
                                        "weir explain capture.pcapng --md > report.md", "weir explain -i eth0", NULL};
 static const struct opt_command explain_command = {
     .name = "explain",
     .synopsis = "FILE [FILTER] | -i NAME [options]",
     .purpose = "where did it stop, and what to do",
-    .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from DNS over TCP, TLS and "
-                   "WebSocket to MQTT and the subscriber. The verdict comes first, then the conversations, worst first; each finding "
+    .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from DNS "
+                   "over TCP, TLS and "
+                   "WebSocket to MQTT and the subscriber. The verdict comes first, then the conversations, worst "
+                   "first; each finding "
                    "names the frames it rests on and the command that shows them.\n\n"
                    "FILTER is a display filter: findings are limited to conversations with a packet it lets through. "
                    "Exit status: 0 nothing wrong, 1 a warning or an error was found, 2 trouble.",
@@ -72,6 +81,8 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
     return OK;
 }
 
+static void expect(void *to, uint32_t stream) { explain_expect(((struct explaining *)to)->e, stream); }
+
 static void list(struct explaining *g) {
     if (g->o.json) explain_list_json(&g->out);
     else if (g->o.markdown) explain_list_md(&g->out);
@@ -85,7 +96,8 @@ static int run(struct explaining *g) {
         g->e->told = told;
         g->e->told_to = g;
     }
-    g->e->filtered = g->story.filtered;
+    g->story.expect = expect;
+    g->e->filtered = g->story.filter != NULL;
     int rc = story_read(&g->story, packet, g);
     g->e->told = NULL;
     explain_finish(g->e);
@@ -99,10 +111,17 @@ static int run(struct explaining *g) {
 
 static int prepare(struct explaining *g) {
     const char *file = g->o.device ? NULL : g->o.words.n ? g->o.words.item[0] : NULL;
-    if (!file && !g->o.device) return opt_bad_use(&explain_command, "which FILE? `weir explain capture.pcapng`, or -i NAME for an interface");
+    if (!file && !g->o.device)
+        return opt_bad_use(&explain_command, "which FILE? `weir explain capture.pcapng`, or -i NAME for an interface");
     size_t first = file ? 1 : 0;
+    struct story_opts o = {.file = file,
+                           .device = g->o.device,
+                           .stops = &g->o.stops,
+                           .keys = &g->o.keys,
+                           .filter = g->o.words.item + first,
+                           .words = g->o.words.n - first};
     g->view.file = file && strcmp(file, "-") ? file : NULL;
-    return story_open(&g->story, &explain_command, file, g->o.device, &g->o.stops, g->o.words.item + first, g->o.words.n - first);
+    return story_open(&g->story, &explain_command, &o);
 }
 
 int cmd_explain(int argc, char **argv) {
@@ -111,7 +130,8 @@ int cmd_explain(int argc, char **argv) {
     g->e = calloc(1, sizeof *g->e);
     int rc = opt_parse(&explain_command, &g->o, argc, argv);
     story_words(g->o.language);
-    g->view = (struct explain_view){.color = story_color(g->o.color), .unicode = story_unicode(), .verbose = g->o.verbose, .width = story_width()};
+    g->view = (struct explain_view){
+        .color = story_color(g->o.color), .unicode = story_unicode(), .verbose = g->o.verbose, .width = story_width()};
     g->out_fd = STDOUT_FILENO;
     g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.list) {

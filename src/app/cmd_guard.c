@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir guard: reads its options; the rest is serve/ (sockets) and guard/ (policy). */
 #include "app/cmd.h"
+#include "app/guard_replay.h"
 #include "app/opt.h"
 #include "serve/proxy.h"
 #include "serve/setting.h"
@@ -13,13 +14,16 @@ struct guard_opts {
     const char *config, *admin;
     struct opt_list listen, brokers;
     int64_t workers;
-    bool test, example;
+    bool test, example, json;
+    const char *replay;
+    struct keys_opts keys;
 };
 
 static const char *const examples[] = {
     "weir guard --listen 0.0.0.0:1883 --broker 127.0.0.1:1884",
     "weir guard --example > guard.yaml",
     "weir guard -t -c guard.yaml",
+    "weir guard --replay traffic.pcapng -c guard.yaml",
     NULL,
 };
 
@@ -32,6 +36,10 @@ static const struct opt_def defs[] = {
     {'t', "test", NULL, "check the configuration and end", OPT_FLAG, offsetof(struct guard_opts, test)},
     {0, "example", NULL, "print a commented configuration that shows every part", OPT_FLAG,
      offsetof(struct guard_opts, example)},
+    {0, "replay", "FILE", "dry run: print what of a capture would have been stopped, by rule, with frames", OPT_TEXT,
+     offsetof(struct guard_opts, replay)},
+    {0, "json", NULL, "with --replay: the audit records, one JSON object a line", OPT_FLAG, offsetof(struct guard_opts, json)},
+    KEYS_OPTIONS(struct guard_opts, keys),
     {'W', "workers", "N", "worker processes; default: one for each processor", OPT_NUMBER,
      offsetof(struct guard_opts, workers), .min = 1, .max = 256},
     {0, "admin", "ADDRESS", "where /metrics, /healthz, /readyz and the statistics page are served; none: nowhere",
@@ -97,9 +105,20 @@ static int check(const struct proxy_plan *plan) {
     return EXIT_FINE;
 }
 
+static int replay(const struct guard_opts *o) {
+    size_t n;
+    char *text = read_file(o->config, &n);
+    if (!text) return opt_bad_use(&command, "-c %s: %s", o->config, strerror(errno));
+    struct replay_plan plan = {.capture = o->replay, .config = o->config, .text = text, .text_len = n, .json = o->json, .keys = &o->keys};
+    int rc = guard_replay(&command, &plan);
+    free(text);
+    return rc;
+}
+
 static int guard(const struct guard_opts *o) {
     struct proxy_plan plan = plan_of(o);
     if (o->example) return fputs(guard_config_example(), stdout), EXIT_FINE;
+    if (o->replay) return replay(o);
     if (!o->config && (!o->listen.n || !o->brokers.n))
         return opt_bad_use(&command, "needs --listen and --broker, or -c FILE; `weir guard --help` says more");
     return o->test ? check(&plan) : proxy_run(&plan);

@@ -14,12 +14,15 @@ struct ladder_opts {
     bool svg, verbose;
     int color;
     struct opt_list words;
+    struct keys_opts keys;
 };
 
 static const struct opt_def defs[] = {
     {0, "svg", NULL, "an SVG document instead of text", OPT_FLAG, offsetof(struct ladder_opts, svg)},
     {'v', "verbose", NULL, "also bare acknowledgments", OPT_FLAG, offsetof(struct ladder_opts, verbose)},
-    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct ladder_opts, language)},
+    KEYS_OPTIONS(struct ladder_opts, keys),
+    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT,
+     offsetof(struct ladder_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct ladder_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir ladder capture.pcapng", "weir ladder capture.pcapng 'tcp.stream == 1'",
@@ -28,8 +31,9 @@ static const struct opt_command ladder_command = {
     .name = "ladder",
     .synopsis = "FILE [FILTER] [options]",
     .purpose = "the sequence picture of conversations",
-    .description = "Draws who said what to whom, in order: a line for each party with its role, an arrow for each packet with its "
-                   "frame, time and meaning. FILTER is a display filter for packets.",
+    .description =
+        "Draws who said what to whom, in order: a line for each party with its role, an arrow for each packet with its "
+        "frame, time and meaning. FILTER is a display filter for packets.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -46,7 +50,8 @@ static int draw(const struct ladder_opts *o, struct story *s) {
     static char buffer[64 * 1024];
     int fd = STDOUT_FILENO;
     struct writer out = wr_sink(buffer, sizeof buffer, out_fd_flush, &fd);
-    struct ladder_view view = {.color = story_color(o->color), .unicode = story_unicode(), .all = o->verbose, .width = story_width()};
+    struct ladder_view view = {
+        .color = story_color(o->color), .unicode = story_unicode(), .all = o->verbose, .width = story_width()};
     struct ladder l;
     if (ladder_make(&l)) return opt_bad_use(&ladder_command, "out of memory");
     int rc = story_read(s, packet, &l);
@@ -64,7 +69,11 @@ int cmd_ladder(int argc, char **argv) {
     int rc = opt_parse(&ladder_command, &o, argc, argv);
     if (rc == OPT_GO && !o.words.n) rc = opt_bad_use(&ladder_command, "which FILE? `weir ladder capture.pcapng`");
     story_words(o.language);
-    if (rc == OPT_GO) rc = story_open(&s, &ladder_command, o.words.item[0], NULL, NULL, o.words.item + 1, o.words.n - 1);
+    if (rc == OPT_GO) {
+        struct story_opts so = {
+            .file = o.words.item[0], .keys = &o.keys, .filter = o.words.item + 1, .words = o.words.n - 1};
+        rc = story_open(&s, &ladder_command, &so);
+    }
     if (rc == OPT_GO) rc = draw(&o, &s);
     story_close(&s);
     opt_release(&ladder_command, &o);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: for a file all key logs are read before the first packet. Secrets inside the file are taken as they
- * are met; when a session has none, the file is searched once to its end for those behind their packets, block by block and
- * without decoding. On an interface the packet is often seen before the program has written its line: when a secret is
- * missing the logs are looked at for a moment, less and less long while nothing comes of it. */
+/* Theory of operation: for a file all key logs are read before the first packet. Secrets inside the file are taken as
+ * they are met; when a session has none, the file is searched once to its end for those behind their packets, block by
+ * block and without decoding. On an interface the packet is often seen before the program has written its line: when a
+ * secret is missing the logs are looked at for a moment, less and less long while nothing comes of it. */
 #include "app/keys.h"
 
 #include <stdio.h>
@@ -55,14 +55,17 @@ static int log_open(struct keys *k, const struct opt_command *cmd, const char *p
     if (rc == 0) k->log[k->n_logs++] = log;
     if (missing && !k->live) wr_s(&why, "no such file");
     if (missing && k->live)
-        fprintf(stderr, "weir %s: the key log %s is not there yet; it must be readable without privileges when it comes\n", cmd->name, path);
+        fprintf(stderr,
+                "weir %s: the key log %s is not there yet; it must be readable without privileges when it comes\n",
+                cmd->name, path);
     if (rc == 0 && !(missing && !k->live)) return OPT_GO;
     if (must) return opt_bad_use(cmd, "the key log %s cannot be read: %s", path, text);
     fprintf(stderr, "weir %s: the key log %s cannot be read: %s\n", cmd->name, path, text);
     return OPT_GO;
 }
 
-static int key_take(struct keys *k, const struct opt_command *cmd, const char *path, const char *passphrase, const char *file) {
+static int key_take(struct keys *k, const struct opt_command *cmd, const char *path, const char *passphrase,
+                    const char *file) {
     char text[160] = "";
     struct writer why = wr_fixed(text, sizeof text - 1);
     struct slice bytes;
@@ -133,8 +136,8 @@ static const struct {
     const char *name;
     enum { PREF_LOG, PREF_PSK, PREF_KEYS, PREF_RSA_KEYS, PREF_SSL_KEYS, PREF_DEBUG } what;
 } prefs_known[] = {
-    {"tls.keylog_file:", PREF_LOG},  {"ssl.keylog_file:", PREF_LOG},       {"tls.psk:", PREF_PSK},
-    {"ssl.psk:", PREF_PSK},          {"tls.keys_list:", PREF_KEYS},        {"ssl.keys_list:", PREF_KEYS},
+    {"tls.keylog_file:", PREF_LOG},   {"ssl.keylog_file:", PREF_LOG},   {"tls.psk:", PREF_PSK},
+    {"ssl.psk:", PREF_PSK},           {"tls.keys_list:", PREF_KEYS},    {"ssl.keys_list:", PREF_KEYS},
     {"uat:rsa_keys:", PREF_RSA_KEYS}, {"uat:ssl_keys:", PREF_SSL_KEYS},
 };
 
@@ -167,12 +170,15 @@ static int pref_take(struct keys *k, const struct opt_command *cmd, const char *
     }
 }
 
-int keys_open(struct keys *k, const struct opt_command *cmd, const struct keys_opts *o, const struct opt_list *prefs, bool live) {
+int keys_open(struct keys *k, const struct opt_command *cmd, const struct keys_opts *o, const struct opt_list *prefs,
+              bool live) {
     int rc = OPT_GO;
     *k = (struct keys){.live = live, .patience = PATIENCE_MS};
     tls_keys_make(&k->store);
     k->store.more = more;
     k->store.more_to = k;
+    static const struct keys_opts none;
+    if (!o) o = &none;
     for (size_t i = 0; i < o->logs.n && rc == OPT_GO; i++) rc = log_open(k, cmd, o->logs.item[i], true);
     for (size_t i = 0; i < o->files.n && rc == OPT_GO; i++) rc = key_open(k, cmd, o->files.item[i]);
     for (size_t i = 0; i < o->psk.n && rc == OPT_GO; i++) rc = psk_open(k, cmd, o->psk.item[i]);

@@ -20,12 +20,19 @@ struct keys_opts {
     struct opt_list logs, files, psk;
 };
 
-#define KEYS_OPTIONS(type, member)                                                                                        \
-    {0, "keylog", "FILE", "decrypt TLS with the secrets of a key log (SSLKEYLOGFILE)", OPT_LIST,                          \
-     offsetof(type, member.logs)},                                                                                        \
-    {0, "key", "FILE[:PASS]", "decrypt TLS with an RSA private key: PEM, DER or PKCS#12", OPT_LIST,                       \
-     offsetof(type, member.files)},                                                                                       \
-    {0, "psk", "[IDENTITY=]HEX", "decrypt TLS with a pre-shared key", OPT_LIST, offsetof(type, member.psk)}
+#define KEYS_OPTIONS(type, member)                                                                                     \
+    {0,        "keylog",                                                                                               \
+     "FILE",   "decrypt TLS with the secrets of a key log (SSLKEYLOGFILE)",                                            \
+     OPT_LIST, offsetof(type, member.logs)},                                                                           \
+        {0,                                                                                                            \
+         "key",                                                                                                        \
+         "FILE[:PASS]",                                                                                                \
+         "decrypt TLS with an RSA private key: PEM, DER or PKCS#12",                                                   \
+         OPT_LIST,                                                                                                     \
+         offsetof(type, member.files)},                                                                                \
+    {                                                                                                                  \
+        0, "psk", "[IDENTITY=]HEX", "decrypt TLS with a pre-shared key", OPT_LIST, offsetof(type, member.psk)          \
+    }
 
 enum { KEYS_LOGS_MAX = 16 };
 
@@ -33,14 +40,17 @@ struct keys {
     struct tls_keys store;
     struct keylog *log[KEYS_LOGS_MAX];
     size_t n_logs;
-    bool live;         /* logs are followed */
-    int64_t patience;  /* ms to wait for a secret that is about to be written */
-    const char *path;  /* capture to be searched for secrets, once one is missing; NULL: none, or done */
+    bool live;        /* logs are followed */
+    int64_t patience; /* ms to wait for a secret that is about to be written */
+    const char *path; /* capture to be searched for secrets, once one is missing; NULL: none, or done */
 };
 
-/* keys_open takes the keys of the options: OPT_GO, or an exit status after a message. `prefs` are the -o of tshark. */
-int keys_open(struct keys *k, const struct opt_command *cmd, const struct keys_opts *o, const struct opt_list *prefs, bool live);
-/* keys_watch_file takes the secrets that the capture file c, opened from path, brings, also those behind their packets. */
+/* keys_open takes the keys of the options: OPT_GO, or an exit status after a message. `prefs` are the -o of tshark. Either may
+ * be NULL. */
+int keys_open(struct keys *k, const struct opt_command *cmd, const struct keys_opts *o, const struct opt_list *prefs,
+              bool live);
+/* keys_watch_file takes the secrets that the capture file c, opened from path, brings, also those behind their packets.
+ */
 void keys_watch_file(struct keys *k, const char *path, struct capfile *c);
 /* keys_pref tells whether a preference is one that keys_open takes. */
 bool keys_pref(const char *pref);

@@ -21,6 +21,7 @@ enum {
     DRAIN_MS = 300,
     WAIT_MS = 5,
     LOOK_MS = 10,
+    LOOK_ALONE_MS = 1,
     LOOK_MOST_MS = 250,
     LOOK_SHARE = 4,
     TURN_PACKETS = 256
@@ -110,8 +111,9 @@ static void look(struct loop *l) {
     run_keys_look(l->keys);
     if (now < l->look_at) return;
     run_sockets_look(l->sockets, l->ends);
-    int64_t cost = (now_ms() - now) * LOOK_SHARE;
-    l->look_at = now + (cost < LOOK_MS ? LOOK_MS : cost < LOOK_MOST_MS ? cost : LOOK_MOST_MS);
+    /* Where the library is in the command, this is for those it starts that do not have it. */
+    int64_t cost = (now_ms() - now) * LOOK_SHARE, least = l->sockets->joined ? LOOK_MS : LOOK_ALONE_MS;
+    l->look_at = now + (cost < least ? least : cost < LOOK_MOST_MS ? cost : LOOK_MOST_MS);
 }
 
 /* take gets packets, at most so many that looking is not put off. */
@@ -206,7 +208,7 @@ int run_record(const struct run_opts *o, struct live *live, int fd, struct run_c
     if (code < 0) return opt_bad_use(&run_command, "%s: %s", o->file, strerror(errno));
     int status = run_child_go(child, o);
     if (status == OPT_GO) {
-        while (!run_child_reap(child) && take(&l, WAIT_MS)) {
+        while (!run_child_reap(child) && take(&l, sockets->joined ? WAIT_MS : LOOK_ALONE_MS)) {
             look(&l);
             let_go(&l, false);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/story.h"
+#include "app/filter.h"
 #include "app/rights.h"
 #include "view/words.h"
 
@@ -13,15 +14,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifndef WEIR_LOCALE_DIR
-#define WEIR_LOCALE_DIR "/usr/share/locale"
-#endif
-
 enum { WIDTH_LEAST = 60, WIDTH_PIPE = 100, WIDTH_MOST = 120 };
 
-static int filter_open(struct story *s, char **filter, size_t n) {
-    (void)filter;
-    return n ? opt_bad_use(s->cmd, "filters are not supported in this build") : OPT_GO;
+/* filter_open joins the words behind the file's name to a display filter. */
+static int filter_open(struct story *s, const struct story_opts *o) {
+    struct writer text = wr_grow();
+    for (size_t i = 0; i < o->words; i++) wr_f(&text, "%s%s", i ? " " : "", o->filter[i]);
+    int rc = text.err ? opt_bad_use(s->cmd, "out of memory") : OPT_GO;
+    if (rc == OPT_GO && wr_len(&text)) rc = filter_compile(s->cmd, "FILTER", wr_done(&text), &s->filter);
+    if (s->filter) want_union(&s->want, expr_want(s->filter));
+    wr_free(&text);
+    return rc;
 }
 
 static int live_begin(struct story *s, const char *device, struct writer *why) {
@@ -47,36 +50,41 @@ static int stops_read(struct story *s, const struct opt_list *stops) {
     return OPT_GO;
 }
 
-int story_open(struct story *s, const struct opt_command *cmd, const char *file, const char *device, const struct opt_list *stops,
-               char **filter, size_t n) {
+int story_open(struct story *s, const struct opt_command *cmd, const struct story_opts *o) {
     char text[512];
     struct writer why = wr_fixed(text, sizeof text - 1);
     s->cmd = cmd;
-    s->file = file;
     events_want(&s->want);
-    int rc = filter_open(s, filter, n);
-    if (rc == OPT_GO) rc = stops_read(s, stops);
+    int rc = filter_open(s, o);
+    if (rc == OPT_GO) rc = stops_read(s, o->stops);
     if (rc != OPT_GO) return rc;
     s->events = malloc(sizeof *s->events);
     if (!s->events || dissector_make(&s->ds, &s->want)) return opt_bad_use(cmd, "out of memory");
     s->made = true;
-    int bad = device ? live_begin(s, device, &why) : feed_open_file(&s->feed, file, &why);
+    s->ds.driver.d.tls_keys = &s->keys.store;
+    rc = keys_open(&s->keys, cmd, o->keys, &(struct opt_list){0}, o->device != NULL);
+    if (rc != OPT_GO) return rc;
+    int bad = o->file ? feed_open_file(&s->feed, o->file, &why) : live_begin(s, o->device, &why);
     if (bad) {
         *why.p = 0;
         return opt_bad_use(cmd, "%s", text);
     }
+    if (o->file) keys_watch_file(&s->keys, o->file, s->feed.file);
     feed_watch_signals(&s->feed);
     return OPT_GO;
 }
 
-int story_read(struct story *s, int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to) {
+int story_read(struct story *s,
+               int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt),
+               void *to) {
     struct packet p;
     int rc;
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
         if (rc != OK) continue;
         const struct decode *d = dissector_packet(&s->ds, &p);
+        if (s->expect && s->ds.driver.flow) s->expect(to, s->ds.driver.flow->stream);
         events_read(s->events, d);
-        if (take(to, s->events, true, &p)) break;
+        if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;
     }
     if (rc >= 0 || rc == ERR_END) return EXIT_FINE;
     fprintf(stderr, "weir %s: %s\n", s->cmd->name, feed_why(&s->feed));
@@ -85,7 +93,12 @@ int story_read(struct story *s, int (*take)(void *to, const struct packet_events
 
 void story_close(struct story *s) {
     feed_close(&s->feed);
-    if (s->made) dissector_free(&s->ds);
+    if (s->made) {
+        dissector_free(&s->ds);
+        keys_close(&s->keys);
+    }
+    expr_free(s->filter);
+    s->filter = NULL;
     free(s->events);
     s->events = NULL;
     s->made = false;
@@ -117,7 +130,9 @@ bool story_unicode(void) {
     if (!env || !*env) env = getenv("LC_CTYPE");
     if (!env || !*env) env = getenv("LANG");
     if (!env || !*env) return !isatty(STDOUT_FILENO) || getenv("TERM") == NULL || strcmp(getenv("TERM"), "linux") != 0;
-    return strcasestr(env, "utf-8") || strcasestr(env, "utf8") || !strcmp(env, "C") || !strcmp(env, "POSIX") ? strcmp(env, "POSIX") != 0 : false;
+    return strcasestr(env, "utf-8") || strcasestr(env, "utf8") || !strcmp(env, "C") || !strcmp(env, "POSIX")
+               ? strcmp(env, "POSIX") != 0
+               : false;
 }
 
 size_t story_width(void) {

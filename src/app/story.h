@@ -4,7 +4,8 @@
 
 #include "analyse/events.h"
 #include "app/feed.h"
-#include "app/opt.h"
+#include "app/keys.h"
+#include "expr/expr.h"
 
 /* story is a capture read as events: what explain, ladder and diff share. */
 struct story {
@@ -13,16 +14,29 @@ struct story {
     struct want want;
     struct packet_events *events;
     const struct opt_command *cmd;
-    const char *file;
-    bool filtered, made;
+    struct keys keys;
+    struct expr *filter; /* NULL: none */
+    bool made;
+    /* expect, where set, hears the number of a packet's conversation before its events are read. */
+    void (*expect)(void *to, uint32_t stream);
 };
 
-/* story_open opens a file ("-" is stdin) or a device and compiles the display filter in words: OPT_GO, or an exit status
- * after a message. */
-int story_open(struct story *s, const struct opt_command *cmd, const char *file, const char *device, const struct opt_list *stops,
-               char **filter, size_t n);
-/* story_read hands every packet's events to take until the end; an exit status, after a message where the input fails. */
-int story_read(struct story *s, int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to);
+/* story_opts is where the packets come from. */
+struct story_opts {
+    const char *file; /* "-" is stdin; NULL: a device */
+    const char *device;
+    const struct opt_list *stops; /* of a device: -a; may be NULL */
+    const struct keys_opts *keys;
+    char **filter; /* words of a display filter */
+    size_t words;
+};
+
+/* story_open opens the source and compiles the display filter: OPT_GO, or an exit status after a message. */
+int story_open(struct story *s, const struct opt_command *cmd, const struct story_opts *o);
+/* story_read hands every packet's events to take until the end; an exit status, after a message where the input fails.
+ */
+int story_read(struct story *s,
+               int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to);
 void story_close(struct story *s);
 
 /* story_words selects the language of output, from --lang or the environment. */

@@ -18,7 +18,34 @@ struct regex {
     pcre2_code *code;
     pcre2_match_context *limits;
     struct slice text;
+    struct slice head; /* of an anchored pattern: letters a text must begin with, in either case */
+    bool head_only;    /* the pattern has nothing else */
 };
+
+static bool is_letter(uint8_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '_' ||
+           c == '-' || c == ' ';
+}
+
+/* head_find finds what a text must begin with: most patterns of topics are anchored, and most topics begin otherwise.
+ */
+static void head_find(struct regex *r) {
+    struct slice s = r->text;
+    size_t n = 1;
+    if (!s.n || s.p[0] != '^' || memchr(s.p, '|', s.n)) return;
+    while (n < s.n && is_letter(s.p[n])) n++;
+    r->head_only = n == s.n;
+    /* What comes behind the last letter may say how often it stands there. */
+    if (!r->head_only && n > 1) n--;
+    r->head = slice_of(s.p + 1, n - 1);
+}
+
+static bool begins(struct slice s, struct slice head) {
+    if (s.n < head.n) return false;
+    for (size_t i = 0; i < head.n; i++)
+        if (letter_fold(s.p[i], FOLD_LOWER) != letter_fold(head.p[i], FOLD_LOWER)) return false;
+    return true;
+}
 
 struct regex *regex_make(struct compiling *c, const struct node *n) {
     int why;
@@ -29,6 +56,7 @@ struct regex *regex_make(struct compiling *c, const struct node *n) {
     struct regex *r = calloc(1, sizeof *r);
     if (!r) return fail_code(c, ERR_NOMEM, "out of memory");
     r->text = s;
+    head_find(r);
     r->code = pcre2_compile(s.n ? s.p : (const uint8_t *)"", s.n, options, &why, &at, NULL);
     if (!r->code) {
         if (pcre2_get_error_message(why, text, sizeof text) < 0) text[0] = 0;
@@ -92,5 +120,7 @@ static bool search_folded(const struct regex *r, const struct value *v) {
 bool regex_matches(const struct regex *r, const struct value *v) {
     if (v->kind < VAL_BYTES) return false;
     if (v->fold) return search_folded(r, v);
-    return search(r, slice_of(v->s.p, v->reach ? v->reach : v->s.n));
+    struct slice s = slice_of(v->s.p, v->reach ? v->reach : v->s.n);
+    if (!begins(s, r->head)) return false;
+    return r->head_only || search(r, s);
 }

@@ -157,6 +157,18 @@ static bool folded_contains(struct slice hay, uint8_t hay_fold, struct slice nee
     return false;
 }
 
+enum { SHORT_HAY = 256, SHORT_NEEDLE = 32 };
+
+/* short_contains is memmem for little of both, without the table memmem makes first. */
+static bool short_contains(struct slice hay, struct slice needle) {
+    const uint8_t *at = hay.p, *last = hay.p + (hay.n - needle.n);
+    while (at <= last && (at = memchr(at, needle.p[0], (size_t)(last - at) + 1))) {
+        if (memcmp(at, needle.p, needle.n) == 0) return true;
+        at++;
+    }
+    return false;
+}
+
 bool value_contains(const struct value *a, const struct value *b) {
     struct slice hay = a->s;
     if (a->kind < VAL_BYTES || b->kind < VAL_BYTES) return false;
@@ -165,6 +177,7 @@ bool value_contains(const struct value *a, const struct value *b) {
     if (!b->s.n) return a->kind == VAL_BYTES && hay.n > 0;
     if (hay.n < b->s.n) return false;
     if (a->fold || b->fold) return folded_contains(hay, a->fold, b->s, b->fold);
+    if (hay.n <= SHORT_HAY && b->s.n <= SHORT_NEEDLE) return short_contains(hay, b->s);
     return memmem(hay.p, hay.n, b->s.p, b->s.n) != NULL;
 }
 

@@ -233,8 +233,40 @@ static bool loop_begin(struct machine *m, const struct instr *i) {
     return true;
 }
 
+/* The commonest comparisons have a field's plain bytes on their left and a constant or a pattern on their right. They
+ * are asked without registers and odometer, which is most of what they cost. */
+static bool is_plain(const struct machine *m, const struct instr *i) {
+    const struct instr *load = i + 1, *last = i + 2;
+    const struct leaf *l = &m->e->leaves[i->leaf];
+    if (i->leaves != 1 || l->layers.count || load->code != OP_LOAD || last->a != load->dst) return false;
+    if (l->field->type != FT_STRING && l->field->type != FT_BYTES) return false;
+    if (last->code == OP_MATCH) return true;
+    if (last->code != OP_RELATE || last->to || last->op != REL_CONTAINS || !(last->b & OPERAND_CONST)) return false;
+    const struct value *with = operand(m, last->b);
+    return with->kind >= VAL_BYTES && !with->fold;
+}
+
+static bool run_plain(const struct machine *m, const struct instr *i) {
+    const struct instr *last = i + 2;
+    const struct fvec *v = m->v;
+    const struct leaf *l = &m->e->leaves[i->leaf];
+    uint16_t id = l->id;
+    struct value left = {.kind = l->field->type == FT_STRING ? VAL_TEXT : VAL_BYTES};
+    bool any = false;
+    for (const struct fval *f = v->v, *end = v->v + v->n; f < end; f++) {
+        if (f->id != id) continue;
+        any = true;
+        left.s = f->s;
+        bool yes = last->code == OP_MATCH ? regex_matches(m->e->regexes[last->b], &left)
+                                          : value_contains(&left, operand(m, last->b));
+        if (yes != (i->quant == QUANT_ALL)) return yes;
+    }
+    return any && i->quant == QUANT_ALL;
+}
+
 static bool run_each(struct machine *m, const struct instr *i) {
     uint32_t body = (uint32_t)(i - m->e->code) + 1;
+    if (is_plain(m, i)) return run_plain(m, i);
     if (!loop_begin(m, i)) return false;
     do {
         enum outcome o = run_body(m, body, i);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stream inside the messages of another one, put together like that of TCP: what travels inside TLS.
  *
- * Theory of operation. The carrier hands over the bytes of a side in their order. The first of them decide whose stream it is:
- * what the carrier knows, else what the bytes certainly are, else who is registered for the port. Its messages are read one
- * after the other; the beginning of one that is not complete is kept, with the frames its pieces came in, until the rest
- * comes. Bytes that nobody reads are shown as data.
- * Limits: those of stream.h for a side. Invariant: a reader sees a message's bytes together, from its first one. */
+ * Theory of operation. The carrier hands over the bytes of a side in their order. The first of them decide whose stream
+ * it is: what the carrier knows, else what the bytes certainly are, else who is registered for the port. Its messages
+ * are read one after the other; the beginning of one that is not complete is kept, with the frames its pieces came in,
+ * until the rest comes. Bytes that nobody reads are shown as data. Limits: those of stream.h for a side. Invariant: a
+ * reader sees a message's bytes together, from its first one. */
 #include "flow/layer.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ struct turn {
     struct size {
         uint32_t off, n;
         uint8_t src;
-    } *sizes; /* of messages that were read */
+    } * sizes; /* of messages that were read */
     uint32_t n_sizes;
 };
 
@@ -103,14 +103,13 @@ static void raw(struct turn *t, struct slice in) {
 }
 
 /* broken gives a side up until its bytes are recognised again. */
-static void broken(struct turn *t) {
-    carried_lost(&t->c->nested, t->from);
-}
+static void broken(struct turn *t) { carried_lost(&t->c->nested, t->from); }
 
 static void keep(struct turn *t, struct slice rest, size_t needed) {
     t->s->needed = needed;
     segment_add(t, rest);
-    if ((needed > MESSAGE_MAX && needed != READ_UNTIL_END) || !stream_keep(t->s, t->c->limits, rest, t->d->pkt->number)) broken(t);
+    if ((needed > MESSAGE_MAX && needed != READ_UNTIL_END) || !stream_keep(t->s, t->c->limits, rest, t->d->pkt->number))
+        broken(t);
 }
 
 /* size_note keeps the length of a message that is read, which TCP's entry shows. */
@@ -232,7 +231,8 @@ static void app_search(struct turn *t, struct slice in) {
     const struct proto *p = t->how->proto, *sure = p ? NULL : driver_probe(t->dr, in);
     if (sure) p = sure;
     else if (!p) p = t->how->likely;
-    if (!sure && p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !t->c->lost[t->from]) p = NULL;
+    if (!sure && p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !t->c->lost[t->from])
+        p = NULL;
     if (p) app_start(t->c, p);
 }
 
@@ -255,7 +255,8 @@ static void bytes_read(struct turn *t, struct slice in) {
         }
         const struct stream_ops *ops = t->c->proto->stream;
         struct read_result r = ops->frame ? ops->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
-        if (r.status != READ_MORE) r = message_read(t, ops->frame && r.status == READ_OK ? slice_head(in, r.consumed) : in);
+        if (r.status != READ_MORE)
+            r = message_read(t, ops->frame && r.status == READ_OK ? slice_head(in, r.consumed) : in);
         if (r.status == READ_MORE) return keep(t, in, r.needed > in.n ? r.needed : 0);
         if (r.status == READ_BAD) {
             broken(t);

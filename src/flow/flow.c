@@ -163,6 +163,7 @@ void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
     tcp_end(t, f);
     if (side) f->flipped = !f->flipped; /* who opens is the client */
     f->port = 0;
+    f->before = NULL;
     begin(t, f, ts);
     if (f->tcp) flow_tcp(t, f)->conv.reused = true;
 }

@@ -47,6 +47,7 @@ struct flow {
     int64_t first, last; /* time stamps */
     const struct proto *app;
     void *app_state;
+    const struct proto *before; /* what the conversation spoke before it turned to `app`; NULL: nothing else */
     struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
     uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
 };

@@ -258,5 +258,5 @@ void driver_layers(struct driver *dr) {
     struct decode *d = &dr->d;
     if (!d->pkt->data.n) return;
     if (!op_next(d, TABLE_LINK, d->pkt->iface->linktype, d->pkt->data)) d_data(d, d->pkt->data);
-    if (d->out->bad || d->cut) fvec_clamp(d->out);
+    if (d->out->bad || d->cut || d->out->anomalies) fvec_clamp(d->out);
 }

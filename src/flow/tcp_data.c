@@ -92,6 +92,7 @@ void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, u
 static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
     f->dr->become.asked = false;
+    f->flow->before = f->flow->app;
     flow_app_start(f->flow, f->dr->become.proto);
     if (f->dr->become.port) f->flow->port = f->dr->become.port;
 }
@@ -111,7 +112,9 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint32_t fields = v->n;
     uint8_t layers = f->d->layers;
     tunnel_show(f, in);
+    f->d->before = f->flow->tunnel ? NULL : f->flow->before; /* a tunnel shows its own layer */
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
+    f->d->before = NULL;
     f->d->nesting = nesting;
     if (r.status == READ_MORE && f->flow->tunnel) { /* its message is still to come */
         v->n = fields;
@@ -239,6 +242,18 @@ static void app_search(struct feed *f, struct slice in) {
     if (p) flow_app_start(flow, p);
 }
 
+/* cut_read shows what there is of a message whose end the capture left out. */
+static void cut_read(struct feed *f, struct slice in) {
+    struct read_result r = {.status = READ_MORE};
+    tcp_close(f);
+    if (!f->flow->app->stream->frame) {
+        f->d->stream_end = true;
+        r = message_read(f, in);
+        f->d->stream_end = false;
+    }
+    if (r.status != READ_OK) raw(f, in);
+}
+
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
 static void messages_read(struct feed *f, struct slice in, bool first) {
     while (in.n) {
@@ -256,7 +271,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         if (r.status == READ_MORE) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
-            if (f->d->cut) raw(f, in);
+            if (f->d->cut) cut_read(f, in);
             else {
                 keep(f, in, r.needed, first && f->flow->app->stream->clears_info);
                 begun_add(f, r.begun);
@@ -400,7 +415,8 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         }
         in = slice_tail(in, old);
     } else if (seq != st->next) {
-        if (gap_known(&f, &tcp->conv) || !stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
+        bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */
+        if (cut || gap_known(&f, &tcp->conv) || !stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
             skip_gap(&f, seq);
         } else {
             segment_data(&f, in, false);

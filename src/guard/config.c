@@ -46,6 +46,8 @@ void guard_config_free(struct guard_config *c) {
     free(c);
 }
 
+void guard_config_log_only(struct guard_config *c) { ((struct guard_policy *)c->policy)->log_only = true; }
+
 void guard_mistakes_free(struct guard_mistakes *m) { arena_free(&m->arena); }
 
 void mistake_add(struct guard_mistakes *m, size_t line, size_t column, const char *fmt, ...) {

@@ -78,6 +78,9 @@ void guard_mistakes_free(struct guard_mistakes *m);
 /* guard_config_listen and guard_config_broker add what the command line says; 0, ERR_FORMAT or ERR_NOMEM. */
 int guard_config_listen(struct guard_config *c, const char *address);
 int guard_config_broker(struct guard_config *c, const char *address);
+/* guard_config_log_only makes the guard say what it would do and do nothing; to be called before the policy is in use.
+ */
+void guard_config_log_only(struct guard_config *c);
 /* guard_config_example returns a commented configuration that shows every part, with the defaults. */
 const char *guard_config_example(void);
 

@@ -250,6 +250,7 @@ static int bind_all(struct bind *b) {
     const yaml_node_t *root = yaml_document_get_root_node(&b->doc);
     if (!root) return 0; /* nothing but comments */
     bind_map(b, root, KEYS(top_keys), b->c, "the configuration");
+    groups_check(b);
     return b->no_memory ? ERR_NOMEM : b->m->count ? ERR_FORMAT : 0;
 }
 

@@ -63,6 +63,30 @@ static void read_prefixes(struct bind *b, const yaml_node_t *n, void *at, const 
     w->prefixes = bind_each(b, n, sizeof *w->prefixes, 100000, read_prefix, NULL, &w->prefix_count);
 }
 
+static void read_group_name(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    read_slice(b, n, at, arg);
+    if (b->groups < BIND_GROUPS_MAX) {
+        b->group[b->groups].node = n;
+        b->group[b->groups++].name = *(struct slice *)at;
+    }
+}
+
+static void read_group_names(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct guard_list *l = at;
+    l->item = bind_each(b, n, sizeof *l->item, 1000, read_group_name, arg, &l->n);
+}
+
+void groups_check(struct bind *b) {
+    for (size_t i = 0; i < b->groups; i++) {
+        bool known = false;
+        for (size_t k = 0; k < b->p->group_count && !known; k++)
+            known = guard_glob(b->group[i].name, b->p->groups[k].name);
+        if (!known)
+            bind_wrong(b, b->group[i].node, "there is no group '%.*s'; `groups` describes them",
+                       (int)slice_head(b->group[i].name, 60).n, b->group[i].name.p);
+    }
+}
+
 #define ACT_KEYS(type)                                                                                                 \
     {"id", read_text, offsetof(struct type, act.id)}, {"reason", read_text, offsetof(struct type, act.reason)},        \
         {"action", read_action, offsetof(struct type, act)}, {                                                         \
@@ -72,7 +96,7 @@ static void read_prefixes(struct bind *b, const yaml_node_t *n, void *at, const 
     {"users", read_texts, offsetof(struct type, who.users)},                                                           \
         {"clients", read_texts, offsetof(struct type, who.clients)},                                                   \
         {"certificates", read_texts, offsetof(struct type, who.certificates)},                                         \
-        {"groups", read_texts, offsetof(struct type, who.groups)},                                                     \
+        {"groups", read_group_names, offsetof(struct type, who.groups)},                                               \
         {"addresses", read_prefixes, offsetof(struct type, who)},                                                      \
         {"listeners", read_listener_bits, offsetof(struct type, who.listeners)}, {                                     \
         "anonymous", read_bool, offsetof(struct type, who.anonymous)                                                   \

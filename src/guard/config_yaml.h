@@ -9,6 +9,8 @@
 /* Binding of YAML to structs by tables. A reader gets a node and the place its value goes to; what is wrong becomes a
  * mistake with the node's line and column, and reading goes on, so that all mistakes are found at once. */
 
+enum { BIND_NODES_MAX = 1000000, BIND_DEPTH_MAX = 32, BIND_TEXT_MAX = 64 * 1024, BIND_GROUPS_MAX = 1000 };
+
 struct bind {
     yaml_document_t doc;
     struct guard_config *c;
@@ -18,9 +20,13 @@ struct bind {
     bool no_memory;
     unsigned nodes; /* met so far; aliases could make a small file large */
     unsigned depth;
+    /* Names of groups that were used, to be looked for when all groups are known. */
+    struct {
+        const yaml_node_t *node;
+        struct slice name;
+    } group[BIND_GROUPS_MAX];
+    size_t groups;
 };
-
-enum { BIND_NODES_MAX = 1000000, BIND_DEPTH_MAX = 32, BIND_TEXT_MAX = 64 * 1024 };
 
 typedef void bind_reader(struct bind *b, const yaml_node_t *n, void *at, const void *arg);
 
@@ -63,6 +69,9 @@ bind_reader read_text, read_slice, read_bool, read_number, read_unsigned, read_s
 /* bind_time and bind_size read "10s" and "64Ki". */
 bool bind_time(struct slice text, int64_t *ns);
 bool bind_size(struct slice text, uint64_t *bytes);
+
+/* groups_check complains about groups that are used and not described. */
+void groups_check(struct bind *b);
 
 /* The parts of the policy, each with its own table: config_rules.c, config_schema.c. */
 bind_reader read_limits, read_bans, read_groups, read_topics, read_conditions, read_shapes, read_maxima, read_anomalies,

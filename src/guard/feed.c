@@ -186,6 +186,7 @@ static void decode(struct guard *g, struct taking *t, struct mqtt_message *m) {
 /* identify notes who a CONNECT says it is, before it is judged. */
 static bool identify(struct guard *g, struct taking *t, const struct mqtt_message *m) {
     struct guard_session *s = t->s;
+    session_names_leave(g, s); /* only where a second CONNECT is let through */
     struct slice user = m->user_name, subject = names_subject(s->names), common = names_common(s->names);
     s->alias_roof =
         (uint16_t)(g->policy->max[GUARD_MAX_ALIASES].value < UINT16_MAX ? g->policy->max[GUARD_MAX_ALIASES].value

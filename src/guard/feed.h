@@ -12,4 +12,7 @@ void session_close(struct guard *g, struct guard_session *s, struct guard_out *o
 /* session_ban bans who is behind the session, as the verdict says. */
 void session_ban(struct guard *g, struct guard_session *s, const struct verdict *v);
 
+/* session_names_leave counts a session out of what is open under its names. */
+void session_names_leave(struct guard *g, struct guard_session *s);
+
 #endif

@@ -128,28 +128,48 @@ static struct slice alias_get(const struct mqtt_conv *c, int from, uint16_t numb
 
 const struct mqtt_alias_ops flight_aliases = {alias_set, alias_get};
 
+/* The set of subscriptions: open addressing by the hash itself, at most three quarters full. */
+
 static uint32_t filter_at(const struct guard_flight *f, uint64_t hash) {
-    uint32_t i = 0;
-    while (i < f->filter_count && f->filters[i] != hash) i++;
-    return i;
+    uint32_t at = (uint32_t)hash & (f->filter_cap - 1);
+    while (f->filters[at] && f->filters[at] != hash) at = (at + 1) & (f->filter_cap - 1);
+    return at;
 }
 
-bool filters_have(const struct guard_flight *f, uint64_t hash) { return filter_at(f, hash) < f->filter_count; }
+bool filters_have(const struct guard_flight *f, uint64_t hash) {
+    return f->filter_count && f->filters[filter_at(f, hash | 1)] != 0;
+}
+
+static bool filters_grow(struct guard_flight *f) {
+    struct guard_flight more = {.filter_cap = f->filter_cap ? f->filter_cap * 2 : 4};
+    more.filters = calloc(more.filter_cap, sizeof *more.filters);
+    if (!more.filters) return false;
+    for (uint32_t i = 0; i < f->filter_cap; i++)
+        if (f->filters[i]) more.filters[filter_at(&more, f->filters[i])] = f->filters[i];
+    free(f->filters);
+    f->filters = more.filters;
+    f->filter_cap = more.filter_cap;
+    return true;
+}
 
 bool filters_add(struct guard_flight *f, uint64_t hash) {
-    if (filters_have(f, hash)) return true;
-    if (f->filter_count == f->filter_cap) {
-        uint32_t cap = f->filter_cap ? f->filter_cap * 2 : 2;
-        uint64_t *more = realloc(f->filters, cap * sizeof *more);
-        if (!more) return false;
-        f->filters = more;
-        f->filter_cap = cap;
-    }
-    f->filters[f->filter_count++] = hash;
+    if ((f->filter_count + 1) * 4 > f->filter_cap * 3 && !filters_grow(f)) return false;
+    uint32_t at = filter_at(f, hash | 1);
+    f->filter_count += f->filters[at] == 0;
+    f->filters[at] = hash | 1;
     return true;
 }
 
 void filters_drop(struct guard_flight *f, uint64_t hash) {
-    uint32_t at = filter_at(f, hash);
-    if (at < f->filter_count) f->filters[at] = f->filters[--f->filter_count];
+    if (!f->filter_count) return;
+    uint32_t hole = filter_at(f, hash | 1), mask = f->filter_cap - 1;
+    if (!f->filters[hole]) return;
+    f->filter_count--;
+    for (uint32_t at = (hole + 1) & mask; f->filters[at]; at = (at + 1) & mask) {
+        uint32_t home = (uint32_t)f->filters[at] & mask;
+        if (((at - home) & mask) < ((at - hole) & mask)) continue;
+        f->filters[hole] = f->filters[at];
+        hole = at;
+    }
+    f->filters[hole] = 0;
 }

@@ -154,8 +154,8 @@ void guard_eof(struct guard *g, struct guard_session *s, enum guard_side side, i
 void guard_unavailable(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out);
 /* guard_shutdown says goodbye: DISCONNECT "server shutting down" to MQTT 5 clients, and close. */
 void guard_shutdown(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out);
-/* guard_timer returns when guard_expire is due, INT64_MAX: never. It changes with every call about the session. It
- * never moves to an earlier time but by guard_feed's first piece of a packet, a CONNECT and a CONNACK. */
+/* guard_timer returns when guard_expire is due, INT64_MAX: never. It changes with every call about the session: later for
+ * the most part, earlier where a packet began, with CONNECT, CONNACK and DISCONNECT, and with a new policy. */
 int64_t guard_timer(const struct guard *g, const struct guard_session *s);
 /* guard_expire does what is due at `now`; it may find that nothing is. */
 void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out);
@@ -164,6 +164,11 @@ void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct 
 void guard_pause(struct guard_session *s, enum guard_side side, bool paused, int64_t now);
 /* guard_end gives back what the session owns and counts it out. */
 void guard_end(struct guard *g, struct guard_session *s, int64_t now);
+
+/* guard_join makes a session one that was up before its bytes were seen (a capture that begins in the middle):
+ * `version` is the protocol's, MQTT_UNKNOWN where it must be guessed. What is not known of it is not held against it.
+ */
+void guard_join(struct guard *g, struct guard_session *s, uint8_t version);
 
 /* guard_client_id, guard_user_name and guard_subject return what is known of a session's identity, empty where nothing
  * is; they live as long as the session. */

@@ -458,6 +458,7 @@ static void mistakes(void) {
         {"payload_window: 12x\n", 1, 17, "no size"},
         {"bans: [10.0.0.0/33]\n", 1, 8, "no address"},
         {"a: [\n", 2, 1, ""},
+        {"topics: {rules: [{deny: all, to: a, groups: nobody}]}\n", 1, 45, "no group"},
         {"rules:\n  - when: mqtt.topik == 1\n", 2, 11, "mqtt.topic"},
         {"rules:\n  - when: mqtt.topic ==\n", 2, 24, ""},
         {"anomalies: {utf9: block}\n", 1, 13, "no anomaly"},
@@ -501,7 +502,8 @@ static void conditions(void) {
     CHECK(tube_got(&t, C, ""), "what the broker sends can be judged");
     tube_hex(&t, C, "3014 0001 'a' 10 26 0001 'k' 000a 'very evil!'");
     CHECK(t.closed && tube_saw(&t, "property"), "properties of 5.0 are seen (%s)", t.rules);
-    CHECK(strstr(t.last, "an evil property"), "the record has the reason: %s", t.last);
+    CHECK(strstr(t.last, "an evil property") && strstr(t.last, "\"value\":\"very evil!\""),
+          "the record has the reason: %s", t.last);
     tube_again(&t);
     tube_hex(&t, C, "1018 0004 'MQTT' 04 06 003c 0001 'a' 0005 'alarm' 0002 'xy'");
     CHECK(t.closed && tube_saw(&t, "will"), "a will is judged");

@@ -42,8 +42,8 @@ static void settle(struct tube *t, enum guard_side side, const struct guard_out 
     wr_slice(&t->got[1 - side], out->forward);
     for (int i = 0; i < GUARD_SIDES; i++) wr_slice(&t->got[i], out->inject[i]);
     size_t left = wr_len(&t->held[side]) - out->consumed;
-    memmove(t->held[side].buf, t->held[side].buf + out->consumed, left);
-    t->held[side].p = t->held[side].buf + left;
+    if (out->consumed) memmove(t->held[side].buf, t->held[side].buf + out->consumed, left);
+    if (out->consumed) t->held[side].p = t->held[side].buf + left;
     if (out->close) t->closed = out->close;
 }
 

@@ -7,6 +7,7 @@
 #include "guard/session.h"
 
 #include "expr/expr.h"
+#include "field/print.h"
 #include "guard/rules.h"
 
 static bool stops(const struct verdict *v) { return !v->would && v->action >= GUARD_DROP; }
@@ -21,10 +22,10 @@ bool judge_act(const struct guard *g, const struct guard_do *act, const char *re
 bool judge_maximum(const struct guard *g, enum guard_maximum which, uint16_t field, struct slice value,
                    struct verdict *v) {
     static const uint8_t codes[GUARD_MAXIMUM_COUNT] = {
-        [GUARD_MAX_PACKET] = 0x95,       [GUARD_MAX_CONNECT] = 0x95,       [GUARD_MAX_PAYLOAD] = 0x97,
-        [GUARD_MAX_TOPIC_LENGTH] = 0x90, [GUARD_MAX_TOPIC_DEPTH] = 0x90,   [GUARD_MAX_CLIENT_ID] = 0x85,
-        [GUARD_MAX_FILTERS] = 0x97,      [GUARD_MAX_SUBSCRIPTIONS] = 0x97, [GUARD_MAX_IN_FLIGHT] = 0x93,
-        [GUARD_MAX_ALIASES] = 0x94,      [GUARD_MAX_KEEP_ALIVE] = 0x98,
+        [GUARD_MAX_PACKET] = 0x95,       [GUARD_MAX_CONNECT] = 0x95,     [GUARD_MAX_PAYLOAD] = 0x97,
+        [GUARD_MAX_TOPIC_LENGTH] = 0x90, [GUARD_MAX_TOPIC_DEPTH] = 0x90, [GUARD_MAX_CLIENT_ID] = 0x85,
+        [GUARD_MAX_USER_NAME] = 0x86,    [GUARD_MAX_FILTERS] = 0x97,     [GUARD_MAX_SUBSCRIPTIONS] = 0x97,
+        [GUARD_MAX_IN_FLIGHT] = 0x93,    [GUARD_MAX_ALIASES] = 0x94,     [GUARD_MAX_KEEP_ALIVE] = 0x98,
     };
     bool stop = judge_act(g, &g->policy->max[which].act, NULL, v);
     v->code = codes[which];
@@ -263,6 +264,7 @@ static bool connect_maxima(struct guard *g, struct guard_session *s, const struc
     }
     uint64_t keep = m->keep_alive ? m->keep_alive : g->policy->keep_alive_required ? UINT64_MAX : 0;
     return maximum(g, s, GUARD_MAX_CLIENT_ID, m->client_id.n, FID_MQTT_CLIENTID, m->client_id, v) ||
+           maximum(g, s, GUARD_MAX_USER_NAME, m->user_name.n, FID_MQTT_USERNAME, m->user_name, v) ||
            maximum(g, s, GUARD_MAX_KEEP_ALIVE, keep, 0, (struct slice){0}, v) ||
            topic_size(g, s, m->will_topic, FID_MQTT_WILLTOPIC, v);
 }
@@ -347,6 +349,32 @@ static bool topics(struct guard *g, struct guard_session *s, const struct mqtt_m
     }
 }
 
+/* matched returns the value a record shows for a condition: its first field of MQTT, else its first one. */
+static const struct fval *matched(const struct guard *g, const struct expr *when) {
+    const struct want *want = expr_want(when);
+    const struct fval *other = NULL;
+    for (uint32_t i = 0; i < g->fields.n; i++) {
+        const struct fval *f = &g->fields.v[i];
+        uint8_t type = field_of(f->id)->type;
+        if (!want_has(want, f->id) || type == FT_NONE || type == FT_PROTOCOL) continue;
+        if (f->id > FID_MQTT && f->id < FID_MQTT_END) return f;
+        if (!other) other = f;
+    }
+    return other;
+}
+
+static void matched_show(struct guard *g, const struct expr *when, struct verdict *v) {
+    const struct fval *f = matched(g, when);
+    if (!f) return;
+    const struct field *field = field_of(f->id);
+    v->field = f->id;
+    v->value = f->s;
+    if (field->type == FT_STRING || field->type == FT_BYTES) return;
+    struct writer w = wr_fixed(g->text, TOPIC_MAX);
+    print_value(&w, field, f);
+    v->value = wr_done(&w);
+}
+
 static bool conditions(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v) {
     const struct guard_policy *p = g->policy;
     for (size_t i = 0; i < p->condition_count; i++) {
@@ -358,8 +386,7 @@ static bool conditions(struct guard *g, struct guard_session *s, const struct mq
         if (c->act.action == GUARD_ALLOW) return false;
         (void)judge_act(g, &c->act, "a condition is fulfilled", v);
         v->code = v->action == GUARD_DROP ? 0x87 : 0x98;
-        v->field = m->head.type == MQTT_PUBLISH ? FID_MQTT_TOPIC : 0;
-        v->value = m->topic;
+        matched_show(g, c->when, v);
         if (ended(g, s, v)) return true;
     }
     return false;

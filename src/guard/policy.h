@@ -11,7 +11,7 @@
  * guard_policy_finish. Everything lies in the policy's arena. */
 
 /* A PUBLISH is held up to this many bytes before its payload (topic, properties), other packets up to this size. */
-enum { GUARD_HEAD_MAX = 128 * 1024, GUARD_HOLD_OTHER = 256 * 1024 };
+enum { GUARD_HEAD_MAX = 128 * 1024, GUARD_HOLD_OTHER = 128 * 1024 };
 
 enum { GUARD_RULES_MAX = 4096, GUARD_LIMITS_MAX = 64, GUARD_BANS_MAX = 65536 };
 
@@ -123,11 +123,12 @@ struct guard_policy_ban {
 /* Single numbers with an action of their own. */
 #define GUARD_MAXIMA(X)                                                                                                \
     X(PACKET, packet, "packet", 268435460, DISCONNECT, "packet is larger than allowed")                                \
-    X(CONNECT, connect, "connect", 262144, DISCONNECT, "CONNECT is larger than allowed")                               \
+    X(CONNECT, connect, "connect", 65536, DISCONNECT, "CONNECT is larger than allowed")                                \
     X(PAYLOAD, payload, "payload", 268435455, DROP, "payload is larger than allowed")                                  \
     X(TOPIC_LENGTH, topic_length, "topic_length", 4096, DROP, "topic is longer than allowed")                          \
     X(TOPIC_DEPTH, topic_depth, "topic_depth", 128, DROP, "topic has more levels than allowed")                        \
     X(CLIENT_ID, client_id_length, "client_id_length", 1024, DISCONNECT, "client identifier is longer than allowed")   \
+    X(USER_NAME, user_name_length, "user_name_length", 1024, DISCONNECT, "user name is longer than allowed")           \
     X(FILTERS, filters, "filters", 1000, DROP, "SUBSCRIBE has more filters than allowed")                              \
     X(SUBSCRIPTIONS, subscriptions, "subscriptions", 10000, DROP, "client has more subscriptions than allowed")        \
     X(IN_FLIGHT, in_flight, "in_flight", 20000, DISCONNECT, "more messages in flight than allowed")                    \

@@ -142,6 +142,18 @@ bool guard_open(struct guard *g, struct guard_session *s, const struct guard_pee
     return !refused;
 }
 
+void guard_join(struct guard *g, struct guard_session *s, uint8_t version) {
+    s->conv.version = version;
+    s->conv.connect = s->conv.connack = true;
+    s->conv.forgot[0] = s->conv.forgot[1] = true;
+    s->conv.alias_max[0] = s->conv.alias_max[1] = UINT16_MAX;
+    s->conv.authenticates = s->conv.expires = true;
+    s->alias_roof = UINT16_MAX;
+    s->state = GUARD_UP;
+    s->begun[GUARD_BROKER] = 0;
+    (void)names_make(g, s, (struct slice){0}, NULL, (struct slice){0}, (struct slice){0});
+}
+
 bool guard_secured(struct guard *g, struct guard_session *s, struct slice subject, struct slice common_name,
                    int64_t now, struct guard_out *out) {
     session_begin(g, out, now);
@@ -234,9 +246,16 @@ void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct 
         }
         struct verdict v = late_verdict(g->policy, s, now);
         g->side = s->state == GUARD_ASKED && v.code == 0x88 ? GUARD_BROKER : GUARD_CLIENT;
-        stat_add(guard_region(g), GUARD_STAT_TIMEOUTS, 1);
+        v.would = g->policy->log_only;
         event_tell(g, s, &v);
-        session_close(g, s, out, GUARD_CLOSE_NOW, v.code);
+        if (v.would) {
+            s->heard = now;
+            for (int i = 0; i < GUARD_SIDES; i++)
+                if (s->begun[i]) s->begun[i] = now;
+        } else {
+            stat_add(guard_region(g), GUARD_STAT_TIMEOUTS, 1);
+            session_close(g, s, out, GUARD_CLOSE_NOW, v.code);
+        }
     }
     session_finish(g, out);
 }
@@ -256,6 +275,7 @@ void guard_pause(struct guard_session *s, enum guard_side side, bool paused, int
 static void count_out(struct guard *g, struct guard_session *s, enum guard_per per, uint16_t flag, int64_t now) {
     uint64_t subject = 0;
     if (!(s->flags & flag)) return;
+    s->flags &= (uint16_t)~flag;
     if (per == GUARD_PER_USER && s->names) subject = s->names->user;
     if (per == GUARD_PER_CLIENT && s->names) subject = s->names->client;
     if (per == GUARD_PER_ADDRESS) {
@@ -263,6 +283,11 @@ static void count_out(struct guard *g, struct guard_session *s, enum guard_per p
         subject = s->names ? s->names->address : subject_address(g->shared, &cut);
     }
     if (subject) (void)open_count(g->shared, g->o.writer, subject, -1, now);
+}
+
+void session_names_leave(struct guard *g, struct guard_session *s) {
+    count_out(g, s, GUARD_PER_USER, SESSION_USER_OPEN, g->now);
+    count_out(g, s, GUARD_PER_CLIENT, SESSION_CLIENT_OPEN, g->now);
 }
 
 void guard_end(struct guard *g, struct guard_session *s, int64_t now) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: a key log is read from where its last whole line ended. Programs append to it; some replace it, so
- * that the file under the name is another one or shorter: then reading starts over. A read asks fstat first, so looking for
- * news costs one call. Memory: one buffer of CHUNK bytes; a line longer than it is no line of a key log and passed over. */
+/* Theory of operation: a key log is read from where its last whole line ended. Programs append to it; some replace it,
+ * so that the file under the name is another one or shorter: then reading starts over. A read asks fstat first, so
+ * looking for news costs one call. Memory: one buffer of CHUNK bytes; a line longer than it is no line of a key log and
+ * passed over. */
 #include "io/keyfile.h"
 
 #include <errno.h>
@@ -83,7 +84,9 @@ int keylog_open(struct keylog **out, const char *path, struct writer *why) {
     }
     log->fd = -1;
     start_over(log);
-    int rc = log->fd < 0 && errno != ENOENT ? errno : log->fd >= 0 && fstat(log->fd, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
+    int rc = log->fd < 0 && errno != ENOENT                                    ? errno
+             : log->fd >= 0 && fstat(log->fd, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR
+                                                                               : 0;
     if (rc) {
         keylog_close(log);
         return why_not(why, rc);

@@ -7,8 +7,8 @@
 
 /* Files with keys in them. */
 
-/* keyfile_read reads a whole file of at most KEYFILE_MAX bytes into *bytes, which the caller gives to keyfile_release. On
- * failure it returns a negative code and writes the reason, without the path, to why. */
+/* keyfile_read reads a whole file of at most KEYFILE_MAX bytes into *bytes, which the caller gives to keyfile_release.
+ * On failure it returns a negative code and writes the reason, without the path, to why. */
 enum { KEYFILE_MAX = 15 << 20 };
 int keyfile_read(const char *path, struct slice *bytes, struct writer *why) MUST_USE;
 void keyfile_release(struct slice *bytes);

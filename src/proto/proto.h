@@ -122,6 +122,8 @@ struct layer_mark {
     const struct proto *proto;
     uint32_t at;
     bool quoted; /* part of a packet quoted inside an error message */
+    uint8_t src; /* source of its bytes */
+    const struct proto *before; /* what its conversation spoke before it turned to this; NULL: nothing else */
 };
 
 /* fragment is a piece of an IP datagram. */
@@ -229,12 +231,13 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
-    bool stream_end;            /* the stream being read ends with the bytes handed to read */
+    bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
     bool cut;                   /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */

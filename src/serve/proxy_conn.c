@@ -140,6 +140,13 @@ static bool open_guard(struct worker *w, struct conn *c, const struct sock_peer 
 
 static void new_side(struct side *s) { *s = (struct side){.fd = -1}; }
 
+/* own_address returns where the client connected to: known without asking the kernel but of a wildcard listener. */
+static struct sock_peer own_address(const struct worker *w, const struct conn *c) {
+    if (w->own[c->listener].len) return w->own[c->listener];
+    struct sock_addr own = sock_name(c->side[GUARD_CLIENT].fd);
+    return sock_peer_of(&own);
+}
+
 void conn_start(struct worker *w, int fd, unsigned listener, const struct sock_addr *addr) {
     uint32_t at = worker_take(w);
     if (!at) return worker_count(w, PROXY_STAT_NO_MEMORY, 1), sock_close_hard(fd);
@@ -154,8 +161,7 @@ void conn_start(struct worker *w, int fd, unsigned listener, const struct sock_a
     if (worker_listener_of(w, c)->conf->proxy_protocol) {
         c->state = CONN_HEADER;
     } else {
-        struct sock_addr own = sock_name(fd);
-        struct sock_peer client = sock_peer_of(addr), local = sock_peer_of(&own);
+        struct sock_peer client = sock_peer_of(addr), local = own_address(w, c);
         if (!open_guard(w, c, &client, &local)) return;
     }
     struct loop_ref ref = {EV_CONN, GUARD_CLIENT, c->life, at};
@@ -255,6 +261,12 @@ static void watch_open(struct worker *w, struct conn *c) {
     conn_due(w, c, want, want == DUE_HALF ? HALF_CLOSED_MS : STALL_MS);
 }
 
+/* both_ended: nobody will send or read any more, so the sockets need no farewell. */
+static bool both_ended(const struct conn *c) {
+    const struct side *a = &c->side[GUARD_CLIENT], *b = &c->side[GUARD_BROKER];
+    return a->flags & b->flags & SIDE_EOF && !a->out && !b->out;
+}
+
 static void settle_open(struct worker *w, struct conn *c) {
     for (int i = 0; i < GUARD_SIDES; i++) {
         const struct side *s = &c->side[i];
@@ -267,6 +279,7 @@ static void settle_open(struct worker *w, struct conn *c) {
 static void settle(struct worker *w, struct conn *c) {
     if (c->state == CONN_WAIT && c->side[GUARD_BROKER].out) dial_start(w, c);
     if (c->state == CONN_WAIT && c->side[GUARD_CLIENT].flags & SIDE_EOF) conn_begin_close(w, c);
+    if (c->state == CONN_OPEN && both_ended(c)) return conn_free(w, c);
     if (c->state == CONN_OPEN) settle_open(w, c);
     if (c->state == CONN_CLOSE) {
         shut(w, c, GUARD_CLIENT);

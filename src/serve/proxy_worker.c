@@ -9,6 +9,7 @@
 #include "io/tls.h"
 #include "serve/worker.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX = 16 << 20, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
+enum { CONFIG_MAX = 16 << 20, TRIM_AFTER = 256, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
 
 static bool add_chunk(struct worker *w) {
     uint32_t k = w->conns / CONN_CHUNK;
@@ -232,6 +233,16 @@ static void say_goodbye(struct worker *w) {
         if (worker_conn(w, at)->state != CONN_FREE) conn_goodbye(w, at);
 }
 
+/* give_back returns what the heap keeps of handshakes and connections that have ended, once there were many of them and
+ * in a moment without events: it takes milliseconds. */
+static void give_back(struct worker *w) {
+    uint64_t did = w->cell->stat[PROXY_STAT_ACCEPTED];
+    if (did - w->trimmed < TRIM_AFTER && w->connections >= w->trim_below) return;
+    malloc_trim(0);
+    w->trimmed = did;
+    w->trim_below = w->connections / 2;
+}
+
 /* keep_house does what is due by the clock; true: the worker may end. */
 static bool keep_house(struct worker *w) {
     wheel_turn(&w->wheel, w->now_ms);
@@ -240,6 +251,7 @@ static bool keep_house(struct worker *w) {
         atomic_store_explicit(&w->cell->beat, w->now_ms, memory_order_relaxed);
         guard_set_wall(w->guard, loop_wall() - w->now);
     }
+    if (w->idle) give_back(w);
     if (!w->draining) return false;
     if (!w->said_goodbye && w->now_ms >= w->drained_by) say_goodbye(w);
     return w->connections == 0;
@@ -248,6 +260,7 @@ static bool keep_house(struct worker *w) {
 static void turn(struct worker *w) {
     struct loop_event e[LOOP_BATCH];
     int n = loop_wait(&w->loop, e, w->ready ? 0 : w->connections || w->accept_again || w->draining ? TURN_MS : BEAT_MS);
+    w->idle = n == 0;
     read_clock(w);
     run_ready(w);
     for (int i = 0; i < n; i++) dispatch(w, &e[i]);
@@ -268,6 +281,16 @@ static uint32_t room_for(const struct guard_config *c) {
 static struct wheel_node *timer_of(void *w, uint32_t at) { return &worker_conn(w, at)->timer; }
 static void on_timer(void *w, uint32_t at) { conn_expire(w, at); }
 
+/* own_addresses notes the listeners' addresses, where they are one. */
+static void own_addresses(struct worker *w) {
+    for (unsigned i = 0; i < w->listeners; i++) {
+        struct sock_addr a = sock_name(w->listener[i].fd);
+        struct sock_peer own = sock_peer_of(&a);
+        static const uint8_t any[16];
+        if (memcmp(own.ip, any, sizeof any) != 0) w->own[i] = own;
+    }
+}
+
 static bool set_up(struct worker *w, const struct worker_start *s) {
     read_clock(w);
     w->plan = s->plan, w->shared = s->shared, w->cell = &s->shared->worker[s->number], w->set = s->set;
@@ -278,6 +301,7 @@ static bool set_up(struct worker *w, const struct worker_start *s) {
     memcpy(w->listener, s->listener, s->listeners * sizeof *s->listener);
     memcpy(w->bound, s->bound, s->listeners * sizeof *s->bound);
     match_listeners(w, w->set);
+    own_addresses(w);
     w->connections_max = room_for(w->set->config);
     w->wheel.node = timer_of, w->wheel.fire = on_timer, w->wheel.owner = w;
     wheel_init(&w->wheel, w->now_ms);

@@ -51,10 +51,14 @@ struct worker {
 
     struct worker_listener listener[LISTENERS_MAX];
     struct sock_addr bound[LISTENERS_MAX];
+    struct sock_peer own[LISTENERS_MAX]; /* len 0: it differs by connection */
     unsigned listeners;
     bool accepting, draining, said_goodbye;
     int64_t accept_again; /* milliseconds; 0: accepting is not paused */
     int64_t drained_by;
+    bool idle;        /* nothing happened in this turn */
+    uint64_t trimmed; /* connections accepted when memory was given back last */
+    uint32_t trim_below;
     uint32_t connections, connections_max;
 
     struct conn *chunk[CONN_CHUNKS];

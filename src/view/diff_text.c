@@ -5,8 +5,6 @@
 #include "view/explain_view.h"
 #include "view/words.h"
 
-
-
 enum { BEFORE = 6, AFTER = 10, SIDE_LEAST = 36, TEXT_MAX = 512 };
 
 static const char *paint(const struct diff_view *v, const char *code) { return v->color ? code : ""; }
@@ -21,7 +19,9 @@ static struct argument number(char buf[24], uint64_t n) {
     return (struct argument){.text = wr_done(&w)};
 }
 
-static struct argument side_of(const struct deed *d) { return (struct argument){.text = slice_str(d->side ? N_("server") : N_("client")), .words = true}; }
+static struct argument side_of(const struct deed *d) {
+    return (struct argument){.text = slice_str(d->side ? N_("server") : N_("client")), .words = true};
+}
 
 static struct slice or_none(struct slice s) { return s.n ? s : SLICE("-"); }
 
@@ -34,20 +34,32 @@ void diff_sentence(struct writer *w, const struct comparison *c, const struct pa
     if (r->what == ROW_EXTRA && next && next->what == ROW_MISSING) g = deed_at(c->good, p->good, next->good);
     if (r->what == ROW_VALUE) {
         const struct detail *x = r->detail < g->details ? &g->detail[r->detail] : &b->detail[r->detail];
-        struct argument arg[] = {number(n1, g->frame), {.text = g->text}, number(n2, b->frame), {.text = b->text},
-                                 {.text = slice_str(x->name), .words = true},
-                                 {.text = or_none(r->detail < g->details ? g->detail[r->detail].value : (struct slice){0})},
-                                 {.text = or_none(r->detail < b->details ? b->detail[r->detail].value : (struct slice){0})}};
-        words_fill(w, N_("%5$s differs: `%6$s` in the good run (frame %1$s, %2$s), `%7$s` in the bad one (frame %3$s, %4$s)."), arg, 7);
+        struct argument arg[] = {
+            number(n1, g->frame),
+            {.text = g->text},
+            number(n2, b->frame),
+            {.text = b->text},
+            {.text = slice_str(x->name), .words = true},
+            {.text = or_none(r->detail < g->details ? g->detail[r->detail].value : (struct slice){0})},
+            {.text = or_none(r->detail < b->details ? b->detail[r->detail].value : (struct slice){0})}};
+        words_fill(
+            w, N_("%5$s differs: `%6$s` in the good run (frame %1$s, %2$s), `%7$s` in the bad one (frame %3$s, %4$s)."),
+            arg, 7);
     } else if (g && b) {
-        struct argument arg[] = {number(n1, g->frame), {.text = g->text}, number(n2, b->frame), {.text = b->text}, side_of(g), side_of(b)};
-        words_fill(w, N_("Where the %5$s of the good run sends %2$s (frame %1$s), the %6$s of the bad run sends %4$s (frame %3$s)."), arg, 6);
+        struct argument arg[] = {number(n1, g->frame), {.text = g->text}, number(n2, b->frame),
+                                 {.text = b->text},    side_of(g),        side_of(b)};
+        words_fill(w,
+                   N_("Where the %5$s of the good run sends %2$s (frame %1$s), the %6$s of the bad run sends %4$s "
+                      "(frame %3$s)."),
+                   arg, 6);
     } else if (g && p->bad < 0) {
         struct argument arg[] = {number(n1, g->frame), {.text = g->text}};
-        words_fill(w, N_("The bad run lacks this conversation; in the good run it begins with %2$s (frame %1$s)."), arg, 2);
+        words_fill(w, N_("The bad run lacks this conversation; in the good run it begins with %2$s (frame %1$s)."), arg,
+                   2);
     } else if (g) {
         struct argument arg[] = {number(n1, g->frame), {.text = g->text}, side_of(g)};
-        words_fill(w, N_("The good run goes on with %2$s from the %3$s (frame %1$s); in the bad run it does not come."), arg, 3);
+        words_fill(w, N_("The good run goes on with %2$s from the %3$s (frame %1$s); in the bad run it does not come."),
+                   arg, 3);
     } else if (b && p->good < 0) {
         struct argument arg[] = {number(n2, b->frame), {.text = b->text}};
         words_fill(w, N_("The bad run has a conversation more; it begins with %2$s (frame %1$s)."), arg, 2);
@@ -101,8 +113,13 @@ static void side_text(struct writer *w, const struct deed *d, const struct diff_
     text_pad(w, s, width);
 }
 
-static void row_print(struct writer *w, const struct comparison *c, const struct pairing *p, const struct row *r, const struct diff_view *v, size_t side) {
+/* row_print prints a row; one that is missing and one that is new in its place share a line. It returns how many more
+ * than one it printed. */
+static uint32_t row_print(struct writer *w, const struct comparison *c, const struct pairing *p, const struct row *r,
+                          const struct diff_view *v, size_t side) {
     const struct deed *g = deed_at(c->good, p->good, r->good), *b = deed_at(c->bad, p->bad, r->bad);
+    bool instead = r->what == ROW_MISSING && r + 1 < p->row + p->rows && r[1].what == ROW_EXTRA;
+    if (instead) b = deed_at(c->bad, p->bad, r[1].bad);
     bool differs = r->what != ROW_SAME && r->what != ROW_ALLOWED, first = r == &p->row[p->first];
     const char *mark = !differs ? " " : first ? (v->unicode ? "▶" : ">") : "*";
     wr_f(w, "%s%s ", differs ? paint(v, first ? "\033[31;1m" : "\033[33m") : "", mark);
@@ -110,6 +127,7 @@ static void row_print(struct writer *w, const struct comparison *c, const struct
     wr_s(w, v->unicode ? " │ " : " | ");
     if (b) side_text(w, b, v, side);
     wr_f(w, "%s\n", differs ? paint(v, "\033[0m") : "");
+    return instead;
 }
 
 static void number_line(struct writer *w, const char *text, uint64_t n) {
@@ -119,9 +137,11 @@ static void number_line(struct writer *w, const char *text, uint64_t n) {
     wr_c(w, '\n');
 }
 
-static void pair_print(struct writer *w, const struct comparison *c, const struct pairing *p, const struct diff_view *v) {
+static void pair_print(struct writer *w, const struct comparison *c, const struct pairing *p,
+                       const struct diff_view *v) {
     size_t side = (v->width - 5) / 2 < SIDE_LEAST ? SIDE_LEAST : (v->width - 5) / 2;
-    uint32_t before = BEFORE, from = v->all || p->first < before ? 0 : p->first - before, to = v->all || p->first + AFTER > p->rows ? p->rows : p->first + AFTER;
+    uint32_t before = BEFORE, from = v->all || p->first < before ? 0 : p->first - before,
+             to = v->all || p->first + AFTER > p->rows ? p->rows : p->first + AFTER;
     char text[TEXT_MAX];
     struct writer t = wr_fixed(text, sizeof text);
     wr_f(w, "\n%s  ", paint(v, "\033[1m"));
@@ -132,7 +152,7 @@ static void pair_print(struct writer *w, const struct comparison *c, const struc
     wr_slice(w, slice_head(wr_done(&t), side));
     wr_f(w, "%s\n", paint(v, "\033[0m"));
     if (from) wr_f(w, "  %s\n", v->unicode ? "⋮" : "...");
-    for (uint32_t i = from; i < to; i++) row_print(w, c, p, &p->row[i], v, side);
+    for (uint32_t i = from; i < to; i++) i += row_print(w, c, p, &p->row[i], v, side);
     if (to < p->rows) wr_f(w, "  %s\n", v->unicode ? "⋮" : "...");
 }
 
@@ -216,5 +236,7 @@ void diff_text(struct writer *w, struct comparison *c, const struct diff_view *v
         if ((int32_t)i != c->first && (v->all || p->first < p->rows)) pair_print(w, c, p, v);
     }
     if (c->first >= 0) consequences(w, c, v);
-    if (c->good->left_out || c->bad->left_out) number_line(w, N_("%1$s conversations more than are compared were left out"), c->good->left_out + c->bad->left_out);
+    if (c->good->left_out || c->bad->left_out)
+        number_line(w, N_("%1$s conversations more than are compared were left out"),
+                    c->good->left_out + c->bad->left_out);
 }

@@ -8,11 +8,11 @@
 struct diff_view {
     bool color, unicode, all; /* all: also conversations and rows that are the same */
     size_t width;
-    struct explain *bad;      /* what explain says of the bad run; finished */
+    struct explain *bad; /* what explain says of the bad run; finished */
 };
 
-/* diff_text writes where two runs part, first the sentence, then the two ladders side by side; diff_svg draws them, diff_json
- * is for programs. */
+/* diff_text writes where two runs part, first the sentence, then the two ladders side by side; diff_svg draws them,
+ * diff_json is for programs. */
 void diff_text(struct writer *w, struct comparison *c, const struct diff_view *v);
 void diff_svg(struct writer *w, struct comparison *c, const struct diff_view *v);
 void diff_json(struct writer *w, struct comparison *c, const struct diff_view *v);

@@ -21,7 +21,8 @@ static void json_pair(struct writer *w, const char *name, struct slice s) {
     json_text(w, s);
 }
 
-static void json_made(struct writer *w, const char *name, void (*make)(struct writer *, const struct finding *), const struct finding *f) {
+static void json_made(struct writer *w, const char *name, void (*make)(struct writer *, const struct finding *),
+                      const struct finding *f) {
     struct writer t = wr_grow();
     make(&t, f);
     json_pair(w, name, wr_done(&t));
@@ -88,7 +89,8 @@ static void conv_json(struct writer *w, const struct explain *e, const struct co
         wr_f(w, "%s\"%s\":\"%s\"", any ? "," : "", stages[s], states[state]);
         any = true;
     }
-    wr_f(w, "},\"severity\":%s%s%s}", c->worst ? "\"" : "", c->worst ? levels[c->worst - 1] : "null", c->worst ? "\"" : "");
+    wr_f(w, "},\"severity\":%s%s%s}", c->worst ? "\"" : "", c->worst ? levels[c->worst - 1] : "null",
+         c->worst ? "\"" : "");
 }
 
 static void roles_json(struct writer *w, const struct explain *e) {
@@ -117,9 +119,10 @@ void explain_json(struct writer *w, struct explain *e, const struct explain_view
     const struct finding *cause = explain_verdict(e, &fine);
     wr_s(w, "{\"verdict\":");
     finding_json(w, cause, v);
-    wr_f(w, ",\"fine\":%s,\"packets\":%llu,\"conversations\":%llu,\"errors\":%llu,\"warnings\":%llu,\"notes\":%llu", fine ? "true" : "false",
-         (unsigned long long)e->packets, (unsigned long long)e->convs, (unsigned long long)e->per_level[LEVEL_ERROR],
-         (unsigned long long)e->per_level[LEVEL_WARNING], (unsigned long long)e->per_level[LEVEL_NOTE]);
+    wr_f(w, ",\"fine\":%s,\"packets\":%llu,\"conversations\":%llu,\"errors\":%llu,\"warnings\":%llu,\"notes\":%llu",
+         fine ? "true" : "false", (unsigned long long)e->packets, (unsigned long long)e->convs,
+         (unsigned long long)e->per_level[LEVEL_ERROR], (unsigned long long)e->per_level[LEVEL_WARNING],
+         (unsigned long long)e->per_level[LEVEL_NOTE]);
     roles_json(w, e);
     wr_s(w, ",\"findings\":[");
     for (uint32_t i = 0; i < e->findings; i++) {
@@ -142,7 +145,8 @@ void explain_list_json(struct writer *w) {
     wr_c(w, '[');
     for (size_t i = 0; i < explain_checks_count; i++) {
         const struct check *c = &explain_checks[i];
-        wr_f(w, "%s\n{\"id\":\"%s\",\"stage\":\"%s\",\"severity\":\"%s\"", i ? "," : "", c->id, stages[c->stage], levels[c->level]);
+        wr_f(w, "%s\n{\"id\":\"%s\",\"stage\":\"%s\",\"severity\":\"%s\"", i ? "," : "", c->id, stages[c->stage],
+             levels[c->level]);
         if (c->blame) wr_f(w, ",\"side\":\"%s\"", blames[c->blame]);
         wr_c(w, ',');
         json_pair(w, "title", slice_str(words(c->title)));
@@ -156,13 +160,16 @@ void explain_list_json(struct writer *w) {
 }
 
 void explain_list_md(struct writer *w) {
-    wr_f(w, "# %s\n\n%s\n", words(N_("Checks of weir explain")), words(N_("What `weir explain` looks for, made from its table.")));
+    wr_f(w, "# %s\n\n%s\n", words(N_("Checks of weir explain")),
+         words(N_("What `weir explain` looks for, made from its table.")));
     for (enum stage s = 0; s < STAGES; s++) {
-        wr_f(w, "\n## %s\n\n| %s | %s | %s | %s |\n| --- | --- | --- | --- |\n", words(stage_name(s)), words(N_("check")), words(N_("severity")),
-             words(N_("what is wrong")), words(N_("what to do next")));
+        wr_f(w, "\n## %s\n\n| %s | %s | %s | %s |\n| --- | --- | --- | --- |\n", words(stage_name(s)),
+             words(N_("check")), words(N_("severity")), words(N_("what is wrong")), words(N_("what to do next")));
         for (size_t i = 0; i < explain_checks_count; i++) {
             const struct check *c = &explain_checks[i];
-            if (c->stage == s) wr_f(w, "| `%s` | %s | %s | %s |\n", c->id, words(level_name(c->level)), words(c->title), words(c->next));
+            if (c->stage == s)
+                wr_f(w, "| `%s` | %s | %s | %s |\n", c->id, words(level_name(c->level)), words(c->title),
+                     words(c->next));
         }
     }
 }

@@ -43,7 +43,8 @@ static void roles_md(struct writer *w, const struct explain *e) {
     struct role roles[ROLES_MAX];
     size_t all, n = roles_find(e, roles, ROLES_MAX, &all);
     if (!n) return;
-    wr_f(w, "\n## %s\n\n| %s | %s | %s |\n| --- | --- | --- |\n", words(N_("Roles")), words(N_("role")), words(N_("who")), words(N_("topic")));
+    wr_f(w, "\n## %s\n\n| %s | %s | %s |\n| --- | --- | --- |\n", words(N_("Roles")), words(N_("role")),
+         words(N_("who")), words(N_("topic")));
     for (size_t i = 0; i < n; i++) {
         char text[512];
         struct writer t = wr_fixed(text, sizeof text);
@@ -61,7 +62,8 @@ static void roles_md(struct writer *w, const struct explain *e) {
 void explain_md(struct writer *w, struct explain *e, const struct explain_view *v) {
     bool fine;
     const struct finding *cause = explain_verdict(e, &fine);
-    wr_f(w, "# %s\n\n**%s** ", v->file ? v->file : words(N_("Live capture")), fine ? "✓" : words(level_name(cause->level)));
+    wr_f(w, "# %s\n\n**%s** ", v->file ? v->file : words(N_("Live capture")),
+         fine ? "✓" : words(level_name(cause->level)));
     finding_md(w, cause, v, false);
     roles_md(w, e);
     if (e->findings) wr_f(w, "\n## %s\n", words(N_("Findings")));

@@ -7,16 +7,19 @@
 
 #include <stdlib.h>
 
-enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12, MARGIN = 7 };
+enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12 };
 
 static const char *paint(const struct explain_view *v, const char *code) { return v->color ? code : ""; }
-static const char *const level_paint[LEVELS] = {[LEVEL_NOTE] = "\033[36m", [LEVEL_WARNING] = "\033[33;1m", [LEVEL_ERROR] = "\033[31;1m"};
+static const char *const level_paint[LEVELS] = {
+    [LEVEL_NOTE] = "\033[36m", [LEVEL_WARNING] = "\033[33;1m", [LEVEL_ERROR] = "\033[31;1m"};
 #define PLAIN "\033[0m"
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
 #define GREEN "\033[32;1m"
 
-const char *finding_id(const struct finding *f) { return f->check < explain_checks_count ? explain_checks[f->check].id : "verdict"; }
+const char *finding_id(const struct finding *f) {
+    return f->check < explain_checks_count ? explain_checks[f->check].id : "verdict";
+}
 
 const char *confidence_words(const struct finding *f) {
     return f->confidence == LIKELY ? N_("likely") : f->confidence == GUESS ? N_("a guess") : "";
@@ -28,7 +31,8 @@ void finding_next(struct writer *w, const struct finding *f) { words_fill(w, f->
 /* quoted writes a file name so that a shell takes it as one word. */
 static void quoted(struct writer *w, const char *s) {
     bool plain = *s != 0;
-    for (const char *p = s; *p; p++) plain &= (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || strchr("._-/+,:=@", *p) != NULL;
+    for (const char *p = s; *p; p++)
+        plain &= (*p >= '0' && *p <= '9') || ((*p | 32) >= 'a' && (*p | 32) <= 'z') || strchr("._-/+,:=@", *p) != NULL;
     if (plain) {
         wr_s(w, s);
         return;
@@ -109,9 +113,9 @@ static void verdict_print(struct writer *w, struct explain *e, const struct expl
         wr_s(w, ": ");
     }
     wr_f(w, "%s%s", paint(v, PLAIN), paint(v, BOLD));
-    size_t before = wr_len(w);
-    (void)before;
-    sentence(w, f, v, 2);
+    struct explain_view head = *v;
+    head.width -= fine ? 0 : text_width(level_title(f->level)) + 2; /* it stands before the first line */
+    sentence(w, f, &head, 2);
     wr_f(w, "%s", paint(v, PLAIN));
     detail(w, f, v, 2);
 }
@@ -123,11 +127,12 @@ static void capture_print(struct writer *w, struct explain *e, const struct expl
     for (int i = 0; i < 4; i++) {
         struct writer t = wr_fixed(num[i], sizeof num[i]);
         if (i == 2) time_write(&t, span < 0 ? 0 : span);
-        else wr_u(&t, i == 0 ? e->packets : i == 1 ? e->convs : e->per_level[LEVEL_ERROR] + e->per_level[LEVEL_WARNING]);
+        else
+            wr_u(&t, i == 0 ? e->packets : i == 1 ? e->convs : e->per_level[LEVEL_ERROR] + e->per_level[LEVEL_WARNING]);
         arg[i] = (struct argument){.text = wr_done(&t)};
     }
     wr_f(w, "%s", paint(v, DIM));
-    words_fill(w, N_("%1$s packets in %3$s, %2$s TCP conversations, %4$s findings"), arg, 4);
+    words_fill(w, N_("Packets: %1$s in %3$s; TCP conversations: %2$s; findings: %4$s"), arg, 4);
     wr_f(w, "%s\n", paint(v, PLAIN));
 }
 
@@ -149,7 +154,8 @@ static struct role role_of(const struct explain *e, const struct conv *c) {
         r.topic = e->filter[m->filter[0]].filter;
         r.more = m->filters - 1u;
     }
-    for (uint32_t i = 0; m->topic && !subscribes && i < e->topics; i++) r.more += e->topic[i].stream == c->stream && i + 1u != m->topic;
+    for (uint32_t i = 0; m->topic && !subscribes && i < e->topics; i++)
+        r.more += e->topic[i].stream == c->stream && i + 1u != m->topic;
     if (m->topic && !subscribes) r.topic = e->topic[m->topic - 1].topic;
     return r;
 }
@@ -159,7 +165,8 @@ size_t roles_find(const struct explain *e, struct role *out, size_t max, size_t 
     *all = 0;
     for (size_t i = 0; i < CONVS_MAX && n < max; i++) {
         const struct conv *c = e->conv[i];
-        if (c && c->mqtt && !broker_known(out, n, &c->end[SERVER])) out[n++] = (struct role){.name = N_("broker"), .c = c};
+        if (c && c->mqtt && !broker_known(out, n, &c->end[SERVER]))
+            out[n++] = (struct role){.name = N_("broker"), .c = c};
     }
     *all = n;
     for (size_t i = 0; i < CONVS_MAX; i++) {
@@ -215,7 +222,8 @@ static int compare_conv(const void *a, const void *b) {
     return (x->stream > y->stream) - (x->stream < y->stream);
 }
 
-size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max, size_t *all) {
+size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max,
+                           size_t *all) {
     const struct conv **list = malloc(CONVS_MAX * sizeof *list);
     size_t n = 0;
     for (size_t i = 0; list && i < CONVS_MAX; i++)
@@ -228,18 +236,21 @@ size_t convs_with_findings(const struct explain *e, enum severity_level least, c
     return n;
 }
 
-static void stages_print(struct writer *w, const struct explain *e, const struct conv *c, const struct explain_view *v) {
+static void stages_print(struct writer *w, const struct explain *e, const struct conv *c,
+                         const struct explain_view *v) {
     for (enum stage s = STAGE_DNS; s < STAGES; s++) {
         enum stage_state state = conv_stage(e, c, s);
         if (state == STAGE_ABSENT) continue;
-        const char *mark = state == STAGE_UNSEEN ? (v->unicode ? "·" : "?") : mark_of_level(v, state == STAGE_FAILED ? 3 : 0);
-        wr_f(w, "  %s %s%s%s", s == STAGE_LEG ? words(stage_name(s)) : stage_name(s), state == STAGE_UNSEEN ? "" : paint_of_level(v, state == STAGE_FAILED ? 3 : 0), mark,
-             paint(v, PLAIN));
+        const char *mark =
+            state == STAGE_UNSEEN ? (v->unicode ? "·" : "?") : mark_of_level(v, state == STAGE_FAILED ? 3 : 0);
+        wr_f(w, "  %s %s%s%s", s == STAGE_LEG ? words(stage_name(s)) : stage_name(s),
+             state == STAGE_UNSEEN ? "" : paint_of_level(v, state == STAGE_FAILED ? 3 : 0), mark, paint(v, PLAIN));
     }
 }
 
 static void conv_head(struct writer *w, const struct explain *e, const struct conv *c, const struct explain_view *v) {
-    wr_f(w, "%s%s%s tcp.stream %u  ", paint_of_level(v, c->worst), mark_of_level(v, c->worst), paint(v, PLAIN), c->stream);
+    wr_f(w, "%s%s%s tcp.stream %u  ", paint_of_level(v, c->worst), mark_of_level(v, c->worst), paint(v, PLAIN),
+         c->stream);
     wr_f(w, "%s", paint(v, BOLD));
     conv_label(w, c, CLIENT);
     wr_s(w, v->unicode ? " → " : " -> ");
@@ -249,8 +260,8 @@ static void conv_head(struct writer *w, const struct explain *e, const struct co
     wr_c(w, '\n');
 }
 
-static void conv_print(struct writer *w, const struct explain *e, const struct conv *c, const struct finding *cause, enum severity_level least,
-                       const struct explain_view *v) {
+static void conv_print(struct writer *w, const struct explain *e, const struct conv *c, const struct finding *cause,
+                       enum severity_level least, const struct explain_view *v) {
     conv_head(w, e, c, v);
     for (uint32_t i = 0; i < e->findings; i++) {
         const struct finding *f = &e->finding[i];
@@ -274,17 +285,23 @@ static void number_line(struct writer *w, const char *text, uint64_t n) {
     wr_c(w, '\n');
 }
 
-static void convs_print(struct writer *w, struct explain *e, const struct finding *cause, const struct explain_view *v) {
+static void convs_print(struct writer *w, struct explain *e, const struct finding *cause,
+                        const struct explain_view *v) {
     const struct conv *list[256];
     enum severity_level least = v->verbose ? LEVEL_NOTE : LEVEL_WARNING;
     size_t all, n = convs_with_findings(e, least, list, v->verbose ? 256 : SHOWN_CONVS, &all);
     if (n) wr_f(w, "\n%s%s%s\n", paint(v, BOLD), words(N_("Conversations")), paint(v, PLAIN));
     for (size_t i = 0; i < n; i++) conv_print(w, e, list[i], cause, least, v);
-    if (all > n) number_line(w, N_("%1$s more conversations with findings"), all - n);
-    if (e->convs > all && all) number_line(w, v->verbose ? N_("%1$s other conversations: nothing to say") : N_("%1$s other conversations: nothing wrong"), e->convs - all);
+    if (all > n) number_line(w, N_("Further conversations with findings: %1$s (-v shows more)"), all - n);
+    if (e->convs > all && all)
+        number_line(w,
+                    v->verbose ? N_("Other conversations: %1$s, nothing to say of them")
+                               : N_("Other conversations: %1$s, nothing wrong with them"),
+                    e->convs - all);
 }
 
-static void others_print(struct writer *w, const struct explain *e, const struct finding *cause, const struct explain_view *v) {
+static void others_print(struct writer *w, const struct explain *e, const struct finding *cause,
+                         const struct explain_view *v) {
     bool any = false;
     for (uint32_t i = 0; i < e->findings; i++) {
         const struct finding *f = &e->finding[i];
@@ -307,7 +324,7 @@ void explain_text(struct writer *w, struct explain *e, const struct explain_view
     if (!v->verbose && e->per_level[LEVEL_NOTE]) {
         wr_c(w, '\n');
         wr_f(w, "%s", paint(v, DIM));
-        number_line(w, N_("%1$s notes are not shown (-v shows them)"), e->per_level[LEVEL_NOTE]);
+        number_line(w, N_("Notes not shown: %1$s (-v shows them)"), e->per_level[LEVEL_NOTE]);
         wr_f(w, "%s", paint(v, PLAIN));
     }
 }
@@ -320,7 +337,8 @@ void explain_one(struct writer *w, struct explain *e, const struct finding *f, c
 
 void explain_list(struct writer *w, const struct explain_view *v) {
     for (enum stage s = 0; s < STAGES; s++) {
-        wr_f(w, "%s%s%s\n", paint(v, BOLD), s == STAGE_LEG || s == STAGE_CAPTURE ? words(stage_name(s)) : stage_name(s), paint(v, PLAIN));
+        wr_f(w, "%s%s%s\n", paint(v, BOLD), s == STAGE_LEG || s == STAGE_CAPTURE ? words(stage_name(s)) : stage_name(s),
+             paint(v, PLAIN));
         for (size_t i = 0; i < explain_checks_count; i++) {
             const struct check *c = &explain_checks[i];
             if (c->stage != s) continue;

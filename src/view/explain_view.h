@@ -7,13 +7,13 @@
 
 /* explain_view is how findings are shown. */
 struct explain_view {
-    const char *file;   /* as typed, for the commands; NULL: there is none */
+    const char *file; /* as typed, for the commands; NULL: there is none */
     bool color, unicode, verbose;
-    size_t width;       /* columns of the terminal */
+    size_t width; /* columns of the terminal */
 };
 
-/* explain_text writes verdict, roles and conversations for a terminal, explain_json one JSON object, explain_md a report
- * in Markdown. e is finished. */
+/* explain_text writes verdict, roles and conversations for a terminal, explain_json one JSON object, explain_md a
+ * report in Markdown. e is finished. */
 void explain_text(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_json(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_md(struct writer *w, struct explain *e, const struct explain_view *view);
@@ -34,7 +34,7 @@ const char *confidence_words(const struct finding *f);
 
 /* role is one party of MQTT traffic. */
 struct role {
-    const char *name;   /* N_() words: broker, publisher, subscriber, publisher and subscriber, client */
+    const char *name; /* N_() words: broker, publisher, subscriber, publisher and subscriber, client */
     const struct conv *c;
     struct slice topic; /* first topic or filter; empty: none */
     uint32_t more;      /* further ones */
@@ -43,6 +43,7 @@ enum { ROLES_MAX = 64 };
 /* roles_find fills out with brokers first, then clients; *all counts them all. */
 size_t roles_find(const struct explain *e, struct role *out, size_t max, size_t *all);
 /* worst_first fills out with the conversations that have findings of at least a level, worst first. */
-size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max, size_t *all);
+size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max,
+                           size_t *all);
 
 #endif

@@ -23,7 +23,8 @@ const char *party_role(const struct party *p) {
 bool rung_shown(const struct ladder *l, uint32_t i, const struct ladder_view *v) {
     const struct rung *r = &l->rung[i];
     if (v->all || !r->bare || r->mood != MOOD_PLAIN) return true;
-    for (uint32_t k = i; k-- > 0 && i - k < 64;) { /* the acknowledgment right behind SYN/ACK is the handshake's third step */
+    for (uint32_t k = i;
+         k-- > 0 && i - k < 64;) { /* the acknowledgment right behind SYN/ACK is the handshake's third step */
         const struct rung *b = &l->rung[k];
         if (b->stream != r->stream || b->kind == RUNG_DNS || b->kind == RUNG_ICMP) continue;
         return b->kind == RUNG_TCP && slice_starts(b->text, SLICE("SYN, ACK"));
@@ -57,7 +58,8 @@ static void choose(const struct ladder *l, bool in[PARTIES_MAX], size_t max) {
 size_t parties_order(const struct ladder *l, uint8_t *order, size_t max) {
     bool in[PARTIES_MAX] = {false};
     size_t n = 0, servers = 0;
-    for (uint32_t i = 0; i < l->parties; i++) servers += l->party[i].rungs && (l->party[i].broker || l->party[i].server);
+    for (uint32_t i = 0; i < l->parties; i++)
+        servers += l->party[i].rungs && (l->party[i].broker || l->party[i].server);
     choose(l, in, servers >= max && max > 1 ? max - 1 : max);
     if (servers >= max && max > 1) { /* a picture of servers alone shows nothing: one client comes in */
         int best = -1;
@@ -138,13 +140,17 @@ static void arrow_put(const struct drawing *d, struct canvas *c, int from, int t
 static void rung_print(const struct drawing *d, const struct rung *r, int64_t start) {
     struct canvas c;
     int from = d->column[r->from_party], to = d->column[r->to_party];
-    const char *color = r->mood == MOOD_BAD ? "\033[31;1m" : r->mood == MOOD_AGAIN ? "\033[33m" : r->kind == RUNG_MQTT ? "\033[36m" : "";
+    const char *color = r->mood == MOOD_BAD     ? "\033[31;1m"
+                        : r->mood == MOOD_AGAIN ? "\033[33m"
+                        : r->kind == RUNG_MQTT  ? "\033[36m"
+                                                : "";
     if (from < 0 || to < 0) return;
     lines_put(d, &c);
     if (from == to) return;
     arrow_put(d, &c, from, to, r->text);
     int lo = from < to ? from : to, hi = from < to ? to : from;
-    wr_f(d->w, "%s%6llu %10.6f  %s", paint(d->v, "\033[2m"), (unsigned long long)r->frame, (double)(r->ts - start) / 1e9, paint(d->v, "\033[0m"));
+    wr_f(d->w, "%s%6llu %10.6f  %s", paint(d->v, "\033[2m"), (unsigned long long)r->frame,
+         (double)(r->ts - start) / 1e9, paint(d->v, "\033[0m"));
     while (c.width && c.cell[c.width - 1] == ' ') c.width--;
     for (size_t i = 0; i < c.width; i++) {
         if ((int)i == lo + 1 && *color) wr_s(d->w, paint(d->v, color));
@@ -156,7 +162,8 @@ static void rung_print(const struct drawing *d, const struct rung *r, int64_t st
 }
 
 /* head_line writes one line of the heads: each party's text, centred on its line. */
-static void head_line(const struct drawing *d, const uint8_t *order, void (*text)(struct writer *, const struct party *)) {
+static void head_line(const struct drawing *d, const uint8_t *order,
+                      void (*text)(struct writer *, const struct party *)) {
     size_t column = 0;
     bool any = false;
     struct writer line = wr_grow();
@@ -221,8 +228,10 @@ void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_v
         else rung_print(&d, r, l->rung[0].ts);
     }
     wr_s(w, paint(v, "\033[2m"));
-    if (bare) number_line(w, N_("%1$s bare acknowledgments are not drawn (-v draws them)"), bare);
-    if (hidden) number_line(w, N_("%1$s packets of other parties are not drawn: name a conversation with a filter, or use --svg"), hidden);
-    if (l->left_out) number_line(w, N_("%1$s later packets are not drawn"), l->left_out);
+    if (bare) number_line(w, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);
+    if (hidden)
+        number_line(w, N_("Packets of other parties not drawn: %1$s (name a conversation with a filter, or use --svg)"),
+                    hidden);
+    if (l->left_out) number_line(w, N_("Later packets not drawn: %1$s"), l->left_out);
     wr_s(w, paint(v, "\033[0m"));
 }

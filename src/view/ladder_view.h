@@ -7,9 +7,9 @@
 /* ladder_view is how the picture is drawn. */
 struct ladder_view {
     bool color, unicode;
-    bool all;          /* bare acknowledgments too */
-    size_t width;      /* columns of the terminal */
-    uint64_t mark;     /* frame to point at; 0: none */
+    bool all;      /* bare acknowledgments too */
+    size_t width;  /* columns of the terminal */
+    uint64_t mark; /* frame to point at; 0: none */
 };
 
 /* ladder_text draws the picture for a terminal, ladder_svg as an SVG document. l is finished. */
@@ -21,7 +21,8 @@ void party_name(struct writer *w, const struct party *p);
 const char *party_role(const struct party *p);
 /* rung_shown tells whether an arrow is drawn: acknowledgments only where they end a handshake, or where all are. */
 bool rung_shown(const struct ladder *l, uint32_t i, const struct ladder_view *v);
-/* parties_order fills order with the places of parties from left to right: clients, then servers between their clients. */
+/* parties_order fills order with the places of parties from left to right: clients, then servers between their clients.
+ */
 size_t parties_order(const struct ladder *l, uint8_t *order, size_t max);
 
 #endif

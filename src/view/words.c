@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Translations by the C library's gettext. It looks at LANGUAGE, which it obeys in any locale but "C"; so a program without
- * an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has. */
+/* Translations by the C library's gettext. It looks at LANGUAGE, which it obeys in any locale but "C"; so a program
+ * without an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has.
+ */
 #include "view/words.h"
 
 #include <libintl.h>
@@ -55,9 +56,9 @@ static uint32_t next_char(struct slice *s) {
 static unsigned char_width(uint32_t c) {
     static const struct {
         uint32_t lo, hi;
-    } wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0x33ff}, {0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xa000, 0xa4cf},
-                {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1f64f},
-                {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    } wide[] = {{0x1100, 0x115f}, {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},  {0x4e00, 0x9fff},
+                {0xa000, 0xa4cf}, {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},  {0xff00, 0xff60},
+                {0xffe0, 0xffe6}, {0x1f300, 0x1f64f}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
     if ((c >= 0x300 && c <= 0x36f) || c == 0x200b || c == 0xfeff) return 0;
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         if (c >= wide[i].lo && c <= wide[i].hi) return 2;
@@ -78,7 +79,8 @@ void text_pad(struct writer *w, struct slice s, size_t width) {
 
 /* must_not_begin: closing marks stay with the line before (the rule Japanese and Chinese call kinsoku). */
 static bool must_not_begin(uint32_t c) {
-    return c == 0x3001 || c == 0x3002 || c == 0xff0c || c == 0xff1a || c == 0xff1b || c == 0x300d || c == 0xff09 || c == 0x201d || c == 0xff1f;
+    return c == 0x3001 || c == 0x3002 || c == 0xff0c || c == 0xff1a || c == 0xff1b || c == 0x300d || c == 0xff09 ||
+           c == 0x201d || c == 0xff1f;
 }
 
 /* piece_take takes what must not be torn: a wide character with the marks behind it, or a word up to the next space or

@@ -7,8 +7,8 @@
 
 /* Words in the reader's language, and how much room they take in a terminal. */
 
-/* words_start selects the language: a name as in LANG ("ja", "zh_CN.UTF-8"), or NULL for that of the environment. `dir` is
- * where the translations lie, NULL: nowhere. */
+/* words_start selects the language: a name as in LANG ("ja", "zh_CN.UTF-8"), or NULL for that of the environment. `dir`
+ * is where the translations lie, NULL: nowhere. */
 void words_start(const char *language, const char *dir);
 /* words returns the translation of a text; the texts of the source are English. */
 const char *words(const char *english) __attribute__((format_arg(1)));
@@ -19,8 +19,8 @@ void words_fill(struct writer *w, const char *english, const struct argument *ar
 size_t text_width(struct slice s);
 /* text_pad writes a text and spaces up to `width` columns. */
 void text_pad(struct writer *w, struct slice s, size_t width);
-/* text_wrap writes a text in lines of at most `width` columns, with `indent` spaces before each line but the first, and a
- * newline behind the last. */
+/* text_wrap writes a text in lines of at most `width` columns, with `indent` spaces before each line but the first, and
+ * a newline behind the last. */
 void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width);
 
 #endif

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS is decrypted: every suite with every version, by every kind of key, and only with the right one."""
+import hashlib
+import hmac
 import random
 import shutil
 import ssl
+import struct
 import subprocess
 import time
+import zlib
 
 import pytest
 
@@ -240,8 +244,8 @@ def test_early_data(weir, lab, tmp_path):
     server = Server(lab, "-tls1_3", "-early_data")
     relay = Relay(server.port)
     try:
-        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK")
-        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early))
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK", limit=2)
+        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
     finally:
         server.close()
         relay.close()
@@ -250,6 +254,26 @@ def test_early_data(weir, lab, tmp_path):
     path = capture.write(tmp_path / "one.pcap")
     assert said(weir, path, "--keylog", log)[CLIENT] == b"first\nearly words\nsecond\n"
     assert "End of Early Data" in weir("read", "-r", path, "--keylog", log).out
+
+
+def test_early_data_that_the_server_refuses(weir, lab, tmp_path):
+    log, session, early = tmp_path / "keys.log", tmp_path / "session", tmp_path / "early"
+    early.write_bytes(b"early words\n")
+    server = Server(lab, "-tls1_3", "-early_data")
+    relay = Relay(server.port)
+    try:
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK", limit=2)
+        server.close()
+        server = Server(lab, "-tls1_3", "-early_data")  # another one, which cannot read the ticket
+        relay.target = server.port
+        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
+    finally:
+        server.close()
+        relay.close()
+    capture = Capture()
+    relay.record(capture)
+    path = capture.write(tmp_path / "one.pcap")
+    assert said(weir, path, "--keylog", log)[CLIENT] == b"first\nearly words\nsecond\n"
 
 
 @pytest.mark.parametrize("suite", ["PSK-AES128-CBC-SHA", "PSK-AES256-GCM-SHA384", "PSK-CHACHA20-POLY1305", "PSK-AES128-CCM8", "RSA-PSK-AES128-CBC-SHA256"])
@@ -490,3 +514,96 @@ def test_a_key_log_is_followed_while_it_grows(weir, lab, tmp_path, version):
         server.close()
     for text in (b"first words", b"more words"):
         assert text in got and text[::-1] in got
+
+
+class ByHand:
+    """A session written by hand from its master secret, for what no library speaks any more. Each side's records are sealed by
+    `seal(type, data)`."""
+
+    def __init__(self, version, suite, compression=0):
+        self.version, self.master = version, bytes(range(48))
+        self.randoms = [bytes(range(100, 132)), bytes(range(150, 182))]
+        hello = struct.pack(">H", version)
+        self.clear = [(CLIENT, 22, self.message(1, hello + self.randoms[0] + b"\0" + struct.pack(">HH", 2, suite) + b"\2\0\1")),
+                      (SERVER, 22, self.message(2, hello + self.randoms[1] + b"\0" + struct.pack(">HB", suite, compression))),
+                      (SERVER, 22, self.message(14, b"")), (CLIENT, 22, self.message(16, bytes(128)))]
+
+    def message(self, kind, body):
+        return struct.pack(">I", kind << 24 | len(body)) + body
+
+    def record(self, kind, body):
+        return struct.pack(">BHH", kind, self.version, len(body)) + body
+
+    def log(self):
+        return f"CLIENT_RANDOM {self.randoms[0].hex()} {self.master.hex()}\n".encode()
+
+    def write(self, path, seal, said):
+        capture = Capture()
+        conversation = capture.conversation()
+        for side, kind, body in self.clear:
+            conversation.send(side, self.record(kind, body))
+        for side in (CLIENT, SERVER):
+            conversation.send(side, self.record(20, b"\1"))
+            conversation.send(side, self.record(22, seal[side](22, self.message(20, bytes(36 if self.version == 0x300 else 12)))))
+        for side, text in said:
+            conversation.send(side, self.record(23, seal[side](23, text)))
+        conversation.close()
+        return capture.write(path)
+
+
+def p_hash(secret, seed, n):
+    out, a = b"", seed
+    while len(out) < n:
+        a = hmac.digest(secret, a, "sha256")
+        out += hmac.digest(secret, a + seed, "sha256")
+    return out[:n]
+
+
+def test_ssl3(weir, tmp_path):
+    hand = ByHand(0x300, 0x35)  # AES-256-CBC with SHA-1
+    need, block, letter = 2 * (20 + 32 + 16), b"", 0
+    while len(block) < need:
+        letter += 1
+        inner = hashlib.sha1(bytes([64 + letter]) * letter + hand.master + hand.randoms[1] + hand.randoms[0]).digest()
+        block += hashlib.md5(hand.master + inner).digest()
+
+    class Seal:
+        def __init__(self, side):
+            self.mac, self.key = block[20 * side:][:20], block[40 + 32 * side:][:32]
+            self.iv, self.seq = block[104 + 16 * side:][:16], 0
+
+        def __call__(self, kind, data):
+            head = struct.pack(">QBH", self.seq, kind, len(data))
+            inner = hashlib.sha1(self.mac + b"\x36" * 40 + head + data).digest()
+            text = data + hashlib.sha1(self.mac + b"\x5c" * 40 + inner).digest()
+            pad = 15 - len(text) % 16
+            text += bytes(pad) + bytes([pad])  # the padding may be anything but its length
+            run = subprocess.run(["openssl", "enc", "-aes-256-cbc", "-nopad", "-K", self.key.hex(), "-iv", self.iv.hex()], input=text,
+                                 capture_output=True)
+            self.iv, self.seq = run.stdout[-16:], self.seq + 1
+            return run.stdout
+    said_by = [(i % 2, text) for i, text in enumerate(texts("ssl3"))]
+    path = hand.write(tmp_path / "one.pcap", [Seal(CLIENT), Seal(SERVER)], said_by)
+    log = write(tmp_path, "keys.log", hand.log())
+    assert said(weir, path, "--keylog", log) == [b"".join(t for s, t in said_by if s == side) for side in (CLIENT, SERVER)]
+    shown = weir("read", "-r", path, "--keylog", log).out
+    assert "SSLv3" in shown and "Finished" in shown
+
+
+def test_compressed_records(weir, tmp_path):
+    hand = ByHand(0x303, 0x3b, compression=1)  # NULL with SHA-256
+    block = p_hash(hand.master, b"key expansion" + hand.randoms[1] + hand.randoms[0], 64)
+
+    class Seal:
+        def __init__(self, side):
+            self.mac, self.seq, self.z = block[32 * side:][:32], 0, zlib.compressobj()
+
+        def __call__(self, kind, data):
+            packed = self.z.compress(data) + self.z.flush(zlib.Z_SYNC_FLUSH)
+            head = struct.pack(">QBHH", self.seq, kind, 0x303, len(packed))
+            self.seq += 1
+            return packed + hmac.digest(self.mac, head + packed, "sha256")
+    said_by = [(i % 2, text) for i, text in enumerate(texts("deflate"))]
+    path = hand.write(tmp_path / "one.pcap", [Seal(CLIENT), Seal(SERVER)], said_by)
+    log = write(tmp_path, "keys.log", hand.log())
+    assert said(weir, path, "--keylog", log) == [b"".join(t for s, t in said_by if s == side) for side in (CLIENT, SERVER)]

@@ -94,6 +94,23 @@ def test_the_publish_is_readable_without_a_key(weir, broker, certificate, tmp_pa
     assert shown.split() == ["kitchen/door", "6f70656e"]
 
 
+def test_weir_reads_what_it_recorded(weir, broker, certificate, tmp_path):
+    file = tmp_path / "publish.pcapng"
+    publish(weir, broker, certificate, file)
+    shown = weir("read", "-r", file)
+    assert "MQTT" in shown.out and "Publish Message [kitchen/door]" in shown.out, shown.out + shown.err
+    assert "6f70656e" in weir("read", "-r", file, "-T", "fields", "-e", "mqtt.msg").out.replace(":", "")
+
+
+@pytest.mark.skipif(not shutil.which("wget"), reason="no wget")
+def test_a_program_with_gnutls_is_readable(weir, web, certificate, tmp_path):
+    file = tmp_path / "wget.pcapng"
+    run = weir("run", "-w", file, "--", "wget", "-q", "-O", "/dev/null", f"--ca-certificate={certificate}/cert.pem", f"https://localhost:{web}/status")
+    assert run.returncode == 0, run.err
+    assert "with the keys of 1 TLS session" in run.err
+    assert "GET /status HTTP/1.1" in weir("read", "-r", file).out
+
+
 @needs_tshark
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
 def test_curl_is_readable_and_prints_what_it_prints(weir, web, certificate, tmp_path):
@@ -125,21 +142,27 @@ def test_a_python_client_is_readable(weir, web, certificate, tmp_path):
     assert "/status" in tshark(file, "-d", f"tls.port=={web},http", "-Y", "http.request")
 
 
-def test_what_it_cannot_catch_it_says(weir, broker, certificate, tmp_path):
-    run = publish(weir, broker, certificate, tmp_path / "a.pcapng", "--no-preload")
+def test_what_it_cannot_catch_it_says(weir, web, certificate, tmp_path):
+    script = tmp_path / "client.py"
+    script.write_text(CLIENT + "    import time; time.sleep(0.3)\n")
+    run = weir("run", "-w", tmp_path / "a.pcapng", "--no-preload", "--", sys.executable, script, web, certificate / "cert.pem")
     assert run.returncode == 0
-    assert f"no keys for 1 of 1 TLS session (127.0.0.1:{broker})" in run.err
+    assert f"no keys for 1 of 1 TLS session (127.0.0.1:{web})" in run.err
     assert "could not be joined" in run.err
 
 
+LOGGING_CLIENT = CLIENT.replace("with context", """import os, time
+context.keylog_filename = os.environ["SSLKEYLOGFILE"]
+with context""") + "    time.sleep(0.3)\n"
+
+
 def test_a_key_log_of_the_user_stays_theirs_and_is_read(weir, web, certificate, tmp_path):
-    if not shutil.which("curl"):
-        pytest.skip("no curl")
-    log = tmp_path / "own.log"
+    log, script = tmp_path / "own.log", tmp_path / "client.py"
     log.write_text("# mine\n")
-    run = weir("run", "-w", tmp_path / "a.pcapng", "--no-preload", "--", "curl", "-s", "--cacert", certificate / "cert.pem",
-               f"https://localhost:{web}/", env=dict(os.environ, SSLKEYLOGFILE=str(log)))
-    assert run.returncode == 0
+    script.write_text(LOGGING_CLIENT)
+    run = weir("run", "-w", tmp_path / "a.pcapng", "--no-preload", "--", sys.executable, script, web, certificate / "cert.pem",
+               env=dict(os.environ, SSLKEYLOGFILE=str(log)))
+    assert run.returncode == 0, run.err
     assert log.read_text().startswith("# mine\n") and "CLIENT_TRAFFIC_SECRET_0" in log.read_text()
     assert "with the keys of 1 TLS session" in run.err
 
@@ -257,8 +280,8 @@ def test_the_file_is_private_and_nothing_is_left_behind(weir, tmp_path):
 
 
 def test_the_command_inherits_no_descriptor(weir, tmp_path):
-    run = weir("run", "-q", "-w", tmp_path / "a.pcapng", "--", "sh", "-c", "ls /proc/$$/fd | tr '\\n' ' '")
-    assert run.out.split() == ["0", "1", "2"], run.out
+    run = weir("run", "-q", "-w", tmp_path / "a.pcapng", "--", "ls", "/proc/self/fd")
+    assert run.out.split() == ["0", "1", "2", "3"], run.out  # the last one is the folder that ls reads
 
 
 def test_a_signal_is_handed_on(weir, tmp_path):

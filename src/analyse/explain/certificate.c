@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The chain of certificates a server sent: dates, names, and whether each was issued by the next (RFC 5280 6.1, RFC 6125).
- * Nothing is verified: who is trusted is not in a capture. */
+/* The chain of certificates a server sent: dates, names, and whether each was issued by the next (RFC 5280 6.1, RFC
+ * 6125). Nothing is verified: who is trusted is not in a capture. */
 #include "analyse/explain/gather.h"
 
 #include <openssl/x509.h>

@@ -9,13 +9,13 @@ void check_empty(struct judge *j) {
     if (!j->e->packets) found(j);
 }
 
-/* A conversation of one direction counts where that side got as far as data or acknowledgments: a SYN without an answer is
- * another matter. */
+/* A conversation of one direction counts where that side got as far as data or acknowledgments: a SYN without an answer
+ * is another matter. */
 static bool one_sided(const struct conv *c) {
     for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
-        if (me->packets >= ONE_WAY_PACKETS && !peer->packets && (me->segments > 1 || mark_set(&me->fin)) && me->packets > me->syns + 1 &&
-            me->has_ack)
+        if (me->packets >= ONE_WAY_PACKETS && !peer->packets && (me->segments > 1 || mark_set(&me->fin)) &&
+            me->packets > me->syns + 1 && me->has_ack)
             return true;
     }
     return false;
@@ -105,7 +105,9 @@ static bool asked(const struct name_rec *n, int kind) { return mark_set(&n->aske
 static bool got(const struct name_rec *n, int kind) { return mark_set(&n->answered[kind]); }
 
 /* A name that came to an address by either type is fine, whatever else was said about it. */
-static bool resolved(const struct name_rec *n) { return n->addrs[0] || n->addrs[1] || (n->other_type && (got(n, 0) || got(n, 1)) && !n->rcode[0]); }
+static bool resolved(const struct name_rec *n) {
+    return n->addrs[0] || n->addrs[1] || (n->other_type && (got(n, 0) || got(n, 1)) && !n->rcode[0]);
+}
 
 /* A reverse look-up is curiosity, not need. */
 static bool is_reverse(const struct name_rec *n) { return n->other_type == 12; }
@@ -123,8 +125,8 @@ void check_dns_unanswered(struct judge *j) {
     }
 }
 
-/* longer_known tells whether the name without its last labels, or with a search domain behind it, came to an address: then
- * the failure was one step of the resolver's search list. */
+/* longer_known tells whether the name without its last labels, or with a search domain behind it, came to an address:
+ * then the failure was one step of the resolver's search list. */
 static bool searched(const struct explain *e, const struct name_rec *n) {
     for (uint32_t i = 0; i < e->names; i++) {
         const struct name_rec *o = &e->name[i];
@@ -177,8 +179,8 @@ void check_dns_no_query(struct judge *j) {
     found(j);
 }
 
-/* The program got an address and never used it. A name that another answer used (the same address under another name) counts
- * as used too; so does one asked for right before the end of the capture. */
+/* The program got an address and never used it. A name that another answer used (the same address under another name)
+ * counts as used too; so does one asked for right before the end of the capture. */
 void check_no_syn(struct judge *j) {
     const struct name_rec *n = j->n;
     int kind = n->addrs[0] ? 0 : 1;

@@ -30,8 +30,8 @@ size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_
     return n;
 }
 
-/* distance counts the edits between two texts, case aside, up to EDITS_MAX; FAR: more. Only the cells that few edits can
- * reach are worked out. */
+/* distance counts the edits between two texts, case aside, up to EDITS_MAX; FAR: more. Only the cells that few edits
+ * can reach are worked out. */
 static unsigned distance(struct slice a, struct slice b) {
     enum { BAND = 2 * EDITS_MAX + 1 };
     unsigned row[BAND + 2]; /* row[1 + k] is for b's place i + k - EDITS_MAX */
@@ -95,7 +95,8 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     *far = 1;
     if (explain_topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
     *far = 2;
-    if ((f.n && f.p[0] == '/' && explain_topic_matches(slice_tail(f, 1), t)) || (t.n && t.p[0] == '/' && explain_topic_matches(f, slice_tail(t, 1))))
+    if ((f.n && f.p[0] == '/' && explain_topic_matches(slice_tail(f, 1), t)) ||
+        (t.n && t.p[0] == '/' && explain_topic_matches(f, slice_tail(t, 1))))
         return N_("a slash at the beginning differs");
     if ((f.n > 1 && f.p[f.n - 1] == '/' && explain_topic_matches(slice_head(f, f.n - 1), t)) ||
         (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
@@ -111,13 +112,14 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */
-static const struct filter_rec *nearest(const struct explain *e, const struct topic_rec *t, const char **words) {
+static const struct filter_rec *nearest(struct explain *e, const struct topic_rec *t, const char **words) {
     const struct filter_rec *best = NULL;
     unsigned least = FAR;
     for (uint32_t i = 0; i < e->filters; i++) {
         const struct filter_rec *f = &e->filter[i];
         unsigned far;
-        if (!endpoint_same(&f->broker, &t->broker)) continue;
+        if (!endpoint_same(&f->broker, &t->broker) || e->likened == LIKENED_MAX) continue;
+        e->likened++;
         const char *w = near_words(f->filter, t->topic, &far);
         if (!w || far >= least) continue;
         least = far;
@@ -163,7 +165,8 @@ void check_unmatched(struct judge *j) {
     say_number(j, f, t->first.frame);
     cite(f, &t->first);
     if (mark_set(&t->first_ack)) {
-        f->text = N_("The message to `%3$s` left %1$s at %6$s (frame %7$s) and the broker %2$s took it (acknowledged in frame %8$s), but no "
+        f->text = N_("The message to `%3$s` left %1$s at %6$s (frame %7$s) and the broker %2$s took it (acknowledged "
+                     "in frame %8$s), but no "
                      "subscriber got it: the nearest filter seen is `%4$s` (%5$s).");
         say_number(j, f, t->first_ack.frame);
         cite(f, &t->first_ack);
@@ -179,7 +182,8 @@ static bool got_it(const struct message *m, uint32_t stream) {
 }
 
 /* missed looks for a message of the topic that a live subscription did not get. */
-static const struct message *missed(const struct judge *j, const uint16_t *filters, size_t n, const struct filter_rec **who) {
+static const struct message *missed(const struct judge *j, const uint16_t *filters, size_t n,
+                                    const struct filter_rec **who) {
     const struct explain *e = j->e;
     uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
     for (uint64_t s = first; s <= e->messages && n; s++) {
@@ -188,7 +192,9 @@ static const struct message *missed(const struct judge *j, const uint16_t *filte
         for (size_t i = 0; i < n; i++) {
             const struct filter_rec *f = &e->filter[filters[i]];
             const struct conv *c = explain_conv(e, f->stream);
-            if (!c || c->lost || !f->answered || is_share(f->filter) || !alive(e, f, m->sent.ts) || !alive(e, f, m->sent.ts + LEG_WAIT_S * SECOND)) continue;
+            if (!c || c->lost || !f->answered || is_share(f->filter) || !alive(e, f, m->sent.ts) ||
+                !alive(e, f, m->sent.ts + LEG_WAIT_S * SECOND))
+                continue;
             if (f->at.ts + 50 * MILLI > m->sent.ts || f->stream == m->stream || got_it(m, f->stream)) continue;
             *who = f;
             return m;
@@ -256,7 +262,9 @@ void check_leg_unacked(struct judge *j) {
 void check_nobody(struct judge *j) {
     uint16_t match;
     const char *words = NULL;
-    if (!j->t->published || j->t->delivered || reserved_topic(j->t) || topic_filters(j->e, j->t, &match, 1) || nearest(j->e, j->t, &words)) return;
+    if (!j->t->published || j->t->delivered || reserved_topic(j->t) || topic_filters(j->e, j->t, &match, 1) ||
+        nearest(j->e, j->t, &words))
+        return;
     struct finding *f = topic_found(j);
     cite(f, &j->t->first);
 }

@@ -8,9 +8,7 @@ enum { CONNACK_WAIT_S = 5, PING_WAIT_S = 10, ACK_WAIT_S = 5, KICK_MS = 2000 };
 
 static const char *side_words(int side) { return side == CLIENT ? N_("client") : N_("server"); }
 
-bool conv_is_broker(const struct conv *c) {
-    return c->mqtt || c->end[SERVER].port == 1883;
-}
+bool conv_is_broker(const struct conv *c) { return c->mqtt || c->end[SERVER].port == 1883; }
 
 void check_no_connect(struct judge *j) {
     const struct conv *c = j->c;
@@ -24,8 +22,12 @@ void check_no_connect(struct judge *j) {
 void check_no_connack(struct judge *j) {
     const struct conv *c = j->c;
     const struct mqtt_rec *m = c->mqtt;
-    if (!m || !mark_set(&m->connect) || mark_set(&m->connack) || m->publishes[SERVER] || mark_set(&m->disconnect[SERVER])) return;
-    if (!quiet_for(j, &m->connect, CONNACK_WAIT_S) || c->half[CLIENT].stuck_times || c->first_bytes[SERVER] == PAYLOAD_TLS) return;
+    if (!m || !mark_set(&m->connect) || mark_set(&m->connack) || m->publishes[SERVER] ||
+        mark_set(&m->disconnect[SERVER]))
+        return;
+    if (!quiet_for(j, &m->connect, CONNACK_WAIT_S) || c->half[CLIENT].stuck_times ||
+        c->first_bytes[SERVER] == PAYLOAD_TLS)
+        return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
     if (c->lost) return;
     struct finding *f = found(j);
@@ -33,7 +35,9 @@ void check_no_connack(struct judge *j) {
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
     else say_words(f, N_("it stayed silent"));
     cite(f, &m->connect);
-    cite(f, mark_set(&c->half[SERVER].rst) ? &c->half[SERVER].rst : mark_set(&c->half[SERVER].fin) ? &c->half[SERVER].fin : &c->last);
+    cite(f, mark_set(&c->half[SERVER].rst)   ? &c->half[SERVER].rst
+            : mark_set(&c->half[SERVER].fin) ? &c->half[SERVER].fin
+                                             : &c->last);
 }
 
 /* reason_words returns a code in words: of CONNACK in 3.1.1 (3.2.2.3), or a reason code of 5.0 (2.4). */
@@ -96,9 +100,13 @@ void check_mqtt_refused(struct judge *j) {
     struct finding *f = found(j);
     say_number(j, f, m->connack_code);
     say_words(f, words ? words : reason_words(m->connack_code));
-    bool login = words ? m->connack_code == 4 || m->connack_code == 5 : m->connack_code == 0x86 || m->connack_code == 0x87;
-    if (login && !m->user) f->next = N_("The client sent no user name: configure user name and password (mosquitto: `-u`, `-P`), or allow anonymous clients at the broker.");
-    if ((words && m->connack_code == 1) || m->connack_code == 0x84) f->next = N_("Set the client to a protocol version the broker speaks (3.1.1 or 5).");
+    bool login =
+        words ? m->connack_code == 4 || m->connack_code == 5 : m->connack_code == 0x86 || m->connack_code == 0x87;
+    if (login && !m->user)
+        f->next = N_("The client sent no user name: configure user name and password (mosquitto: `-u`, `-P`), or allow "
+                     "anonymous clients at the broker.");
+    if ((words && m->connack_code == 1) || m->connack_code == 0x84)
+        f->next = N_("Set the client to a protocol version the broker speaks (3.1.1 or 5).");
     if ((words && m->connack_code == 3) || m->connack_code == 0x88 || m->connack_code == 0x89) {
         f->blame = BLAME_SERVER;
         f->next = N_("The broker is not able to serve now: look at its log, and let the client try again later.");
@@ -119,7 +127,8 @@ void check_id_twice(struct judge *j) {
     if (mark_set(&c->half[CLIENT].fin) && c->half[CLIENT].fin.frame < end->frame) return;
     struct finding *f = found(j);
     /* The same device that lost its connection and came again is the ordinary case of a mobile link. */
-    bool same = addr_same(&by->end[CLIENT].addr, &c->end[CLIENT].addr) && m->taken_over.ts - c->half[CLIENT].last.ts > 30 * SECOND;
+    bool same = addr_same(&by->end[CLIENT].addr, &c->end[CLIENT].addr) &&
+                m->taken_over.ts - c->half[CLIENT].last.ts > 30 * SECOND;
     if (same) f->level = LEVEL_WARNING;
     say_text(j, f, m->client);
     say_endpoint(j, f, &by->end[CLIENT]);
@@ -134,7 +143,8 @@ void check_ping(struct judge *j) {
     int64_t waited = j->now - m->ping.ts;
     bool closed = conv_closed(j->c);
     if (waited < PING_WAIT_S * SECOND && !(closed && waited > 2 * SECOND)) return;
-    if (closed && j->c->half[CLIENT].fin.frame && j->c->half[CLIENT].fin.ts - m->ping.ts < SECOND) return; /* it did not wait */
+    if (closed && j->c->half[CLIENT].fin.frame && j->c->half[CLIENT].fin.ts - m->ping.ts < SECOND)
+        return; /* it did not wait */
     struct finding *f = found(j);
     say_time(j, f, closed ? j->c->last.ts - m->ping.ts : waited);
     cite(f, &m->ping);
@@ -199,7 +209,8 @@ void check_qos2(struct judge *j) {
     if (!fl || j->c->half[side].stuck_times) return;
     struct finding *f = found(j);
     if (mark_set(&j->c->mqtt->disconnect[CLIENT]) || side == SERVER) f->level = LEVEL_WARNING;
-    static const char *const missing[] = {[FLIGHT_NONE] = "", [FLIGHT_PUBLISH] = "PUBREC", [FLIGHT_PUBREC] = "PUBREL", [FLIGHT_PUBREL] = "PUBCOMP"};
+    static const char *const missing[] = {
+        [FLIGHT_NONE] = "", [FLIGHT_PUBLISH] = "PUBREC", [FLIGHT_PUBREC] = "PUBREL", [FLIGHT_PUBREL] = "PUBCOMP"};
     bool receiver = fl->state != FLIGHT_PUBREC; /* PUBREL is the sender's to send */
     f->blame = receiver == (side == CLIENT) ? BLAME_SERVER : BLAME_CLIENT;
     say_number(j, f, fl->id);
@@ -253,7 +264,8 @@ void check_no_match(struct judge *j) {
 void check_too_large(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
     if (!m) return;
-    bool said = (m->has_disconnect_code[0] && m->disconnect_code[0] == 0x95) || (m->has_disconnect_code[1] && m->disconnect_code[1] == 0x95);
+    bool said = (m->has_disconnect_code[0] && m->disconnect_code[0] == 0x95) ||
+                (m->has_disconnect_code[1] && m->disconnect_code[1] == 0x95);
     if (!mark_set(&m->too_large) && !said) return;
     struct finding *f = found(j);
     if (mark_set(&m->too_large)) {
@@ -315,7 +327,8 @@ void check_will(struct judge *j) {
 
 void check_violation(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!m || !mark_set(&m->violation) || j->c->lost) return;
+    if (!m || !mark_set(&m->violation) || j->c->lost || (j->c->first_bytes[SERVER] == PAYLOAD_TLS && !j->c->tls))
+        return;
     const struct field *rule = field_of(m->violation_id);
     struct finding *f = found(j);
     f->blame = m->violation_side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;

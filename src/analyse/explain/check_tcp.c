@@ -5,15 +5,28 @@
 #include "proto/tcp/tcp.h"
 
 enum {
-    SYN_TRIES = 2, SYN_WAIT_S = 3, SYNACK_TRIES = 2, STUCK_TIMES = 3, LARGE = 1000, ZERO_MS = 1000, LOSS_SEGMENTS = 20, LOSS_PERCENT = 3,
-    SLOW_FACTOR = 5, SLOW_MS = 100, AFTER_GAP = 8, HALF_S = 20, IDLE_S = 20
+    SYN_TRIES = 2,
+    SYN_WAIT_S = 3,
+    SYNACK_TRIES = 2,
+    STUCK_TIMES = 3,
+    LARGE = 1000,
+    ZERO_MS = 1000,
+    LOSS_SEGMENTS = 20,
+    LOSS_PERCENT = 3,
+    SLOW_FACTOR = 5,
+    SLOW_MS = 100,
+    AFTER_GAP = 8,
+    HALF_S = 20,
+    IDLE_S = 20
 };
 
 static void say_side(struct finding *f, int side) {
     if (f->args < FINDING_ARGS) f->arg[f->args++] = f->arg[side]; /* arguments 1 and 2 are the sides */
 }
 
-static bool attempted(const struct conv *c) { return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn); }
+static bool attempted(const struct conv *c) {
+    return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn);
+}
 
 void check_no_answer(struct judge *j) {
     const struct conv *c = j->c;
@@ -37,14 +50,24 @@ void check_refused(struct judge *j) {
 }
 
 static const char *icmp_words(const struct conv *c) {
-    static const char *const v4[] = {
-        [0] = N_("network unreachable"),          [1] = N_("host unreachable"),   [2] = N_("protocol unreachable"),
-        [3] = N_("port unreachable"),             [4] = N_("fragmentation needed"), [5] = N_("source route failed"),
-        [6] = N_("network unknown"),              [7] = N_("host unknown"),       [9] = N_("network administratively prohibited"),
-        [10] = N_("host administratively prohibited"), [13] = N_("communication administratively prohibited")};
-    static const char *const v6[] = {[0] = N_("no route to destination"), [1] = N_("communication administratively prohibited"),
-                                     [2] = N_("beyond the scope of the source address"), [3] = N_("address unreachable"),
-                                     [4] = N_("port unreachable"), [5] = N_("source address failed a policy"), [6] = N_("route rejected")};
+    static const char *const v4[] = {[0] = N_("network unreachable"),
+                                     [1] = N_("host unreachable"),
+                                     [2] = N_("protocol unreachable"),
+                                     [3] = N_("port unreachable"),
+                                     [4] = N_("fragmentation needed"),
+                                     [5] = N_("source route failed"),
+                                     [6] = N_("network unknown"),
+                                     [7] = N_("host unknown"),
+                                     [9] = N_("network administratively prohibited"),
+                                     [10] = N_("host administratively prohibited"),
+                                     [13] = N_("communication administratively prohibited")};
+    static const char *const v6[] = {[0] = N_("no route to destination"),
+                                     [1] = N_("communication administratively prohibited"),
+                                     [2] = N_("beyond the scope of the source address"),
+                                     [3] = N_("address unreachable"),
+                                     [4] = N_("port unreachable"),
+                                     [5] = N_("source address failed a policy"),
+                                     [6] = N_("route rejected")};
     bool unreachable = c->icmp_v6 ? c->icmp_type == 1 : c->icmp_type == 3;
     const char *words = NULL;
     if (unreachable && c->icmp_v6 && c->icmp_code < sizeof v6 / sizeof *v6) words = v6[c->icmp_code];
@@ -67,8 +90,10 @@ void check_unreachable(struct judge *j) {
 void check_client_reset(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (!conv_handshaken(c) || !mark_set(&client->rst) || client->segments || client->rst.ts < server->syn.ts) return;
-    if (mark_set(&c->established) && c->established.frame < client->rst.frame) return; /* it had answered with ACK first */
+    if (!conv_handshaken(c) || !mark_set(&client->rst) || client->rst.frame < server->syn.frame) return;
+    if (client->segments && client->first_data.frame < client->rst.frame) return;
+    if (mark_set(&c->established) && c->established.frame < client->rst.frame)
+        return; /* it had answered with ACK first */
     struct finding *f = found(j);
     say_addr(j, f, &c->end[SERVER].addr);
     cite(f, &client->syn);
@@ -79,7 +104,8 @@ void check_client_reset(struct judge *j) {
 void check_ack_lost(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || server->largest_acked > 1) return;
+    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || server->largest_acked > 1)
+        return;
     struct finding *f = found(j);
     say_number(j, f, server->syns);
     cite(f, &server->syn);
@@ -90,7 +116,8 @@ void check_ack_lost(struct judge *j) {
 static int stuck_side(const struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
-        if (h->stuck_times >= STUCK_TIMES && (j->final || j->now - h->stuck_last.ts > SECOND || conv_closed(j->c))) return side;
+        if (h->stuck_times >= STUCK_TIMES && (j->final || j->now - h->stuck_last.ts > SECOND || conv_closed(j->c)))
+            return side;
     }
     return -1;
 }
@@ -126,7 +153,9 @@ void check_mtu(struct judge *j) {
 /* gap_death tells whether the connection died right behind a long silence. */
 static bool gap_death(const struct judge *j) {
     const struct conv *c = j->c;
-    if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) || c->since_gap > AFTER_GAP + 24) return false;
+    if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) ||
+        c->since_gap > AFTER_GAP + 24)
+        return false;
     if (stuck_side(j) >= 0) {
         const struct half *h = &c->half[stuck_side(j)];
         return h->last_data.ts >= c->gap.ts && c->half[!stuck_side(j)].last.ts <= c->gap_before.ts;
@@ -134,8 +163,9 @@ static bool gap_death(const struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
         /* RST that answers the first packet behind the silence */
-        if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP && peer->last.ts >= c->gap.ts &&
-            !(me->last_data.ts >= c->gap.ts) && !mark_set(&me->fin) && !mark_set(&peer->fin))
+        if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP &&
+            peer->last.ts >= c->gap.ts && !(me->last_data.ts >= c->gap.ts) && !mark_set(&me->fin) &&
+            !mark_set(&peer->fin))
             return true;
     }
     return false;
@@ -191,14 +221,19 @@ void check_half_close(struct judge *j) {
 }
 
 /* explained tells whether another finding says why the conversation ended with RST. */
-static bool explained(const struct judge *j, int side) {
+static bool explained(const struct judge *j) {
     const struct conv *c = j->c;
     const struct mqtt_rec *m = c->mqtt;
     if (!conv_handshaken(c) && c->from_start) return true;
-    if (side == CLIENT && !c->half[CLIENT].segments && c->from_start) return true;
+    if (c->from_start && mark_set(&c->half[CLIENT].rst) &&
+        (!c->half[CLIENT].segments || c->half[CLIENT].first_data.frame > c->half[CLIENT].rst.frame))
+        return true;
     if (gap_death(j) || stuck_side(j) >= 0) return true;
+    if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER]))
+        return true; /* the checks of TLS say more */
     if (c->tls && (mark_set(&c->tls->alert[0]) || mark_set(&c->tls->alert[1]))) return true;
-    return m && (m->after || mark_set(&m->disconnect[0]) || mark_set(&m->disconnect[1]) || (mark_set(&m->connack) && m->connack_code));
+    return m && (m->after || mark_set(&m->disconnect[0]) || mark_set(&m->disconnect[1]) ||
+                 (mark_set(&m->connack) && m->connack_code));
 }
 
 /* Both ends had closed, or the peer had and this is the answer to what came late: ordinary, if not pretty. */
@@ -212,7 +247,7 @@ static bool after_close(const struct conv *c, int side) {
 void check_reset(struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
-        if (!mark_set(&h->rst) || after_close(j->c, side) || explained(j, side)) continue;
+        if (!mark_set(&h->rst) || after_close(j->c, side) || explained(j)) continue;
         struct finding *f = found(j);
         f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
         if (!conv_is_mqtt(j->c) && !(j->c->tls && !mark_set(&j->c->tls->data[SERVER]))) f->level = LEVEL_NOTE;
@@ -233,7 +268,9 @@ void check_loss(struct judge *j) {
     uint64_t all = 0, again = 0;
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
-        if (h->segments < LOSS_SEGMENTS || h->repeats < LOSS_SEGMENTS / 4 || h->repeats * 100 < h->segments * LOSS_PERCENT) continue;
+        if (h->segments < LOSS_SEGMENTS || h->repeats < LOSS_SEGMENTS / 4 ||
+            h->repeats * 100 < h->segments * LOSS_PERCENT)
+            continue;
         for (size_t i = 0; j->final && i < CONVS_MAX; i++) {
             const struct conv *c = j->e->conv[i];
             if (!c || c == j->c) continue;

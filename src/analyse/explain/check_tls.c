@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of TLS. An alert says who disliked what (RFC 8446 6); where it is encrypted, who closed is all there is to see. */
+/* Checks of TLS. An alert says who disliked what (RFC 8446 6); where it is encrypted, who closed is all there is to
+ * see. */
 #include "analyse/explain/judge.h"
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
+#include "proto/tls/tls_session.h"
 
 #include <time.h>
 
 enum alert {
-    ALERT_CLOSE = 0, ALERT_HANDSHAKE = 40, ALERT_NO_CERTIFICATE = 41, ALERT_BAD_CERTIFICATE = 42, ALERT_UNSUPPORTED_CERTIFICATE = 43,
-    ALERT_REVOKED = 44, ALERT_EXPIRED = 45, ALERT_UNKNOWN_CERTIFICATE = 46, ALERT_ILLEGAL = 47, ALERT_UNKNOWN_CA = 48,
-    ALERT_ACCESS_DENIED = 49, ALERT_VERSION = 70, ALERT_INSUFFICIENT = 71, ALERT_CANCELED = 90, ALERT_NAME = 112,
-    ALERT_CERTIFICATE_REQUIRED = 116, ALERT_ALPN = 120
+    ALERT_CLOSE = 0,
+    ALERT_HANDSHAKE = 40,
+    ALERT_NO_CERTIFICATE = 41,
+    ALERT_BAD_CERTIFICATE = 42,
+    ALERT_UNSUPPORTED_CERTIFICATE = 43,
+    ALERT_REVOKED = 44,
+    ALERT_EXPIRED = 45,
+    ALERT_UNKNOWN_CERTIFICATE = 46,
+    ALERT_ILLEGAL = 47,
+    ALERT_UNKNOWN_CA = 48,
+    ALERT_ACCESS_DENIED = 49,
+    ALERT_VERSION = 70,
+    ALERT_INSUFFICIENT = 71,
+    ALERT_CANCELED = 90,
+    ALERT_NAME = 112,
+    ALERT_CERTIFICATE_REQUIRED = 116,
+    ALERT_ALPN = 120
 };
 
 static const char *side_words(int side) { return side == CLIENT ? N_("client") : N_("server"); }
@@ -63,8 +78,8 @@ void check_tls_ca(struct judge *j) {
 }
 
 static bool about_certificate(int code) {
-    return (code >= ALERT_NO_CERTIFICATE && code <= ALERT_UNKNOWN_CERTIFICATE) || code == ALERT_CERTIFICATE_REQUIRED || code == ALERT_UNKNOWN_CA ||
-           code == ALERT_ACCESS_DENIED;
+    return (code >= ALERT_NO_CERTIFICATE && code <= ALERT_UNKNOWN_CERTIFICATE) || code == ALERT_CERTIFICATE_REQUIRED ||
+           code == ALERT_UNKNOWN_CA || code == ALERT_ACCESS_DENIED;
 }
 
 void check_tls_server_cert(struct judge *j) {
@@ -72,18 +87,42 @@ void check_tls_server_cert(struct judge *j) {
     if (code != ALERT_UNKNOWN_CA && code > 0 && about_certificate(code)) alert_found(j, CLIENT);
 }
 
+/* A Certificate message of TLS 1.3 without a certificate is 25 bytes when encrypted, an alert is 19: eight and two
+ * bytes, a type, and a tag of 16 (RFC 8446 4.4.2, 5.2). */
+enum { EMPTY_CERTIFICATE = 25, HIDDEN_ALERT = 19 };
+
+static bool empty_certificate(const struct conv *c) {
+    const struct tls_rec *t = c->tls;
+    return t && tls_is_13(t->version) && t->first_len[CLIENT] == EMPTY_CERTIFICATE &&
+           t->last_short_len[SERVER] == HIDDEN_ALERT && conv_closed(c);
+}
+
 void check_tls_client_cert(struct judge *j) {
+    if (empty_certificate(j->c)) {
+        const struct tls_rec *t = j->c->tls;
+        struct finding *f = found(j);
+        f->confidence = LIKELY;
+        say_number(j, f, ALERT_CERTIFICATE_REQUIRED);
+        say_words(f, alert_words(ALERT_CERTIFICATE_REQUIRED));
+        cite(f, &t->client_hello);
+        cite(f, &t->data[CLIENT]);
+        cite(f, &t->last_short[SERVER]);
+        return;
+    }
     int code = alert_of(j->c, SERVER);
     if (code > 0 && about_certificate(code)) {
         alert_found(j, SERVER);
-    } else if (code == ALERT_HANDSHAKE && mark_set(&j->c->tls->request)) { /* asked for a certificate and got none it likes */
+    } else if (code == ALERT_HANDSHAKE &&
+               mark_set(&j->c->tls->request)) { /* asked for a certificate and got none it likes */
         struct finding *f = alert_found(j, SERVER);
         f->confidence = LIKELY;
         cite(f, &j->c->tls->request);
     }
 }
 
-static bool is_params(int code) { return code == ALERT_HANDSHAKE || code == ALERT_INSUFFICIENT || code == ALERT_ILLEGAL; }
+static bool is_params(int code) {
+    return code == ALERT_HANDSHAKE || code == ALERT_INSUFFICIENT || code == ALERT_ILLEGAL;
+}
 
 void check_tls_params(struct judge *j) {
     for (int side = 0; side < 2; side++) {
@@ -123,9 +162,13 @@ void check_tls_alpn(struct judge *j) {
     }
     /* Cloud brokers on port 443 close without an alert when the ALPN name is missing. */
     const struct tls_rec *t = j->c->tls;
-    if (!t || j->c->end[SERVER].port != 443 || t->alpn_any || !t->name.n || mark_set(&t->data[SERVER]) || mark_set(&t->server_hello)) return;
+    if (!t || j->c->end[SERVER].port != 443 || t->alpn_any || !t->name.n || mark_set(&t->data[SERVER]) ||
+        mark_set(&t->server_hello))
+        return;
     static const char aws[] = ".amazonaws.com";
-    if (t->name.n < sizeof aws || memcmp(t->name.p + t->name.n - (sizeof aws - 1), aws, sizeof aws - 1) != 0 || !conv_closed(j->c)) return;
+    if (t->name.n < sizeof aws || memcmp(t->name.p + t->name.n - (sizeof aws - 1), aws, sizeof aws - 1) != 0 ||
+        !conv_closed(j->c))
+        return;
     struct finding *f = found(j);
     f->confidence = LIKELY;
     say_words(f, N_("(none)"));
@@ -163,12 +206,14 @@ void check_tls_silent(struct judge *j) {
     cite(f, &c->last);
 }
 
-/* The handshake ended without application data and without an alert that can be read: in TLS 1.3 alerts are encrypted, and
- * look like a short record before the close. */
+/* The handshake ended without application data and without an alert that can be read: in TLS 1.3 alerts are encrypted,
+ * and look like a short record before the close. */
 void check_tls_hidden(struct judge *j) {
     const struct conv *c = j->c;
     const struct tls_rec *t = c->tls;
-    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c)) return;
+    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c) ||
+        empty_certificate(c))
+        return;
     bool is_13 = tls_is_13(t->version);
     int first = SERVER;
     struct mark end = {0};
@@ -180,20 +225,21 @@ void check_tls_hidden(struct judge *j) {
             first = side;
         }
     }
-    bool spoke = is_13 ? t->records[CLIENT] > 2 && t->records[SERVER] > 0 : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
-    /* In 1.3 an alert of 1.3 is 19 bytes: two, a type and a tag. */
-    bool alert_like = is_13 && (t->last_short_len[CLIENT] == 19 || t->last_short_len[SERVER] == 19);
-    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == 19) ||
-                           (alert_like && t->records[CLIENT] <= 3 && t->last_short_len[SERVER] == 19 && first == SERVER &&
-                            end.ts - t->client_hello.ts < SECOND));
+    bool spoke = is_13 ? t->records[CLIENT] > 2 && t->records[SERVER] > 0
+                       : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
+    bool alert_like = is_13 && (t->last_short_len[CLIENT] == HIDDEN_ALERT || t->last_short_len[SERVER] == HIDDEN_ALERT);
+    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == HIDDEN_ALERT) ||
+                           (alert_like && t->records[CLIENT] <= 3 && t->last_short_len[SERVER] == HIDDEN_ALERT &&
+                            first == SERVER && end.ts - t->client_hello.ts < SECOND));
     if (spoke && !early) return;
     if (!is_13 && mark_set(&t->alert[0]) && mark_set(&t->alert[1])) return;
     struct finding *f = found(j);
     f->confidence = LIKELY;
-    int side = early && t->last_short_len[CLIENT] == 19 && t->records[CLIENT] == 1 ? CLIENT : first;
+    int side = early && t->last_short_len[CLIENT] == HIDDEN_ALERT && t->records[CLIENT] == 1 ? CLIENT : first;
     f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
     say_words(f, side_words(side));
-    say_words(f, early || mark_set(&t->alert[side]) ? N_("it sent what looks like an encrypted alert and closed") : N_("it closed without an alert that can be read"));
+    say_words(f, early || mark_set(&t->alert[side]) ? N_("it sent what looks like an encrypted alert and closed")
+                                                    : N_("it closed without an alert that can be read"));
     cite(f, &t->client_hello);
     cite(f, &t->server_hello);
     if (mark_set(&t->last_short[side])) cite(f, &t->last_short[side]);
@@ -216,7 +262,8 @@ void check_tls_dates(struct judge *j) {
     bool late = now > t->cert.not_after, early = now < t->cert.not_before;
     if (!late && !early) return;
     struct finding *f = found(j);
-    if (mark_set(&t->data[SERVER]) && mark_set(&t->data[CLIENT])) f->level = LEVEL_WARNING; /* the client did not mind */
+    if (mark_set(&t->data[SERVER]) && mark_set(&t->data[CLIENT]))
+        f->level = LEVEL_WARNING; /* the client did not mind */
     say_text(j, f, t->cert.subject);
     say_words(f, late ? N_("expired") : N_("not valid yet"));
     say_day(j, f, late ? t->cert.not_after : t->cert.not_before);
@@ -252,7 +299,8 @@ void check_tls_plain(struct judge *j) {
     if (c->first_bytes[CLIENT] != PAYLOAD_MQTT) return;
     bool port = c->end[SERVER].port == 8883 || c->end[SERVER].port == 443 || c->end[SERVER].port == 8443;
     bool answered = c->mqtt && mark_set(&c->mqtt->connack);
-    if (answered || (c->first_bytes[SERVER] != PAYLOAD_TLS && !port) || !quiet_for(j, &c->half[CLIENT].first_data, 2)) return;
+    if (answered || (c->first_bytes[SERVER] != PAYLOAD_TLS && !port) || !quiet_for(j, &c->half[CLIENT].first_data, 2))
+        return;
     struct finding *f = found(j);
     if (c->first_bytes[SERVER] != PAYLOAD_TLS) f->confidence = LIKELY;
     cite(f, &c->half[CLIENT].first_data);
@@ -262,8 +310,11 @@ void check_tls_plain(struct judge *j) {
 void check_tls_to_plain(struct judge *j) {
     const struct conv *c = j->c;
     const struct tls_rec *t = c->tls;
-    if (!t || !mark_set(&t->client_hello) || mark_set(&t->server_hello) || c->first_bytes[CLIENT] != PAYLOAD_TLS) return;
-    if (c->first_bytes[SERVER] != PAYLOAD_MQTT && !(c->end[SERVER].port == 1883 && !has_alert(c) && quiet_for(j, &t->client_hello, 2))) return;
+    if (!t || !mark_set(&t->client_hello) || mark_set(&t->server_hello) || c->first_bytes[CLIENT] != PAYLOAD_TLS)
+        return;
+    if (c->first_bytes[SERVER] != PAYLOAD_MQTT &&
+        !(c->end[SERVER].port == 1883 && !has_alert(c) && quiet_for(j, &t->client_hello, 2)))
+        return;
     struct finding *f = found(j);
     if (c->first_bytes[SERVER] != PAYLOAD_MQTT) f->confidence = LIKELY;
     cite(f, &t->client_hello);
@@ -281,8 +332,13 @@ void check_tls_readable(struct judge *j) {
     struct finding *f = found(j);
     say_text(j, f, slice_str(version_name(t->version)));
     say_text(j, f, slice_str(suite ? suite : "?"));
-    if (tls_is_13(t->version)) say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
+    bool tried = t->shut.n && !slice_eq(t->shut, slice_str(tls_verdict_text(SHUT_NO_KEYS)));
+    if (tried) say_text(j, f, t->shut);
+    else if (tls_is_13(t->version))
+        say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
     else if (static_rsa(suite)) say_words(f, N_("the server's RSA key or a key log can open it"));
-    else say_words(f, N_("the keys were agreed on by Diffie-Hellman, so the server's RSA key cannot open it; a key log can"));
+    else
+        say_words(
+            f, N_("the keys were agreed on by Diffie-Hellman, so the server's RSA key cannot open it; a key log can"));
     cite(f, &t->server_hello);
 }

@@ -24,7 +24,8 @@ void check_http_error(struct judge *j) {
     const struct web_rec *w = j->c->web;
     if (!w || !mark_set(&w->failed) || (w->is_websocket && !mark_set(&w->upgraded))) return;
     struct finding *f = found(j);
-    if (w->failed_code < 500 && w->failed_code != 401 && w->failed_code != 403 && w->failed_code != PROXY_AUTH) f->level = LEVEL_NOTE;
+    if (w->failed_code < 500 && w->failed_code != 401 && w->failed_code != 403 && w->failed_code != PROXY_AUTH)
+        f->level = LEVEL_NOTE;
     if (w->failed_code == 401 || w->failed_code == 403) f->blame = BLAME_CLIENT;
     if (w->failed_code == 401) f->level = LEVEL_NOTE; /* often only asks for the credentials */
     say_status(j, f, w->failed_code, w->failed_phrase);

@@ -15,21 +15,22 @@
  * one, which is judged before; tables that are full take nothing new, which is counted in `left_out`. */
 
 enum {
-    CONVS_MAX = 16384,     /* conversations remembered at a time */
-    NAMES_MAX = 2048,      /* names looked up */
-    HOSTS_MAX = 4096,      /* addresses that names stand for */
-    FILTERS_MAX = 2048,    /* subscriptions */
-    TOPICS_MAX = 2048,     /* topics published to */
-    CLIENTS_MAX = 8192,    /* client identifiers */
-    MESSAGES_MAX = 8192,   /* last messages that a delivery may belong to */
-    FLIGHTS = 16,          /* unfinished deliveries of QoS 1 and 2 of a side */
-    MESSAGE_TO = 6,        /* receivers of a message that are remembered */
+    CONVS_MAX = 16384,   /* conversations remembered at a time */
+    NAMES_MAX = 2048,    /* names looked up */
+    HOSTS_MAX = 4096,    /* addresses that names stand for */
+    FILTERS_MAX = 2048,  /* subscriptions */
+    TOPICS_MAX = 2048,   /* topics published to */
+    CLIENTS_MAX = 8192,  /* client identifiers */
+    LIKENED_MAX = 400000,  /* pairs of topic and filter that are compared letter by letter */
+    MESSAGES_MAX = 8192, /* last messages that a delivery may belong to */
+    FLIGHTS = 16,        /* unfinished deliveries of QoS 1 and 2 of a side */
+    MESSAGE_TO = 6,      /* receivers of a message that are remembered */
     WILLS_MAX = 256,
-    CONV_FILTERS = 8,      /* subscriptions of a conversation that deliveries are counted for */
+    CONV_FILTERS = 8, /* subscriptions of a conversation that deliveries are counted for */
     FINDINGS_MAX = 4096,
     FINDING_FRAMES = 8,
     FINDING_ARGS = 8,
-    KEPT_TEXT = 256,       /* bytes of a name or topic that are kept */
+    KEPT_TEXT = 256, /* bytes of a name or topic that are kept */
     EXPLAIN_ARENA = 64 << 20,
 };
 
@@ -76,23 +77,24 @@ struct certificate_rec {
 };
 
 struct tls_rec {
-    struct mark client_hello, server_hello, request, finished, data[2], alert[2], last_short[2];
+    struct mark client_hello, server_hello, request, data[2], alert[2], last_short[2];
     uint8_t alert_code[2];
-    bool alert_hidden[2], retried, resumed;
+    bool alert_hidden[2];
     uint16_t offered, version, suite;
-    uint32_t records[2];
+    uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
     struct slice name, alpn;
+    struct slice shut; /* why it cannot be read, where keys were given */
     bool alpn_any, alpn_mqtt;
     struct certificate_rec cert;
 };
 
 struct web_rec {
-    struct mark request, response, upgrade, upgraded, failed, proxy, redirect, ws_close;
+    struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
     uint16_t code, failed_code, ws_code;
     uint32_t requests, responses;
-    bool is_websocket, asked_any, granted_any;
-    struct slice method, uri, host, asked, granted, phrase, failed_phrase, failed_uri, server, location, forwarded;
+    bool is_websocket;
+    struct slice method, uri, asked, granted, failed_phrase, failed_uri, forwarded;
     bool connect; /* CONNECT to a proxy */
 };
 
@@ -101,17 +103,21 @@ enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
 struct flight {
     uint8_t state, qos; /* enum flight_state */
     uint16_t id;
-    struct mark at;     /* the PUBLISH */
-    struct mark step;   /* the last packet about it */
-    uint16_t topic;     /* place in explain.topic + 1; 0: not kept */
+    struct mark at;   /* the PUBLISH */
+    struct mark step; /* the last packet about it */
+    uint16_t topic;   /* place in explain.topic + 1; 0: not kept */
 };
 
+/* mqtt_rec is an MQTT session. What every packet touches comes first. */
 struct mqtt_rec {
-    struct mark connect, connack, ping, disconnect[2], subscribe, first_publish[2], last_client, last_server;
-    struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused, taken_over;
-    uint32_t publishes[2], pings, pongs, retained_count, duplicates, violations;
+    struct mark last_client, last_server, ping;
+    uint32_t publishes[2], pings, pongs;
+    struct mark connect, connack, disconnect[2], subscribe, first_publish[2];
+    struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
+        taken_over;
+    uint32_t retained_count, duplicates, violations;
     struct flight flight[2][FLIGHTS]; /* by sender of the PUBLISH */
-    uint16_t keep_alive, violation_id, reused_id, ack_refused_id;
+    uint16_t keep_alive, violation_id, reused_id;
     uint8_t version, connack_code, disconnect_code[2], suback_code, ack_refused_code, violation_side, too_large_side;
     bool session, will, user, password, clean, has_disconnect_code[2];
     uint32_t max_packet[2], too_large_len; /* greatest packet the side takes; 0: not said */
@@ -121,41 +127,41 @@ struct mqtt_rec {
     uint16_t sub_id[4];                     /* SUBSCRIBE packets under way: identifier and first filter */
     uint16_t sub_first[4];
     uint8_t sub_count[4], sub_next;
-    uint32_t after; /* stream number + 1 of the conversation that took this one's client id; 0: none */
-    uint64_t matched; /* serial of the last message that was delivered to it */
+    uint32_t after;        /* stream number + 1 of the conversation that took this one's client id; 0: none */
+    uint64_t matched;      /* serial of the last message that was delivered to it */
     struct mark will_sent; /* the broker published its will */
 };
 
 /* conv is one TCP conversation. */
 struct conv {
     uint32_t stream;
-    bool selected;        /* the display filter let a packet of it through */
-    bool from_start;      /* its SYN was seen */
-    bool up;              /* `established` is set, or will not be */
+    bool selected;          /* the display filter let a packet of it through */
+    bool from_start;        /* its SYN was seen */
+    bool up;                /* `established` is set, or will not be */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct endpoint end[2];
     struct mark last;
-    uint64_t last_hash[2];  /* of each side's last packet, to know copies of it */
+    uint64_t last_hash[2]; /* of each side's last packet, to know copies of it */
     int64_t last_hash_ts[2];
-    int64_t gap_ns;         /* the last long silence */
-    uint32_t since_gap;     /* packets since */
-    uint32_t lost;          /* segments not captured */
+    int64_t gap_ns;     /* the last long silence */
+    uint32_t since_gap; /* packets since */
+    uint32_t lost;      /* segments not captured */
     struct half half[2];
     struct mark gap_before, gap; /* packets before and behind it */
     struct mark first, established;
-    struct mark icmp;     /* an ICMP error about it */
+    struct mark icmp; /* an ICMP error about it */
     uint8_t icmp_type, icmp_code;
     bool icmp_v6;
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
-    int64_t syn_rtt;      /* from SYN to SYN/ACK; 0: not seen */
-    uint16_t name;        /* place in explain.name + 1; 0: not looked up */
+    int64_t syn_rtt; /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;   /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
     struct mqtt_rec *mqtt;
-    uint64_t said[4];     /* bit set of checks that spoke */
-    uint8_t worst;        /* level of the worst that was found + 1; 0: nothing */
-    uint8_t failed;       /* bits of enum stage: where an error was found */
+    uint64_t said[4]; /* bit set of checks that spoke */
+    uint8_t worst;    /* level of the worst that was found + 1; 0: nothing */
+    uint8_t failed;   /* bits of enum stage: where an error was found */
 };
 
 enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_OTHER };
@@ -203,10 +209,10 @@ struct topic_rec {
     int64_t slowest;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
-    struct mark got;     /* first delivery */
+    struct mark got; /* first delivery */
     uint32_t got_stream;
-    int64_t delay;       /* of the first delivery */
-    struct mark lost;    /* a message that a matching subscriber did not get */
+    int64_t delay;    /* of the first delivery */
+    struct mark lost; /* a message that a matching subscriber did not get */
     uint32_t lost_stream;
     uint16_t lost_filter;
     bool got_acked;
@@ -250,15 +256,15 @@ struct argument {
 
 /* finding is what one check says about one thing. */
 struct finding {
-    uint16_t check;  /* place in explain_checks; of a verdict without a cause: explain_checks_count */
+    uint16_t check; /* place in explain_checks; of a verdict without a cause: explain_checks_count */
     uint8_t level, blame, confidence;
-    int64_t stream;  /* conversation; -1: none */
+    int64_t stream; /* conversation; -1: none */
     uint64_t frame[FINDING_FRAMES];
     uint8_t frames;
     const char *text, *next; /* templates */
     struct argument arg[FINDING_ARGS];
     uint8_t args;
-    int64_t ts; /* when it showed */
+    int64_t ts;   /* when it showed */
     bool matters; /* it is about a device: MQTT, or the way to a broker */
 };
 
@@ -275,7 +281,7 @@ struct check {
 extern const struct check explain_checks[];
 extern const size_t explain_checks_count;
 
-const char *stage_name(enum stage s);   /* "TCP" */
+const char *stage_name(enum stage s);          /* "TCP" */
 const char *level_name(enum severity_level l); /* "error", to be translated */
 const char *blame_name(enum blame b);
 
@@ -307,16 +313,16 @@ struct explain {
     uint64_t per_level[LEVELS];
     /* The capture. */
     uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
-    uint64_t partial, tcp_checked;
-    struct mark first, last, first_cut, first_drop, back, jump;
-    int64_t back_ns, jump_ns;
+    uint64_t partial;
+    struct mark first, last, first_cut, first_drop, back;
+    int64_t back_ns;
     struct mark first_twice;
     struct mark partial_at;
-    uint64_t midway, one_sided, one_sided_frames[2];
-    bool ipv6_used, any_dns, filtered, live, whole_stored;
-    bool dns_asked;
+    uint64_t midway;
+    bool ipv6_used, any_dns, filtered, live;
     int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
     uint64_t said_capture[4];
+    uint32_t likened; /* topics and filters that were compared letter by letter */
     /* told is called for every finding as it is made, in a live run. */
     void (*told)(void *to, const struct finding *f);
     void *told_to;
@@ -325,6 +331,8 @@ struct explain {
 /* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
 int explain_make(struct explain *e) MUST_USE;
 void explain_free(struct explain *e);
+/* explain_expect says that a packet of a conversation comes next: its record is fetched from memory meanwhile. */
+void explain_expect(const struct explain *e, uint32_t stream);
 /* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);
 /* explain_finish judges everything; the findings are then in order, worst first. */
@@ -344,7 +352,8 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
  * (then it is no check's and *fine is set). The finding lives as long as e. */
 const struct finding *explain_verdict(struct explain *e, bool *fine);
 
-/* explain_topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as its filter. */
+/* explain_topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as
+ * its filter. */
 bool explain_topic_matches(struct slice filter, struct slice topic);
 
 #endif

@@ -2,12 +2,13 @@
 /* Packets into records: the capture as a whole and TCP. What the protocols above say is in gather_app.c and
  * gather_mqtt.c.
  *
- * Invariants: conv[i] holds a conversation whose number is i modulo CONVS_MAX; side CLIENT of a record is who opened the
- * connection or, where that was not seen, who looks like it. Times are the packets'. */
+ * Invariants: conv[i] holds a conversation whose number is i modulo CONVS_MAX; side CLIENT of a record is who opened
+ * the connection or, where that was not seen, who looks like it. Times are the packets'. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
 #include "proto/mqtt/mqtt.h"
+#include "proto/tls/tls.h"
 
 #include <stdlib.h>
 
@@ -38,7 +39,9 @@ void map_set(struct place_map *m, uint64_t hash, uint32_t place) {
     m->hash[i] = hash;
 }
 
-struct slice keep(struct explain *e, struct slice s) { return arena_copy(&e->arena, slice_head(s, KEPT_TEXT)); }
+struct slice keep(struct explain *e, struct slice s) {
+    return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
+}
 
 void *keep_zero(struct explain *e, size_t n) {
     void *p = arena_get(&e->arena, n);
@@ -134,14 +137,14 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     return c;
 }
 
-/* seen_twice tells whether the packet is a copy of the one its side sent before: same numbers, same IP identification. */
+/* seen_twice tells whether the packet is a copy of the one its side sent before: same numbers, same IP identification.
+ */
 static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
     struct {
-        uint32_t seq, ack, len, stamp;
-        uint16_t flags, ip_id;
-    } id = {t->seq, t->ack, t->len, t->stamp, t->flags, p->ip_id};
-    if (!p->ip_id && !t->stamp) return false;
+        uint32_t seq, ack, len;
+        uint16_t flags, ip_id, checksum, unused;
+    } id = {t->seq, t->ack, t->len, t->flags, p->ip_id, t->checksum, 0};
     uint64_t hash = hash_bytes(e->key, &id, sizeof id);
     bool same = hash == c->last_hash[side] && p->ts - c->last_hash_ts[side] < TWICE_WITHIN_MS * MILLI;
     c->last_hash[side] = hash;
@@ -233,7 +236,11 @@ static void gap_note(struct conv *c, const struct packet_events *p) {
 }
 
 static uint8_t payload_kind(const struct packet_events *p) {
+    struct slice in = p->tcp.data;
     if (!p->tcp.len) return PAYLOAD_NONE;
+    /* Who answers in TLS on a conversation taken for MQTT is read as MQTT: the bytes say it. */
+    if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
+        return PAYLOAD_TLS;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;
@@ -261,7 +268,8 @@ static int roles_fix(struct conv *c, int side, const struct packet_events *p) {
     for (uint32_t i = 0; i < p->n; i++) {
         if (p->event[i].kind != EV_MQTT) continue;
         uint8_t type = p->event[i].mqtt.type;
-        bool client = type == MQTT_CONNECT || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ;
+        bool client =
+            type == MQTT_CONNECT || type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ;
         bool server = type == MQTT_CONNACK || type == MQTT_SUBACK || type == MQTT_UNSUBACK || type == MQTT_PINGRESP;
         if ((client && side == SERVER) || (server && side == CLIENT)) {
             conv_swap(c);
@@ -321,7 +329,7 @@ static void icmp_take(struct explain *e, const struct packet_events *p) {
     const struct icmp_event *i = &p->icmp;
     struct endpoint src = {i->src, i->sport}, dst = {i->dst, i->dport};
     e->icmp_packets++;
-    if (!i->error || i->proto != 6 || e->icmp_packets > CONVS_MAX) return;
+    if (!i->error || !i->tcp || e->icmp_packets > CONVS_MAX) return;
     struct conv *best = NULL;
     for (size_t n = 0; n < CONVS_MAX; n++) {
         struct conv *c = e->conv[n];
@@ -347,6 +355,11 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
     }
 }
 
+void explain_expect(const struct explain *e, uint32_t stream) {
+    const char *c = (const char *)e->conv[stream % CONVS_MAX];
+    for (size_t at = 0; c && at < offsetof(struct conv, gap_before); at += 64) __builtin_prefetch(c + at);
+}
+
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {
     clock_take(e, p);
     e->packets++;
@@ -362,7 +375,8 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     }
     if (p->unicast) e->unicast++;
     else e->broadcast++;
-    if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80)) e->ipv6_used = true;
+    if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
+        e->ipv6_used = true;
     switch (p->transport) {
     case TRANSPORT_TCP: tcp_take(e, p, selected); break;
     case TRANSPORT_ICMP: icmp_take(e, p); break;

@@ -39,9 +39,12 @@ uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct s
 
 /* What each kind of event adds; side is who sent it. */
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t);
-void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct http_event *h);
-void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct websocket_event *w);
-void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m);
+void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                 const struct http_event *h);
+void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                      const struct websocket_event *w);
+void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                 const struct mqtt_event *m);
 void gather_dns(struct explain *e, const struct packet_events *p, const struct dns_event *q, bool selected);
 /* gather_use notes that a packet went from src to dst: a name that stands for dst was put to use. It returns the name's
  * place + 1, or 0. */

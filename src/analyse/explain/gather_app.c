@@ -98,11 +98,11 @@ void gather_dns(struct explain *e, const struct packet_events *p, const struct d
     else dns_asked(n, kind, p, q);
 }
 
-static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side, const struct tls_event *t) {
+static void tls_handshake(struct explain *e, struct tls_rec *r, const struct packet_events *p, int side,
+                          const struct tls_event *t) {
     if (t->encrypted) return;
     switch (t->type) {
     case CLIENT_HELLO:
-        if (mark_set(&r->client_hello)) r->retried = true;
         mark_first(&r->client_hello, p);
         r->offered = t->version;
         if (t->name.n) r->name = keep(e, t->name);
@@ -129,6 +129,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     if (!c->tls) c->tls = calloc(1, sizeof *c->tls);
     struct tls_rec *r = c->tls;
     if (!r) return;
+    if (p->shut.n) r->shut = keep(e, p->shut);
     switch (t->what) {
     case TLS_WHAT_HANDSHAKE: tls_handshake(e, r, p, side, t); break;
     case TLS_WHAT_ALERT:
@@ -137,9 +138,8 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         r->alert_code[side] = t->type;
         r->alert_hidden[side] = t->encrypted;
         break;
-    case TLS_WHAT_CCS: mark_first(&r->finished, p); break;
     case TLS_WHAT_DATA:
-        r->records[side]++;
+        if (!r->records[side]++) r->first_len[side] = t->length;
         mark_first(&r->data[side], p);
         r->last_short[side] = t->length <= SHORT_RECORD ? mark_of(p) : (struct mark){0};
         r->last_short_len[side] = t->length;
@@ -147,12 +147,12 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     }
 }
 
-static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+                         const struct http_event *h) {
     w->requests++;
     w->request = mark_of(p);
     w->method = keep(e, h->method);
     w->uri = keep(e, h->uri);
-    if (h->host.n) w->host = keep(e, h->host);
     if (slice_eq(h->method, SLICE("CONNECT"))) {
         w->connect = true;
         mark_first(&w->proxy, p);
@@ -161,22 +161,16 @@ static void request_take(struct explain *e, struct web_rec *w, const struct pack
     mark_first(&w->upgrade, p);
     w->is_websocket = true;
     w->asked = keep(e, h->protocol);
-    w->asked_any = h->protocol.n > 0;
 }
 
-static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p, const struct http_event *h) {
+static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+                          const struct http_event *h) {
     w->responses++;
     w->response = mark_of(p);
     w->code = h->code;
-    if (h->server.n) w->server = keep(e, h->server);
     if (h->code == 101 && w->is_websocket) {
         mark_first(&w->upgraded, p);
         w->granted = keep(e, h->protocol);
-        w->granted_any = h->protocol.n > 0;
-    }
-    if (h->code >= 300 && h->code < 400 && h->location.n && !mark_set(&w->redirect)) {
-        w->redirect = mark_of(p);
-        w->location = keep(e, h->location);
     }
     if (h->code < 400 || (mark_set(&w->failed) && (w->failed_code >= 500 || h->code < 500))) return;
     w->failed = mark_of(p);
@@ -185,7 +179,8 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->failed_uri = w->uri;
 }
 
-void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct http_event *h) {
+void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                 const struct http_event *h) {
     if (!h->response && !h->method.n) return;
     if (!c->web) c->web = calloc(1, sizeof *c->web);
     struct web_rec *w = c->web;
@@ -197,7 +192,8 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
     else request_take(e, w, p, h);
 }
 
-void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct websocket_event *w) {
+void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                      const struct websocket_event *w) {
     (void)e;
     (void)side;
     if (!c->web) c->web = calloc(1, sizeof *c->web);

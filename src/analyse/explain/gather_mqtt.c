@@ -2,8 +2,8 @@
 /* What MQTT adds to the records: sessions, acknowledgments under way, and the tables that tie publisher, broker and
  * subscriber together.
  *
- * A message that a broker delivers is the one a client sent before with the same topic and payload: the oldest one behind
- * those already delivered to that subscriber, since MQTT keeps the order of a topic (MQTT 4.6). */
+ * A message that a broker delivers is the one a client sent before with the same topic and payload: the oldest one
+ * behind those already delivered to that subscriber, since MQTT keeps the order of a topic (MQTT 4.6). */
 #include "analyse/explain/gather.h"
 #include "proto/mqtt/mqtt.h"
 
@@ -49,10 +49,15 @@ static struct message *message_at(const struct explain *e, uint64_t serial) {
     return m->serial == serial ? m : NULL;
 }
 
-static void message_add(struct explain *e, const struct conv *c, const struct packet_events *p, uint32_t topic, struct slice payload) {
+static void message_add(struct explain *e, const struct conv *c, const struct packet_events *p, uint32_t topic,
+                        struct slice payload) {
     uint64_t hash = message_hash(e, topic, payload), serial = ++e->messages, *bucket = &e->bucket[hash % MESSAGES_MAX];
-    e->message[serial % MESSAGES_MAX] = (struct message){
-        .hash = hash, .serial = serial, .before = *bucket, .sent = mark_of(p), .stream = c->stream, .topic = (uint16_t)topic};
+    e->message[serial % MESSAGES_MAX] = (struct message){.hash = hash,
+                                                         .serial = serial,
+                                                         .before = *bucket,
+                                                         .sent = mark_of(p),
+                                                         .stream = c->stream,
+                                                         .topic = (uint16_t)topic};
     *bucket = serial;
 }
 
@@ -77,7 +82,8 @@ static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
     return NULL;
 }
 
-static void flight_start(struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m, uint32_t topic) {
+static void flight_start(struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m,
+                         uint32_t topic) {
     struct flight *f = flight_find(r, side, m->id);
     if (f && m->dup) {
         f->step = mark_of(p);
@@ -90,7 +96,11 @@ static void flight_start(struct mqtt_rec *r, int side, const struct packet_event
     for (int i = 0; !f && i < FLIGHTS; i++)
         if (!r->flight[side][i].state) f = &r->flight[side][i];
     if (!f) return;
-    *f = (struct flight){.state = FLIGHT_PUBLISH, .qos = m->qos, .id = m->id, .at = mark_of(p), .step = mark_of(p),
+    *f = (struct flight){.state = FLIGHT_PUBLISH,
+                         .qos = m->qos,
+                         .id = m->id,
+                         .at = mark_of(p),
+                         .step = mark_of(p),
                          .topic = topic == PLACE_NONE ? 0 : (uint16_t)(topic + 1)};
 }
 
@@ -111,11 +121,13 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
 }
 
 /* will_check looks whether a message nobody sent is a will. */
-static void will_check(struct explain *e, const struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+static void will_check(struct explain *e, const struct conv *c, const struct packet_events *p,
+                       const struct mqtt_event *m) {
     for (uint32_t i = 0; i < e->wills; i++) {
         const struct will_rec *w = &e->will[i];
         struct conv *owner = explain_conv(e, w->stream);
-        if (!owner || !owner->mqtt || !endpoint_same(&w->broker, &c->end[SERVER]) || !slice_eq(w->topic, m->topic[0])) continue;
+        if (!owner || !owner->mqtt || !endpoint_same(&w->broker, &c->end[SERVER]) || !slice_eq(w->topic, m->topic[0]))
+            continue;
         bool gone = mark_set(&owner->half[0].fin) || mark_set(&owner->half[1].fin) || mark_set(&owner->half[0].rst) ||
                     mark_set(&owner->half[1].rst);
         if (gone && !m->retain) mark_first(&owner->mqtt->will_sent, p);
@@ -165,7 +177,8 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
     }
 }
 
-static void publish_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+static void publish_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                         const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     uint32_t most = r->max_packet[!side];
     mark_first(&r->first_publish[side], p);
@@ -185,8 +198,8 @@ static void publish_take(struct explain *e, struct conv *c, int side, const stru
 }
 
 /* refused_note keeps the first acknowledgment that is a refusal, or says that nobody is there to receive. */
-static void refused_note(struct explain *e, struct mqtt_rec *r, const struct packet_events *p, const struct mqtt_event *m,
-                         const struct flight *f) {
+static void refused_note(struct explain *e, struct mqtt_rec *r, const struct packet_events *p,
+                         const struct mqtt_event *m, const struct flight *f) {
     struct slice topic = f && f->topic ? e->topic[f->topic - 1].topic : (struct slice){0};
     if (m->code == 0x10 && !mark_set(&r->no_match)) {
         r->no_match = mark_of(p);
@@ -199,7 +212,8 @@ static void refused_note(struct explain *e, struct mqtt_rec *r, const struct pac
 }
 
 /* ack_take moves a delivery on; sender is the side whose PUBLISH it is about. */
-static void ack_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+static void ack_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                     const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     int sender = m->type == MQTT_PUBREL ? side : !side;
     struct flight *f = flight_find(r, sender, m->id);
@@ -217,7 +231,8 @@ static void ack_take(struct explain *e, struct conv *c, int side, const struct p
     if (sender == SERVER && t->got.frame && t->got_stream == c->stream && m->type != MQTT_PUBREC) t->got_acked = true;
 }
 
-static void subscribe_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+static void subscribe_take(struct explain *e, struct conv *c, const struct packet_events *p,
+                           const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     mark_first(&r->subscribe, p);
     unsigned turn = r->sub_next++ % 4;
@@ -229,8 +244,11 @@ static void subscribe_take(struct explain *e, struct conv *c, const struct packe
             e->left_out++;
             return;
         }
-        e->filter[e->filters] = (struct filter_rec){.broker = c->end[SERVER], .filter = keep(e, m->topic[i]), .stream = c->stream,
-                                                    .qos = m->codes[i], .at = mark_of(p)};
+        e->filter[e->filters] = (struct filter_rec){.broker = c->end[SERVER],
+                                                    .filter = keep(e, m->topic[i]),
+                                                    .stream = c->stream,
+                                                    .qos = m->codes[i],
+                                                    .at = mark_of(p)};
         if (r->filters < CONV_FILTERS) r->filter[r->filters++] = (uint16_t)e->filters;
         e->filters++;
         r->sub_count[turn]++;
@@ -254,7 +272,8 @@ static void suback_take(struct explain *e, struct conv *c, const struct packet_e
     }
 }
 
-static void unsubscribe_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
+static void unsubscribe_take(struct explain *e, struct conv *c, const struct packet_events *p,
+                             const struct mqtt_event *m) {
     for (unsigned i = 0; i < m->topics; i++)
         for (unsigned k = 0; k < c->mqtt->filters; k++) {
             struct filter_rec *f = &e->filter[c->mqtt->filter[k]];
@@ -265,7 +284,8 @@ static void unsubscribe_take(struct explain *e, struct conv *c, const struct pac
 static bool conv_open(const struct conv *c) {
     const struct mqtt_rec *r = c->mqtt;
     for (int side = 0; side < 2; side++)
-        if (mark_set(&c->half[side].fin) || mark_set(&c->half[side].rst) || (r && mark_set(&r->disconnect[side]))) return false;
+        if (mark_set(&c->half[side].fin) || mark_set(&c->half[side].rst) || (r && mark_set(&r->disconnect[side])))
+            return false;
     return true;
 }
 
@@ -288,7 +308,8 @@ static void client_note(struct explain *e, struct conv *c, const struct packet_e
     before->mqtt->taken_over = mark_of(p);
 }
 
-static void connect_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+static void connect_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                         const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     mark_first(&r->connect, p);
     r->version = m->version;
@@ -302,12 +323,14 @@ static void connect_take(struct explain *e, struct conv *c, int side, const stru
     if (m->will && m->will_topic.n) {
         r->will_topic = keep(e, m->will_topic);
         if (e->wills < WILLS_MAX)
-            e->will[e->wills++] = (struct will_rec){.broker = c->end[SERVER], .topic = r->will_topic, .stream = c->stream};
+            e->will[e->wills++] =
+                (struct will_rec){.broker = c->end[SERVER], .topic = r->will_topic, .stream = c->stream};
     }
     if (m->client.n) client_note(e, c, p, m->client);
 }
 
-static void connack_take(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+static void connack_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                         const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     if (mark_set(&r->connack)) return;
     r->connack = mark_of(p);
@@ -318,7 +341,8 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
     r->max_packet[side] = m->max_packet;
 }
 
-void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct mqtt_event *m) {
+void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
+                 const struct mqtt_event *m) {
     if (!c->mqtt) c->mqtt = calloc(1, sizeof *c->mqtt);
     struct mqtt_rec *r = c->mqtt;
     if (!r) return;
@@ -362,7 +386,8 @@ bool explain_topic_matches(struct slice filter, struct slice topic) {
         while (filter.n && filter.p[0] != '/') filter = slice_tail(filter, 1);
         filter = slice_tail(filter, 1);
     }
-    if (topic.n && topic.p[0] == '$' && filter.n && (filter.p[0] == '#' || filter.p[0] == '+')) return false; /* [MQTT-4.7.2-1] */
+    if (topic.n && topic.p[0] == '$' && filter.n && (filter.p[0] == '#' || filter.p[0] == '+'))
+        return false; /* [MQTT-4.7.2-1] */
     while (filter.n) {
         if (filter.p[0] == '#') return true;
         if (filter.p[0] == '+') {

@@ -7,9 +7,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CHECK(name, ident, st, lv, sc, bl, ti, te, ne)                                                                          \
-    {.id = ident, .stage = STAGE_##st, .level = LEVEL_##lv, .scope = PER_##sc, .blame = BLAME_##bl, .title = ti, .text = te,   \
-     .next = ne, .run = check_##name},
+#define CHECK(name, ident, st, lv, sc, bl, ti, te, ne)                                                                 \
+    {.id = ident,                                                                                                      \
+     .stage = STAGE_##st,                                                                                              \
+     .level = LEVEL_##lv,                                                                                              \
+     .scope = PER_##sc,                                                                                                \
+     .blame = BLAME_##bl,                                                                                              \
+     .title = ti,                                                                                                      \
+     .text = te,                                                                                                       \
+     .next = ne,                                                                                                       \
+     .run = check_##name},
 const struct check explain_checks[] = {
 #include "analyse/explain/checks.def"
 };
@@ -18,26 +25,35 @@ const size_t explain_checks_count = sizeof explain_checks / sizeof *explain_chec
 _Static_assert(sizeof explain_checks / sizeof *explain_checks <= 256, "said[] has a bit for every check");
 
 const char *stage_name(enum stage s) {
-    static const char *const names[] = {[STAGE_CAPTURE] = "capture", [STAGE_DNS] = "DNS", [STAGE_TCP] = "TCP", [STAGE_TLS] = "TLS",
-                                        [STAGE_WEB] = "HTTP", [STAGE_MQTT] = "MQTT", [STAGE_LEG] = "delivery"};
+    static const char *const names[] = {[STAGE_CAPTURE] = N_("capture"),
+                                        [STAGE_DNS] = "DNS",
+                                        [STAGE_TCP] = "TCP",
+                                        [STAGE_TLS] = "TLS",
+                                        [STAGE_WEB] = "HTTP",
+                                        [STAGE_MQTT] = "MQTT",
+                                        [STAGE_LEG] = N_("delivery")};
     _Static_assert(sizeof names / sizeof *names == STAGES, "every stage has a name");
     return names[s];
 }
 
 const char *level_name(enum severity_level l) {
-    static const char *const names[] = {[LEVEL_NOTE] = N_("note"), [LEVEL_WARNING] = N_("warning"), [LEVEL_ERROR] = N_("error")};
+    static const char *const names[] = {
+        [LEVEL_NOTE] = N_("note"), [LEVEL_WARNING] = N_("warning"), [LEVEL_ERROR] = N_("error")};
     _Static_assert(sizeof names / sizeof *names == LEVELS, "every level has a name");
     return names[l];
 }
 
 const char *blame_name(enum blame b) {
-    static const char *const names[] = {[BLAME_NOBODY] = "", [BLAME_CLIENT] = N_("client"), [BLAME_SERVER] = N_("server"), [BLAME_PATH] = N_("path")};
+    static const char *const names[] = {
+        [BLAME_NOBODY] = "", [BLAME_CLIENT] = N_("client"), [BLAME_SERVER] = N_("server"), [BLAME_PATH] = N_("path")};
     _Static_assert(sizeof names / sizeof *names == BLAMES, "every side has a name");
     return names[b];
 }
 
 void addr_write(struct writer *w, const struct net_addr *a) {
-    if (a->len == 4) print_ipv4(w, (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 | (uint32_t)a->bytes[2] << 8 | a->bytes[3]);
+    if (a->len == 4)
+        print_ipv4(w, (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 | (uint32_t)a->bytes[2] << 8 |
+                          a->bytes[3]);
     else if (a->len == 16) print_ipv6(w, a->bytes);
     else wr_c(w, '?');
 }
@@ -154,14 +170,22 @@ static void sides_say(struct judge *j, struct finding *f) {
 
 struct finding *found(struct judge *j) {
     size_t n = (size_t)(j->check - explain_checks);
-    uint64_t bit = (uint64_t)1 << (n & 63), *said = j->c ? j->c->said : j->check->scope == PER_CAPTURE ? j->e->said_capture : NULL;
+    uint64_t bit = (uint64_t)1 << (n & 63), *said = j->c                             ? j->c->said
+                                                    : j->check->scope == PER_CAPTURE ? j->e->said_capture
+                                                                                     : NULL;
     bool seen = said && (said[n >> 6] & bit);
     bool shown = !j->e->filtered || !j->c || j->c->selected;
     if (j->n && j->e->filtered) shown = j->n->selected;
+    const struct conv *publisher = j->t ? explain_conv(j->e, j->t->stream) : NULL;
+    if (publisher && j->e->filtered) shown = publisher->selected;
     struct finding *f = seen || !shown ? &j->spare : room(j);
     if (said) said[n >> 6] |= bit;
-    *f = (struct finding){.check = (uint16_t)n, .level = j->check->level, .blame = j->check->blame, .stream = -1,
-                          .text = j->check->text, .next = j->check->next};
+    *f = (struct finding){.check = (uint16_t)n,
+                          .level = j->check->level,
+                          .blame = j->check->blame,
+                          .stream = -1,
+                          .text = j->check->text,
+                          .next = j->check->next};
     if (j->c) {
         f->stream = j->c->stream;
         sides_say(j, f);

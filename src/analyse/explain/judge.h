@@ -11,8 +11,8 @@ struct judge {
     struct conv *c;
     struct name_rec *n;
     struct topic_rec *t;
-    bool final;   /* the capture is over, or the conversation's record is */
-    int64_t now;  /* time of the last packet, or of the clock in a live run */
+    bool final;           /* the capture is over, or the conversation's record is */
+    int64_t now;          /* time of the last packet, or of the clock in a live run */
     struct finding spare; /* takes what is not kept */
 };
 

@@ -36,7 +36,8 @@ static void all_well(struct judge *j, struct finding *f) {
         encrypted += e->conv[i] && e->conv[i]->tls && mark_set(&e->conv[i]->tls->data[SERVER]) && !e->conv[i]->mqtt;
     }
     if (first) {
-        f->text = N_("The messages arrived: %1$s were published, on %2$s topics they were seen reaching a subscriber; `%3$s` took %4$s.");
+        f->text = N_("The messages arrived: %1$s were published, on %2$s topics they were seen reaching a subscriber; "
+                     "`%3$s` took %4$s.");
         say_number(j, f, published);
         say_number(j, f, delivered);
         say_text(j, f, first->topic);

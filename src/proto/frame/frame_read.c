@@ -8,7 +8,7 @@
 unsigned encap_of(uint32_t linktype) {
     static const struct {
         uint16_t link, encap;
-    } map[] = {{0, 15},    {1, 1},     {9, 4},     {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},
+    } map[] = {{0, 15},    {1, 1},     {9, 4},     {10, 6},    {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},
                {108, 15},  {113, 25},  {127, 23},  {226, 124}, {228, 129}, {229, 130}, {253, 158}, {271, 185}, {276, 210}};
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (map[i].link == linktype) return map[i].encap;
@@ -78,15 +78,27 @@ static bool by_ethertype(const struct decode *d, uint8_t i) {
            d->layer[i + 1].proto != &proto_llc;
 }
 
+/* further tells whether layer i is one more message of the protocol of the layer before it, in the same bytes. */
+static bool further(const struct decode *d, uint8_t i) {
+    const struct layer_mark *m = &d->layer[i];
+    return m->proto->stream && m->proto == m[-1].proto && m->src == m[-1].src;
+}
+
 void frame_end(struct decode *d) {
     if (!d_wants(d, FID_FRAME_PROTOCOLS)) return;
     size_t n = 0;
-    for (uint8_t i = 1; i < d->layers; i++) n += strlen(d->layer[i].proto->name) + sizeof ":ethertype";
+    for (uint8_t i = 1; i < d->layers; i++)
+        n += strlen(d->layer[i].proto->name) + sizeof ":ethertype" + (d->layer[i].before ? strlen(d->layer[i].before->name) + 1 : 0);
     char *text = arena_get(d->arena, n + 1);
     if (!text) return;
     struct writer w = wr_fixed(text, n + 1);
     for (uint8_t i = 1; i < d->layers; i++) {
+        if (further(d, i)) continue;
         if (i > 1) wr_c(&w, ':');
+        if (d->layer[i].before) {
+            wr_s(&w, d->layer[i].before->name);
+            wr_c(&w, ':');
+        }
         wr_s(&w, d->layer[i].proto->name);
         if (by_ethertype(d, i)) wr_s(&w, ":ethertype");
     }

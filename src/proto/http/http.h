@@ -28,6 +28,7 @@ struct http_scan {
     uint64_t length;
     uint8_t kind;   /* enum http_line_kind */
     uint8_t body;   /* enum http_body_kind; valid once head is */
+    bool part; /* the capture left out more of the head than the end of a value */
     bool rpc; /* a request of RPC over HTTP, [MS-RPCH] 2.1.2.1 */
     bool has_length, bad_length, chunked, other_coding, last_chunk, bad_chunk;
     uint16_t status;
@@ -67,8 +68,11 @@ struct slice http_dechunk(struct arena *arena, struct slice body);
 /* http_chunk_next takes the next chunk off *body: its header line with line end in *head, its bytes in *data, the line
  * end behind them in *tail. false at the end of bytes or where there is no size. */
 bool http_chunk_next(struct slice *body, struct slice *head, struct slice *data, struct slice *tail);
-/* http_inflate unfolds a gzip or deflate body into at most max bytes of the arena; false where it is damaged. */
-bool http_inflate(struct arena *arena, struct slice body, size_t max, struct slice *out);
+/* http_coding_of tells what a content coding's name stands for; those nothing here undoes are HTTP_PLAIN. */
+enum http_coding { HTTP_PLAIN, HTTP_DEFLATED, HTTP_BROTLI };
+enum http_coding http_coding_of(struct slice name);
+/* http_unfold undoes a content coding, into at most max bytes of the arena; false where the body is damaged. */
+bool http_unfold(struct arena *arena, enum http_coding coding, struct slice body, size_t max, struct slice *out);
 
 /* http_exchange is a request and its answer, as far as seen. */
 struct http_exchange {

@@ -3,8 +3,6 @@
 #include "proto/http/http.h"
 #include "proto/protos.h"
 
-#include <zlib.h>
-
 struct slice http_dechunk(struct arena *arena, struct slice body) {
     struct slice head, data, tail, rest = body, first = {0};
     size_t total = 0, chunks = 0;
@@ -17,41 +15,6 @@ struct slice http_dechunk(struct arena *arena, struct slice body) {
     if (!out) return (struct slice){0};
     for (rest = body; http_chunk_next(&rest, &head, &data, &tail) && data.n; to += data.n) memcpy(to, data.p, data.n);
     return slice_of(out, total);
-}
-
-static voidpf zlib_get(voidpf arena, uInt items, uInt size) { return arena_get(arena, (size_t)items * size); }
-static void zlib_put(voidpf arena, voidpf p) { (void)arena, (void)p; }
-
-enum { GZIP_OR_ZLIB = 32, FIRST_GUESS = 4 };
-
-/* inflate_as unfolds with the given window bits; the output grows by doubling inside the arena. */
-static bool inflate_as(struct arena *arena, struct slice body, size_t max, int window, struct slice *out) {
-    z_stream z = {.zalloc = zlib_get, .zfree = zlib_put, .opaque = arena, .next_in = (Bytef *)(uintptr_t)body.p,
-                  .avail_in = (uInt)body.n};
-    if (body.n > UINT32_MAX || inflateInit2(&z, window) != Z_OK) return false;
-    size_t room = body.n < max / FIRST_GUESS ? body.n * FIRST_GUESS + 64 : max, have = 0;
-    uint8_t *p = NULL;
-    int rc = Z_OK;
-    for (;;) {
-        uint8_t *larger = arena_get(arena, room);
-        if (!larger) break;
-        if (have) memcpy(larger, p, have);
-        p = larger;
-        z.next_out = p + have;
-        z.avail_out = (uInt)(room - have);
-        rc = inflate(&z, Z_SYNC_FLUSH);
-        have = room - z.avail_out;
-        if (rc != Z_OK || z.avail_out || room >= max) break;
-        room = room < max / 2 ? room * 2 : max;
-    }
-    *out = slice_of(p, have);
-    return (rc == Z_STREAM_END || rc == Z_OK || rc == Z_BUF_ERROR) && p;
-}
-
-bool http_inflate(struct arena *arena, struct slice body, size_t max, struct slice *out) {
-    *out = (struct slice){0};
-    if (!body.n) return true;
-    return inflate_as(arena, body, max, MAX_WBITS + GZIP_OR_ZLIB, out) || inflate_as(arena, body, max, -MAX_WBITS, out);
 }
 
 static void trailer_add(struct decode *d, struct slice rest) {
@@ -120,11 +83,6 @@ static struct slice media_words(struct decode *d, struct slice type, struct slic
     return wr_done(&w);
 }
 
-static bool is_coded(struct slice coding) {
-    return http_name_is(coding, "gzip") || http_name_is(coding, "x-gzip") || http_name_is(coding, "deflate") ||
-           http_name_is(coding, "x-deflate");
-}
-
 struct slice http_string(struct slice s) {
     const uint8_t *nul = s.n ? memchr(s.p, 0, s.n) : NULL;
     return slice_head(s, nul ? (size_t)(nul - s.p) : s.n);
@@ -161,12 +119,12 @@ void http_body_add(struct decode *d, const struct http_scan *s, struct slice bod
         body = http_dechunk(d->arena, body);
         made = "De-chunked entity body";
     }
-    if (body.n && is_coded(f->content_encoding)) {
+    if (body.n && http_coding_of(f->content_encoding) != HTTP_PLAIN) {
         size_t max = d_wants(d, FID_HTTP_FILE_DATA) || !f->content_type.n ? HTTP_BODY_MAX : PEEK;
         struct slice plain;
         size_t room = d->out->source[d->out->src].bytes.n - msg;
         fv_add(d->out, FID_HTTP_TEXT, made ? msg : d_off(d, body.p), (uint32_t)(body.n < room ? body.n : room));
-        if (http_inflate(d->arena, body, max, &plain)) {
+        if (http_unfold(d->arena, http_coding_of(f->content_encoding), body, max, &plain)) {
             body = plain;
             made = "Uncompressed entity body";
         } else {

@@ -139,7 +139,8 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
                 : s->rpc                                ? HTTP_ASKED_RPC
                                                         : HTTP_ASKED_OTHER;
     arena_reset(&st->memory);
-    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && uri.n <= HTTP_URI_MAX ? arena_copy(&st->memory, uri) : (struct slice){0};
+    struct slice asked = uri.n ? uri : f->uri; /* without a Host it stands alone */
+    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && asked.n <= HTTP_URI_MAX ? arena_copy(&st->memory, asked) : (struct slice){0};
     if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
     flag_add(d, FID_HTTP_REQUEST, off);
     fv_u(d->out, FID_HTTP_REQUEST_NUMBER, off, 0, st->now.number);
@@ -168,8 +169,8 @@ void http_message(struct decode *d, const struct proto *p, struct http_state *st
     d_begin(d, p, off, (uint32_t)in.n);
     first_line(d, s, slice_head(head, s->first), &f);
     http_headers_add(d, s, slice_tail(head, s->first), &f);
-    if (s->kind == HTTP_LINE_RESPONSE) response_link(d, st, off);
-    else request_link(d, st, s, &f, off);
+    if (!s->part && s->kind == HTTP_LINE_RESPONSE) response_link(d, st, off);
+    else if (!s->part) request_link(d, st, s, &f, off);
     http_body_add(d, s, body, &f, off);
     d_end(d);
     if (s->kind != HTTP_LINE_RESPONSE || p != &proto_http || !d->ops->become) return;
@@ -233,12 +234,27 @@ static void http_tunnel(struct decode *d, struct slice host, uint16_t port, stru
     d_end(d);
 }
 
+/* cut_take makes a message of what the capture left of one: its first line and header fields, as far as they are there. */
+static struct read_result cut_take(struct http_scan *s, struct slice in) {
+    if (!s->first) s->kind = (uint8_t)http_line_kind_of(in);
+    if (s->kind == HTTP_LINE_OTHER) return (struct read_result){.status = READ_MORE};
+    if (!s->head) { /* the last line is shown where it has a name already */
+        struct slice last = s->first ? slice_tail(in, s->line) : (struct slice){0};
+        s->part = last.n && !memchr(last.p, ':', last.n);
+        s->head = s->part ? s->line : in.n;
+    }
+    if (!s->first) s->first = in.n;
+    return (struct read_result){.status = READ_OK, .consumed = in.n};
+}
+
 static struct read_result http_read(struct decode *d, void *state, int from, struct slice in) {
     struct http_state *st = state;
     struct http_scan *s = &st->scan[from & 1];
     struct read_result r;
     if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
     r = http_frame(s, in, st->asked, d->stream_end);
+    bool cut = r.status == READ_MORE && d->cut && d->stream_end;
+    if (cut) r = cut_take(s, in);
     if (r.status == READ_MORE) {
         r.begun = s->kind != HTTP_LINE_OTHER ? without_end(slice_head(in, s->first)) : (struct slice){0};
         return r;
@@ -258,7 +274,11 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     st->seen = true;
     if (done.kind == HTTP_LINE_REQUEST && slice_starts(in, SLICE("CONNECT ")))
         connect_take(st, slice_head(in, done.first));
-    http_message(d, &proto_http, st, &done, slice_head(in, r.consumed));
+    http_message(d, &proto_http, st, &done, slice_head(in, cut ? done.head : r.consumed));
+    if (cut) {
+        struct reader rest = d_reader(d, slice_tail(in, done.head));
+        d_bad(d, &rest);
+    }
     return r;
 }
 

@@ -33,18 +33,20 @@ static void framing_test(void) {
         size_t rest; /* bytes behind the message */
     } cases[] = {
         {"a request without a body ends with its header", "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", HTTP_ASKED_OTHER, 3},
-        {"a body has the length its header says", "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcPOST", HTTP_ASKED_OTHER, 4},
+        {"a body has the length its header says", "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcPOST",
+         HTTP_ASKED_OTHER, 4},
         {"names of header fields are in any case", "POST / HTTP/1.1\ncontent-LENGTH:3\n\nabcP", HTTP_ASKED_OTHER, 1},
         {"an answer to HEAD has no body", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nHTTP", HTTP_ASKED_HEAD, 4},
         {"an answer to CONNECT has no body", "HTTP/1.1 200 OK\r\n\r\n\x16\x03", HTTP_ASKED_CONNECT, 2},
         {"304 has no body", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", HTTP_ASKED_OTHER, 0},
         {"1xx has no body", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", HTTP_ASKED_OTHER, 8},
-        {"chunks end with the empty one", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\nH",
+        {"chunks end with the empty one",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\nH",
          HTTP_ASKED_OTHER, 1},
-        {"a trailer belongs to the message", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\nA: b\r\n\r\nHT",
-         HTTP_ASKED_OTHER, 2},
-        {"chunked goes before a length", "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-         HTTP_ASKED_OTHER, 0},
+        {"a trailer belongs to the message",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\nA: b\r\n\r\nHT", HTTP_ASKED_OTHER, 2},
+        {"chunked goes before a length",
+         "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", HTTP_ASKED_OTHER, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n = strlen(cases[i].text);
@@ -58,13 +60,16 @@ static void hostile_test(void) {
     struct read_result r = http_frame(&s, SLICE("\x16\x03\x01\n"), HTTP_ASKED_OTHER, false);
     CHECK(r.status == READ_BAD, "a line that is no first line is no HTTP");
     s = (struct http_scan){0};
-    r = http_frame(&s, SLICE("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"), HTTP_ASKED_OTHER, false);
+    r = http_frame(&s, SLICE("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"), HTTP_ASKED_OTHER,
+                   false);
     CHECK(r.status == READ_OK && s.bad_length, "a length that is no number is an anomaly, not a length");
     s = (struct http_scan){0};
-    r = http_frame(&s, SLICE("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), HTTP_ASKED_OTHER, false);
+    r = http_frame(&s, SLICE("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), HTTP_ASKED_OTHER,
+                   false);
     CHECK(s.bad_length, "two lengths that differ are an anomaly");
     s = (struct http_scan){0};
-    r = http_frame(&s, SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"), HTTP_ASKED_OTHER, false);
+    r = http_frame(&s, SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"),
+                   HTTP_ASKED_OTHER, false);
     CHECK(r.status == READ_OK && s.bad_chunk, "a chunk size out of range ends the framing, not the program");
     s = (struct http_scan){0};
     r = http_frame(&s, SLICE("HTTP/1.1 200 OK\r\n\r\nabc"), HTTP_ASKED_OTHER, false);
@@ -88,7 +93,17 @@ static void body_test(void) {
     CHECK(slice_eq(http_dechunk(&a, SLICE("3\r\nabc\r\n0\r\n\r\n")), SLICE("abc")), "one chunk is the body");
     CHECK(http_dechunk(&a, SLICE("zz\r\n")).n == 0, "what has no size is no chunk");
     struct slice out;
-    CHECK(!http_inflate(&a, SLICE("this is not compressed"), 1000, &out), "damaged data are refused");
+    CHECK(!http_unfold(&a, HTTP_DEFLATED, SLICE("this is not compressed"), 1000, &out), "damaged data are refused");
+    if (http_coding_of(SLICE("br")) == HTTP_BROTLI) {
+        struct slice br = unhex("1b7700f88d946ede445586966c206f115b1c80c501");
+        CHECK(http_unfold(&a, HTTP_BROTLI, br, 1000, &out) && out.n == 120 && slice_starts(out, SLICE("hello hello ")),
+              "br is undone");
+        CHECK(http_unfold(&a, HTTP_BROTLI, br, 50, &out) && out.n == 50, "up to a limit");
+        CHECK(!http_unfold(&a, HTTP_BROTLI, SLICE("this is not compressed"), 1000, &out),
+              "and damaged data are refused");
+        free((void *)br.p);
+    }
+    CHECK(http_coding_of(SLICE("identity")) == HTTP_PLAIN, "a body may be as it is");
     arena_free(&a);
 }
 

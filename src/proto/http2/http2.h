@@ -59,7 +59,8 @@ struct http2_piece {
 struct http2_body {
     uint32_t stream; /* 0: the place is free */
     uint8_t type_len;
-    bool coded, overflow;
+    uint8_t coded; /* enum http_coding */
+    bool overflow;
     char type[HTTP2_TYPE_MAX];
     struct arena memory;
     struct http2_piece *first, *last;

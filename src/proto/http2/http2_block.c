@@ -199,7 +199,7 @@ static void body_note(struct http2_state *st, int from, uint32_t stream, const s
     struct http2_body *b = http2_body_start(st, from, stream);
     b->type_len = (uint8_t)(type.n < HTTP2_TYPE_MAX ? type.n : HTTP2_TYPE_MAX);
     if (b->type_len) memcpy(b->type, type.p, b->type_len);
-    b->coded = http_name_is(coding, "gzip") || http_name_is(coding, "deflate") || http_name_is(coding, "x-gzip");
+    b->coded = (uint8_t)http_coding_of(coding);
 }
 
 void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream, struct slice block) {

@@ -79,7 +79,7 @@ static void content_add(struct decode *d, const struct http2_body *b, struct sli
         return;
     }
     fv_open(d->out, FID_HTTP2_TEXT, off, (uint32_t)body.n);
-    uint8_t own = http_inflate(d->arena, body, HTTP2_UNFOLDED_MAX, &plain) ? fvec_add_source(d->out, plain, "Uncompressed entity body") : 0;
+    uint8_t own = http_unfold(d->arena, (enum http_coding)b->coded, body, HTTP2_UNFOLDED_MAX, &plain) ? fvec_add_source(d->out, plain, "Uncompressed entity body") : 0;
     if (own) {
         d->out->src = own;
         fv_s(d->out, FID_HTTP2_DATA_DATA, 0, (uint32_t)plain.n, plain);

@@ -9,6 +9,13 @@ static bool control_code(uint32_t code) {
            (code & 0xfffe) == 0xfffe;
 }
 
+/* plain tells whether all bytes are printable ASCII, of which nothing is to be said: the common case. */
+static bool plain(struct slice s) {
+    bool other = false;
+    for (size_t i = 0; i < s.n; i++) other |= (uint8_t)(s.p[i] - 0x20) >= 0x5f;
+    return !other;
+}
+
 static void utf8_check(struct mqtt_message *m, struct slice s, uint32_t off) {
     bool nul = false, control = false;
     uint32_t len = (uint32_t)s.n;
@@ -60,7 +67,7 @@ static void filter_check(struct mqtt_message *m, struct slice filter, uint32_t o
 
 void mqtt_text_check(struct mqtt_message *m, enum mqtt_text kind, struct slice s, uint32_t off) {
     if (!s.n) return;
-    if (d_wants(m->d, FID_MQTT_A_UTF8)) utf8_check(m, s, off);
+    if (d_wants(m->d, FID_MQTT_A_UTF8) && !plain(s)) utf8_check(m, s, off);
     if (kind == MQTT_TOPIC && (memchr(s.p, '#', s.n) || memchr(s.p, '+', s.n)))
         d_anomaly(m->d, FID_MQTT_A_TOPIC_WILDCARD, off, (uint32_t)s.n);
     if (kind == MQTT_FILTER && d_wants(m->d, FID_MQTT_A_FILTER_HASH)) filter_check(m, s, off);

@@ -124,7 +124,8 @@ static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side 
     if (peer->dup_acks >= 2 && peer->last_ack == s->seq && ts - peer->last_ack_time < FAST_RETRANSMISSION_WITHIN)
         return TA_FAST | TA_RETRANSMISSION;
     if (s->len && peer->has_ack && seq_le(s->seq + s->len, peer->last_ack)) return TA_SPURIOUS | TA_RETRANSMISSION;
-    if (ts - me->next_time <= reorder && me->next_seq != segment_end(s)) return TA_OUT_OF_ORDER;
+    int64_t since = ts - me->next_time; /* clocks go back, too */
+    if (since >= 0 && since <= reorder && me->next_seq != segment_end(s)) return TA_OUT_OF_ORDER;
     out->has_rto = true;
     out->rto = ts - me->next_time;
     out->rto_frame = me->next_frame;

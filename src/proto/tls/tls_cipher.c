@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The protection of records: RFC 8446 5.2 and 5.3, RFC 5246 6.2.3, RFC 5288, RFC 6655, RFC 7905, RFC 7366, RFC 6101 5.2.3.
+/* The protection of records: RFC 8446 5.2 and 5.3, RFC 5246 6.2.3, RFC 5288, RFC 6655, RFC 7905, RFC 7366, RFC
+ * 6101 5.2.3.
  *
- * Theory of operation. The contexts are keyed once; a record costs a new IV and, with a MAC, a reset of it. Nothing leaves
- * without its MAC or tag having been compared. Where bytes of the stream were lost the sequence number of the next record
- * is not known: the caller says how many following ones may be tried. What depends on the bytes before (the chain of
- * TLS 1.0, RC4) comes back with the record after next, or not at all. */
+ * Theory of operation. The contexts are keyed once; a record costs a new IV and, with a MAC, a reset of it. Nothing
+ * leaves without its MAC or tag having been compared. Where bytes of the stream were lost the sequence number of the
+ * next record is not known: the caller says how many following ones may be tried. What depends on the bytes before (the
+ * chain of TLS 1.0, RC4) comes back with the record after next, or not at all. */
 #include "proto/tls/tls_cipher.h"
 
 #include "proto/tls/tls.h"
@@ -18,13 +19,14 @@ enum { SALT = 4, EXPLICIT = 8, NONCE = 12, AAD12 = 13, AAD13 = 5, TAG_MAX = 16 }
 size_t tls_cipher_iv_size(uint16_t version, const struct tls_suite *s) {
     if (version == TLS13 || s->mode == BULK_CHACHA) return NONCE;
     if (s->mode == BULK_GCM || s->mode == BULK_CCM) return SALT;
-    if (s->mode == BULK_CBC && version <= TLS10) return s->block;
+    if (s->block && version <= TLS10) return s->block;
     return 0;
 }
 
 void tls_cipher_end(struct tls_cipher *c) {
     EVP_CIPHER_CTX_free(c->ctx);
     EVP_MAC_CTX_free(c->mac);
+    OPENSSL_clear_free(c->idea, sizeof *c->idea);
     OPENSSL_cleanse(c, sizeof *c);
 }
 
@@ -39,7 +41,8 @@ static bool mac_start(struct tls_cipher *c, struct tls_keys *k, const struct tls
     }
     char name[16] = {0};
     strncpy(name, EVP_MD_get0_name(tls_hash_md(hash)), sizeof name - 1);
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                           OSSL_PARAM_construct_end()};
     EVP_MAC *hmac = tls_keys_hmac(k);
     c->mac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
     return c->mac && EVP_MAC_init(c->mac, keys->mac.p, keys->mac.n, params);
@@ -48,6 +51,11 @@ static bool mac_start(struct tls_cipher *c, struct tls_keys *k, const struct tls
 static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tls_cipher_keys *keys) {
     uint8_t mode = c->suite.mode;
     if (mode == BULK_NULL) return true;
+    if (mode == BULK_IDEA) {
+        c->idea = keys->key.n == IDEA_KEY ? OPENSSL_zalloc(sizeof *c->idea) : NULL;
+        if (c->idea) idea_start(c->idea, keys->key.p);
+        return c->idea != NULL;
+    }
     const EVP_CIPHER *cipher = tls_keys_cipher(k, c->suite.bulk);
     c->ctx = cipher ? EVP_CIPHER_CTX_new() : NULL;
     if (!c->ctx || !EVP_DecryptInit_ex2(c->ctx, cipher, NULL, NULL, NULL)) return false;
@@ -55,15 +63,18 @@ static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tl
     if (mode == BULK_CCM && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG, c->suite.tag, NULL) <= 0) return false;
     if (EVP_CIPHER_CTX_get_key_length(c->ctx) != (int)keys->key.n) return false;
     if (!EVP_DecryptInit_ex2(c->ctx, NULL, keys->key.p, NULL, NULL)) return false;
-    return EVP_CIPHER_CTX_set_padding(c->ctx, 0) > 0;
+    /* Where there are no blocks the call would only be repeated with every record. */
+    return mode != BULK_CBC || EVP_CIPHER_CTX_set_padding(c->ctx, 0) > 0;
 }
 
 bool tls_cipher_start(struct tls_cipher *c, struct tls_keys *k, const struct tls_cipher_keys *keys) {
-    *c = (struct tls_cipher){.version = keys->version, .suite = keys->suite, .etm = keys->etm && keys->suite.mode == BULK_CBC,
+    *c = (struct tls_cipher){.version = keys->version,
+                             .suite = keys->suite,
+                             .etm = keys->etm && keys->suite.block,
                              .no_aad = keys->no_aad};
     if (keys->iv.n > sizeof c->iv) return false;
     memcpy(c->iv, keys->iv.p, keys->iv.n);
-    c->chained = c->suite.mode == BULK_CBC && c->version <= TLS10;
+    c->chained = c->suite.block && c->version <= TLS10;
     c->ready = mac_start(c, k, keys) && bulk_start(c, k, keys);
     if (!c->ready) tls_cipher_end(c);
     return c->ready;
@@ -73,7 +84,8 @@ static void be64_put(uint8_t *to, uint64_t v) {
     for (int i = 7; i >= 0; i--, v >>= 8) to[i] = (uint8_t)v;
 }
 
-static size_t aad_make(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, size_t plain, uint8_t *aad) {
+static size_t aad_make(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, size_t plain,
+                       uint8_t *aad) {
     if (c->no_aad) return 0;
     if (c->version == TLS13) {
         aad[0] = r->type;
@@ -101,8 +113,8 @@ static void nonce_make(const struct tls_cipher *c, struct slice explicit, uint64
     for (int i = NONCE - 1; i >= NONCE - 8; i--, seq >>= 8) nonce[i] ^= (uint8_t)seq;
 }
 
-static bool aead_try(const struct tls_cipher *c, const struct tls_sealed *r, struct slice explicit, struct slice sealed, uint64_t seq,
-                     uint8_t *out) {
+static bool aead_try(const struct tls_cipher *c, const struct tls_sealed *r, struct slice explicit, struct slice sealed,
+                     uint64_t seq, uint8_t *out) {
     uint8_t nonce[NONCE], aad[AAD12], tag[TAG_MAX];
     size_t plain = sealed.n - c->suite.tag, aad_len = aad_make(c, r, seq, plain, aad);
     int n;
@@ -126,7 +138,8 @@ static uint64_t seq_guess(const struct tls_cipher *c, uint64_t nonce, unsigned t
     return step && step <= (uint64_t)tries ? c->seq + step - 1 : c->seq;
 }
 
-static bool aead_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out, struct slice *plain) {
+static bool aead_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out,
+                      struct slice *plain) {
     struct slice explicit = {0}, sealed = r->body;
     bool has_explicit = c->version != TLS13 && c->suite.mode != BULK_CHACHA;
     if (has_explicit) {
@@ -134,7 +147,8 @@ static bool aead_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned
         sealed = slice_tail(sealed, EXPLICIT);
     }
     if (sealed.n < c->suite.tag || (has_explicit && explicit.n < EXPLICIT)) return false;
-    uint64_t nonce = has_explicit ? load_be64(explicit.p) : 0, guess = has_explicit ? seq_guess(c, nonce, tries) : c->seq, seq = guess;
+    uint64_t nonce = has_explicit ? load_be64(explicit.p) : 0,
+             guess = has_explicit ? seq_guess(c, nonce, tries) : c->seq, seq = guess;
     bool ok = aead_try(c, r, explicit, sealed, seq, out);
     for (unsigned i = 0; !ok && i < tries; i++) {
         seq = c->seq + i;
@@ -148,7 +162,8 @@ static bool aead_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned
     return true;
 }
 
-static bool mac_ssl3(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, struct slice data, uint8_t *mac) {
+static bool mac_ssl3(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, struct slice data,
+                     uint8_t *mac) {
     const EVP_MD *md = tls_hash_md(c->suite.mac);
     size_t size = tls_hash_size(c->suite.mac), pads = c->suite.mac == HASH_MD5 ? 48 : 40;
     uint8_t pad[48], head[11], inner[20];
@@ -158,16 +173,18 @@ static bool mac_ssl3(const struct tls_cipher *c, const struct tls_sealed *r, uin
     head[10] = (uint8_t)data.n;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     memset(pad, 0x36, sizeof pad);
-    bool ok = ctx && EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, c->mac_secret, size) && EVP_DigestUpdate(ctx, pad, pads) &&
-              EVP_DigestUpdate(ctx, head, sizeof head) && EVP_DigestUpdate(ctx, data.p, data.n) && EVP_DigestFinal_ex(ctx, inner, NULL);
+    bool ok = ctx && EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, c->mac_secret, size) &&
+              EVP_DigestUpdate(ctx, pad, pads) && EVP_DigestUpdate(ctx, head, sizeof head) &&
+              EVP_DigestUpdate(ctx, data.p, data.n) && EVP_DigestFinal_ex(ctx, inner, NULL);
     memset(pad, 0x5c, sizeof pad);
-    ok = ok && EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, c->mac_secret, size) && EVP_DigestUpdate(ctx, pad, pads) &&
-         EVP_DigestUpdate(ctx, inner, size) && EVP_DigestFinal_ex(ctx, mac, NULL);
+    ok = ok && EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, c->mac_secret, size) &&
+         EVP_DigestUpdate(ctx, pad, pads) && EVP_DigestUpdate(ctx, inner, size) && EVP_DigestFinal_ex(ctx, mac, NULL);
     EVP_MD_CTX_free(ctx);
     return ok;
 }
 
-static bool mac_make(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, struct slice data, uint8_t *mac) {
+static bool mac_make(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, struct slice data,
+                     uint8_t *mac) {
     uint8_t head[AAD12];
     size_t n;
     if (c->version == SSL3) return mac_ssl3(c, r, seq, data, mac);
@@ -177,12 +194,13 @@ static bool mac_make(const struct tls_cipher *c, const struct tls_sealed *r, uin
     head[10] = (uint8_t)r->version;
     head[11] = (uint8_t)(data.n >> 8);
     head[12] = (uint8_t)data.n;
-    return EVP_MAC_init(c->mac, NULL, 0, NULL) && EVP_MAC_update(c->mac, head, sizeof head) && EVP_MAC_update(c->mac, data.p, data.n) &&
-           EVP_MAC_final(c->mac, mac, &n, EVP_MAX_MD_SIZE);
+    return EVP_MAC_init(c->mac, NULL, 0, NULL) && EVP_MAC_update(c->mac, head, sizeof head) &&
+           EVP_MAC_update(c->mac, data.p, data.n) && EVP_MAC_final(c->mac, mac, &n, EVP_MAX_MD_SIZE);
 }
 
 /* mac_fits compares the MAC with that of the next `tries` sequence numbers. */
-static bool mac_fits(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, struct slice data, const uint8_t *mac) {
+static bool mac_fits(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, struct slice data,
+                     const uint8_t *mac) {
     uint8_t own[EVP_MAX_MD_SIZE];
     for (unsigned i = 0; i < tries; i++) {
         if (!mac_make(c, r, c->seq + i, data, own)) return false;
@@ -204,7 +222,9 @@ static bool blocks_open(struct tls_cipher *c, struct slice in, size_t least, uin
         in = slice_tail(in, block);
     }
     if (in.n % block || in.n < least + 1) return false;
-    if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(c->ctx, out, &n, in.p, (int)in.n) || (size_t)n != in.n)
+    if (c->idea) idea_cbc_open(c->idea, iv, in.p, in.n, out);
+    else if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(c->ctx, out, &n, in.p, (int)in.n) ||
+             (size_t)n != in.n)
         return false;
     size_t pad = out[in.n - 1];
     if (pad + 1 + least > in.n || (c->version == SSL3 && pad >= block)) return false;
@@ -214,7 +234,8 @@ static bool blocks_open(struct tls_cipher *c, struct slice in, size_t least, uin
     return true;
 }
 
-static bool cbc_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out, struct slice *plain) {
+static bool cbc_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out,
+                     struct slice *plain) {
     struct slice in = r->body, text;
     if (in.n < c->mac_len) return false;
     if (c->etm) { /* RFC 7366 3: the MAC is over the IV and what is encrypted */
@@ -228,7 +249,8 @@ static bool cbc_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned 
     return true;
 }
 
-static bool stream_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out, struct slice *plain) {
+static bool stream_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out,
+                        struct slice *plain) {
     int n = (int)r->body.n;
     if (r->body.n < c->mac_len) return false;
     if (!c->ctx) memcpy(out, r->body.p, r->body.n);
@@ -246,9 +268,11 @@ void tls_cipher_pass(struct tls_cipher *c, const struct tls_sealed *r) {
     if (end >= block) memcpy(c->iv, r->body.p + end - block, block);
 }
 
-bool tls_cipher_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out, struct slice *plain) {
+bool tls_cipher_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out,
+                     struct slice *plain) {
     bool ok;
     switch (c->suite.mode) {
+    case BULK_IDEA:
     case BULK_CBC: ok = cbc_open(c, r, tries, out, plain); break;
     case BULK_NULL:
     case BULK_STREAM: ok = stream_open(c, r, tries, out, plain); break;

@@ -2,12 +2,14 @@
 #ifndef WEIR_PROTO_TLS_CIPHER_H
 #define WEIR_PROTO_TLS_CIPHER_H
 
+#include "proto/tls/tls_idea.h"
 #include "proto/tls/tls_keys.h"
 
 /* tls_cipher opens the records of one direction under one set of keys. It owns the library's contexts. */
 struct tls_cipher {
     EVP_CIPHER_CTX *ctx; /* NULL: nothing is encrypted */
     EVP_MAC_CTX *mac;
+    struct idea *idea;
     uint64_t seq;   /* of the next record */
     uint64_t nonce; /* the explicit nonce of the last record, where has_nonce */
     uint16_t version;
@@ -39,9 +41,10 @@ bool tls_cipher_start(struct tls_cipher *c, struct tls_keys *k, const struct tls
 void tls_cipher_end(struct tls_cipher *c);
 /* tls_cipher_iv_size returns the bytes of the IV that come out of the key block. */
 size_t tls_cipher_iv_size(uint16_t version, const struct tls_suite *s);
-/* tls_cipher_open verifies and decrypts a record into `out`, which has room for its body. It tries the sequence numbers from
- * c->seq on, `tries` of them; when one fits, seq is the one behind it. false: no plaintext. */
-bool tls_cipher_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out, struct slice *plain);
+/* tls_cipher_open verifies and decrypts a record into `out`, which has room for its body. It tries the sequence numbers
+ * from c->seq on, `tries` of them; when one fits, seq is the one behind it. false: no plaintext. */
+bool tls_cipher_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out,
+                     struct slice *plain);
 /* tls_cipher_pass notes a record that was not opened: what the next one needs of it. */
 void tls_cipher_pass(struct tls_cipher *c, const struct tls_sealed *r);
 

@@ -8,8 +8,8 @@
 #include <openssl/err.h>
 
 enum {
-    TRIES_MAX = 1024,        /* sequence numbers tried for a record behind a gap */
-    TRIES_BYTES = 1 << 20,   /* bytes decrypted in trying */
+    TRIES_MAX = 1024,            /* sequence numbers tried for a record behind a gap */
+    TRIES_BYTES = 1 << 20,       /* bytes decrypted in trying */
     TRIES_BYTES_LATER = 1 << 16, /* the same, once FAILED_FEW records in a row did not open */
     FAILED_FEW = 8,
     TRIES_SPENT_MAX = 1 << 14, /* numbers tried in vain on a side, after which only the next one is */
@@ -84,7 +84,8 @@ static bool block_start(struct tls_keys *k, struct tls_session *s, int from) {
 /* master_learn keeps the master secret, now that it is known to be right, for sessions that go on with it. */
 static void master_learn(struct tls_keys *k, const struct tls_session *s) {
     if (s->server_id_len)
-        tls_keys_put(k, TLS_KEY_MASTER_SESSION, slice_of(s->server_id, s->server_id_len), slice_of(s->master, TLS_MASTER), TLS_FROM_SESSION);
+        tls_keys_put(k, TLS_KEY_MASTER_SESSION, slice_of(s->server_id, s->server_id_len),
+                     slice_of(s->master, TLS_MASTER), TLS_FROM_SESSION);
 }
 
 static void last_keep(struct tls_side *side, struct slice body) {
@@ -118,7 +119,8 @@ static bool open_block(struct tls_keys *k, struct tls_session *s, int from, cons
     return false;
 }
 
-static const struct tls_key *epoch_secret(const struct tls_keys *k, const struct tls_session *s, int from, uint8_t epoch) {
+static const struct tls_key *epoch_secret(const struct tls_keys *k, const struct tls_session *s, int from,
+                                          uint8_t epoch) {
     enum tls_key_kind kind = epoch == EPOCH_EARLY       ? TLS_KEY_CLIENT_EARLY
                              : epoch == EPOCH_HANDSHAKE ? (from ? TLS_KEY_SERVER_HANDSHAKE : TLS_KEY_CLIENT_HANDSHAKE)
                                                         : (from ? TLS_KEY_SERVER_DATA : TLS_KEY_CLIENT_DATA);
@@ -145,9 +147,10 @@ static bool epoch_try(struct tls_keys *k, struct tls_session *s, int from, uint8
     return true;
 }
 
-/* early_try: early data comes before the ServerHello that names the suite, which is that of the key it resumes: one of those
- * the client offers. */
-static bool early_try(struct tls_keys *k, struct tls_session *s, const struct tls_sealed *r, uint8_t *out, struct tls_opened *o) {
+/* early_try: early data comes before the ServerHello that names the suite, which is that of the key it resumes: one of
+ * those the client offers. */
+static bool early_try(struct tls_keys *k, struct tls_session *s, const struct tls_sealed *r, uint8_t *out,
+                      struct tls_opened *o) {
     for (uint8_t i = 0; i < s->n_offered; i++) {
         struct tls_suite suite;
         if (tls_suite_find(s->offered[i], &suite) && epoch_try(k, s, 0, EPOCH_EARLY, &suite, r, 1, out, o)) return true;
@@ -258,13 +261,17 @@ static const char *const sentences[] = {
     [SHUT_NOT_IN_LOG] = "the key log has no secrets of this session: it belongs to another run or program",
     [SHUT_RSA_EPHEMERAL_DH] = "the RSA key given cannot open a DHE session; a key log can",
     [SHUT_RSA_EPHEMERAL_ECDH] = "the RSA key given cannot open an ECDHE session; a key log can",
-    [SHUT_RSA_EXPORT] = "the RSA key given cannot open an exportable session, which makes a short key of its own; a key log can",
+    [SHUT_RSA_EXPORT] =
+        "the RSA key given cannot open an exportable session, which makes a short key of its own; a key log can",
     [SHUT_RSA_TLS13] = "the RSA key given cannot open a TLS 1.3 session; a key log can",
-    [SHUT_RSA_RESUMED] = "it resumes a session whose handshake is not in the capture, so the RSA key given cannot open it; a key log can",
+    [SHUT_RSA_RESUMED] = "it resumes a session whose handshake is not in the capture, so the RSA key given cannot open "
+                         "it; a key log can",
     [SHUT_RSA_OTHER_KEY] = "the RSA key given is not that of the server's certificate",
     [SHUT_RSA_PSK_SUITE] = "the session's keys come from a pre-shared key, not from the RSA key given",
-    [SHUT_PSK_EXCHANGE] = "the pre-shared key given is not all that this session's keys are made of; a key log can open it",
-    [SHUT_PSK_TLS13] = "a pre-shared key cannot open a TLS 1.3 session, which mixes it with Diffie-Hellman; a key log can",
+    [SHUT_PSK_EXCHANGE] =
+        "the pre-shared key given is not all that this session's keys are made of; a key log can open it",
+    [SHUT_PSK_TLS13] =
+        "a pre-shared key cannot open a TLS 1.3 session, which mixes it with Diffie-Hellman; a key log can",
     [SHUT_PSK_IDENTITY] = "no pre-shared key was given for the identity of this client",
     [SHUT_RESUMED] = "it resumes a session whose keys are not known",
     [SHUT_SUITE] = "its cipher suite is one that Weir cannot decrypt",
@@ -310,7 +317,8 @@ static uint8_t verdict_of(const struct tls_state *st) {
     if (!s->known_suite) return SHUT_SUITE;
     if (s->compression > COMPRESSION_DEFLATE) return SHUT_COMPRESSED;
     if (s->side[0].dead || s->side[1].dead) return SHUT_KEYS_DO_NOT_FIT;
-    if (s->version == TLS13 && (epoch_secret(k, s, 0, EPOCH_DATA) || epoch_secret(k, s, 1, EPOCH_DATA))) return SHUT_KEYS_DO_NOT_FIT;
+    if (s->version == TLS13 && (epoch_secret(k, s, 0, EPOCH_DATA) || epoch_secret(k, s, 1, EPOCH_DATA)))
+        return SHUT_KEYS_DO_NOT_FIT;
     if (k->has_log) return SHUT_NOT_IN_LOG;
     return k->n_private ? private_verdict(s) : psk_verdict(s);
 }

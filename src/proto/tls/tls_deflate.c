@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compressed records, RFC 3749: the records of a side are one zlib stream, flushed after each. A record that was lost takes
- * those behind it with it. The stream's state lives in the library's memory, as it must not move. */
+/* Compressed records, RFC 3749: the records of a side are one zlib stream, flushed after each. A record that was lost
+ * takes those behind it with it. The stream's state lives in the library's memory, as it must not move. */
 #include "proto/tls/tls_session.h"
 
 #include <openssl/crypto.h>

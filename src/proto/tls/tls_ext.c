@@ -146,10 +146,10 @@ static void credentials_read(struct ext *e) {
 }
 
 static void psk_identity_read(struct decode *d, struct reader *list) {
-    uint32_t at = fv_open(d->out, FID_TLS_PSK_ID_TEXT, rd_off(list), 0);
-    struct slice id = tls_opaque(d, list, FID_TLS_PSK_ID_LEN, 2, FID_TLS_PSK_ID);
+    uint32_t off = rd_off(list), at = fv_open(d->out, FID_TLS_PSK_ID_TEXT, off, 0);
+    tls_opaque(d, list, FID_TLS_PSK_ID_LEN, 2, FID_TLS_PSK_ID);
     get_be32(d, list, FID_TLS_PSK_AGE);
-    fv_set_len(d->out, at, (uint32_t)id.n + 6);
+    fv_set_len(d->out, at, rd_off(list) - off);
     fv_close(d->out);
 }
 
@@ -200,10 +200,10 @@ static void oid_filters_read(struct ext *e) {
 }
 
 static void key_share_entry_read(struct decode *d, struct reader *r) {
-    uint32_t at = fv_open(d->out, FID_TLS_KEY_SHARE_ENTRY, rd_off(r), 0);
+    uint32_t off = rd_off(r), at = fv_open(d->out, FID_TLS_KEY_SHARE_ENTRY, off, 0);
     get_be16(d, r, FID_TLS_KEY_SHARE_GROUP);
-    struct slice key = tls_opaque(d, r, FID_TLS_KEY_SHARE_LEN, 2, FID_TLS_KEY_SHARE);
-    fv_set_len(d->out, at, (uint32_t)key.n + 4);
+    tls_opaque(d, r, FID_TLS_KEY_SHARE_LEN, 2, FID_TLS_KEY_SHARE);
+    fv_set_len(d->out, at, rd_off(r) - off);
     fv_close(d->out);
 }
 
@@ -302,10 +302,10 @@ static void ext_data_read(struct ext *e, uint16_t type) {
 void tls_extensions_read(struct decode *d, struct tls_state *st, struct reader *r, uint8_t message) {
     struct reader list = tls_vector(d, r, FID_TLS_EXTS_LEN, 2, 0, 0xffff);
     while (rd_ok(&list) && rd_left(&list)) {
-        uint32_t at = fv_open(d->out, FID_TLS_EXT_TEXT, rd_off(&list), 0);
+        uint32_t off = rd_off(&list), at = fv_open(d->out, FID_TLS_EXT_TEXT, off, 0);
         uint16_t type = get_be16(d, &list, FID_TLS_EXT_TYPE);
         struct reader data = tls_vector(d, &list, FID_TLS_EXT_LEN, 2, 0, 0xffff);
-        fv_set_len(d->out, at, (uint32_t)rd_left(&data) + 4);
+        fv_set_len(d->out, at, rd_off(&list) - off);
         struct ext e = {.d = d, .st = st, .r = &data, .message = message};
         if (rd_ok(&data)) ext_data_read(&e, type);
         if (!rd_ok(&data)) d_anomaly(d, FID_TLS_TOO_SMALL, rd_off(&data), 0);

@@ -9,13 +9,13 @@ struct reader tls_vector(struct decode *d, struct reader *r, uint16_t id, unsign
     uint32_t off = rd_off(r);
     if (!rd_ok(r)) return *r;
     if (rd_left(r) < width) {
-        d_anomaly(d, FID_TLS_TOO_SMALL, off, (uint32_t)rd_left(r));
+        if (!d->cut) d_anomaly(d, FID_TLS_TOO_SMALL, off, (uint32_t)rd_left(r));
         return rd_sub(r, rd_left(r));
     }
     uint32_t n = width == 1 ? get_u8(d, r, id) : width == 2 ? get_be16(d, r, id) : get_be24(d, r, id);
     if (n < least || n > most) d_anomaly(d, FID_TLS_BAD_VECTOR, off, width);
     if (n > rd_left(r)) {
-        d_anomaly(d, FID_TLS_TOO_SMALL, off, width);
+        if (!d->cut) d_anomaly(d, FID_TLS_TOO_SMALL, off, width);
         n = (uint32_t)rd_left(r);
     }
     return rd_sub(r, n);
@@ -207,13 +207,14 @@ static void message_read(struct decode *d, struct tls_state *st, int from, struc
     get_u8(d, r, FID_TLS_HS_TYPE);
     get_be24(d, r, FID_TLS_HS_LEN);
     struct slice whole = slice_of(r->p - 4, rd_left(r) + 4);
-    struct reader body = rd_sub(r, len);
+    bool cut = len > rd_left(r);
+    struct reader body = rd_sub(r, cut ? rd_left(r) : len);
     bool retry = body_read(d, st, type, &body);
     f = fv_at(d->out, at);
     if (retry && f) f->extra = HELLO_RETRY_REQUEST;
     if (!rd_ok(&body)) st->damaged = true;
     tls_trailing(d, &body);
-    tls_session_message(d, st, from, type, slice_head(whole, len + 4));
+    if (!cut) tls_session_message(d, st, from, type, slice_head(whole, len + 4));
     fv_close(d->out);
 }
 
@@ -257,8 +258,9 @@ static void piece_read(struct decode *d, struct tls_state *st, int from, struct 
     if (last) whole_read(d, st, from, record);
 }
 
-static bool whole_here(const struct reader *r) {
-    return rd_left(r) >= 4 && load_be24(r->p + 1) <= rd_left(r) - 4;
+/* whole_here tells whether the message ends here, or the capture left out its end and there is no more to come. */
+static bool whole_here(const struct decode *d, const struct reader *r) {
+    return rd_left(r) >= 4 && (load_be24(r->p + 1) <= rd_left(r) - 4 || (d->cut && d->stream_end));
 }
 
 static void opaque_read(struct decode *d, struct reader *r, size_t n, uint16_t extra) {
@@ -280,7 +282,7 @@ void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct
             piece_read(d, st, from, &r, off);
         } else if (encrypted(st, from, rd_rest(&r))) {
             opaque_read(d, &r, rd_left(&r), TLS_EXTRA_ENCRYPTED);
-        } else if (whole_here(&r)) {
+        } else if (whole_here(d, &r)) {
             message_read(d, st, from, &r, rd_off(&r), d->out->src);
         } else {
             piece_read(d, st, from, &r, off);

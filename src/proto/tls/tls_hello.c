@@ -61,7 +61,7 @@ static struct reader ext_find(struct reader exts, uint16_t wanted) {
 void tls_client_hello_read(struct decode *d, struct tls_state *st, struct reader *r) {
     struct slice body = rd_rest(r);
     get_be16(d, r, FID_TLS_VERSION);
-    random_read(d, r, true);
+    random_read(d, r, st->version != TLS13); /* the one behind a HelloRetryRequest is of TLS 1.3 for sure */
     session_id_read(d, r);
     struct reader suites = tls_vector(d, r, FID_TLS_SUITES_LEN, 2, 2, 0xfffe);
     list_read(d, suites, FID_TLS_SUITES, FID_TLS_SUITE, 2);

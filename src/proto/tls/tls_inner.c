@@ -51,7 +51,9 @@ static const struct proto *port_proto(uint16_t port) {
 void tls_inner_read(struct decode *d, struct tls_state *st, int from, const struct tls_plain *list) {
     struct carry how = {
         .by = &proto_tls,
-        .proto = st->alpn == ALPN_HTTP2 ? &proto_http2 : st->alpn == ALPN_HTTP1 ? &proto_http : NULL,
+        .proto = st->alpn == ALPN_HTTP2   ? &proto_http2
+                 : st->alpn == ALPN_HTTP1 ? &proto_http
+                                          : NULL,
         .likely = port_proto(d->service),
         .port = d->service,
         .name = "Reassembled TLS",

@@ -47,7 +47,9 @@ static struct tls_key *key_find(const struct tls_keys *k, enum tls_key_kind kind
     return NULL;
 }
 
-const struct tls_key *tls_keys_find(const struct tls_keys *k, enum tls_key_kind kind, struct slice id) { return key_find(k, kind, id); }
+const struct tls_key *tls_keys_find(const struct tls_keys *k, enum tls_key_kind kind, struct slice id) {
+    return key_find(k, kind, id);
+}
 
 static struct tls_key *key_make(struct tls_keys *k, enum tls_key_kind kind, struct slice id) {
     if (!k->buckets) {
@@ -66,7 +68,8 @@ static struct tls_key *key_make(struct tls_keys *k, enum tls_key_kind kind, stru
     return e;
 }
 
-void tls_keys_put(struct tls_keys *k, enum tls_key_kind kind, struct slice id, struct slice secret, enum tls_key_origin origin) {
+void tls_keys_put(struct tls_keys *k, enum tls_key_kind kind, struct slice id, struct slice secret,
+                  enum tls_key_origin origin) {
     if (!id.n || id.n > TLS_ID_BYTES || secret.n > TLS_SECRET_BYTES) return;
     struct tls_key *e = key_find(k, kind, id);
     if (e && slice_eq(slice_of(e->secret, e->n), secret)) return;

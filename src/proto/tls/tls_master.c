@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key schedule: master secret and key block up to TLS 1.2 (RFC 5246 8.1 and 6.3, RFC 7627, RFC 4279, RFC 5489), traffic
- * keys of TLS 1.3 (RFC 8446 7.3). */
+/* The key schedule: master secret and key block up to TLS 1.2 (RFC 5246 8.1 and 6.3, RFC 7627, RFC 4279, RFC 5489),
+ * traffic keys of TLS 1.3 (RFC 8446 7.3). */
 #include "proto/tls/tls_prf.h"
 #include "proto/tls/tls_session.h"
 
@@ -15,10 +15,11 @@ static bool master_make(struct tls_session *s, struct slice premaster, enum tls_
     struct slice client = slice_of(s->client_random, 32), server = slice_of(s->server_random, 32);
     if (s->extended && !s->has_digest) return false;
     if (s->extended)
-        s->has_master = tls_prf(s->version, prf_md(s), premaster, "extended master secret", slice_of(s->digest, s->digest_len),
-                                (struct slice){0}, s->master, TLS_MASTER);
+        s->has_master = tls_prf(s->version, prf_md(s), premaster, "extended master secret",
+                                slice_of(s->digest, s->digest_len), (struct slice){0}, s->master, TLS_MASTER);
     else
-        s->has_master = tls_prf(s->version, prf_md(s), premaster, "master secret", client, server, s->master, TLS_MASTER);
+        s->has_master =
+            tls_prf(s->version, prf_md(s), premaster, "master secret", client, server, s->master, TLS_MASTER);
     s->origin = (uint8_t)origin;
     return s->has_master;
 }
@@ -38,7 +39,8 @@ static bool premaster_take(struct tls_session *s, const struct tls_key *key) {
 static bool resumed_find(struct tls_keys *k, struct tls_session *s) {
     if (s->full) return false;
     if (s->has_ticket && master_take(s, tls_keys_find(k, TLS_KEY_MASTER_TICKET, slice_of(s->ticket, 32)))) return true;
-    return s->server_id_len && slice_eq(slice_of(s->client_id, s->client_id_len), slice_of(s->server_id, s->server_id_len)) &&
+    return s->server_id_len &&
+           slice_eq(slice_of(s->client_id, s->client_id_len), slice_of(s->server_id, s->server_id_len)) &&
            master_take(s, tls_keys_find(k, TLS_KEY_MASTER_SESSION, slice_of(s->server_id, s->server_id_len)));
 }
 
@@ -93,7 +95,8 @@ static struct slice vector16(struct reader *r) {
 static size_t sealed_open(const struct tls_keys *k, const struct tls_session *s, struct slice sealed, uint8_t *out) {
     if (s->has_certificate) return tls_private_open(k, s->private, sealed, out, TLS_MASTER);
     size_t n = 0;
-    for (unsigned i = 0; i < k->n_private && n != TLS_MASTER; i++) n = tls_private_open(k, (int)i, sealed, out, TLS_MASTER);
+    for (unsigned i = 0; i < k->n_private && n != TLS_MASTER; i++)
+        n = tls_private_open(k, (int)i, sealed, out, TLS_MASTER);
     return n;
 }
 
@@ -119,7 +122,8 @@ void tls_master_exchange(struct tls_keys *k, struct tls_session *s, struct slice
     OPENSSL_cleanse(opened, sizeof opened);
 }
 
-/* exported makes the keys of exportable suites out of the few bytes of the key block (RFC 2246 6.3.1, RFC 6101 6.2.2.1). */
+/* exported makes the keys of exportable suites out of the few bytes of the key block (RFC 2246 6.3.1, RFC
+ * 6101 6.2.2.1). */
 static bool exported(const struct tls_session *s, int from, struct tls_cipher_keys *keys, uint8_t *key, uint8_t *iv) {
     struct slice client = slice_of(s->client_random, 32), server = slice_of(s->server_random, 32);
     size_t block = keys->suite.block;
@@ -129,15 +133,17 @@ static bool exported(const struct tls_session *s, int from, struct tls_cipher_ke
         uint8_t digest[2][EVP_MAX_MD_SIZE];
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) && EVP_DigestUpdate(ctx, keys->key.p, keys->key.n) &&
-                  EVP_DigestUpdate(ctx, a.p, a.n) && EVP_DigestUpdate(ctx, b.p, b.n) && EVP_DigestFinal_ex(ctx, digest[0], NULL) &&
-                  EVP_DigestInit_ex(ctx, EVP_md5(), NULL) && EVP_DigestUpdate(ctx, a.p, a.n) && EVP_DigestUpdate(ctx, b.p, b.n) &&
+                  EVP_DigestUpdate(ctx, a.p, a.n) && EVP_DigestUpdate(ctx, b.p, b.n) &&
+                  EVP_DigestFinal_ex(ctx, digest[0], NULL) && EVP_DigestInit_ex(ctx, EVP_md5(), NULL) &&
+                  EVP_DigestUpdate(ctx, a.p, a.n) && EVP_DigestUpdate(ctx, b.p, b.n) &&
                   EVP_DigestFinal_ex(ctx, digest[1], NULL);
         EVP_MD_CTX_free(ctx);
         memcpy(key, digest[0], keys->suite.key);
         memcpy(iv, digest[1], block);
         return ok;
     }
-    if (!tls_prf(s->version, prf_md(s), keys->key, from ? "server write key" : "client write key", client, server, key, keys->suite.key) ||
+    if (!tls_prf(s->version, prf_md(s), keys->key, from ? "server write key" : "client write key", client, server, key,
+                 keys->suite.key) ||
         !tls_prf(s->version, prf_md(s), (struct slice){0}, "IV block", client, server, ivs, 2 * block))
         return false;
     memcpy(iv, ivs + (from ? block : 0), block);
@@ -149,8 +155,8 @@ bool tls_keys_block(struct tls_keys *k, const struct tls_session *s, int from, s
     size_t mac = tls_hash_size(s->suite.mac), key = s->suite.drawn, iv = tls_cipher_iv_size(s->version, &s->suite);
     size_t n = 2 * (mac + key + iv), side = (size_t)(from & 1);
     if (n > sizeof block || !s->has_client || !s->has_server || !s->known_suite) return false;
-    if (!tls_prf(s->version, prf_md(s), slice_of(s->master, TLS_MASTER), "key expansion", slice_of(s->server_random, 32),
-                 slice_of(s->client_random, 32), block, n))
+    if (!tls_prf(s->version, prf_md(s), slice_of(s->master, TLS_MASTER), "key expansion",
+                 slice_of(s->server_random, 32), slice_of(s->client_random, 32), block, n))
         return false;
     struct tls_cipher_keys keys = {.version = s->version, .suite = s->suite, .etm = s->etm, .short_mac = s->short_mac};
     keys.mac = slice_of(block + side * mac, mac);
@@ -168,8 +174,8 @@ bool tls_keys_block(struct tls_keys *k, const struct tls_session *s, int from, s
     return ok;
 }
 
-bool tls_keys_secret(struct tls_keys *k, const struct tls_session *s, const struct tls_suite *suite, const uint8_t *secret,
-                     struct tls_cipher *c) {
+bool tls_keys_secret(struct tls_keys *k, const struct tls_session *s, const struct tls_suite *suite,
+                     const uint8_t *secret, struct tls_cipher *c) {
     uint8_t key[32], iv[16];
     const EVP_MD *md = tls_hash_md(suite->prf);
     struct slice from = slice_of(secret, tls_hash_size(suite->prf));

@@ -55,8 +55,8 @@ static bool ssl3_prf(struct slice secret, struct slice a, struct slice b, uint8_
     return ok;
 }
 
-bool tls_prf(uint16_t version, const EVP_MD *md, struct slice secret, const char *label, struct slice seed1, struct slice seed2,
-             uint8_t *out, size_t n) {
+bool tls_prf(uint16_t version, const EVP_MD *md, struct slice secret, const char *label, struct slice seed1,
+             struct slice seed2, uint8_t *out, size_t n) {
     uint8_t bytes[SEED_MAX];
     memset(out, 0, n);
     if (version == SSL3) return ssl3_prf(secret, seed1, seed2, out, n);

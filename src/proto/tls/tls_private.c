@@ -79,8 +79,10 @@ bool tls_keys_private(struct tls_keys *k, struct slice file, const char *passphr
     if (secret)
         wr_s(why, passphrase ? "the passphrase does not open it" : "it is encrypted, and no passphrase was given");
     else if (!key) wr_s(why, "no private key in it (PEM, DER or PKCS#12)");
-    else if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) wr_s(why, "not an RSA key: only those open sessions of others, up to TLS 1.2");
-    else if (EVP_PKEY_get_size(key) > MODULUS_MAX || EVP_PKEY_get_size(key) < MODULUS_LEAST) wr_s(why, "an RSA key of that size is not used for TLS");
+    else if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+        wr_s(why, "not an RSA key: only those open sessions of others, up to TLS 1.2");
+    else if (EVP_PKEY_get_size(key) > MODULUS_MAX || EVP_PKEY_get_size(key) < MODULUS_LEAST)
+        wr_s(why, "an RSA key of that size is not used for TLS");
     else {
         k->private[k->n_private++] = key;
         return k->any = k->premasters = true;
@@ -101,8 +103,8 @@ int tls_private_match(const struct tls_keys *k, struct slice certificate) {
     return found;
 }
 
-/* raw_open applies the private key without looking at the padding, which is checked below: the library's own check hides
- * whether it failed. */
+/* raw_open applies the private key without looking at the padding, which is checked below: the library's own check
+ * hides whether it failed. */
 static size_t raw_open(EVP_PKEY *key, struct slice sealed, uint8_t *out, size_t room) {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     size_t n = room;
@@ -115,7 +117,8 @@ static size_t raw_open(EVP_PKEY *key, struct slice sealed, uint8_t *out, size_t 
 
 size_t tls_private_open(const struct tls_keys *k, int number, struct slice sealed, uint8_t *out, size_t room) {
     uint8_t block[MODULUS_MAX];
-    if (number < 0 || (unsigned)number >= k->n_private || sealed.n != (size_t)EVP_PKEY_get_size(k->private[number])) return 0;
+    if (number < 0 || (unsigned)number >= k->n_private || sealed.n != (size_t)EVP_PKEY_get_size(k->private[number]))
+        return 0;
     size_t n = raw_open(k->private[number], sealed, block, sizeof block), at = 2;
     /* RFC 8017 7.2.2: 00 02, at least eight bytes that are not zero, 00, the secret. */
     if (n != sealed.n || block[0] != 0 || block[1] != 2) return 0;

@@ -225,6 +225,11 @@ static void junk_read(struct decode *d, const struct tls_state *st, struct slice
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
     struct cut c = cut_next(st, from, in);
+    bool cut = !c.whole && d->cut && d->stream_end && in.n > HEADER;
+    if (cut) { /* the capture left out the end: what there is, is shown */
+        c.size = in.n;
+        c.whole = true;
+    }
     if (!c.whole) return (struct read_result){.status = READ_MORE, .needed = c.size};
     uint32_t off = d_off(d, in.p);
     uint32_t layer = d_begin(d, &proto_tls, off, 0);
@@ -248,7 +253,7 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
     }
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);
-    if (st->damaged) { /* said here, since the records behind the message are read nevertheless */
+    if (st->damaged || cut) { /* said here, since the records behind the message are read nevertheless */
         struct reader r = d_reader(d, slice_tail(in, used));
         st->damaged = false;
         d_bad(d, &r);

@@ -17,9 +17,9 @@ static void sct_read(struct decode *d, struct reader *r) {
 void tls_scts_read(struct decode *d, struct reader *r) {
     struct reader list = tls_vector(d, r, FID_TLS_SCTS_LEN, 2, 1, 0xffff);
     while (rd_ok(&list) && rd_left(&list)) {
-        uint32_t at = fv_open(d->out, FID_TLS_SCT_TEXT, rd_off(&list), 0);
+        uint32_t off = rd_off(&list), at = fv_open(d->out, FID_TLS_SCT_TEXT, off, 0);
         struct reader one = tls_vector(d, &list, FID_TLS_SCT_LEN, 2, 1, 0xffff);
-        fv_set_len(d->out, at, (uint32_t)rd_left(&one) + 2);
+        fv_set_len(d->out, at, rd_off(&list) - off);
         if (rd_left(&one)) sct_read(d, &one);
         fv_close(d->out);
     }

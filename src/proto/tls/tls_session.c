@@ -5,7 +5,16 @@
 #include <assert.h>
 #include <openssl/crypto.h>
 
-enum { EXT_TRUNCATED_HMAC = 4, EXT_EXTENDED = 23, EXT_ETM = 22, EXT_TICKET = 35, EXT_EARLY = 42, HEAD = 4, RANDOM = 32, END_OF_EARLY = 5 };
+enum {
+    EXT_TRUNCATED_HMAC = 4,
+    EXT_EXTENDED = 23,
+    EXT_ETM = 22,
+    EXT_TICKET = 35,
+    EXT_EARLY = 42,
+    HEAD = 4,
+    RANDOM = 32,
+    END_OF_EARLY = 5
+};
 
 static void transcript_end(struct tls_session *s) {
     for (int i = 0; i < 3; i++) {
@@ -93,7 +102,8 @@ static void offered_take(struct tls_session *s, struct slice suites) {
     for (; suites.n >= 2; suites = slice_tail(suites, 2)) {
         struct tls_suite suite;
         uint16_t number = load_be16(suites.p);
-        if (s->n_offered < TLS_OFFERED_MAX && tls_suite_find(number, &suite) && suite.kx == KX_TLS13) s->offered[s->n_offered++] = number;
+        if (s->n_offered < TLS_OFFERED_MAX && tls_suite_find(number, &suite) && suite.kx == KX_TLS13)
+            s->offered[s->n_offered++] = number;
     }
 }
 
@@ -118,7 +128,8 @@ static void client_hello(struct tls_session *s, struct slice body, bool digest) 
         uint16_t type = rd_be16(&exts);
         struct slice value = vector(&exts, 2);
         if (type == EXT_EARLY) s->early = !again;
-        if (type == EXT_TICKET && value.n) s->has_ticket = EVP_Digest(value.p, value.n, s->ticket, NULL, EVP_sha256(), NULL) > 0;
+        if (type == EXT_TICKET && value.n)
+            s->has_ticket = EVP_Digest(value.p, value.n, s->ticket, NULL, EVP_sha256(), NULL) > 0;
     }
 }
 
@@ -162,7 +173,8 @@ static void ticket_learn(struct tls_keys *k, struct tls_session *s, struct slice
     struct slice ticket = vector(&r, 2);
     if (!ticket.n || !tls_master_find(k, s)) return;
     if (EVP_Digest(ticket.p, ticket.n, digest, NULL, EVP_sha256(), NULL) > 0)
-        tls_keys_put(k, TLS_KEY_MASTER_TICKET, slice_of(digest, sizeof digest), slice_of(s->master, TLS_MASTER), TLS_FROM_SESSION);
+        tls_keys_put(k, TLS_KEY_MASTER_TICKET, slice_of(digest, sizeof digest), slice_of(s->master, TLS_MASTER),
+                     TLS_FROM_SESSION);
 }
 
 static void certificate_learn(const struct tls_keys *k, struct tls_session *s, struct slice body) {

@@ -7,11 +7,11 @@
 
 /* What a connection needs to be decrypted: tls_state names it by number, in the pool of tls_keys.
  *
- * Theory of operation. The handshake's messages go through tls_session_message, in clear or opened, and leave what the key
- * schedule needs. Up to TLS 1.2 a side's keys change with its ChangeCipherSpec: then the master secret is looked for and the
- * key block made of it. In TLS 1.3 a side goes through epochs (early data, handshake, application data), each with a secret
- * from the key log, and through generations of the last one. A side changes epoch when the message is read that ends it;
- * where that message was lost, a record that does not open is tried with the epochs that follow.
+ * Theory of operation. The handshake's messages go through tls_session_message, in clear or opened, and leave what the
+ * key schedule needs. Up to TLS 1.2 a side's keys change with its ChangeCipherSpec: then the master secret is looked
+ * for and the key block made of it. In TLS 1.3 a side goes through epochs (early data, handshake, application data),
+ * each with a secret from the key log, and through generations of the last one. A side changes epoch when the message
+ * is read that ends it; where that message was lost, a record that does not open is tried with the epochs that follow.
  * Invariant: a record's plaintext is handed out only when its MAC or tag fits.
  * Where keys are missing the records are counted, so that keys that come later find their sequence number. */
 
@@ -47,7 +47,9 @@ enum tls_verdict {
 
 /* tls_verdict_text returns the sentence of a verdict. */
 const char *tls_verdict_text(uint8_t verdict);
-static inline bool tls_verdict_readable(uint8_t verdict) { return verdict >= READ_BY_LOG && verdict <= READ_BY_SESSION; }
+static inline bool tls_verdict_readable(uint8_t verdict) {
+    return verdict >= READ_BY_LOG && verdict <= READ_BY_SESSION;
+}
 
 enum { TLS_OFFERED_MAX = 8, TLS_MASTER = 48, COMPRESSION_DEFLATE = 1 };
 
@@ -56,15 +58,15 @@ struct tls_side {
     uint8_t secret[TLS_MASTER]; /* TLS 1.3: of the present epoch */
     uint8_t last[16];           /* the last block of the record before, for keys that come late */
     uint8_t epoch;
-    uint8_t origin;             /* enum tls_key_origin of the present keys */
-    bool gap;                   /* bytes were lost since a record was opened */
-    bool works;                 /* the present keys opened a record */
-    bool dead;                  /* the present keys do not fit */
-    uint32_t failed;            /* records in a row that did not open */
-    uint32_t spent;             /* sequence numbers tried in vain, see TRIES_SPENT_MAX */
-    void *inflater;             /* of compressed records */
-    uint64_t passed;            /* records since the keys changed that were not tried */
-    uint64_t tried;             /* generation of the store when keys were looked for */
+    uint8_t origin;  /* enum tls_key_origin of the present keys */
+    bool gap;        /* bytes were lost since a record was opened */
+    bool works;      /* the present keys opened a record */
+    bool dead;       /* the present keys do not fit */
+    uint32_t failed; /* records in a row that did not open */
+    uint32_t spent;  /* sequence numbers tried in vain, see TRIES_SPENT_MAX */
+    void *inflater;  /* of compressed records */
+    uint64_t passed; /* records since the keys changed that were not tried */
+    uint64_t tried;  /* generation of the store when keys were looked for */
 };
 
 struct tls_session {
@@ -79,13 +81,13 @@ struct tls_session {
     uint8_t origin; /* of the master secret */
     uint8_t client_random[32], server_random[32];
     uint8_t client_id[32], server_id[32], client_id_len, server_id_len;
-    uint8_t ticket[32]; /* SHA-256 of the ticket the client offered */
-    uint8_t sent[8];    /* first bytes of the encrypted premaster secret, where full */
+    uint8_t ticket[32];             /* SHA-256 of the ticket the client offered */
+    uint8_t sent[8];                /* first bytes of the encrypted premaster secret, where full */
     uint8_t digest[64], digest_len; /* of the handshake up to the ClientKeyExchange (RFC 7627 4) */
     uint8_t master[TLS_MASTER];
     uint16_t offered[TLS_OFFERED_MAX];
     uint8_t n_offered;
-    int8_t private; /* number of the private key of the server's certificate; -1: none of ours */
+    int8_t private;            /* number of the private key of the server's certificate; -1: none of ours */
     EVP_MD_CTX *transcript[3]; /* MD5 with SHA-1, SHA-256, SHA-384 */
     struct tls_side side[2];
 };
@@ -123,7 +125,8 @@ struct tls_plain {
     bool lost; /* bytes before it are missing */
 };
 
-/* tls_inner_name returns the name of what the session carries, NULL where it is not known; tls_inner_read hands it on. */
+/* tls_inner_name returns the name of what the session carries, NULL where it is not known; tls_inner_read hands it on.
+ */
 const char *tls_inner_name(const struct decode *d, const struct tls_state *st);
 void tls_inner_read(struct decode *d, struct tls_state *st, int from, const struct tls_plain *list);
 /* tls_readable_add says once, and again when it changes, whether the session can be read. */
@@ -135,15 +138,16 @@ bool tls_master_find(struct tls_keys *k, struct tls_session *s);
 void tls_master_exchange(struct tls_keys *k, struct tls_session *s, struct slice body);
 /* tls_keys_block makes a side's cipher from the master secret, tls_keys_secret from a traffic secret of TLS 1.3. */
 bool tls_keys_block(struct tls_keys *k, const struct tls_session *s, int from, struct tls_cipher *c);
-bool tls_keys_secret(struct tls_keys *k, const struct tls_session *s, const struct tls_suite *suite, const uint8_t *secret,
-                     struct tls_cipher *c);
+bool tls_keys_secret(struct tls_keys *k, const struct tls_session *s, const struct tls_suite *suite,
+                     const uint8_t *secret, struct tls_cipher *c);
 /* tls_secret_next turns an application traffic secret into the one that follows it (RFC 8446 7.2). */
 bool tls_secret_next(const struct tls_session *s, uint8_t *secret);
-/* tls_inflate undoes the compression of a side's next record; *plain then lies in `memory`. false: it cannot be undone. */
+/* tls_inflate undoes the compression of a side's next record; *plain then lies in `memory`. false: it cannot be undone.
+ */
 bool tls_inflate(struct tls_side *side, struct arena *memory, struct slice *plain);
 void tls_inflate_end(struct tls_side *side);
-/* tls_private_match returns the number of our private key that belongs to a certificate, or -1; tls_private_open decrypts a
- * premaster secret with it: its bytes, at most `room`, or 0. */
+/* tls_private_match returns the number of our private key that belongs to a certificate, or -1; tls_private_open
+ * decrypts a premaster secret with it: its bytes, at most `room`, or 0. */
 int tls_private_match(const struct tls_keys *k, struct slice certificate);
 size_t tls_private_open(const struct tls_keys *k, int number, struct slice sealed, uint8_t *out, size_t room);
 

@@ -51,7 +51,7 @@ static const struct {
     {"WITH_NULL", NULL, BULK_NULL, 0, 0, 0, false},
     {"RC4_128", "RC4", BULK_STREAM, 16, 0, 0, true},
     {"SEED_CBC", "SEED-CBC", BULK_CBC, 16, 16, 0, true},
-    {"IDEA_CBC", "IDEA-CBC", BULK_CBC, 16, 8, 0, true},
+    {"IDEA_CBC", NULL, BULK_IDEA, 16, 8, 0, false},
     {"WITH_DES_CBC", "DES-CBC", BULK_CBC, 8, 8, 0, true},
     {"WITH_DES40_CBC", "DES-CBC", BULK_CBC, 8, 8, 0, true},
     {"WITH_RC4_40", "RC4", BULK_STREAM, 16, 0, 0, true},
@@ -79,7 +79,8 @@ static void digests_find(const char *name, struct tls_suite *s) {
         if (ends(name, ending[i].end)) hash = (uint8_t)ending[i].hash;
     bool authenticates = s->mode >= BULK_GCM;
     s->mac = authenticates ? HASH_NONE : hash;
-    s->prf = hash == HASH_SHA384 ? HASH_SHA384 : HASH_SHA256; /* RFC 5246 5: SHA-256 where the suite says nothing else */
+    s->prf =
+        hash == HASH_SHA384 ? HASH_SHA384 : HASH_SHA256; /* RFC 5246 5: SHA-256 where the suite says nothing else */
 }
 
 bool tls_suite_find(uint16_t number, struct tls_suite *out) {
@@ -115,6 +116,7 @@ const EVP_MD *tls_hash_md(uint8_t hash) {
 }
 
 size_t tls_hash_size(uint8_t hash) {
-    static const uint8_t sizes[] = {[HASH_MD5] = 16, [HASH_SHA1] = 20, [HASH_SHA256] = 32, [HASH_SHA384] = 48, [HASH_NONE] = 0};
+    static const uint8_t sizes[] = {
+        [HASH_MD5] = 16, [HASH_SHA1] = 20, [HASH_SHA256] = 32, [HASH_SHA384] = 48, [HASH_NONE] = 0};
     return sizes[hash];
 }

@@ -7,9 +7,21 @@
 #include <openssl/evp.h>
 
 /* tls_kx is how the two sides come to a secret. */
-enum tls_kx { KX_UNKNOWN, KX_RSA, KX_RSA_EXPORT, KX_DH, KX_ECDH, KX_PSK, KX_RSA_PSK, KX_DH_PSK, KX_ECDH_PSK, KX_TLS13, KX_COUNT };
+enum tls_kx {
+    KX_UNKNOWN,
+    KX_RSA,
+    KX_RSA_EXPORT,
+    KX_DH,
+    KX_ECDH,
+    KX_PSK,
+    KX_RSA_PSK,
+    KX_DH_PSK,
+    KX_ECDH_PSK,
+    KX_TLS13,
+    KX_COUNT
+};
 
-enum tls_bulk_mode { BULK_NULL, BULK_STREAM, BULK_CBC, BULK_GCM, BULK_CCM, BULK_CHACHA };
+enum tls_bulk_mode { BULK_NULL, BULK_STREAM, BULK_IDEA, BULK_CBC, BULK_GCM, BULK_CCM, BULK_CHACHA };
 enum tls_hash { HASH_MD5, HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_NONE };
 
 /* tls_suite is what a cipher suite stands for. */

@@ -76,6 +76,14 @@ static void client_hello(struct bench *b) {
     CHECK(st.version == 0 && st.alpn == ALPN_NONE, "a ClientHello decides nothing");
 }
 
+static void fingerprints(struct bench *b) {
+    struct tls_state st = {0};
+    feed(b, &st, 0, CLIENT_RECORD);
+    CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t13d0205h2_1301,c02f_000a,000b,002b"), "suites and extensions in order, reserved ones left out");
+    feed(b, &st, 0, "16 0301 002d 01 000029 0302" RANDOM "00 0002 c02f 01 00 0000");
+    CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t11i010000_c02f_"), "a hello that says little has a fingerprint too");
+}
+
 static void session_12(struct bench *b) {
     struct tls_state st = {0};
     feed(b, &st, 1, SERVER_12 "16 0303 0004 0e 000000");
@@ -196,6 +204,7 @@ int main(void) {
     session_12(&b);
     session_13(&b);
     faults(&b);
+    fingerprints(&b);
     fragments(&b);
     old_hello(&b);
     probes();

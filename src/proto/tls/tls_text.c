@@ -158,13 +158,16 @@ static void segments_label(struct writer *w, const struct fvec *v, uint32_t at) 
     }
 }
 
+/* behind returns the length of what stands behind an entry's header. */
+static unsigned behind(const struct fval *f, uint32_t header) { return f->len > header ? f->len - header : 0; }
+
 static void ext_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *type = fv_first(v, FID_TLS_EXT_TYPE, at, fv_end(v, at));
     const char *name = type ? field_value_name(&vals_tls_ext, type->u) : NULL;
     wr_s(w, "Extension: ");
     if (name) wr_s(w, name);
     else wr_f(w, "Unknown type %u", type ? (unsigned)type->u : 0);
-    wr_f(w, " (len=%u)", v->v[at].len - 4);
+    wr_f(w, " (len=%u)", behind(&v->v[at], 4));
 }
 
 static void fragments_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -189,7 +192,7 @@ static void key_share_label(struct writer *w, const struct fvec *v, uint32_t at)
     wr_s(w, "Key Share Entry: Group: ");
     if (name) wr_s(w, name);
     else wr_f(w, "Unknown (%u)", group ? (unsigned)group->u : 0);
-    wr_f(w, ", Key Exchange length: %u", v->v[at].len - 4);
+    wr_f(w, ", Key Exchange length: %u", behind(&v->v[at], 4));
 }
 
 static void sigalg_label(struct writer *w, const struct fval *f) {
@@ -264,7 +267,7 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_SIGALG: sigalg_label(w, f); return true;
     case FID_TLS_EXT_TEXT: ext_label(w, v, at); return true;
     case FID_TLS_KEY_SHARE_ENTRY: key_share_label(w, v, at); return true;
-    case FID_TLS_PSK_ID_TEXT: wr_f(w, "PSK Identity (length: %u)", f->len - 6); return true;
+    case FID_TLS_PSK_ID_TEXT: wr_f(w, "PSK Identity (length: %u)", behind(f, 6)); return true;
     case FID_TLS_KX_TEXT: wr_s(w, params_names[f->extra < PARAMS_COUNT ? f->extra : PARAMS_NONE]); return true;
     default: return false;
     }

@@ -53,7 +53,7 @@ static void header_add(struct decode *d, const struct websocket_frame *f, uint32
     if (!f->masked) return;
     struct slice key = arena_copy(d->arena, slice_of(f->key, 4));
     fv_s(d->out, FID_WEBSOCKET_KEY, off + f->head - 4, 4, key);
-    fv_add(d->out, FID_WEBSOCKET_MASKED_PAYLOAD, off + f->head, (uint32_t)f->length);
+    if (f->length) fv_add(d->out, FID_WEBSOCKET_MASKED_PAYLOAD, off + f->head, (uint32_t)f->length);
 }
 
 static voidpf window_get(voidpf arena, uInt items, uInt size) { return arena_get(arena, (size_t)items * size); }

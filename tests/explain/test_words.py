@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Output as people see it: languages, forms, exit status, and captures that are healthy."""
+import json
+import os
+import re
+import subprocess
+import xml.dom.minidom
+from pathlib import Path
+
+import pytest
+
+from made import *
+
+WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
+SAMPLE = os.environ.get("WEIR_SAMPLE", "build/sample.pcapng")
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+def weir(*args, env=None, **kw):
+    base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    return subprocess.run([WEIR, *map(str, args)], capture_output=True, text=True, timeout=60, env={**base, **(env or {})}, **kw)
+
+
+def entries(lang):
+    text = (ROOT / "po" / f"{lang}.po").read_text(encoding="utf-8")
+    pairs = re.findall(r'^msgid (".*")\nmsgstr (".*")$', text, re.M)
+    return {json.loads(a): json.loads(b) for a, b in pairs if a != '""'}
+
+
+@pytest.mark.parametrize("lang", ["ja", "zh_CN"])
+def test_translations_keep_their_arguments(lang):
+    for source, text in entries(lang).items():
+        assert text, source
+        assert set(re.findall(r"%(\d)\$s", source)) == set(re.findall(r"%(\d)\$s", text)), source
+
+
+@pytest.mark.parametrize("lang", ["ja", "zh_CN"])
+def test_every_text_of_the_catalogue_is_translated(lang):
+    known = entries(lang)
+    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c")] if f.is_file())
+    texts = {json.loads(m) for m in re.findall(r'N_\(("(?:[^"\\]|\\.)*")\)', source)}
+    assert len(texts) > 300
+    assert not sorted(t for t in texts if t not in known)
+
+
+@pytest.mark.parametrize("lang, word", [("ja", "パケット"), ("zh_CN", "数据包")])
+def test_language_by_option_and_by_environment(lang, word):
+    if not (Path(WEIR).parent / "po").exists():
+        pytest.skip("built without msgfmt")
+    assert word in weir("explain", SAMPLE, "--lang", lang).stdout
+    assert word in weir("explain", SAMPLE, env={"LC_ALL": f"{lang}.UTF-8"}).stdout
+    assert word not in weir("explain", SAMPLE, "--lang", "en", env={"LC_ALL": f"{lang}.UTF-8"}).stdout
+
+
+def test_forms(tmp_path):
+    cap = Capture()
+    t = Tcp(cap).open()
+    t.c(connect(client='<b>"x"&|'))
+    t.s(connack(5))
+    t.close()
+    path = cap.write(tmp_path / "it's <here>.pcap")
+    run = weir("explain", path)
+    assert run.returncode == 1 and "not authorized" in run.stdout and "\x1b" not in run.stdout
+    # The command that is printed works as typed.
+    command = re.search(r"^ *(weir read .*)$", run.stdout, re.M).group(1)
+    shown = subprocess.run(command.replace("weir", WEIR, 1), shell=True, capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0 and "Connect Ack" in shown.stdout
+    out = json.loads(weir("explain", path, "--json").stdout)
+    assert out["verdict"]["id"] == "mqtt.refused" and out["verdict"]["frames"]
+    assert weir("explain", path, "--md").stdout.startswith("# ")
+    assert "<b>" not in weir("explain", path, "--md").stdout.replace("\\<b\\>", "")
+    svg = weir("ladder", path, "--svg").stdout
+    xml.dom.minidom.parseString(svg)
+    assert "CONNECT" in svg
+    assert "\x1b[" in weir("explain", path, "--color=always").stdout
+
+
+def test_lines_fit_the_terminal(tmp_path):
+    for lang in ("en", "ja", "zh_CN"):
+        for line in weir("explain", SAMPLE, "-v", "--lang", lang, env={"COLUMNS": "80"}).stdout.splitlines():
+            width = sum(2 if ord(c) >= 0x1100 and not 0x2000 <= ord(c) < 0x2e80 else 1 for c in line)
+            assert width <= 82 or "weir read" in line or "tcp.stream" in line or "192.0.2" in line, line
+
+
+def test_exit_status(tmp_path):
+    good = Capture()
+    session(good).close()
+    assert weir("explain", good.write(tmp_path / "good.pcap")).returncode == 0
+    assert weir("explain", tmp_path / "none.pcap").returncode == 2
+    assert weir("explain").returncode == 2
+    assert weir("diff", tmp_path / "good.pcap").returncode == 2
+    assert weir("diff", tmp_path / "good.pcap", tmp_path / "good.pcap").returncode == 0
+    bad = weir("explain", tmp_path / "good.pcap", "mqtt.topik == 1")
+    assert bad.returncode == 2 and "^" in bad.stderr
+
+
+def test_filter_limits_findings(tmp_path):
+    cap = Capture()
+    for n, code in ((0, 5), (1, 4)):
+        t = Tcp(cap, client=f"10.0.0.{n + 2}", sport=40000 + n).open()
+        t.c(connect(client=f"c{n}"))
+        t.s(connack(code))
+        t.close()
+    path = cap.write(tmp_path / "two.pcap")
+    assert {f["tcp.stream"] for f in json.loads(weir("explain", path, "--json").stdout)["findings"] if f["severity"] == "error"} == {0, 1}
+    out = json.loads(weir("explain", path, "ip.addr == 10.0.0.3", "--json").stdout)
+    assert {f["tcp.stream"] for f in out["findings"] if f["severity"] == "error"} == {1}
+
+
+def test_diff_learns_from_several_good_runs(tmp_path):
+    def run(name, keep, extra=False, code=0):
+        cap = Capture()
+        t = Tcp(cap).open()
+        t.c(connect(keep=keep))
+        t.s(connack(code))
+        if extra:
+            t.c(publish("status", b"up", retain=True))
+        if not code:
+            t.c(publish("a/b"))
+        t.close()
+        return cap.write(tmp_path / name)
+
+    one, two, three, bad = run("1", 60), run("2", 30, True), run("3", 45, True), run("4", 60, False, 5)
+    assert weir("diff", one, three).returncode == 1  # keep-alive differs, and a message more
+    assert weir("diff", one, two, three).returncode == 0  # which is what good runs do
+    out = weir("diff", one, two, bad, "--json")
+    assert out.returncode == 1
+    first = json.loads(out.stdout)
+    assert first["first"]["good"]["text"].startswith("CONNACK") and "not authorized" in first["text"].lower()
+    xml.dom.minidom.parseString(weir("diff", one, bad, "--svg").stdout)
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason="needs the corpus")
+@pytest.mark.parametrize("name", ["OISF__suricata-verify__mqtt311-pub-qos2_input.pcap", "OISF__suricata-verify__mqtt5-sub-userpass_input.pcap",
+                                  "OISF__suricata-verify__mqtt31-unsub-qos1_input.pcap", "zeek__zeek__mqtt.pcap", "arkime__arkime__websocket.pcap",
+                                  "Voev__snet__TLS1_3_TLS_AES_128_GCM_SHA256.pcap", "chrissanders__packets__http_post.pcapng",
+                                  "chrissanders__packets__dns.pcap", "zeek__zeek__two-binary-fragments.pcap"])
+def test_healthy_traffic_has_no_errors(name):
+    out = json.loads(weir("explain", CORPUS / name, "--json").stdout)
+    assert not [f for f in out["findings"] if f["severity"] == "error"]

@@ -52,7 +52,7 @@ struct tally {
 enum client_state { C_NONE, C_TCP, C_TLS, C_CONNECT, C_SUB, C_UP, C_END };
 struct client {
     int fd;
-    struct ssl_st *tls;
+    struct tls *tls;
     uint8_t state, flags;
     uint16_t id_next;
     uint32_t inflight, at;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: a datagram is a chunk. Of TCP, what continues its side is a chunk, what was there before is cut off,
- * what comes early waits. When the other side acknowledges what lies behind a hole, the hole will not be filled any more:
- * in its place stands a chunk that says how many bytes are missing, in the words tshark has for it. What still waits at the
- * end of the capture is not shown, as nothing says it was received.
- * Limits: FOLLOW_HELD_MAX segments and FOLLOW_HELD_BYTES bytes wait on each side; what comes beyond that is dropped and
- * counted. */
+/* Theory of operation: a datagram is a chunk. Of TCP, what continues its side is a chunk, what was there before is cut
+ * off, what comes early waits. When the other side acknowledges what lies behind a hole, the hole will not be filled
+ * any more: in its place stands a chunk that says how many bytes are missing, in the words tshark has for it. What
+ * still waits at the end of the capture is not shown, as nothing says it was received. Limits: FOLLOW_HELD_MAX segments
+ * and FOLLOW_HELD_BYTES bytes wait on each side; what comes beyond that is dropped and counted. */
 #include "analyse/follow.h"
 
 #include <stdio.h>
@@ -29,9 +28,21 @@ struct segment {
 };
 
 void follow_want(const struct follow *f, struct want *w) {
-    static const uint16_t tcp[] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM,
-                                   FID_TCP_SEQ_RAW, FID_TCP_ACK_RAW, FID_TCP_LEN, FID_TCP_FLAGS, FID_TCP_PAYLOAD, 0};
-    static const uint16_t udp[] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
+    static const uint16_t tcp[] = {FID_IP_SRC,
+                                   FID_IP_DST,
+                                   FID_IPV6_SRC,
+                                   FID_IPV6_DST,
+                                   FID_TCP_SRCPORT,
+                                   FID_TCP_DSTPORT,
+                                   FID_TCP_STREAM,
+                                   FID_TCP_SEQ_RAW,
+                                   FID_TCP_ACK_RAW,
+                                   FID_TCP_LEN,
+                                   FID_TCP_FLAGS,
+                                   FID_TCP_PAYLOAD,
+                                   0};
+    static const uint16_t udp[] = {FID_IP_SRC,     FID_IP_DST,      FID_IPV6_SRC,
+                                   FID_IPV6_DST,   FID_UDP_SRCPORT, FID_UDP_DSTPORT,
                                    FID_UDP_STREAM, FID_UDP_PAYLOAD, 0};
     for (const uint16_t *id = f->proto == FOLLOW_TCP ? tcp : udp; *id; id++) want_add(w, *id);
 }
@@ -39,7 +50,8 @@ void follow_want(const struct follow *f, struct want *w) {
 static bool segment_is(const struct follow *f, const struct segment *s) {
     if (f->by_stream) return s->stream == f->stream;
     int from = memcmp(&s->src, &f->asked[0], sizeof s->src) != 0;
-    return memcmp(&s->src, &f->asked[from], sizeof s->src) == 0 && memcmp(&s->dst, &f->asked[!from], sizeof s->dst) == 0;
+    return memcmp(&s->src, &f->asked[from], sizeof s->src) == 0 &&
+           memcmp(&s->dst, &f->asked[!from], sizeof s->dst) == 0;
 }
 
 /* segment_find reads the fields of the conversation's layer; a packet may hold several TCP headers, one in another. */
@@ -142,7 +154,8 @@ static bool gap_pass(struct follow *f, int side, uint32_t ack, const struct pack
 static void tcp_take(struct follow *f, int side, struct segment *s, const struct packet *p) {
     struct follow_side *me = &f->side[side];
     if (s->flags & TH_ACK)
-        while (f->side[!side].held && (held_fits(f, !side) || gap_pass(f, !side, s->ack, p))) {}
+        while (f->side[!side].held && (held_fits(f, !side) || gap_pass(f, !side, s->ack, p))) {
+        }
     if (!me->synced) {
         me->synced = true;
         me->next = s->seq;
@@ -164,7 +177,8 @@ static void tcp_take(struct follow *f, int side, struct segment *s, const struct
     struct slice fresh = slice_tail(s->payload, old);
     me->next = s->seq + s->len;
     chunk_give(f, side, fresh, p->number, p->ts);
-    while (me->held && held_fits(f, side)) {}
+    while (me->held && held_fits(f, side)) {
+    }
 }
 
 bool follow_packet(struct follow *f, const struct decode *d) {
@@ -186,16 +200,28 @@ void follow_end(struct follow *f) {
         while (f->side[i].held) held_drop(&f->side[i], &f->side[i].held);
 }
 
-static bool ends_differ(const struct talk_addr *a, const struct talk_addr *b, const uint8_t *addrs, size_t len, const uint8_t *ports) {
+static bool ends_differ(const struct talk_addr *a, const struct talk_addr *b, const uint8_t *addrs, size_t len,
+                        const uint8_t *ports) {
     uint16_t src = load_be16(ports), dst = load_be16(ports + 2);
     if (a->len != len) return true;
-    bool there = src == a->port && dst == b->port && memcmp(addrs, a->bytes, len) == 0 && memcmp(addrs + len, b->bytes, len) == 0;
-    bool back = src == b->port && dst == a->port && memcmp(addrs, b->bytes, len) == 0 && memcmp(addrs + len, a->bytes, len) == 0;
+    bool there = src == a->port && dst == b->port && memcmp(addrs, a->bytes, len) == 0 &&
+                 memcmp(addrs + len, b->bytes, len) == 0;
+    bool back = src == b->port && dst == a->port && memcmp(addrs, b->bytes, len) == 0 &&
+                memcmp(addrs + len, a->bytes, len) == 0;
     return !there && !back;
 }
 
 bool follow_skips(const struct packet *p, uint8_t ip_proto, const struct talk_addr *a, const struct talk_addr *b) {
-    enum { LINK_ETHERNET = 1, LINK_RAW = 101, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, ETHER = 14, IPV4 = 20, IPV6 = 40, PORTS = 4 };
+    enum {
+        LINK_ETHERNET = 1,
+        LINK_RAW = 101,
+        TYPE_IPV4 = 0x0800,
+        TYPE_IPV6 = 0x86dd,
+        ETHER = 14,
+        IPV4 = 20,
+        IPV6 = 40,
+        PORTS = 4
+    };
     const uint8_t *ip = p->data.p;
     size_t n = p->data.n;
     if (p->iface->linktype == LINK_ETHERNET) {
@@ -207,7 +233,8 @@ bool follow_skips(const struct packet *p, uint8_t ip_proto, const struct talk_ad
     } else if (p->iface->linktype != LINK_RAW || n < IPV4) {
         return false;
     }
-    if (ip[0] == 0x45 && n >= IPV4 + PORTS && ip[9] == ip_proto && !(load_be16(ip + 6) & 0x3fff)) return ends_differ(a, b, ip + 12, 4, ip + IPV4);
+    if (ip[0] == 0x45 && n >= IPV4 + PORTS && ip[9] == ip_proto && !(load_be16(ip + 6) & 0x3fff))
+        return ends_differ(a, b, ip + 12, 4, ip + IPV4);
     if (ip[0] >> 4 == 6 && n >= IPV6 + PORTS && ip[6] == ip_proto) return ends_differ(a, b, ip + 8, 16, ip + IPV6);
     return false;
 }

@@ -8,8 +8,8 @@
 /* One conversation's bytes, in the order a reader of either side would have got them. */
 
 enum {
-    FOLLOW_HELD_MAX = 4096,        /* segments of a side that wait for an earlier one */
-    FOLLOW_HELD_BYTES = 16 << 20,  /* and their bytes */
+    FOLLOW_HELD_MAX = 4096,       /* segments of a side that wait for an earlier one */
+    FOLLOW_HELD_BYTES = 16 << 20, /* and their bytes */
 };
 
 enum follow_proto { FOLLOW_TCP, FOLLOW_UDP };
@@ -49,8 +49,9 @@ void follow_want(const struct follow *f, struct want *w);
 bool follow_packet(struct follow *f, const struct decode *d);
 void follow_end(struct follow *f);
 
-/* follow_skips tells, from a few bytes, that a packet is plainly of another conversation than that between a and b (whose
- * protocol is `ip_proto`), so that it need not be decoded. Packets that are not plain, in tunnels or pieces, are not skipped. */
+/* follow_skips tells, from a few bytes, that a packet is plainly of another conversation than that between a and b
+ * (whose protocol is `ip_proto`), so that it need not be decoded. Packets that are not plain, in tunnels or pieces, are
+ * not skipped. */
 bool follow_skips(const struct packet *p, uint8_t ip_proto, const struct talk_addr *a, const struct talk_addr *b);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyse/mqtt_msg.h"
 
-static const char *const names[] = {"reserved", "CONNECT",   "CONNACK", "PUBLISH",     "PUBACK",   "PUBREC",  "PUBREL",   "PUBCOMP",
-                                    "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH"};
+static const char *const names[] = {"reserved", "CONNECT",  "CONNACK",    "PUBLISH", "PUBACK",      "PUBREC",
+                                    "PUBREL",   "PUBCOMP",  "SUBSCRIBE",  "SUBACK",  "UNSUBSCRIBE", "UNSUBACK",
+                                    "PINGREQ",  "PINGRESP", "DISCONNECT", "AUTH"};
 _Static_assert(sizeof names / sizeof *names == MQTT_TYPES, "every packet type has a name");
 
 const char *mqtt_msg_type_name(uint8_t type) { return names[type < MQTT_TYPES ? type : 0]; }
@@ -22,12 +23,42 @@ int mqtt_msg_by_client(uint8_t type) {
 }
 
 void mqtt_msg_want(struct want *w) {
-    static const uint16_t ids[] = {
-        FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_MQTT, FID_MQTT_MSGTYPE,
-        FID_MQTT_DUPFLAG, FID_MQTT_QOS, FID_MQTT_RETAIN, FID_MQTT_LEN, FID_MQTT_VER, FID_MQTT_KALIVE, FID_MQTT_CLIENTID, FID_MQTT_USERNAME,
-        FID_MQTT_CONFLAG_CLEAN, FID_MQTT_CONFLAG_WILL, FID_MQTT_CONACK_VAL, FID_MQTT_CONNACK_REASON, FID_MQTT_MSGID, FID_MQTT_TOPIC, FID_MQTT_MSG,
-        FID_MQTT_SUBACK_QOS, FID_MQTT_SUBOPT_QOS, FID_MQTT_SUB_QOS, FID_MQTT_PUBACK_REASON, FID_MQTT_PUBREC_REASON, FID_MQTT_PUBREL_REASON,
-        FID_MQTT_PUBCOMP_REASON, FID_MQTT_SUBACK_REASON, FID_MQTT_UNSUBACK_REASON, FID_MQTT_DISCONNECT_REASON, FID_MQTT_AUTH_REASON, 0};
+    static const uint16_t ids[] = {FID_IP_SRC,
+                                   FID_IP_DST,
+                                   FID_IPV6_SRC,
+                                   FID_IPV6_DST,
+                                   FID_TCP_SRCPORT,
+                                   FID_TCP_DSTPORT,
+                                   FID_TCP_STREAM,
+                                   FID_MQTT,
+                                   FID_MQTT_MSGTYPE,
+                                   FID_MQTT_DUPFLAG,
+                                   FID_MQTT_QOS,
+                                   FID_MQTT_RETAIN,
+                                   FID_MQTT_LEN,
+                                   FID_MQTT_VER,
+                                   FID_MQTT_KALIVE,
+                                   FID_MQTT_CLIENTID,
+                                   FID_MQTT_USERNAME,
+                                   FID_MQTT_CONFLAG_CLEAN,
+                                   FID_MQTT_CONFLAG_WILL,
+                                   FID_MQTT_CONACK_VAL,
+                                   FID_MQTT_CONNACK_REASON,
+                                   FID_MQTT_MSGID,
+                                   FID_MQTT_TOPIC,
+                                   FID_MQTT_MSG,
+                                   FID_MQTT_SUBACK_QOS,
+                                   FID_MQTT_SUBOPT_QOS,
+                                   FID_MQTT_SUB_QOS,
+                                   FID_MQTT_PUBACK_REASON,
+                                   FID_MQTT_PUBREC_REASON,
+                                   FID_MQTT_PUBREL_REASON,
+                                   FID_MQTT_PUBCOMP_REASON,
+                                   FID_MQTT_SUBACK_REASON,
+                                   FID_MQTT_UNSUBACK_REASON,
+                                   FID_MQTT_DISCONNECT_REASON,
+                                   FID_MQTT_AUTH_REASON,
+                                   0};
     for (const uint16_t *id = ids; *id; id++) want_add(w, *id);
 }
 
@@ -74,7 +105,8 @@ static void field_take(struct mqtt_msg *m, const struct fval *f) {
     }
 }
 
-void mqtt_msg_each(const struct decode *d, void (*fn)(void *to, const struct decode *d, const struct mqtt_msg *m), void *to) {
+void mqtt_msg_each(const struct decode *d, void (*fn)(void *to, const struct decode *d, const struct mqtt_msg *m),
+                   void *to) {
     struct mqtt_msg m = {.reason = -1};
     struct talk_addr src = {0}, dst = {0};
     uint32_t end = stats_outer(d), stream = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: a message becomes a turn at the end of a list. One that is answered (PUBLISH of QoS 1 and 2, SUBSCRIBE,
- * UNSUBSCRIBE, PINGREQ) waits there; its answers are found by packet identifier and side and noted in it. Turns leave at the
- * head of the list once they wait no more. Answers to messages that were not seen are turns of their own.
- * Limits: TURN_WAITING_MAX turns in the list; the oldest then leaves although it waits. */
+/* Theory of operation: a message becomes a turn at the end of a list. One that is answered (PUBLISH of QoS 1 and 2,
+ * SUBSCRIBE, UNSUBSCRIBE, PINGREQ) waits there; its answers are found by packet identifier and side and noted in it.
+ * Turns leave at the head of the list once they wait no more. Answers to messages that were not seen are turns of their
+ * own. Limits: TURN_WAITING_MAX turns in the list; the oldest then leaves although it waits. */
 #include "analyse/mqtt_talk.h"
 
 #include <stdlib.h>
@@ -29,7 +29,8 @@ static void filters_write(struct writer *w, const struct decode *d, const struct
 }
 
 static bool expects(const struct mqtt_msg *m) {
-    return (m->type == MQTT_PUBLISH && m->qos) || m->type == MQTT_SUBSCRIBE || m->type == MQTT_UNSUBSCRIBE || m->type == MQTT_PINGREQ;
+    return (m->type == MQTT_PUBLISH && m->qos) || m->type == MQTT_SUBSCRIBE || m->type == MQTT_UNSUBSCRIBE ||
+           m->type == MQTT_PINGREQ;
 }
 
 static struct mqtt_turn *turn_make(const struct decode *d, const struct mqtt_msg *m) {
@@ -41,7 +42,8 @@ static struct mqtt_turn *turn_make(const struct decode *d, const struct mqtt_msg
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) n += slice_head(all[i], TURN_TEXT_MAX).n;
     struct mqtt_turn *t = malloc(sizeof *t + n);
     if (!t) return NULL;
-    *t = (struct mqtt_turn){.frame = d->pkt->number, .ts = d->pkt->ts, .msg = *m, .payload_n = (uint32_t)m->payload.n, .waits = expects(m)};
+    *t = (struct mqtt_turn){
+        .frame = d->pkt->number, .ts = d->pkt->ts, .msg = *m, .payload_n = (uint32_t)m->payload.n, .waits = expects(m)};
     uint8_t *at = t->text;
     t->msg.topic = keep(&at, m->topic);
     t->msg.payload = keep(&at, m->payload);
@@ -82,7 +84,8 @@ static bool ack_join(struct mqtt_talk *t, const struct decode *d, const struct m
     while (turn && !answers(turn, m, from_client)) turn = turn->next;
     if (!turn) return false;
     if (turn->acks < TURN_ACKS_MAX)
-        turn->ack[turn->acks++] = (struct mqtt_ack){m->type, d->pkt->number, d->pkt->ts - turn->ts, m->reason, m->reason_text};
+        turn->ack[turn->acks++] =
+            (struct mqtt_ack){m->type, d->pkt->number, d->pkt->ts - turn->ts, m->reason, m->reason_text};
     turn->waits = m->type == MQTT_PUBREL || (m->type == MQTT_PUBREC && m->reason < FAILED);
     return true;
 }
@@ -119,7 +122,8 @@ static void message(void *to, const struct decode *d, const struct mqtt_msg *m) 
 bool mqtt_talk_packet(struct mqtt_talk *t, const struct decode *d, int64_t begin) {
     bool mine = false;
     t->begin = begin;
-    for (uint32_t i = 0; i < d->out->n && !mine; i++) mine = d->out->v[i].id == FID_TCP_STREAM && d->out->v[i].u == t->stream;
+    for (uint32_t i = 0; i < d->out->n && !mine; i++)
+        mine = d->out->v[i].id == FID_TCP_STREAM && d->out->v[i].u == t->stream;
     if (mine) mqtt_msg_each(d, message, t);
     return mine;
 }

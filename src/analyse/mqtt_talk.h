@@ -7,8 +7,8 @@
 /* An MQTT conversation message by message, each with the handshake that belongs to it. */
 
 enum {
-    TURN_WAITING_MAX = 4096,  /* messages that wait for the end of their handshake */
-    TURN_TEXT_MAX = 4096,     /* bytes kept of a topic, payload or list of filters */
+    TURN_WAITING_MAX = 4096, /* messages that wait for the end of their handshake */
+    TURN_TEXT_MAX = 4096,    /* bytes kept of a topic, payload or list of filters */
     TURN_ACKS_MAX = 6,
 };
 
@@ -47,8 +47,8 @@ struct mqtt_talk {
     void *to;
 };
 
-/* mqtt_talk_packet takes the messages of a packet, if it is of the conversation: then true. Turns are given in the order
- * they began, as soon as their handshake and those before are over; mqtt_talk_end gives the rest. */
+/* mqtt_talk_packet takes the messages of a packet, if it is of the conversation: then true. Turns are given in the
+ * order they began, as soon as their handshake and those before are over; mqtt_talk_end gives the rest. */
 bool mqtt_talk_packet(struct mqtt_talk *t, const struct decode *d, int64_t begin);
 void mqtt_talk_end(struct mqtt_talk *t);
 

@@ -4,7 +4,8 @@
 
 #include "base/hash.h"
 
-/* name is a text from the wire as part of a key: up to NAME_SIZE bytes of it; a longer one is its beginning and a hash. */
+/* name is a text from the wire as part of a key: up to NAME_SIZE bytes of it; a longer one is its beginning and a hash.
+ */
 enum { NAME_SIZE = 160, NAME_HEAD = 140 };
 
 struct name {

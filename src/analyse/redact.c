@@ -2,15 +2,14 @@
 /* Theory of operation.
  * Addresses: IPv4 and IPv6 are mapped bit by bit, each bit turned or not by a keyed hash of the bits before it, so that
  * addresses with a common prefix have one of the same length afterwards; loopback, multicast, broadcast, link-local and
- * unspecified prefixes stay, since what they mean is no secret and flows depend on it. MAC addresses become local ones; group
- * addresses stay.
- * Names: characters become letters and digits drawn from a keyed hash, for topics level by level, so that a filter still
- * matches the topics it matched; / + # and a leading $ stay.
- * Payloads: MQTT messages become x; data of protocols that are not known to carry nothing private become zeros. A message
- * over several segments cannot be taken apart before its end: its bytes become zeros, save an MQTT packet's beginning up to
- * its packet identifier, which keeps the framing (a zero is also an empty list of properties).
- * Checksums are corrected by the difference between the bytes before and after (RFC 1624), from the inside out: what was
- * right stays right, what was wrong stays wrong. What it does not do: checksums of a datagram in fragments. */
+ * unspecified prefixes stay, since what they mean is no secret and flows depend on it. MAC addresses become local ones;
+ * group addresses stay. Names: characters become letters and digits drawn from a keyed hash, for topics level by level,
+ * so that a filter still matches the topics it matched; / + # and a leading $ stay. Payloads: MQTT messages become x;
+ * data of protocols that are not known to carry nothing private become zeros. A message over several segments cannot be
+ * taken apart before its end: its bytes become zeros, save an MQTT packet's beginning up to its packet identifier,
+ * which keeps the framing (a zero is also an empty list of properties). Checksums are corrected by the difference
+ * between the bytes before and after (RFC 1624), from the inside out: what was right stays right, what was wrong stays
+ * wrong. What it does not do: checksums of a datagram in fragments. */
 #include "analyse/redact.h"
 
 #include "proto/mqtt/mqtt.h"
@@ -32,17 +31,40 @@ bool redact_parse(const char *text, unsigned *what) {
 }
 
 struct hash_key redact_key(struct slice text) {
-    static const struct hash_key one = {0x6c62272e07bb0142, 0x27d4eb2f165667c5}, other = {0x9ae16a3b2f90404f, 0xc3a5c85c97cb3127};
+    static const struct hash_key one = {0x6c62272e07bb0142, 0x27d4eb2f165667c5},
+                                 other = {0x9ae16a3b2f90404f, 0xc3a5c85c97cb3127};
     return (struct hash_key){hash_bytes(one, text.p, text.n), hash_bytes(other, text.p, text.n)};
 }
 
 static bool is_address(uint8_t type) { return type == FT_IPV4 || type == FT_IPV6 || type == FT_ETHER; }
 
 void redact_want(const struct redact *r, struct want *w) {
-    static const uint16_t always[] = {FID_IP, FID_IPV6, FID_TCP, FID_UDP, FID_ICMP, FID_ICMPV6, FID_TCP_SEGMENT_DATA, FID_TCP_PDU_SIZE, FID_TCP_PAYLOAD, FID_UDP_PAYLOAD,
-                                      FID_MQTT, FID_DNS, FID_TLS, FID_FRAME_PROTOCOLS, 0};
-    static const uint16_t mqtt[] = {FID_MQTT_CLIENTID, FID_MQTT_USERNAME, FID_MQTT_PASSWD, FID_MQTT_TOPIC, FID_MQTT_WILLTOPIC, FID_MQTT_MSG,
-                                    FID_MQTT_WILLMSG, FID_MQTT_PROP_STRING, FID_MQTT_PROP_KEY, FID_MQTT_PROP_VALUE, 0};
+    static const uint16_t always[] = {FID_IP,
+                                      FID_IPV6,
+                                      FID_TCP,
+                                      FID_UDP,
+                                      FID_ICMP,
+                                      FID_ICMPV6,
+                                      FID_TCP_SEGMENT_DATA,
+                                      FID_TCP_PDU_SIZE,
+                                      FID_TCP_PAYLOAD,
+                                      FID_UDP_PAYLOAD,
+                                      FID_MQTT,
+                                      FID_DNS,
+                                      FID_TLS,
+                                      FID_FRAME_PROTOCOLS,
+                                      0};
+    static const uint16_t mqtt[] = {FID_MQTT_CLIENTID,
+                                    FID_MQTT_USERNAME,
+                                    FID_MQTT_PASSWD,
+                                    FID_MQTT_TOPIC,
+                                    FID_MQTT_WILLTOPIC,
+                                    FID_MQTT_MSG,
+                                    FID_MQTT_WILLMSG,
+                                    FID_MQTT_PROP_STRING,
+                                    FID_MQTT_PROP_KEY,
+                                    FID_MQTT_PROP_VALUE,
+                                    0};
     for (const uint16_t *id = always; *id; id++) want_add(w, *id);
     for (const uint16_t *id = mqtt; *id && r->what & ~(unsigned)REDACT_ADDRESSES; id++) want_add(w, *id);
     for (size_t id = 1; id < weir_fields.count && r->what & REDACT_ADDRESSES; id++)
@@ -164,7 +186,8 @@ static void value_map(const struct redact *r, const struct fval *f, uint8_t *p) 
     }
 }
 
-/* done_before tells whether an earlier field of the packet stands at the same place: addresses are listed several times. */
+/* done_before tells whether an earlier field of the packet stands at the same place: addresses are listed several
+ * times. */
 static bool done_before(const struct fvec *v, uint32_t at) {
     for (uint32_t i = at; i > 0 && at - i < 64; i--)
         if (v->v[i - 1].off == v->v[at].off && v->v[i - 1].len == v->v[at].len && v->v[i - 1].src == 0 &&
@@ -193,7 +216,8 @@ static void fields_map(const struct redact *r, const struct decode *d, uint8_t *
         if (f->src || f->off > n || f->len > n - f->off || !f->len) continue;
         if (f->id == FID_IP) fragment_wipe(r, f->off, bytes, n);
         else if (f->id == FID_TCP_SEGMENT_DATA) {
-            if (r->what & (REDACT_PAYLOADS | REDACT_CLIENTS | REDACT_TOPICS)) segment_wipe(r, d, f->off, bytes + f->off, f->len);
+            if (r->what & (REDACT_PAYLOADS | REDACT_CLIENTS | REDACT_TOPICS))
+                segment_wipe(r, d, f->off, bytes + f->off, f->len);
         } else if (f->id == FID_TCP_PAYLOAD || f->id == FID_UDP_PAYLOAD) {
             if (r->what & REDACT_PAYLOADS && !keeps) memset(bytes + f->off, 0, f->len);
         } else if (!done_before(v, i)) {
@@ -204,7 +228,7 @@ static void fields_map(const struct redact *r, const struct decode *d, uint8_t *
 
 /* scope is what a checksum stands for. */
 struct scope {
-    size_t at, start, end;    /* place of the checksum, bytes it is over */
+    size_t at, start, end;     /* place of the checksum, bytes it is over */
     size_t pseudo, pseudo_end; /* addresses it is over too */
     bool zero_is_none;
 };
@@ -231,7 +255,11 @@ static size_t scopes_find(const struct decode *d, const uint8_t *bytes, size_t n
             bool icmp = f->id == FID_ICMP;
             size_t sum = f->id == FID_TCP ? TCP_SUM : f->id == FID_UDP ? UDP_SUM : ICMP_SUM;
             if (off + sum + 2 > n || off > end) continue;
-            out[count++] = (struct scope){.at = off + sum, .start = off, .end = end, .pseudo = icmp ? 0 : pseudo, .pseudo_end = icmp ? 0 : pseudo_end,
+            out[count++] = (struct scope){.at = off + sum,
+                                          .start = off,
+                                          .end = end,
+                                          .pseudo = icmp ? 0 : pseudo,
+                                          .pseudo_end = icmp ? 0 : pseudo_end,
                                           .zero_is_none = f->id == FID_UDP};
         }
     }
@@ -255,13 +283,15 @@ static void checksum_correct(const struct scope *s, const uint8_t *was, uint8_t 
     uint16_t old = load_be16(was + s->at);
     if (s->zero_is_none && !old) return;
     size_t body = s->end - s->start, pseudo = s->pseudo_end - s->pseudo;
-    if (memcmp(was + s->start, now + s->start, body) == 0 && memcmp(was + s->pseudo, now + s->pseudo, pseudo) == 0) return;
-    uint32_t sum = (uint32_t)(uint16_t)~old + difference(was, now, s->start, s->end) + difference(was, now, s->pseudo, s->pseudo_end);
+    if (memcmp(was + s->start, now + s->start, body) == 0 && memcmp(was + s->pseudo, now + s->pseudo, pseudo) == 0)
+        return;
+    uint32_t sum = (uint32_t)(uint16_t)~old + difference(was, now, s->start, s->end) +
+                   difference(was, now, s->pseudo, s->pseudo_end);
     while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
     uint16_t new = (uint16_t)~sum;
     if (s->zero_is_none && !new) new = 0xffff;
     now[s->at] = (uint8_t)(new >> 8);
-    now[s->at + 1] = (uint8_t)new;
+    now[s->at + 1] = (uint8_t) new;
 }
 
 void redact_packet(const struct redact *r, const struct decode *d, uint8_t *bytes) {

@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 
-const struct stats_ops *const stats_kinds[] = {&stats_endpoints, &stats_conversations, &stats_protocols, &stats_expert, &stats_mqtt, &stats_volume, &stats_io, NULL};
+const struct stats_ops *const stats_kinds[] = {
+    &stats_endpoints, &stats_conversations, &stats_protocols, &stats_io,     &stats_expert, &stats_flags,
+    &stats_rtt,       &stats_mqtt,          &stats_dns,       &stats_volume, NULL};
 
 const struct stats_ops *stats_find(const char *name) {
     for (size_t i = 0; stats_kinds[i]; i++)

@@ -15,11 +15,11 @@
 enum { STATS_ENTRIES_MAX = 1 << 21 };
 
 struct stats_args {
-    const char *which; /* "ip", "tcp"; NULL: none was given */
-    const char *text;  /* what tshark's -z has behind the name: "1,tcp,SUM(frame.len)frame.len"; NULL: none */
-    int64_t interval;  /* ns; 0: the kind's own */
-    const void *baseline; /* of volume: the state of another capture's; NULL: none */
-    uint64_t overhead; /* bytes billed for each packet beside its IP bytes */
+    const char *which;          /* "ip", "tcp"; NULL: none was given */
+    const char *text;           /* what tshark's -z has behind the name: "1,tcp,SUM(frame.len)frame.len"; NULL: none */
+    int64_t interval;           /* ns; 0: the kind's own */
+    const void *baseline;       /* of volume: the state of another capture's; NULL: none */
+    uint64_t overhead;          /* bytes billed for each packet beside its IP bytes */
     const char *const *columns; /* of io: "SUM(frame.len)frame.len && tcp" */
     size_t n_columns;
 };
@@ -47,6 +47,7 @@ void stats_note(struct table *t, uint64_t refused, const char *what);
 /* stats_outer returns the end of the fields that belong to the packet itself and not to one quoted in it. */
 uint32_t stats_outer(const struct decode *d);
 
-extern const struct stats_ops stats_endpoints, stats_conversations, stats_protocols, stats_expert, stats_mqtt, stats_volume, stats_io;
+extern const struct stats_ops stats_endpoints, stats_conversations, stats_protocols, stats_expert, stats_mqtt,
+    stats_volume, stats_io, stats_flags, stats_rtt, stats_dns;
 
 #endif

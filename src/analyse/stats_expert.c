@@ -7,7 +7,8 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
     struct expert *e = state;
     (void)args;
     (void)why;
-    e->tab = keytab_make(offsetof(struct expert_entry, text) + EXPERT_TEXT, sizeof(struct expert_entry), EXPERT_ENTRIES_MAX);
+    e->tab =
+        keytab_make(offsetof(struct expert_entry, text) + EXPERT_TEXT, sizeof(struct expert_entry), EXPERT_ENTRIES_MAX);
     return OK;
 }
 
@@ -49,9 +50,12 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
 
 static struct table *tables(void *state) {
     static const struct table_column columns[] = {
-        {.name = "severity", .title = "Severity"}, {.name = "count", .title = "Count", .bar = true},
-        {.name = "group", .title = "Group"},       {.name = "protocol", .title = "Protocol"},
-        {.name = "summary", .title = "Summary"},   {.name = "field"},
+        {.name = "severity", .title = "Severity"},
+        {.name = "count", .title = "Count", .bar = true},
+        {.name = "group", .title = "Group"},
+        {.name = "protocol", .title = "Protocol"},
+        {.name = "summary", .title = "Summary"},
+        {.name = "field"},
         {.name = "first_frame", .title = "First frame"},
     };
     const struct expert *x = state;
@@ -73,5 +77,11 @@ static struct table *tables(void *state) {
     return out;
 }
 
-const struct stats_ops stats_expert = {.name = "expert", .purpose = "what the decoders found worth saying", .state_size = sizeof(struct expert),
-                                       .start = start, .want = want, .packet = packet, .tables = tables, .end = end};
+const struct stats_ops stats_expert = {.name = "expert",
+                                       .purpose = "what the decoders found worth saying",
+                                       .state_size = sizeof(struct expert),
+                                       .start = start,
+                                       .want = want,
+                                       .packet = packet,
+                                       .tables = tables,
+                                       .end = end};

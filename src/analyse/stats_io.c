@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each column has a filter, and is packets and bytes or a calculation over the values of a field in the packets that pass.
- * Limits: IO_INTERVALS_MAX intervals, IO_COLUMNS_MAX columns. */
+/* Each column has a filter, and is packets and bytes or a calculation over the values of a field in the packets that
+ * pass. Limits: IO_INTERVALS_MAX intervals, IO_COLUMNS_MAX columns. */
 #include "analyse/stats_io.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const calc_names[] = {[IO_BOTH] = "", [IO_FRAMES] = "FRAMES", [IO_BYTES] = "BYTES", [IO_SUM] = "SUM", [IO_COUNT] = "COUNT",
-                                         [IO_MIN] = "MIN", [IO_MAX] = "MAX", [IO_AVG] = "AVG"};
+static const char *const calc_names[] = {
+    [IO_BOTH] = "",       [IO_FRAMES] = "FRAMES", [IO_BYTES] = "BYTES", [IO_SUM] = "SUM",
+    [IO_COUNT] = "COUNT", [IO_MIN] = "MIN",       [IO_MAX] = "MAX",     [IO_AVG] = "AVG"};
 _Static_assert(sizeof calc_names / sizeof *calc_names == IO_CALCS, "every calculation has a name");
 
 const char *io_calc_name(enum io_calc c) { return calc_names[c]; }
@@ -19,7 +20,8 @@ static bool countable(uint16_t id) {
 }
 
 bool io_is_real(const struct io_column *c) {
-    return c->calc >= IO_SUM && c->calc != IO_COUNT && (field_of(c->id)->type == FT_RELTIME || field_of(c->id)->type == FT_DOUBLE);
+    return c->calc >= IO_SUM && c->calc != IO_COUNT &&
+           (field_of(c->id)->type == FT_RELTIME || field_of(c->id)->type == FT_DOUBLE);
 }
 
 /* calc_parse takes "SUM(frame.len)" off the beginning of a column; what is left is its filter. */
@@ -36,7 +38,8 @@ static int calc_parse(struct io_column *c, const char **rest, const struct field
         }
         if (close) c->id = field_find(names, slice_of(text + n + 1, (size_t)(close - text) - n - 1));
         if (!c->id || (i != IO_COUNT && !countable(c->id))) {
-            wr_f(why, "%s: expected %s(FIELD), FIELD being %s, as in SUM(frame.len)", text, calc_names[i], i == IO_COUNT ? "any field" : "a number or a time");
+            wr_f(why, "%s: expected %s(FIELD), FIELD being %s, as in SUM(frame.len)", text, calc_names[i],
+                 i == IO_COUNT ? "any field" : "a number or a time");
             return ERR_USAGE;
         }
         *rest = close + 1;
@@ -202,7 +205,8 @@ static struct table *tables(void *state) {
             if (c->calc != IO_BOTH) snprintf(name, sizeof name, "%s", c->text);
             else snprintf(name, sizeof name, "%s%s%s", both[part], *c->text ? " " : "", c->text);
             struct slice kept = table_text(out, slice_of(name, strlen(name) + 1));
-            columns[at++] = (struct table_column){.name = (const char *)kept.p, .title = (const char *)kept.p, .bar = part == 1 && i == 0};
+            columns[at++] = (struct table_column){
+                .name = (const char *)kept.p, .title = (const char *)kept.p, .bar = part == 1 && i == 0};
         }
     }
     for (uint32_t row = 0; row < s->n; row++) {
@@ -229,5 +233,11 @@ static struct table *tables(void *state) {
     return out;
 }
 
-const struct stats_ops stats_io = {.name = "io", .purpose = "packets, bytes and values per interval", .state_size = sizeof(struct io_stats),
-                                   .start = start, .want = want, .packet = packet, .tables = tables, .end = end};
+const struct stats_ops stats_io = {.name = "io",
+                                   .purpose = "packets, bytes and values per interval",
+                                   .state_size = sizeof(struct io_stats),
+                                   .start = start,
+                                   .want = want,
+                                   .packet = packet,
+                                   .tables = tables,
+                                   .end = end};

@@ -19,7 +19,7 @@ struct io_cell {
 struct io_column {
     const char *text; /* as asked: "SUM(frame.len)tcp"; "" : every packet */
     enum io_calc calc;
-    uint16_t id;      /* field of the calculation */
+    uint16_t id; /* field of the calculation */
     struct expr *filter;
     struct io_cell *cell;
 };
@@ -28,11 +28,11 @@ struct io_stats {
     int64_t interval; /* ns; 0: all of the capture */
     struct io_column column[IO_COLUMNS_MAX];
     size_t n_columns;
-    uint32_t n, room;  /* intervals */
+    uint32_t n, room; /* intervals */
     uint64_t refused;
-    int64_t last;      /* ns since the first packet */
-    char *text;        /* the columns' texts */
-    int digits;        /* of the interval's fraction, as written */
+    int64_t last; /* ns since the first packet */
+    char *text;   /* the columns' texts */
+    int digits;   /* of the interval's fraction, as written */
 };
 
 const char *io_calc_name(enum io_calc c);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MQTT by client, by topic and by topic filter.
  *
- * Theory of operation: a connection belongs to the client whose CONNECT it had, found by client id, so that a device that
- * comes again is one row; without a CONNECT the client is the side that speaks like one (or has the higher port), under its
- * address. Which client used which topic is a table of its own, whose entries hang on lists of both.
- * Who subscribes to a topic is counted by what was delivered: clients the broker sent a message of it.
- * Limits: STATS_ENTRIES_MAX clients, topics, and uses; names are kept up to NAME_SIZE bytes, longer ones by their beginning
- * and a hash. */
+ * Theory of operation: a connection belongs to the client whose CONNECT it had, found by client id, so that a device
+ * that comes again is one row; without a CONNECT the client is the side that speaks like one (or has the higher port),
+ * under its address. Which client used which topic is a table of its own, whose entries hang on lists of both. Who
+ * subscribes to a topic is counted by what was delivered: clients the broker sent a message of it. Limits:
+ * STATS_ENTRIES_MAX clients, topics, and uses; names are kept up to NAME_SIZE bytes, longer ones by their beginning and
+ * a hash. */
 #include "analyse/mqtt_msg.h"
 #include "analyse/name.h"
 
@@ -24,8 +24,8 @@ struct client {
     char user[USER_SIZE];
     uint32_t user_n;
     struct talk_addr at;
-    uint64_t connects, refused, packets[DIRECTIONS], bytes[DIRECTIONS], types[DIRECTIONS][MQTT_TYPES], publishes[DIRECTIONS][3],
-        payload[DIRECTIONS];
+    uint64_t connects, refused, packets[DIRECTIONS], bytes[DIRECTIONS], types[DIRECTIONS][MQTT_TYPES],
+        publishes[DIRECTIONS][3], payload[DIRECTIONS];
     uint64_t type_bytes[MQTT_TYPES], qos_bytes[DIRECTIONS][3];
     uint32_t uses; /* first of the list, + 1 */
 };
@@ -50,7 +50,7 @@ struct mqtt_stats {
     struct link {
         uint32_t client; /* + 1 */
         struct talk_addr at;
-    } *links; /* by TCP stream */
+    } * links; /* by TCP stream */
     uint32_t n_links;
     struct hash_key secret;
 };
@@ -155,7 +155,8 @@ static void filters_count(struct mqtt_stats *s, uint32_t client, const struct de
     struct topic *last = NULL;
     for (uint32_t i = m->at; i < m->end; i++) {
         const struct fval *f = &d->out->v[i];
-        if ((f->id == FID_MQTT_SUB_QOS || f->id == FID_MQTT_SUBOPT_QOS) && last && f->u > last->qos && f->u < 3) last->qos = (uint8_t)f->u;
+        if ((f->id == FID_MQTT_SUB_QOS || f->id == FID_MQTT_SUBOPT_QOS) && last && f->u > last->qos && f->u < 3)
+            last->qos = (uint8_t)f->u;
         if (f->id != FID_MQTT_TOPIC) continue;
         struct use *u = use_of(s, client, f->s, true);
         last = u ? keytab_at(&s->topics, u->topic) : NULL;
@@ -210,7 +211,8 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
 }
 
 /* uses_list writes the topics a client used in one of the ways, one to a line. */
-static struct cell uses_list(struct mqtt_stats *s, struct table *out, const struct client *c, uint8_t how, struct writer *w) {
+static struct cell uses_list(struct mqtt_stats *s, struct table *out, const struct client *c, uint8_t how,
+                             struct writer *w) {
     size_t n = 0;
     wr_reset(w);
     for (uint32_t at = c->uses; at;) {
@@ -243,14 +245,30 @@ static struct cell types_list(struct table *out, const uint64_t *types, const ui
 
 static struct table *clients_table(struct mqtt_stats *s) {
     static const struct table_column columns[] = {
-        {.name = "client", .title = "Client"}, {.name = "user", .title = "User"}, {.name = "version", .title = "MQTT"},
-        {.name = "keep_alive", .title = "Keep-alive s"}, {.name = "address"}, {.name = "connects", .title = "Connects"},
-        {.name = "refused", .title = "Refused"}, {.name = "packets", .title = "Packets"},
-        {.name = "bytes", .title = "Bytes", .bar = true}, {.name = "sent_qos0"}, {.name = "sent_qos1"}, {.name = "sent_qos2"},
-        {.name = "received_qos0"}, {.name = "received_qos1"}, {.name = "received_qos2"},
-        {.name = "published", .title = "Sent msgs"}, {.name = "delivered", .title = "Recv msgs"},
-        {.name = "bytes_qos0"}, {.name = "bytes_qos1"}, {.name = "bytes_qos2"},
-        {.name = "packets_by_type"}, {.name = "bytes_by_type"}, {.name = "topics_published"}, {.name = "filters"},
+        {.name = "client", .title = "Client"},
+        {.name = "user", .title = "User"},
+        {.name = "version", .title = "MQTT"},
+        {.name = "keep_alive", .title = "Keep-alive s"},
+        {.name = "address"},
+        {.name = "connects", .title = "Connects"},
+        {.name = "refused", .title = "Refused"},
+        {.name = "packets", .title = "Packets"},
+        {.name = "bytes", .title = "Bytes", .bar = true},
+        {.name = "sent_qos0"},
+        {.name = "sent_qos1"},
+        {.name = "sent_qos2"},
+        {.name = "received_qos0"},
+        {.name = "received_qos1"},
+        {.name = "received_qos2"},
+        {.name = "published", .title = "Sent msgs"},
+        {.name = "delivered", .title = "Recv msgs"},
+        {.name = "bytes_qos0"},
+        {.name = "bytes_qos1"},
+        {.name = "bytes_qos2"},
+        {.name = "packets_by_type"},
+        {.name = "bytes_by_type"},
+        {.name = "topics_published"},
+        {.name = "filters"},
     };
     _Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a table has room for the columns");
     struct table *out = table_make("clients", "Clients", columns, sizeof columns / sizeof *columns);
@@ -271,7 +289,8 @@ static struct table *clients_table(struct mqtt_stats *s) {
         *c++ = cell_bytes(p->bytes[SENT] + p->bytes[RECEIVED]);
         for (int way = SENT; way <= RECEIVED; way++)
             for (int q = 0; q < 3; q++) *c++ = cell_count(p->publishes[way][q]);
-        for (int way = SENT; way <= RECEIVED; way++) *c++ = cell_count(p->publishes[way][0] + p->publishes[way][1] + p->publishes[way][2]);
+        for (int way = SENT; way <= RECEIVED; way++)
+            *c++ = cell_count(p->publishes[way][0] + p->publishes[way][1] + p->publishes[way][2]);
         for (int q = 0; q < 3; q++) *c++ = cell_bytes(p->qos_bytes[SENT][q] + p->qos_bytes[RECEIVED][q]);
         *c++ = types_list(out, p->types[SENT], p->types[RECEIVED], &w);
         *c++ = types_list(out, p->type_bytes, NULL, &w);
@@ -285,13 +304,20 @@ static struct table *clients_table(struct mqtt_stats *s) {
 
 static struct table *topics_table(struct mqtt_stats *s, bool filters) {
     static const struct table_column columns[] = {
-        {.name = "topic", .title = "Topic"}, {.name = "messages", .title = "Messages"}, {.name = "bytes", .title = "Bytes", .bar = true},
-        {.name = "publishers", .title = "Publishers"}, {.name = "subscribers", .title = "Subscribers"},
-        {.name = "deliveries", .title = "Deliveries"}, {.name = "retained", .title = "Retained"}, {.name = "qos", .title = "QoS"},
+        {.name = "topic", .title = "Topic"},
+        {.name = "messages", .title = "Messages"},
+        {.name = "bytes", .title = "Bytes", .bar = true},
+        {.name = "publishers", .title = "Publishers"},
+        {.name = "subscribers", .title = "Subscribers"},
+        {.name = "deliveries", .title = "Deliveries"},
+        {.name = "retained", .title = "Retained"},
+        {.name = "qos", .title = "QoS"},
     };
-    static const struct table_column of_filters[] = {
-        {.name = "filter", .title = "Topic filter"}, {.name = "subscribers", .title = "Subscribers"}, {.name = "qos", .title = "QoS"}};
-    struct table *out = filters ? table_make("filters", "Topic filters", of_filters, 3) : table_make("topics", "Topics", columns, 8);
+    static const struct table_column of_filters[] = {{.name = "filter", .title = "Topic filter"},
+                                                     {.name = "subscribers", .title = "Subscribers"},
+                                                     {.name = "qos", .title = "QoS"}};
+    struct table *out =
+        filters ? table_make("filters", "Topic filters", of_filters, 3) : table_make("topics", "Topics", columns, 8);
     for (uint32_t i = 0; out && i < s->topics.n; i++) {
         const struct topic *t = keytab_at(&s->topics, i);
         if (t->filter != filters) continue;
@@ -324,5 +350,11 @@ static struct table *tables(void *state) {
     return clients;
 }
 
-const struct stats_ops stats_mqtt = {.name = "mqtt", .purpose = "MQTT by client, topic and topic filter", .state_size = sizeof(struct mqtt_stats),
-                                     .start = start, .want = want, .packet = packet, .tables = tables, .end = end};
+const struct stats_ops stats_mqtt = {.name = "mqtt",
+                                     .purpose = "MQTT by client, topic and topic filter",
+                                     .state_size = sizeof(struct mqtt_stats),
+                                     .start = start,
+                                     .want = want,
+                                     .packet = packet,
+                                     .tables = tables,
+                                     .end = end};

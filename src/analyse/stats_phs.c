@@ -26,7 +26,8 @@ static void want(const void *state, struct want *w) {
     for (size_t i = 0; weir_protos[i]; i++) want_add(w, weir_protos[i]->id);
     for (size_t id = 1; id < weir_fields.count; id++)
         if (weir_fields.fields[id].type == FT_PROTOCOL) want_add(w, (uint16_t)id);
-    static const uint16_t more[] = {FID_FRAME_PROTOCOLS, FID_TCP_SEGMENTS, FID_TCP_LEN, FID_WS_MALFORMED, FID_WS_SHORT};
+    static const uint16_t more[] = {FID_FRAME_PROTOCOLS, FID_TCP_SEGMENTS, FID_TCP_SEGMENT_DATA,
+                                    FID_TCP_LEN,         FID_WS_MALFORMED, FID_WS_SHORT};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) want_add(w, more[i]);
 }
 
@@ -52,7 +53,8 @@ static uint32_t child_of(struct phs *p, uint32_t at, uint16_t id) {
 }
 
 static bool skipped(const struct fval *f) {
-    return f->depth || f->id == FID_FRAME || f->id == FID_TCP_LEN || f->id == FID_FRAME_PROTOCOLS;
+    return f->depth || f->id == FID_FRAME || f->id == FID_TCP_LEN || f->id == FID_FRAME_PROTOCOLS ||
+           f->id == FID_TCP_SEGMENT_DATA;
 }
 
 struct chain {
@@ -62,6 +64,25 @@ struct chain {
 
 static void chain_add(struct chain *c, uint16_t id) {
     if (c->n < PHS_DEPTH_MAX) c->id[c->n++] = id;
+}
+
+/* tls_begun tells whether the segment ends with the beginning of a TLS record that has an entry of its own though it is
+ * not complete: where no whole record before it has one, save the one that was put together. Of the parts of records in
+ * the segment the first one may belong to a record that is complete with it. */
+static bool tls_begun(const struct decode *d) {
+    const struct driver *dr = d->driver;
+    unsigned parts = 0, entries = 0;
+    bool completes = false, first = false;
+    if (!dr->flow || dr->flow->app != &proto_tls) return false;
+    for (uint32_t i = 0; i < d->out->n; i++) {
+        const struct fval *f = &d->out->v[i];
+        completes |= f->id == FID_TCP_SEGMENTS;
+        entries += f->id == FID_TLS && !f->depth;
+        if (f->id != FID_TCP_SEGMENT_DATA) continue;
+        parts++;
+        first |= f->extra != 0;
+    }
+    return completes ? parts > 1 && entries < 2 : first && !entries;
 }
 
 static void chain_make(struct chain *c, const struct decode *d) {
@@ -80,6 +101,7 @@ static void chain_make(struct chain *c, const struct decode *d) {
         else chain_add(c, f->id);
     }
     while (n_waiting--) chain_add(c, FID_TCP_SEGMENTS);
+    if (tls_begun(d)) chain_add(c, FID_TLS);
 }
 
 static void packet(void *state, const struct decode *d, int64_t begin) {

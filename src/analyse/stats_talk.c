@@ -48,7 +48,8 @@ static void want(const void *state, struct want *w) {
     static const uint16_t ids[TALK_LEVELS][8] = {
         [TALK_ETH] = {FID_ETH_SRC, FID_ETH_DST},
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
-        [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET, FID_IPV6_FRAGHDR_MORE},
+        [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET,
+                       FID_IPV6_FRAGHDR_MORE},
         [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT,
                       FID_TCP_STREAM},
         [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
@@ -120,7 +121,8 @@ static struct talk_pair *pair_get(struct talk *t, const struct talk_addr *src, c
 
 static void count(struct talk *t, const struct decode *d, const struct talk_addr *src, const struct talk_addr *dst,
                   const uint32_t *stream, int64_t begin) {
-    if (t->pairs && stream && *stream < t->tab.n) { /* where nothing is filtered out, the places are the streams' numbers */
+    if (t->pairs && stream &&
+        *stream < t->tab.n) { /* where nothing is filtered out, the places are the streams' numbers */
         struct talk_pair *p = keytab_at(&t->tab, *stream);
         if (p->stream == *stream) {
             pair_count(p, src, d->pkt, begin);
@@ -150,7 +152,8 @@ void talk_addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
 }
 
 /* ipv6_count counts IPv6 headers. As tshark does it, a fragment counts only where its datagram is whole with it. */
-static void ipv6_count(struct talk *t, const struct decode *d, const struct fval *f, const struct fval *end, int64_t begin) {
+static void ipv6_count(struct talk *t, const struct decode *d, const struct fval *f, const struct fval *end,
+                       int64_t begin) {
     struct talk_addr src = {0}, dst = {0};
     bool pending = false;
     for (; f < end; f++) {
@@ -170,11 +173,20 @@ static void ipv6_count(struct talk *t, const struct decode *d, const struct fval
     if (pending) count(t, d, &src, &dst, NULL, begin);
 }
 
+/* header_whole tells whether all of a TCP header was captured, with its options; one that is not counts nowhere. */
+static bool header_whole(const struct decode *d, const struct fval *port) {
+    enum { OFFSET_BYTE = 12 };
+    struct slice bytes = d->out->source[port->src].bytes;
+    if (port->id != FID_TCP_SRCPORT) return true;
+    return port->off + OFFSET_BYTE < bytes.n && port->off + (size_t)(bytes.p[port->off + OFFSET_BYTE] >> 4) * 4 <= bytes.n;
+}
+
 /* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when
  * the stream was named. */
 static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk *t = state;
     struct talk_addr src = {0}, dst = {0};
+    bool whole = true; /* the TCP header is */
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
     if (t->level == TALK_IPV6) {
         ipv6_count(t, d, f, end, begin);
@@ -195,11 +207,15 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
             if (t->level < TALK_TCP) count(t, d, &src, &dst, NULL, begin);
             break;
         case FID_TCP_SRCPORT:
-        case FID_UDP_SRCPORT: src.port = (uint16_t)f->u; break;
+        case FID_UDP_SRCPORT:
+            src.port = (uint16_t)f->u;
+            whole = !d->out->bad || header_whole(d, f);
+            break;
         case FID_TCP_DSTPORT:
         case FID_UDP_DSTPORT: dst.port = (uint16_t)f->u; break;
         case FID_TCP_STREAM:
         case FID_UDP_STREAM: {
+            if (!whole) break;
             uint32_t stream = (uint32_t)f->u;
             count(t, d, &src, &dst, &stream, begin);
             break;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who uses the data, and what for.
  *
- * Theory of operation: a packet's bytes are its IP bytes (the outermost IP header says how many) and, billed, `overhead` more.
- * They count once in each table: what for (a class), to where, from which device, by which MQTT client, about which MQTT
- * topic. A packet of several MQTT messages is shared among their topics by the messages' sizes. The device is who opened
- * the conversation or, where that was not seen, the side with the higher port.
- * A connection that a device makes to the same service less than STORM_NS after its last one ended up counts its setup as
+ * Theory of operation: a packet's bytes are its IP bytes (the outermost IP header says how many) and, billed,
+ * `overhead` more. They count once in each table: what for (a class), to where, from which device, by which MQTT
+ * client, about which MQTT topic. A packet of several MQTT messages is shared among their topics by the messages'
+ * sizes. The device is who opened the conversation or, where that was not seen, the side with the higher port. A
+ * connection that a device makes to the same service less than STORM_NS after its last one ended up counts its setup as
  * reconnecting, once there were STORM_LEAST of them in a row.
  * Limits: STATS_ENTRIES_MAX rows, and as many streams. */
 #include "analyse/mqtt_msg.h"
@@ -14,14 +14,30 @@
 #include <stdlib.h>
 
 enum row_kind { ROW_CLASS, ROW_DESTINATION, ROW_DEVICE, ROW_CLIENT, ROW_TOPIC, ROW_KINDS };
-enum class { CLASS_DATA, CLASS_TLS, CLASS_SETUP, CLASS_RECONNECT, CLASS_KEEP_ALIVE, CLASS_ACK, CLASS_AGAIN, CLASS_DNS, CLASS_OTHER, CLASSES };
+enum purpose {
+    CLASS_DATA,
+    CLASS_TLS,
+    CLASS_SETUP,
+    CLASS_RECONNECT,
+    CLASS_KEEP_ALIVE,
+    CLASS_ACK,
+    CLASS_AGAIN,
+    CLASS_DNS,
+    CLASS_OTHER,
+    CLASSES
+};
 enum { STORM_LEAST = 3, MESSAGES_MAX = 256 };
 #define STORM_NS 60000000000LL
 
-static const char *const class_names[] = {
-    [CLASS_DATA] = "payload",       [CLASS_TLS] = "TLS handshakes", [CLASS_SETUP] = "connection setup and end", [CLASS_RECONNECT] = "reconnect storms",
-    [CLASS_KEEP_ALIVE] = "keep-alives", [CLASS_ACK] = "bare ACKs",  [CLASS_AGAIN] = "retransmissions",          [CLASS_DNS] = "DNS",
-    [CLASS_OTHER] = "other (ICMP, ...)"};
+static const char *const class_names[] = {[CLASS_DATA] = "payload",
+                                          [CLASS_TLS] = "TLS handshakes",
+                                          [CLASS_SETUP] = "connection setup and end",
+                                          [CLASS_RECONNECT] = "reconnect storms",
+                                          [CLASS_KEEP_ALIVE] = "keep-alives",
+                                          [CLASS_ACK] = "bare ACKs",
+                                          [CLASS_AGAIN] = "retransmissions",
+                                          [CLASS_DNS] = "DNS",
+                                          [CLASS_OTHER] = "other (ICMP, ...)"};
 _Static_assert(sizeof class_names / sizeof *class_names == CLASSES, "every class has a name");
 
 struct row_key {
@@ -49,7 +65,7 @@ struct volume {
         bool known, from_a, storm;
         struct talk_addr device;
         uint32_t client; /* row + 1 */
-    } *streams;
+    } * streams;
     uint32_t n_streams;
     struct hash_key secret;
 };
@@ -84,9 +100,21 @@ static void end(void *state) {
 }
 
 static void want(const void *state, struct want *w) {
-    static const uint16_t ids[] = {FID_IP_LEN, FID_IPV6_PLEN, FID_TCP_LEN, FID_TCP_FLAGS, FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_LENGTH, FID_DNS,
-                                   FID_TCP_AN_RETRANSMISSION, FID_TCP_AN_FAST_RETRANSMISSION, FID_TCP_AN_SPURIOUS, FID_TCP_AN_KEEP_ALIVE,
-                                   FID_TCP_AN_KEEP_ALIVE_ACK, FID_TLS_CONTENT_TYPE, 0};
+    static const uint16_t ids[] = {FID_IP_LEN,
+                                   FID_IPV6_PLEN,
+                                   FID_TCP_LEN,
+                                   FID_TCP_FLAGS,
+                                   FID_UDP_SRCPORT,
+                                   FID_UDP_DSTPORT,
+                                   FID_UDP_LENGTH,
+                                   FID_DNS,
+                                   FID_TCP_AN_RETRANSMISSION,
+                                   FID_TCP_AN_FAST_RETRANSMISSION,
+                                   FID_TCP_AN_SPURIOUS,
+                                   FID_TCP_AN_KEEP_ALIVE,
+                                   FID_TCP_AN_KEEP_ALIVE_ACK,
+                                   FID_TLS_CONTENT_TYPE,
+                                   0};
     (void)state;
     mqtt_msg_want(w);
     for (const uint16_t *id = ids; *id; id++) want_add(w, *id);
@@ -151,7 +179,7 @@ static bool only_pings(const struct seen *s) {
     return s->n_msg > 0;
 }
 
-static enum class class_of(const struct seen *s, bool storm) {
+static enum purpose class_of(const struct seen *s, bool storm) {
     if (s->dns) return CLASS_DNS;
     if (s->again) return CLASS_AGAIN;
     if (s->keep_alive || only_pings(s)) return CLASS_KEEP_ALIVE;
@@ -164,7 +192,8 @@ static enum class class_of(const struct seen *s, bool storm) {
     return s->tcp || s->udp ? CLASS_DATA : CLASS_OTHER;
 }
 
-static struct row *row_add(struct volume *v, enum row_kind kind, struct slice name, uint64_t packets, uint64_t payload, uint64_t ip) {
+static struct row *row_add(struct volume *v, enum row_kind kind, struct slice name, uint64_t packets, uint64_t payload,
+                           uint64_t ip) {
     struct row_key key = {.kind = kind};
     name_set(&key.name, v->secret, name);
     struct row *r = keytab_get(&v->rows, &key);
@@ -208,7 +237,8 @@ static bool from_device(const struct seen *s, const struct stream_note *n) {
 }
 
 /* pair_note keeps when a device spoke to a service last, and tells whether a new stream is one of a storm. */
-static bool pair_note(struct volume *v, const struct talk_addr *device, const struct talk_addr *service, int64_t now, bool fresh) {
+static bool pair_note(struct volume *v, const struct talk_addr *device, const struct talk_addr *service, int64_t now,
+                      bool fresh) {
     struct pair key = {.device = *device, .service = *service};
     key.device.port = 0;
     uint32_t before = v->pairs.n;
@@ -296,17 +326,29 @@ static void row_print(struct table *t, const struct row *now, const struct row *
 }
 
 /* same_row returns the other capture's row of the same name. */
-static const struct row *same_row(const struct volume *other, const struct row *r) { return other ? keytab_find(&other->rows, &r->key) : NULL; }
+static const struct row *same_row(const struct volume *other, const struct row *r) {
+    return other ? keytab_find(&other->rows, &r->key) : NULL;
+}
 
 static struct table *kind_table(const struct volume *v, enum row_kind kind) {
     static const struct {
         const char *name, *title;
-    } kinds[] = {{"classes", "What for"}, {"destinations", "To where"}, {"devices", "By device"}, {"clients", "By MQTT client"}, {"topics", "By MQTT topic"}};
+    } kinds[] = {{"classes", "What for"},
+                 {"destinations", "To where"},
+                 {"devices", "By device"},
+                 {"clients", "By MQTT client"},
+                 {"topics", "By MQTT topic"}};
     _Static_assert(sizeof kinds / sizeof *kinds == ROW_KINDS, "every kind has a table");
     static const struct table_column columns[] = {
-        {.name = "name", .title = "Name"}, {.name = "packets", .title = "Packets"}, {.name = "payload", .title = "Payload"},
-        {.name = "ip_bytes", .title = "IP bytes"}, {.name = "billed", .title = "Billed", .bar = true}, {.name = "percent", .title = "% billed"},
-        {.name = "baseline", .title = "Baseline"}, {.name = "change", .title = "Change"}, {.name = "change_percent", .title = "Change %"},
+        {.name = "name", .title = "Name"},
+        {.name = "packets", .title = "Packets"},
+        {.name = "payload", .title = "Payload"},
+        {.name = "ip_bytes", .title = "IP bytes"},
+        {.name = "billed", .title = "Billed", .bar = true},
+        {.name = "percent", .title = "% billed"},
+        {.name = "baseline", .title = "Baseline"},
+        {.name = "change", .title = "Change"},
+        {.name = "change_percent", .title = "Change %"},
     };
     struct table *t = table_make(kinds[kind].name, kinds[kind].title, columns, v->baseline ? 9 : 6);
     uint64_t all = class_total(v);
@@ -340,5 +382,11 @@ static struct table *tables(void *state) {
     return first;
 }
 
-const struct stats_ops stats_volume = {.name = "volume", .purpose = "who uses the data, and what for", .state_size = sizeof(struct volume),
-                                       .start = start, .want = want, .packet = packet, .tables = tables, .end = end};
+const struct stats_ops stats_volume = {.name = "volume",
+                                       .purpose = "who uses the data, and what for",
+                                       .state_size = sizeof(struct volume),
+                                       .start = start,
+                                       .want = want,
+                                       .packet = packet,
+                                       .tables = tables,
+                                       .end = end};

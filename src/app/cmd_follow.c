@@ -3,10 +3,10 @@
 #include "app/cmd.h"
 #include "app/edit.h"
 #include "app/feed.h"
-#include "app/follow_opts.h"
-#include "app/opt.h"
 #include "app/filter.h"
+#include "app/follow_opts.h"
 #include "app/keys.h"
+#include "app/opt.h"
 #include "io/out.h"
 #include "view/mqtt_talk.h"
 
@@ -26,25 +26,32 @@ struct follow_opts {
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct follow_opts, file)},
-    {'f', "form", "FORM", "ascii (default), utf-8, hex, raw, yaml or ebcdic; of mqtt text (default) or json", OPT_TEXT, offsetof(struct follow_opts, form)},
+    {'f', "form", "FORM", "ascii (default), utf-8, hex, raw, yaml or ebcdic; of mqtt text (default) or json", OPT_TEXT,
+     offsetof(struct follow_opts, form)},
     {0, "range", "A-B", "only these pieces, counted from 1", OPT_TEXT, offsetof(struct follow_opts, range)},
-    {'w', "write", "FILE", "write the packets of the conversation to FILE, as a capture", OPT_TEXT, offsetof(struct follow_opts, write)},
+    {'w', "write", "FILE", "write the packets of the conversation to FILE, as a capture", OPT_TEXT,
+     offsetof(struct follow_opts, write)},
     {'q', "quiet", NULL, "no text, with -w", OPT_FLAG, offsetof(struct follow_opts, quiet)},
     KEYS_OPTIONS(struct follow_opts, keys),
     {'o', NULL, "NAME:VALUE", "a preference of tshark: tls.keylog_file", OPT_LIST, offsetof(struct follow_opts, prefs)},
-    {0, "color", "auto|always|never", "colours: who sent first red, the other side blue", OPT_CHOICE, offsetof(struct follow_opts, color),
-     .bare = "always"},
+    {0, "color", "auto|always|never", "colours: who sent first red, the other side blue", OPT_CHOICE,
+     offsetof(struct follow_opts, color), .bare = "always"},
 };
-static const char *const examples[] = {"weir follow tcp 0 -r capture.pcapng", "weir follow mqtt 'mqtt.clientid == \"pump-7\"' -r capture.pcapng",
-                                       "weir follow udp 2 --form hex -r capture.pcapng", "weir follow mqtt 3 -q -w one.pcapng -r capture.pcapng", NULL};
+static const char *const examples[] = {
+    "weir follow tcp 0 -r capture.pcapng", "weir follow mqtt 'mqtt.clientid == \"pump-7\"' -r capture.pcapng",
+    "weir follow udp 2 --form hex -r capture.pcapng", "weir follow mqtt 3 -q -w one.pcapng -r capture.pcapng", NULL};
 static const struct opt_command command = {
     .name = "follow",
     .synopsis = "tcp|udp|mqtt N|FILTER -r FILE [options]",
     .purpose = "one conversation as text, hex or decoded messages",
-    .description = "N is the number of the conversation: tcp.stream (also of mqtt) or udp.stream, the column Stream of weir stats conversations. "
-                   "A display filter takes the conversation of the first packet that passes it; ADDR:PORT,ADDR:PORT names its ends.\n\n"
-                   "tcp and udp show each piece as one packet brought it, with its length before it; what the second side sent is indented by a "
-                   "tab. The forms are those of tshark -z follow. mqtt shows the messages in order, each with the handshake that belongs to it.",
+    .description = "N is the number of the conversation: tcp.stream (also of mqtt) or udp.stream, the column Stream of "
+                   "weir stats conversations. "
+                   "A display filter takes the conversation of the first packet that passes it; ADDR:PORT,ADDR:PORT "
+                   "names its ends.\n\n"
+                   "tcp and udp show each piece as one packet brought it, with its length before it; what the second "
+                   "side sent is indented by a "
+                   "tab. The forms are those of tshark -z follow. mqtt shows the messages in order, each with the "
+                   "handshake that belongs to it.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -89,11 +96,15 @@ static int form_take(struct run *r) {
     const char *form = r->o.form ? r->o.form : r->mqtt ? "text" : "ascii";
     if (r->mqtt) {
         r->json = strcmp(form, "json") == 0;
-        return r->json || strcmp(form, "text") == 0 ? OPT_GO : opt_bad_use(&command, "--form %s: of mqtt it is text or json", form);
+        return r->json || strcmp(form, "text") == 0
+                   ? OPT_GO
+                   : opt_bad_use(&command, "--form %s: of mqtt it is text or json", form);
     }
     r->view.form = follow_form_find(form, strlen(form));
-    if (r->view.form == FOLLOW_FORMS) return opt_bad_use(&command, "--form %s is not known: it is one of ascii, utf-8, hex, raw, yaml, ebcdic", form);
-    if (r->o.range && !follow_range_parse(r->o.range, &r->view)) return opt_bad_use(&command, "--range %s: expected N or A-B", r->o.range);
+    if (r->view.form == FOLLOW_FORMS)
+        return opt_bad_use(&command, "--form %s is not known: it is one of ascii, utf-8, hex, raw, yaml, ebcdic", form);
+    if (r->o.range && !follow_range_parse(r->o.range, &r->view))
+        return opt_bad_use(&command, "--range %s: expected N or A-B", r->o.range);
     return OPT_GO;
 }
 
@@ -125,7 +136,8 @@ static int which_find(struct run *r, const char *text) {
     struct packet p;
     bool found = false;
     uint16_t id = r->follow.proto == FOLLOW_TCP ? FID_TCP_STREAM : FID_UDP_STREAM;
-    if (strcmp(r->o.file, "-") == 0) return opt_bad_use(&command, "a filter reads the capture twice: that cannot be done with standard input");
+    if (strcmp(r->o.file, "-") == 0)
+        return opt_bad_use(&command, "a filter reads the capture twice: that cannot be done with standard input");
     int rc = filter_compile(&command, "FILTER", slice_str(text), &filter);
     if (rc != OPT_GO) return rc;
     struct want want = *expr_want(filter);
@@ -143,17 +155,21 @@ static int which_find(struct run *r, const char *text) {
     expr_free(filter);
     r->follow.by_stream = true;
     if (rc != OPT_GO || found) return rc;
-    fprintf(stderr, "weir follow: no packet of a %s conversation passes %s\n", r->follow.proto == FOLLOW_TCP ? "TCP" : "UDP", text);
+    fprintf(stderr, "weir follow: no packet of a %s conversation passes %s\n",
+            r->follow.proto == FOLLOW_TCP ? "TCP" : "UDP", text);
     return EXIT_FINDING;
 }
 
 static int words_take(struct run *r) {
     const struct opt_list *words = &r->o.words;
     size_t at = 2;
-    if (words->n < 2) return opt_bad_use(&command, "expected tcp, udp or mqtt and a number or filter, as in: weir follow tcp 0 -r FILE");
+    if (words->n < 2)
+        return opt_bad_use(&command,
+                           "expected tcp, udp or mqtt and a number or filter, as in: weir follow tcp 0 -r FILE");
     r->mqtt = strcmp(words->item[0], "mqtt") == 0;
     if (strcmp(words->item[0], "udp") == 0) r->follow.proto = FOLLOW_UDP;
-    else if (!r->mqtt && strcmp(words->item[0], "tcp") != 0) return opt_bad_use(&command, "'%s' is not known: it is tcp, udp or mqtt", words->item[0]);
+    else if (!r->mqtt && strcmp(words->item[0], "tcp") != 0)
+        return opt_bad_use(&command, "'%s' is not known: it is tcp, udp or mqtt", words->item[0]);
     if (!r->o.file && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
     if (!r->o.file) return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input)");
@@ -179,7 +195,8 @@ static int open_all(struct run *r) {
     if (!r->o.write) return OPT_GO;
     bool pcapng = capfile_is_pcapng(r->feed.file);
     r->saves = true;
-    r->save = (struct edit_out){.path = r->o.write, .format = pcapng ? CAPWRITE_PCAPNG : CAPWRITE_PCAP_NS, .copy = pcapng};
+    r->save =
+        (struct edit_out){.path = r->o.write, .format = pcapng ? CAPWRITE_PCAPNG : CAPWRITE_PCAP_NS, .copy = pcapng};
     if (pcapng) capfile_on_block(r->feed.file, on_block, r);
     return edit_out_begin(&r->save) ? opt_bad_use(&command, "%s", r->save.why) : OPT_GO;
 }
@@ -188,7 +205,8 @@ static int open_all(struct run *r) {
 static bool skips(const struct run *r, const struct packet *p) {
     enum { IP_TCP = 6, IP_UDP = 17 };
     if (r->mqtt) return r->talk.client_known && follow_skips(p, IP_TCP, &r->talk.client, &r->talk.broker);
-    return r->follow.begun && follow_skips(p, r->follow.proto == FOLLOW_TCP ? IP_TCP : IP_UDP, &r->follow.end[0], &r->follow.end[1]);
+    return r->follow.begun &&
+           follow_skips(p, r->follow.proto == FOLLOW_TCP ? IP_TCP : IP_UDP, &r->follow.end[0], &r->follow.end[1]);
 }
 
 static int packets_take(struct run *r) {
@@ -223,12 +241,13 @@ static int go(struct run *r) {
     int flushed = wr_flush(&r->out);
     if (rc) status = opt_bad_use(&command, "%s", feed_why(&r->feed));
     if (r->follow.dropped)
-        fprintf(stderr, "weir follow: %llu segments are missing: too many came before their turn\n", (unsigned long long)r->follow.dropped);
+        fprintf(stderr, "weir follow: %llu segments are missing: too many came before their turn\n",
+                (unsigned long long)r->follow.dropped);
     if (r->saves && (edit_out_end(&r->save) || r->save_failed)) status = opt_bad_use(&command, "%s", r->save.why);
     if (flushed && flushed != ERR_END) status = opt_bad_use(&command, "writing to standard output failed");
     if (status == EXIT_FINE && !r->packets) {
-        fprintf(stderr, "weir follow: no such conversation: %s %s; `weir stats conversations %s` lists them\n", r->o.words.item[0],
-                r->o.words.item[1], r->follow.proto == FOLLOW_UDP ? "udp" : "tcp");
+        fprintf(stderr, "weir follow: no such conversation: %s %s; `weir stats conversations %s` lists them\n",
+                r->o.words.item[0], r->o.words.item[1], r->follow.proto == FOLLOW_UDP ? "udp" : "tcp");
         status = EXIT_FINDING;
     }
     return status;

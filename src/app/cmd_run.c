@@ -66,7 +66,7 @@ static int file_open(const char *path) {
 }
 
 static int record(const struct run_opts *o, struct run_child *child, struct run_sockets *s, struct run_keys *k) {
-    enum { BUFFER_KIB = 16 * 1024 };
+    enum { BUFFER_KIB = 64 * 1024 };
     struct live_config config = {.device = o->device,
                                  .snaplen = (int)o->snaplen,
                                  .buffer_kib = BUFFER_KIB,

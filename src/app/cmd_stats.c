@@ -19,42 +19,52 @@ struct stats_opts {
     int64_t top, count, overhead;
     bool json, csv, backwards;
     int color;
-    struct opt_list columns, words;
     struct keys_opts keys;
+    struct opt_list columns, prefs, words;
 };
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct stats_opts, file)},
-    {'Y', "display-filter", "FILTER", "count only packets that pass this display filter", OPT_TEXT, offsetof(struct stats_opts, filter)},
+    {'Y', "display-filter", "FILTER", "count only packets that pass this display filter", OPT_TEXT,
+     offsetof(struct stats_opts, filter)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct stats_opts, count), .min = 1},
     {'s', "sort", "COLUMN", "order by a column, named as in --csv; greatest number first, text from A", OPT_TEXT,
      offsetof(struct stats_opts, sort)},
     {0, "reverse", NULL, "the other way round", OPT_FLAG, offsetof(struct stats_opts, backwards)},
     {'n', "top", "N", "the first N rows only", OPT_NUMBER, offsetof(struct stats_opts, top), .min = 1},
     {0, "interval", "SECONDS", "io: length of an interval (1)", OPT_TEXT, offsetof(struct stats_opts, interval)},
-    {0, "column", "FILTER", "io: what a column counts, FILTER or CALC(FIELD)FILTER with SUM, COUNT, MIN, MAX, AVG; repeat for more", OPT_LIST,
+    {0, "column", "FILTER",
+     "io: what a column counts, FILTER or CALC(FIELD)FILTER with SUM, COUNT, MIN, MAX, AVG; repeat for more", OPT_LIST,
      offsetof(struct stats_opts, columns)},
-    {0, "overhead", "BYTES", "volume: bytes billed for each packet beside its IP bytes", OPT_NUMBER, offsetof(struct stats_opts, overhead), .max = 65535},
-    {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT, offsetof(struct stats_opts, baseline)},
-    KEYS_OPTIONS(struct stats_opts, keys),
+    {0, "overhead", "BYTES", "volume: bytes billed for each packet beside its IP bytes", OPT_NUMBER,
+     offsetof(struct stats_opts, overhead), .max = 65535},
+    {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT,
+     offsetof(struct stats_opts, baseline)},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
+    KEYS_OPTIONS(struct stats_opts, keys),
+    {'o', NULL, "NAME:VALUE", "a preference of tshark: tls.keylog_file", OPT_LIST, offsetof(struct stats_opts, prefs)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct stats_opts, color), .bare = "always"},
 };
-static const char *const examples[] = {"weir stats endpoints ip -r capture.pcapng",
-                                       "weir stats conversations tcp --top 10 -r capture.pcapng",
-                                       "weir stats mqtt --json -r capture.pcapng",
-                                       "weir stats io --interval 10 --column 'AVG(tcp.analysis.ack_rtt)' --column mqtt -r capture.pcapng",
-                                       "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
-                                       NULL};
+static const char *const examples[] = {
+    "weir stats endpoints ip -r capture.pcapng",
+    "weir stats conversations tcp --top 10 -r capture.pcapng",
+    "weir stats mqtt --json -r capture.pcapng",
+    "weir stats io --interval 10 --column 'AVG(tcp.analysis.ack_rtt)' --column mqtt -r capture.pcapng",
+    "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
+    NULL};
 static const struct opt_command command = {
     .name = "stats",
     .synopsis = "WHAT [OF] -r FILE [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
-    .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols (which travel "
-                   "in which), expert (what the decoders found), mqtt (by client, topic and topic filter), volume (who uses the data and what "
-                   "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
-                   "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, conv, io,phs and expert; "
+    .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
+                   "protocols (which travel "
+                   "in which), expert (what the decoders found), flags and rtt (of TCP), dns, mqtt (by client, topic "
+                   "and topic filter), volume (who uses the data and what "
+                   "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
+                   "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
+                   "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, "
+                   "conv, io,phs and expert; "
                    "weir read -q -z prints them in its form.",
     .examples = examples,
     .defs = defs,
@@ -66,8 +76,8 @@ struct run {
     struct stats_opts o;
     struct taps taps, base;
     struct dissector ds;
-    struct feed feed;
     struct keys keys;
+    struct feed feed;
     struct writer out;
     int out_fd;
     char buffer[OUT_SIZE];
@@ -91,14 +101,14 @@ static bool file_take(struct run *r, const char *path, struct taps *taps, bool *
     *opened = false;
     taps_want(taps, &want);
     if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory"), false;
-    r->ds.driver.d.tls_keys = &r->keys.store;
-    if (keys_open(&r->keys, &command, &r->o.keys, NULL, false) != OPT_GO) return false;
     if (feed_open_file(&r->feed, path, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s", text), false;
     }
-    *opened = true;
+    r->ds.driver.d.tls_keys = &r->keys.store;
+    if (keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false) != OPT_GO) return false;
     keys_watch_file(&r->keys, path, r->feed.file);
+    *opened = true;
     feed_watch_signals(&r->feed);
     int rc = packets_take(r, taps);
     if (rc) opt_bad_use(&command, "%s", feed_why(&r->feed));
@@ -138,12 +148,15 @@ static int words_take(struct run *r) {
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
     args.overhead = (uint64_t)r->o.overhead;
     double seconds = r->o.interval ? strtod(r->o.interval, &end) : 1;
-    if ((r->o.interval || r->o.columns.n) && ops != &stats_io) return opt_bad_use(&command, "--interval and --column belong to io");
-    if (r->o.interval && (*end || !(seconds >= 1e-6 && seconds < 1e9))) return opt_bad_use(&command, "--interval %s: expected seconds", r->o.interval);
+    if ((r->o.interval || r->o.columns.n) && ops != &stats_io)
+        return opt_bad_use(&command, "--interval and --column belong to io");
+    if (r->o.interval && (*end || !(seconds >= 1e-6 && seconds < 1e9)))
+        return opt_bad_use(&command, "--interval %s: expected seconds", r->o.interval);
     args.interval = (int64_t)(seconds * 1e9 + 0.5);
     args.columns = (const char *const *)r->o.columns.item;
     args.n_columns = r->o.columns.n;
-    if ((r->o.baseline || r->o.overhead) && ops != &stats_volume) return opt_bad_use(&command, "--baseline and --overhead belong to volume");
+    if ((r->o.baseline || r->o.overhead) && ops != &stats_volume)
+        return opt_bad_use(&command, "--baseline and --overhead belong to volume");
     int rc = r->o.baseline ? baseline_read(r, ops, &args) : OPT_GO;
     if (rc != OPT_GO) return rc;
     if (r->o.baseline) args.baseline = r->base.tap[0].state;

@@ -55,8 +55,8 @@ int64_t edit_out_file(struct edit_out *o, uint32_t known, const char *name);
 int edit_out_packet(struct edit_out *o, uint32_t file, const struct packet *p, const struct capfile_block *raw,
                     uint32_t id) MUST_USE;
 
-/* edit_secrets_read reads a key log, to be given to keyfile_release; on failure a negative code and a reason, without the
- * path, in why. edit_secrets_put puts it into every file as a block of secrets. */
+/* edit_secrets_read reads a key log, to be given to keyfile_release; on failure a negative code and a reason, without
+ * the path, in why. edit_secrets_put puts it into every file as a block of secrets. */
 int edit_secrets_read(struct slice *log, const char *path, struct writer *why) MUST_USE;
 int edit_secrets_put(struct edit_out *o, struct slice log, bool big_endian) MUST_USE;
 

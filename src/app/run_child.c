@@ -75,10 +75,23 @@ static int folder_make(struct run_child *c, struct run_sockets *s, struct run_ke
     return OK;
 }
 
-static bool preload_set(void) {
+/* shim_lend puts a copy of the library where another user can load it. */
+static bool shim_lend(const struct run_child *c, char *path, size_t size) {
+    char buf[65536];
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, size, "%s/" SHIM, c->dir);
+    int to = from < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0755);
+    bool ok = to >= 0;
+    for (ssize_t n; ok && (n = read(from, buf, sizeof buf)) != 0;) ok = n > 0 && write(to, buf, (size_t)n) == n;
+    if (from >= 0) close(from);
+    if (to >= 0) close(to);
+    return ok;
+}
+
+static bool preload_set(const struct run_child *c, const struct passwd *user) {
     char path[4200], all[8192];
     const char *before = getenv("LD_PRELOAD");
-    if (!shim_find(path, sizeof path)) return false;
+    if (!shim_find(path, sizeof path) || (user && !shim_lend(c, path, sizeof path))) return false;
     if (snprintf(all, sizeof all, "%s%s%s", path, before && before[0] ? ":" : "", before ? before : "") >=
         (int)sizeof all)
         return false;
@@ -121,7 +134,7 @@ int run_child_start(struct run_child *c, const struct run_opts *o, struct run_so
     if (o->user && !user) return opt_bad_use(&run_command, "-u %s: there is no such user", o->user);
     if (folder_make(c, s, k, user) < 0)
         return opt_bad_use(&run_command, "cannot make a private folder in %s: %s", folder_base(), strerror(errno));
-    c->preloaded = !o->no_preload && preload_set();
+    c->preloaded = !o->no_preload && preload_set(c, user);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (pipe2(go, O_CLOEXEC) < 0 || pipe2(fail, O_CLOEXEC) < 0 || (c->pid = fork()) < 0)
         return opt_bad_use(&run_command, "cannot start a process: %s", strerror(errno));
@@ -167,7 +180,7 @@ void run_child_end(struct run_child *c) {
     if (c->go > 0) close(c->go);
     if (c->fail > 0) close(c->fail);
     if (!c->dir[0]) return;
-    static const char *const files[] = {"sockets", "keys"};
+    static const char *const files[] = {"sockets", "keys", SHIM};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[96];
         snprintf(path, sizeof path, "%s/%s", c->dir, files[i]);

@@ -79,14 +79,16 @@ static void secrets_write(struct loop *l) {
     wr_reset(&l->keys->fresh);
 }
 
-static void judge(struct loop *l, const struct held *h) {
+/* judge writes the packet where it is the command's, and tells whether it is. */
+static bool judge(struct loop *l, const struct held *h) {
     struct run_packet p;
-    if (l->err || !run_packet_read(h->pkt.iface->linktype, h->pkt.data, &p) || !run_ends_has(l->ends, &p)) return;
+    if (l->err || !run_packet_read(h->pkt.iface->linktype, h->pkt.data, &p) || !run_ends_has(l->ends, &p)) return false;
     struct slice random = p.proto == IPPROTO_TCP ? run_hello_random(p.payload) : (struct slice){0};
     if (random.n) run_keys_hello(l->keys, random, &p.dst);
     secrets_write(l);
     l->packets++;
     keep_error(l, capwrite_packet(l->w, &h->pkt));
+    return true;
 }
 
 /* let_go judges what has waited long enough, or everything. */
@@ -95,8 +97,8 @@ static void let_go(struct loop *l, bool all) {
     for (struct held *h; (h = l->first);) {
         bool over = l->held > HELD_MOST;
         if (!all && !over && now - h->since < HOLD_MS) return;
-        if (over && now - h->since < HOLD_MS) l->early++;
-        judge(l, h);
+        bool early = !all && now - h->since < HOLD_MS;
+        if (!judge(l, h) && early) l->early++;
         l->first = h->next;
         if (!l->first) l->last = &l->first;
         l->held -= h->pkt.data.n;

@@ -34,7 +34,9 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
     at += n + (at[n] == ',');
     const char *range = t->view.form == FOLLOW_FORMS ? NULL : follow_which_parse(at, &t->follow);
     if (range && (!*range || follow_range_parse(range, &t->view))) return OK;
-    wr_f(why, "-z follow,%s: expected tcp|udp, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, as in follow,tcp,ascii,0",
+    wr_f(why,
+         "-z follow,%s: expected tcp|udp, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, as in "
+         "follow,tcp,ascii,0",
          args->which);
     return ERR_USAGE;
 }
@@ -52,13 +54,18 @@ static void end(void *state) {
     wr_free(&t->text);
 }
 
-const struct stats_ops tap_follow_ops = {.name = "follow", .state_size = sizeof(struct tap_follow), .start = start, .want = want,
-                                         .packet = packet, .end = end};
+const struct stats_ops tap_follow_ops = {.name = "follow",
+                                         .state_size = sizeof(struct tap_follow),
+                                         .start = start,
+                                         .want = want,
+                                         .packet = packet,
+                                         .end = end};
 
 void tap_follow_print(struct writer *w, const struct tap *tap) {
     struct tap_follow *t = tap->state;
     follow_head_print(&t->text, &t->follow, &t->view);
     wr_slice(w, wr_done(&t->text));
-    if (t->cut) wr_f(w, "[the rest is not shown: more than %d MiB of text; weir follow has no such limit]\n", TEXT_MAX >> 20);
+    if (t->cut)
+        wr_f(w, "[the rest is not shown: more than %d MiB of text; weir follow has no such limit]\n", TEXT_MAX >> 20);
     follow_foot_print(w, &t->view);
 }

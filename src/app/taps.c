@@ -33,10 +33,8 @@ static const struct tap_kind {
     bool takes_text; /* what follows is its own, not a filter */
     void (*print)(struct writer *w, const struct tap *t);
 } kinds[] = {
-    {"endpoints", &stats_endpoints, true, false, talk_print},
-    {"conv", &stats_conversations, true, false, talk_print},
-    {"io,phs", &stats_protocols, false, false, phs_print},
-    {"io,stat", &stats_io, false, true, io_print},
+    {"endpoints", &stats_endpoints, true, false, talk_print}, {"conv", &stats_conversations, true, false, talk_print},
+    {"io,phs", &stats_protocols, false, false, phs_print},    {"io,stat", &stats_io, false, true, io_print},
     {"expert", &stats_expert, false, false, expert_print},
 };
 
@@ -65,8 +63,8 @@ static int unknown(const struct opt_command *cmd, const char *text) {
 }
 
 /* begin starts a statistic; what -z was is told where it cannot. */
-static int begin(struct taps *t, const struct opt_command *cmd, const char *text, const struct tap_kind *k, const struct stats_args *args,
-                 const char *filter) {
+static int begin(struct taps *t, const struct opt_command *cmd, const char *text, const struct tap_kind *k,
+                 const struct stats_args *args, const char *filter) {
     char reason[256];
     struct writer why = wr_fixed(reason, sizeof reason - 1);
     if (taps_start(t, k->ops, args, &why)) {
@@ -102,7 +100,8 @@ void taps_want(const struct taps *t, struct want *w) {
 
 void taps_packet(struct taps *t, const struct decode *d) {
     if (!t->begun) {
-        t->begin = d->pkt->has_ts ? d->pkt->ts : 0;
+        /* as in tshark, time counts from the first record, which may be one without packet and time */
+        t->begin = d->pkt->has_ts && d->pkt->number == 1 ? d->pkt->ts : 0;
         t->begun = true;
     }
     for (size_t i = 0; i < t->n; i++) {

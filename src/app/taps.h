@@ -12,8 +12,8 @@ struct tap {
     const struct stats_ops *ops;
     void *state;
     void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
-    const char *filter;   /* text; NULL: none */
-    struct expr *program; /* of it */
+    const char *filter;                                   /* text; NULL: none */
+    struct expr *program;                                 /* of it */
 };
 
 struct taps {
@@ -25,8 +25,8 @@ struct taps {
 
 /* taps_start adds a statistic: 0 or a negative code with a reason in why. The texts must outlive it. */
 int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_args *args, struct writer *why) MUST_USE;
-/* taps_filter makes the last one count only what passes a display filter, given with `option`: OPT_GO, or EXIT_TROUBLE after
- * the complaint. */
+/* taps_filter makes the last one count only what passes a display filter, given with `option`: OPT_GO, or EXIT_TROUBLE
+ * after the complaint. */
 int taps_filter(struct taps *t, const struct opt_command *cmd, const char *option, const char *filter);
 /* taps_parse adds what a -z says, "endpoints,ip" or "io,phs,mqtt": OPT_GO, or EXIT_TROUBLE after the complaint. */
 int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text);

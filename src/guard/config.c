@@ -46,7 +46,11 @@ void guard_config_free(struct guard_config *c) {
     free(c);
 }
 
-void guard_config_log_only(struct guard_config *c) { ((struct guard_policy *)c->policy)->log_only = true; }
+void guard_config_log_only(struct guard_config *c) {
+    struct guard_policy *p = (struct guard_policy *)c->policy;
+    p->log_only = true;
+    p->audit_rate = 0;
+}
 
 void guard_mistakes_free(struct guard_mistakes *m) { arena_free(&m->arena); }
 
@@ -131,5 +135,20 @@ int guard_config_broker(struct guard_config *c, const char *address) {
     if (c->broker_count) memcpy(more, c->brokers, c->broker_count * sizeof *more);
     more[c->broker_count++] = (struct guard_broker){.address = copy, .weight = 1};
     c->brokers = more;
+    return 0;
+}
+
+int guard_config_rules(struct guard_config *c, const struct rules_source *source, struct rules_report *error) {
+    struct guard_policy *p = (struct guard_policy *)c->policy; /* not in use yet */
+    struct guard_rule_files *r = &p->rule_files;
+    struct rules_source from = *source;
+    if (!r->n) return 0;
+    from.paranoia = (int)r->paranoia;
+    int rc = rules_load(&r->set, &from, r->files, r->n, error);
+    if (rc) return rc;
+    rules_wanted(r->set, &p->want);
+    want_add(&p->want, FID_MQTT_PASSWD);
+    want_add(&p->want, FID_MQTT_PROP_KEY);
+    want_add(&p->want, FID_MQTT_PROP_VALUE);
     return 0;
 }

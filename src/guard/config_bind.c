@@ -148,11 +148,17 @@ static void read_times(struct bind *b, const yaml_node_t *n, void *at, const voi
     b->c->drain_time = t.drain;
 }
 
+static void read_rate(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    (void)at;
+    read_unsigned(b, n, &b->p->audit_rate, arg);
+}
+
 static void read_audit(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
     static const struct key keys[] = {
         {"file", read_text, offsetof(struct guard_config, audit)},
         {"size", read_size, offsetof(struct guard_config, audit_size)},
         {"files", read_unsigned, offsetof(struct guard_config, audit_files), &thousands},
+        {"rate", read_rate, 0},
     };
     (void)at;
     if (!bind_is_map(n)) read_text(b, n, &b->c->audit, arg);
@@ -243,6 +249,7 @@ static const struct key top_keys[] = {
     {"groups", read_groups, 0},
     {"topics", read_topics, 0},
     {"rules", read_conditions, 0},
+    {"rule_files", read_rule_files, 0},
     {"payloads", read_shapes, 0},
 };
 

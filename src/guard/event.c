@@ -17,6 +17,18 @@ static const char *const actions[] = {
 };
 _Static_assert(sizeof actions / sizeof *actions == GUARD_ACTIONS, "every action has its name");
 
+/* told_too_often keeps who is attacked from being flooded with records of it. Refused logins are always told. */
+static bool told_too_often(struct guard *g, const struct verdict *v) {
+    int64_t second = g->now / 1000000000;
+    unsigned rate = g->policy->audit_rate;
+    if (!rate || v->login) return false;
+    if (g->told_second != second) {
+        g->told_second = second;
+        g->told_count = 0;
+    }
+    return ++g->told_count > rate;
+}
+
 void event_tell(struct guard *g, struct guard_session *s, const struct verdict *v) {
     const struct mqtt_message *m = g->m;
     struct region *r = guard_region(g);
@@ -25,6 +37,10 @@ void event_tell(struct guard *g, struct guard_session *s, const struct verdict *
         r->hits[v->by->number]++;
     if (v->would) stat_add(r, GUARD_STAT_WOULD_BLOCK, 1);
     else if (v->action == GUARD_LOG) stat_add(r, GUARD_STAT_LOGGED, 1);
+    if (told_too_often(g, v)) {
+        stat_add(r, GUARD_STAT_SUPPRESSED, 1);
+        return;
+    }
     stat_add(r, GUARD_STAT_AUDIT, 1);
     if (!g->o.event) return;
     const struct field *f = v->field ? field_of(v->field) : NULL;

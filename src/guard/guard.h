@@ -154,8 +154,8 @@ void guard_eof(struct guard *g, struct guard_session *s, enum guard_side side, i
 void guard_unavailable(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out);
 /* guard_shutdown says goodbye: DISCONNECT "server shutting down" to MQTT 5 clients, and close. */
 void guard_shutdown(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out);
-/* guard_timer returns when guard_expire is due, INT64_MAX: never. It changes with every call about the session: later for
- * the most part, earlier where a packet began, with CONNECT, CONNACK and DISCONNECT, and with a new policy. */
+/* guard_timer returns when guard_expire is due, INT64_MAX: never. It changes with every call about the session: later
+ * for the most part, earlier where a packet began, with CONNECT, CONNACK and DISCONNECT, and with a new policy. */
 int64_t guard_timer(const struct guard *g, const struct guard_session *s);
 /* guard_expire does what is due at `now`; it may find that nothing is. */
 void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct guard_out *out);

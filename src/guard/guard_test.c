@@ -288,6 +288,15 @@ static void modes(void) {
     wr_free(&all);
     tube_free(&t);
 
+    tube_make(&t, "audit: {file: x, rate: 10}\ntopics: {rules: [{deny: all, to: 'secret/#'}]}\n");
+    tube_up(&t, 4, "a");
+    for (int i = 0; i < 50; i++) tube_hex(&t, C, "300b 0008 'secret/x' '!'");
+    CHECK(t.events == 10 && tube_got(&t, B, ""), "records of one second have a limit");
+    t.now += INT64_C(1000000000);
+    tube_hex(&t, C, "300b 0008 'secret/x' '!'");
+    CHECK(t.events == 11, "and go on in the next");
+    tube_free(&t);
+
     tube_make(&t, "topics:\n  rules:\n    - {id: only-log, deny: all, to: 'secret/#', mode: log}\n    - {id: all, "
                   "deny: publish, to: 'x/#'}\n");
     tube_up(&t, 4, "a");

@@ -56,6 +56,7 @@ struct guard_policy *guard_policy_make(void) {
     p->generation = ++generation;
     for (uint16_t id = FID_MQTT + 1; id < FID_MQTT_END; id++)
         if (field_of(id)->severity) p->anomaly[id - FID_MQTT] = guard_anomaly_default(id);
+    p->audit_rate = 1000;
     p->malformed = GUARD_ANOMALY_BLOCK;
     p->packet_id_used = GUARD_ANOMALY_LOG;
     p->ack_mismatch = GUARD_ANOMALY_BLOCK;
@@ -151,6 +152,7 @@ int guard_policy_finish(struct guard_policy *p) {
 void guard_policy_free(struct guard_policy *p) {
     if (!p) return;
     for (size_t i = 0; i < p->condition_count; i++) expr_free(p->conditions[i].when);
+    rules_free(p->rule_files.set);
     arena_free(&p->arena);
     free(p);
 }

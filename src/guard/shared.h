@@ -42,7 +42,8 @@ void guard_shared_forget(struct guard_shared *h, unsigned writer);
     X(ANOMALIES, "anomalies_total", C, "Violations of the specification found")                                        \
     X(TIMEOUTS, "timeouts_total", C, "Connections closed since a time limit was reached")                              \
     X(UNTRACKED, "limits_untracked_total", C, "Clients a full table of limits could not count")                        \
-    X(AUDIT, "audit_records_total", C, "Audit records made")
+    X(AUDIT, "audit_records_total", C, "Audit records made")                                                           \
+    X(SUPPRESSED, "audit_suppressed_total", C, "Audit records left out since there were too many a second")
 
 enum guard_stat {
 #define X(id, name, kind, help) GUARD_STAT_##id,

@@ -4,37 +4,24 @@
  * asks for more than there is; what OpenSSL took of an unfinished record it keeps itself. So `in` is always empty
  * between two calls, and with SSL_MODE_RELEASE_BUFFERS an idle connection has no buffer at all. Writes go straight to
  * the socket, one record a call. tls_read's TLS_READ_MIN is chosen so that `in` and a kept record fit. */
-#include "io/tls.h"
+#include "io/tls_in.h"
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define WIRE_IN 32768
 #define HANDSHAKE_HELPINGS 8
-
-struct tls_wire {
-    BIO_METHOD *method;
-    BIO *bio;
-    SSL *owner;
-    int fd;
-    bool drained, eof;
-    int helpings; /* how often the socket may still be read in this call */
-    size_t at, n; /* unread part of `in` */
-    char why[160];
-    uint8_t in[WIRE_IN];
-};
 
 static bool fill(struct tls_wire *w) {
     if (w->drained || w->eof || w->helpings == 0) return false;
     w->helpings--;
-    ssize_t n = recv(w->fd, w->in, sizeof w->in, 0);
+    ssize_t n = recv(w->fd, w->in, WIRE_IN, 0);
     w->at = 0;
     w->n = n > 0 ? (size_t)n : 0;
-    w->drained = n < (ssize_t)sizeof w->in;
+    w->drained = n < WIRE_IN;
     w->eof = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
     return n > 0;
 }
@@ -78,7 +65,8 @@ struct tls_wire *tls_wire_make(void) {
         BIO_meth_set_ctrl(w->method, wire_ctrl);
         w->bio = BIO_new(w->method);
     }
-    if (!w->bio) return tls_wire_free(w), NULL;
+    w->crypt = record13_crypt_make();
+    if (!w->bio || !w->crypt) return tls_wire_free(w), NULL;
     BIO_set_data(w->bio, w);
     BIO_set_init(w->bio, 1);
     return w;
@@ -88,6 +76,7 @@ void tls_wire_free(struct tls_wire *w) {
     if (!w) return;
     BIO_free(w->bio);
     BIO_meth_free(w->method);
+    record13_crypt_free(w->crypt);
     free(w);
 }
 
@@ -108,6 +97,51 @@ static void common(SSL_CTX *ctx, bool only_13) {
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                  SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_quiet_shutdown(ctx, 0);
+}
+
+/* on_secret is OpenSSL's key log: the only way to a connection's traffic secrets. The line goes nowhere else. */
+static void on_secret(const SSL *ssl, const char *line) {
+    struct tls *t = SSL_get_app_data(ssl);
+    bool in = !strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24), out = !strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24);
+    const char *hex = strrchr(line, ' ');
+    if (!t || !(in || out) || !SSL_is_server(ssl) || (!t->parked && !(t->parked = calloc(1, sizeof *t->parked))))
+        return;
+    struct record13_key *k = in ? &t->parked->in : &t->parked->out;
+    size_t n = 0;
+    bool ok = OPENSSL_hexstr2buf_ex(k->secret, sizeof k->secret, &n, hex + 1, 0) == 1;
+    if (in) t->parked->have_in = ok;
+    else t->parked->have_out = ok;
+}
+
+/* on_message counts the tickets sent behind the handshake: each is one record under the new keys. */
+static void on_message(int sent, int version, int type, const void *b, size_t n, SSL *ssl, void *arg) {
+    struct tls *t = SSL_get_app_data(ssl);
+    (void)arg, (void)version;
+    if (sent && type == SSL3_RT_HANDSHAKE && n && *(const uint8_t *)b == SSL3_MT_NEWSESSION_TICKET) t->tickets++;
+}
+
+static int suite_of(const SSL *ssl) {
+    switch (SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl))) {
+    case 0x1301: return RECORD13_AES128;
+    case 0x1302: return RECORD13_AES256;
+    case 0x1303: return RECORD13_CHACHA;
+    default: return -1;
+    }
+}
+
+void tls_park(struct tls_wire *w, struct tls *t) {
+    struct parked *p = t->parked;
+    if (!t->ssl || !p || !p->have_in || !p->have_out || SSL_version(t->ssl) != TLS1_3_VERSION) return;
+    int suite = suite_of(t->ssl);
+    /* SSL_has_pending: OpenSSL has begun to read a record itself; then it keeps the connection. */
+    if (suite < 0 || SSL_has_pending(t->ssl)) return;
+    p->suite = (uint8_t)suite;
+    if (!record13_start(w->crypt, suite, &p->in, p->in.secret) ||
+        !record13_start(w->crypt, suite, &p->out, p->out.secret))
+        return;
+    p->out.seq = t->tickets;
+    SSL_free(t->ssl);
+    t->ssl = NULL;
 }
 
 static int load_pair(SSL_CTX *ctx, const char *cert, const char *key, struct writer *why) {
@@ -140,6 +174,8 @@ int tls_server(struct ssl_ctx_st **out, const struct tls_server_config *c, struc
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"weir", 4);
     SSL_CTX_set_num_tickets(ctx, 1);
+    SSL_CTX_set_keylog_callback(ctx, on_secret);
+    SSL_CTX_set_msg_callback(ctx, on_message);
     if (c->tickets) SSL_CTX_set_tlsext_ticket_keys(ctx, (void *)(uintptr_t)c->tickets, TLS_TICKET_KEY);
     int r = load_pair(ctx, c->cert, c->key, why);
     if (r == OK) r = ask_clients(ctx, c, why);
@@ -166,39 +202,43 @@ int tls_client(struct ssl_ctx_st **out, const struct tls_client_config *c, struc
 
 void tls_ctx_free(struct ssl_ctx_st *ctx) { SSL_CTX_free(ctx); }
 
-static SSL *endpoint(struct tls_wire *w, SSL_CTX *ctx) {
-    SSL *t = SSL_new(ctx);
-    if (!t) return NULL;
+static struct tls *endpoint(struct tls_wire *w, SSL_CTX *ctx) {
+    struct tls *t = calloc(1, sizeof *t);
+    if (!t || !(t->ssl = SSL_new(ctx))) return free(t), NULL;
     BIO_up_ref(w->bio);
-    SSL_set_bio(t, w->bio, w->bio);
+    SSL_set_bio(t->ssl, w->bio, w->bio);
+    SSL_set_app_data(t->ssl, t);
     return t;
 }
 
-struct ssl_st *tls_accept(struct tls_wire *w, struct ssl_ctx_st *ctx) {
-    SSL *t = endpoint(w, ctx);
-    if (t) SSL_set_accept_state(t);
+struct tls *tls_accept(struct tls_wire *w, struct ssl_ctx_st *ctx) {
+    struct tls *t = endpoint(w, ctx);
+    if (t) SSL_set_accept_state(t->ssl);
     return t;
 }
 
-struct ssl_st *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const char *host) {
-    SSL *t = endpoint(w, ctx);
+struct tls *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const char *host) {
+    struct tls *t = endpoint(w, ctx);
     if (!t) return NULL;
-    SSL_set_connect_state(t);
+    SSL_set_connect_state(t->ssl);
     if (!host) return t;
-    X509_VERIFY_PARAM *v = SSL_get0_param(t);
+    X509_VERIFY_PARAM *v = SSL_get0_param(t->ssl);
     bool ip = X509_VERIFY_PARAM_set1_ip_asc(v, host) == 1;
-    if (ip || (SSL_set_tlsext_host_name(t, host) == 1 && SSL_set1_host(t, host) == 1)) return t;
-    SSL_free(t);
+    if (ip || (SSL_set_tlsext_host_name(t->ssl, host) == 1 && SSL_set1_host(t->ssl, host) == 1)) return t;
+    tls_free(w, t);
     return NULL;
 }
 
-void tls_free(struct tls_wire *w, struct ssl_st *t) {
-    if (t && w->owner == t) w->owner = NULL;
-    SSL_free(t);
+void tls_free(struct tls_wire *w, struct tls *t) {
+    if (!t) return;
+    if (w->owner == t) w->owner = NULL;
+    SSL_free(t->ssl);
+    parked_free(t->parked);
+    free(t);
 }
 
 /* turn_to makes the wire that of connection t. What the end of a handshake left in `in` is t's first data. */
-static void turn_to(struct tls_wire *w, SSL *t, int fd, int helpings) {
+static void turn_to(struct tls_wire *w, struct tls *t, int fd, int helpings) {
     if (w->owner != t) w->at = w->n = 0;
     w->owner = t;
     w->fd = fd;
@@ -208,11 +248,11 @@ static void turn_to(struct tls_wire *w, SSL *t, int fd, int helpings) {
 }
 
 /* result makes one of tls_result of what OpenSSL said, and keeps the reason of a failure. */
-static int result(struct tls_wire *w, SSL *t, int r) {
-    int e = SSL_get_error(t, r);
+static int result(struct tls_wire *w, struct tls *t, int r) {
+    int e = SSL_get_error(t->ssl, r);
     if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) return TLS_AGAIN;
     if (e == SSL_ERROR_ZERO_RETURN) return TLS_EOF;
-    long verify = SSL_get_verify_result(t);
+    long verify = SSL_get_verify_result(t->ssl);
     unsigned long code = ERR_peek_error();
     const char *text = ERR_reason_error_string(code);
     if (verify != X509_V_OK) text = X509_verify_cert_error_string(verify);
@@ -221,30 +261,36 @@ static int result(struct tls_wire *w, SSL *t, int r) {
     return TLS_FAILED;
 }
 
-int tls_handshake(struct tls_wire *w, struct ssl_st *t, int fd) {
+int tls_handshake(struct tls_wire *w, struct tls *t, int fd) {
     turn_to(w, t, fd, HANDSHAKE_HELPINGS);
-    int r = SSL_do_handshake(t);
+    int r = SSL_do_handshake(t->ssl);
     if (r == 1) return 1;
     r = result(w, t, r);
     return r == TLS_AGAIN ? TLS_AGAIN : TLS_FAILED;
 }
 
-ssize_t tls_read(struct tls_wire *w, struct ssl_st *t, int fd, void *buf, size_t n, bool *drained) {
+ssize_t tls_read(struct tls_wire *w, struct tls *t, int fd, void *buf, size_t n, bool *drained) {
     /* One helping of the socket is enough for one call; the caller comes again, so that others get their turn. */
     turn_to(w, t, fd, 1);
+    if (!t->ssl) {
+        ssize_t n_parked = parked_read(w, t->parked, buf, n);
+        *drained = w->drained;
+        return n_parked;
+    }
     size_t total = 0, got;
     int r = 1;
-    while (total < n && (r = SSL_read_ex(t, (char *)buf + total, n - total, &got)) == 1) total += got;
+    while (total < n && (r = SSL_read_ex(t->ssl, (char *)buf + total, n - total, &got)) == 1) total += got;
     *drained = w->drained;
     return total ? (ssize_t)total : result(w, t, r);
 }
 
-ssize_t tls_write(struct tls_wire *w, struct ssl_st *t, int fd, const void *buf, size_t n) {
+ssize_t tls_write(struct tls_wire *w, struct tls *t, int fd, const void *buf, size_t n) {
     turn_to(w, t, fd, 0);
+    if (!t->ssl) return parked_write(w, t->parked, buf, n);
     size_t done = 0;
     while (done < n) {
         size_t part = 0;
-        int r = SSL_write_ex(t, (const char *)buf + done, n - done, &part);
+        int r = SSL_write_ex(t->ssl, (const char *)buf + done, n - done, &part);
         if (r == 1) {
             done += part;
             continue;
@@ -256,18 +302,20 @@ ssize_t tls_write(struct tls_wire *w, struct ssl_st *t, int fd, const void *buf,
     return done ? (ssize_t)done : TLS_AGAIN;
 }
 
-int tls_end(struct tls_wire *w, struct ssl_st *t, int fd) {
+int tls_end(struct tls_wire *w, struct tls *t, int fd) {
     turn_to(w, t, fd, 0);
-    int r = SSL_shutdown(t);
+    if (!t->ssl) return parked_end(w, t->parked);
+    int r = SSL_shutdown(t->ssl);
     if (r >= 0) return 1;
     return result(w, t, r) == TLS_AGAIN ? TLS_AGAIN : TLS_FAILED;
 }
 
 const char *tls_reason(struct tls_wire *w) { return w->why; }
 
-bool tls_subject(struct ssl_st *t, struct writer *out) {
-    X509 *cert = SSL_get0_peer_certificate(t);
-    if (!cert || SSL_get_verify_result(t) != X509_V_OK) return false;
+bool tls_subject(struct tls *t, struct writer *out) {
+    if (!t->ssl) return false;
+    X509 *cert = SSL_get0_peer_certificate(t->ssl);
+    if (!cert || SSL_get_verify_result(t->ssl) != X509_V_OK) return false;
     BIO *b = BIO_new(BIO_s_mem());
     char *text;
     bool ok = b && X509_NAME_print_ex(b, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253) >= 0;
@@ -277,14 +325,15 @@ bool tls_subject(struct ssl_st *t, struct writer *out) {
     return n > 0;
 }
 
-bool tls_name(struct ssl_st *t, struct writer *out) {
+bool tls_name(struct tls *t, struct writer *out) {
     char name[256];
-    X509 *cert = SSL_get0_peer_certificate(t);
-    if (!cert || SSL_get_verify_result(t) != X509_V_OK) return false;
+    if (!t->ssl) return false;
+    X509 *cert = SSL_get0_peer_certificate(t->ssl);
+    if (!cert || SSL_get_verify_result(t->ssl) != X509_V_OK) return false;
     if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, sizeof name) <= 0) return false;
     wr_s(out, name);
     return true;
 }
 
-const char *tls_version(struct ssl_st *t) { return SSL_get_version(t); }
-bool tls_resumed(struct ssl_st *t) { return SSL_session_reused(t); }
+const char *tls_version(struct tls *t) { return !t->ssl ? "TLSv1.3" : SSL_get_version(t->ssl); }
+bool tls_resumed(struct tls *t) { return t->ssl && SSL_session_reused(t->ssl); }

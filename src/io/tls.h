@@ -13,7 +13,7 @@
  * it has gone, so a reload swaps contexts without touching connections. tls_wire is the one of a process that reads and
  * writes: connections hold no buffer of their own between two calls unless a record is half there. */
 struct ssl_ctx_st;
-struct ssl_st;
+struct tls;
 struct tls_wire;
 
 enum { TLS_TICKET_KEY = 80, TLS_READ_MIN = 65536 };
@@ -45,30 +45,33 @@ void tls_wire_free(struct tls_wire *w);
 
 /* tls_accept and tls_connect make a connection's endpoint; NULL: no memory. `host` is the name the server must show and
  * is sent as SNI; NULL: none. Freed by tls_free. */
-struct ssl_st *tls_accept(struct tls_wire *w, struct ssl_ctx_st *ctx);
-struct ssl_st *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const char *host);
-void tls_free(struct tls_wire *w, struct ssl_st *t);
+struct tls *tls_accept(struct tls_wire *w, struct ssl_ctx_st *ctx);
+struct tls *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const char *host);
+void tls_free(struct tls_wire *w, struct tls *t);
 
 /* tls_handshake goes on with the handshake: 1 done, TLS_AGAIN, TLS_FAILED (tls_reason says why). When it is done the
  * wire may hold the peer's first data: tls_read this connection before the wire turns to another one. */
-int tls_handshake(struct tls_wire *w, struct ssl_st *t, int fd);
+int tls_handshake(struct tls_wire *w, struct tls *t, int fd);
+/* tls_park gives up everything an established connection does not need any more: to be called when what tls_subject and
+ * its kin say is known. It does nothing where it cannot (TLS 1.2, the client's side). */
+void tls_park(struct tls_wire *w, struct tls *t);
 /* tls_read fills buf, of at least TLS_READ_MIN bytes, with what has come; byte count, TLS_EOF (the peer said it will
  * send no more), TLS_AGAIN or TLS_FAILED. *drained: the socket has nothing more now. */
-ssize_t tls_read(struct tls_wire *w, struct ssl_st *t, int fd, void *buf, size_t n, bool *drained);
+ssize_t tls_read(struct tls_wire *w, struct tls *t, int fd, void *buf, size_t n, bool *drained);
 /* tls_write sends from buf; bytes taken, TLS_AGAIN or TLS_FAILED. After TLS_AGAIN the same bytes must be offered again.
  */
-ssize_t tls_write(struct tls_wire *w, struct ssl_st *t, int fd, const void *buf, size_t n);
+ssize_t tls_write(struct tls_wire *w, struct tls *t, int fd, const void *buf, size_t n);
 /* tls_end tells the peer that no more will be sent; 1 said, TLS_AGAIN, TLS_FAILED. */
-int tls_end(struct tls_wire *w, struct ssl_st *t, int fd);
+int tls_end(struct tls_wire *w, struct tls *t, int fd);
 
 /* tls_reason returns the text of the last failure of this wire; static until the next call. */
 const char *tls_reason(struct tls_wire *w);
 /* tls_subject writes the subject of the peer's verified certificate (RFC 2253); false: it showed none. tls_name writes
  * its common name alone. */
-bool tls_subject(struct ssl_st *t, struct writer *out);
-bool tls_name(struct ssl_st *t, struct writer *out);
+bool tls_subject(struct tls *t, struct writer *out);
+bool tls_name(struct tls *t, struct writer *out);
 /* tls_version and tls_resumed describe an established connection. */
-const char *tls_version(struct ssl_st *t);
-bool tls_resumed(struct ssl_st *t);
+const char *tls_version(struct tls *t);
+bool tls_resumed(struct tls *t);
 
 #endif

@@ -36,6 +36,7 @@ enum side_flag {
     SIDE_EOF = 8,      /* the peer will send no more, and the guard knows */
     SIDE_DEAD = 16,    /* writing failed: what is meant for it is thrown away */
     SIDE_SHUT = 32,    /* we said that we will send no more */
+    SIDE_PAUSED = 128, /* it is not read since the other side is slow, and the guard knows */
     SIDE_AGAIN = 64,   /* `in` can be judged without further bytes */
 };
 
@@ -43,7 +44,7 @@ struct side {
     int fd; /* -1: none */
     uint8_t flags;
     uint32_t need;      /* bytes `in` must have before it is worth judging */
-    struct ssl_st *tls; /* NULL: plain */
+    struct tls *tls; /* NULL: plain */
     struct bytes *in;   /* received and not consumed; NULL: nothing */
     struct bytes *out;  /* to be sent; NULL: nothing */
 };

@@ -29,7 +29,8 @@ static bool readable(struct slice s) {
     while (s.n) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
-        if (!n || (code < 32 && code != '\n' && code != '\t' && code != '\r') || (code >= 127 && code < 160)) return false;
+        if (!n || (code < 32 && code != '\n' && code != '\t' && code != '\r') || (code >= 127 && code < 160))
+            return false;
         s = slice_tail(s, n);
     }
     return true;
@@ -73,8 +74,11 @@ static void connect_print(struct writer *w, const struct mqtt_msg *m) {
         wr_s(w, ", user ");
         safe_text(w, m->user);
     }
-    wr_f(w, ", MQTT %s, keep-alive %u s%s%s", m->version == MQTT_5 ? "5.0" : m->version == MQTT_311 ? "3.1.1" : "3.1", m->keep_alive,
-         m->clean ? ", clean" : "", m->will ? ", with a will" : "");
+    wr_f(w, ", MQTT %s, keep-alive %u s%s%s",
+         m->version == MQTT_5     ? "5.0"
+         : m->version == MQTT_311 ? "3.1.1"
+                                  : "3.1",
+         m->keep_alive, m->clean ? ", clean" : "", m->will ? ", with a will" : "");
 }
 
 static void body_print(struct writer *w, const struct mqtt_turn *t) {
@@ -107,7 +111,9 @@ static void body_print(struct writer *w, const struct mqtt_turn *t) {
     if (m->reason >= 0 && !t->reason_text) wr_f(w, " %d", m->reason);
 }
 
-static void after_print(struct writer *w, int64_t ns) { wr_f(w, ns < 1000000000 ? "+%.3f ms" : "+%.1f ms", (double)ns / 1e6); }
+static void after_print(struct writer *w, int64_t ns) {
+    wr_f(w, ns < 1000000000 ? "+%.3f ms" : "+%.1f ms", (double)ns / 1e6);
+}
 
 static void acks_print(struct writer *w, const struct mqtt_turn *t) {
     for (unsigned i = 0; i < t->acks; i++) {
@@ -117,7 +123,9 @@ static void acks_print(struct writer *w, const struct mqtt_turn *t) {
         wr_f(w, " (frame %" PRIu64 ")", a->frame);
         if (a->reason_text && a->reason > 0) wr_f(w, " %s", a->reason_text);
     }
-    if (t->waits) wr_f(w, "%s%s", t->acks ? ", then nothing more: " : "", t->msg.type == MQTT_PINGREQ ? "no answer" : "not acknowledged to the end");
+    if (t->waits)
+        wr_f(w, "%s%s", t->acks ? ", then nothing more: " : "",
+             t->msg.type == MQTT_PINGREQ ? "no answer" : "not acknowledged to the end");
 }
 
 void mqtt_turn_print(struct writer *w, const struct mqtt_turn *t, bool color) {
@@ -155,18 +163,18 @@ static void json_filters(struct writer *w, struct slice s) {
 
 void mqtt_turn_json(struct writer *w, const struct mqtt_turn *t) {
     const struct mqtt_msg *m = &t->msg;
-    wr_f(w, "{\"time\":%.6f,\"frame\":%" PRIu64 ",\"from\":\"%s\",\"type\":\"%s\",\"size\":%u", (double)t->at / 1e9, t->frame,
-         t->from_client ? "client" : "broker", mqtt_msg_type_name(m->type), m->size);
+    wr_f(w, "{\"time\":%.6f,\"frame\":%" PRIu64 ",\"from\":\"%s\",\"type\":\"%s\",\"size\":%u", (double)t->at / 1e9,
+         t->frame, t->from_client ? "client" : "broker", mqtt_msg_type_name(m->type), m->size);
     if (m->type == MQTT_CONNECT) {
         json_named(w, "client_id", m->client_id);
         if (m->user.n) json_named(w, "user", m->user);
-        wr_f(w, ",\"version\":%u,\"keep_alive\":%u,\"clean\":%s,\"will\":%s", m->version, m->keep_alive, m->clean ? "true" : "false",
-             m->will ? "true" : "false");
+        wr_f(w, ",\"version\":%u,\"keep_alive\":%u,\"clean\":%s,\"will\":%s", m->version, m->keep_alive,
+             m->clean ? "true" : "false", m->will ? "true" : "false");
     }
     if (m->type == MQTT_PUBLISH) {
         json_named(w, "topic", m->topic);
-        wr_f(w, ",\"qos\":%u,\"retain\":%s,\"dup\":%s,\"payload_bytes\":%u", m->qos, m->retain ? "true" : "false", m->dup ? "true" : "false",
-             t->payload_n);
+        wr_f(w, ",\"qos\":%u,\"retain\":%s,\"dup\":%s,\"payload_bytes\":%u", m->qos, m->retain ? "true" : "false",
+             m->dup ? "true" : "false", t->payload_n);
         if (readable(m->payload)) json_named(w, "payload", m->payload);
         else {
             wr_s(w, ",\"payload_hex\":\"");
@@ -180,8 +188,8 @@ void mqtt_turn_json(struct writer *w, const struct mqtt_turn *t) {
     if (t->acks || t->waits) {
         wr_s(w, ",\"acks\":[");
         for (unsigned i = 0; i < t->acks; i++)
-            wr_f(w, "%s{\"type\":\"%s\",\"frame\":%" PRIu64 ",\"after\":%.6f}", i ? "," : "", mqtt_msg_type_name(t->ack[i].type), t->ack[i].frame,
-                 (double)t->ack[i].after / 1e9);
+            wr_f(w, "%s{\"type\":\"%s\",\"frame\":%" PRIu64 ",\"after\":%.6f}", i ? "," : "",
+                 mqtt_msg_type_name(t->ack[i].type), t->ack[i].frame, (double)t->ack[i].after / 1e9);
         wr_f(w, "],\"complete\":%s", t->waits ? "false" : "true");
     }
     wr_s(w, "}\n");

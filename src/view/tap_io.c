@@ -5,18 +5,19 @@
 #include <stdio.h>
 
 struct io_layout {
-    int digits;          /* of seconds' fractions */
-    int time_width;      /* of one end of an interval */
-    int whole_width;     /* of the duration's whole seconds */
-    int interval_width;  /* inside of the first column */
+    int digits;         /* of seconds' fractions */
+    int time_width;     /* of one end of an interval */
+    int whole_width;    /* of the duration's whole seconds */
+    int interval_width; /* inside of the first column */
     int width[IO_COLUMNS_MAX][2];
-    int table, border;   /* characters of a line */
+    int table, border; /* characters of a line */
     int64_t interval, duration;
     uint32_t rows;
 };
 
 static int number_text(char *text, size_t n, const struct io_column *c, double v) {
-    return io_is_real(c) ? snprintf(text, n, "%.6f", v) : snprintf(text, n, "%.0f", c->calc == IO_AVG ? (double)(int64_t)v : v);
+    return io_is_real(c) ? snprintf(text, n, "%.6f", v)
+                         : snprintf(text, n, "%.0f", c->calc == IO_AVG ? (double)(int64_t)v : v);
 }
 
 static void widths_find(struct io_layout *l, const struct io_stats *s, size_t column) {
@@ -63,7 +64,9 @@ static void repeated(struct writer *w, char c, int n) {
     for (int i = 0; i < n; i++) wr_c(w, c);
 }
 
-static void line(struct writer *w, const struct io_layout *l, const char *text) { wr_f(w, "| %-*s|\n", l->border - 3, text); }
+static void line(struct writer *w, const struct io_layout *l, const char *text) {
+    wr_f(w, "| %-*s|\n", l->border - 3, text);
+}
 
 /* row_close ends a heading line that is `l->table` characters long at the border. */
 static void row_close(struct writer *w, const struct io_layout *l) {
@@ -82,7 +85,9 @@ static void top_print(struct writer *w, const struct io_stats *s, const struct i
     line(w, l, "IO Statistics");
     line(w, l, "");
     if (l->digits) snprintf(text, sizeof text, "Duration: %.*f secs", l->digits, (double)l->duration / 1e9);
-    else snprintf(text, sizeof text, "Duration: %lld.%6lld secs", (long long)(l->duration / 1000000000), (long long)(l->duration % 1000000000 / 1000));
+    else
+        snprintf(text, sizeof text, "Duration: %lld.%6lld secs", (long long)(l->duration / 1000000000),
+                 (long long)(l->duration % 1000000000 / 1000));
     line(w, l, text);
     snprintf(text, sizeof text, "Interval: %*.*f secs", l->time_width, l->digits, (double)l->interval / 1e9);
     line(w, l, text);
@@ -123,7 +128,8 @@ static void row_print(struct writer *w, const struct io_stats *s, const struct i
     bool last = row + 1 == l->rows;
     int64_t from = (int64_t)row * l->interval, to = last ? l->duration : from + l->interval;
     if (l->digits) {
-        wr_f(w, "| %*.*f <> %*.*f |", l->time_width, l->digits, (double)from / 1e9, l->time_width, l->digits, (double)to / 1e9);
+        wr_f(w, "| %*.*f <> %*.*f |", l->time_width, l->digits, (double)from / 1e9, l->time_width, l->digits,
+             (double)to / 1e9);
     } else {
         int width = l->whole_width < 2 ? 2 : l->whole_width;
         if (last && l->duration % l->interval) snprintf(text, sizeof text, "Dur");
@@ -133,7 +139,8 @@ static void row_print(struct writer *w, const struct io_stats *s, const struct i
     for (size_t i = 0; i < s->n_columns; i++) {
         const struct io_column *c = &s->column[i];
         if (l->width[i][1]) {
-            wr_f(w, " %*llu | %*llu |", l->width[i][0], (unsigned long long)c->cell[row].frames, l->width[i][1], (unsigned long long)c->cell[row].bytes);
+            wr_f(w, " %*llu | %*llu |", l->width[i][0], (unsigned long long)c->cell[row].frames, l->width[i][1],
+                 (unsigned long long)c->cell[row].bytes);
             continue;
         }
         number_text(text, sizeof text, c, io_value(c, row));

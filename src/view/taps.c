@@ -105,7 +105,10 @@ void tap_phs_print(struct writer *w, const struct phs *p, const char *filter) {
 }
 
 void tap_expert_print(struct writer *w, const struct expert *x) {
-    static const char *const titles[] = {[SEV_COMMENT] = "Comments", [SEV_CHAT] = "Chats", [SEV_NOTE] = "Notes", [SEV_WARN] = "Warns",
+    static const char *const titles[] = {[SEV_COMMENT] = "Comments",
+                                         [SEV_CHAT] = "Chats",
+                                         [SEV_NOTE] = "Notes",
+                                         [SEV_WARN] = "Warns",
                                          [SEV_ERROR] = "Errors"};
     for (int severity = SEV_ERROR; severity > SEV_NONE; severity--) {
         uint64_t n = 0;
@@ -114,12 +117,13 @@ void tap_expert_print(struct writer *w, const struct expert *x) {
             if (expert_severity(e) == severity) n += e->count;
         }
         if (!n) continue;
-        wr_f(w, "\n%s (%" PRIu64 ")\n=============\n   Frequency      Group           Protocol  Summary\n", titles[severity], n);
+        wr_f(w, "\n%s (%" PRIu64 ")\n=============\n   Frequency      Group           Protocol  Summary\n",
+             titles[severity], n);
         for (uint32_t i = 0; i < x->tab.n; i++) {
             const struct expert_entry *e = keytab_at(&x->tab, i);
             if (expert_severity(e) != severity) continue;
-            wr_f(w, "%12" PRIu64 " %10s %18s  %s\n", e->count, anomaly_group_name((enum anomaly_group)field_of(e->id)->group), expert_protocol(e),
-                 e->text);
+            wr_f(w, "%12" PRIu64 " %10s %18s  %s\n", e->count,
+                 anomaly_group_name((enum anomaly_group)field_of(e->id)->group), expert_protocol(e), e->text);
         }
     }
 }

@@ -284,6 +284,19 @@ def test_the_command_inherits_no_descriptor(weir, tmp_path):
     assert run.out.split() == ["0", "1", "2", "3"], run.out  # the last one is the folder that ls reads
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root")
+def test_the_command_may_run_as_another_user(weir, web, certificate, tmp_path):
+    script = tmp_path / "client.py"
+    script.write_text("import os; print(os.getuid(), os.environ['SSLKEYLOGFILE'])\n" + CLIENT)
+    for folder in [tmp_path, *tmp_path.parents][:3] + [certificate]:
+        folder.chmod(0o755)
+    run = weir("run", "-u", "nobody", "-w", tmp_path / "a.pcapng", "--", "/usr/bin/python3", script, web, certificate / "cert.pem")
+    assert run.returncode == 0, run.err
+    user, log = run.out.split()[:2]
+    assert user != "0" and not os.path.exists(os.path.dirname(log))
+    assert "with the keys of 1 TLS session" in run.err and "ld.so" not in run.err
+
+
 def test_a_signal_is_handed_on(weir, tmp_path):
     run = subprocess.Popen([weir.path, "run", "-q", "-w", tmp_path / "a.pcapng", "--", "sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"],
                            stdout=subprocess.PIPE, text=True)

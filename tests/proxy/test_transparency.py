@@ -271,3 +271,83 @@ brokers:
     sub.publish("x", b"y" * 100000, 1)
     assert sub.get().payload == b"y" * 100000
     sub.end()
+
+
+@pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"])
+def test_keys_of_tls_1_3_may_be_renewed(start, certs, suite):
+    """openssl s_client's K asks for new keys of both directions (RFC 8446 4.6.3); k renews its own."""
+    from conftest import connect_packet
+    broker = start.broker()
+    guard = start.guard(config=f"""
+listen: [{{address: "localhost:0", tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}}}]
+brokers: [{broker.address}]
+""")
+    with subprocess.Popen(["openssl", "s_client", "-connect", f"localhost:{guard.port}", "-CAfile", certs / "ca.pem",
+                           "-ciphersuites", suite], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, bufsize=0) as c:
+        import os
+        import time
+        os.set_blocking(c.stdout.fileno(), False)
+
+        def say(data, want):
+            c.stdin.write(data)
+            got, end = b"", time.monotonic() + 5
+            while want not in got and time.monotonic() < end:
+                got += c.stdout.read(65536) or b""
+                time.sleep(0.02)
+            assert want in got, got
+        say(b"", b"Verify return code")
+        say(connect_packet("renewer"), b"\x20\x02\0\0")
+        for letter in (b"K\n", b"k\n", b"K\n"):
+            say(letter, b"KEYUPDATE")
+            say(b"\xc0\0", b"\xd0\0")
+        c.stdin.close()
+        c.terminate()
+    until(lambda: guard.metric("connections_open") == 0)
+
+
+def test_tls_1_2_works_too(start, certs):
+    from conftest import connect_packet
+    broker = start.broker()
+    guard = start.guard(config=f"""
+listen: [{{address: "localhost:0", tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}}}]
+brokers: [{broker.address}]
+""")
+    context = ssl.create_default_context(cafile=certs / "ca.pem")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with context.wrap_socket(Raw(guard.port, connect=False).s, server_hostname="localhost") as s:
+        s.sendall(connect_packet("old"))
+        assert s.recv(4) == b"\x20\x02\0\0" and s.version() == "TLSv1.2"
+        s.sendall(b"\xc0\0")
+        assert s.recv(2) == b"\xd0\0"
+
+
+def test_the_proxy_protocol_carries_the_clients_address_in_and_out(start):
+    import socket
+
+    from conftest import connect_packet
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        guard = start.guard(config=f"""
+listen: [{{address: "127.0.0.1:0", proxy_protocol: true}}]
+brokers: [{{address: "127.0.0.1:{broker.getsockname()[1]}", proxy_protocol: v1}}]
+time: {{health: 0}}
+""")
+        line = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 1883\r\n"
+        for cut in (0, 3, 20, len(line)):
+            raw = Raw(guard.port, connect=False)
+            data = line + connect_packet(f"c{cut}")
+            raw.send(data[:cut])
+            import time
+            time.sleep(0.05)
+            raw.send(data[cut:])
+            s, _ = broker.accept()
+            with s:
+                s.settimeout(5)
+                got = b""
+                while len(got) < len(data):
+                    got += s.recv(1000)
+                assert got == data
+            raw.close()
+        raw = Raw(guard.port, connect=False)
+        raw.send(connect_packet("none"))
+        assert raw.closed()

@@ -21,7 +21,7 @@ static bool alive(const struct explain *e, const struct filter_rec *f, int64_t t
 
 static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$share/")); }
 
-size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max) {
+static size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max) {
     size_t n = 0;
     for (uint32_t i = 0; i < e->filters && n < max; i++) {
         const struct filter_rec *f = &e->filter[i];
@@ -112,7 +112,8 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */
-static const struct filter_rec *nearest(struct explain *e, const struct topic_rec *t, const char **words) {
+static const struct filter_rec *nearest(struct explain *e, const struct topic_rec *t, const char **words,
+                                        unsigned *how_far) {
     const struct filter_rec *best = NULL;
     unsigned least = FAR;
     for (uint32_t i = 0; i < e->filters; i++) {
@@ -122,11 +123,20 @@ static const struct filter_rec *nearest(struct explain *e, const struct topic_re
         e->likened++;
         const char *w = near_words(f->filter, t->topic, &far);
         if (!w || far >= least) continue;
-        least = far;
+        *how_far = least = far;
         best = f;
         *words = w;
     }
     return best;
+}
+
+/* match_topic finds what the checks of the present topic share. */
+static void match_topic(struct judge *j) {
+    if (j->matched == j->t) return;
+    j->matched = j->t;
+    j->near = NULL;
+    j->matches = topic_filters(j->e, j->t, j->match, LEG_FILTERS);
+    if (!j->matches && j->t->published && !j->t->delivered) j->near = nearest(j->e, j->t, &j->near_words, &j->near_far);
 }
 
 /* Arguments of all sentences about a topic: publisher, broker, topic. */
@@ -147,20 +157,16 @@ static bool reserved_topic(const struct topic_rec *t) { return t->topic.n && t->
 
 void check_unmatched(struct judge *j) {
     const struct topic_rec *t = j->t;
-    uint16_t match;
-    const char *words = NULL;
-    if (!t->published || t->delivered || reserved_topic(t) || topic_filters(j->e, t, &match, 1)) return;
-    const struct filter_rec *near = nearest(j->e, t, &words);
-    if (!near) return;
+    match_topic(j);
+    const struct filter_rec *near = j->near;
+    if (!near || reserved_topic(t)) return;
     struct finding *f = topic_found(j);
     f->confidence = LIKELY;
     /* "a level differs" is a weak likeness: often just another topic. */
-    unsigned far;
-    near_words(near->filter, t->topic, &far);
-    if (far >= WEAK) f->level = LEVEL_NOTE;
+    if (j->near_far >= WEAK) f->level = LEVEL_NOTE;
     else if (near->deliveries) f->level = LEVEL_WARNING; /* that filter has its own messages */
     say_text(j, f, near->filter);
-    say_words(f, words);
+    say_words(f, j->near_words);
     say_clock(j, f, t->first.ts);
     say_number(j, f, t->first.frame);
     cite(f, &t->first);
@@ -203,14 +209,13 @@ static const struct message *missed(const struct judge *j, const uint16_t *filte
     return NULL;
 }
 
-enum { LEG_FILTERS = 16, LEG_TOPICS = 256 };
+enum { LEG_TOPICS = 256 };
 
 void check_undelivered(struct judge *j) {
-    uint16_t filters[LEG_FILTERS];
     const struct filter_rec *who = NULL;
     if (j->t - j->e->topic >= LEG_TOPICS) return; /* the search goes over all messages for each topic */
-    size_t n = topic_filters(j->e, j->t, filters, LEG_FILTERS);
-    const struct message *m = missed(j, filters, n, &who);
+    match_topic(j);
+    const struct message *m = j->matches ? missed(j, j->match, j->matches, &who) : NULL;
     if (!m) return;
     struct finding *f = topic_found(j);
     const struct conv *c = explain_conv(j->e, who->stream);
@@ -260,11 +265,8 @@ void check_leg_unacked(struct judge *j) {
 }
 
 void check_nobody(struct judge *j) {
-    uint16_t match;
-    const char *words = NULL;
-    if (!j->t->published || j->t->delivered || reserved_topic(j->t) || topic_filters(j->e, j->t, &match, 1) ||
-        nearest(j->e, j->t, &words))
-        return;
+    match_topic(j);
+    if (!j->t->published || j->t->delivered || reserved_topic(j->t) || j->matches || j->near) return;
     struct finding *f = topic_found(j);
     cite(f, &j->t->first);
 }

@@ -5,14 +5,23 @@
 #include "analyse/explain/gather.h"
 
 /* judge is what a check looks at: the capture, and one thing of it according to its scope. */
+enum { LEG_FILTERS = 16 };
+
 struct judge {
     struct explain *e;
     const struct check *check;
     struct conv *c;
     struct name_rec *n;
     struct topic_rec *t;
-    bool final;           /* the capture is over, or the conversation's record is */
-    int64_t now;          /* time of the last packet, or of the clock in a live run */
+    bool final;  /* the capture is over, or the conversation's record is */
+    int64_t now; /* time of the last packet, or of the clock in a live run */
+    /* What the checks of a topic share: the filters that match it, or the one that nearly does. */
+    const struct topic_rec *matched;
+    uint16_t match[LEG_FILTERS];
+    size_t matches;
+    const struct filter_rec *near;
+    const char *near_words;
+    unsigned near_far;    /* how far off it is */
     struct finding spare; /* takes what is not kept */
 };
 
@@ -50,8 +59,6 @@ bool conv_closed(const struct conv *c);
 bool conv_refused_early(const struct conv *c);
 bool conv_handshaken(const struct conv *c);
 bool conv_is_mqtt(const struct conv *c);
-/* topic_filters fills out with the filters of live subscriptions at a topic's broker that match it. */
-size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max);
 
 #define CHECK(name, ident, stage, level, scope, blame, title, text, next) void check_##name(struct judge *j);
 #include "analyse/explain/checks.def"

@@ -243,6 +243,25 @@ static void reneg_read(struct ext *e) {
     fv_close(e->d->out);
 }
 
+/* ech_read shows what the outer hello says of the encrypted one: draft-ietf-tls-esni 5, 5.1 and 7. */
+static void ech_read(struct ext *e) {
+    enum { OUTER = 0 };
+    struct reader r = *e->r;
+    data_read(e);
+    if (e->message == SERVER_HELLO) {
+        get_bytes(e->d, &r, FID_TLS_ECH_CONFIRMATION, rd_left(&r));
+    } else if (e->message == ENCRYPTED_EXTENSIONS) {
+        get_bytes(e->d, &r, FID_TLS_ECH_RETRY, rd_left(&r));
+    } else if (get_u8(e->d, &r, FID_TLS_ECH_TYPE) == OUTER) {
+        get_be16(e->d, &r, FID_TLS_ECH_KDF);
+        get_be16(e->d, &r, FID_TLS_ECH_AEAD);
+        get_u8(e->d, &r, FID_TLS_ECH_CONFIG);
+        tls_opaque(e->d, &r, FID_TLS_ECH_ENC_LEN, 2, FID_TLS_ECH_ENC);
+        tls_opaque(e->d, &r, FID_TLS_ECH_PAYLOAD_LEN, 2, FID_TLS_ECH_PAYLOAD);
+    }
+    if (!rd_ok(&r)) rd_fail(e->r);
+}
+
 static void nothing_read(struct ext *e) { (void)e; }
 
 /* Who reads which extension, ascending; any other is shown as bytes. */
@@ -286,6 +305,7 @@ static const struct {
     {54, false, cid_read},
     {13172, false, npn_read},
     {17513, false, alps_read},
+    {65037, false, ech_read},
     {65281, false, reneg_read},
     {65486, false, esni_read},
 };

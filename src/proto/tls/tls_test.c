@@ -76,6 +76,15 @@ static void client_hello(struct bench *b) {
     CHECK(st.version == 0 && st.alpn == ALPN_NONE, "a ClientHello decides nothing");
 }
 
+static void encrypted_hello(struct bench *b) {
+    struct tls_state st = {0};
+    feed(b, &st, 0, "16 0301 0042 01 00003e 0303" RANDOM "00 0002 1301 01 00 0013 fe0d 000f 00 0001 0003 07 0002 aabb 0003 010203");
+    CHECK(bench_is(b, FID_TLS_ECH_CONFIG, 0, 7) && bench_is(b, FID_TLS_ECH_AEAD, 0, 3), "the outer hello says how the inner one is encrypted");
+    CHECK(bench_find(b, FID_TLS_ECH_PAYLOAD, 0) && bench_find(b, FID_TLS_ECH_PAYLOAD, 0)->len == 3, "and holds it");
+    feed(b, &st, 0, "16 0301 0036 01 000032 0303" RANDOM "00 0002 1301 01 00 0007 fe0d 0003 00 0001");
+    CHECK(bench_find(b, FID_TLS_TOO_SMALL, 0), "one that is cut is an anomaly");
+}
+
 static void fingerprints(struct bench *b) {
     struct tls_state st = {0};
     feed(b, &st, 0, CLIENT_RECORD);
@@ -205,6 +214,7 @@ int main(void) {
     session_13(&b);
     faults(&b);
     fingerprints(&b);
+    encrypted_hello(&b);
     fragments(&b);
     old_hello(&b);
     probes();

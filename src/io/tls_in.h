@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_IO_TLS_IN_H
+#define WEIR_IO_TLS_IN_H
+
+#include "io/record13.h"
+#include "io/tls.h"
+#include <openssl/ssl.h>
+
+/* What the two files of the TLS endpoint share. */
+
+enum { WIRE_IN = 32768, WIRE_REST = RECORD_HEAD + RECORD_CIPHER_MAX };
+
+struct tls_wire {
+    BIO_METHOD *method;
+    BIO *bio;
+    struct record13_crypt *crypt;
+    struct tls *owner;
+    int fd;
+    bool drained, eof;
+    int helpings; /* how often the socket may still be read in this call */
+    size_t at, n; /* unread part of `in` */
+    char why[160];
+    uint8_t in[WIRE_REST + WIRE_IN];
+    uint8_t out[RECORD_SEALED_MAX];
+};
+
+/* parked is what an established TLS 1.3 connection needs once OpenSSL's object is gone. */
+struct parked {
+    struct record13_key in, out;
+    uint8_t suite; /* enum record13_suite */
+    bool have_in, have_out, eof, said_end;
+    uint8_t *rest;                                         /* the start of a record */
+    uint8_t *pending;                                      /* a sealed record the socket did not take whole */
+    uint32_t rest_n, pending_at, pending_n, pending_plain; /* plain: bytes of the caller in it */
+};
+
+struct tls {
+    SSL *ssl;              /* NULL: parked */
+    struct parked *parked; /* secrets come while OpenSSL still shakes hands */
+    uint8_t tickets;       /* records sent behind the handshake with the new keys */
+};
+
+void parked_free(struct parked *p);
+ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n);
+ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size_t n);
+int parked_end(struct tls_wire *w, struct parked *p);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: OpenSSL's object of a connection takes about 13 KiB, nearly all of it for handshakes. A server's
+ * TLS 1.3 connection needs none of that any more once the handshake is done: two traffic secrets and two counters are
+ * the whole state (RFC 8446 7.3). So tls_park takes those, frees the object, and from there records are opened and
+ * sealed here, with ciphers shared by all connections. What can still come in is handled: data, KeyUpdate (4.6.3,
+ * answered when asked for), alerts; anything else is an unexpected message and ends the connection. Own keys are
+ * renewed long before the limit of 5.5. TLS 1.2 and connections to brokers keep OpenSSL's object.
+ *
+ * A record that is not whole is kept in `rest`; a sealed record the socket did not take whole in `pending`, and its
+ * bytes count as written only when all of it was sent, as OpenSSL does it: the caller offers them again. */
+#include "io/tls_in.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+    KEY_UPDATE = 24,
+    KEY_UPDATE_LEN = 5,
+    CLOSE_NOTIFY = 0,
+    UNEXPECTED = 10,
+    BAD_RECORD = 20,
+    OVERFLOW = 22,
+    FATAL = 2
+};
+#define RENEW_AFTER (UINT64_C(1) << 23)
+
+void parked_free(struct parked *p) {
+    if (!p) return;
+    free(p->rest);
+    free(p->pending);
+    OPENSSL_cleanse(p, sizeof *p);
+    free(p);
+}
+
+/* send_sealed sends w->out; what the socket does not take is kept. `plain`: bytes of the caller in it. False: failed.
+ */
+static bool send_sealed(struct tls_wire *w, struct parked *p, size_t n, size_t plain) {
+    ssize_t done = send(w->fd, w->out, n, MSG_NOSIGNAL);
+    if (done < 0 && errno != EAGAIN && errno != EINTR) return false;
+    if (done < 0) done = 0;
+    if ((size_t)done == n) return true;
+    p->pending = malloc(n - (size_t)done);
+    if (!p->pending) return false;
+    memcpy(p->pending, w->out + done, n - (size_t)done);
+    p->pending_at = 0;
+    p->pending_n = (uint32_t)(n - (size_t)done);
+    p->pending_plain = (uint32_t)plain;
+    return true;
+}
+
+/* flush sends what is pending: 1 done, 0 not yet, -1 failed. */
+static int flush(struct tls_wire *w, struct parked *p) {
+    if (!p->pending) return 1;
+    ssize_t n = send(w->fd, p->pending + p->pending_at, p->pending_n - p->pending_at, MSG_NOSIGNAL);
+    if (n < 0) return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    p->pending_at += (uint32_t)n;
+    if (p->pending_at < p->pending_n) return 0;
+    free(p->pending);
+    p->pending = NULL;
+    return 1;
+}
+
+static bool seal_and_send(struct tls_wire *w, struct parked *p, enum record13_type type, const void *b, size_t n,
+                          size_t plain) {
+    size_t len = record13_seal(w->crypt, p->suite, &p->out, type, b, n, w->out);
+    return len && send_sealed(w, p, len, plain);
+}
+
+static void alert(struct tls_wire *w, struct parked *p, uint8_t level, uint8_t what) {
+    uint8_t body[2] = {level, what};
+    if (!p->pending && !p->said_end) (void)seal_and_send(w, p, RECORD_ALERT, body, 2, 0);
+    p->said_end = true;
+}
+
+static int give_up(struct tls_wire *w, struct parked *p, uint8_t what, const char *why) {
+    alert(w, p, FATAL, what);
+    snprintf(w->why, sizeof w->why, "%s", why);
+    return TLS_FAILED;
+}
+
+/* renew changes the own keys and says so (4.6.3). */
+static bool renew(struct tls_wire *w, struct parked *p) {
+    static const uint8_t update[KEY_UPDATE_LEN] = {KEY_UPDATE, 0, 0, 1, 0};
+    return seal_and_send(w, p, RECORD_HANDSHAKE, update, sizeof update, 0) &&
+           record13_next(w->crypt, p->suite, &p->out);
+}
+
+/* take_handshake handles what may come behind the handshake: KeyUpdate only, alone in its record (5.1). */
+static int take_handshake(struct tls_wire *w, struct parked *p, const uint8_t *b, size_t n) {
+    bool update = n == KEY_UPDATE_LEN && b[0] == KEY_UPDATE && !b[1] && !b[2] && b[3] == 1 && b[4] <= 1;
+    if (!update) return give_up(w, p, UNEXPECTED, "an unexpected handshake message");
+    if (!record13_next(w->crypt, p->suite, &p->in)) return TLS_FAILED;
+    /* Behind a record that waits for room the answer would come in the wrong place: the peer may ask again. */
+    if (b[4] == 1 && !p->pending && !renew(w, p)) return TLS_FAILED;
+    return 0;
+}
+
+/* take_record opens the record at r; bytes of data in `out`, or TLS_FAILED. */
+static long take_record(struct tls_wire *w, struct parked *p, struct slice r, uint8_t *out) {
+    int type = 0;
+    long n = record13_open(w->crypt, p->suite, &p->in, r, out, &type);
+    if (n < 0) return give_up(w, p, BAD_RECORD, "a record does not open");
+    if (type == RECORD_DATA) return n;
+    if (type == RECORD_HANDSHAKE) return take_handshake(w, p, out, (size_t)n);
+    if (type != RECORD_ALERT || n != 2) return give_up(w, p, UNEXPECTED, "an unexpected record");
+    if (out[1] == CLOSE_NOTIFY) return p->eof = true, 0;
+    snprintf(w->why, sizeof w->why, "the peer sent alert %u", out[1]);
+    return TLS_FAILED;
+}
+
+/* receive adds one helping of the socket behind what is there: the rest of a record, or what the handshake left. */
+static void receive(struct tls_wire *w, struct parked *p) {
+    size_t have = p->rest ? p->rest_n : w->n - w->at;
+    if (p->rest) memcpy(w->in, p->rest, have);
+    else if (have) memmove(w->in, w->in + w->at, have);
+    free(p->rest);
+    p->rest = NULL;
+    size_t room = sizeof w->in - have < WIRE_IN ? sizeof w->in - have : WIRE_IN;
+    ssize_t n = recv(w->fd, w->in + have, room, 0);
+    w->drained = n < (ssize_t)room;
+    w->eof = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    w->at = 0;
+    w->n = have + (n > 0 ? (size_t)n : 0);
+}
+
+static int keep_rest(struct tls_wire *w, struct parked *p) {
+    size_t n = w->n - w->at;
+    if (n && !(p->rest = malloc(n))) return TLS_FAILED;
+    if (n) memcpy(p->rest, w->in + w->at, n);
+    p->rest_n = (uint32_t)n;
+    w->at = w->n = 0;
+    return 0;
+}
+
+ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n) {
+    size_t total = 0;
+    (void)n; /* TLS_READ_MIN is more than `in` can hold */
+    if (p->eof) return TLS_EOF;
+    receive(w, p);
+    while (!p->eof && w->n - w->at >= RECORD_HEAD) {
+        const uint8_t *r = w->in + w->at;
+        size_t len = (size_t)(r[3] << 8 | r[4]);
+        if (len > RECORD_CIPHER_MAX) return give_up(w, p, OVERFLOW, "a record is too long");
+        if (w->n - w->at < RECORD_HEAD + len) break;
+        long got = take_record(w, p, slice_of(r, RECORD_HEAD + len), (uint8_t *)buf + total);
+        if (got < 0) return TLS_FAILED;
+        total += (size_t)got;
+        w->at += RECORD_HEAD + len;
+    }
+    if (keep_rest(w, p) < 0) return TLS_FAILED;
+    if (total) return (ssize_t)total;
+    return p->eof || w->eof ? TLS_EOF : TLS_AGAIN;
+}
+
+ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size_t n) {
+    size_t done = 0;
+    while (done < n) {
+        if (p->pending) {
+            int r = flush(w, p);
+            if (r < 0) return TLS_FAILED;
+            if (r == 0) break;
+            done += p->pending_plain;
+            p->pending_plain = 0;
+            continue;
+        }
+        if (p->out.seq >= RENEW_AFTER && !renew(w, p)) return TLS_FAILED;
+        if (p->pending) continue;
+        size_t part = n - done < RECORD_PLAIN_MAX ? n - done : RECORD_PLAIN_MAX;
+        if (!seal_and_send(w, p, RECORD_DATA, (const char *)buf + done, part, part)) return TLS_FAILED;
+        if (!p->pending) done += part;
+    }
+    return done ? (ssize_t)done : TLS_AGAIN;
+}
+
+int parked_end(struct tls_wire *w, struct parked *p) {
+    if (flush(w, p) != 1) return TLS_AGAIN;
+    alert(w, p, 1, CLOSE_NOTIFY);
+    return 1;
+}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""weir stats, and tshark's -z in weir read."""
+import csv
+import io
+import json
+import struct
+
+import pytest
+
+
+def rows(weir, *args):
+    run = weir("stats", *args, "--json")
+    assert run.returncode == 0, run.err
+    return json.loads(run.out)
+
+
+def udp(src, dst, sport, dport, payload):
+    """An IPv4 packet without its link layer."""
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 1, 0, 64, 17, 0, bytes(src), bytes(dst))
+    return head + struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload
+
+
+def pcap(path, packets, link=101):
+    out = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    for i, p in enumerate(packets):
+        out += struct.pack("<IIII", 100 + i, 0, len(p), len(p)) + p
+    path.write_bytes(out)
+    return path
+
+
+A, B, C = (10, 0, 0, 1), (10, 0, 0, 2), (10, 0, 0, 3)
+
+
+@pytest.fixture
+def talk(tmp_path):
+    return pcap(tmp_path / "talk.pcap", [udp(B, A, 9, 5000, b"x" * 10), udp(A, B, 5000, 9, b"y" * 20), udp(A, C, 5000, 9, b""),
+                                         udp(B, A, 9, 5000, b"z")])
+
+
+def test_endpoints_count_both_ways(weir, talk):
+    table = rows(weir, "endpoints", "ip", "-r", talk)
+    a = next(r for r in table if r["address"] == "10.0.0.1")
+    assert (a["packets"], a["tx_packets"], a["rx_packets"]) == (4, 2, 2)
+    assert a["tx_bytes"] == 48 + 28 and a["rx_bytes"] == 38 + 29
+    assert table[0]["address"] == "10.0.0.1", "most packets first"
+
+
+def test_a_conversation_begins_with_who_spoke_first(weir, talk):
+    table = rows(weir, "conversations", "udp", "-r", talk)
+    assert [(r["stream"], r["address_a"], r["port_a"], r["packets_a_b"], r["packets_b_a"]) for r in table] == [
+        (0, "10.0.0.2", 9, 2, 1), (1, "10.0.0.1", 5000, 1, 0)]
+    assert table[0]["start"] == 0 and table[0]["duration"] == 3
+
+
+def test_only_what_passes_the_filter_counts(weir, talk):
+    assert len(rows(weir, "conversations", "udp", "-r", talk, "-Y", "ip.addr == 10.0.0.3")) == 1
+    run = weir("stats", "endpoints", "ip", "-r", talk, "-Y", "ip.addr ==")
+    assert run.returncode == 2 and "^" in run.err and not run.out
+
+
+def test_the_quoted_packet_does_not_count(weir, tmp_path):
+    quoted = udp(A, C, 5000, 9, b"")
+    icmp = struct.pack(">BBHI", 3, 3, 0, 0) + quoted
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(icmp), 1, 0, 64, 1, 0, bytes(B), bytes(A))
+    table = rows(weir, "endpoints", "ip", "-r", pcap(tmp_path / "icmp.pcap", [head + icmp]))
+    assert {r["address"] for r in table} == {"10.0.0.1", "10.0.0.2"}
+
+
+def test_sort_top_and_csv(weir, sample):
+    run = weir("stats", "endpoints", "tcp", "-r", sample, "--csv", "--sort", "port", "--top", "2")
+    table = list(csv.DictReader(io.StringIO(run.out)))
+    assert len(table) == 2 and int(table[0]["port"]) >= int(table[1]["port"])
+    everything = rows(weir, "endpoints", "tcp", "-r", sample)
+    assert int(table[0]["port"]) == max(r["port"] for r in everything)
+    run = weir("stats", "endpoints", "tcp", "-r", sample, "--sort", "weight")
+    assert run.returncode == 2 and "port" in run.err
+
+
+def test_the_hierarchy_adds_up(weir, sample):
+    table = {r["path"]: r for r in rows(weir, "protocols", "-r", sample)}
+    assert table["eth"]["packets"] >= table["eth:ip"]["packets"] >= table["eth:ip:tcp:mqtt"]["packets"] > 0
+    assert table["eth"]["percent"] == 100
+
+
+def test_mqtt_by_client_topic_and_filter(weir, sample):
+    tables = rows(weir, "mqtt", "-r", sample)
+    clients = {c["client"]: c for c in tables["clients"]}
+    assert clients["dashboard"]["delivered"] == 4 and "home/#" in clients["dashboard"]["filters"]
+    assert clients["lock"]["sent_qos2"] == 1 and clients["lock"]["topics_published"] == ["home/door/lock"]
+    topics = {t["topic"]: t for t in tables["topics"]}
+    assert topics["home/kitchen/temperature"]["retained"] == 2
+    assert topics["home/door/lock"]["publishers"] == topics["home/door/lock"]["subscribers"] == 1
+
+
+def test_volume_is_billed_by_the_packet(weir, sample):
+    plain, billed = rows(weir, "volume", "-r", sample), rows(weir, "volume", "-r", sample, "--overhead", "40")
+    packets = sum(c["packets"] for c in plain["classes"])
+    assert sum(c["billed"] for c in billed["classes"]) == sum(c["billed"] for c in plain["classes"]) + 40 * packets
+    assert sum(c["billed"] for c in plain["classes"]) == sum(d["billed"] for d in plain["devices"])
+
+
+def test_volume_against_itself_changes_nothing(weir, sample):
+    tables = rows(weir, "volume", "-r", sample, "--baseline", sample)
+    assert all(r["change"] == 0 and r["baseline"] == r["billed"] for t in tables.values() for r in t)
+
+
+def test_values_per_interval(weir, talk):
+    run = weir("stats", "io", "-r", talk, "--interval", "2", "--column", "SUM(udp.length)udp.srcport == 9", "--column", "FRAMES", "--json")
+    table = json.loads(run.out)
+    assert [list(r.values()) for r in table] == [[0, 18, 2], [2, 9, 2]]
+    run = weir("stats", "io", "-r", talk, "--column", "SUM(ip.nothing)")
+    assert run.returncode == 2 and "SUM(FIELD)" in run.err
+
+
+def test_tsharks_form(weir, talk):
+    out = weir("read", "-q", "-z", "conv,udp", "-z", "io,stat,2", "-r", talk).out
+    assert out.index("IO Statistics") < out.index("UDP Conversations"), "the last one asked for comes first"
+    assert "|  0 <> 2  |      2 |    86 |" in out
+    assert "10.0.0.2:9                 <-> 10.0.0.1:5000                    1 48 bytes        2 67 bytes        3 115 bytes" in out
+    run = weir("read", "-q", "-z", "conv,carrier-pigeon", "-r", talk)
+    assert run.returncode == 2 and "endpoints" in run.err
+
+
+def test_a_damaged_file_is_counted_up_to_the_damage(weir, talk):
+    talk.write_bytes(talk.read_bytes()[:-3])
+    run = weir("stats", "endpoints", "ip", "-r", talk, "--json")
+    assert run.returncode == 2 and "byte" in run.err
+    assert sum(r["tx_packets"] for r in json.loads(run.out)) == 3

@@ -73,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct packet p = {.iface = &iface, .has_ts = true, .ts = 1700000000000000000};
     struct line l = {.ds = &ds, .p = &p};
     struct reader r = rd_init(slice_of(data, size), data);
-    struct writer why = wr_fixed(NULL, 0);
+    char text[64];
+    struct writer why = wr_fixed(text, sizeof text);
     size_t n = rd_be16(&r);
     struct slice log = rd_take(&r, n < rd_left(&r) ? n : rd_left(&r));
     want_all(&want);

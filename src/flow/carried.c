@@ -73,16 +73,17 @@ static struct carried *carried_make(struct driver *dr) {
     return c;
 }
 
-/* behind moves the fields from place `from` on to the end of the entry of the last layer of p. */
-static void behind(struct decode *d, const struct proto *p, uint32_t from) {
+/* behind moves the fields from place `from` on to the end of the entry of the last layer of p; false: they stay. */
+static bool behind(struct decode *d, const struct proto *p, uint32_t from) {
     struct fvec *v = d->out;
     for (uint8_t i = d->layers; i > 0; i--) {
         uint32_t at = d->layer[i - 1].at;
         if (d->layer[i - 1].proto != p) continue;
         uint32_t end = at < from && v->v[at].id == p->id ? fv_end(v, at) : from;
         if (end < from) d_move_back(d, end, from);
-        return;
+        return end < from;
     }
+    return false;
 }
 
 /* segment_add shows bytes of a message that is not complete, or not in one piece, among the carrier's fields. */
@@ -130,7 +131,7 @@ static void sizes_add(struct turn *t) {
     }
     v->depth = depth;
     v->src = src;
-    if (v->n > from) behind(t->d, &proto_tcp, from);
+    if (v->n > from && behind(t->d, &proto_tcp, from)) t->dr->put_back += v->n - from;
 }
 
 static struct read_result message_read(struct turn *t, struct slice in) {
@@ -205,17 +206,17 @@ static bool gathered_read(struct turn *t, struct slice *in, bool fresh) {
         return false;
     }
     uint8_t src = v->src, layers = t->d->layers;
-    uint32_t fields = v->n;
+    uint32_t fields = v->n - t->dr->put_back;
     uint16_t sources = v->sources;
     uint8_t own = fvec_add_source(v, whole, t->how->name);
     if (!own) return broken(t), false;
     v->src = own;
     if (r.status == READ_OK) r = message_read(t, ops->frame ? slice_head(whole, r.consumed) : whole);
     size_t used = r.status == READ_OK ? r.consumed : s->n;
-    if (r.status != READ_MORE) pieces_add(t, used, fields);
+    if (r.status != READ_MORE) pieces_add(t, used, fields + t->dr->put_back);
     v->src = src;
     if (r.status == READ_MORE) { /* its length was a guess */
-        v->n = fields;
+        v->n = fields + t->dr->put_back;
         v->sources = sources;
         t->d->layers = layers;
         s->needed = r.needed > s->n ? r.needed : 0;

@@ -32,6 +32,7 @@ struct driver {
     uint8_t **retired; /* buffers that the present packet's fields point into */
     size_t retired_count, retired_cap;
     struct flow *flow; /* of the present TCP segment or UDP datagram */
+    uint32_t put_back; /* fields put into TCP's entry after it was closed: places noted before have moved by so many */
     /* What a protocol said its conversation goes on as; done when its message is read. */
     struct {
         bool asked;

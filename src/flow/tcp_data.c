@@ -206,15 +206,15 @@ static bool whole_read(struct feed *f, struct slice *in) {
     segment_data(f, part, false);
     tcp_close(f);
     uint8_t src = v->src;
-    uint32_t fields = v->n, layers = f->d->layers;
+    uint32_t fields = v->n - f->dr->put_back, layers = f->d->layers;
     uint16_t sources = v->sources;
     struct slice whole = whole_select(f);
     struct read_result r = message_read(f, whole);
     size_t used = r.status == READ_OK ? r.consumed : s->n;
-    if (r.status != READ_MORE) pieces_add(f, used, fields);
+    if (r.status != READ_MORE) pieces_add(f, used, fields + f->dr->put_back);
     v->src = src;
     if (r.status == READ_MORE) { /* its length was a guess: wait on */
-        v->n = fields;
+        v->n = fields + f->dr->put_back;
         v->sources = sources;
         f->d->layers = (uint8_t)layers;
         s->needed = r.needed > s->n ? r.needed : 0;
@@ -377,12 +377,12 @@ static void stream_finish(struct feed *f) {
     struct fvec *v = f->d->out;
     uint8_t src = v->src;
     tcp_close(f);
-    uint32_t fields = v->n;
+    uint32_t fields = v->n - f->dr->put_back;
     struct slice whole = whole_select(f);
     f->d->stream_end = true;
     message_read(f, whole);
     f->d->stream_end = false;
-    pieces_add(f, s->n, fields);
+    pieces_add(f, s->n, fields + f->dr->put_back);
     v->src = src;
     message_release(f);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream of MQTT messages, cut into segments in any way, sent in any order, twice or overlapping, is the same messages;
- * a hole is said, not guessed over. */
+/* A stream of MQTT messages, cut into segments in any way, sent in any order, twice or overlapping, is the same
+ * messages; a hole is said, not guessed over. */
 #undef NDEBUG
 #include "analyse/dissect.h"
 
@@ -66,8 +66,12 @@ static void send(struct dissector *ds, struct segment s, uint64_t frame, unsigne
     bytes[32] = 0x50;
     bytes[33] = 0x10;
     memcpy(bytes + HEADERS, stream + s.off, s.len);
-    struct packet p = {.number = frame, .ts = (int64_t)frame * 1000, .has_ts = true, .len = HEADERS + s.len,
-                       .data = slice_of(bytes, HEADERS + s.len), .iface = &raw};
+    struct packet p = {.number = frame,
+                       .ts = (int64_t)frame * 1000,
+                       .has_ts = true,
+                       .len = HEADERS + s.len,
+                       .data = slice_of(bytes, HEADERS + s.len),
+                       .iface = &raw};
     const struct decode *d = dissector_packet(ds, &p);
     for (uint32_t i = 0; i < d->out->n; i++) {
         const struct fval *f = &d->out->v[i];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir guard: reads its options; the rest is serve/ (sockets) and guard/ (policy). */
 #include "app/cmd.h"
+#include "app/cmd_guard.h"
 #include "app/guard_replay.h"
 #include "app/opt.h"
 #include "serve/proxy.h"
@@ -17,6 +18,7 @@ struct guard_opts {
     bool test, example, json;
     const char *replay;
     struct keys_opts keys;
+    struct judge_opts judge;
 };
 
 static const char *const examples[] = {
@@ -24,6 +26,8 @@ static const char *const examples[] = {
     "weir guard --example > guard.yaml",
     "weir guard -t -c guard.yaml",
     "weir guard --replay traffic.pcapng -c guard.yaml",
+    "echo '{\"payload\":\"; cat /etc/passwd\"}' | weir guard --judge - --rules "
+    "/usr/share/modsecurity-crs/owasp-crs.load",
     NULL,
 };
 
@@ -38,12 +42,13 @@ static const struct opt_def defs[] = {
      offsetof(struct guard_opts, example)},
     {0, "replay", "FILE", "dry run: print what of a capture would have been stopped, by rule, with frames", OPT_TEXT,
      offsetof(struct guard_opts, replay)},
-    {0, "json", NULL, "with --replay: the audit records, one JSON object a line", OPT_FLAG, offsetof(struct guard_opts, json)},
+    {0, "json", NULL, "with --replay: the audit records, one JSON object a line; with --judge: the payload is member `payload` of a JSON body, unless it is JSON", OPT_FLAG, offsetof(struct guard_opts, json)},
     KEYS_OPTIONS(struct guard_opts, keys),
     {'W', "workers", "N", "worker processes; default: one for each processor", OPT_NUMBER,
      offsetof(struct guard_opts, workers), .min = 1, .max = 256},
     {0, "admin", "ADDRESS", "where /metrics, /healthz, /readyz and the statistics page are served; none: nowhere",
      OPT_TEXT, offsetof(struct guard_opts, admin)},
+    GUARD_JUDGE_DEFS(struct guard_opts, judge),
 };
 
 static const struct opt_command command = {
@@ -117,6 +122,11 @@ static int replay(const struct guard_opts *o) {
 
 static int guard(const struct guard_opts *o) {
     struct proxy_plan plan = plan_of(o);
+    if (o->judge.file || o->judge.explain) {
+        struct judge_opts judge = o->judge;
+        judge.json = o->json;
+        return cmd_guard_judge(&command, &judge);
+    }
     if (o->example) return fputs(guard_config_example(), stdout), EXIT_FINE;
     if (o->replay) return replay(o);
     if (!o->config && (!o->listen.n || !o->brokers.n))

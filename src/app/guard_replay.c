@@ -4,8 +4,9 @@
  * Theory of operation. The reader finds the MQTT packets of the capture, whatever they travel in (TCP on any port, TLS
  * with keys, WebSocket), and each one is given to a guard session of its conversation, with the capture's clock. The
  * guard runs in log mode: it records what it would do and lets all pass, as the capture's ends did what they did. A
- * conversation whose beginning was not captured is joined in the middle. Limits: SESSIONS_MAX conversations,
- * FRAMES_SHOWN frames for each rule. Not done: bans set by a rule do not keep later connections of the capture out. */
+ * conversation whose beginning was not captured, or of which bytes were lost, is joined in the middle.
+ * Limits: SESSIONS_MAX conversations, FRAMES_SHOWN frames for each rule. Not done: bans set by a rule do not keep later
+ * connections of the capture out. */
 #include "app/guard_replay.h"
 
 #include "analyse/dissect.h"
@@ -23,6 +24,7 @@ struct session {
     struct guard_session s;
     bool open, stopped; /* stopped: counted among those the policy would have touched */
     bool whole;         /* the capture has the beginning of the connection */
+    bool gap;           /* the capture has lost some of its bytes since its last packet of MQTT */
     uint16_t client_port;
     struct net_addr client_addr;
 };
@@ -89,7 +91,7 @@ struct ends {
     struct net_addr src, dst;
     uint16_t sport, dport;
     uint32_t stream;
-    bool found, syn;
+    bool found, syn, gap;
 };
 
 static struct ends ends_of(const struct fvec *v, uint32_t before) {
@@ -109,6 +111,8 @@ static struct ends ends_of(const struct fvec *v, uint32_t before) {
             e.found = true;
             break;
         case FID_TCP_FLAGS_SYN: e.syn = f->u != 0; break;
+        case FID_TCP_AN_LOST_SEGMENT:
+        case FID_TCP_AN_ACK_LOST: e.gap = true; break;
         default: break;
         }
     }
@@ -161,6 +165,16 @@ static void session_start(struct replay *r, struct session *s, const struct ends
     if (first >> 4 != MQTT_CONNECT && !s->whole) guard_join(r->g, &s->s, MQTT_UNKNOWN);
 }
 
+/* gap_close takes a session up again behind bytes that were lost; true where its packet says nothing more. The packets
+ * of the login tell by themselves where the session is. */
+static bool gap_close(struct replay *r, struct session *s, uint8_t type) {
+    bool login = type == MQTT_CONNECT || (type == MQTT_CONNACK && s->s.state == GUARD_ASKED);
+    if (login) return false;
+    s->gap = false;
+    guard_join(r->g, &s->s, s->s.conv.version);
+    return type == MQTT_CONNACK;
+}
+
 static void packet_feed(struct replay *r, const struct ends *e, struct slice bytes, int64_t now) {
     struct guard_out out;
     struct session *s = session_of(r, e->stream);
@@ -169,6 +183,7 @@ static void packet_feed(struct replay *r, const struct ends *e, struct slice byt
     r->packets++;
     r->found_in_packet = false;
     if (!s->open) session_start(r, s, e, bytes.p[0], now);
+    if (s->gap && gap_close(r, s, bytes.p[0] >> 4)) return;
     bool client = e->sport == s->client_port && e->src.len == s->client_addr.len &&
                   !memcmp(e->src.bytes, s->client_addr.bytes, e->src.len);
     if (guard_timer(r->g, &s->s) <= now) guard_expire(r->g, &s->s, now, &out);
@@ -184,9 +199,10 @@ static void frame_take(struct replay *r, const struct packet *p) {
     const struct fvec *v = d->out;
     guard_set_frame(r->g, p->number);
     struct ends whole = ends_of(v, v->n);
-    if (whole.found && whole.syn) {
-        struct session *s = session_of(r, whole.stream);
-        if (s) s->whole = true;
+    struct session *known = whole.found && (whole.syn || whole.gap) ? session_of(r, whole.stream) : NULL;
+    if (known) {
+        known->whole |= whole.syn;
+        known->gap |= whole.gap;
     }
     for (uint32_t i = 0; i < v->n; i++) {
         const struct fval *f = &v->v[i];
@@ -231,8 +247,10 @@ static int prepare(struct replay *r, const struct opt_command *cmd) {
     guard_config_log_only(r->config);
     if (guard_make(&r->g, r->config->policy, NULL, &(struct guard_options){.event = noted, .to = r}))
         return opt_bad_use(cmd, "out of memory");
-    static const uint16_t ids[] = {FID_MQTT,        FID_IP_SRC,      FID_IP_DST,     FID_IPV6_SRC,     FID_IPV6_DST,
-                                   FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_FLAGS_SYN};
+    static const uint16_t ids[] = {
+        FID_MQTT,           FID_IP_SRC,      FID_IP_DST,     FID_IPV6_SRC,      FID_IPV6_DST,
+        FID_TCP_SRCPORT,    FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_FLAGS_SYN, FID_TCP_AN_LOST_SEGMENT,
+        FID_TCP_AN_ACK_LOST};
     struct want want = {0};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) want_add(&want, ids[i]);
     if (dissector_make(&r->ds, &want)) return opt_bad_use(cmd, "out of memory");

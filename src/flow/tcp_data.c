@@ -387,6 +387,13 @@ static void stream_finish(struct feed *f) {
     message_release(f);
 }
 
+/* stream_close: nothing follows in this direction. */
+static void stream_close(struct feed *f) {
+    stream_finish(f);
+    const struct proto *app = f->flow->app;
+    if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
@@ -403,7 +410,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {
-        if ((s->flags & TH_FIN) && seq == st->next) stream_finish(&f);
+        if ((s->flags & TH_FIN) && seq == st->next) stream_close(&f);
         tcp_close(&f);
         return;
     }
@@ -431,6 +438,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     if (st->held && gap_known(&f, &tcp->conv)) skip_gap(&f, st->held->seq);
     if (st->held) held_feed(&f);
-    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_finish(&f);
+    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f);
     tcp_close(&f);
 }

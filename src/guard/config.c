@@ -137,3 +137,18 @@ int guard_config_broker(struct guard_config *c, const char *address) {
     c->brokers = more;
     return 0;
 }
+
+int guard_config_rules(struct guard_config *c, const struct rules_source *source, struct rules_report *error) {
+    struct guard_policy *p = (struct guard_policy *)c->policy; /* not in use yet */
+    struct guard_rule_files *r = &p->rule_files;
+    struct rules_source from = *source;
+    if (!r->n) return 0;
+    from.paranoia = (int)r->paranoia;
+    int rc = rules_load(&r->set, &from, r->files, r->n, error);
+    if (rc) return rc;
+    rules_wanted(r->set, &p->want);
+    want_add(&p->want, FID_MQTT_PASSWD);
+    want_add(&p->want, FID_MQTT_PROP_KEY);
+    want_add(&p->want, FID_MQTT_PROP_VALUE);
+    return 0;
+}

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "guard/guard.h"
+#include "guard/rules/rules.h"
 
 /* The configuration of `weir guard`: what the sockets need, and the policy. It is made from YAML text or from nothing
  * (the defaults), never changes afterwards, and is swapped as a whole at reload. */
@@ -75,6 +76,8 @@ struct guard_mistakes {
 int guard_config_make(struct guard_config **c, struct slice yaml, struct guard_mistakes *m);
 void guard_config_free(struct guard_config *c);
 void guard_mistakes_free(struct guard_mistakes *m);
+/* guard_config_rules loads the rule files the configuration names, if any; 0 or a code with *error filled. */
+int guard_config_rules(struct guard_config *c, const struct rules_source *source, struct rules_report *error);
 /* guard_config_listen and guard_config_broker add what the command line says; 0, ERR_FORMAT or ERR_NOMEM. */
 int guard_config_listen(struct guard_config *c, const char *address);
 int guard_config_broker(struct guard_config *c, const char *address);

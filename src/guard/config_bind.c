@@ -249,6 +249,7 @@ static const struct key top_keys[] = {
     {"groups", read_groups, 0},
     {"topics", read_topics, 0},
     {"rules", read_conditions, 0},
+    {"rule_files", read_rule_files, 0},
     {"payloads", read_shapes, 0},
 };
 

@@ -420,6 +420,47 @@ void read_conditions(struct bind *b, const yaml_node_t *n, void *at, const void 
     for (size_t i = 0; i < p->condition_count; i++) named(b, &p->conditions[i].act, "rules", i);
 }
 
+/* Rule files. */
+
+static const struct range levels = {1, 4};
+static const struct choice limited_ways = {(const char *const[]){"refuse", "pass"}, 2};
+
+static void read_limited(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    uint8_t which = 0;
+    read_choice(b, n, &which, arg);
+    *(bool *)at = which;
+}
+
+static void read_path(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct slice s;
+    (void)arg;
+    if (!bind_text(b, n, &s)) return;
+    if (!s.n || memchr(s.p, 0, s.n)) bind_wrong(b, n, "this is no path");
+    else read_text(b, n, at, NULL);
+}
+
+static void read_paths(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct guard_rule_files *r = at;
+    (void)arg;
+    r->files = bind_each(b, n, sizeof *r->files, RULES_FILES_MAX, read_path, NULL, &r->n);
+}
+
+static const struct key rule_file_keys[] = {
+    ACT_KEYS(guard_rule_files),
+    {"files", read_paths, 0},
+    {"paranoia", read_number, offsetof(struct guard_rule_files, paranoia), &levels},
+    {"from", read_side, offsetof(struct guard_rule_files, sides)},
+    {"limited", read_limited, offsetof(struct guard_rule_files, pass_limited), &limited_ways},
+};
+
+void read_rule_files(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    struct guard_rule_files *r = &b->p->rule_files;
+    (void)at, (void)arg;
+    r->sides = 1;
+    r->act = (struct guard_do){.id = "rule_files", .action = GUARD_DROP};
+    bind_map(b, n, KEYS(rule_file_keys), r, "rule_files");
+}
+
 /* Payloads. */
 
 static const struct choice musts = {(const char *const[]){"json", "utf8"}, 2};

@@ -74,7 +74,7 @@ bool bind_size(struct slice text, uint64_t *bytes);
 void groups_check(struct bind *b);
 
 /* The parts of the policy, each with its own table: config_rules.c, config_schema.c. */
-bind_reader read_limits, read_bans, read_groups, read_topics, read_conditions, read_shapes, read_maxima, read_anomalies,
+bind_reader read_limits, read_bans, read_groups, read_topics, read_conditions, read_rule_files, read_shapes, read_maxima, read_anomalies,
     read_schema, read_versions;
 
 #define KEYS(k) k, sizeof(k) / sizeof *(k)

@@ -78,7 +78,7 @@ bool judge_anomaly(const struct guard *g, uint16_t id, const char *name, enum gu
 static void note(struct guard *g, struct guard_session *s, const struct verdict *v) { event_tell(g, s, v); }
 
 /* ended tells of a note or passes a verdict on: true where it ends the judging. */
-static bool ended(struct guard *g, struct guard_session *s, const struct verdict *v) {
+bool judge_ended(struct guard *g, struct guard_session *s, const struct verdict *v) {
     if (stops(v)) return true;
     if (v->would || v->action == GUARD_LOG) note(g, s, v);
     return false;
@@ -96,14 +96,14 @@ static bool gate(struct guard *g, struct guard_session *s, struct verdict *v) {
         if (set == GUARD_ANOMALY_IGNORE) continue;
         stat_add(guard_region(g), GUARD_STAT_ANOMALIES, 1);
         (void)judge_anomaly(g, id, NULL, set, v);
-        if (ended(g, s, v)) return true;
+        if (judge_ended(g, s, v)) return true;
     }
     if (!fields->bad && !fields->overflowed) return false;
     (void)judge_anomaly(g, 0, "mqtt.malformed", p->malformed, v);
     v->reason = "fields need more bytes than the packet has";
     v->clause = "MQTT 4.13.1";
     stat_add(guard_region(g), GUARD_STAT_ANOMALIES, 1);
-    return ended(g, s, v);
+    return judge_ended(g, s, v);
 }
 
 /* ban_says fills in a verdict on somebody who is banned. */
@@ -111,7 +111,7 @@ static bool ban_says(struct guard *g, struct guard_session *s, uint16_t field, s
     *v = (struct verdict){
         .action = GUARD_DISCONNECT, .rule = "bans", .reason = "banned", .field = field, .value = value, .code = 0x8a};
     v->would = g->policy->log_only;
-    return ended(g, s, v);
+    return judge_ended(g, s, v);
 }
 
 static bool name_banned(struct guard *g, struct guard_session *s, enum guard_ban_kind kind, uint16_t field,
@@ -152,7 +152,7 @@ static bool limit_over(struct guard *g, struct guard_session *s, const struct gu
     (void)judge_act(g, &l->act, reasons[l->what], v);
     bool packet = l->what == GUARD_WHAT_PUBLISHES || l->what == GUARD_WHAT_BYTES || l->what == GUARD_WHAT_PACKETS;
     v->code = packet ? (v->action == GUARD_DROP ? 0x97 : 0x96) : l->what == GUARD_WHAT_CONNECTIONS ? 0x97 : 0x9f;
-    return ended(g, s, v);
+    return judge_ended(g, s, v);
 }
 
 /* limits_check counts `add` for every limit of a kind and finds one that is exceeded. `per` is a set of bits. */
@@ -246,7 +246,7 @@ static bool maximum(struct guard *g, struct guard_session *s, enum guard_maximum
                     struct slice text, struct verdict *v) {
     if (!over(g, which, value)) return false;
     (void)judge_maximum(g, which, field, text, v);
-    return ended(g, s, v);
+    return judge_ended(g, s, v);
 }
 
 static bool topic_size(struct guard *g, struct guard_session *s, struct slice topic, uint16_t field,
@@ -260,7 +260,7 @@ static bool connect_maxima(struct guard *g, struct guard_session *s, const struc
         *v = (struct verdict){
             .action = GUARD_DISCONNECT, .rule = "versions", .reason = "protocol version is not allowed", .code = 0x84};
         v->would = g->policy->log_only;
-        if (ended(g, s, v)) return true;
+        if (judge_ended(g, s, v)) return true;
     }
     uint64_t keep = m->keep_alive ? m->keep_alive : g->policy->keep_alive_required ? UINT64_MAX : 0;
     return maximum(g, s, GUARD_MAX_CLIENT_ID, m->client_id.n, FID_MQTT_CLIENTID, m->client_id, v) ||
@@ -387,7 +387,7 @@ static bool conditions(struct guard *g, struct guard_session *s, const struct mq
         (void)judge_act(g, &c->act, "a condition is fulfilled", v);
         v->code = v->action == GUARD_DROP ? 0x87 : 0x98;
         matched_show(g, c->when, v);
-        if (ended(g, s, v)) return true;
+        if (judge_ended(g, s, v)) return true;
     }
     return false;
 }

@@ -152,6 +152,7 @@ int guard_policy_finish(struct guard_policy *p) {
 void guard_policy_free(struct guard_policy *p) {
     if (!p) return;
     for (size_t i = 0; i < p->condition_count; i++) expr_free(p->conditions[i].when);
+    rules_free(p->rule_files.set);
     arena_free(&p->arena);
     free(p);
 }

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "guard/guard.h"
+#include "guard/rules/rules.h"
 #include "guard/shared.h"
 #include "guard/topic.h"
 
@@ -135,6 +136,17 @@ struct guard_policy_ban {
     X(ALIASES, topic_aliases, "topic_aliases", 1024, DISCONNECT, "more topic aliases than allowed")                    \
     X(KEEP_ALIVE, keep_alive, "keep_alive", 65535, DISCONNECT, "keep alive is longer than allowed")
 
+/* guard_rule_files is what the policy says about rule files in SecLang. */
+struct guard_rule_files {
+    const char *const *files; /* paths and patterns, in order */
+    size_t n;
+    uint64_t paranoia; /* 1 to 4; 0: the files say */
+    uint8_t sides;     /* bits: 1 client, 2 broker */
+    bool pass_limited; /* what needs more work than rule files may do passes */
+    struct guard_do act;
+    struct rules_set *set; /* NULL: none */
+};
+
 enum guard_maximum {
 #define X(id, member, name, value, action, reason) GUARD_MAX_##id,
     GUARD_MAXIMA(X)
@@ -183,6 +195,7 @@ struct guard_policy {
     struct guard_shape *shapes;
     size_t shape_count;
     struct topic_index *shape_index;
+    struct guard_rule_files rule_files;
     size_t rule_count;     /* all that have a number */
     const char **rule_ids; /* by number */
     struct want want;      /* fields to decode */

@@ -4,13 +4,13 @@
 
 #include "guard/session.h"
 
-/* Where rule files stand in the policy's order: behind the conditions, before the shape of the payload. A rule file
- * gets the packet's parts from `m` and the identity from the session, and ends the judging by true with a verdict.
- * There are no rule files yet. */
-static inline bool rules_check(struct guard *g, struct guard_session *s, const struct mqtt_message *m,
-                               struct verdict *v) {
-    (void)g, (void)s, (void)m, (void)v;
-    return false;
-}
+/* Rule files in the policy's order: behind the conditions, before the shape of the payload.
+ *
+ * rules_check puts the packet's parts and the session's identity into a transaction and judges it; true: a verdict. */
+bool rules_check(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v);
+
+/* rules_renew makes the transaction for the policy the guard has now; 0 or ERR_NOMEM. Collections stay. rules_end frees all. */
+int rules_renew(struct guard *g);
+void rules_end(struct guard *g);
 
 #endif

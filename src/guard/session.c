@@ -7,6 +7,7 @@
  * that was started, and for silence beyond the keep alive (MQTT 3.1.2.10). A side the caller does not read, because the
  * other one is slow, is not counted against its sender. In state NEW begun[GUARD_BROKER] is when the client came, in
  * ASKED when CONNECT was forwarded. */
+#include "guard/rules.h"
 #include "guard/session.h"
 
 #include "base/err.h"
@@ -54,12 +55,17 @@ int guard_make(struct guard **out, const struct guard_policy *p, struct guard_sh
         guard_free(g);
         return ERR_NOMEM;
     }
+    if (rules_renew(g) != OK) {
+        guard_free(g);
+        return ERR_NOMEM;
+    }
     *out = g;
     return 0;
 }
 
 void guard_free(struct guard *g) {
     if (!g) return;
+    rules_end(g);
     fvec_free(&g->fields);
     arena_free(&g->arena);
     for (int i = 0; i < GUARD_SIDES; i++) wr_free(&g->inject[i]);
@@ -70,7 +76,12 @@ void guard_free(struct guard *g) {
 }
 
 int guard_set_policy(struct guard *g, const struct guard_policy *p) {
+    const struct guard_policy *old = g->policy;
     g->policy = p;
+    if (rules_renew(g) != OK) {
+        g->policy = old;
+        return ERR_NOMEM;
+    }
     g->want = p->want;
     return 0;
 }
@@ -151,7 +162,9 @@ void guard_join(struct guard *g, struct guard_session *s, uint8_t version) {
     s->alias_roof = UINT16_MAX;
     s->state = GUARD_UP;
     s->begun[GUARD_BROKER] = 0;
-    (void)names_make(g, s, (struct slice){0}, NULL, (struct slice){0}, (struct slice){0});
+    for (int i = 0; i < GUARD_SIDES; i++) s->conv.in_flight[i] = 0;
+    flight_free(s);
+    if (!s->names) (void)names_make(g, s, (struct slice){0}, NULL, (struct slice){0}, (struct slice){0});
 }
 
 bool guard_secured(struct guard *g, struct guard_session *s, struct slice subject, struct slice common_name,

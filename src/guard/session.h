@@ -3,6 +3,7 @@
 #define WEIR_GUARD_SESSION_H
 
 #include "guard/cells.h"
+#include "guard/rules/rules.h"
 
 /* What the files that make up a session share. */
 
@@ -81,6 +82,9 @@ struct guard {
     struct writer forward; /* a run that could not be a part of the input */
     uint8_t *text, *text2; /* TOPIC_MAX bytes each */
     struct topic_names names;
+    struct rules_tx *rules_tx; /* NULL: no rule files */
+    struct rules_store *rules_store;
+    struct rules_verdict rules_verdict;
     /* What is being judged, for records. */
     const struct mqtt_message *m; /* NULL: no packet */
     enum guard_side side;
@@ -141,6 +145,8 @@ void judge_refused(struct guard *g, struct guard_session *s);
 /* judge_act puts what a rule does into a verdict: true where that stops the packet, false where it is a note only,
  * since the rule only logs or log mode is on. */
 bool judge_act(const struct guard *g, const struct guard_do *act, const char *reason, struct verdict *v);
+/* judge_ended tells whether a verdict ends the judging; one that only logs is noted. */
+bool judge_ended(struct guard *g, struct guard_session *s, const struct verdict *v);
 /* judge_maximum is judge_act for one of the policy's single numbers. */
 bool judge_maximum(const struct guard *g, enum guard_maximum which, uint16_t field, struct slice value,
                    struct verdict *v);

@@ -73,6 +73,8 @@ struct stream_ops {
     struct read_result (*frame)(struct slice in);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
+    /* closed says that side `from` sends nothing more: what is kept for it only may go; NULL: read need not know. */
+    void (*closed)(void *state, int from);
     /* resyncs: read finds its way again behind a gap by itself, and is called there whatever the bytes look like. */
     bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */

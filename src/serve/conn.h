@@ -36,6 +36,7 @@ enum side_flag {
     SIDE_EOF = 8,      /* the peer will send no more, and the guard knows */
     SIDE_DEAD = 16,    /* writing failed: what is meant for it is thrown away */
     SIDE_SHUT = 32,    /* we said that we will send no more */
+    SIDE_PAUSED = 128, /* it is not read since the other side is slow, and the guard knows */
     SIDE_AGAIN = 64,   /* `in` can be judged without further bytes */
 };
 

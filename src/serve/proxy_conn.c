@@ -268,6 +268,17 @@ static bool both_ended(const struct conn *c) {
     return a->flags & b->flags & SIDE_EOF && !a->out && !b->out;
 }
 
+/* tell_pauses lets the guard know which side is not read: what was begun there cannot go on meanwhile. */
+static void tell_pauses(struct worker *w, struct conn *c) {
+    for (int i = 0; i < GUARD_SIDES; i++) {
+        struct side *s = &c->side[i];
+        bool paused = c->side[!i].out, known = s->flags & SIDE_PAUSED;
+        if (paused == known) continue;
+        s->flags ^= SIDE_PAUSED;
+        guard_pause(&c->guard, i, paused, w->now);
+    }
+}
+
 static void settle_open(struct worker *w, struct conn *c) {
     for (int i = 0; i < GUARD_SIDES; i++) {
         const struct side *s = &c->side[i];
@@ -288,6 +299,7 @@ static void settle(struct worker *w, struct conn *c) {
         discard(w, c, GUARD_CLIENT);
         discard(w, c, GUARD_BROKER);
     }
+    if (c->state >= CONN_WAIT && c->state <= CONN_OPEN) tell_pauses(w, c);
     if (c->state >= CONN_OPEN && over(c)) return conn_free(w, c);
     set_timer(w, c);
 }

@@ -2,6 +2,7 @@
 #include "serve/setting.h"
 #include "base/hash.h"
 #include "io/tls.h"
+#include "serve/rules_source.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,6 +27,14 @@ static int read_config(struct setting *s, const struct proxy_plan *plan, struct 
     for (size_t i = 0; r == OK && i < plan->broker_count; i++)
         if ((r = guard_config_broker(s->config, plan->brokers[i])) != OK)
             wr_f(why, "--broker %s: %s\n", plan->brokers[i], err_text(r));
+    return r;
+}
+
+static int read_rules(struct setting *s, struct writer *why) {
+    struct rules_source source = rules_source_here();
+    struct rules_report e;
+    int r = guard_config_rules(s->config, &source, &e);
+    if (r != OK) wr_f(why, "%s:%u:%u: %s\n", e.file, e.line, e.column, e.text);
     return r;
 }
 
@@ -110,6 +119,7 @@ int setting_load(struct setting **out, const struct proxy_plan *plan, struct sli
     struct setting *s = calloc(1, sizeof *s);
     if (!s) return ERR_NOMEM;
     int r = read_config(s, plan, text, why);
+    if (r == OK) r = read_rules(s, why);
     if (r == OK) r = resolve(s, tickets, why);
     if (r != OK) setting_free(s);
     else *out = s;

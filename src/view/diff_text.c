@@ -72,7 +72,7 @@ void diff_sentence(struct writer *w, const struct comparison *c, const struct pa
 const struct finding *diff_cause(const struct comparison *c, const struct diff_view *v) {
     if (c->first < 0 || !v->bad) return NULL;
     const struct pairing *p = &c->pair[c->first];
-    int64_t stream = p->bad < 0 || c->bad->list[p->bad].is_dns ? -1 : c->bad->list[p->bad].stream;
+    int64_t stream = p->bad < 0 || c->bad->list[p->bad].is_dns ? -1 : (int64_t)c->bad->list[p->bad].stream;
     for (uint32_t i = 0; i < v->bad->findings; i++) {
         const struct finding *f = &v->bad->finding[i];
         if (f->level > LEVEL_NOTE && f->stream == stream) return f;

@@ -3,7 +3,7 @@
 #include "analyse/explain/judge.h"
 #include "proto/fields.h"
 
-enum { ONE_WAY_PACKETS = 4, SLOW_DNS_MS = 1000, QUIET_DNS_S = 2 };
+enum { ONE_WAY_PACKETS = 4, SLOW_DNS_MS = 1000, QUIET_DNS_S = 2, OTHERS_LEAST = 3 };
 
 void check_empty(struct judge *j) {
     if (!j->e->packets) found(j);
@@ -81,7 +81,7 @@ void check_clock(struct judge *j) {
 }
 
 void check_others(struct judge *j) {
-    if (!j->e->packets || j->e->unicast) return;
+    if (j->e->broadcast < OTHERS_LEAST || j->e->unicast) return;
     struct finding *f = found(j);
     say_number(j, f, j->e->packets);
     cite(f, &j->e->first);
@@ -157,7 +157,7 @@ void check_dns_nxdomain(struct judge *j) { failed(j, true); }
 void check_dns_servfail(struct judge *j) { failed(j, false); }
 
 void check_dns_slow(struct judge *j) {
-    if (j->n->slowest < SLOW_DNS_MS * MILLI) return;
+    if (j->n->slowest <= SLOW_DNS_MS * MILLI) return;
     struct finding *f = name_found(j);
     say_time(j, f, j->n->slowest);
     cite(f, &j->n->slow_asked);

@@ -112,7 +112,8 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */
-static const struct filter_rec *nearest(struct explain *e, const struct topic_rec *t, const char **words, unsigned *how_far) {
+static const struct filter_rec *nearest(struct explain *e, const struct topic_rec *t, const char **words,
+                                        unsigned *how_far) {
     const struct filter_rec *best = NULL;
     unsigned least = FAR;
     for (uint32_t i = 0; i < e->filters; i++) {

@@ -15,16 +15,16 @@
  * one, which is judged before; tables that are full take nothing new, which is counted in `left_out`. */
 
 enum {
-    CONVS_MAX = 16384,   /* conversations remembered at a time */
-    NAMES_MAX = 2048,    /* names looked up */
-    HOSTS_MAX = 4096,    /* addresses that names stand for */
-    FILTERS_MAX = 2048,  /* subscriptions */
-    TOPICS_MAX = 2048,   /* topics published to */
-    CLIENTS_MAX = 8192,  /* client identifiers */
-    LIKENED_MAX = 400000,  /* pairs of topic and filter that are compared letter by letter */
-    MESSAGES_MAX = 8192, /* last messages that a delivery may belong to */
-    FLIGHTS = 16,        /* unfinished deliveries of QoS 1 and 2 of a side */
-    MESSAGE_TO = 6,      /* receivers of a message that are remembered */
+    CONVS_MAX = 16384,    /* conversations remembered at a time */
+    NAMES_MAX = 2048,     /* names looked up */
+    HOSTS_MAX = 4096,     /* addresses that names stand for */
+    FILTERS_MAX = 2048,   /* subscriptions */
+    TOPICS_MAX = 2048,    /* topics published to */
+    CLIENTS_MAX = 8192,   /* client identifiers */
+    LIKENED_MAX = 400000, /* pairs of topic and filter that are compared letter by letter */
+    MESSAGES_MAX = 8192,  /* last messages that a delivery may belong to */
+    FLIGHTS = 16,         /* unfinished deliveries of QoS 1 and 2 of a side */
+    MESSAGE_TO = 6,       /* receivers of a message that are remembered */
     WILLS_MAX = 256,
     CONV_FILTERS = 8, /* subscriptions of a conversation that deliveries are counted for */
     FINDINGS_MAX = 4096,

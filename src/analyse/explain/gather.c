@@ -349,7 +349,7 @@ static void icmp_take(struct explain *e, const struct packet_events *p) {
 
 static void clock_take(struct explain *e, const struct packet_events *p) {
     int64_t step = p->ts - e->last.ts;
-    if (e->packets && step < -BACK_MS * MILLI && !mark_set(&e->back)) {
+    if (e->packets && p->ts > 0 && e->last.ts > 0 && step < -BACK_MS * MILLI && !mark_set(&e->back)) {
         e->back = mark_of(p);
         e->back_ns = -step;
     }
@@ -374,7 +374,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
         mark_first(&e->first_drop, p);
     }
     if (p->unicast) e->unicast++;
-    else e->broadcast++;
+    else if (p->dst.len) e->broadcast++;
     if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
         e->ipv6_used = true;
     switch (p->transport) {

@@ -13,8 +13,8 @@ struct judge {
     struct conv *c;
     struct name_rec *n;
     struct topic_rec *t;
-    bool final;           /* the capture is over, or the conversation's record is */
-    int64_t now;          /* time of the last packet, or of the clock in a live run */
+    bool final;  /* the capture is over, or the conversation's record is */
+    int64_t now; /* time of the last packet, or of the clock in a live run */
     /* What the checks of a topic share: the filters that match it, or the one that nearly does. */
     const struct topic_rec *matched;
     uint16_t match[LEG_FILTERS];

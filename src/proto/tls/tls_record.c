@@ -269,6 +269,8 @@ static void tls_lost(void *state, int from) {
     tls_gather_drop(&st->gather[from & 1]);
 }
 
+static void tls_closed(void *state, int from) { tls_session_closed(state, from); }
+
 static void tls_end(void *state) {
     struct tls_state *st = state;
     if (st->inner) st->inner->end(st->inner);
@@ -303,7 +305,7 @@ static const struct proto_key keys[] = {
 };
 
 static const struct stream_ops stream = {
-    .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .clears_info = true, .probe = tls_probe};
+    .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .closed = tls_closed, .clears_info = true, .probe = tls_probe};
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",

@@ -60,7 +60,8 @@ static size_t message_read(struct decode *d, void *state, int from, struct side 
     arena_reset(d->arena);
     d->layers = 0;
     const struct stream_ops *stream = fuzzed->stream;
-    struct read_result r = stream->frame ? stream->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
+    struct read_result r =
+        stream->frame ? stream->frame(in) : (struct read_result){.status = READ_OK, .consumed = in.n};
     if (r.status == READ_OK && stream->frame) FUZZ_CHECK(r.consumed > 0 && r.consumed <= in.n);
     if (r.status != READ_MORE)
         r = stream->read(d, state, from, stream->frame && r.status == READ_OK ? slice_head(in, r.consumed) : in);

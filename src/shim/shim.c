@@ -28,8 +28,8 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* Where the TLS library of the call in progress is: it calls itself by names that lead here, and by a jump, after which the
- * caller seems to be this library. */
+/* Where the TLS library of the call in progress is: it calls itself by names that lead here, and by a jump, after which
+ * the caller seems to be this library. */
 static _Thread_local const void *library;
 
 static bool object_of(const void *code, Dl_info *info) { return code && dladdr(code, info) && info->dli_fname; }
@@ -45,7 +45,8 @@ static void *real_of(const char *name, const void *caller) {
     if (object) {
         Dl_info owner;
         found = dlsym(object, name);
-        if (object_of(found, &owner) && owner.dli_fbase == self.dli_fbase) found = NULL; /* the program finds us first */
+        if (object_of(found, &owner) && owner.dli_fbase == self.dli_fbase)
+            found = NULL; /* the program finds us first */
         dlclose(object);
     }
     return found ? found : dlsym(RTLD_NEXT, name);

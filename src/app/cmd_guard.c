@@ -105,6 +105,8 @@ static int check(const struct proxy_plan *plan) {
     int r = setting_load(&s, plan, slice_of(text, n), no_tickets, &w);
     free(text);
     if (r != OK) return fprintf(stderr, "%.*s", (int)wr_len(&w), why), EXIT_TROUBLE;
+    const char *slow = guard_config_slow(s->config);
+    if (slow) fprintf(stderr, "weir guard: note: %s\n", slow);
     setting_free(s);
     printf("%s: the configuration is fine\n", plan->config ? plan->config : "weir guard");
     return EXIT_FINE;

@@ -152,3 +152,10 @@ int guard_config_rules(struct guard_config *c, const struct rules_source *source
     want_add(&p->want, FID_MQTT_PROP_VALUE);
     return 0;
 }
+
+const char *guard_config_slow(const struct guard_config *c) {
+    const struct rules_set *set = c->policy->rule_files.set;
+    if (!set || !rules_interpreted(set)) return NULL;
+    return "regular expressions of the rule files are interpreted, which is ten times slower: the system does not let "
+           "memory be made executable (systemd: MemoryDenyWriteExecute=no)";
+}

@@ -78,6 +78,8 @@ void guard_config_free(struct guard_config *c);
 void guard_mistakes_free(struct guard_mistakes *m);
 /* guard_config_rules loads the rule files the configuration names, if any; 0 or a code with *error filled. */
 int guard_config_rules(struct guard_config *c, const struct rules_source *source, struct rules_report *error);
+/* guard_config_slow returns what makes the rule files slow on this system, a sentence, or NULL. */
+const char *guard_config_slow(const struct guard_config *c);
 /* guard_config_listen and guard_config_broker add what the command line says; 0, ERR_FORMAT or ERR_NOMEM. */
 int guard_config_listen(struct guard_config *c, const char *address);
 int guard_config_broker(struct guard_config *c, const char *address);

@@ -73,6 +73,8 @@ static struct setting *load(struct parent *p) {
     }
     free(text);
     free(buf);
+    const char *slow = s ? guard_config_slow(s->config) : NULL;
+    if (slow) parent_say("note: %s", slow);
     return s;
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Core Rule Set on the wire: the verdicts of `weir guard --judge`, however a packet arrives."""
+import ctypes
 import json
 import os
 import signal
@@ -110,3 +111,24 @@ def test_a_broken_rule_file_is_refused_and_the_old_rules_stay(start):
     guard.signal(signal.SIGHUP)
     until(lambda: guard.metric("reloads_total") == 1)
     assert through(sub, client.send, ["evil", "fine"]) == ["evil"]
+
+
+def test_where_memory_may_not_be_made_executable_the_verdicts_stay_and_it_is_said(tmp_path):
+    def deny():
+        if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, as a hardened unit does
+            os._exit(77)
+
+    conf = tmp_path / "g.yaml"
+    conf.write_text(f"listen: [127.0.0.1:1]\nbrokers: [127.0.0.1:2]\nrule_files:\n  files: [{CRS}]\n")
+    free, bound = (subprocess.run([WEIR, "guard", "-t", "-c", conf], capture_output=True, text=True, preexec_fn=how)
+                   for how in (None, deny))
+    if bound.returncode == 77:
+        pytest.skip("this kernel cannot forbid it")
+    if "cannot run rule files" in free.stderr:
+        pytest.skip("built without rule files")
+    assert free.returncode == 0 and "interpreted" not in free.stderr, free.stderr
+    assert bound.returncode == 0 and "MemoryDenyWriteExecute" in bound.stderr, bound.stderr
+    lines = "".join(json.dumps({"topic": "t/1", "payload": v}) + "\n" for v in VALUES)
+    bound = subprocess.run([WEIR, "guard", "--judge", "-", "--rules", CRS, "--paranoia", "1"], input=lines, capture_output=True,
+                           text=True, preexec_fn=deny)
+    assert [json.loads(line)["action"] == "block" for line in bound.stdout.splitlines()] == verdicts(VALUES)

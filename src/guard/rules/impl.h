@@ -232,6 +232,7 @@ struct rules_set {
     struct want wanted;
     bool wants_fields, wants_body;
     struct rules_libinjection libinjection;
+    bool interpreted;  /* memory may not be made executable */
     uint32_t captures; /* greatest number of groups */
     struct first *first;
     struct sensitive *sensitive; /* what plan.c found out */

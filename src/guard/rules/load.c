@@ -255,5 +255,6 @@ void rules_free(struct rules_set *set) {
     free(set);
 }
 
+bool rules_interpreted(const struct rules_set *set) { return set->interpreted; }
 bool rules_available(void) { return true; }
 const char *rules_missing(void) { return ""; }

@@ -35,7 +35,9 @@ const struct rx *rx_make(struct rules_set *set, struct slice text, bool caseless
         if (n > 0 && (size_t)n < n_error) pcre2_get_error_message(code, (PCRE2_UCHAR *)error + n, n_error - (size_t)n);
         return NULL;
     }
-    rx->jit = pcre2_jit_compile(rx->code, PCRE2_JIT_COMPLETE) == 0;
+    int jit = pcre2_jit_compile(rx->code, PCRE2_JIT_COMPLETE);
+    rx->jit = jit == 0;
+    if (jit == PCRE2_ERROR_NOMEMORY) set->interpreted = true;
     pcre2_pattern_info(rx->code, PCRE2_INFO_CAPTURECOUNT, &groups);
     if (groups > set->captures) set->captures = groups;
     rx->next = set->rxs;

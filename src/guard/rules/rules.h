@@ -91,6 +91,9 @@ void rules_free(struct rules_set *set);
 
 /* rules_count returns how many rules were loaded, and in *live how many can ever match an MQTT packet. */
 size_t rules_count(const struct rules_set *set, size_t *live);
+/* rules_interpreted tells that regular expressions were to be compiled to machine code and the system did not allow it:
+ * they are interpreted, which hostile values make ten times slower and more. */
+bool rules_interpreted(const struct rules_set *set);
 /* rules_explain writes what the rule with that id became; false where there is none. */
 bool rules_explain(const struct rules_set *set, uint32_t id, FILE *to);
 

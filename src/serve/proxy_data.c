@@ -15,6 +15,12 @@
 
 enum { KEEP_GRAIN = 256 };
 
+/* bytes_free wipes what is given up: it may hold a CONNECT with its password. */
+static void bytes_free(struct bytes *b) {
+    if (b) explicit_bzero(b->data, b->cap);
+    free(b);
+}
+
 /* make_room sees to it that `more` bytes fit behind what is held: by moving it to the front, or in a larger buffer that
  * has half as much again to spare, so that a packet coming in small pieces is not copied for each of them. */
 static bool make_room(struct worker *w, struct bytes **b, size_t more) {
@@ -28,7 +34,7 @@ static bool make_room(struct worker *w, struct bytes **b, size_t more) {
         n->cap = (uint32_t)cap;
     }
     if (held) memmove(n->data, old->data + old->at, held);
-    if (n != old) free(old);
+    if (n != old) bytes_free(old);
     n->at = 0;
     n->n = (uint32_t)held;
     *b = n;
@@ -45,7 +51,7 @@ bool data_keep(struct worker *w, struct bytes **b, struct slice s) {
 
 void data_drop(struct worker *w, struct bytes **b) {
     if (*b) worker_count(w, PROXY_STAT_BUFFERED, -(int64_t)(*b)->cap);
-    free(*b);
+    bytes_free(*b);
     *b = NULL;
 }
 

@@ -11,6 +11,8 @@
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
 
+#include <endian.h>
+
 static const uint16_t wanted[] = {
     FID_IP_SRC,
     FID_IP_DST,
@@ -166,8 +168,10 @@ static struct event *begin(struct walk *w, enum event_kind kind) {
 }
 
 static struct net_addr addr4(uint64_t v) {
-    uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
-    return addr_of(b, 4);
+    struct net_addr a = {.len = 4};
+    uint32_t wire = htobe32((uint32_t)v);
+    memcpy(a.bytes, &wire, sizeof wire);
+    return a;
 }
 static struct net_addr addr6(struct slice s) { return s.n == 16 ? addr_of(s.p, 16) : (struct net_addr){0}; }
 

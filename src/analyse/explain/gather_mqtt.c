@@ -27,6 +27,11 @@ static uint32_t topic_find(const struct explain *e, const struct endpoint *broke
     return map_find(&e->by_topic, broker_hash(e, broker, slice_head(topic, KEPT_TEXT)));
 }
 
+/* topic_again finds the topic a session published to first: most publish to no other. */
+static uint32_t topic_again(const struct explain *e, const struct mqtt_rec *r, struct slice topic) {
+    return r->topic && slice_eq(e->topic[r->topic - 1].topic, topic) ? r->topic - 1u : PLACE_NONE;
+}
+
 static uint32_t topic_add(struct explain *e, const struct endpoint *broker, struct slice topic) {
     uint32_t at = topic_find(e, broker, topic);
     if (at != PLACE_NONE) return at;
@@ -120,7 +125,8 @@ static void flight_start(struct mqtt_rec *r, int side, const struct packet_event
 
 static void published(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
-    uint32_t at = m->topic[0].n ? topic_add(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
+    uint32_t at = topic_again(e, r, m->topic[0]);
+    if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, &c->end[SERVER], m->topic[0]);
     if (m->qos) flight_start(r, CLIENT, p, m, at);
     if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;

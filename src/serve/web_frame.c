@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One packet: its columns, its fields in the order of the tree, the bytes of every source. */
+#include "field/print.h"
+#include "serve/web_read.h"
+#include "view/view.h"
+#include <stdlib.h>
+
+static void text_json(struct writer *w, struct writer *t) {
+    json_text(w, wr_done(t));
+    wr_reset(t);
+}
+
+/* filter_json writes the comparison that finds packets with the same value, where the value can be typed. */
+static void filter_json(struct writer *w, struct writer *t, const struct field *field, const struct fval *f) {
+    bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE || field->severity;
+    if (!field->name[0] || field->secret) return;
+    wr_s(t, field->name);
+    if (!bare && f->s.n < 256) {
+        bool quoted = field->type == FT_STRING;
+        wr_s(t, quoted ? " == \"" : " == ");
+        size_t from = wr_len(t);
+        if (!quoted && field_is_int(field) && !field_signed(field)) wr_u(t, f->u);
+        else if (quoted)
+            for (size_t i = 0; i < f->s.n; i++) {
+                uint8_t c = f->s.p[i];
+                if (c == '"' || c == '\\') wr_c(t, '\\');
+                if (c < 0x20 || c == 0x7f) wr_f(t, "\\x%02x", c);
+                else wr_c(t, (char)c);
+            }
+        else print_value(t, field, f);
+        if (!quoted && wr_len(t) == from) t->p -= 4; /* nothing to compare with: the field alone */
+        if (quoted) wr_c(t, '"');
+    }
+    wr_s(w, ",\"filter\":");
+    text_json(w, t);
+}
+
+static void field_json(struct writer *w, struct writer *t, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    const struct field *field = field_of(f->id);
+    wr_f(w, "{\"name\":\"%s\",\"label\":", field->name);
+    label_print(t, v, at, false);
+    text_json(w, t);
+    wr_f(w, ",\"depth\":%u,\"source\":%u,\"offset\":%u,\"length\":%u", f->depth, f->src, f->off, f->len);
+    if (field->severity) wr_f(w, ",\"severity\":\"%s\"", severity_name(field->severity));
+    filter_json(w, t, field, f);
+    wr_c(w, '}');
+}
+
+static bool tree_json(struct writer *w, const struct fvec *v) {
+    struct writer t = wr_grow();
+    uint32_t shown = 0, i = 0;
+    wr_s(w, ",\"tree\":[");
+    for (; i < v->n && shown < WEB_TREE_MAX; i++) {
+        if (field_of(v->v[i].id)->hidden || (v->v[i].flags & FV_HIDDEN)) continue;
+        wr_s(w, shown++ ? ",\n" : "\n");
+        field_json(w, &t, v, i);
+    }
+    wr_c(w, ']');
+    wr_free(&t);
+    return i == v->n && !v->overflowed;
+}
+
+static void sources_json(struct writer *w, const struct fvec *v) {
+    wr_s(w, ",\"sources\":[");
+    for (uint16_t i = 0; i < v->sources; i++) {
+        struct slice bytes = v->source[i].bytes;
+        wr_s(w, i ? ",\n{\"name\":" : "\n{\"name\":");
+        json_text(w, slice_str(v->source[i].name));
+        wr_f(w, ",\"length\":%zu,\"hex\":\"", bytes.n);
+        wr_hexbytes(w, slice_head(bytes, WEB_BYTES_MAX), 0);
+        wr_s(w, "\"}");
+    }
+    wr_c(w, ']');
+}
+
+static void frame_json(struct writer *w, const struct decode *d) {
+    struct writer t = wr_grow();
+    wr_f(w, "{\"no\":%llu,\"length\":%u,\"captured\":%zu,\"protocol\":", (unsigned long long)d->pkt->number,
+         d->pkt->len, d->pkt->data.n);
+    columns_protocol(&t, d);
+    text_json(w, &t);
+    wr_s(w, ",\"info\":");
+    columns_info(&t, d);
+    text_json(w, &t);
+    bool whole = tree_json(w, d->out);
+    sources_json(w, d->out);
+    wr_s(w, whole ? ",\"complete\":true}\n" : ",\"complete\":false}\n");
+    wr_free(&t);
+}
+
+void web_frame(struct web_request *q, const char *path, const char *number) {
+    struct want want = {0};
+    char *end;
+    size_t n = strspn(number, "0123456789");
+    uint64_t asked = n && n < 20 && !number[n] ? strtoull(number, &end, 10) : 0;
+    if (!asked) return web_problem(q, 400, "a frame has a number, from 1");
+    want_all(&want);
+    struct web_reading *r = web_reading_open(q, path, &want);
+    if (!r) return;
+    const struct decode *d;
+    while ((d = web_reading_next(r)) && d->pkt->number < asked) {
+    }
+    if (d) frame_json(&q->reply.w, d);
+    else web_problem(q, 404, "the capture has %llu frames", (unsigned long long)r->packets);
+    web_reading_close(r);
+}

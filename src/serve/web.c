@@ -145,6 +145,7 @@ static struct web_request *request_make(struct web *s, struct MHD_Connection *c,
 
 static enum MHD_Result finish(struct web_request *q) {
     if (!q->refused) web_route(q);
+    web_upload_drop(q); /* what got no name is gone before the answer says so */
     if (!reads(q) || q->refused) tell_change(q);
     return web_reply_send(q);
 }
@@ -208,12 +209,29 @@ static bool token_make(struct web *s) {
     return true;
 }
 
+/* unescape undoes percent signs in an address, but for that of NUL, which would end a name before its end. */
+static size_t unescape(void *cls, struct MHD_Connection *c, char *text) {
+    char *out = text;
+    (void)cls, (void)c;
+    for (const char *at = text; *at; at++) {
+        char two[3] = {at[0] == '%' ? at[1] : 0, 0, 0}, *end;
+        if (two[0]) two[1] = at[2];
+        unsigned long v = strtoul(two, &end, 16);
+        bool hex = two[1] && !*end && end == two + 2 && two[0] != ' ' && two[0] != '+' && two[0] != '-';
+        if (hex && v) at += 2;
+        *out++ = hex && v ? (char)v : *at;
+    }
+    *out = 0;
+    return (size_t)(out - text);
+}
+
 static struct MHD_Daemon *start(struct web *s, const struct sock_addr *at) {
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
                      (at->any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_SOCK_ADDR, &at->any,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
+                            (unsigned)IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_end, NULL, MHD_OPTION_END);
 }
 
 static void tell(struct web *s, struct MHD_Daemon *daemon, struct sock_addr at) {

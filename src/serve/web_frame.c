@@ -1,35 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One packet: its columns, its fields in the order of the tree, the bytes of every source. */
+#include "base/utf8.h"
 #include "field/print.h"
 #include "serve/web_read.h"
 #include "view/view.h"
 #include <stdlib.h>
+
+enum { VALUE_MAX = 256 };
 
 static void text_json(struct writer *w, struct writer *t) {
     json_text(w, wr_done(t));
     wr_reset(t);
 }
 
-/* filter_json writes the comparison that finds packets with the same value, where the value can be typed. */
+/* quoted_print writes a string as a filter has it; what is not UTF-8 would not survive JSON and becomes \xNN. */
+static void quoted_print(struct writer *t, struct slice s) {
+    uint32_t code;
+    wr_c(t, '"');
+    while (s.n) {
+        size_t n = utf8_next(s, &code);
+        if (!n || code < 0x20 || code == 0x7f) wr_f(t, "\\x%02x", s.p[0]);
+        else if (code == '"' || code == '\\') wr_f(t, "\\%c", (char)code);
+        else wr_slice(t, slice_head(s, n));
+        s = slice_tail(s, n ? n : 1);
+    }
+    wr_c(t, '"');
+}
+
+static void value_print(struct writer *t, const struct field *field, const struct fval *f) {
+    if (field->type == FT_STRING) quoted_print(t, f->s);
+    else if (field_is_int(field) && !field_signed(field)) wr_u(t, f->u);
+    else if (field->type == FT_ABSTIME) wr_c(t, '"'), print_value(t, field, f), wr_c(t, '"');
+    else print_value(t, field, f);
+}
+
+/* filter_json writes the comparison that finds packets with the same value; of long and empty ones, the field alone. */
 static void filter_json(struct writer *w, struct writer *t, const struct field *field, const struct fval *f) {
-    bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE || field->severity;
+    bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE || field->severity ||
+                (field_is_bytes(field) && (f->s.n >= VALUE_MAX || (!f->s.n && field->type != FT_STRING)));
     if (!field->name[0] || field->secret) return;
     wr_s(t, field->name);
-    if (!bare && f->s.n < 256) {
-        bool quoted = field->type == FT_STRING;
-        wr_s(t, quoted ? " == \"" : " == ");
-        size_t from = wr_len(t);
-        if (!quoted && field_is_int(field) && !field_signed(field)) wr_u(t, f->u);
-        else if (quoted)
-            for (size_t i = 0; i < f->s.n; i++) {
-                uint8_t c = f->s.p[i];
-                if (c == '"' || c == '\\') wr_c(t, '\\');
-                if (c < 0x20 || c == 0x7f) wr_f(t, "\\x%02x", c);
-                else wr_c(t, (char)c);
-            }
-        else print_value(t, field, f);
-        if (!quoted && wr_len(t) == from) t->p -= 4; /* nothing to compare with: the field alone */
-        if (quoted) wr_c(t, '"');
+    if (!bare) {
+        wr_s(t, " == ");
+        value_print(t, field, f);
     }
     wr_s(w, ",\"filter\":");
     text_json(w, t);

@@ -13,7 +13,7 @@
 
 struct explain_opts {
     const char *device, *language;
-    bool verbose, json, markdown, list;
+    bool verbose, json, markdown, svg, list;
     int color;
     struct opt_list words, stops;
     struct keys_opts keys;
@@ -24,6 +24,8 @@ static const struct opt_def defs[] = {
      offsetof(struct explain_opts, verbose)},
     {0, "json", NULL, "one JSON object instead of text", OPT_FLAG, offsetof(struct explain_opts, json)},
     {0, "md", NULL, "a report in Markdown, to be sent to somebody", OPT_FLAG, offsetof(struct explain_opts, markdown)},
+    {0, "svg", NULL, "the report as an SVG document, to be shown or sent", OPT_FLAG,
+     offsetof(struct explain_opts, svg)},
     {0, "list", NULL, "the catalogue of checks; also with --json or --md", OPT_FLAG,
      offsetof(struct explain_opts, list)},
     {'i', "interface", "NAME", "explain what passes the interface NAME: findings as they happen, the verdict at Ctrl-C",
@@ -103,6 +105,7 @@ static int run(struct explaining *g) {
     explain_finish(g->e);
     if (g->o.json) explain_json(&g->out, g->e, &g->view);
     else if (g->o.markdown) explain_md(&g->out, g->e, &g->view);
+    else if (g->o.svg) explain_svg(&g->out, g->e, &g->view);
     else explain_text(&g->out, g->e, &g->view);
     if (wr_flush(&g->out) && rc == EXIT_FINE) rc = EXIT_TROUBLE;
     if (rc != EXIT_FINE) return rc;

@@ -13,10 +13,11 @@ struct explain_view {
 };
 
 /* explain_text writes verdict, roles and conversations for a terminal, explain_json one JSON object, explain_md a
- * report in Markdown. e is finished. */
+ * report in Markdown, explain_svg the text as a picture. e is finished. */
 void explain_text(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_json(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_md(struct writer *w, struct explain *e, const struct explain_view *view);
+void explain_svg(struct writer *w, struct explain *e, const struct explain_view *view);
 /* explain_list writes the catalogue of checks: for a terminal, as JSON, or as Markdown. */
 void explain_list(struct writer *w, const struct explain_view *view);
 void explain_list_json(struct writer *w);

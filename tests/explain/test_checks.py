@@ -794,3 +794,20 @@ def test_frames_are_cited(tmp_path, pki):
             assert all(1 <= n <= out["packets"] for n in f["frames"]), f
             if "tcp.stream" in f:
                 assert f["frames"], f
+
+
+@pytest.mark.parametrize("jumped", [True, False])
+def test_clock_goes_forward(jumped, tmp_path):
+    """An hour between a message and its acknowledgment that nobody sent again in is no hour; silence before it is."""
+    cap = Capture()
+    t = session(cap)
+    if not jumped:
+        cap.wait(3600)
+    t.c(PINGREQ, acked=False)
+    if jumped:
+        cap.wait(3600)
+    t.s(PINGRESP)
+    said = [f for f in explain(cap.write(tmp_path / "clock.pcap"))["findings"] if f["id"] == "capture.clock"]
+    assert bool(said) == jumped
+    if jumped:
+        assert "forward by 60 min" in said[0]["text"] and said[0]["confidence"] == "likely" and len(said[0]["frames"]) == 2

@@ -6,6 +6,7 @@ import re
 import subprocess
 import xml.dom.minidom
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -69,6 +70,9 @@ def test_forms(tmp_path):
     out = json.loads(weir("explain", path, "--json").stdout)
     assert out["verdict"]["id"] == "mqtt.refused" and out["verdict"]["frames"]
     assert weir("explain", path, "--md").stdout.startswith("# ")
+    svg = weir("explain", path, "--svg").stdout
+    shown = ["".join(line.itertext()).rstrip() for line in ElementTree.fromstring(svg) if line.tag.endswith("text")]
+    assert set(weir("explain", path).stdout.splitlines()) - {""} <= set(shown) and "\x1b" not in svg
     assert "<b>" not in weir("explain", path, "--md").stdout.replace("\\<b\\>", "")
     svg = weir("ladder", path, "--svg").stdout
     xml.dom.minidom.parseString(svg)

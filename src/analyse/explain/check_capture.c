@@ -73,8 +73,21 @@ void check_offload(struct judge *j) {
 }
 
 void check_clock(struct judge *j) {
-    if (!mark_set(&j->e->back)) return;
+    const struct explain *e = j->e;
+    if (!mark_set(&e->back) && !mark_set(&e->ahead)) return;
     struct finding *f = found(j);
+    if (!mark_set(&e->back)) {
+        f->text = N_(
+            "The clock went forward by %1$s between frame %2$s and its answer in frame %3$s: times and delays around "
+            "it are not to be trusted.");
+        f->confidence = LIKELY;
+        say_time(j, f, e->ahead_ns);
+        say_number(j, f, e->before_ahead.frame);
+        say_number(j, f, e->ahead.frame);
+        cite(f, &e->before_ahead);
+        cite(f, &e->ahead);
+        return;
+    }
     say_time(j, f, j->e->back_ns);
     say_number(j, f, j->e->back.frame);
     cite(f, &j->e->back);

@@ -321,8 +321,10 @@ struct explain {
     /* The capture. */
     uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
     uint64_t partial;
-    struct mark first, last, first_cut, first_drop, back;
-    int64_t back_ns;
+    struct mark first, last, first_cut, first_drop;
+    struct mark back, before_ahead, ahead; /* where the clock went back, and forward */
+    int64_t back_ns, ahead_ns;
+    struct mark previous; /* the packet before the present one */
     struct mark first_twice;
     struct mark partial_at;
     uint64_t midway;

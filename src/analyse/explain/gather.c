@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5 };
+enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5, AHEAD_SECONDS = 60 };
 
 int map_make(struct place_map *m, uint32_t entries) {
     m->size = 2 * entries;
@@ -308,6 +308,23 @@ static void events_take(struct explain *e, struct conv *c, int side, const struc
     }
 }
 
+/* ahead_note finds a clock that went forward. Silence alone says nothing; but who sends data or SYN sends it again long
+ * before AHEAD_SECONDS have passed (RFC 6298 2.4 lets no timer be longer), so where the very next packet of the capture
+ * is the acknowledgment, that time cannot have passed. */
+static void ahead_note(struct explain *e, const struct conv *c, int side, const struct packet_events *p) {
+    const struct half *me = &c->half[side], *peer = &c->half[!side];
+    int64_t step = p->ts - e->previous.ts;
+    if (!mark_set(&e->previous) || step < AHEAD_SECONDS * SECOND || mark_set(&e->ahead) || !(p->tcp.flags & TH_ACK) ||
+        (p->tcp.found & TA_LOST))
+        return;
+    bool data = peer->last_data.frame == e->previous.frame && me->has_ack && seq_lt(me->acked, p->tcp.ack);
+    bool syn = (p->tcp.flags & TH_SYN) && peer->syn.frame == e->previous.frame;
+    if (!data && !syn) return;
+    e->before_ahead = e->previous;
+    e->ahead = mark_of(p);
+    e->ahead_ns = step;
+}
+
 static void tcp_take(struct explain *e, const struct packet_events *p, bool selected) {
     struct conv *c = explain_conv(e, p->tcp.stream);
     e->tcp_packets++;
@@ -325,6 +342,7 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     int side = endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
     if (seen_twice(e, c, side, p)) return;
     side = roles_fix(c, side, p);
+    ahead_note(e, c, side, p);
     segment_note(c, side, p);
     events_take(e, c, side, p);
     c->last = mark_of(p);
@@ -371,6 +389,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     clock_take(e, p);
     e->packets++;
     mark_first(&e->first, p);
+    e->previous = e->last;
     e->last = mark_of(p);
     if (p->cut) {
         e->cut++;

@@ -87,7 +87,12 @@ async function count() {
   draw();
   const frame = now.wish;
   now.wish = 0;
-  if (frame) packet(frame);
+  if (frame) await go(frame);
+}
+async function go(no) { // to the row of a frame
+  let i = no - 1;
+  if (now.filter) i = (await ask(here('frames', {limit: 0, count: 1, filter: '(' + now.filter + ') && frame.number < ' + no}), {signal: stop.signal})).matched;
+  await pick(Math.min(i, now.total - 1));
 }
 
 // ---- the packet list: only the rows in sight are in the document ----
@@ -117,7 +122,7 @@ function row(r, i) {
   const odd = r.malformed || r.severity === 'Error';
   const kind = /^(TCP|UDP|MQTT|TLS|DNS|HTTP)/.exec(r.protocol);
   e.classList.add(odd ? 'odd' : kind ? 'p-' + kind[1] : 'plain');
-  if (i === now.picked) e.classList.add('picked');
+  if (i === now.picked || (now.picked < 0 && now.frame && r.no === now.frame.no)) e.classList.add('picked');
   for (const k of ['no', 'time', 'source', 'destination', 'protocol', 'length', 'info']) {
     const c = make('span', r[k]);
     c.setAttribute('role', 'gridcell');
@@ -166,6 +171,7 @@ async function packet(no) {
   address();
   drawTree(got);
   drawBytes(got);
+  draw();
 }
 function drawTree(got) {
   const closed = new Set(JSON.parse(localStorage.getItem('closed') || '["frame","eth","ip","tcp"]'));
@@ -276,7 +282,7 @@ function frameLinks(list) {
   for (const no of (list || []).slice(0, 20)) {
     const b = make('button', no);
     b.type = 'button';
-    b.onclick = () => { $('filter').value = ''; now.filter = ''; show('packets'); begin(); now.wish = no; };
+    b.onclick = () => { $('filter').value = ''; now.filter = ''; check(); now.wish = no; show('packets'); begin(); };
     p.append(b, ' ');
   }
   return p;

@@ -66,8 +66,8 @@ static bool token_is_right(struct web_request *q) {
 }
 
 static bool is_page(const struct web_request *q) {
-    return !strcmp(q->method, "GET") &&
-           (!strcmp(q->url, "/") || !strcmp(q->url, "/weir.css") || !strcmp(q->url, "/weir.js"));
+    return !strcmp(q->method, "GET") && (!strcmp(q->url, "/") || !strcmp(q->url, "/weir.css") ||
+                                         !strcmp(q->url, "/weir.js") || !strcmp(q->url, "/favicon.ico"));
 }
 
 static bool reads(const struct web_request *q) { return !strcmp(q->method, "GET") || !strcmp(q->method, "HEAD"); }

@@ -83,7 +83,7 @@ async function count() {
   if (turn !== now.turn) return;
   now.total = got.matched;
   now.counted = true;
-  say(number(got.matched) + (now.filter ? ' of ' + number(got.read) : '') + ' packets' + (got.damaged ? '; the file is damaged: ' + got.damaged : ''));
+  say(number(got.matched) + (now.filter ? ' of ' + number(got.read) : '') + (got.matched === 1 && !now.filter ? ' packet' : ' packets') + (got.damaged ? '; the file is damaged: ' + got.damaged : ''));
   draw();
   const frame = now.wish;
   now.wish = 0;
@@ -289,7 +289,8 @@ function frameLinks(list) {
 }
 function finding(f) {
   const a = make('article', null, f.severity);
-  a.append(make('strong', f.severity + ': ' + f.text), make('p', f.next), frameLinks(f.frames));
+  a.append(make('strong', f.severity + ': ' + f.text), make('p', f.next));
+  if (f.frames && f.frames.length) a.append(frameLinks(f.frames));
   return a;
 }
 const views = {

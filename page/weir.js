@@ -12,7 +12,12 @@ const ROW = 22, PAGE = 200, PAGES_KEPT = 60, HEIGHT_MAX = 8e6;
 const headers = () => { const t = sessionStorage.getItem('token'); return t ? {Authorization: 'Bearer ' + t} : {}; };
 class Problem extends Error { constructor(p) { super(p.detail || p.title); this.problem = p; } }
 async function ask(path, options = {}) {
-  const r = await fetch('/v1/' + path, {...options, headers: headers()});
+  let r;
+  for (let again = 0; again < 10; again++) { // 503: others are being served, soon it is our turn
+    r = await fetch('/v1/' + path, {...options, headers: headers()});
+    if (r.status !== 503) break;
+    await new Promise(done => setTimeout(done, 300));
+  }
   if (r.ok) return r.status === 204 ? null : options.raw ? r : r.json();
   throw new Problem(await r.json().catch(() => ({detail: 'the server answers ' + r.status})));
 }

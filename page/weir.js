@@ -12,7 +12,12 @@ const ROW = 22, PAGE = 200, PAGES_KEPT = 60, HEIGHT_MAX = 8e6;
 const headers = () => { const t = sessionStorage.getItem('token'); return t ? {Authorization: 'Bearer ' + t} : {}; };
 class Problem extends Error { constructor(p) { super(p.detail || p.title); this.problem = p; } }
 async function ask(path, options = {}) {
-  const r = await fetch('/v1/' + path, {...options, headers: headers()});
+  let r;
+  for (let again = 0; again < 10; again++) { // 503: others are being served, soon it is our turn
+    r = await fetch('/v1/' + path, {...options, headers: headers()});
+    if (r.status !== 503) break;
+    await new Promise(done => setTimeout(done, 300));
+  }
   if (r.ok) return r.status === 204 ? null : options.raw ? r : r.json();
   throw new Problem(await r.json().catch(() => ({detail: 'the server answers ' + r.status})));
 }
@@ -83,11 +88,16 @@ async function count() {
   if (turn !== now.turn) return;
   now.total = got.matched;
   now.counted = true;
-  say(number(got.matched) + (now.filter ? ' of ' + number(got.read) : '') + ' packets' + (got.damaged ? '; the file is damaged: ' + got.damaged : ''));
+  say(number(got.matched) + (now.filter ? ' of ' + number(got.read) : '') + (got.matched === 1 && !now.filter ? ' packet' : ' packets') + (got.damaged ? '; the file is damaged: ' + got.damaged : ''));
   draw();
   const frame = now.wish;
   now.wish = 0;
-  if (frame) packet(frame);
+  if (frame) await go(frame);
+}
+async function go(no) { // to the row of a frame
+  let i = no - 1;
+  if (now.filter) i = (await ask(here('frames', {limit: 0, count: 1, filter: '(' + now.filter + ') && frame.number < ' + no}), {signal: stop.signal})).matched;
+  await pick(Math.min(i, now.total - 1));
 }
 
 // ---- the packet list: only the rows in sight are in the document ----
@@ -117,7 +127,7 @@ function row(r, i) {
   const odd = r.malformed || r.severity === 'Error';
   const kind = /^(TCP|UDP|MQTT|TLS|DNS|HTTP)/.exec(r.protocol);
   e.classList.add(odd ? 'odd' : kind ? 'p-' + kind[1] : 'plain');
-  if (i === now.picked) e.classList.add('picked');
+  if (i === now.picked || (now.picked < 0 && now.frame && r.no === now.frame.no)) e.classList.add('picked');
   for (const k of ['no', 'time', 'source', 'destination', 'protocol', 'length', 'info']) {
     const c = make('span', r[k]);
     c.setAttribute('role', 'gridcell');
@@ -166,6 +176,7 @@ async function packet(no) {
   address();
   drawTree(got);
   drawBytes(got);
+  draw();
 }
 function drawTree(got) {
   const closed = new Set(JSON.parse(localStorage.getItem('closed') || '["frame","eth","ip","tcp"]'));
@@ -276,14 +287,15 @@ function frameLinks(list) {
   for (const no of (list || []).slice(0, 20)) {
     const b = make('button', no);
     b.type = 'button';
-    b.onclick = () => { $('filter').value = ''; now.filter = ''; show('packets'); begin(); now.wish = no; };
+    b.onclick = () => { $('filter').value = ''; now.filter = ''; check(); now.wish = no; show('packets'); begin(); };
     p.append(b, ' ');
   }
   return p;
 }
 function finding(f) {
   const a = make('article', null, f.severity);
-  a.append(make('strong', f.severity + ': ' + f.text), make('p', f.next), frameLinks(f.frames));
+  a.append(make('strong', f.severity + ': ' + f.text), make('p', f.next));
+  if (f.frames && f.frames.length) a.append(frameLinks(f.frames));
   return a;
 }
 const views = {

@@ -66,8 +66,8 @@ static bool token_is_right(struct web_request *q) {
 }
 
 static bool is_page(const struct web_request *q) {
-    return !strcmp(q->method, "GET") &&
-           (!strcmp(q->url, "/") || !strcmp(q->url, "/weir.css") || !strcmp(q->url, "/weir.js"));
+    return !strcmp(q->method, "GET") && (!strcmp(q->url, "/") || !strcmp(q->url, "/weir.css") ||
+                                         !strcmp(q->url, "/weir.js") || !strcmp(q->url, "/favicon.ico"));
 }
 
 static bool reads(const struct web_request *q) { return !strcmp(q->method, "GET") || !strcmp(q->method, "HEAD"); }
@@ -108,6 +108,7 @@ enum MHD_Result web_reply_send(struct web_request *q) {
     MHD_add_response_header(r->made, "X-Frame-Options", "DENY");
     MHD_add_response_header(r->made, "Content-Security-Policy", csp);
     if (r->location[0]) MHD_add_response_header(r->made, "Location", r->location);
+    if (r->status == 503) MHD_add_response_header(r->made, "Retry-After", "1");
     if (r->challenge) MHD_add_response_header(r->made, "WWW-Authenticate", "Bearer");
     enum MHD_Result ok = MHD_queue_response(q->c, r->status, r->made);
     MHD_destroy_response(r->made);

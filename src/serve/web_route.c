@@ -146,6 +146,7 @@ static bool page(struct web_request *q) {
     else if (!strcmp(q->url, "/weir.css")) text = web_page_css(), type = "text/css; charset=utf-8";
     else if (!strcmp(q->url, "/weir.js")) text = web_page_js(), type = "text/javascript; charset=utf-8";
     else if (!strcmp(q->url, "/v1/openapi.json")) text = web_openapi(), type = "application/json";
+    if (!strcmp(q->url, "/favicon.ico")) return q->reply.status = 204, true; /* browsers ask unasked */
     if (!text) return false;
     q->reply.type = type;
     wr_s(&q->reply.w, text);

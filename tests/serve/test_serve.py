@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -307,6 +308,22 @@ def test_methods_and_junk_do_not_hurt(server):
     for s in slow:
         s.close()
     assert os.listdir(server.folder) == []
+
+
+def test_readers_that_do_not_read_do_not_keep_others_out(server):
+    assert server("PUT", "/v1/captures/x.pcap", mqtt_publish(b"t", b"v"))[0] == 201
+    slow = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(300)]
+    for s in slow:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        s.sendall(b"GET /v1/captures/sample.pcapng/frames?limit=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    end = time.monotonic() + 10
+    while server("GET", "/v1/captures/x.pcap/frames")[0] != 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    first = {s.recv(12) for s in slow}
+    assert first <= {b"HTTP/1.1 200", b"HTTP/1.1 503"} and b"HTTP/1.1 200" in first
+    for s in slow:
+        s.close()
 
 
 def test_the_description_names_every_path_and_they_answer(server):

@@ -11,6 +11,8 @@
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
 
+#include <endian.h>
+
 static const uint16_t wanted[] = {
     FID_IP_SRC,
     FID_IP_DST,
@@ -96,7 +98,6 @@ static const uint16_t wanted[] = {
     FID_MQTT_DUPFLAG,
     FID_MQTT_QOS,
     FID_MQTT_RETAIN,
-    FID_MQTT_LEN,
     FID_MQTT_VER,
     FID_MQTT_CONFLAG_UNAME,
     FID_MQTT_CONFLAG_PASSWD,
@@ -146,18 +147,31 @@ struct walk {
     bool readable;     /* the TLS session is */
 };
 
+/* What is cleared of a new event: not the lists at its end, whose counts say how much of them is set. Of topics the
+ * first counts as well, since a PUBLISH has one in any case. */
+static const uint16_t event_head[] = {
+    [EV_DNS] = offsetof(struct event, dns.addr),
+    [EV_TLS] = offsetof(struct event, tls.certificate),
+    [EV_HTTP] = sizeof(struct event),
+    [EV_WEBSOCKET] = sizeof(struct event),
+    [EV_MQTT] = offsetof(struct event, mqtt.topic) + sizeof(struct slice),
+};
+_Static_assert(sizeof event_head / sizeof *event_head == EV_KINDS, "every kind of event is cleared");
+
 static struct event *begin(struct walk *w, enum event_kind kind) {
     struct packet_events *out = w->out;
     if (out->n == EVENTS_MAX) return w->now = NULL;
     struct event *e = &out->event[out->n++];
-    memset(e, 0, sizeof *e);
+    memset(e, 0, event_head[kind]);
     e->kind = kind;
     return w->now = e;
 }
 
 static struct net_addr addr4(uint64_t v) {
-    uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
-    return addr_of(b, 4);
+    struct net_addr a = {.len = 4};
+    uint32_t wire = htobe32((uint32_t)v);
+    memcpy(a.bytes, &wire, sizeof wire);
+    return a;
 }
 static struct net_addr addr6(struct slice s) { return s.n == 16 ? addr_of(s.p, 16) : (struct net_addr){0}; }
 
@@ -452,15 +466,13 @@ static void mqtt_field(struct walk *w, const struct fval *f) {
     }
 }
 
-static void field_take(struct walk *w, const struct fval *f) {
+static void ip_field(struct walk *w, const struct fval *f) {
     switch (f->id) {
     case FID_IP_SRC:
     case FID_IP_DST:
     case FID_IP_ID:
     case FID_IPV6_SRC:
     case FID_IPV6_DST: network_field(w, f); return;
-    case FID_TCP_SRCPORT:
-    case FID_TCP_DSTPORT:
     case FID_UDP_SRCPORT:
     case FID_UDP_DSTPORT: ports_field(w, f); return;
     case FID_UDP_LENGTH:
@@ -468,10 +480,14 @@ static void field_take(struct walk *w, const struct fval *f) {
         w->out->transport = TRANSPORT_UDP;
         w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
         return;
-    case FID_DNS:
     case FID_MDNS: dns_field(w, f); return;
     }
-    if (f->id >= FID_TCP && f->id < FID_TCP_END) tcp_field(w, f);
+}
+
+/* field_take: TCP and MQTT come first, since most fields are theirs. */
+static void field_take(struct walk *w, const struct fval *f) {
+    if (f->id == FID_TCP_SRCPORT || f->id == FID_TCP_DSTPORT) ports_field(w, f);
+    else if (f->id >= FID_TCP && f->id < FID_TCP_END) tcp_field(w, f);
     else if (f->id >= FID_MQTT && f->id < FID_MQTT_END) mqtt_field(w, f);
     else if (f->id >= FID_TLS && f->id < FID_TLS_END) tls_field(w, f);
     else if (f->id >= FID_DNS && f->id < FID_DNS_END) dns_field(w, f);
@@ -479,6 +495,7 @@ static void field_take(struct walk *w, const struct fval *f) {
     else if (f->id >= FID_WEBSOCKET && f->id < FID_WEBSOCKET_END) websocket_field(w, f);
     else if ((f->id >= FID_ICMP && f->id < FID_ICMP_END) || (f->id >= FID_ICMPV6 && f->id < FID_ICMPV6_END))
         icmp_field(w, f);
+    else ip_field(w, f);
 }
 
 /* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the

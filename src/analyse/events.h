@@ -21,10 +21,10 @@ struct mqtt_event {
     uint32_t length;     /* of the whole packet */
     uint32_t max_packet; /* property; 0: not said */
     struct slice client, will_topic, payload;
-    struct slice topic[EVENT_LIST]; /* of PUBLISH one, of SUBSCRIBE and UNSUBSCRIBE the filters */
-    uint8_t codes[EVENT_LIST];      /* of SUBACK, or the QoS asked for by SUBSCRIBE */
     uint8_t topics, n_codes;
-    uint16_t violation; /* first anomaly of severity error; 0: none */
+    uint16_t violation;             /* first anomaly of severity error; 0: none */
+    uint8_t codes[EVENT_LIST];      /* of SUBACK, or the QoS asked for by SUBSCRIBE */
+    struct slice topic[EVENT_LIST]; /* of PUBLISH one (empty where it has none), of (UN)SUBSCRIBE the filters */
 };
 
 enum tls_what { TLS_WHAT_HANDSHAKE, TLS_WHAT_ALERT, TLS_WHAT_CCS, TLS_WHAT_DATA };
@@ -39,9 +39,9 @@ struct tls_event {
     uint32_t length;   /* of the record */
     struct slice name; /* server name asked for */
     struct slice alpn; /* first protocol offered, or the one chosen */
-    struct slice certificate[EVENT_NAMES];
     uint8_t certificates;
     bool alpn_mqtt; /* among those offered is one of MQTT's */
+    struct slice certificate[EVENT_NAMES];
 };
 
 struct http_event {
@@ -60,10 +60,10 @@ struct dns_event {
     uint8_t rcode, opcode;
     uint16_t id, type;
     struct slice name;
-    struct net_addr addr[EVENT_NAMES];
     uint8_t addrs;
     uint16_t answers;
     bool repeated; /* a question or answer sent again */
+    struct net_addr addr[EVENT_NAMES];
 };
 
 struct event {

@@ -15,6 +15,7 @@ int cmd_ladder(int argc, char **argv);
 int cmd_follow(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 
 #endif

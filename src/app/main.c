@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
     {"guard", "the MQTT firewall in front of a broker", cmd_guard},
     {"run", "run a command and record its traffic, with its TLS keys", cmd_run},
+    {"serve", "captures in the browser, and an API for programs", cmd_serve},
     {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
     {"follow", "one conversation as text, hex or decoded messages", cmd_follow},
     {"edit", "cut, filter, split, merge and redact captures", cmd_edit},

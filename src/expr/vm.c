@@ -271,7 +271,7 @@ static bool loop_begin(struct machine *m, const struct instr *i) {
 static bool is_plain(const struct machine *m, const struct instr *i) {
     const struct instr *load = i + 1, *last = i + 2;
     const struct leaf *l = &m->e->leaves[i->leaf];
-    if (i->leaves != 1 || l->layers.count || load->code != OP_LOAD || last->a != load->dst) return false;
+    if (i->leaves != 1 || l->expert || l->layers.count || load->code != OP_LOAD || last->a != load->dst) return false;
     if (l->field->type != FT_STRING && l->field->type != FT_BYTES) return false;
     if (last->code == OP_MATCH) return true;
     if (last->code != OP_RELATE || last->to || last->op != REL_CONTAINS || !(last->b & OPERAND_CONST)) return false;

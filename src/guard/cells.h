@@ -9,7 +9,7 @@
 
 enum {
     CELLS = 1 << 17, /* counted things (an address under a limit) of one writer; a power of two */
-    CELL_WAYS = 8,   /* neighbours among which a new one finds its place */
+    CELL_WAYS = 8,   /* neighbours in the index among which a new one finds its place */
     TALKERS = 1 << 14,
     TALKER_WAYS = 4,
     BAN_SLOTS = 1 << 13,
@@ -51,6 +51,8 @@ struct region {
     uint64_t lengths[4]; /* prefix lengths among the bans: bit 0-32 IPv4, 64-192 IPv6 */
     struct ban_slot bans[BAN_SLOTS];
     struct talker talkers[TALKERS];
+    uint32_t used;         /* cells in use: the first ones */
+    uint32_t index[CELLS]; /* by key: a cell's number and some bits of its key (limit.c); 0: free */
     struct cell cells[CELLS];
 };
 

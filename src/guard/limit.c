@@ -4,39 +4,70 @@
  * Theory of operation. A limit counts in windows of fixed length; what is in the sliding window that ends now is what
  * the present one has, and the share of the one before that still reaches into it. Every process counts in cells of its
  * own; the sum over the others is asked for at most a few times in a window where packets are counted, so a packet does
- * not pay for every process, and each time where connections and logins are counted. A cell is found by a keyed hash
- * among CELL_WAYS neighbours. Where all are taken the one that counts nothing any more or was used longest ago gives
- * way; cells of what is open never do. Then the newcomer is not counted, which the statistics say. */
+ * not pay for every process, and each time where connections and logins are counted.
+ *
+ * Cells are used one after the other, so that memory is touched as things are counted; scattered by their keys, every
+ * thing counted would take a page in each process, of those that only look as well. An index, small enough to be
+ * touched all over, finds them: a keyed hash chooses CELL_WAYS neighbours, each of which names a cell and has some bits
+ * of its key, so that a cell is looked at only where it is likely to be the one. Where all are taken the one that
+ * counts nothing any more or was used longest ago gives way; cells of what is open never do. Then the newcomer is not
+ * counted, which the statistics say. */
 #include "guard/cells.h"
 
+/* An entry of the index: the cell's number + 1 below, bits of the key above. */
+#define NUMBER_BITS 18
+_Static_assert(CELLS < 1 << NUMBER_BITS, "every cell's number fits into an entry");
+
+static uint32_t entry_of(uint64_t key, uint32_t number) {
+    return (uint32_t)(key >> (32 + NUMBER_BITS)) << NUMBER_BITS | (number + 1);
+}
+
+/* cell_at returns the cell an entry names. */
+static struct cell *cell_at(const struct region *r, uint32_t entry) {
+    return (struct cell *)&r->cells[((entry & ((1u << NUMBER_BITS) - 1)) - 1) & (CELLS - 1)];
+}
+
 static struct cell *cell_find(const struct region *r, uint64_t key) {
+    if (!__atomic_load_n(&r->used, __ATOMIC_RELAXED))
+        return NULL; /* the parent never counts: no page of it is needed */
     for (size_t i = 0; i < CELL_WAYS; i++) {
-        const struct cell *c = &r->cells[(key + i) & (CELLS - 1)];
-        if (cell_load(&c->key) == key) return (struct cell *)c;
+        uint32_t entry = __atomic_load_n(&r->index[(key + i) & (CELLS - 1)], __ATOMIC_ACQUIRE);
+        if (!entry || (entry ^ entry_of(key, 0)) >> NUMBER_BITS) continue;
+        struct cell *c = cell_at(r, entry);
+        if (__atomic_load_n(&c->key, __ATOMIC_ACQUIRE) == key) return c;
     }
     return NULL;
 }
 
 static bool pinned(const struct cell *c) { return c->window < 0 && c->now; }
 
-static struct cell *cell_get(struct region *r, uint64_t key, bool open) {
-    struct cell *c = cell_find(r, key), *oldest = NULL;
-    if (c) return c;
+/* place finds where in the index a new key goes: a free entry, or the one whose cell gives way; NULL: none may. */
+static uint32_t *place(struct region *r, uint64_t key) {
+    uint32_t *oldest = NULL;
     for (size_t i = 0; i < CELL_WAYS; i++) {
-        c = &r->cells[(key + i) & (CELLS - 1)];
-        if (!c->key) {
-            oldest = c;
-            break;
-        }
-        if (!pinned(c) && (!oldest || c->others_at < oldest->others_at)) oldest = c;
+        uint32_t *at = &r->index[(key + i) & (CELLS - 1)];
+        if (!*at) return at;
+        const struct cell *c = cell_at(r, *at);
+        if (!pinned(c) && (!oldest || c->others_at < cell_at(r, *oldest)->others_at)) oldest = at;
     }
-    if (!oldest) {
+    return oldest;
+}
+
+static struct cell *cell_get(struct region *r, uint64_t key, bool open) {
+    struct cell *c = cell_find(r, key);
+    if (c) return c;
+    uint32_t *at = place(r, key);
+    if (!at) {
         stat_add(r, GUARD_STAT_UNTRACKED, 1);
         return NULL;
     }
-    *oldest = (struct cell){.window = open ? -1 : 0, .others_at = INT64_MIN / 2};
-    __atomic_store_n(&oldest->key, key, __ATOMIC_RELEASE);
-    return oldest;
+    c = *at ? cell_at(r, *at) : &r->cells[r->used]; /* there are as many cells as entries */
+    __atomic_store_n(&c->key, 0, __ATOMIC_RELEASE); /* who reads it for the old key shall not count the new one */
+    *c = (struct cell){.window = open ? -1 : 0, .others_at = INT64_MIN / 2};
+    __atomic_store_n(&c->key, key, __ATOMIC_RELEASE);
+    __atomic_store_n(at, entry_of(key, (uint32_t)(c - r->cells)), __ATOMIC_RELEASE);
+    if (c == &r->cells[r->used]) __atomic_store_n(&r->used, r->used + 1, __ATOMIC_RELEASE);
+    return c;
 }
 
 /* in_window returns what a cell counts in the window of that length that ends now. */

@@ -22,8 +22,8 @@ struct guard_shared *guard_shared_make(void *memory, unsigned writers) {
 
 void guard_shared_forget(struct guard_shared *h, unsigned writer) {
     struct region *r = &h->region[writer];
-    for (size_t i = 0; i < CELLS; i++)
-        if (r->cells[i].key && r->cells[i].window < 0) r->cells[i].now = 0;
+    for (size_t i = 0; i < r->used && i < CELLS; i++)
+        if (r->cells[i].window < 0) r->cells[i].now = 0;
     for (size_t i = 0; i < TALKERS; i++) r->talkers[i].connections = 0;
     for (int s = 0; s < GUARD_STAT_COUNT; s++)
         if (guard_stat_gauge((enum guard_stat)s)) __atomic_store_n(&r->stats[s], 0, __ATOMIC_RELAXED);

@@ -87,6 +87,16 @@ bool record13_next(struct record13_crypt *c, enum record13_suite s, struct recor
     return ok;
 }
 
+void record13_forget(struct record13_crypt *c, enum record13_suite s, struct record13_key *k) {
+    static const uint8_t nothing[sizeof k->key];
+    for (int way = 0; way < WAYS; way++) {
+        if (!k->id || c->keyed[s][way] != k->id) continue;
+        (void)EVP_CipherInit_ex(c->ctx[s][way], NULL, NULL, nothing, nothing, way == SEAL);
+        c->keyed[s][way] = 0;
+    }
+    OPENSSL_cleanse(k, sizeof *k);
+}
+
 /* set_up gives the shared context this connection's key, unless it still has it, and the record's nonce (5.3). */
 static EVP_CIPHER_CTX *set_up(struct record13_crypt *c, int s, int way, struct record13_key *k) {
     uint8_t nonce[12];
@@ -94,8 +104,9 @@ static EVP_CIPHER_CTX *set_up(struct record13_crypt *c, int s, int way, struct r
     for (int i = 0; i < 8; i++) nonce[11 - i] ^= (uint8_t)(k->seq >> 8 * i);
     k->seq++;
     const uint8_t *key = c->keyed[s][way] == k->id ? NULL : k->key;
-    c->keyed[s][way] = k->id;
-    return EVP_CipherInit_ex(c->ctx[s][way], NULL, NULL, key, nonce, way == SEAL) == 1 ? c->ctx[s][way] : NULL;
+    bool ok = EVP_CipherInit_ex(c->ctx[s][way], NULL, NULL, key, nonce, way == SEAL) == 1;
+    c->keyed[s][way] = ok ? k->id : 0;
+    return ok ? c->ctx[s][way] : NULL;
 }
 
 size_t record13_seal(struct record13_crypt *c, enum record13_suite s, struct record13_key *k, enum record13_type type,

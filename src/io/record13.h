@@ -35,6 +35,8 @@ size_t record13_secret_len(enum record13_suite s);
  * (KeyUpdate). False where OpenSSL failed. */
 bool record13_start(struct record13_crypt *c, enum record13_suite s, struct record13_key *k, const uint8_t *secret);
 bool record13_next(struct record13_crypt *c, enum record13_suite s, struct record13_key *k);
+/* record13_forget wipes a key, also where it is the last one a cipher was set up with. */
+void record13_forget(struct record13_crypt *c, enum record13_suite s, struct record13_key *k);
 /* record13_seal writes a whole record with n <= RECORD_PLAIN_MAX bytes to `out` (RECORD_SEALED_MAX); its length, 0:
  * failed. */
 size_t record13_seal(struct record13_crypt *c, enum record13_suite s, struct record13_key *k, enum record13_type type,

@@ -113,11 +113,12 @@ static void on_secret(const SSL *ssl, const char *line) {
     else t->parked->have_out = ok;
 }
 
-/* on_message counts the tickets sent behind the handshake: each is one record under the new keys. */
+/* on_message counts the records sent behind the handshake, under the new keys: a ticket may take more than one, and a
+ * number used twice would give the key away (RFC 8446 5.3). */
 static void on_message(int sent, int version, int type, const void *b, size_t n, SSL *ssl, void *arg) {
     struct tls *t = SSL_get_app_data(ssl);
-    (void)arg, (void)version;
-    if (sent && type == SSL3_RT_HANDSHAKE && n && *(const uint8_t *)b == SSL3_MT_NEWSESSION_TICKET) t->tickets++;
+    (void)arg, (void)version, (void)b, (void)n;
+    if (sent && type == SSL3_RT_INNER_CONTENT_TYPE && t && t->parked && t->parked->have_out) t->sent++;
 }
 
 static int suite_of(const SSL *ssl) {
@@ -139,7 +140,7 @@ void tls_park(struct tls_wire *w, struct tls *t) {
     if (!record13_start(w->crypt, suite, &p->in, p->in.secret) ||
         !record13_start(w->crypt, suite, &p->out, p->out.secret))
         return;
-    p->out.seq = t->tickets;
+    p->out.seq = t->sent;
     SSL_free(t->ssl);
     t->ssl = NULL;
 }
@@ -233,7 +234,7 @@ void tls_free(struct tls_wire *w, struct tls *t) {
     if (!t) return;
     if (w->owner == t) w->owner = NULL;
     SSL_free(t->ssl);
-    parked_free(t->parked);
+    parked_free(w, t->parked);
     free(t);
 }
 
@@ -280,7 +281,8 @@ ssize_t tls_read(struct tls_wire *w, struct tls *t, int fd, void *buf, size_t n,
     size_t total = 0, got;
     int r = 1;
     while (total < n && (r = SSL_read_ex(t->ssl, (char *)buf + total, n - total, &got)) == 1) total += got;
-    *drained = w->drained;
+    /* The end behind data is told by the next call; the socket will not say again that there is something. */
+    *drained = w->drained && !(total && SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN);
     return total ? (ssize_t)total : result(w, t, r);
 }
 

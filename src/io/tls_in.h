@@ -28,7 +28,9 @@ struct tls_wire {
 struct parked {
     struct record13_key in, out;
     uint8_t suite; /* enum record13_suite */
-    bool have_in, have_out, eof, said_end;
+    bool have_in, have_out, said_end;
+    bool eof, failed; /* the peer said so, or broke the rules, behind data that were handed out first */
+    bool asked;       /* it asked for a KeyUpdate, which is due before the next data */
     uint8_t *rest;                                         /* the start of a record */
     uint8_t *pending;                                      /* a sealed record the socket did not take whole */
     uint32_t rest_n, pending_at, pending_n, pending_plain; /* plain: bytes of the caller in it */
@@ -37,10 +39,10 @@ struct parked {
 struct tls {
     SSL *ssl;              /* NULL: parked */
     struct parked *parked; /* secrets come while OpenSSL still shakes hands */
-    uint8_t tickets;       /* records sent behind the handshake with the new keys */
+    uint32_t sent;         /* records OpenSSL sent with the keys behind the handshake: tickets */
 };
 
-void parked_free(struct parked *p);
+void parked_free(struct tls_wire *w, struct parked *p);
 ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n);
 ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size_t n);
 int parked_end(struct tls_wire *w, struct parked *p);

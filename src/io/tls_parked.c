@@ -21,15 +21,17 @@ enum {
     UNEXPECTED = 10,
     BAD_RECORD = 20,
     OVERFLOW = 22,
+    USER_CANCELED = 90,
     FATAL = 2
 };
 #define RENEW_AFTER (UINT64_C(1) << 23)
 
-void parked_free(struct parked *p) {
+void parked_free(struct tls_wire *w, struct parked *p) {
     if (!p) return;
     free(p->rest);
     free(p->pending);
-    OPENSSL_cleanse(p, sizeof *p);
+    record13_forget(w->crypt, p->suite, &p->in);
+    record13_forget(w->crypt, p->suite, &p->out);
     free(p);
 }
 
@@ -79,8 +81,10 @@ static int give_up(struct tls_wire *w, struct parked *p, uint8_t what, const cha
     return TLS_FAILED;
 }
 
-/* renew changes the own keys and says so (4.6.3). */
+/* renew changes the own keys and says so (4.6.3). Behind a record that waits for room it would come in the wrong place.
+ */
 static bool renew(struct tls_wire *w, struct parked *p) {
+    p->asked = false;
     static const uint8_t update[KEY_UPDATE_LEN] = {KEY_UPDATE, 0, 0, 1, 0};
     return seal_and_send(w, p, RECORD_HANDSHAKE, update, sizeof update, 0) &&
            record13_next(w->crypt, p->suite, &p->out);
@@ -91,8 +95,8 @@ static int take_handshake(struct tls_wire *w, struct parked *p, const uint8_t *b
     bool update = n == KEY_UPDATE_LEN && b[0] == KEY_UPDATE && !b[1] && !b[2] && b[3] == 1 && b[4] <= 1;
     if (!update) return give_up(w, p, UNEXPECTED, "an unexpected handshake message");
     if (!record13_next(w->crypt, p->suite, &p->in)) return TLS_FAILED;
-    /* Behind a record that waits for room the answer would come in the wrong place: the peer may ask again. */
-    if (b[4] == 1 && !p->pending && !renew(w, p)) return TLS_FAILED;
+    /* One answer does for all that ask in one helping. */
+    if (b[4] == 1) p->asked = true;
     return 0;
 }
 
@@ -105,6 +109,8 @@ static long take_record(struct tls_wire *w, struct parked *p, struct slice r, ui
     if (type == RECORD_HANDSHAKE) return take_handshake(w, p, out, (size_t)n);
     if (type != RECORD_ALERT || n != 2) return give_up(w, p, UNEXPECTED, "an unexpected record");
     if (out[1] == CLOSE_NOTIFY) return p->eof = true, 0;
+    if (out[1] == USER_CANCELED) return 0; /* 6.1: close_notify follows */
+    p->said_end = true;                    /* 6.2: whom an error ended sends nothing more */
     snprintf(w->why, sizeof w->why, "the peer sent alert %u", out[1]);
     return TLS_FAILED;
 }
@@ -133,24 +139,37 @@ static int keep_rest(struct tls_wire *w, struct parked *p) {
     return 0;
 }
 
-ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n) {
+/* take_records opens all that is whole and returns how many bytes of data were in it. A failure is told after these. */
+static size_t take_records(struct tls_wire *w, struct parked *p, uint8_t *buf) {
     size_t total = 0;
-    (void)n; /* TLS_READ_MIN is more than `in` can hold */
-    if (p->eof) return TLS_EOF;
-    receive(w, p);
     while (!p->eof && w->n - w->at >= RECORD_HEAD) {
         const uint8_t *r = w->in + w->at;
         size_t len = (size_t)(r[3] << 8 | r[4]);
-        if (len > RECORD_CIPHER_MAX) return give_up(w, p, OVERFLOW, "a record is too long");
-        if (w->n - w->at < RECORD_HEAD + len) break;
-        long got = take_record(w, p, slice_of(r, RECORD_HEAD + len), (uint8_t *)buf + total);
-        if (got < 0) return TLS_FAILED;
+        bool fits = len <= RECORD_CIPHER_MAX;
+        if (fits && w->n - w->at < RECORD_HEAD + len) break;
+        long got = fits ? take_record(w, p, slice_of(r, RECORD_HEAD + len), buf + total)
+                        : give_up(w, p, OVERFLOW, "a record is too long");
+        p->failed = got < 0;
+        if (p->failed) break;
         total += (size_t)got;
         w->at += RECORD_HEAD + len;
     }
-    if (keep_rest(w, p) < 0) return TLS_FAILED;
+    if (p->eof || p->failed) w->at = w->n = 0; /* nothing behind an end counts */
+    return total;
+}
+
+ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n) {
+    (void)n; /* TLS_READ_MIN is more than `in` can hold */
+    if (p->failed) return TLS_FAILED;
+    if (p->eof) return TLS_EOF;
+    receive(w, p);
+    size_t total = take_records(w, p, buf);
+    if (p->asked && !p->pending && !p->failed && !p->said_end && !renew(w, p)) p->failed = true;
+    if (keep_rest(w, p) < 0) p->failed = true;
+    /* The socket will not say again that there is something: the caller is to come back for the end. */
+    if (total && (p->eof || p->failed)) w->drained = false;
     if (total) return (ssize_t)total;
-    return p->eof || w->eof ? TLS_EOF : TLS_AGAIN;
+    return p->failed ? TLS_FAILED : p->eof || w->eof ? TLS_EOF : TLS_AGAIN;
 }
 
 ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size_t n) {
@@ -164,7 +183,7 @@ ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size
             p->pending_plain = 0;
             continue;
         }
-        if (p->out.seq >= RENEW_AFTER && !renew(w, p)) return TLS_FAILED;
+        if ((p->asked || p->out.seq >= RENEW_AFTER) && !renew(w, p)) return TLS_FAILED;
         if (p->pending) continue;
         size_t part = n - done < RECORD_PLAIN_MAX ? n - done : RECORD_PLAIN_MAX;
         if (!seal_and_send(w, p, RECORD_DATA, (const char *)buf + done, part, part)) return TLS_FAILED;

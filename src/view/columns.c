@@ -70,6 +70,9 @@ static void address(struct writer *w, const struct net_addr *net, const struct n
     else if (a->len) wr_hexbytes(w, slice_of(a->bytes, a->len), ':');
 }
 
+void columns_source(struct writer *w, const struct decode *d) { address(w, &d->src, &d->link_src); }
+void columns_destination(struct writer *w, const struct decode *d) { address(w, &d->dst, &d->link_dst); }
+
 /* top returns the layer the line is about: the highest one with a name, not inside a quoted packet. */
 static const struct layer_mark *top(const struct decode *d) {
     for (uint8_t i = d->layers; i > 0; i--)
@@ -162,11 +165,11 @@ void columns_print(struct writer *out, const struct decode *d, struct view *view
     padded(&w, at, 10, true);
     wr_c(&w, ' ');
     at = wr_len(&w);
-    address(&w, &d->src, &d->link_src);
+    columns_source(&w, d);
     padded(&w, at, 12, true);
     wr_s(&w, " → ");
     at = wr_len(&w);
-    address(&w, &d->dst, &d->link_dst);
+    columns_destination(&w, d);
     padded(&w, at, 12, false);
     wr_c(&w, ' ');
     columns_protocol(&w, d);

@@ -16,6 +16,7 @@ static void one(struct writer *w, const struct fval *f, const struct view *view)
     const struct field *field = field_of(f->id);
     if (field->secret && !view->show_secrets) wr_s(w, HIDDEN_SECRET);
     else if (field->type == FT_NONE) wr_c(w, '1');
+    else if (field->type == FT_BYTES) wr_hexbytes(w, f->s, 0); /* here tshark parts them by nothing */
     else print_value(w, field, f);
 }
 

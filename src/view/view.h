@@ -33,7 +33,9 @@ struct view {
 /* columns_want adds what the summary line needs. columns_print writes it, with the newline. */
 void columns_want(struct want *w);
 void columns_print(struct writer *w, const struct decode *d, struct view *view);
-/* columns_protocol and columns_info write one column. */
+/* columns_source, columns_destination, columns_protocol and columns_info write one column. */
+void columns_source(struct writer *w, const struct decode *d);
+void columns_destination(struct writer *w, const struct decode *d);
 void columns_protocol(struct writer *w, const struct decode *d);
 void columns_info(struct writer *w, const struct decode *d);
 /* columns_time writes the Time column. */

@@ -253,7 +253,7 @@ void check_leg_unacked(struct judge *j) {
     for (size_t i = 0; t->delivered && i < CONVS_MAX; i++) {
         const struct conv *c = j->e->conv[i];
         if (!c || !c->mqtt || c->lost) continue;
-        for (int k = 0; k < FLIGHTS; k++) {
+        for (int k = 0; k < c->mqtt->flights[SERVER]; k++) {
             const struct flight *fl = &c->mqtt->flight[SERVER][k];
             if (!fl->state || fl->topic != (t - j->e->topic) + 1 || j->now - fl->at.ts < 5 * SECOND) continue;
             struct finding *f = topic_found(j);

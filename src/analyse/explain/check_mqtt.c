@@ -181,7 +181,7 @@ static const struct flight *flight_old(const struct judge *j, uint8_t qos, int *
     const struct mqtt_rec *m = j->c->mqtt;
     if (!m || j->c->lost) return NULL;
     for (*side = 0; *side < 2; ++*side)
-        for (int i = 0; i < FLIGHTS; i++) {
+        for (int i = 0; i < m->flights[*side]; i++) {
             const struct flight *f = &m->flight[*side][i];
             if (f->state && f->qos == qos && quiet_for(j, &f->step, ACK_WAIT_S)) return f;
         }

@@ -112,23 +112,26 @@ struct flight {
 struct mqtt_rec {
     struct mark last_client, last_server, ping;
     uint32_t publishes[2], pings, pongs;
-    struct mark connect, connack, disconnect[2], subscribe, first_publish[2];
+    struct flight *flight[2];               /* by sender of the PUBLISH; grows up to FLIGHTS */
+    uint8_t flights[2];                     /* how many it has room for */
+    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
+    uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
+    uint64_t matched;                       /* serial of the last message that was delivered to it */
+    uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
+    struct mark first_publish[2];
+    struct mark connect, connack, disconnect[2], subscribe;
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
         taken_over;
     uint32_t retained_count, duplicates, violations;
-    struct flight flight[2][FLIGHTS]; /* by sender of the PUBLISH */
     uint16_t keep_alive, violation_id, reused_id;
     uint8_t version, connack_code, disconnect_code[2], suback_code, ack_refused_code, violation_side, too_large_side;
     bool session, will, user, password, clean, has_disconnect_code[2];
-    uint32_t max_packet[2], too_large_len; /* greatest packet the side takes; 0: not said */
+    uint32_t too_large_len;
     struct slice client, will_topic, suback_topic, no_match_topic, ack_refused_topic;
-    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
-    uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
-    uint16_t sub_id[4];                     /* SUBSCRIBE packets under way: identifier and first filter */
+    uint16_t sub_id[4]; /* SUBSCRIBE packets under way: identifier and first filter */
     uint16_t sub_first[4];
     uint8_t sub_count[4], sub_next;
     uint32_t after;        /* stream number + 1 of the conversation that took this one's client id; 0: none */
-    uint64_t matched;      /* serial of the last message that was delivered to it */
     struct mark will_sent; /* the broker published its will */
 };
 
@@ -141,8 +144,13 @@ struct conv {
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct endpoint end[2];
     struct mark last;
-    uint64_t last_hash[2]; /* of each side's last packet, to know copies of it */
-    int64_t last_hash_ts[2];
+    /* Each side's last packet, to know copies of it. */
+    struct packet_id {
+        int64_t ts;
+        uint32_t seq, ack, len;
+        uint16_t flags, ip_id, checksum;
+    } last_id[2];
+    struct mqtt_rec *mqtt;
     int64_t gap_ns;     /* the last long silence */
     uint32_t since_gap; /* packets since */
     uint32_t lost;      /* segments not captured */
@@ -158,7 +166,6 @@ struct conv {
     uint16_t name;   /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
-    struct mqtt_rec *mqtt;
     uint64_t said[4]; /* bit set of checks that spoke */
     uint8_t worst;    /* level of the worst that was found + 1; 0: nothing */
     uint8_t failed;   /* bits of enum stage: where an error was found */

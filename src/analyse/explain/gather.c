@@ -75,6 +75,7 @@ void conv_release(struct conv *c) {
     if (!c) return;
     free(c->tls);
     free(c->web);
+    for (int side = 0; c->mqtt && side < 2; side++) free(c->mqtt->flight[side]);
     free(c->mqtt);
     free(c);
 }
@@ -141,14 +142,17 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
  */
 static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
-    struct {
-        uint32_t seq, ack, len;
-        uint16_t flags, ip_id, checksum, unused;
-    } id = {t->seq, t->ack, t->len, t->flags, p->ip_id, t->checksum, 0};
-    uint64_t hash = hash_bytes(e->key, &id, sizeof id);
-    bool same = hash == c->last_hash[side] && p->ts - c->last_hash_ts[side] < TWICE_WITHIN_MS * MILLI;
-    c->last_hash[side] = hash;
-    c->last_hash_ts[side] = p->ts;
+    struct packet_id *was = &c->last_id[side];
+    bool same = was->seq == t->seq && was->ack == t->ack && was->len == t->len && was->flags == t->flags &&
+                was->ip_id == p->ip_id && was->checksum == t->checksum && c->half[side].packets &&
+                p->ts - was->ts < TWICE_WITHIN_MS * MILLI;
+    *was = (struct packet_id){.ts = p->ts,
+                              .seq = t->seq,
+                              .ack = t->ack,
+                              .len = t->len,
+                              .flags = t->flags,
+                              .ip_id = p->ip_id,
+                              .checksum = t->checksum};
     if (!same) return false;
     e->twice++;
     mark_first(&e->first_twice, p);
@@ -313,6 +317,9 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     }
     if (!c) c = conv_new(e, p);
     if (!c) return;
+    if (p->n && c->mqtt) /* it is needed soon and lies elsewhere */
+        for (size_t at = 0; at < offsetof(struct mqtt_rec, connect); at += 64)
+            __builtin_prefetch((char *)c->mqtt + at, 1);
     c->selected |= selected;
     struct endpoint from = {p->src, p->sport};
     int side = endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;

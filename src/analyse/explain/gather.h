@@ -30,7 +30,7 @@ static inline void mark_first(struct mark *m, const struct packet_events *p) {
 }
 
 static inline bool addr_same(const struct net_addr *a, const struct net_addr *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+    return a->len == b->len && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0; /* what is not used is zero */
 }
 static inline bool endpoint_same(const struct endpoint *a, const struct endpoint *b) {
     return a->port == b->port && addr_same(&a->addr, &b->addr);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 enum { CHAIN_MAX = 64 };
+_Static_assert((FLIGHTS & (FLIGHTS - 1)) == 0 && FLIGHTS < 256, "flight_free doubles up to FLIGHTS");
 
 struct place_key {
     uint8_t addr[16];
@@ -24,6 +25,11 @@ static uint64_t broker_hash(const struct explain *e, const struct endpoint *brok
 
 static uint32_t topic_find(const struct explain *e, const struct endpoint *broker, struct slice topic) {
     return map_find(&e->by_topic, broker_hash(e, broker, slice_head(topic, KEPT_TEXT)));
+}
+
+/* topic_again finds the topic a session published to first: most publish to no other. */
+static uint32_t topic_again(const struct explain *e, const struct mqtt_rec *r, struct slice topic) {
+    return r->topic && slice_eq(e->topic[r->topic - 1].topic, topic) ? r->topic - 1u : PLACE_NONE;
 }
 
 static uint32_t topic_add(struct explain *e, const struct endpoint *broker, struct slice topic) {
@@ -75,11 +81,26 @@ static struct message *message_find(struct explain *e, const struct mqtt_rec *r,
 }
 
 static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
-    for (int i = 0; i < FLIGHTS; i++) {
+    for (int i = 0; i < r->flights[sender]; i++) {
         struct flight *f = &r->flight[sender][i];
         if (f->state && f->id == id) return f;
     }
     return NULL;
+}
+
+/* flight_free returns an unused place. Few sessions have more than one message under way, and there are many sessions:
+ * so the list starts with one place and doubles. NULL: there are FLIGHTS already, or no memory. */
+static struct flight *flight_free(struct mqtt_rec *r, int sender) {
+    uint8_t n = r->flights[sender], more = n ? (uint8_t)(2 * n) : 1;
+    for (int i = 0; i < n; i++)
+        if (!r->flight[sender][i].state) return &r->flight[sender][i];
+    if (n == FLIGHTS) return NULL;
+    struct flight *list = realloc(r->flight[sender], more * sizeof *list);
+    if (!list) return NULL;
+    memset(list + n, 0, (size_t)(more - n) * sizeof *list);
+    r->flight[sender] = list;
+    r->flights[sender] = more;
+    return &list[n];
 }
 
 static void flight_start(struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m,
@@ -93,9 +114,7 @@ static void flight_start(struct mqtt_rec *r, int side, const struct packet_event
         r->id_reused = mark_of(p);
         r->reused_id = m->id;
     }
-    for (int i = 0; !f && i < FLIGHTS; i++)
-        if (!r->flight[side][i].state) f = &r->flight[side][i];
-    if (!f) return;
+    if (!f && !(f = flight_free(r, side))) return;
     *f = (struct flight){.state = FLIGHT_PUBLISH,
                          .qos = m->qos,
                          .id = m->id,
@@ -106,7 +125,8 @@ static void flight_start(struct mqtt_rec *r, int side, const struct packet_event
 
 static void published(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
-    uint32_t at = m->topic[0].n ? topic_add(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
+    uint32_t at = topic_again(e, r, m->topic[0]);
+    if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, &c->end[SERVER], m->topic[0]);
     if (m->qos) flight_start(r, CLIENT, p, m, at);
     if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server's end of a connection against OpenSSL as the client, and against a client of our own that breaks rules:
+ * with the traffic secrets OpenSSL tells, it seals what OpenSSL would not send. */
+#include "io/record13.h"
+#include "io/tls.h"
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHECK(x)                                                                                                       \
+    do {                                                                                                               \
+        if (!(x)) {                                                                                                    \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                                    \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+enum { LARGE = 300000 };
+
+static struct tls_wire *wire;
+static struct ssl_ctx_st *server_ctx;
+static SSL_CTX *client_ctx;
+static struct record13_crypt *ciphers;
+static uint8_t secret[2][RECORD_SECRET_MAX]; /* the client's, the server's, of the connection made last */
+static uint8_t buf[TLS_READ_MIN], big[LARGE];
+
+/* pair is one connection: our end and the client's. */
+struct pair {
+    int fd[2];
+    struct tls *tls;
+    SSL *ssl;
+    struct record13_key out, in; /* the client's, for records of our own making */
+};
+
+static void note_secret(const SSL *ssl, const char *line) {
+    (void)ssl;
+    size_t n;
+    for (int i = 0; i < 2; i++)
+        if (!strncmp(line, i ? "SERVER_TRAFFIC_SECRET_0 " : "CLIENT_TRAFFIC_SECRET_0 ", 24))
+            CHECK(OPENSSL_hexstr2buf_ex(secret[i], sizeof secret[i], &n, strrchr(line, ' ') + 1, 0) == 1);
+}
+
+static void make_certificate(const char *path) {
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    FILE *f = fopen(path, "w");
+    CHECK(key && x && f);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(x, X509_get_subject_name(x));
+    CHECK(X509_sign(x, key, EVP_sha256()) > 0 && PEM_write_X509(f, x) == 1);
+    CHECK(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 && fclose(f) == 0);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+static struct pair make_pair(int version) {
+    struct pair p = {0};
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p.fd) == 0);
+    p.tls = tls_accept(wire, server_ctx);
+    p.ssl = SSL_new(client_ctx);
+    CHECK(p.tls && p.ssl && SSL_set_fd(p.ssl, p.fd[1]) == 1 && SSL_set_max_proto_version(p.ssl, version) == 1);
+    SSL_set_connect_state(p.ssl);
+    int r = TLS_AGAIN;
+    for (int i = 0; i < 10 && r != 1; i++) {
+        (void)SSL_do_handshake(p.ssl);
+        r = tls_handshake(wire, p.tls, p.fd[0]);
+        CHECK(r == 1 || r == TLS_AGAIN);
+    }
+    CHECK(r == 1);
+    tls_park(wire, p.tls);
+    char none;
+    (void)SSL_read(p.ssl, &none, 1); /* the ticket */
+    CHECK(record13_start(ciphers, RECORD13_AES128, &p.out, secret[0]));
+    CHECK(record13_start(ciphers, RECORD13_AES128, &p.in, secret[1]));
+    return p;
+}
+
+static void end_pair(struct pair *p) {
+    tls_free(wire, p->tls);
+    SSL_free(p->ssl);
+    close(p->fd[0]);
+    close(p->fd[1]);
+}
+
+static ssize_t read_once(struct pair *p) {
+    bool drained;
+    return tls_read(wire, p->tls, p->fd[0], buf, sizeof buf, &drained);
+}
+
+/* seal adds a record of the client's making to `to`; its length. */
+static size_t seal(struct pair *p, int type, const void *b, size_t n, uint8_t *to) {
+    size_t len = record13_seal(ciphers, RECORD13_AES128, &p->out, type, b, n, to);
+    CHECK(len);
+    return len;
+}
+
+static void put(const struct pair *p, const void *b, size_t n) { CHECK(write(p->fd[1], b, n) == (ssize_t)n); }
+
+static void data_both_ways(int version) {
+    struct pair p = make_pair(version);
+    static uint8_t got[LARGE];
+    size_t sent = 0, have = 0;
+    for (size_t i = 0; i < LARGE; i++) big[i] = (uint8_t)(i * 7 + i / 251);
+    /* Larger than the socket holds: pieces are taken as there is room, and nothing is sent twice. */
+    for (int i = 0; i < 10000 && have < LARGE; i++) {
+        ssize_t n = sent < LARGE ? tls_write(wire, p.tls, p.fd[0], big + sent, LARGE - sent) : 0;
+        CHECK(n >= 0 || n == TLS_AGAIN);
+        if (n > 0) sent += (size_t)n;
+        int r = SSL_read(p.ssl, got + have,
+                         (int)(1 + (size_t)i * 37 % 9000 < LARGE - have ? 1 + (size_t)i * 37 % 9000 : LARGE - have));
+        if (r > 0) have += (size_t)r;
+        if (i % 50 == 7 && version == TLS1_3_VERSION) { /* each asks the other side for new keys, in the middle of it */
+            CHECK(SSL_key_update(p.ssl, SSL_KEY_UPDATE_REQUESTED) == 1);
+            (void)SSL_do_handshake(p.ssl);
+            n = read_once(&p);
+            CHECK(n == TLS_AGAIN);
+        }
+    }
+    CHECK(have == LARGE && sent == LARGE && !memcmp(got, big, LARGE));
+    for (size_t n = 1; n < 60000; n = n * 3 + 1) {
+        CHECK(SSL_write(p.ssl, big, (int)n) == (int)n);
+        for (have = 0; have < n;) {
+            ssize_t r = read_once(&p);
+            CHECK(r > 0 && !memcmp(buf, big + have, (size_t)r));
+            have += (size_t)r;
+        }
+        CHECK(have == n && read_once(&p) == TLS_AGAIN);
+    }
+    CHECK(tls_end(wire, p.tls, p.fd[0]) == 1 && SSL_read(p.ssl, got, 1) == 0);
+    CHECK(SSL_get_error(p.ssl, 0) == SSL_ERROR_ZERO_RETURN);
+    end_pair(&p);
+}
+
+/* what_was_said_before_the_end_counts: data in the same segment as the end, and the end is told without another event.
+ */
+static void what_was_said_before_the_end_counts(int version) {
+    struct pair p = make_pair(version);
+    bool drained = true;
+    CHECK(SSL_write(p.ssl, "last", 4) == 4 && SSL_shutdown(p.ssl) == 0);
+    CHECK(tls_read(wire, p.tls, p.fd[0], buf, sizeof buf, &drained) == 4 && !memcmp(buf, "last", 4) && !drained);
+    CHECK(read_once(&p) == TLS_EOF);
+    end_pair(&p);
+}
+
+/* behind_data sends what comes behind "last" in one segment: the data are delivered, then `then` is told. */
+static void behind_data(int type, const void *b, size_t n, ssize_t then) {
+    struct pair p = make_pair(TLS1_3_VERSION);
+    uint8_t out[512];
+    bool drained = true;
+    size_t len = seal(&p, RECORD_DATA, "last", 4, out);
+    if (type) len += seal(&p, type, b, n, out + len);
+    else memcpy(out + len, b, n), len += n;
+    put(&p, out, len);
+    CHECK(tls_read(wire, p.tls, p.fd[0], buf, sizeof buf, &drained) == 4 && !memcmp(buf, "last", 4));
+    CHECK(drained == (then == TLS_AGAIN));
+    CHECK(read_once(&p) == then);
+    if (then != TLS_AGAIN) CHECK(read_once(&p) == then); /* and stays so */
+    end_pair(&p);
+}
+
+static void what_breaks_the_rules_ends_it(void) {
+    behind_data(RECORD_ALERT, "\1\0", 2, TLS_EOF);
+    behind_data(RECORD_ALERT, "\1\132", 2, TLS_AGAIN); /* user_canceled: not the end yet */
+    behind_data(RECORD_ALERT, "\2\50", 2, TLS_FAILED);
+    behind_data(RECORD_ALERT, "\1", 1, TLS_FAILED);
+    behind_data(RECORD_ALERT, "\1\0\1\0", 4, TLS_FAILED);
+    behind_data(RECORD_HANDSHAKE, "", 0, TLS_FAILED);
+    behind_data(RECORD_HANDSHAKE, "\30\0\0\1\2", 5, TLS_FAILED);
+    behind_data(RECORD_HANDSHAKE, "\30\0\0\1\0\30\0\0\1\0", 10, TLS_FAILED);
+    behind_data(RECORD_HANDSHAKE, "\1\0\0\0", 4, TLS_FAILED);
+    behind_data(RECORD_HANDSHAKE, "\30\0\0\1\0", 5, TLS_AGAIN);
+    behind_data(RECORD_DATA, "", 0, TLS_AGAIN);
+    behind_data(99, "x", 1, TLS_FAILED);
+    behind_data(0, "\27\3\3\377\377", 5, TLS_FAILED);                     /* longer than may be */
+    behind_data(0, "\27\3\3\0\0", 5, TLS_FAILED);                         /* empty */
+    behind_data(0, "\25\3\3\0\2\1\0", 7, TLS_FAILED);                     /* an alert anybody could have sent */
+    behind_data(0, "\24\3\3\0\1\1", 6, TLS_FAILED);                       /* ChangeCipherSpec behind the handshake */
+    behind_data(0, "\27\3\3\0\26abcdefghijklmnopqrstuv", 27, TLS_FAILED); /* not sealed */
+    behind_data(0, "\27\3\3\0\26abcdef", 11, TLS_AGAIN);                  /* not whole yet */
+}
+
+static void a_flood_of_key_updates_is_answered_once(void) {
+    struct pair p = make_pair(TLS1_3_VERSION);
+    uint8_t in[4096], out[4096], plain[4096];
+    size_t len = 0;
+    int type;
+    for (int i = 0; i < 100; i++) {
+        len += seal(&p, RECORD_HANDSHAKE, "\30\0\0\1\1", 5, out + len);
+        CHECK(record13_next(ciphers, RECORD13_AES128, &p.out));
+    }
+    put(&p, out, len);
+    CHECK(read_once(&p) == TLS_AGAIN);
+    put(&p, out, seal(&p, RECORD_DATA, "new", 3, out));
+    CHECK(read_once(&p) == 3 && !memcmp(buf, "new", 3));
+    CHECK(tls_write(wire, p.tls, p.fd[0], "old", 3) == 3);
+    ssize_t n = read(p.fd[1], in, sizeof in);
+    CHECK(n == RECORD_HEAD + 5 + 1 + RECORD_TAG + RECORD_HEAD + 3 + 1 + RECORD_TAG);
+    size_t first = RECORD_HEAD + 5 + 1 + RECORD_TAG;
+    p.in.seq = 1; /* behind the ticket */
+    CHECK(record13_open(ciphers, RECORD13_AES128, &p.in, slice_of(in, first), plain, &type) == 5);
+    CHECK(type == RECORD_HANDSHAKE && record13_next(ciphers, RECORD13_AES128, &p.in));
+    CHECK(record13_open(ciphers, RECORD13_AES128, &p.in, slice_of(in + first, (size_t)n - first), plain, &type) == 3);
+    CHECK(type == RECORD_DATA && !memcmp(plain, "old", 3));
+    end_pair(&p);
+}
+
+static void records_come_in_pieces(void) {
+    struct pair p = make_pair(TLS1_3_VERSION), other = make_pair(TLS1_3_VERSION);
+    static uint8_t out[RECORD_SEALED_MAX];
+    CHECK(record13_start(ciphers, RECORD13_AES128, &other.out, secret[0]));
+    size_t len = seal(&other, RECORD_DATA, big, 600, out);
+    for (size_t i = 0; i < len; i++) {
+        put(&other, out + i, 1);
+        CHECK(read_once(&p) == TLS_AGAIN); /* the wire serves both in turn */
+        CHECK(read_once(&other) == (i + 1 < len ? TLS_AGAIN : 600));
+    }
+    CHECK(!memcmp(buf, big, 600));
+    end_pair(&p);
+    end_pair(&other);
+}
+
+int main(void) {
+    char path[] = "/tmp/weir-tls-test-XXXXXX", text[256];
+    struct writer why = wr_fixed(text, sizeof text);
+    close(mkstemp(path));
+    make_certificate(path);
+    struct tls_server_config conf = {.cert = path};
+    CHECK(tls_server(&server_ctx, &conf, &why) == OK);
+    unlink(path);
+    client_ctx = SSL_CTX_new(TLS_client_method());
+    ciphers = record13_crypt_make();
+    wire = tls_wire_make();
+    CHECK(client_ctx && ciphers && wire && SSL_CTX_set_ciphersuites(client_ctx, "TLS_AES_128_GCM_SHA256") == 1);
+    SSL_CTX_set_keylog_callback(client_ctx, note_secret);
+    data_both_ways(TLS1_3_VERSION);
+    data_both_ways(TLS1_2_VERSION);
+    what_was_said_before_the_end_counts(TLS1_3_VERSION);
+    what_was_said_before_the_end_counts(TLS1_2_VERSION);
+    what_breaks_the_rules_ends_it();
+    a_flood_of_key_updates_is_answered_once();
+    records_come_in_pieces();
+    tls_wire_free(wire);
+    record13_crypt_free(ciphers);
+    tls_ctx_free(server_ctx);
+    SSL_CTX_free(client_ctx);
+    return 0;
+}

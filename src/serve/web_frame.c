@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One packet: its columns, its fields in the order of the tree, the bytes of every source. */
+#include "base/utf8.h"
+#include "field/print.h"
+#include "serve/web_read.h"
+#include "view/view.h"
+#include <stdlib.h>
+
+enum { VALUE_MAX = 256 };
+
+static void text_json(struct writer *w, struct writer *t) {
+    json_text(w, wr_done(t));
+    wr_reset(t);
+}
+
+/* quoted_print writes a string as a filter has it; what is not UTF-8 would not survive JSON and becomes \xNN. */
+static void quoted_print(struct writer *t, struct slice s) {
+    uint32_t code;
+    wr_c(t, '"');
+    while (s.n) {
+        size_t n = utf8_next(s, &code);
+        if (!n || code < 0x20 || code == 0x7f) wr_f(t, "\\x%02x", s.p[0]);
+        else if (code == '"' || code == '\\') wr_f(t, "\\%c", (char)code);
+        else wr_slice(t, slice_head(s, n));
+        s = slice_tail(s, n ? n : 1);
+    }
+    wr_c(t, '"');
+}
+
+static void value_print(struct writer *t, const struct field *field, const struct fval *f) {
+    if (field->type == FT_STRING) quoted_print(t, f->s);
+    else if (field_is_int(field) && !field_signed(field)) wr_u(t, f->u);
+    else if (field->type == FT_ABSTIME) wr_c(t, '"'), print_value(t, field, f), wr_c(t, '"');
+    else print_value(t, field, f);
+}
+
+/* filter_json writes the comparison that finds packets with the same value; of long and empty ones, the field alone. */
+static void filter_json(struct writer *w, struct writer *t, const struct field *field, const struct fval *f) {
+    bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE || field->severity ||
+                (field_is_bytes(field) && (f->s.n >= VALUE_MAX || (!f->s.n && field->type != FT_STRING)));
+    if (!field->name[0] || field->secret) return;
+    wr_s(t, field->name);
+    if (!bare) {
+        wr_s(t, " == ");
+        value_print(t, field, f);
+    }
+    wr_s(w, ",\"filter\":");
+    text_json(w, t);
+}
+
+static void field_json(struct writer *w, struct writer *t, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    const struct field *field = field_of(f->id);
+    wr_f(w, "{\"name\":\"%s\",\"label\":", field->name);
+    label_print(t, v, at, false);
+    text_json(w, t);
+    wr_f(w, ",\"depth\":%u,\"source\":%u,\"offset\":%u,\"length\":%u", f->depth, f->src, f->off, f->len);
+    if (field->severity) wr_f(w, ",\"severity\":\"%s\"", severity_name(field->severity));
+    filter_json(w, t, field, f);
+    wr_c(w, '}');
+}
+
+static bool tree_json(struct writer *w, const struct fvec *v) {
+    struct writer t = wr_grow();
+    uint32_t shown = 0, i = 0;
+    wr_s(w, ",\"tree\":[");
+    for (; i < v->n && shown < WEB_TREE_MAX; i++) {
+        if (field_of(v->v[i].id)->hidden || (v->v[i].flags & FV_HIDDEN)) continue;
+        wr_s(w, shown++ ? ",\n" : "\n");
+        field_json(w, &t, v, i);
+    }
+    wr_c(w, ']');
+    wr_free(&t);
+    return i == v->n && !v->overflowed;
+}
+
+static void sources_json(struct writer *w, const struct fvec *v) {
+    wr_s(w, ",\"sources\":[");
+    for (uint16_t i = 0; i < v->sources; i++) {
+        struct slice bytes = v->source[i].bytes;
+        wr_s(w, i ? ",\n{\"name\":" : "\n{\"name\":");
+        json_text(w, slice_str(v->source[i].name));
+        wr_f(w, ",\"length\":%zu,\"hex\":\"", bytes.n);
+        wr_hexbytes(w, slice_head(bytes, WEB_BYTES_MAX), 0);
+        wr_s(w, "\"}");
+    }
+    wr_c(w, ']');
+}
+
+static void frame_json(struct writer *w, const struct decode *d) {
+    struct writer t = wr_grow();
+    wr_f(w, "{\"no\":%llu,\"length\":%u,\"captured\":%zu,\"protocol\":", (unsigned long long)d->pkt->number,
+         d->pkt->len, d->pkt->data.n);
+    columns_protocol(&t, d);
+    text_json(w, &t);
+    wr_s(w, ",\"info\":");
+    columns_info(&t, d);
+    text_json(w, &t);
+    bool whole = tree_json(w, d->out);
+    sources_json(w, d->out);
+    wr_s(w, whole ? ",\"complete\":true}\n" : ",\"complete\":false}\n");
+    wr_free(&t);
+}
+
+void web_frame(struct web_request *q, const char *path, const char *number) {
+    struct want want = {0};
+    char *end;
+    size_t n = strspn(number, "0123456789");
+    uint64_t asked = n && n < 20 && !number[n] ? strtoull(number, &end, 10) : 0;
+    if (!asked) return web_problem(q, 400, "a frame has a number, from 1");
+    want_all(&want);
+    struct web_reading *r = web_reading_open(q, path, &want);
+    if (!r) return;
+    const struct decode *d;
+    while ((d = web_reading_next(r)) && d->pkt->number < asked) {
+    }
+    if (d) frame_json(&q->reply.w, d);
+    else web_problem(q, 404, "the capture has %llu frames", (unsigned long long)r->packets);
+    web_reading_close(r);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `weir serve` in a build without libmicrohttpd. */
+#include "serve/web.h"
+#include <stdio.h>
+
+bool web_run(const struct web_plan *plan) {
+    (void)plan;
+    fprintf(stderr, "weir serve: this build has no HTTP server (libmicrohttpd)\n");
+    return false;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/web_read.h"
+#include "view/view.h"
+#include <stdlib.h>
+
+static bool enter(struct web *s) {
+    if (atomic_fetch_add(&s->readers, 1) < WEB_READERS_MAX) return true;
+    atomic_fetch_sub(&s->readers, 1);
+    return false;
+}
+
+struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want) {
+    char text[512];
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    struct web_reading *r = calloc(1, sizeof *r);
+    if (r) *r = (struct web_reading){.web = q->web, .entered = enter(q->web)};
+    if (!r) {
+        web_problem(q, 500, "out of memory");
+    } else if (!r->entered) {
+        web_problem(q, 503, "%d captures are being read; try again", WEB_READERS_MAX);
+    } else if ((r->made = true) && dissector_make(&r->ds, want)) {
+        web_problem(q, 500, "out of memory");
+    } else if (capfile_open(&r->file, path, &why)) {
+        *why.p = 0;
+        const char *reason = strstr(text, ": "); /* where it lies is nobody's business */
+        web_problem(q, 422, "the capture cannot be read: %s", reason ? reason + 2 : text);
+    } else {
+        return r;
+    }
+    web_reading_close(r);
+    return NULL;
+}
+
+void web_reading_close(struct web_reading *r) {
+    if (!r) return;
+    capfile_close(r->file);
+    if (r->made) dissector_free(&r->ds);
+    if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
+    free(r);
+}
+
+const struct decode *web_reading_next(struct web_reading *r) {
+    struct packet *p = &r->packet;
+    if (r->rc == OK) r->rc = atomic_load(&r->web->stopping) ? ERR_END : capfile_next(r->file, p);
+    if (r->rc != OK) return NULL;
+    if (!r->packets++) r->begin = p->has_ts ? p->ts : 0;
+    return dissector_packet(&r->ds, p);
+}
+
+void web_reading_note(struct writer *w, const struct web_reading *r) {
+    if (r->rc == OK || r->rc == ERR_END) return;
+    const char *why = capfile_why(r->file), *reason = strstr(why, ": ");
+    wr_s(w, ",\"damaged\":");
+    json_text(w, slice_str(reason ? reason + 2 : why));
+}

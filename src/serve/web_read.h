@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_SERVE_WEB_READ_H
+#define WEIR_SERVE_WEB_READ_H
+
+#include "analyse/dissect.h"
+#include "io/capfile.h"
+#include "serve/web_in.h"
+
+/* web_reading is a capture being decoded for one request. */
+struct web_reading {
+    struct web *web;
+    struct capfile *file;
+    struct dissector ds;
+    struct packet packet; /* what the decoded one points to */
+    bool made, entered;
+    int rc;           /* of the last packet */
+    uint64_t packets; /* read so far */
+    int64_t begin;    /* time of the first one */
+};
+
+/* web_reading_open gives a capture ready to be read, or NULL after a problem: busy, unreadable. web_reading_close takes
+ * NULL too. */
+struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want);
+void web_reading_close(struct web_reading *r);
+/* web_reading_next decodes the next packet; NULL at the end, where the file is damaged, and where the server ends. */
+const struct decode *web_reading_next(struct web_reading *r);
+/* web_reading_note writes ,"damaged":"why" where the file could not be read to its end. */
+void web_reading_note(struct writer *w, const struct web_reading *r);
+
+#endif

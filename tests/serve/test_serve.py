@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""weir serve as its clients see it: the API, the page's headers, and hostile requests."""
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import urllib.parse
+
+import pytest
+
+WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
+SAMPLE = os.path.abspath(os.environ.get("WEIR_SAMPLE", "build/sample.pcapng"))
+
+
+class Server:
+    def __init__(self, folder, *args):
+        self.folder = folder
+        self.err = open(f"{folder}.log", "w+")
+        self.run = subprocess.Popen([WEIR, "serve", "--dir", folder, *args], stdout=subprocess.PIPE, stderr=self.err, text=True)
+        self.line = self.run.stdout.readline().strip()
+        m = re.match(r"http://\[?([^/\]]+?)\]?:(\d+)/(?:#token=(\w+))?$", self.line)
+        assert m, self.line
+        self.port, self.token = int(m[2]), m[3]
+
+    def __call__(self, method, path, body=None, **headers):
+        """status, headers, body; json where it is."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        c.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
+        for k, v in headers.items():
+            c.putheader(k.replace("_", "-"), v)
+        if body is not None and "Content_Length" not in headers:
+            c.putheader("Content-Length", str(len(body)))
+        c.endheaders()
+        if body:
+            c.send(body)
+        r = c.getresponse()
+        data = r.read()
+        c.close()
+        return r.status, r.headers, json.loads(data) if "json" in (r.headers["Content-Type"] or "") else data
+
+    def get(self, path, **query):
+        q = urllib.parse.urlencode(query)
+        status, _, body = self("GET", "/v1/" + path + ("?" + q if q else ""))
+        assert status == 200, body
+        return body
+
+    def stop(self):
+        self.run.send_signal(signal.SIGTERM)
+        status = self.run.wait(10)
+        self.err.close()
+        return status
+
+
+@pytest.fixture
+def serve(tmp_path):
+    running = []
+
+    def start(*args):
+        running.append(Server(str(tmp_path / "captures"), *args))
+        return running[-1]
+
+    yield start
+    for s in running:
+        assert s.stop() == 0
+
+
+@pytest.fixture
+def server(serve):
+    return serve("--listen", "127.0.0.1:0", SAMPLE)
+
+
+def decoded(*args):
+    out = subprocess.run([WEIR, "read", "-r", SAMPLE, *args], capture_output=True, text=True, check=True).stdout
+    return out.splitlines()
+
+
+def mqtt_publish(topic, payload):
+    """A classic capture of one TCP segment with a PUBLISH."""
+    body = struct.pack(">H", len(topic)) + topic + payload
+    assert len(body) < 128
+    mqtt = bytes([0x30, len(body)]) + body
+    tcp = struct.pack(">HHIIBBHHH", 40000, 1883, 1, 1, 0x50, 0x18, 1024, 0, 0) + mqtt
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])) + tcp
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) + struct.pack("<IIII", 1, 0, len(ip), len(ip)) + ip
+
+
+# ---- reading ----
+
+def test_the_list_names_the_captures_of_the_command_line(server):
+    (one,) = server.get("captures")["captures"]
+    assert one["name"] == "sample.pcapng" and one["size"] == os.path.getsize(SAMPLE) and one["fixed"]
+
+
+def test_rows_are_those_of_weir_read(server):
+    got = server.get("captures/sample.pcapng/frames", limit=5000)
+    lines = decoded()
+    assert got["matched"] == len(lines) == len(got["frames"]) and got["complete"]
+    for row, line in zip(got["frames"], lines):
+        assert line.split() == f"{row['no']} {row['time']} {row['source']} → {row['destination']} {row['protocol']} {row['length']} {row['info']}".split()
+
+
+def test_pages_of_a_filter_join_to_the_whole(server):
+    path = "captures/sample.pcapng/frames"
+    whole = server.get(path, filter="mqtt", limit=5000)["frames"]
+    assert [r["no"] for r in whole] == [int(n) for n in decoded("-Y", "mqtt", "-T", "fields", "-e", "frame.number")]
+    parts = []
+    for offset in range(0, len(whole) + 7, 7):
+        parts += server.get(path, filter="mqtt", offset=offset, limit=7)["frames"]
+    assert parts == whole
+    counted = server.get(path, filter="mqtt", limit=0, count=1)
+    assert counted["matched"] == len(whole) and counted["frames"] == [] and counted["read"] == len(decoded())
+
+
+def test_a_packet_has_its_tree_with_places_and_its_bytes(server):
+    no = server.get("captures/sample.pcapng/frames", filter="mqtt.topic", limit=1)["frames"][0]["no"]
+    got = server.get(f"captures/sample.pcapng/frames/{no}")
+    (topic,) = [f for f in got["tree"] if f["name"] == "mqtt.topic"]
+    raw = bytes.fromhex(got["sources"][topic["source"]]["hex"])
+    text = raw[topic["offset"]:topic["offset"] + topic["length"]].decode()
+    assert topic["label"] == f"Topic: {text}" and len(raw) == got["captured"]
+    assert no in [r["no"] for r in server.get("captures/sample.pcapng/frames", filter=topic["filter"])["frames"]]
+    shown = [line for line in decoded("-V", "-Y", f"frame.number == {no}") if line.strip()]
+    labels = ["    " * f["depth"] + f["label"] for f in got["tree"]]
+    assert [label for label in labels if label not in shown] == []
+
+
+def test_every_filter_of_a_tree_finds_its_own_packet(server):
+    for no in (1, 4, 8):
+        for f in server.get(f"captures/sample.pcapng/frames/{no}")["tree"]:
+            if "filter" in f and "displayed" not in f["name"]:  # that one depends on the filter
+                rows = server.get("captures/sample.pcapng/frames", limit=5000, filter=f["filter"])["frames"]
+                assert no in [r["no"] for r in rows], f
+
+
+def test_a_filter_is_checked_with_place_and_suggestion(server):
+    assert server.get("filter", text="mqtt && tcp.port == 1883") == {"valid": True, "warnings": []}
+    bad = server.get("filter", text="tcp && mqtt.topc")
+    assert not bad["valid"] and bad["offset"] == 7 and bad["length"] == 9 and "mqtt.topic" in bad["suggestions"]
+    status, headers, problem = server("GET", "/v1/captures/sample.pcapng/frames?filter=mqtt.topc")
+    assert status == 400 and headers["Content-Type"] == "application/problem+json"
+    assert problem["status"] == 400 and problem["offset"] == 0 and problem["parameter"] == "filter"
+
+
+def test_statistics_findings_and_conversations_are_those_of_the_commands(server):
+    run = lambda *a: json.loads(subprocess.run([WEIR, *a], capture_output=True, text=True).stdout)
+    assert server.get("captures/sample.pcapng/stats/endpoints/ip")["tables"][0]["rows"] == run("stats", "endpoints", "ip", "--json", "-r", SAMPLE)
+    found, said = server.get("captures/sample.pcapng/explain"), run("explain", SAMPLE, "--json", "--lang", "en")
+    assert [f["id"] for f in found["findings"]] == [f["id"] for f in said["findings"]] != []
+    follow = server.get("captures/sample.pcapng/follow/tcp/0")
+    raw = "".join(decoded("-q", "-z", "follow,tcp,raw,0")[6:-1]).replace("\t", "")
+    assert "".join(p["hex"] for p in follow["pieces"]) == raw
+    assert {p["type"] for p in server.get("captures/sample.pcapng/follow/mqtt/0")["pieces"]} >= {"CONNECT", "PUBLISH"}
+    for path in ("stats/nothing", "follow/tcp/999", "follow/sctp/0", "frames/100000", "nothing"):
+        assert server("GET", f"/v1/captures/sample.pcapng/{path}")[0] == 404, path
+    for path in ("stats/endpoints/nothing", "follow/tcp/-1", "frames/x", "frames?limit=1000000", "frames?offset=x", "frames?time=q"):
+        assert server("GET", f"/v1/captures/sample.pcapng/{path}")[0] == 400, path
+
+
+# ---- the folder ----
+
+def test_an_upload_is_listed_read_and_deleted(server):
+    data = open(SAMPLE, "rb").read()
+    status, headers, one = server("PUT", "/v1/captures/a.pcapng", data)
+    assert status == 201 and headers["Location"] == "/v1/captures/a.pcapng" and one["size"] == len(data)
+    assert server.get("captures/a.pcapng/frames", limit=1)["frames"][0]["no"] == 1
+    assert server("POST", "/v1/captures?name=a.pcapng", data)[2]["name"] == "a-2.pcapng"
+    assert [c["name"] for c in server.get("captures")["captures"]] == ["sample.pcapng", "a-2.pcapng", "a.pcapng"]
+    assert server("DELETE", "/v1/captures/a.pcapng")[0] == 204
+    assert server("DELETE", "/v1/captures/a.pcapng")[0] == 404
+    assert server("DELETE", "/v1/captures/sample.pcapng")[0] == 409 and os.path.exists(SAMPLE)
+    assert sorted(os.listdir(server.folder)) == ["a-2.pcapng"]
+
+
+def test_a_file_is_given_whole_in_part_and_not_again(server):
+    data, path = open(SAMPLE, "rb").read(), "/v1/captures/sample.pcapng/file"
+    status, headers, body = server("GET", path)
+    assert status == 200 and body == data
+    for text, want in (("bytes=0-3", data[:4]), ("bytes=-5", data[-5:]), ("bytes=100-", data[100:]), ("bytes=5-999999", data[5:])):
+        status, h, body = server("GET", path, Range=text)
+        assert status == 206 and body == want, text
+        at = len(data) - len(want) if text != "bytes=0-3" else 0
+        assert h["Content-Range"] == f"bytes {at}-{at + len(want) - 1}/{len(data)}"
+    assert server("GET", path, Range=f"bytes={len(data)}-")[0] == 416
+    assert server("GET", path, Range="bytes=9-1")[2] == data
+    assert server("GET", path, Range="bytes=0-3", If_Range='"other"')[0] == 200
+    assert server("GET", path, If_None_Match=headers["ETag"])[0] == 304
+
+
+def test_what_is_no_capture_or_too_large_leaves_nothing(serve):
+    server = serve("--listen", "127.0.0.1:0", "--max-upload", "20000", "--quota", "25000")
+    sample = open(SAMPLE, "rb").read()
+    assert server("PUT", "/v1/captures/x", b"junk" * 100)[0] == 422
+    assert server("PUT", "/v1/captures/x", b"")[0] == 400
+    assert server("PUT", "/v1/captures/x", None, Content_Length="2000000000")[0] == 413
+    c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    c.request("PUT", "/v1/captures/x", iter([sample] * 4), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+    assert c.getresponse().status == 413
+    c.close()
+    assert os.listdir(server.folder) == []
+    assert [server("PUT", f"/v1/captures/{n}", sample)[0] for n in "abc"] == [201, 201, 507]
+    assert sorted(os.listdir(server.folder)) == ["a", "b"]
+
+
+def test_a_damaged_capture_gives_what_it_has(server):
+    data = open(SAMPLE, "rb").read()
+    assert server("PUT", "/v1/captures/cut.pcapng", data[:len(data) // 2])[0] == 201
+    got = server.get("captures/cut.pcapng/frames", limit=5000)
+    assert got["frames"] and not got["complete"] and got["damaged"]
+    assert server.folder not in got["damaged"]
+    assert server.get("captures/cut.pcapng/explain")["packets"] == len(got["frames"])
+
+
+# ---- hostile ----
+
+PATHS = ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "..", ".", ".upload-x", "a%00b",
+         "sample.pcapng%00", "..%5c..%5cx", "a%0d%0aX:%20y", "%ff%fe", "a" * 5000, "-rf", "sample.pcapng/../x", "%", "%4", "%zz"]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_no_name_leaves_the_folder(server, name):
+    secret = os.path.join(os.path.dirname(server.folder), "secret.pcapng")
+    shutil.copy(SAMPLE, secret)
+    os.symlink(secret, os.path.join(server.folder, "link.pcapng"))
+    for path in (f"/v1/captures/{name}/file", f"/v1/captures/{name}", f"/v1/captures/{name}/frames"):
+        assert server("GET", path)[0] in (400, 404, 414, 431), path
+    assert server("PUT", f"/v1/captures/{name}", open(SAMPLE, "rb").read())[0] in (400, 405, 409, 404, 414, 431)
+    assert server("DELETE", f"/v1/captures/{name}")[0] in (400, 405, 404, 409, 414, 431)
+    assert server("GET", "/v1/captures/link.pcapng/file")[0] == 404
+    assert server("POST", "/v1/captures?name=../secret.pcapng", open(SAMPLE, "rb").read())[2]["name"] == "_secret.pcapng"
+    assert sorted(os.listdir(server.folder)) == ["_secret.pcapng", "link.pcapng"] and os.path.exists(secret)
+
+
+def test_a_foreign_name_or_site_is_refused(server):
+    for host in ("evil.example", f"evil.example:{server.port}", "127.0.0.1.evil.example", "localhost.evil", "127.0.0.1:80@evil", "", "a:b:c"):
+        assert server("GET", "/v1/captures", Host=host)[0] in (400, 403), host
+        assert server("GET", "/", Host=host)[0] in (400, 403), host
+    for host in ("localhost", f"127.0.0.1:{server.port}", f"[::1]:{server.port}"):
+        assert server("GET", "/v1/captures", Host=host)[0] == 200, host
+    data = open(SAMPLE, "rb").read()
+    assert server("POST", "/v1/captures?name=x", data, Origin="http://evil.example")[0] == 403
+    assert server("POST", "/v1/captures?name=x", data, Origin="null")[0] == 403
+    assert server("POST", "/v1/captures?name=x", data, Sec_Fetch_Site="cross-site")[0] == 403
+    assert os.listdir(server.folder) == []
+    assert server("POST", "/v1/captures?name=x", data, Origin=f"http://127.0.0.1:{server.port}", Sec_Fetch_Site="same-origin")[0] == 201
+
+
+def test_other_addresses_need_the_token(serve):
+    server = serve("--listen", "0.0.0.0:0")
+    assert re.fullmatch(r"[0-9a-f]{64}", server.token)
+    good, bad = "Bearer " + server.token, "Bearer " + "0" * 64
+    for path in ("/v1/captures", "/v1/openapi.json", "/v1/filter?text=tcp"):
+        assert server("GET", path)[0] == 401
+        status, headers, problem = server("GET", path, Authorization=bad)
+        assert status == 401 and headers["WWW-Authenticate"] == "Bearer" and server.token not in json.dumps(problem)
+        assert server("GET", path, Authorization=good[:-1])[0] == 401
+        assert server("GET", path, Authorization=good)[0] == 200
+    assert server("PUT", "/v1/captures/x", open(SAMPLE, "rb").read())[0] == 401 and os.listdir(server.folder) == []
+    assert server("GET", "/")[0] == 200
+
+
+def test_no_auth_is_said_and_warned_of(serve):
+    server = serve("--listen", "0.0.0.0:0", "--no-auth", "--host", "probe.example")
+    assert server.token is None and server("GET", "/v1/captures")[0] == 200
+    assert server("GET", "/v1/captures", Host="probe.example")[0] == 200
+    assert server("GET", "/v1/captures", Host="other.example")[0] == 403
+    assert "--no-auth" in open(f"{server.folder}.log").read()
+
+
+def test_every_answer_has_the_headers_that_keep_scripts_out(server):
+    for path in ("/", "/weir.js", "/weir.css", "/v1/captures", "/v1/captures/sample.pcapng/file", "/nothing"):
+        _, h, _ = server("GET", path)
+        assert h["X-Content-Type-Options"] == "nosniff" and "default-src 'none'" in h["Content-Security-Policy"], path
+        assert "unsafe" not in h["Content-Security-Policy"] and h["Access-Control-Allow-Origin"] is None
+    page = server("GET", "/")[2].decode() + server("GET", "/weir.js")[2].decode() + server("GET", "/weir.css")[2].decode()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?://(?!192\.0\.2)", page)
+    assert not re.search(r"\son\w+=|\sstyle=|<script>", server("GET", "/")[2].decode())
+
+
+def test_a_script_in_a_topic_stays_text(server):
+    tag = b"<script>alert(1)</script>"
+    assert server("PUT", "/v1/captures/x.pcap", mqtt_publish(tag, b'"</script>\x00\xff\\'))[0] == 201
+    (row,) = server.get("captures/x.pcap/frames")["frames"]
+    assert tag.decode() in row["info"]
+    frame = server.get("captures/x.pcap/frames/1")
+    (topic,) = [f for f in frame["tree"] if f["name"] == "mqtt.topic"]
+    assert topic["label"] == "Topic: " + tag.decode()
+    assert server.get("captures/x.pcap/frames", filter=topic["filter"])["matched"] == 1
+    server.get("captures/x.pcap/follow/tcp/0"), server.get("captures/x.pcap/explain"), server.get("captures/x.pcap/stats/mqtt")
+    assert server("POST", "/v1/captures?name=" + urllib.parse.quote("<script>.pcap"), mqtt_publish(b"t", b""))[2]["name"] == "_script_.pcap"
+
+
+def test_methods_and_junk_do_not_hurt(server):
+    for method in ("PATCH", "TRACE", "OPTIONS", "FOO"):
+        assert server(method, "/v1/captures")[0] == 405
+    for junk in (b"\0" * 4096, b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"/" * 70000 + b" HTTP/1.1\r\n\r\n", b"PUT /v1/captures/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port), 5) as s:
+            s.sendall(junk)
+    slow = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(200)]
+    for s in slow:
+        s.sendall(b"GET /v1/captures HTTP/1.1\r\nHost: localhost\r\nX: ")
+    assert server.get("captures/sample.pcapng/frames", limit=1)["frames"]
+    for s in slow:
+        s.close()
+    assert os.listdir(server.folder) == []
+
+
+def test_the_description_names_every_path_and_they_answer(server):
+    api = server.get("openapi.json")
+    assert api["openapi"].startswith("3.")
+    fill = {"capture": "sample.pcapng", "number": "4", "kind": "conversations", "of": "tcp", "protocol": "tcp", "stream": "0"}
+    for path, item in api["paths"].items():
+        assert {m for m in item if m != "parameters"} <= {"get", "post", "put", "delete"}
+        url = re.sub(r"\{(\w+)\}", lambda m: fill[m[1]], path)
+        url = url.replace("/stats/conversations", "/stats/mqtt") if path.endswith("{kind}") else url
+        assert server("GET", url)[0] == 200, url
+    row = api["components"]["schemas"]["Row"]
+    got = server.get("captures/sample.pcapng/frames")["frames"][0]
+    assert set(row["required"]) <= set(got) <= set(row["properties"])
+    field = api["components"]["schemas"]["Field"]
+    for f in server.get("captures/sample.pcapng/frames/4")["tree"]:
+        assert set(field["required"]) <= set(f) <= set(field["properties"])
+
+
+def test_it_says_why_it_does_not_begin(tmp_path):
+    run = lambda *a: subprocess.run([WEIR, "serve", "--dir", tmp_path / "d", *a], capture_output=True, text=True, timeout=10)
+    for args in (["--listen", "nonsense"], ["--listen", "127.0.0.1:99999"], ["/nothing/here"], ["--max-upload", "x"]):
+        r = run(*args)
+        assert r.returncode == 2 and r.stderr.startswith("weir serve: ") and not r.stdout, args
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        r = run("--listen", f"127.0.0.1:{s.getsockname()[1]}")
+        assert r.returncode == 2 and "127.0.0.1" in r.stderr

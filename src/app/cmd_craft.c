@@ -37,7 +37,7 @@ static const char *const examples[] = {
     "weir craft --show 'IP(dst=\"10.0.0.9\")/ICMP()'",
     "weir craft -w scan.pcapng 'Ether()/IP(dst=\"10.0.0.0/28\")/TCP(dport=[1883,8883],flags=\"S\")'",
     "weir craft -x 'IP(dst=\"9.9.9.9\")/UDP()/DNS(qd=\"harvest.example\")'",
-    "weir craft -w - 'IP()/TCP(flags=\"PA\")/MQTT(type=\"CONNECT\",clientid=\"x\",len=99)' | weir read -V -",
+    "weir craft -w - 'IP()/TCP(flags=\"PA\")/MQTT(type=\"CONNECT\",clientid=\"x\",len=99)' | weir read -V -r -",
     NULL,
 };
 

@@ -4,6 +4,7 @@
 /* The commands: each takes its own argv (argv[0] is the command's name) and gives the exit status. */
 
 int cmd_capture(int argc, char **argv);
+int cmd_craft(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_edit(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
     {"explain", "where did it stop, and what to do", cmd_explain},
     {"fields", "list every field and what it means", cmd_fields},
+    {"craft", "make packets from expressions as in Scapy", cmd_craft},
     {"diff", "good run against bad run, by protocol event", cmd_diff},
     {"ladder", "the sequence picture of conversations", cmd_ladder},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},

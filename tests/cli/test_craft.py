@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""weir craft: bytes as Scapy's for the same expression, values that are wrong on purpose, files that read shows."""
+import subprocess
+import sys
+
+import pytest
+
+PYTHON = "/usr/bin/python3"  # Debian's, which has Debian's Scapy
+E = 'Ether(dst="00:11:22:33:44:55",src="02:00:00:00:00:01")'
+IP = 'IP(src="10.0.0.1",dst="10.0.0.9")'
+IP6 = 'IPv6(src="2001:db8::1",dst="2001:db8::9")'
+
+SAME = [
+    E + "/" + IP, E, E + '/"payload"', 'Ether(dst="ff:ff:ff:ff:ff:ff",src="02:00:00:00:00:01",type=0x88b5)/Raw(load="x")',
+    E + "/Dot1Q(vlan=7)/" + IP + "/UDP()", E + "/Dot1Q(prio=5,id=1,vlan=4095)/Dot1Q(vlan=2)/" + IP6,
+    E + '/ARP(hwsrc="02:00:00:00:00:01",psrc="10.0.0.1",pdst="10.0.0.9")',
+    E + '/ARP(op="is-at",hwsrc="02:00:00:00:00:01",psrc="10.0.0.1",hwdst="02:00:00:00:00:02",pdst="10.0.0.9")',
+    E + '/ARP(op=9,hwsrc="02:00:00:00:00:01",psrc="10.0.0.1")',
+    IP, IP + '/"x"', 'IP(src="10.0.0.1",dst="10.0.0.9",ttl=1,id=0xffff,tos=0xb8,flags="DF")/ICMP()',
+    'IP(src="10.0.0.1",dst="10.0.0.9",flags="MF",frag=185,proto=17)/Raw("y"*16)', 'IP(src="10.0.0.1",dst="10.0.0.9",len=9)/UDP()/"abc"',
+    'IP(src="10.0.0.1",dst="10.0.0.9",chksum=0x1234)/TCP()', 'IP(src="10.0.0.1",dst="10.0.0.9",version=5,ihl=15)/UDP()', IP + "/" + IP + "/ICMP()",
+    IP + "/" + IP6 + '/UDP()/"6in4"', 'IP(src="10.0.0.1",dst="10.0.0.9",proto="tcp")/"no tcp"',
+    IP + "/ICMP()", IP + "/ICMP(id=7,seq=9)/\"abcdefgh\"", IP + "/ICMP(type=0,id=1)", IP + '/ICMP(type="echo-request",code=3)/"odd"',
+    IP + "/ICMP(type=3,code=4,nexthopmtu=1400)/" + IP + "/UDP()", IP + '/ICMP(type=5,code=1,gw="10.0.0.254")', IP + "/ICMP(type=11)/" + IP + "/TCP()",
+    IP + "/ICMP(type=12,ptr=8)", IP + "/ICMP(chksum=1)",
+    IP + "/UDP()", IP + '/UDP(sport=1,dport=2)/"hello"', IP + '/UDP(sport=1,dport=2,len=4)/"hello"', IP + "/UDP(chksum=0)", IP + "/UDP(sport=0xffff,dport=0xffd0)",
+    IP6 + "/UDP(sport=5,dport=6)/Raw(b'\\x00\\xff\\x41')", "UDP()", 'TCP(sport=1)/"x"',
+    IP + "/TCP()", IP + '/TCP(dport=1883,flags="SA",seq=0xffffffff,ack=1,window=0)', IP + '/TCP(flags="FSRPAUECN")', IP + '/TCP(flags=0,urgptr=3,reserved=7)',
+    IP + "/TCP(dataofs=15)", IP + '/TCP(dataofs=0,chksum=7)/"x"', IP + '/TCP(sport=1,dport=2,flags="PA")/"GET / HTTP/1.1\\r\\n\\r\\n"', IP6 + '/TCP(flags="A")/"odd"',
+    IP + '/TCP(options=[("MSS",1460),("NOP",None),("WScale",7),("SAckOK",b""),("Timestamp",(1,0))])', IP + '/TCP(options=[("NOP",None),("EOL",None)])',
+    IP + '/TCP(options=[(254,b"ab")])',
+    IP6, IP6 + "/ICMPv6EchoRequest()", IP6 + '/ICMPv6EchoRequest(id=1,seq=2,data="abc")', IP6 + '/ICMPv6EchoReply(id=1,seq=2,data="abcd")',
+    'IPv6(src="::1",dst="::1",tc=3,fl=0xfffff,hlim=1,nh=200,plen=3)/"abc"', IP6 + "/TCP()/\"x\"",
+    IP + '/UDP()/DNS(qd=DNSQR(qname="harvest.example"))', IP + '/UDP()/DNS(id=7,rd=0,qd=DNSQR(qname="a.example",qtype="AAAA"))',
+    IP + '/UDP(sport=53,dport=9)/DNS(qr=1,aa=1,ra=1,rcode=3,qd=DNSQR(qname="a.b",qtype="MX",qclass="CH"))',
+    IP + '/UDP()/DNS(qr=1,qd=DNSQR(qname="a.example"),an=DNSRR(rrname="a.example",rdata="10.1.2.3",ttl=60))',
+    IP + '/UDP()/DNS(qr=1,qd=DNSQR(qname="a.example"),an=DNSRR(rrname="a.example",type="CNAME",rdata="b.example")/DNSRR(rrname="b.example",type="AAAA",rdata="::5"))',
+    IP + '/UDP()/DNS(qdcount=9,qd=DNSQR(qname="a.example"))', IP + '/TCP(dport=53,flags="PA")/DNS(qd=DNSQR(qname="a.example"))',
+    IP + '/UDP()/DNS(qd=DNSQR(qname="."),opcode=2,tc=1,ad=1,cd=1,z=1)',
+    'IP(src="10.0.0.1",dst=["10.0.0.9","10.0.0.8"])/UDP(dport=[1,2,3])', 'IP(src="10.0.0.1",dst="10.0.0.0/30",ttl=(1,3))/ICMP()',
+    IP + "/TCP(dport=[80,(1000,1003)],sport=[1,2])",
+]
+
+SCAPY = """
+import logging, sys
+logging.disable(logging.CRITICAL)
+from scapy.all import *
+for line in sys.stdin.read().split("\\x00"):
+    print(" ".join(raw(p).hex() for p in eval(line)))
+"""
+
+
+@pytest.fixture(scope="module")
+def scapy():
+    try:
+        run = subprocess.run([PYTHON, "-c", SCAPY], input="\0".join(SAME), capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        pytest.skip("no Python of the system")
+    if "No module named 'scapy'" in run.stderr:
+        pytest.skip("python3-scapy is not installed")
+    assert run.returncode == 0, run.stderr
+    return dict(zip(SAME, run.stdout.splitlines()))
+
+
+def packets(weir, *args):
+    """The bytes of every packet, from --hex."""
+    run = weir("craft", "--hex", *args)
+    assert run.returncode == 0, run.err
+    return ["".join(line[6:53].replace(" ", "") for line in block.splitlines()) for block in run.out.split("\n\n") if block]
+
+
+@pytest.mark.parametrize("expression", SAME)
+def test_bytes_are_scapys(weir, scapy, expression):
+    assert packets(weir, expression) == scapy[expression].split()
+
+
+def fields(weir, path, *names):
+    return weir("read", "-r", path, "-T", "fields", *(a for n in names for a in ("-e", n))).out.splitlines()
+
+
+def test_read_shows_what_was_written(weir, tmp_path):
+    out = tmp_path / "out.pcapng"
+    run = weir("craft", "-w", out, E + "/" + IP + '/TCP(dport=[1883,8883],flags="S")', IP + '/UDP()/DNS(qd="harvest.example")')
+    assert run.returncode == 0 and not run.out, run.err
+    assert fields(weir, out, "tcp.dstport", "dns.qry.name", "ip.src") == ["1883\t\t10.0.0.1", "8883\t\t10.0.0.1", "\tharvest.example\t10.0.0.1"]
+
+
+@pytest.mark.parametrize("layer,want", [
+    ('MQTT(type="CONNECT",clientid="x",username="u",password="p",klive=5)', {"mqtt.msgtype": "1", "mqtt.clientid": "x", "mqtt.username": "u", "mqtt.passwd": "p", "mqtt.kalive": "5"}),
+    ('MQTT(type="PUBLISH",topic="a/b",value="21.5",QOS=1,msgid=7,RETAIN=1)', {"mqtt.topic": "a/b", "mqtt.qos": "1", "mqtt.msgid": "7", "mqtt.retain": "1"}),
+    ('MQTT(type="SUBSCRIBE",topic="a/#",QOS=2,msgid=3)', {"mqtt.topic": "a/#", "mqtt.msgid": "3", "mqtt.sub.qos": "2"}),
+    ('MQTT(type="CONNACK",retcode=5)', {"mqtt.msgtype": "2", "mqtt.len": "2"}), ('MQTT(mqtt.msgtype="PINGREQ")', {"mqtt.msgtype": "12"}),
+])
+def test_mqtt_is_read_back(weir, tmp_path, layer, want):
+    out = tmp_path / "out.pcapng"
+    assert weir("craft", "-w", out, IP + '/TCP(sport=40000,flags="PA")/' + layer).returncode == 0
+    run = weir("read", "-r", out, "--show-secrets", "-T", "fields", *(a for n in want for a in ("-e", n)))
+    got = run.out.splitlines()[0].split("\t")
+    assert dict(zip(want, got)) == want
+
+
+def test_a_fixed_header_that_lies(weir):
+    assert packets(weir, 'MQTT(type="PINGREQ",len=1,hdrflags=3)/"x"') == ["c30178"]
+    assert packets(weir, 'MQTT(type="DISCONNECT",len=300)') == ["e0ac02"]
+
+
+def test_wiresharks_names(weir):
+    assert packets(weir, 'IP(ip.src="10.0.0.1",ip.dst="10.0.0.9",ip.ttl=3)/TCP(tcp.dstport=5,window_size_value=1)') == \
+        packets(weir, 'IP(src="10.0.0.1",dst="10.0.0.9",ttl=3)/TCP(dport=5,window=1)')
+
+
+def test_the_source_address_is_the_routes(weir):
+    assert packets(weir, 'IP(dst="127.0.0.5")')[0][24:32] == "7f000001"
+
+
+def test_show_and_lines(weir):
+    assert "Time to Live: 9" in weir("craft", "--show", 'IP(src="10.0.0.1",dst="10.0.0.9",ttl=9)/ICMP()').out
+    lines = weir("craft", '--count', 2, IP + "/TCP(dport=(1,3))").out.splitlines()
+    assert len(lines) == 6 and "TCP" in lines[0]
+
+
+@pytest.mark.parametrize("expression,what", [
+    ("IP(tll=1)", "no field 'tll'"), ("IQ()", "no layer 'IQ'"), ("IP(ttl=256)", "256 is no value of ttl"), ("IP(dst=\"10.0.0.300\")", "10.0.0.300 is no value"),
+    ("IP(dst=\"0.0.0.0/0\")", "more than 16777216 packets"), ("IP()/", "ends too early"), ("TCP()", "begin with Ether, IP or IPv6"), ("IP()/UDP()/DNS(qd=\"a..b\")", "no domain name"),
+    ("IP()/TCP(options=[(\"MSS\",70000)])", "no value of the option"), ("IP(dst=10.0.0.1)", "in quotes"), ("IP()/MQTT(type=15)", "no such packet"),
+])
+def test_what_is_refused(weir, expression, what):
+    run = weir("craft", expression)
+    assert run.returncode == 2 and what in run.err, run.err

@@ -15,17 +15,17 @@ struct command {
 static const struct command commands[] = {
     {"capture", "record packets from an interface", cmd_capture},
     {"read", "decode a capture file, stdin or a live interface", cmd_read},
-    {"guard", "the MQTT firewall in front of a broker", cmd_guard},
-    {"run", "run a command and record its traffic, with its TLS keys", cmd_run},
-    {"serve", "captures in the browser, and an API for programs", cmd_serve},
-    {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
     {"follow", "one conversation as text, hex or decoded messages", cmd_follow},
-    {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
+    {"stats", "endpoints, conversations, protocols and more, counted", cmd_stats},
     {"explain", "where did it stop, and what to do", cmd_explain},
-    {"fields", "list every field and what it means", cmd_fields},
-    {"craft", "make packets from expressions as in Scapy", cmd_craft},
-    {"diff", "good run against bad run, by protocol event", cmd_diff},
     {"ladder", "the sequence picture of conversations", cmd_ladder},
+    {"diff", "good run against bad run, by protocol event", cmd_diff},
+    {"run", "run a command and record its traffic, with its TLS keys", cmd_run},
+    {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
+    {"craft", "make packets from expressions as in Scapy", cmd_craft},
+    {"guard", "the MQTT firewall in front of a broker", cmd_guard},
+    {"serve", "captures in the browser, and an API for programs", cmd_serve},
+    {"fields", "list every field and what it means", cmd_fields},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -37,15 +37,15 @@ static const struct command *find(const char *name) {
 }
 
 static void print_short_help(FILE *f) {
-    fprintf(f, "weir captures, decodes and explains device traffic.\n\n"
+    fprintf(f, "weir captures, decodes and explains device traffic, and guards its broker.\n\n"
                "  weir demo                              see a real MQTT conversation captured and decoded\n"
                "  weir capture -i lo -w mqtt.pcapng      record loopback until Ctrl-C\n"
-               "  weir fields mqtt                       every MQTT field and what it means\n\n"
+               "  weir explain mqtt.pcapng               where did it stop, and what to do\n\n"
                "`weir --help` lists all commands.\n");
 }
 
 static void print_help(void) {
-    printf("weir captures, decodes and explains device traffic.\n\nUsage: weir COMMAND [options]\n\nCommands:\n");
+    printf("weir captures, decodes and explains device traffic, and guards its broker.\n\nUsage: weir COMMAND [options]\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].purpose);
     printf("\n`weir COMMAND --help` (or `weir help COMMAND`) says more. `weir --version` says which build this is.\n"
            "Exit status: 0 fine; 1 a finding or a difference; 2 an error or bad use.\n");

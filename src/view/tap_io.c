@@ -39,8 +39,10 @@ static const char *label_of(const struct io_column *c) { return *c->text ? c->te
 
 static void layout_make(struct io_layout *l, const struct io_stats *s) {
     char text[64];
-    *l = (struct io_layout){.digits = s->interval ? s->digits : 3, .duration = (s->last + 500) / 1000 * 1000};
-    l->interval = s->interval ? s->interval : l->duration;
+    int64_t duration = (s->last + 500) / 1000 * 1000;
+    bool parts = s->interval && s->interval <= duration; /* else one interval, as long as the capture */
+    *l = (struct io_layout){.digits = parts ? s->digits : 3, .duration = duration};
+    l->interval = parts ? s->interval : duration;
     l->time_width = snprintf(text, sizeof text, "%.*f", l->digits, (double)l->duration / 1e9);
     l->whole_width = snprintf(text, sizeof text, "%lld", (long long)(l->duration / 1000000000));
     if (!l->digits) l->time_width = l->whole_width;
@@ -56,7 +58,7 @@ static void layout_make(struct io_layout *l, const struct io_stats *s) {
         if (n > l->border) l->border = n;
     }
     l->rows = l->interval ? (uint32_t)(l->duration / l->interval) + (l->duration % l->interval > 0) : 1;
-    if (!s->interval || !l->rows) l->rows = 1;
+    if (!parts || !l->rows) l->rows = 1;
     if (l->rows > s->n) l->rows = s->n;
 }
 

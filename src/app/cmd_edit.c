@@ -137,7 +137,7 @@ static uint32_t iface_id(struct edit *e, struct input *in) {
     if (e->out.copy) return i->id;
     if (in->p.section != in->section) {
         in->section = in->p.section;
-        memset(in->ids, 0, in->n_ids * sizeof *in->ids);
+        if (in->ids) memset(in->ids, 0, in->n_ids * sizeof *in->ids);
     }
     if (i->id >= in->n_ids) {
         size_t n = in->n_ids ? in->n_ids : 8;

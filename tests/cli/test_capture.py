@@ -11,6 +11,7 @@ import xml.etree.ElementTree as tree
 from pathlib import Path
 
 import pytest
+from ports import wait_for
 
 
 def may_capture():
@@ -271,23 +272,13 @@ def test_live_reading_ends_by_count_and_clock(weir, pair, port):
     assert run.returncode == 0 and len(out.splitlines()) == 2 and f" {port} " in out and "2 packets captured" in err
 
 
-def wait_for_port(port):
-    """Return when somebody listens; fail after ten seconds."""
-    for _ in range(200):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", int(port))) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"nobody listens on port {port}")
-
-
 def test_an_mqtt_conversation_is_decoded_live(weir, port, tmp_path):
     broker = shutil.which("mosquitto") or (Path("/usr/sbin/mosquitto").exists() and "/usr/sbin/mosquitto")
     if not broker or not shutil.which("mosquitto_pub"):
         pytest.skip("mosquitto is not installed")
     serving = subprocess.Popen([broker, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for_port(port)
+        wait_for(port)
         run = start_read(weir, "-i", "lo", "-T", "fields", "-e", "mqtt.topic", "-l", "tcp", "port", port)
         subprocess.run(["mosquitto_pub", "-p", str(port), "-t", "a/b", "-m", "hi"], check=True, timeout=10)
         time.sleep(0.5)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tls_lab import Lab
+from ports import free_port, wait_for
 
 
 def may_capture():
@@ -40,21 +41,6 @@ def lab(tmp_path_factory):
     for name in os.listdir(lab.folder):
         os.chmod(lab.folder / name, 0o644)
     return lab
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port):
-    for _ in range(200):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not come up")
 
 
 class Web:

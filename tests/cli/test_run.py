@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from ports import free_port, wait_for
 
 
 def may_capture():
@@ -22,21 +23,6 @@ def may_capture():
 pytestmark = [pytest.mark.skipif(not may_capture(), reason="no right to capture"),
               pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")]
 needs_tshark = pytest.mark.skipif(not shutil.which("tshark"), reason="no tshark")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(port):
-    for _ in range(100):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not come up")
 
 
 @pytest.fixture(scope="module")

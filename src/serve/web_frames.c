@@ -3,8 +3,8 @@
  * arrive while the rest is read; a client that goes away ends the work. `matched` counts rows up to where reading
  * stopped: at the end of the page, or, with count, at the end of the file.
  *
- * A large file has an index, and rows that stand in it are taken from there: those of all packets, and those of a filter
- * that was once read to the end. Then `matched` is all there are. */
+ * A large file has an index, and rows that stand in it are taken from there: those of all packets, and those of a
+ * filter that was once read to the end. Then `matched` is all there are. */
 #include "serve/web_index.h"
 #include <stdlib.h>
 
@@ -131,7 +131,8 @@ static bool row_show(struct rows *s, struct web_pages *p, uint64_t number, uint6
 }
 
 /* numbers_find fills the numbers of the page's frames: how many, or -1 where the index does not know. */
-static int64_t numbers_find(struct rows *s, const char *filter, uint64_t *number, uint64_t *all, uint64_t *before, bool *whole) {
+static int64_t numbers_find(struct rows *s, const char *filter, uint64_t *number, uint64_t *all, uint64_t *before,
+                            bool *whole) {
     uint64_t frames = web_index_frames(s->index, whole);
     if (filter && *filter) return web_index_matches(s->index, filter, s->offset, s->limit, number, all, before);
     if (!*whole && (s->count || s->offset + s->limit > frames)) return -1;
@@ -158,7 +159,8 @@ static bool from_index(struct web_request *q, struct rows *s) {
         struct writer note = wr_grow();
         web_index_note(&note, s->index);
         wr_f(&s->w, "\n],\"matched\":%llu,\"read\":%llu,\"complete\":%s", (unsigned long long)all,
-             (unsigned long long)(whole ? web_index_frames(s->index, &has) : all), whole && !wr_len(&note) ? "true" : "false");
+             (unsigned long long)(whole ? web_index_frames(s->index, &has) : all),
+             whole && !wr_len(&note) ? "true" : "false");
         wr_slice(&s->w, wr_done(&note));
         wr_s(&s->w, "}\n");
         wr_slice(&q->reply.w, wr_done(&s->w));

@@ -60,7 +60,8 @@ bool index_save(struct web_index *x) {
     snprintf(h.version, sizeof h.version, "%s", WEIR_VERSION);
     memcpy(h.damaged, x->damaged, sizeof h.damaged);
     memcpy(bytes, &h, sizeof h);
-    return pwrite(x->fd, x->block, n, (off_t)h.directory) == (ssize_t)n && pwrite(x->fd, bytes, sizeof bytes, 0) == sizeof bytes;
+    return pwrite(x->fd, x->block, n, (off_t)h.directory) == (ssize_t)n &&
+           pwrite(x->fd, bytes, sizeof bytes, 0) == sizeof bytes;
 }
 
 static bool blocks_sane(const struct web_index *x, uint64_t end) {
@@ -75,7 +76,8 @@ static bool blocks_sane(const struct web_index *x, uint64_t end) {
 
 /* load_head takes an index that is of this very file, these keys and this program. */
 static bool load_head(struct web_index *x, const struct head *h) {
-    if (memcmp(h->magic, magic, sizeof magic) != 0 || strncmp(h->version, WEIR_VERSION, sizeof h->version) != 0) return false;
+    if (memcmp(h->magic, magic, sizeof magic) != 0 || strncmp(h->version, WEIR_VERSION, sizeof h->version) != 0)
+        return false;
     if (memcmp(&h->stamp, &x->stamp, sizeof x->stamp) != 0) return false;
     if (h->frames > INDEX_FRAMES_MAX || h->blocks != (h->frames + INDEX_BLOCK - 1) / INDEX_BLOCK) return false;
     x->frames = h->frames;

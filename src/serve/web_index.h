@@ -4,15 +4,16 @@
 
 #include "serve/web_rows.h"
 
-/* The index of a large capture: its packet list, made once and kept, so that any page of it is read without decoding what
- * stands before.
+/* The index of a large capture: its packet list, made once and kept, so that any page of it is read without decoding
+ * what stands before.
  *
  * Theory of operation. A capture of WEB_INDEX_LEAST bytes or more gets an index when it is asked for first: a thread
- * decodes it from beginning to end and writes the rows, in blocks of INDEX_BLOCK frames, to a hidden file of the folder.
- * Each block has the frames' groups as they are and the rest compressed; the places of the blocks stand in memory (16
- * bytes per block) and, once all is read, at the file's end. Rows already written serve while others are being made.
- * An index belongs to one file (device, inode, size, time of change), one set of keys and one version of this program; else it is
- * made anew. While a capture grows the thread waits for more, until INDEX_QUIET_MS bring nothing.
+ * decodes it from beginning to end and writes the rows, in blocks of INDEX_BLOCK frames, to a hidden file of the
+ * folder. Each block has the frames' groups as they are and the rest compressed; the places of the blocks stand in
+ * memory (16 bytes per block) and, once all is read, at the file's end. Rows already written serve while others are
+ * being made. An index belongs to one file (device, inode, size, time of change), one set of keys and one version of
+ * this program; else it is made anew. While a capture grows the thread waits for more, until INDEX_QUIET_MS bring
+ * nothing.
  *
  * A group is the frames that a frame's decoding may depend on: those of the same conversation. Frames whose group is
  * GROUP_ALL (fragments, tunnels, link layers we do not look into) may matter to any other, so they are always decoded,
@@ -35,8 +36,8 @@ enum { GROUP_ALL = 0, GROUP_ARP = 1 };
 
 struct web_index;
 
-/* web_index_of returns the index of the capture at path, which may still be in the making; NULL: it has none. The caller
- * releases it. */
+/* web_index_of returns the index of the capture at path, which may still be in the making; NULL: it has none. The
+ * caller releases it. */
 struct web_index *web_index_of(struct web *s, const char *path);
 void web_index_release(struct web_index *x);
 /* web_index_frames tells how many frames have rows; *whole: that is all of them. */
@@ -56,7 +57,7 @@ struct web_pages {
     uint64_t block; /* + 1; 0: none */
     uint32_t frames;
     uint8_t *raw;
-    size_t n, next;  /* bytes of raw; where the record of frame `first` of the block begins */
+    size_t n, next; /* bytes of raw; where the record of frame `first` of the block begins */
     uint32_t first;
     uint64_t offset; /* of the record before */
     int64_t ts;
@@ -77,10 +78,9 @@ struct web_matches *web_matches_make(const char *filter);
 void web_matches_add(struct web_matches *m, uint64_t number);
 void web_matches_keep(struct web_index *x, struct web_matches *m, uint64_t frames);
 void web_matches_free(struct web_matches *m);
-/* web_index_matches gives the numbers of the matching frames from the `from`th (counted from 0) on, at most n: how many,
- * or -1 where the filter is not known. *all: how many there are; *before: the frame matching before, 0: none. */
-int64_t web_index_matches(struct web_index *x, const char *filter, uint64_t from, uint64_t n, uint64_t *out, uint64_t *all,
-                          uint64_t *before);
-
+/* web_index_matches gives the numbers of the matching frames from the `from`th (counted from 0) on, at most n: how
+ * many, or -1 where the filter is not known. *all: how many there are; *before: the frame matching before, 0: none. */
+int64_t web_index_matches(struct web_index *x, const char *filter, uint64_t from, uint64_t n, uint64_t *out,
+                          uint64_t *all, uint64_t *before);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making an index. A block is: the groups of its frames, 4 bytes each and padded with zeros to INDEX_BLOCK of them; then,
- * compressed, the number of frames, and of each frame the distance of its record from the one before in the file, that of
- * its time, a byte of flags, digits of its clock, length, stream and four texts. Numbers are varints (7 bits a byte, low
- * ones first); what may be negative is in zigzag. */
+/* Making an index. A block is: the groups of its frames, 4 bytes each and padded with zeros to INDEX_BLOCK of them;
+ * then, compressed, the number of frames, and of each frame the distance of its record from the one before in the file,
+ * that of its time, a byte of flags, digits of its clock, length, stream and four texts. Numbers are varints (7 bits a
+ * byte, low ones first); what may be negative is in zigzag. */
 #include "io/capfile.h"
 #include "serve/web_index_in.h"
 #include <fcntl.h>
@@ -98,8 +98,8 @@ static uint32_t group_hash(const struct decode *d, struct slice ports, uint8_t p
     return (uint32_t)(h ^ h >> 32) | 0x80000000u;
 }
 
-/* ip_payload gives what follows a plain IP header of an Ethernet, raw IP or cooked packet, and its protocol; false for fragments,
- * extension headers and other links. */
+/* ip_payload gives what follows a plain IP header of an Ethernet, raw IP or cooked packet, and its protocol; false for
+ * fragments, extension headers and other links. */
 static bool ip_payload(const struct packet *p, struct slice *out, uint8_t *proto, bool *arp) {
     struct slice s = p->data;
     uint16_t type = 0;
@@ -208,6 +208,7 @@ static bool read_all(struct building *b) {
             row.stream = flow ? flow->stream : 0;
             record(b, &row);
             dissector_shown(&b->r->ds);
+            if (row.number != b->r->packets) return false; /* records that are no packets took numbers */
             if (b->r->packets == 1) begin_note(b);
             if (b->n == INDEX_BLOCK && !block_end(b)) return false;
             if (b->r->packets == INDEX_FRAMES_MAX || atomic_load(&b->x->stale)) return false;

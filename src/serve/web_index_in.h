@@ -21,9 +21,9 @@ struct web_index {
     struct web *web;
     char path[WEB_PATH_MAX], file[WEB_PATH_MAX];
     struct index_stamp stamp;
-    unsigned refs; /* who uses it, the table of the server not counted; under web->index_lock */
-    atomic_bool stale; /* no longer in the table */
-    uint64_t used; /* when last, for who makes room */
+    unsigned refs;        /* who uses it, the table of the server not counted; under web->index_lock */
+    atomic_bool stale;    /* no longer in the table */
+    uint64_t used;        /* when last, for who makes room */
     pthread_mutex_t lock; /* of what follows */
     int fd;
     struct index_block *block;

@@ -168,7 +168,8 @@ enum { WORDS = INDEX_BLOCK / 64 };
 static bool counts_make(struct web_matches *m) {
     uint64_t blocks = m->words / WORDS;
     m->count = calloc(blocks ? blocks : 1, sizeof *m->count);
-    for (uint64_t i = 0; m->count && i < blocks * WORDS; i++) m->count[i / WORDS] += (uint32_t)__builtin_popcountll(m->bit[i]);
+    for (uint64_t i = 0; m->count && i < blocks * WORDS; i++)
+        m->count[i / WORDS] += (uint32_t)__builtin_popcountll(m->bit[i]);
     return m->count != NULL;
 }
 
@@ -207,8 +208,8 @@ static uint64_t nth(const struct web_matches *m, uint64_t place) {
     return word * 64 + (uint64_t)__builtin_ctzll(bits) + 1;
 }
 
-int64_t web_index_matches(struct web_index *x, const char *filter, uint64_t from, uint64_t n, uint64_t *out, uint64_t *all,
-                          uint64_t *before) {
+int64_t web_index_matches(struct web_index *x, const char *filter, uint64_t from, uint64_t n, uint64_t *out,
+                          uint64_t *all, uint64_t *before) {
     int64_t found = -1;
     pthread_mutex_lock(&x->lock);
     for (int i = 0; i < INDEX_FILTERS && found < 0; i++) {
@@ -217,7 +218,8 @@ int64_t web_index_matches(struct web_index *x, const char *filter, uint64_t from
         m->used = ++x->uses;
         *all = m->all;
         *before = from ? nth(m, from - 1) : 0;
-        for (found = 0; (uint64_t)found < n && from + (uint64_t)found < m->all; found++) out[found] = nth(m, from + (uint64_t)found);
+        for (found = 0; (uint64_t)found < n && from + (uint64_t)found < m->all; found++)
+            out[found] = nth(m, from + (uint64_t)found);
     }
     pthread_mutex_unlock(&x->lock);
     return found;

@@ -98,7 +98,8 @@ uint64_t web_keys_stamp(const struct web *s, const char *path) {
     for (int kind = 0; kind < KEYS_KINDS; kind++) {
         stamp = hash_mix(stamp ^ 0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u);
         if (!key_path(s, path, kind, file) || stat(file, &st)) continue;
-        stamp ^= hash_mix((uint64_t)st.st_mtim.tv_sec ^ st.st_ino, (uint64_t)st.st_mtim.tv_nsec ^ (uint64_t)st.st_size << 32);
+        stamp ^= hash_mix((uint64_t)st.st_mtim.tv_sec ^ st.st_ino,
+                          (uint64_t)st.st_mtim.tv_nsec ^ (uint64_t)st.st_size << 32);
     }
     return stamp;
 }

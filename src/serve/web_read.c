@@ -34,7 +34,8 @@ static void keys_begin(struct web_reading *r, const char *path) {
     r->ds.driver.d.tls_keys = &r->keys;
 }
 
-static void open_file(struct web_reading *r, const char *path, const struct want *want, unsigned *status, struct writer *why) {
+static void open_file(struct web_reading *r, const char *path, const struct want *want, unsigned *status,
+                      struct writer *why) {
     char text[512];
     struct writer t = wr_fixed(text, sizeof text - 1);
     if (!r->entered) {

@@ -78,6 +78,15 @@ int capfile_next(struct capfile *c, struct packet *pkt) {
     return c->next(c, pkt);
 }
 
+bool capfile_ahead(struct capfile *c, struct slice *frame) {
+    size_t size;
+    if (c->ahead < c->base + c->pos) c->ahead = c->base + c->pos;
+    size_t at = (size_t)(c->ahead - c->base);
+    if (at >= c->end || !c->glance(c, c->buf + at, c->end - at, frame, &size)) return false;
+    c->ahead += size;
+    return true;
+}
+
 /* first_bytes says what stands at the start of an input that is no capture. */
 static int unknown(struct capfile *c) {
     char hex[3 * 4 + 1] = "";

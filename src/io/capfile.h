@@ -30,6 +30,9 @@ int capfile_open_bytes(struct capfile **out, struct slice bytes, struct writer *
 /* capfile_next gives the next packet, whose pointers live until the next call: OK, ERR_END, or the first error (which
  * is given again by every later call; capfile_why has the line). */
 int capfile_next(struct capfile *c, struct packet *pkt) MUST_USE;
+/* capfile_ahead gives the bytes of a packet after the present one, as far as they stand in the buffer, and of one later at
+ * each call; at the end of the buffer false. It is a glance: nothing is read from the file for it, nothing checked. */
+bool capfile_ahead(struct capfile *c, struct slice *frame);
 /* capfile_why returns the line for the last error: file, byte offset, cause; it lives as long as c. */
 const char *capfile_why(const struct capfile *c);
 /* capfile_done returns the bytes of the file taken in so far, capfile_size all of them (0 where unknown), for progress.

@@ -23,6 +23,7 @@ struct capfile {
     bool (*glance)(const struct capfile *c, const uint8_t *p, size_t n, struct slice *frame, size_t *size);
     uint64_t ahead; /* offset in the file where the next glance begins */
     uint64_t packets;
+    uint64_t record, record_unread; /* where the record being read begins, and `unread` before it */
     uint64_t unread; /* records that are no packets and yet take a number, as in Wireshark */
     int err;
     char *name;

@@ -85,13 +85,27 @@ void web_upload_begin(struct web_request *q);
 void web_upload_data(struct web_request *q, struct slice piece);
 void web_upload_end(struct web_request *q, const char *name, bool replace);
 void web_upload_drop(struct web_request *q);
+/* web_upload_there tells whether a body came whole; else a problem is the answer. */
+bool web_upload_there(struct web_request *q);
 
-/* Reading: each answers for the capture at path. */
+/* Reading: web_about answers what is asked of a capture in the n parts behind /v1/captures/NAME/; false where they are
+ * no question. The others answer for the capture at path. */
+bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n);
 void web_frames(struct web_request *q, const char *path);
 void web_frame(struct web_request *q, const char *path, const char *number);
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which);
 void web_explain(struct web_request *q, const char *path, const char *name);
 void web_follow(struct web_request *q, const char *path, const char *proto, const char *number);
+void web_ladder(struct web_request *q, const char *path);
+void web_connections(struct web_request *q, const char *path);
+void web_mqtt(struct web_request *q, const char *path);
+void web_waterfall(struct web_request *q, const char *path);
+/* web_diff compares the captures named in the query: good (several, with commas between them) and bad. */
+void web_diff(struct web_request *q);
+/* web_complete offers what may stand at a place of a filter. */
+void web_complete(struct web_request *q);
+/* web_guard passes a question on to the guard the server was told of; `what` is the end of its address. */
+void web_guard(struct web_request *q, const char *what);
 
 /* The page and the description of the API, as files of the program. */
 const char *web_page_html(void);

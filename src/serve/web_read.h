@@ -4,6 +4,7 @@
 
 #include "analyse/dissect.h"
 #include "io/capfile.h"
+#include "proto/tls/tls_keys.h"
 #include "serve/web_in.h"
 
 /* web_reading is a capture being decoded for one request. */
@@ -12,6 +13,8 @@ struct web_reading {
     struct capfile *file;
     struct dissector ds;
     struct packet packet; /* what the decoded one points to */
+    struct tls_keys keys;
+    char *path; /* searched for secrets once one is missing; NULL: done */
     bool made, entered;
     int rc;           /* of the last packet */
     uint64_t packets; /* read so far */

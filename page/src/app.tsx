@@ -20,7 +20,7 @@ import './css/all.css';
 function Tabs() {
   return (
     <nav class="tabs" aria-label={t('views')}>
-      {captureViews.filter(v => !v.hidden || view.value === v.id).map(v => (
+      {captureViews.map(v => (
         <a key={v.id} href={href({ view: v.id, args: [], query: route.value.query.filter ? { filter: route.value.query.filter } : {} })}
           aria-current={(view.value || captureViews[0].id) === v.id ? 'page' : undefined}>{t(v.word)}</a>))}
     </nav>

@@ -120,8 +120,178 @@ export interface FilterCheck {
   message?: string;
   suggestions?: string[];
 }
-export interface FieldName {
+
+export interface End {
+  address: string;
+  port: number;
+}
+export interface Connection {
+  stream: number;
+  transport: 'tcp' | 'udp';
+  protocol: string;
+  client: End;
+  server: End;
   name: string;
-  label: string;
-  type: string;
+  packets: number[];
+  bytes: number[];
+  payload: number[];
+  start: number;
+  duration: number;
+  first_frame: number;
+  flags?: string[][];
+  state?: string;
+  initial_rtt?: number;
+  rtt?: number;
+  rtt_max?: number;
+  retransmissions?: number;
+  out_of_order?: number;
+  lost?: number;
+  duplicate_acks?: number;
+  zero_windows?: number;
+  filter: string;
+  histogram: number[];
+}
+export interface Connections {
+  connections: Connection[];
+  all: number;
+  left_out: number;
+  bin_seconds: number;
+  duration: number;
+}
+
+export interface Sample {
+  time: number;
+  frame: number;
+  stream: number;
+  size: number;
+  qos: number;
+  retain: boolean;
+  dup: boolean;
+  by: 'client' | 'broker';
+  value?: number;
+  text?: string;
+  hex?: string;
+  cut?: boolean;
+}
+export interface Topic {
+  topic: string;
+  published: number;
+  delivered: number;
+  bytes: number;
+  retained: number;
+  step: number;
+  last?: Sample;
+  history: Sample[];
+}
+export interface MqttClient {
+  client: string;
+  role: string;
+  published: number;
+  delivered: number;
+  topics_published: string[];
+  filters: string[];
+  [more: string]: Cell;
+}
+export interface Mqtt {
+  clients?: MqttClient[];
+  filters?: { filter: string; subscribers: number; qos: number }[];
+  topics: Topic[];
+  all: number;
+  left_out: number;
+}
+
+export interface Bar {
+  kind: string;
+  start: number;
+  end: number;
+  frame: number;
+  end_frame: number;
+  type?: string;
+  from?: string;
+  qos?: number;
+  text?: string;
+  state: 'done' | 'open' | 'failed';
+  code?: number;
+}
+export interface Fall {
+  stream: number;
+  client: End;
+  server: End;
+  client_id?: string;
+  mqtt: boolean;
+  start: number;
+  end: number;
+  bars: Bar[];
+  left_out: number;
+}
+export interface Waterfall {
+  connections: Fall[];
+  all: number;
+  left_out: number;
+}
+
+export interface Party {
+  address: string;
+  port?: number;
+  role: string;
+  server: boolean;
+  client_id?: string;
+  arrows: number;
+}
+export interface Arrow {
+  frame: number;
+  time: number;
+  from: number;
+  to: number;
+  kind: string;
+  mood: 'plain' | 'again' | 'bad';
+  stream?: number;
+  text: string;
+}
+export interface Ladder {
+  parties: Party[];
+  arrows: Arrow[];
+  all: number;
+  left_out: number;
+}
+
+export interface Deed {
+  frame: number;
+  time: number;
+  side: 'client' | 'server';
+  kind: string;
+  times: number;
+  trouble: boolean;
+  text: string;
+}
+export interface DiffRow {
+  what: 'same' | 'value' | 'missing' | 'extra' | 'allowed';
+  good: Deed | null;
+  bad: Deed | null;
+  detail?: string;
+}
+export interface DiffEnd {
+  dns: boolean;
+  stream: number;
+  client: string;
+  client_port: number;
+  server: string;
+  server_port: number;
+  client_id?: string;
+  left_out: number;
+}
+export interface Diff {
+  same: boolean;
+  good: string;
+  bad: string;
+  text?: string;
+  first?: DiffRow;
+  explain?: { id: string; text: string };
+  conversations: { differs: boolean; missing: number; extra: number; values: number; good: DiffEnd | null; bad: DiffEnd | null; rows: DiffRow[] }[];
+}
+
+export interface Completion {
+  from: number;
+  to: number;
+  items: { kind: string; text: string; label?: string; type?: string }[];
 }

@@ -4,11 +4,12 @@ import { effect } from '@preact/signals';
 import { kept } from '../settings';
 import { words } from './words';
 import { more } from './more';
+import { live } from './live';
 
 export const LANGS = { en: 'English', ja: '日本語', zh: '中文' } as const;
 export type Lang = keyof typeof LANGS;
 const order: Lang[] = ['en', 'ja', 'zh'];
-const all = { ...words, ...more };
+const all = { ...words, ...more, ...live };
 export type Word = keyof typeof all;
 
 const first = (): Lang => {

@@ -6,6 +6,7 @@ import { t, tOr } from '../i18n';
 import { keyList } from '../keys';
 import { COLUMNS, columns, type Column } from '../settings';
 import { dialog, Dialog } from './dialog';
+import { GiveKey } from './givekey';
 import { tell, tellError } from './say';
 
 function GoTo() {
@@ -97,4 +98,4 @@ const Help = () => (
   </Dialog>
 );
 
-export const Dialogs = () => <><GoTo /><Find /><Columns /><Help /></>;
+export const Dialogs = () => <><GoTo /><Find /><Columns /><GiveKey /><Help /></>;

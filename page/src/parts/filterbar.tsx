@@ -6,16 +6,22 @@ import { get, query } from '../api';
 import { t } from '../i18n';
 import { filter, setFilter } from '../route';
 import { recent } from '../settings';
-import type { FieldName, FilterCheck } from '../types';
+import type { Completion, FilterCheck } from '../types';
 
 export const typed = signal(filter.peek());
 const checked = signal<{ text: string; got: FilterCheck } | null>(null);
 const RECENT_MAX = 12;
 
-interface Hint { name: string; label: string; insert: string }
+interface Hint { kind: string; text: string; label: string; whole: string; cursor: number }
+const KINDS: Record<string, string> = { protocol: 'P', field: 'F', value: '=', operator: '~', function: 'ƒ', recent: '↺' };
+
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+const bytesOf = (text: string) => encoder.encode(text).length;
+/** cut gives a part of text between two bytes: places of the server count bytes. */
+const cut = (text: string, from: number, to?: number) => decoder.decode(encoder.encode(text).slice(from, to));
 
 let asking: AbortController | undefined;
-/** check asks the server about the text, and forgets the answer when more was typed meanwhile. */
+/** check asks the server about the text and what may stand at the cursor; what comes after more was typed is forgotten. */
 async function check(text: string, at: number): Promise<Hint[]> {
   asking?.abort();
   asking = new AbortController();
@@ -24,14 +30,14 @@ async function check(text: string, at: number): Promise<Hint[]> {
     checked.value = null;
     return [];
   }
-  const word = /[a-z_][\w.-]*$/i.exec(text.slice(0, at))?.[0] || '';
   const [got, names] = await Promise.all([
     get<FilterCheck>('filter' + query({ text }), signal),
-    word.length > 1 ? get<{ fields: FieldName[] }>('fields' + query({ prefix: word, limit: 40 }), signal) : { fields: [] },
+    at ? get<Completion>('complete' + query({ text, cursor: bytesOf(text.slice(0, at)), limit: 40 }), signal) : { from: 0, to: 0, items: [] },
   ]);
   if (signal.aborted) return [];
   checked.value = { text, got };
-  return names.fields.filter(f => f.name !== word).map(f => ({ name: f.name, label: f.label, insert: f.name.slice(word.length) }));
+  const before = cut(text, 0, names.from), now = cut(text, names.from, names.to), after = cut(text, names.to);
+  return names.items.filter(i => i.text !== now).map(i => ({ kind: i.kind, text: i.text, label: i.label || '', whole: before + i.text + after, cursor: (before + i.text).length }));
 }
 
 export function apply(text: string): void {
@@ -41,17 +47,16 @@ export function apply(text: string): void {
   if (clean) recent.value = [clean, ...recent.value.filter(r => r !== clean)].slice(0, RECENT_MAX);
 }
 
-/** Complaint is the filter again, with a caret where it goes wrong. Offsets of the server count bytes. */
+/** Complaint is the filter again, with a caret where it goes wrong. */
 function Complaint({ text, got }: { text: string; got: FilterCheck }) {
-  const bytes = new TextEncoder().encode(text), chars = (b: Uint8Array) => new TextDecoder().decode(b).length;
-  const at = got.offset || 0, before = chars(bytes.slice(0, at)), wide = Math.max(1, chars(bytes.slice(at, at + (got.length || 0))));
+  const at = got.offset || 0, to = at + (got.length || 0), before = cut(text, 0, at).length, wide = Math.max(1, cut(text, at, to).length);
   return (
     <div class="complaint" role="status" id="complaint">
       <pre class="mono" tabIndex={0} aria-label={t('filterWrong')}>{text}{'\n'}{' '.repeat(before)}<b>^{'~'.repeat(wide - 1)}</b></pre>
       <p>{got.message}{got.suggestions?.length ? <> · {t('didYouMean')} {got.suggestions.map(s => (
         <button key={s} type="button" class="link mono" onClick={() => {
-          typed.value = new TextDecoder().decode(bytes.slice(0, at)) + s + new TextDecoder().decode(bytes.slice(at + (got.length || 0)));
-          void check(typed.value, typed.value.length);
+          typed.value = cut(text, 0, at) + s + cut(text, to);
+          void check(typed.value, 0).catch(() => {});
         }}>{s}</button>))}</> : null}</p>
     </div>
   );
@@ -61,9 +66,9 @@ function Hints({ hints, pick, take }: { hints: Hint[]; pick: number; take: (h: H
   return (
     <ul class="hints" role="listbox" id="hints" aria-label={t('fieldNames')}>
       {hints.map((h, i) => (
-        <li key={h.name} id={'hint-' + i} role="option" aria-selected={i === pick} onPointerDown={e => { e.preventDefault(); take(h); }}
+        <li key={h.text} id={'hint-' + i} role="option" aria-selected={i === pick} onPointerDown={e => { e.preventDefault(); take(h); }}
           ref={e => { if (e && i === pick) e.scrollIntoView({ block: 'nearest' }); }}>
-          <span class="mono">{h.name}</span><span class="quiet">{h.label}</span>
+          <span class={'hint-kind h-' + h.kind} title={h.kind} aria-hidden="true">{KINDS[h.kind]}</span><span class="mono">{h.text}</span><span class="quiet">{h.label}</span>
         </li>))}
     </ul>
   );
@@ -79,15 +84,12 @@ export function FilterBar() {
     void check(filter.value, 0).catch(() => {});
   }, [filter.value]);
   const look = (value: string, at: number) => check(value, at).then(h => { setHints(h); setPick(-1); }, () => {});
-  const recall = () => setHints(recent.value.filter(r => r !== text).map(r => ({ name: r, label: t('recent'), insert: '\0' + r })));
+  const recall = () => setHints(recent.value.filter(r => r !== text).map(r => ({ kind: 'recent', text: r, label: t('recent'), whole: r, cursor: r.length })));
   const take = (h: Hint) => {
-    const at = input.current!.selectionStart ?? text.length;
-    const whole = h.insert[0] === '\0';
-    typed.value = whole ? h.name : text.slice(0, at) + h.insert + text.slice(at);
+    typed.value = h.whole;
     setHints([]);
-    void look(typed.value, 0);
-    const to = whole ? h.name.length : at + h.insert.length;
-    requestAnimationFrame(() => { input.current!.focus(); input.current!.setSelectionRange(to, to); });
+    void look(h.whole, 0);
+    requestAnimationFrame(() => { input.current!.focus(); input.current!.setSelectionRange(h.cursor, h.cursor); });
   };
   const keys = (e: KeyboardEvent) => {
     const down = e.key === 'ArrowDown', up = e.key === 'ArrowUp';

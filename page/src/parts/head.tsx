@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The head of the page: where one is, and what is chosen for all views.
-import { at, save } from '../api';
+import { at, get, save } from '../api';
+import { signal } from '@preact/signals';
 import { t, lang, LANGS, type Lang } from '../i18n';
 import { openMenu } from '../menu';
-import { capture } from '../route';
+import { useEffect } from 'preact/hooks';
+import { capture, go, href, route } from '../route';
 import { TIMES, theme, time, type Theme } from '../settings';
 import { dialog } from './dialog';
 import { tellError } from './say';
@@ -20,6 +22,7 @@ function captureMenu(e: MouseEvent): void {
   openMenu(e, [
     { label: t('giveKey'), act: () => (dialog.value = 'keys') },
     { label: t('columns'), act: () => (dialog.value = 'columns') },
+    { label: t('compareWith'), act: () => go({ capture: '', view: 'diff', args: [], query: { bad: name } }) },
     { label: t('goToPacket'), hint: 'Ctrl G', act: () => (dialog.value = 'goto') },
     null,
     { label: t('download'), act: () => void save(at(name, 'file'), name).catch(tellError) },
@@ -38,6 +41,16 @@ function settingsMenu(e: MouseEvent): void {
   ], t('settings'));
 }
 
+const guarded = signal(false);
+function Nav() {
+  useEffect(() => void get<{ configured: boolean }>('guard').then(g => (guarded.value = g.configured), () => {}), []);
+  const places: [string, Word][] = [['captures', 'captures'], ['diff', 'diff'], ...(guarded.value ? [['guard', 'guard'] as [string, Word]] : [])];
+  return (
+    <nav class="nav" aria-label={t('views')}>{places.map(([id, word]) => (
+      <a key={id} href={href({ capture: '', view: id, args: [], query: {} })} aria-current={route.value.view === id ? 'page' : undefined}>{t(word)}</a>))}</nav>
+  );
+}
+
 export function Head() {
   const name = capture.value;
   return (
@@ -53,7 +66,7 @@ export function Head() {
           </label>
           <button type="button" id="capture-menu" class="icon" aria-haspopup="menu" aria-label={t('more', name)} onClick={captureMenu}>⋯</button>
         </>
-      ) : <h1 class="crumb away">{t('captures')}</h1>}
+      ) : <Nav />}
       <button type="button" id="settings" class="icon" aria-haspopup="menu" aria-label={t('settings')} title={t('settings')} onClick={settingsMenu}>◐</button>
     </header>
   );

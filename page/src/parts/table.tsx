@@ -32,6 +32,7 @@ interface Props {
   onLine?: (line: Line) => void;
   draw?: (key: string, line: Line) => preact.ComponentChildren; // undefined: as text
   heads?: Record<string, string>;
+  fill?: boolean; // as high as there is room
 }
 
 function compare(a: Cell, b: Cell): number {
@@ -39,7 +40,7 @@ function compare(a: Cell, b: Cell): number {
   return String(a ?? '').localeCompare(String(b ?? ''), undefined, { numeric: true });
 }
 
-export function Table({ lines, columns, label, filterOf, onLine, draw, heads }: Props) {
+export function Table({ lines, columns, label, filterOf, onLine, draw, heads, fill }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [by, sort] = useState<{ key: string; down: boolean } | null>(null);
   const keys = columns || Object.keys(lines[0] || {});
@@ -58,7 +59,7 @@ export function Table({ lines, columns, label, filterOf, onLine, draw, heads }: 
     return <button type="button" class="cell-filter" title={filter} onClick={e => openMenu(e, [...filterChoices(filter), null, copyChoice(t('copyText'), text)], text)}>{text}</button>;
   };
   return (
-    <div class={'table-box' + (many ? ' many' : '')} ref={box} tabIndex={0} role="region" aria-label={label}>
+    <div class={'table-box' + (many ? ' many' : '') + (fill ? ' fill' : '')} ref={box} tabIndex={0} role="region" aria-label={label}>
       <table>
         <thead><tr>{keys.map(k => (
           <th key={k} scope="col" class={isNumber(k) ? 'n' : ''} aria-sort={by?.key === k ? (by.down ? 'descending' : 'ascending') : undefined}>

@@ -6,13 +6,14 @@ import { bringing, captures, capturesError, list, open, remove } from '../captur
 import { moment, size } from '../format';
 import { t } from '../i18n';
 import { openMenu } from '../menu';
-import { href } from '../route';
+import { go, href } from '../route';
 import { Empty, Wait, Wrong, tellError } from '../parts/say';
 import type { Capture } from '../types';
 
 function One({ c }: { c: Capture }) {
   const choices = () => [
     { label: t('download'), act: () => void save(at(c.name, 'file'), c.name).catch(tellError) },
+    { label: t('compareWith'), act: () => go({ view: 'diff', query: { bad: c.name } }) },
     { label: t('delete'), off: c.fixed, act: () => void remove(c.name) },
   ];
   return (
@@ -47,6 +48,7 @@ export function Captures() {
   const shown = all.filter(c => c.name.toLowerCase().includes(word.toLowerCase()));
   return (
     <div class="page captures">
+      <h1 class="away">{t('captures')}</h1>
       <Drop />
       <section aria-labelledby="have">
         <header class="section-head"><h2 id="have">{t('captures')}</h2>

@@ -21,6 +21,7 @@ struct capfile {
     bool swap; /* the file's byte order is not little-endian */
     int (*next)(struct capfile *c, struct packet *pkt);
     uint64_t packets;
+    uint64_t record, record_unread; /* where the record being read begins, and `unread` before it */
     uint64_t unread; /* records that are no packets and yet take a number, as in Wireshark */
     int err;
     char *name;

@@ -58,7 +58,7 @@ static uint8_t pick_header_size(struct capfile *c, const struct pcap_variant *v)
 }
 
 static int pcap_next(struct capfile *c, struct packet *pkt) {
-    uint64_t at = cf_offset(c);
+    uint64_t at = c->record = cf_offset(c);
     size_t head = c->header_size;
     if (!cf_need(c, head)) return cf_short(c, at, "a packet's header");
     const uint8_t *p = cf_at(c);

@@ -251,7 +251,8 @@ static int pass_over(struct capfile *c, uint64_t at, uint32_t total, uint64_t wh
 /* take_block gives the next block that matters, complete in the buffer, moved past. */
 static int take_block(struct capfile *c, struct block *b) {
     for (;;) {
-        uint64_t at = cf_offset(c);
+        uint64_t at = c->record = cf_offset(c);
+        c->record_unread = c->unread;
         if (!cf_need(c, BLOCK_MIN)) return cf_short(c, at, "a block");
         const uint8_t *p = cf_at(c);
         if (load_le32(p) == BLOCK_SECTION && !set_order(c, p))

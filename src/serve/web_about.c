@@ -28,6 +28,10 @@ static void explain(struct web_request *q, const char *path, const char *const *
     (void)more;
     web_explain(q, path, name);
 }
+static void stream(struct web_request *q, const char *path, const char *const *more, const char *name) {
+    (void)more;
+    web_stream(q, path, name);
+}
 static void ladder(struct web_request *q, const char *path, const char *const *more, const char *name) {
     (void)more, (void)name;
     web_ladder(q, path);
@@ -58,10 +62,10 @@ static void keys_drop(struct web_request *q, const char *path, const char *const
 }
 
 static const struct about abouts[] = {
-    {"GET", "frames", 0, 1, frames},   {"GET", "stats", 1, 2, stats},         {"GET", "follow", 2, 2, follow},
-    {"GET", "explain", 0, 0, explain}, {"GET", "ladder", 0, 0, ladder},       {"GET", "connections", 0, 0, connections},
-    {"GET", "mqtt", 0, 0, mqtt},       {"GET", "waterfall", 0, 0, waterfall}, {"GET", "keys", 0, 0, keys_show},
-    {"PUT", "keys", 0, 0, keys_put},   {"DELETE", "keys", 0, 0, keys_drop},
+    {"GET", "frames", 0, 1, frames},           {"GET", "stats", 1, 2, stats},   {"GET", "follow", 2, 2, follow},
+    {"GET", "explain", 0, 0, explain},         {"GET", "stream", 0, 0, stream}, {"GET", "ladder", 0, 0, ladder},
+    {"GET", "connections", 0, 0, connections}, {"GET", "mqtt", 0, 0, mqtt},     {"GET", "waterfall", 0, 0, waterfall},
+    {"GET", "keys", 0, 0, keys_show},          {"PUT", "keys", 0, 0, keys_put}, {"DELETE", "keys", 0, 0, keys_drop},
 };
 
 bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n) {

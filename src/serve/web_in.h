@@ -17,10 +17,21 @@ enum {
     WEB_CAPTURES_MAX = 10000,  /* captures listed */
     WEB_READERS_MAX = 16,      /* captures being decoded at the same time */
     WEB_ROWS_MAX = 5000,       /* rows of one answer */
+    WEB_COLUMN_MAX = 4096,     /* bytes of a column */
+    WEB_JOBS_MAX = 64,         /* answers that go on until they are done */
     WEB_TREE_MAX = 50000,      /* fields of one packet in an answer */
     WEB_BYTES_MAX = 1 << 20,   /* bytes of one source in an answer */
     WEB_FOLLOW_MAX = 16 << 20, /* bytes of a followed conversation in an answer */
     WEB_PATH_MAX = 4096,
+};
+
+/* web_job is work that is under way: it can be watched and stopped by others than who asked. */
+struct web_job {
+    bool used;
+    char id[17]; /* random, so that nobody meets another's by guessing */
+    char capture[WEB_NAME_MAX + 1], filter[256];
+    atomic_bool cancelled;
+    atomic_uint_least64_t done, size, read, matched;
 };
 
 struct web {
@@ -31,7 +42,9 @@ struct web {
     struct field_index names;
     atomic_int readers;
     atomic_bool stopping;
-    pthread_mutex_t changing; /* one change of the folder at a time */
+    pthread_mutex_t changing;  /* one change of the folder at a time */
+    pthread_mutex_t jobs_lock; /* of `used` and the texts */
+    struct web_job job[WEB_JOBS_MAX];
 };
 
 /* web_reply is the answer in the making; a text unless `made`. */
@@ -93,6 +106,10 @@ bool web_upload_there(struct web_request *q);
 bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n);
 void web_frames(struct web_request *q, const char *path);
 void web_frame(struct web_request *q, const char *path, const char *number);
+void web_stream(struct web_request *q, const char *path, const char *name);
+/* web_jobs lists what is under way, web_job_stop stops one. */
+void web_jobs(struct web_request *q);
+void web_job_stop(struct web_request *q, const char *id);
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which);
 void web_explain(struct web_request *q, const char *path, const char *name);
 void web_follow(struct web_request *q, const char *path, const char *proto, const char *number);

@@ -78,6 +78,18 @@ const struct decode *web_reading_next(struct web_reading *r) {
     return dissector_packet(&r->ds, p);
 }
 
+void web_reading_rest(struct web_reading *r) {
+    if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
+    r->entered = false;
+}
+
+bool web_reading_wake(struct web_reading *r) {
+    if (!r->entered && !enter(r->web)) return false;
+    r->entered = true;
+    r->rc = capfile_resume(r->file);
+    return r->rc == OK;
+}
+
 void web_reading_note(struct writer *w, const struct web_reading *r) {
     if (r->rc == OK || r->rc == ERR_END) return;
     const char *why = capfile_why(r->file), *reason = strstr(why, ": ");

@@ -27,6 +27,10 @@ struct web_reading *web_reading_open(struct web_request *q, const char *path, co
 void web_reading_close(struct web_reading *r);
 /* web_reading_next decodes the next packet; NULL at the end, where the file is damaged, and where the server ends. */
 const struct decode *web_reading_next(struct web_reading *r);
+/* web_reading_rest gives the place among those who read back while there is nothing to read; web_reading_wake takes one
+ * again and lets the reading go on behind the file's former end: false where all are taken, or it cannot. */
+void web_reading_rest(struct web_reading *r);
+bool web_reading_wake(struct web_reading *r);
 /* web_reading_note writes ,"damaged":"why" where the file could not be read to its end. */
 void web_reading_note(struct writer *w, const struct web_reading *r);
 

@@ -174,6 +174,7 @@ static void get_one(struct web_request *q, const char *what) {
     if (is(what, "filter")) return web_filter_json(&q->reply.w, slice_str(text ? text : ""), &q->web->names);
     if (is(what, "complete")) return web_complete(q);
     if (is(what, "diff")) return web_diff(q);
+    if (is(what, "jobs")) return web_jobs(q);
     if (is(what, "guard")) return web_guard(q, "");
     not_found(q);
 }
@@ -190,6 +191,7 @@ static void get(struct web_request *q, const struct parts *p) {
 static void change(struct web_request *q, const struct parts *p) {
     bool ours = p->n >= 2 && is(p->part[0], "v1"), captures = ours && is(p->part[1], "captures");
     if (ours && p->n == 3 && is(p->part[1], "guard")) return web_guard(q, p->part[2]);
+    if (ours && p->n == 3 && is(p->part[1], "jobs") && is(q->method, "DELETE")) return web_job_stop(q, p->part[2]);
     if (captures && about_capture(q, p)) return;
     if (captures && p->n == 2 && is(q->method, "POST")) {
         const char *name = web_query(q, "name");

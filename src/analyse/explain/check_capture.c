@@ -15,7 +15,7 @@ static bool one_sided(const struct conv *c) {
     for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
         if (me->packets >= ONE_WAY_PACKETS && !peer->packets && (me->segments > 1 || mark_set(&me->fin)) &&
-            me->packets > me->syns + 1 && me->has_ack)
+            me->packets > me->syns + 1u && me->has_ack)
             return true;
     }
     return false;

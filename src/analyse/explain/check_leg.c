@@ -23,10 +23,8 @@ static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$
 
 static size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max) {
     size_t n = 0;
-    for (uint32_t i = 0; i < e->filters && n < max; i++) {
-        const struct filter_rec *f = &e->filter[i];
-        if (endpoint_same(&f->broker, &t->broker) && explain_topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
-    }
+    for (uint32_t at = broker_filter(e, &t->broker); at && n < max; at = e->filter[at - 1].next)
+        if (explain_topic_matches(e->filter[at - 1].filter, t->topic)) out[n++] = (uint16_t)(at - 1);
     return n;
 }
 
@@ -36,6 +34,8 @@ static unsigned distance(struct slice a, struct slice b) {
     enum { BAND = 2 * EDITS_MAX + 1 };
     unsigned row[BAND + 2]; /* row[1 + k] is for b's place i + k - EDITS_MAX */
     if (a.n > NEAR_MAX || b.n > NEAR_MAX || a.n > b.n + EDITS_MAX || b.n > a.n + EDITS_MAX) return FAR;
+    while (a.n && b.n && tolower(a.p[0]) == tolower(b.p[0])) a = slice_tail(a, 1), b = slice_tail(b, 1);
+    while (a.n && b.n && tolower(a.p[a.n - 1]) == tolower(b.p[b.n - 1])) a.n--, b.n--;
     for (unsigned k = 0; k < BAND + 2; k++) row[k] = FAR;
     for (unsigned k = EDITS_MAX; k < BAND; k++) row[1 + k] = k - EDITS_MAX;
     for (size_t i = 1; i <= a.n; i++) {
@@ -64,14 +64,6 @@ static struct slice trimmed(struct slice s) {
     return s;
 }
 
-static bool same_but_case(struct slice filter, struct slice topic) {
-    char a[KEPT_TEXT], b[KEPT_TEXT];
-    if (filter.n > KEPT_TEXT || topic.n > KEPT_TEXT) return false;
-    for (size_t i = 0; i < filter.n; i++) a[i] = (char)tolower(filter.p[i]);
-    for (size_t i = 0; i < topic.n; i++) b[i] = (char)tolower(topic.p[i]);
-    return explain_topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
-}
-
 static unsigned levels(struct slice s) {
     unsigned n = 1;
     for (size_t i = 0; i < s.n; i++) n += s.p[i] == '/';
@@ -91,7 +83,7 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     *far = FAR;
     if (!f.n || !t.n) return NULL;
     *far = 0;
-    if (same_but_case(f, t)) return N_("the case differs");
+    if (explain_topic_matches_folded(f, t)) return N_("the case differs");
     *far = 1;
     if (explain_topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
     *far = 2;
@@ -104,11 +96,11 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     unsigned edits = distance(f, t);
     *far = 3 + edits;
     if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
-    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
     unsigned same = same_levels(f, t);
     *far = WEAK + KEPT_TEXT - same;
-    if (same) return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
-    return NULL;
+    if (!same) return NULL;
+    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
+    return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */
@@ -116,10 +108,9 @@ static const struct filter_rec *nearest(struct explain *e, const struct topic_re
                                         unsigned *how_far) {
     const struct filter_rec *best = NULL;
     unsigned least = FAR;
-    for (uint32_t i = 0; i < e->filters; i++) {
-        const struct filter_rec *f = &e->filter[i];
+    for (uint32_t at = broker_filter(e, &t->broker); at && e->likened < LIKENED_MAX; at = e->filter[at - 1].next) {
+        const struct filter_rec *f = &e->filter[at - 1];
         unsigned far;
-        if (!endpoint_same(&f->broker, &t->broker) || e->likened == LIKENED_MAX) continue;
         e->likened++;
         const char *w = near_words(f->filter, t->topic, &far);
         if (!w || far >= least) continue;

@@ -7,6 +7,7 @@
 #include "analyse/explain/gather.h"
 #include "proto/mqtt/mqtt.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 enum { CHAIN_MAX = 64 };
@@ -251,6 +252,29 @@ static void ack_take(struct explain *e, struct conv *c, int side, const struct p
     if (sender == SERVER && t->got.frame && t->got_stream == c->stream && m->type != MQTT_PUBREC) t->got_acked = true;
 }
 
+static uint64_t endpoint_hash(const struct explain *e, const struct endpoint *broker) {
+    return broker_hash(e, broker, (struct slice){0});
+}
+
+/* filter_chain puts a new filter behind those its broker was asked for before. */
+static void filter_chain(struct explain *e, uint32_t place) {
+    uint64_t hash = endpoint_hash(e, &e->filter[place].broker);
+    uint32_t at = map_find(&e->by_broker, hash);
+    if (at == PLACE_NONE) {
+        at = e->brokers++;
+        map_set(&e->by_broker, hash, at);
+        e->broker[at].first = (uint16_t)(place + 1);
+    } else {
+        e->filter[e->broker[at].last - 1].next = (uint16_t)(place + 1);
+    }
+    e->broker[at].last = (uint16_t)(place + 1);
+}
+
+uint32_t broker_filter(const struct explain *e, const struct endpoint *broker) {
+    uint32_t at = map_find(&e->by_broker, endpoint_hash(e, broker));
+    return at == PLACE_NONE ? 0 : e->broker[at].first;
+}
+
 static void subscribe_take(struct explain *e, struct conv *c, const struct packet_events *p,
                            const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
@@ -269,6 +293,7 @@ static void subscribe_take(struct explain *e, struct conv *c, const struct packe
                                                     .stream = c->stream,
                                                     .qos = m->codes[i],
                                                     .at = mark_of(p)};
+        filter_chain(e, e->filters);
         if (r->filters < CONV_FILTERS) r->filter[r->filters++] = (uint16_t)e->filters;
         e->filters++;
         r->sub_count[turn]++;
@@ -399,7 +424,10 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     }
 }
 
-bool explain_topic_matches(struct slice filter, struct slice topic) {
+/* same_letter compares two bytes, case aside where it is to be folded. */
+static inline bool same_letter(uint8_t a, uint8_t b, bool fold) { return a == b || (fold && tolower(a) == tolower(b)); }
+
+static inline bool topic_matches(struct slice filter, struct slice topic, bool fold) {
     static const struct slice share = {(const uint8_t *)"$share/", 7};
     if (slice_starts(filter, share)) { /* MQTT 4.8.2: $share/NAME/FILTER */
         filter = slice_tail(filter, share.n);
@@ -415,7 +443,7 @@ bool explain_topic_matches(struct slice filter, struct slice topic) {
             while (topic.n && topic.p[0] != '/') topic = slice_tail(topic, 1);
         } else {
             while (filter.n && filter.p[0] != '/') {
-                if (!topic.n || topic.p[0] != filter.p[0]) return false;
+                if (!topic.n || !same_letter(topic.p[0], filter.p[0], fold)) return false;
                 filter = slice_tail(filter, 1);
                 topic = slice_tail(topic, 1);
             }
@@ -429,3 +457,6 @@ bool explain_topic_matches(struct slice filter, struct slice topic) {
     }
     return !topic.n;
 }
+
+bool explain_topic_matches(struct slice filter, struct slice topic) { return topic_matches(filter, topic, false); }
+bool explain_topic_matches_folded(struct slice filter, struct slice topic) { return topic_matches(filter, topic, true); }

@@ -231,8 +231,9 @@ static void tcp_field(struct walk *w, const struct fval *f) {
     }
 }
 
-/* tcp_header takes the fields nearly every segment has, in the order the decoder gives them, and returns the first that is
- * not one of them. field_take would do the same; but here no branch is a surprise, and most packets have little else. */
+/* tcp_header takes the fields nearly every segment has, in the order the decoder gives them, and returns the first that
+ * is not one of them. field_take would do the same; but here no branch is a surprise, and most packets have little
+ * else. */
 static const struct fval *tcp_header(struct walk *w, const struct fval *f, const struct fval *end) {
     struct packet_events *o = w->out;
     struct tcp_event *t = &o->tcp;
@@ -492,8 +493,8 @@ static void udp_field(struct walk *w, const struct fval *f) {
     w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
 }
 
-/* Who takes a field. One look into a table instead of a comparison with each protocol's range: this runs for every field
- * of every packet. */
+/* Who takes a field. One look into a table instead of a comparison with each protocol's range: this runs for every
+ * field of every packet. */
 enum taker { BY_NOBODY, BY_NETWORK, BY_PORTS, BY_TCP, BY_UDP, BY_ICMP, BY_DNS, BY_TLS, BY_HTTP, BY_WEBSOCKET, BY_MQTT };
 static const uint8_t takers[FID_COUNT] = {
     [FID_IP... FID_IP_END - 1] = BY_NETWORK,
@@ -533,8 +534,8 @@ static void field_take(struct walk *w, const struct fval *f) {
 }
 
 /* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the
- * addresses, the protocol and the length (RFC 9293 3.1), not inverted. A sum of 16-bit words may be made of greater ones
- * and in any byte order as long as it is folded at the end (RFC 1071 2). */
+ * addresses, the protocol and the length (RFC 9293 3.1), not inverted. A sum of 16-bit words may be made of greater
+ * ones and in any byte order as long as it is folded at the end (RFC 1071 2). */
 static uint16_t partial_sum(const struct packet_events *o, uint32_t tcp_len) {
     uint64_t sum = 0;
     uint32_t word[8];

@@ -104,7 +104,7 @@ void check_client_reset(struct judge *j) {
 void check_ack_lost(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || server->largest_acked > 1)
+    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || client->largest_ack > 1)
         return;
     struct finding *f = found(j);
     say_number(j, f, server->syns);
@@ -123,11 +123,10 @@ static int stuck_side(const struct judge *j) {
 }
 
 static bool is_mtu(const struct judge *j, int side) {
-    const struct half *h = &j->c->half[side];
+    uint32_t took = j->c->half[!side].largest_ack; /* the largest segment that got through */
     uint32_t len = conv_trouble(j->c, side)->stuck_len;
     bool told = mark_set(&j->c->icmp) && j->c->icmp_mtu;
-    return len >= LARGE && h->largest_acked && (h->largest_acked < len || told) &&
-           (h->largest_acked < LARGE || told);
+    return len >= LARGE && took && (told || (took < len && took < LARGE));
 }
 
 static struct finding *stuck_found(struct judge *j, int side) {
@@ -147,7 +146,7 @@ void check_mtu(struct judge *j) {
     int side = stuck_side(j);
     if (side < 0 || !is_mtu(j, side)) return;
     struct finding *f = stuck_found(j, side);
-    say_number(j, f, j->c->half[side].largest_acked);
+    say_number(j, f, j->c->half[!side].largest_ack);
     f->confidence = LIKELY;
     if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
 }

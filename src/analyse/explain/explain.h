@@ -49,8 +49,8 @@ struct endpoint {
 
 /* trouble is what most sides of a conversation never have. */
 struct trouble {
-    struct mark zero, zero_end;      /* the window was closed, and opened */
-    struct mark stuck, stuck_last;   /* the oldest segment sent again that is not acknowledged */
+    struct mark zero, zero_end;    /* the window was closed, and opened */
+    struct mark stuck, stuck_last; /* the oldest segment sent again that is not acknowledged */
     uint32_t stuck_seq, stuck_len;
     struct mark resent; /* first segment sent again */
 };
@@ -59,8 +59,8 @@ struct trouble {
 struct half {
     uint64_t bytes; /* payload, once */
     uint32_t packets, segments, repeats;
-    uint32_t acked; /* highest acknowledgment this side sent */
-    uint32_t largest_acked;
+    uint32_t acked;       /* highest acknowledgment this side sent */
+    uint32_t largest_ack; /* most bytes of the other side it acknowledged at once */
     uint16_t stuck_times; /* how often trouble.stuck was sent again; stays at its greatest value */
     uint8_t syns;         /* likewise */
     bool has_ack : 1, zero_open : 1;
@@ -68,7 +68,8 @@ struct half {
     struct mark first_data, fin, rst;
     struct mark syn; /* SYN or SYN/ACK */
 };
-_Static_assert(offsetof(struct half, first_data) == 64 && sizeof(struct half) % 64 == 0, "a packet touches one cache line of a side");
+_Static_assert(offsetof(struct half, first_data) == 64 && sizeof(struct half) % 64 == 0,
+               "a packet touches one cache line of a side");
 
 struct certificate_rec {
     struct mark at;
@@ -122,6 +123,7 @@ struct mqtt_rec {
     uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
     uint64_t matched;                       /* serial of the last message that was delivered to it */
     uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
+    /* Only some packets touch what follows. */
     struct mark first_publish[2];
     struct mark connect, connack, disconnect[2], subscribe;
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
@@ -139,22 +141,24 @@ struct mqtt_rec {
     struct mark will_sent; /* the broker published its will */
 };
 
-/* conv is one TCP conversation. What every packet touches comes first; there are many conversations, and where they lie in
- * memory is what a packet of them costs. */
+/* conv is one TCP conversation. There are many, and where they lie in memory is what a packet of them costs: so what
+ * every packet touches fills two cache lines, the first one here and that of its side's half. */
 struct conv {
     uint32_t stream;
+    uint16_t port[2];       /* of end[] */
     bool selected;          /* the display filter let a packet of it through */
     bool from_start;        /* its SYN was seen */
     bool up;                /* `established` is set, or will not be */
+    bool stuck[2];          /* half.stuck_times is not 0 */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
-    struct endpoint end[2];
     struct mqtt_rec *mqtt;
     struct mark last;
     uint64_t last_id[2]; /* digest of each side's last packet, to know copies of it */
     int64_t gap_ns;      /* the last long silence */
-    uint32_t since_gap;  /* packets since */
-    uint32_t lost;       /* segments not captured */
     struct half half[2] __attribute__((aligned(64)));
+    struct endpoint end[2];
+    uint32_t since_gap;          /* packets since the last long silence */
+    uint32_t lost;               /* segments not captured */
     struct trouble *trouble[2];  /* of the sides; NULL: none, conv_trouble reads it */
     struct mark gap_before, gap; /* packets before and behind it */
     struct mark first, established;
@@ -254,6 +258,7 @@ struct will_rec {
     struct endpoint broker;
     struct slice topic;
     uint32_t stream;
+    uint16_t before; /* place + 1 of the one before it with this broker and topic; 0: none */
 };
 
 enum severity_level { LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR, LEVELS };
@@ -321,7 +326,7 @@ struct explain {
     uint64_t bucket[MESSAGES_MAX];
     uint32_t names, hosts, filters, brokers, topics, clients, wills;
     uint64_t messages; /* serial of the last */
-    struct place_map by_name, by_host, by_broker, by_topic, by_client;
+    struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
     struct finding *finding;
     uint32_t findings;
     struct finding all_well;
@@ -341,7 +346,7 @@ struct explain {
     int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
     uint64_t said_capture[4];
     struct trouble forgotten; /* what there was no memory for */
-    uint32_t likened; /* topics and filters that were compared letter by letter */
+    uint32_t likened;         /* topics and filters that were compared letter by letter */
     /* told is called for every finding as it is made, in a live run. */
     void (*told)(void *to, const struct finding *f);
     void *told_to;

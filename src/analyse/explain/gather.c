@@ -68,8 +68,9 @@ int explain_make(struct explain *e) {
     e->finding = calloc(FINDINGS_MAX, sizeof *e->finding);
     int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
-             map_make(&e->by_client, CLIENTS_MAX);
-    bool made = e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK;
+             map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
+    bool made =
+        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK;
     return made ? OK : ERR_NOMEM;
 }
 
@@ -98,6 +99,7 @@ void explain_free(struct explain *e) {
     map_free(&e->by_broker);
     map_free(&e->by_topic);
     map_free(&e->by_client);
+    map_free(&e->by_will);
     arena_free(&e->arena);
 }
 
@@ -136,6 +138,8 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     c->stream = p->tcp.stream;
     c->end[CLIENT] = client ? from : to;
     c->end[SERVER] = client ? to : from;
+    c->port[CLIENT] = c->end[CLIENT].port;
+    c->port[SERVER] = c->end[SERVER].port;
     c->first = mark_of(p);
     c->from_start = p->tcp.flags & TH_SYN;
     c->name = (uint16_t)gather_use(e, &c->end[CLIENT].addr, &c->end[SERVER].addr);
@@ -175,7 +179,8 @@ static struct trouble *trouble_of(struct explain *e, struct conv *c, int side) {
 }
 
 /* stuck_note follows the oldest segment of a side that was sent again and is not acknowledged. */
-static void stuck_note(struct half *h, struct trouble *t, const struct packet_events *p) {
+static void stuck_note(struct conv *c, int side, struct trouble *t, const struct packet_events *p) {
+    struct half *h = &c->half[side];
     uint32_t seq = p->tcp.seq;
     if (h->stuck_times && t->stuck_seq != seq && seq_lt(t->stuck_seq, seq)) return;
     if (t->stuck_seq != seq || !h->stuck_times) {
@@ -185,6 +190,7 @@ static void stuck_note(struct half *h, struct trouble *t, const struct packet_ev
         t->stuck = mark_of(p);
     }
     if (h->stuck_times < UINT16_MAX) h->stuck_times++;
+    c->stuck[side] = true;
     t->stuck_last = mark_of(p);
 }
 
@@ -201,7 +207,7 @@ static void data_note(struct explain *e, struct conv *c, int side, const struct 
         struct trouble *trouble = trouble_of(e, c, side);
         me->repeats++;
         mark_first(&trouble->resent, p);
-        if (!(t->found & TA_SPURIOUS)) stuck_note(me, trouble, p);
+        if (!(t->found & TA_SPURIOUS)) stuck_note(c, side, trouble, p);
     } else {
         me->bytes += t->len;
     }
@@ -209,16 +215,19 @@ static void data_note(struct explain *e, struct conv *c, int side, const struct 
 
 /* ack_note takes the acknowledgment of one side for what the other sent. */
 static void ack_note(struct conv *c, int side, const struct packet_events *p) {
-    struct half *me = &c->half[side], *peer = &c->half[!side];
+    struct half *me = &c->half[side];
     const struct tcp_event *t = &p->tcp;
     if (!(t->flags & TH_ACK) || (t->flags & TH_RST)) return;
     if (me->has_ack && seq_lt(me->acked, t->ack)) {
         uint32_t got = t->ack - me->acked;
-        if (got > peer->largest_acked && got < 65536) peer->largest_acked = got;
+        if (got > me->largest_ack && got < 65536) me->largest_ack = got;
     }
     me->acked = t->ack;
     me->has_ack = true;
-    if (peer->stuck_times && seq_lt(conv_trouble(c, !side)->stuck_seq, t->ack)) peer->stuck_times = 0;
+    if (c->stuck[!side] && seq_lt(conv_trouble(c, !side)->stuck_seq, t->ack)) {
+        c->stuck[!side] = false;
+        c->half[!side].stuck_times = 0;
+    }
 }
 
 static void window_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
@@ -235,6 +244,7 @@ static void window_note(struct explain *e, struct conv *c, int side, const struc
 static void handshake_note(struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side], *peer = &c->half[!side];
     uint16_t flags = p->tcp.flags;
+    if (c->up && !(flags & (TH_SYN | TH_FIN | TH_RST))) return;
     if (flags & TH_SYN) {
         mark_first(&me->syn, p);
         if (me->syns < UINT8_MAX) me->syns++;
@@ -284,6 +294,8 @@ static uint8_t payload_kind(const struct packet_events *p) {
 
 static void conv_swap(struct conv *c) {
     SWAP(c->end[0], c->end[1]);
+    SWAP(c->port[0], c->port[1]);
+    SWAP(c->stuck[0], c->stuck[1]);
     SWAP(c->half[0], c->half[1]);
     SWAP(c->trouble[0], c->trouble[1]);
     SWAP(c->last_id[0], c->last_id[1]);
@@ -349,6 +361,13 @@ static void ahead_note(struct explain *e, const struct conv *c, int side, const 
     e->ahead_ns = step;
 }
 
+/* side_of tells which side sent a packet: the ports do, unless they are the same. */
+static int side_of(const struct conv *c, const struct packet_events *p) {
+    struct endpoint from = {p->src, p->sport};
+    if (c->port[CLIENT] != c->port[SERVER]) return p->sport == c->port[CLIENT] ? CLIENT : SERVER;
+    return endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
+}
+
 static void tcp_take(struct explain *e, const struct packet_events *p, bool selected) {
     struct conv *c = explain_conv(e, p->tcp.stream);
     e->tcp_packets++;
@@ -362,8 +381,7 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
         for (size_t at = 0; at < offsetof(struct mqtt_rec, connect); at += 64)
             __builtin_prefetch((char *)c->mqtt + at, 1);
     c->selected |= selected;
-    struct endpoint from = {p->src, p->sport};
-    int side = endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
+    int side = side_of(c, p);
     if (seen_twice(e, c, side, p)) return;
     side = roles_fix(c, side, p);
     ahead_note(e, c, side, p);
@@ -408,7 +426,6 @@ void explain_expect(const struct explain *e, uint32_t stream) {
     const struct conv *c = e->conv[stream % CONVS_MAX];
     if (!c) return;
     __builtin_prefetch(c, 1);
-    __builtin_prefetch(&c->last_id, 1);
     __builtin_prefetch(&c->half[0], 1);
     __builtin_prefetch(&c->half[1], 1);
 }

@@ -50,6 +50,8 @@ struct sender {
     int64_t interval, timeout, next;
     uint64_t sent, bytes, answered, errors, again, lost, failed;
     uint64_t to_many, asked;
+    int64_t second; /* what `burst` counts in, of packets that leave at a time of their own */
+    uint64_t burst;
     int64_t least, most, sum; /* ns of the answers */
     int64_t began;
     bool corrected; /* the kernel changed something; said once */
@@ -331,6 +333,14 @@ static int trouble(struct sender *s, int rc) {
     return rc ? opt_bad_use(s->cmd, "%s", err_text(rc)) : OPT_GO;
 }
 
+/* too_fast counts packets whose time the caller chose. */
+static bool too_fast(struct sender *s, int64_t due) {
+    int64_t second = due / 1000000000;
+    if (second != s->second) s->burst = 0;
+    s->second = second;
+    return ++s->burst > RATE_MAX && !s->o->really;
+}
+
 int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t due) {
     struct talk_packet t;
     bool known = talk_read(&t, (uint32_t)linktype, bytes), many = known && to_many(s, &t);
@@ -346,7 +356,11 @@ int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t du
         int64_t now = loop_ns();
         if (due < now - LATE_MAX_NS) due = now;
         s->next = due + s->interval;
-    }
+    } else if (too_fast(s, due))
+        return opt_bad_use(s->cmd,
+                           "the capture has more than %d packets in a second: replay it with --speed below 1, or add "
+                           "--really if the network is yours to load",
+                           RATE_MAX);
     int rc = wait_until(s, due);
     if (rc) return trouble(s, rc);
     if (children_stopped()) return EXIT_FINE;

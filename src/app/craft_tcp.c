@@ -1,0 +1,3 @@
+#include "app/craft.h"
+int craft_tcp(int argc, char **argv) { (void)argc; (void)argv; return 2; }
+int craft_mqtt(int argc, char **argv) { (void)argc; (void)argv; return 2; }

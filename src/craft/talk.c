@@ -29,6 +29,14 @@ static void udp_read(struct talk_packet *t, struct reader *r) {
     t->dns_response = rd_u8(r) & 0x80;
 }
 
+static void mss_read(struct talk_packet *t, struct slice options) {
+    while (options.n >= 2 && options.p[0]) {
+        if (options.p[0] == 2 && options.p[1] == 4 && options.n >= 4) t->mss = load_be16(options.p + 2);
+        if (options.p[0] != 1 && options.p[1] < 2) return;
+        options = slice_tail(options, options.p[0] == 1 ? 1 : options.p[1]);
+    }
+}
+
 static void tcp_read(struct talk_packet *t, struct reader *r) {
     t->sport = rd_be16(r);
     t->dport = rd_be16(r);
@@ -37,8 +45,9 @@ static void tcp_read(struct talk_packet *t, struct reader *r) {
     t->ack = rd_be32(r);
     uint8_t words = rd_u8(r) >> 4;
     t->flags = rd_u8(r);
-    rd_skip(r, 6);
-    if (words > 5) rd_skip(r, (size_t)(words - 5) * 4);
+    t->window = rd_be16(r);
+    rd_skip(r, 4);
+    if (words > 5) mss_read(t, rd_take(r, (size_t)(words - 5) * 4));
     if (!rd_ok(r)) return;
     t->payload = rd_rest(r);
     t->span = (uint32_t)t->payload.n + !!(t->flags & TALK_SYN) + !!(t->flags & TALK_FIN);

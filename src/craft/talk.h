@@ -16,6 +16,7 @@ struct talk_packet {
     uint16_t sport, dport;    /* of TCP and UDP; identifier and sequence number of an echo */
     uint32_t seq, ack;        /* of TCP */
     uint8_t flags;            /* of TCP */
+    uint16_t window, mss;     /* of TCP; mss 0: not said */
     uint32_t span;            /* sequence numbers the segment takes */
     bool whole;               /* the transport header is complete */
     bool dns, dns_response;   /* UDP with a DNS header */

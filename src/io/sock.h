@@ -48,6 +48,9 @@ int sock_accept(int fd, struct sock_addr *peer);
 int sock_connect(const struct sock_addr *to, const struct sock_addr *from);
 /* sock_connected gives how a connect ended: 0 or errno. */
 int sock_connected(int fd);
+/* sock_hold_port takes a TCP port of `a`'s address for nobody else to use (port 0: a free one, put into a): a socket that
+ * neither listens nor connects; the descriptor or -errno. */
+int sock_hold_port(struct sock_addr *a);
 /* sock_keepalive makes the kernel ask idle peers; sock_name gives the own address,
  * sock_peer_name the other's. */
 void sock_keepalive(int fd, int idle_s);

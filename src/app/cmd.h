@@ -11,6 +11,7 @@ int cmd_edit(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
 int cmd_guard(int argc, char **argv);
+int cmd_lab(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);
 int cmd_follow(int argc, char **argv);
 int cmd_read(int argc, char **argv);

@@ -16,6 +16,8 @@ static const struct {
     int (*run)(int argc, char **argv);
 } parts[] = {
     {"echo", "a server that sends back what comes, and says who came", cmd_lab_echo},
+    {"sink", "store what comes by TCP lines, UDP and HTTP POST", cmd_lab_sink},
+    {"net", "small networks that are broken in a way that has a name", cmd_lab_net},
 };
 #define N_PARTS (sizeof parts / sizeof *parts)
 

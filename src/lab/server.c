@@ -249,9 +249,9 @@ void lab_turn(struct lab_server *s, int ms) {
         case KIND_CONN: conn_event(s, &e[i]); break;
         }
     }
+    wheel_turn(&s->wheel, s->now);
     if (s->owner.turn) s->owner.turn(s->owner.to);
     sweep(s, e, n);
-    wheel_turn(&s->wheel, s->now);
     rest_end(s);
 }
 

@@ -88,7 +88,7 @@ static int up(const struct net_opts *o) {
     if (world_up(kind, o->name ? o->name : kind->name, o->hold, &why) != OK) return failed(&why);
     printf("%s: %s\n", o->name ? o->name : kind->name, kind->what);
     printf("  device 10.77.1.2 -- 10.77.1.1 gateway 10.77.2.1 -- 10.77.2.2 broker\n");
-    if (!o->hold) printf("Next: weir lab net enter device -- ping -c 3 10.77.2.2; weir lab net down\n");
+    if (!o->hold) printf("Next: weir lab net enter device -- sh     (a shell on the device; weir lab net down ends it all)\n");
     fflush(stdout);
     while (o->hold && children_nap(200)) continue;
     return EXIT_FINE; /* with --hold, the hosts end with us */
@@ -99,7 +99,7 @@ static int chosen(const struct net_opts *o, char name[static WORLD_NAME_MAX]) {
     char names[WORLDS_MAX][WORLD_NAME_MAX];
     int n = worlds_up(names);
     for (int i = 0; i < n; i++)
-        if (n == 1 || (o->name && !strcmp(o->name, names[i]))) snprintf(name, WORLD_NAME_MAX, "%s", names[i]);
+        if (n == 1 || (o->name && !strcmp(o->name, names[i]))) snprintf(name, WORLD_NAME_MAX, "%.31s", names[i]);
     if (o->name && strcmp(o->name, name)) return opt_bad_use(&command, "no network '%s' is up", o->name);
     if (!n) return opt_bad_use(&command, "no network is up; `weir lab net up plain` makes one");
     if (!name[0]) return opt_bad_use(&command, "%d networks are up; which? --name NAME", n);

@@ -271,7 +271,7 @@ int worlds_up(char names[WORLDS_MAX][WORLD_NAME_MAX]) {
     struct world w;
     int n = 0;
     for (struct dirent *e; d && n < WORLDS_MAX && (e = readdir(d));)
-        if (e->d_name[0] != '.' && find(e->d_name, &w)) snprintf(names[n++], WORLD_NAME_MAX, "%s", e->d_name);
+        if (e->d_name[0] != '.' && find(e->d_name, &w)) snprintf(names[n++], WORLD_NAME_MAX, "%.31s", e->d_name);
     if (d) closedir(d);
     return n;
 }

@@ -13,6 +13,7 @@ int cmd_fields(int argc, char **argv);
 int cmd_guard(int argc, char **argv);
 int cmd_lab(int argc, char **argv);
 int cmd_ladder(int argc, char **argv);
+int cmd_lesson(int argc, char **argv);
 int cmd_follow(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_run(int argc, char **argv);

@@ -28,24 +28,24 @@ enum { STEP_MS = 20, SETTLE_MS = 300, RUN_MS = 30000, LINES = 8, LINE_BYTES = 10
 
 /* ---- words on the screen ---- */
 
-static const char *paint(const struct stage *s, const char *code) { return s->color ? code : ""; }
+static const char *paint(const struct scene *s, const char *code) { return s->color ? code : ""; }
 
 /* wrapped prints a text in lines of the terminal's width. */
-static void wrapped(const struct stage *s, const char *text, size_t indent) {
+static void wrapped(const struct scene *s, const char *text, size_t indent) {
     struct writer w = wr_grow();
     text_wrap(&w, slice_str(text), indent, s->width);
     fwrite(w.buf, 1, wr_len(&w), stdout);
     wr_free(&w);
 }
 
-void stage_say(struct stage *s, const char *text) {
+void scene_say(struct scene *s, const char *text) {
     if (children_stopped()) return;
     putchar('\n');
     wrapped(s, words(text), 0);
     fflush(stdout);
 }
 
-void stage_step(struct stage *s, const char *text) {
+void scene_step(struct scene *s, const char *text) {
     if (children_stopped()) return;
     printf("\n%s", paint(s, "\033[1m"));
     wrapped(s, words(text), 0);
@@ -54,7 +54,7 @@ void stage_step(struct stage *s, const char *text) {
 }
 
 /* pause waits for Enter where a person sits there. */
-static void wait_enter(struct stage *s) {
+static void wait_enter(struct scene *s) {
     if (s->yes || children_stopped()) return;
     printf("%s%s%s", paint(s, "\033[2m"), words(N_("(Enter goes on)")), paint(s, "\033[0m"));
     fflush(stdout);
@@ -65,7 +65,7 @@ static void wait_enter(struct stage *s) {
     if (n == 0) s->yes = true; /* nobody is there any more */
 }
 
-void stage_ask(struct stage *s, const char *question, const char *answer) {
+void scene_ask(struct scene *s, const char *question, const char *answer) {
     if (children_stopped()) return;
     printf("\n%s? ", paint(s, "\033[1;33m"));
     wrapped(s, words(question), 2);
@@ -79,7 +79,7 @@ void stage_ask(struct stage *s, const char *question, const char *answer) {
 }
 
 /* as_typed prints a command line with this program's name as a person would have to type it. */
-static void as_typed(const struct stage *s, const char *line) {
+static void as_typed(const struct scene *s, const char *line) {
     while (*line) {
         bool ours = !strncmp(line, "weir ", 5);
         size_t n = strcspn(line, " ") + 1;
@@ -90,9 +90,9 @@ static void as_typed(const struct stage *s, const char *line) {
     }
 }
 
-void stage_next(struct stage *s, const char *const *lines) {
+void scene_next(struct scene *s, const char *const *lines) {
     if (children_stopped()) return;
-    stage_step(s, N_("To go on:"));
+    scene_step(s, N_("To go on:"));
     printf("  cd %s\n", s->dir);
     for (; *lines; lines++) {
         printf("  ");
@@ -102,14 +102,14 @@ void stage_next(struct stage *s, const char *const *lines) {
     fflush(stdout);
 }
 
-static void prompt(struct stage *s, const char *line, const char *behind) {
+static void prompt(struct scene *s, const char *line, const char *behind) {
     printf("\n%s$ ", paint(s, "\033[1;36m"));
     as_typed(s, line);
     printf("%s%s\n", behind, paint(s, "\033[0m"));
     fflush(stdout);
 }
 
-const char *stage_line(const char *format, ...) {
+const char *scene_line(const char *format, ...) {
     static char lines[LINES][LINE_BYTES];
     static int next;
     char *line = lines[next++ % LINES];
@@ -120,7 +120,7 @@ const char *stage_line(const char *format, ...) {
     return line;
 }
 
-int stage_failed(struct stage *s, const char *text) {
+int scene_failed(struct scene *s, const char *text) {
     if (children_stopped()) return EXIT_TROUBLE;
     fflush(stdout);
     return opt_bad_use(s->cmd, "%s", words(text));
@@ -129,7 +129,7 @@ int stage_failed(struct stage *s, const char *text) {
 /* ---- commands ---- */
 
 /* shell runs a line by sh, which knows "weir" as this program; "exec" lets signals reach the program itself. */
-static int shell(struct stage *s, const char *log, const char *line, bool alone) {
+static int shell(struct scene *s, const char *log, const char *line, bool alone) {
     char text[LINE_BYTES + LESSON_PATH + 64];
     snprintf(text, sizeof text, "weir() { \"%s\" \"$@\"; }\n%s", s->self, line);
     bool ours = alone && !strncmp(line, "weir ", 5);
@@ -138,28 +138,28 @@ static int shell(struct stage *s, const char *log, const char *line, bool alone)
     return child_start(&s->kids, log, (char *[]){"/bin/sh", "-c", text, NULL});
 }
 
-static int run_to_end(struct stage *s, const char *log, const char *line) {
+static int run_to_end(struct scene *s, const char *log, const char *line) {
     if (children_stopped()) return -1;
     int at = shell(s, log, line, false), status = at < 0 ? -1 : child_wait(&s->kids, at, RUN_MS);
     if (status >= 0 && at == s->kids.n - 1) s->kids.n--;
     return status;
 }
 
-int stage_run(struct stage *s, const char *line) {
+int scene_run(struct scene *s, const char *line) {
     if (children_stopped()) return -1;
     prompt(s, line, "");
     return run_to_end(s, NULL, line);
 }
 
-int stage_quiet(struct stage *s, const char *log, const char *line) { return run_to_end(s, log, line); }
+int scene_quiet(struct scene *s, const char *log, const char *line) { return run_to_end(s, log, line); }
 
-int stage_start(struct stage *s, const char *log, const char *line) {
+int scene_start(struct scene *s, const char *log, const char *line) {
     if (children_stopped()) return -1;
     prompt(s, line, " &");
     return shell(s, log, line, true);
 }
 
-void stage_show(struct stage *s, const char *log) {
+void scene_show(struct scene *s, const char *log) {
     char line[1024];
     FILE *f = children_stopped() ? NULL : fopen(log, "re");
     while (f && fgets(line, sizeof line, f)) printf("%s  %s%s", paint(s, "\033[2m"), line, paint(s, "\033[0m"));
@@ -177,7 +177,7 @@ static int lines_in(const char *path) {
     return n;
 }
 
-bool stage_lines(struct stage *s, const char *log, int lines) {
+bool scene_lines(struct scene *s, const char *log, int lines) {
     (void)s;
     for (int left = LESSON_START_MS; left > 0; left -= STEP_MS)
         if (lines_in(log) >= lines) return true;
@@ -203,7 +203,7 @@ static int bindable(int port) {
     return got;
 }
 
-void stage_port(struct stage *s, int wanted, char port[static LESSON_PORT]) {
+void scene_port(struct scene *s, int wanted, char port[static LESSON_PORT]) {
     int got = s->own_net ? bindable(wanted) : 0;
     snprintf(port, LESSON_PORT, "%d", got ? got : bindable(0));
 }
@@ -224,7 +224,7 @@ static bool listening(unsigned port) {
     return found;
 }
 
-bool stage_listens(struct stage *s, const char *port) {
+bool scene_listens(struct scene *s, const char *port) {
     (void)s;
     for (int left = LESSON_START_MS; left > 0; left -= STEP_MS)
         if (listening((unsigned)atoi(port))) return true;
@@ -234,7 +234,7 @@ bool stage_listens(struct stage *s, const char *port) {
 
 /* ---- actors that many lessons need ---- */
 
-bool stage_write(struct stage *s, const char *name, const char *text, ...) {
+bool scene_write(struct scene *s, const char *name, const char *text, ...) {
     (void)s;
     FILE *f = fopen(name, "we");
     va_list ap;
@@ -245,20 +245,20 @@ bool stage_write(struct stage *s, const char *name, const char *text, ...) {
     return fclose(f) == 0;
 }
 
-bool stage_broker(struct stage *s, const char *port, const char *more) {
+bool scene_broker(struct scene *s, const char *port, const char *more) {
     const char *user = s->own_net && getuid() == 0 ? "user root\n" : ""; /* the namespace may have no other user */
-    return stage_write(s, "broker.conf", "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n%s%s", port,
+    return scene_write(s, "broker.conf", "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n%s%s", port,
                        user, more) &&
-           stage_start(s, "broker.log", "mosquitto -c broker.conf") >= 0 && stage_listens(s, port);
+           scene_start(s, "broker.log", "mosquitto -c broker.conf") >= 0 && scene_listens(s, port);
 }
 
-bool stage_capture(struct stage *s, const char *file, const char *filter) {
+bool scene_capture(struct scene *s, const char *file, const char *filter) {
     struct stat st;
     if (children_stopped()) return false;
     unlink("capture.log");
     unlink(file);
-    prompt(s, stage_line("weir capture -i lo -w %s %s", file, filter), " &");
-    s->capture = shell(s, "capture.log", stage_line("weir capture -i lo -U -Z root -w %s %s", file, filter), true);
+    prompt(s, scene_line("weir capture -i lo -w %s %s", file, filter), " &");
+    s->capture = shell(s, "capture.log", scene_line("weir capture -i lo -U -Z root -w %s %s", file, filter), true);
     for (int left = LESSON_START_MS; s->capture >= 0 && left > 0 && children_nap(STEP_MS); left -= STEP_MS) {
         if (!child_running(&s->kids, s->capture)) return false;
         /* it says so, or the file has its head; a moment more lets the kernel's filter settle */
@@ -267,12 +267,12 @@ bool stage_capture(struct stage *s, const char *file, const char *filter) {
     return false;
 }
 
-bool stage_capture_end(struct stage *s) {
+bool scene_capture_end(struct scene *s) {
     if (s->capture < 0 || !children_nap(SETTLE_MS)) return false;
     child_signal(&s->kids, s->capture, SIGINT);
     bool ok = child_wait(&s->kids, s->capture, LESSON_START_MS) == 0;
     s->capture = -1;
-    stage_show(s, "capture.log");
+    scene_show(s, "capture.log");
     return ok;
 }
 
@@ -290,7 +290,7 @@ static bool in_path(const char *program, char out[static LESSON_PATH]) {
 }
 
 /* name_self: "weir" where the shell would find this very file, else the whole path. */
-static void name_self(struct stage *s) {
+static void name_self(struct scene *s) {
     char found[LESSON_PATH], real[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", s->self, sizeof s->self - 1);
     s->self[n > 0 ? n : 0] = 0;
@@ -298,7 +298,7 @@ static void name_self(struct stage *s) {
     snprintf(s->typed, sizeof s->typed, "%s", ours ? "weir" : s->self);
 }
 
-static bool make_dir(struct stage *s) {
+static bool make_dir(struct scene *s) {
     const char *tmp = getenv("TMPDIR");
     snprintf(s->dir, sizeof s->dir - 1, "%s/weir-%s-XXXXXX", tmp && tmp[0] ? tmp : "/tmp", s->lesson->name);
     if (mkdtemp(s->dir) && chdir(s->dir) == 0) return true;
@@ -324,7 +324,7 @@ static void give_back(const char *path) {
         fprintf(stderr, "weir lesson: %s stays with root\n", path);
 }
 
-static void clean_up(struct stage *s) {
+static void clean_up(struct scene *s) {
     children_end(&s->kids);
     DIR *d = s->dir[0] ? opendir(s->dir) : NULL;
     bool keep = s->done && !children_stopped();
@@ -347,7 +347,7 @@ static bool may_capture(void) {
 }
 
 /* hindrance gives what keeps a lesson from playing, as one sentence with the remedy; NULL: nothing. */
-static const char *hindrance(struct stage *s) {
+static const char *hindrance(struct scene *s) {
     static char text[512];
     char program[LESSON_PATH], packages[256] = "";
     for (const char *const *p = s->lesson->programs; *p; p += 2) {
@@ -368,19 +368,19 @@ static const char *hindrance(struct stage *s) {
                     "cap_net_raw,cap_net_admin+ep` on the program."));
 }
 
-static int play(struct stage *s, bool sample) {
+static int play(struct scene *s, bool sample) {
     const char *why = sample ? NULL : hindrance(s);
     bool mqtt = s->lesson->play == lesson_mqtt; /* the one a sample ships for */
     if (why && !mqtt) return opt_bad_use(s->cmd, "%s", why);
     if (why) printf("%s\n", why);
     if (!make_dir(s)) return opt_bad_use(s->cmd, "cannot make a folder in the temporary folder");
     if (sample || why) return lesson_sample(s);
-    stage_step(s, s->lesson->what);
+    scene_step(s, s->lesson->what);
     if (s->own_net)
-        stage_say(
+        scene_say(
             s, N_("This plays in a network of its own: nothing of this machine is touched, and no other traffic is in "
                   "the capture."));
-    prompt(s, stage_line("cd %s", s->dir), "");
+    prompt(s, scene_line("cd %s", s->dir), "");
     int rc = s->lesson->play(s);
     s->done = rc == EXIT_FINE;
     return rc;
@@ -396,7 +396,7 @@ static const char *capture_kept(const char *file, char path[PATH_MAX]) {
 
 int lesson_play(const struct lesson *l, const struct opt_command *cmd, const char *file, bool yes, bool sample) {
     char path[PATH_MAX];
-    struct stage s = {.cmd = cmd,
+    struct scene s = {.cmd = cmd,
                       .lesson = l,
                       .keep = capture_kept(file, path),
                       .yes = yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO),

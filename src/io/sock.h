@@ -65,6 +65,9 @@ void sock_end(int fd);
 void sock_close(int fd);
 /* sock_room raises the limit of open files as far as it goes and returns it. */
 size_t sock_room(void);
+/* sock_hold_port takes a TCP port of `a`'s address for nobody else to use (port 0: a free one, put into a): a socket that
+ * neither listens nor connects; the descriptor or -errno. */
+int sock_hold_port(struct sock_addr *a);
 /* sock_keepalive makes the kernel ask idle peers; sock_name gives the own address,
  * sock_peer_name the other's. */
 void sock_keepalive(int fd, int idle_s);

@@ -10,12 +10,24 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10 };
+enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10, EXACT_AFTER = 2000000 };
 
 void *tx_room(struct rules_tx *tx, size_t n) {
     void *p = arena_get(&tx->arena, n ? n : 1);
     if (!p) tx->limited = true;
     return p;
+}
+
+/* The cheap clock is asked first. Only a packet that took long by that one is timed exactly, from then on. */
+bool tx_late(struct rules_tx *tx) {
+    if (tx->late || !tx->began) return tx->late;
+    if (!tx->exact) {
+        if (tx->set->clock(false) - tx->began > EXACT_AFTER) tx->exact = tx->set->clock(true);
+        return false;
+    }
+    tx->late = tx->set->clock(true) - tx->exact > RULES_TIME_MAX - EXACT_AFTER;
+    if (tx->late) tx->limited = true;
+    return tx->late;
 }
 
 struct slice tx_keep(struct rules_tx *tx, struct slice s) {
@@ -42,7 +54,6 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->known || !tx->read ||
         !first_scratch(tx))
         return rules_tx_free(tx), NULL;
-    pcre2_set_match_limit(tx->mctx, set->limits.pcre);
     pcre2_set_heap_limit(tx->mctx, HEAP_LIMIT_KB);
     if (tx->stack) pcre2_jit_stack_assign(tx->mctx, NULL, tx->stack);
     (void)arena_get(&tx->arena, USUAL_MEMORY); /* the first chunk stays: ordinary packets need no other */
@@ -87,7 +98,8 @@ void rules_tx_start(struct rules_tx *tx, int64_t now) {
     memset(tx->last_of, 0, sizeof tx->last_of);
     tx->args_size = 0;
     tx->body = (struct slice){0};
-    tx->json = tx->has_body = tx->body_error = tx->limited = false;
+    tx->json = tx->has_body = tx->body_error = tx->limited = tx->late = false;
+    tx->began = tx->exact = 0;
     tx->now = now;
     tx->serial++;
     tx->texts_made = false;

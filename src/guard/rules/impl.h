@@ -320,8 +320,8 @@ struct rules_tx {
     struct slice marker;
     int severity;
     bool stop, limited, dry;
-    int64_t began, exact; /* readings of the set's clock, the second once the first was long ago; 0: none yet */
-    bool late;            /* the time is over */
+    int64_t tick, began; /* of the set's clock: its cheap time, and its exact time when that first moved; 0: none yet */
+    bool late;           /* the time is over */
     const struct rule *now_rule;
     uint8_t *miss;    /* by rule number: the first pass says it cannot match */
     uint8_t *tainted; /* dry run: by TX slot, the value came from the packet */

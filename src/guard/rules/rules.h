@@ -30,7 +30,7 @@ enum {
     RULES_IDS_MAX = 512,         /* rules named in a verdict */
     RULES_TX_MEMORY = 64 << 20,  /* bytes a transaction may hold */
     RULES_PCRE_LIMIT = 100000,   /* match limit of one regular expression, unless SecPcreMatchLimit says otherwise */
-    RULES_TIME_MAX = 12000000,   /* nanoseconds of processor time for one packet, looked at every few milliseconds */
+    RULES_TIME_MAX = 8000000,    /* nanoseconds of processor time for one packet, from the clock's next step on */
     RULES_COLLECTION_TTL = 3600, /* seconds, unless SecCollectionTimeout says otherwise */
     RULES_NAME_MAX = 256,        /* bytes of a collection's key */
     RULES_VALUE_MAX = 4096,      /* bytes of a stored value */
@@ -72,8 +72,8 @@ struct rules_source {
     struct rules_files files;
     struct rules_cache cache;
     struct rules_libinjection libinjection;
-    /* clock gives nanoseconds: cheaply, from a clock that may count time others had; or exactly, the thread's processor
-     * time. NULL: a packet may take as long as its rules need. */
+    /* clock gives nanoseconds, never 0: from a clock that is cheap to read and moves in steps of a few milliseconds, or
+     * exactly, the thread's processor time. NULL: a packet may take as long as its rules need. */
     int64_t (*clock)(bool exact);
     void (*note)(void *ctx, const struct rules_report *note); /* may be NULL */
     void *note_ctx;

@@ -69,13 +69,13 @@ static int call(struct rules_tx *tx, const struct rx *rx, struct slice in, size_
 static int run_compiled(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, size_t span) {
     size_t most = span * RX_SPANS;
     int64_t (*clock)(bool exact) = tx->set->clock;
-    int64_t before = clock && in.n - from >= span ? clock(false) : 0;
+    int64_t before = clock && in.n - from >= span ? clock(true) : 0;
     for (;;) {
         int rc = call(tx, rx, in, from, span, 0);
         if (rc != PCRE2_ERROR_NOMATCH || in.n - from < span) return rc;
         if (tx_late(tx)) return PCRE2_ERROR_MATCHLIMIT;
         from += span;
-        int64_t now = clock ? clock(false) : 0;
+        int64_t now = clock ? clock(true) : 0;
         if (now - before < RX_QUICK && span < most) span *= 2;
         before = now;
     }

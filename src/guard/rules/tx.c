@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10, EXACT_AFTER = 2000000 };
+enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10 };
 
 void *tx_room(struct rules_tx *tx, size_t n) {
     void *p = arena_get(&tx->arena, n ? n : 1);
@@ -18,14 +18,15 @@ void *tx_room(struct rules_tx *tx, size_t n) {
     return p;
 }
 
-/* The cheap clock is asked first. Only a packet that took long by that one is timed exactly, from then on. */
+/* The cheap clock moves every few milliseconds, and only then the exact one is asked: most packets never see that. */
 bool tx_late(struct rules_tx *tx) {
-    if (tx->late || !tx->began) return tx->late;
-    if (!tx->exact) {
-        if (tx->set->clock(false) - tx->began > EXACT_AFTER) tx->exact = tx->set->clock(true);
-        return false;
-    }
-    tx->late = tx->set->clock(true) - tx->exact > RULES_TIME_MAX - EXACT_AFTER;
+    if (tx->late || !tx->tick) return tx->late;
+    int64_t tick = tx->set->clock(false);
+    if (tick == tx->tick) return false;
+    tx->tick = tick;
+    int64_t now = tx->set->clock(true);
+    if (!tx->began) tx->began = now;
+    tx->late = now - tx->began >= RULES_TIME_MAX;
     if (tx->late) tx->limited = true;
     return tx->late;
 }
@@ -99,7 +100,7 @@ void rules_tx_start(struct rules_tx *tx, int64_t now) {
     tx->args_size = 0;
     tx->body = (struct slice){0};
     tx->json = tx->has_body = tx->body_error = tx->limited = tx->late = false;
-    tx->began = tx->exact = 0;
+    tx->tick = tx->began = 0;
     tx->now = now;
     tx->serial++;
     tx->texts_made = false;

@@ -18,8 +18,8 @@ const done = await build({
   target: 'es2022',
   legalComments: 'none',
   jsx: 'transform',
-  jsxFactory: 'h',
-  jsxFragment: 'Fragment',
+  jsxFactory: 'jsxElement',
+  jsxFragment: 'jsxFragment',
   inject: ['src/jsx.ts'],
   define: { 'process.env.NODE_ENV': '"production"' },
   metafile: true,
@@ -27,7 +27,7 @@ const done = await build({
   logLevel: 'warning',
 });
 const js = join(out, 'weir.js');
-const small = await minify(readFileSync(js, 'utf8'), { ecma: 2020, toplevel: true, compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false }, format: { comments: false } });
+const small = await minify(readFileSync(js, 'utf8'), { ecma: 2020, toplevel: true, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } });
 writeFileSync(js, small.code);
 copyFileSync(join(here, 'index.html'), join(out, 'index.html'));
 const inputs = Object.keys(done.metafile.inputs).map(f => join(here, f));

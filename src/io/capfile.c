@@ -78,11 +78,21 @@ int capfile_next(struct capfile *c, struct packet *pkt) {
     return c->next(c, pkt);
 }
 
+bool capfile_ahead(struct capfile *c, struct slice *frame) {
+    size_t size;
+    if (c->ahead < c->base + c->pos) c->ahead = c->base + c->pos;
+    size_t at = (size_t)(c->ahead - c->base);
+    if (at >= c->end || !c->glance(c, c->buf + at, c->end - at, frame, &size)) return false;
+    c->ahead += size;
+    return true;
+}
+
 static int go_to(struct capfile *c, uint64_t at) {
     int r = source_seek(&c->src, at);
     if (r < 0) return r;
     c->pos = c->end = 0;
     c->base = at;
+    c->ahead = at;
     c->eof = false;
     c->err = 0;
     return OK;

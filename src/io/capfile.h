@@ -30,6 +30,9 @@ int capfile_open_bytes(struct capfile **out, struct slice bytes, struct writer *
 /* capfile_next gives the next packet, whose pointers live until the next call: OK, ERR_END, or the first error (which
  * is given again by every later call; capfile_why has the line). */
 int capfile_next(struct capfile *c, struct packet *pkt) MUST_USE;
+/* capfile_ahead gives the bytes of a packet after the present one, as far as they stand in the buffer, and of one later at
+ * each call; at the end of the buffer false. It is a glance: nothing is read from the file for it, nothing checked. */
+bool capfile_ahead(struct capfile *c, struct slice *frame);
 /* capfile_resume lets capfile_next try again behind the last whole record, after ERR_END or ERR_CUT: the file may have
  * grown. capfile_seek goes on at the record that begins at byte `at`, whose packet's number is `number`; the interfaces
  * known stay known. Both: ERR_UNSUPPORTED where the input is no plain file. */

@@ -85,6 +85,15 @@ static int pcap_next(struct capfile *c, struct packet *pkt) {
     return OK;
 }
 
+static bool pcap_glance(const struct capfile *c, const uint8_t *p, size_t n, struct slice *frame, size_t *size) {
+    if (n < c->header_size) return false;
+    uint32_t got = cf_u32(c, p + 8);
+    if (got > n - c->header_size) return false;
+    *frame = slice_of(p + c->header_size, got);
+    *size = c->header_size + got;
+    return true;
+}
+
 static void set_lengths_order(struct capfile *c, uint16_t major, uint16_t minor) {
     /* Files of versions before 2.3 have the two lengths the other way round, 2.3 either way; 543.0 is DG/UX. */
     c->lengths_swapped = (major == 2 && minor < 3) || (major == 543 && minor == 0);
@@ -125,5 +134,6 @@ int pcap_start(struct capfile *c) {
     c->pos += PCAP_HEADER + v->extra;
     c->header_size = pick_header_size(c, v);
     c->next = pcap_next;
+    c->glance = pcap_glance;
     return OK;
 }

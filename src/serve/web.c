@@ -9,7 +9,7 @@
  * origins, and what changes something is refused where Origin or Sec-Fetch-Site say that another site asks. */
 #include "io/sock.h"
 #include "proto/fields.h"
-#include "serve/web_in.h"
+#include "serve/web_index.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -258,7 +258,10 @@ static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const 
 }
 
 bool web_run(const struct web_plan *plan) {
-    struct web s = {.plan = plan, .changing = PTHREAD_MUTEX_INITIALIZER, .jobs_lock = PTHREAD_MUTEX_INITIALIZER};
+    struct web s = {.plan = plan,
+                    .changing = PTHREAD_MUTEX_INITIALIZER,
+                    .jobs_lock = PTHREAD_MUTEX_INITIALIZER,
+                    .index_lock = PTHREAD_MUTEX_INITIALIZER};
     struct sock_addr at;
     sigset_t stops;
     if (!address_read(plan->listen, &at)) return false;
@@ -279,6 +282,7 @@ bool web_run(const struct web_plan *plan) {
     } else {
         complain(plan->listen, errno ? strerror(errno) : "cannot listen");
     }
+    web_index_end(&s);
     field_index_free(&s.names);
     return daemon != NULL;
 }

@@ -198,9 +198,15 @@ static int packet_put(struct building *b, const struct value *v, const struct pa
 }
 
 int build_mqtt(struct building *b) {
+    struct value own[FIELDS_PER_LAYER];
     const struct value *v = b->values[b->at];
     int upper = b->at + 1 < b->n ? (int)b->layers[b->at + 1] : LAYER_RAW;
     if (upper > LAYER_RAW && layer_of(upper)->group == GROUP_MQTT) return head_only(b, v, upper);
+    if (b->env && b->env->mqtt_version && !v[MQTT_F_VER].set) {
+        memcpy(own, v, sizeof own);
+        own[MQTT_F_VER].u = b->env->mqtt_version;
+        v = own;
+    }
     struct parts q = {.properties = wr_grow(), .will = wr_grow()};
     struct writer whole = wr_grow(), body = wr_grow();
     int rc = properties_put(b, &q.properties, &v[MQTT_F_PROPERTIES]);

@@ -14,7 +14,7 @@
 enum { DIR_MAX = 3800 };
 
 struct serve_opts {
-    const char *listen, *dir;
+    const char *listen, *dir, *guard;
     int64_t upload_max, quota;
     bool no_auth;
     struct opt_list hosts, words;
@@ -30,6 +30,8 @@ static const struct opt_def defs[] = {
      offsetof(struct serve_opts, quota)},
     {0, "host", "NAME", "a name this server is reached by (may be given again)", OPT_LIST,
      offsetof(struct serve_opts, hosts)},
+    {0, "guard", "ADDRESS", "ADDRESS:PORT of the admin page of a guard to show", OPT_TEXT,
+     offsetof(struct serve_opts, guard)},
     {0, "no-auth", NULL, "ask for no token, although others than this machine may connect", OPT_FLAG,
      offsetof(struct serve_opts, no_auth)},
 };
@@ -91,6 +93,7 @@ static int run(const struct serve_opts *o) {
                             .n_hosts = o->hosts.n,
                             .upload_max = (uint64_t)o->upload_max,
                             .quota = (uint64_t)o->quota,
+                            .guard = o->guard,
                             .no_auth = o->no_auth};
     return web_run(&plan) ? EXIT_FINE : EXIT_TROUBLE;
 }

@@ -24,8 +24,10 @@ static const struct command commands[] = {
     {"edit", "cut, filter, split, merge and redact captures", cmd_edit},
     {"craft", "make packets from expressions as in Scapy", cmd_craft},
     {"guard", "the MQTT firewall in front of a broker", cmd_guard},
+    {"lab", "peers and networks to try things with: echo, sink, net", cmd_lab},
     {"serve", "captures in the browser, and an API for programs", cmd_serve},
     {"fields", "list every field and what it means", cmd_fields},
+    {"lesson", "learn by doing: real programs, captured and explained", cmd_lesson},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

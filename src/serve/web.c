@@ -258,7 +258,7 @@ static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const 
 }
 
 bool web_run(const struct web_plan *plan) {
-    struct web s = {.plan = plan, .changing = PTHREAD_MUTEX_INITIALIZER};
+    struct web s = {.plan = plan, .changing = PTHREAD_MUTEX_INITIALIZER, .jobs_lock = PTHREAD_MUTEX_INITIALIZER};
     struct sock_addr at;
     sigset_t stops;
     if (!address_read(plan->listen, &at)) return false;

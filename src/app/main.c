@@ -25,6 +25,8 @@ static const struct command commands[] = {
     {"craft", "make packets from expressions as in Scapy", cmd_craft},
     {"guard", "the MQTT firewall in front of a broker", cmd_guard},
     {"serve", "captures in the browser, and an API for programs", cmd_serve},
+    {"peek", "start, watch, stop and download captures on a server", cmd_peek},
+    {"extcap", "what Wireshark asks to list and capture from a server's devices", cmd_extcap},
     {"fields", "list every field and what it means", cmd_fields},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},
 };

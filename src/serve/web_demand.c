@@ -158,7 +158,7 @@ static void about_one(struct web_request *q, const struct demand *d) {
     if (rc == ERR_NOTFOUND || other) return web_problem(q, 404, "no such capture");
     if (rc < 0) return web_problem(q, 500, "the store cannot be read: %s", err_text(rc));
     if (is(d->verb, "stop")) return stop(q, &x);
-    if (is(d->verb, "file")) return web_session_file(q, &x);
+    if (is(d->verb, "file")) return web_query(q, "follow") ? web_session_tail(q, &x) : web_session_file(q, &x);
     if (is(d->verb, "address")) return address(q, &x);
     if (is(d->verb, "events")) return web_session_events(q, &x);
     if (is(q->method, "DELETE")) return forget(q, &x);

@@ -23,7 +23,7 @@ enum {
     WEB_FOLLOW_MAX = 16 << 20, /* bytes of a followed conversation in an answer */
     WEB_PATH_MAX = 4096,
     WEB_BODY_MAX = 64 << 10,   /* bytes of a request in JSON */
-    WEB_EVENTS_MAX = 100,      /* streams of events at the same time */
+    WEB_EVENTS_MAX = 100,      /* captures followed at the same time: events and growing files */
     WEB_ADDRESS_S = 300,       /* seconds a download address is good for */
     WEB_LIST_MAX = 1000,       /* captures on demand, or actions, in one answer */
 };
@@ -133,6 +133,8 @@ void web_session_write(const struct web *s, struct writer *w, const struct sessi
 bool web_session_begin(struct web_request *q, const char *device, struct session *x);
 void web_session_file(struct web_request *q, const struct session *x);
 void web_session_events(struct web_request *q, const struct session *x);
+/* web_session_tail sends the file as it grows, to the capture's end. */
+void web_session_tail(struct web_request *q, const struct session *x);
 /* web_session_read takes a request for a capture from the body; false after a problem. `peek`: its members have SORACOM
  * Peek's names. */
 bool web_session_read(struct web_request *q, struct session *x, bool peek);

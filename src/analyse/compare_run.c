@@ -4,14 +4,13 @@
 #include "analyse/ladder.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/words.h"
 #include "field/print.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/protos.h"
 #include "proto/tls/tls.h"
 
 #include <stdlib.h>
-
-#define N_(text) text
 
 static const struct hash_key plain_key = {0x243f6a8885a308d3u,
                                           0x13198a2e03707344u}; /* nobody gains by a collision here */

@@ -231,6 +231,27 @@ static void tcp_field(struct walk *w, const struct fval *f) {
     }
 }
 
+/* tcp_header takes the fields nearly every segment has, in the order the decoder gives them, and returns the first that
+ * is not one of them. field_take would do the same; but here no branch is a surprise, and most packets have little
+ * else. */
+static const struct fval *tcp_header(struct walk *w, const struct fval *f, const struct fval *end) {
+    struct packet_events *o = w->out;
+    struct tcp_event *t = &o->tcp;
+    if (w->quoted || end - f < 8) return f;
+    if (f->id == FID_TCP_SRCPORT) o->sport = (uint16_t)(f++)->u;
+    if (f->id == FID_TCP_DSTPORT) o->dport = (uint16_t)(f++)->u;
+    if (f->id == FID_TCP_STREAM) {
+        o->transport = TRANSPORT_TCP;
+        t->stream = (uint32_t)(f++)->u;
+    }
+    if (f->id == FID_TCP_LEN) t->len = o->payload = (uint32_t)(f++)->u;
+    if (f->id == FID_TCP_SEQ_RAW) t->seq = (uint32_t)(f++)->u;
+    if (f->id == FID_TCP_ACK_RAW) t->ack = (uint32_t)(f++)->u;
+    if (f->id == FID_TCP_FLAGS) t->flags = (uint16_t)(f++)->u;
+    if (f->id == FID_TCP_CHECKSUM) t->checksum = (uint16_t)(f++)->u;
+    return f;
+}
+
 static void icmp_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
     if (w->quoted && f->id != FID_ICMP_MTU && f->id != FID_ICMPV6_MTU && o->icmp.src.len)
@@ -466,46 +487,63 @@ static void mqtt_field(struct walk *w, const struct fval *f) {
     }
 }
 
-static void ip_field(struct walk *w, const struct fval *f) {
-    switch (f->id) {
-    case FID_IP_SRC:
-    case FID_IP_DST:
-    case FID_IP_ID:
-    case FID_IPV6_SRC:
-    case FID_IPV6_DST: network_field(w, f); return;
-    case FID_UDP_SRCPORT:
-    case FID_UDP_DSTPORT: ports_field(w, f); return;
-    case FID_UDP_LENGTH:
-        if (w->quoted) return;
-        w->out->transport = TRANSPORT_UDP;
-        w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
-        return;
-    case FID_MDNS: dns_field(w, f); return;
-    }
+static void udp_field(struct walk *w, const struct fval *f) {
+    if (w->quoted) return;
+    w->out->transport = TRANSPORT_UDP;
+    w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
 }
 
-/* field_take: TCP and MQTT come first, since most fields are theirs. */
+/* Who takes a field. One look into a table instead of a comparison with each protocol's range: this runs for every
+ * field of every packet. */
+enum taker { BY_NOBODY, BY_NETWORK, BY_PORTS, BY_TCP, BY_UDP, BY_ICMP, BY_DNS, BY_TLS, BY_HTTP, BY_WEBSOCKET, BY_MQTT };
+static const uint8_t takers[FID_COUNT] = {
+    [FID_IP... FID_IP_END - 1] = BY_NETWORK,
+    [FID_IPV6... FID_IPV6_END - 1] = BY_NETWORK,
+    [FID_TCP] = BY_NOBODY, /* events_read sees to it */
+    [FID_TCP_SRCPORT] = BY_PORTS,
+    [FID_TCP_DSTPORT] = BY_PORTS,
+    [FID_TCP_DSTPORT + 1 ... FID_TCP_END - 1] = BY_TCP,
+    [FID_UDP_SRCPORT] = BY_PORTS,
+    [FID_UDP_DSTPORT] = BY_PORTS,
+    [FID_UDP_LENGTH] = BY_UDP,
+    [FID_ICMP... FID_ICMP_END - 1] = BY_ICMP,
+    [FID_ICMPV6... FID_ICMPV6_END - 1] = BY_ICMP,
+    [FID_DNS... FID_DNS_END - 1] = BY_DNS,
+    [FID_MDNS] = BY_DNS,
+    [FID_TLS... FID_TLS_END - 1] = BY_TLS,
+    [FID_HTTP... FID_HTTP_END - 1] = BY_HTTP,
+    [FID_WEBSOCKET... FID_WEBSOCKET_END - 1] = BY_WEBSOCKET,
+    [FID_MQTT... FID_MQTT_END - 1] = BY_MQTT,
+};
+_Static_assert(FID_TCP_SRCPORT == FID_TCP + 1 && FID_TCP_DSTPORT == FID_TCP_SRCPORT + 1, "takers[] names each once");
+
 static void field_take(struct walk *w, const struct fval *f) {
-    if (f->id == FID_TCP_SRCPORT || f->id == FID_TCP_DSTPORT) ports_field(w, f);
-    else if (f->id >= FID_TCP && f->id < FID_TCP_END) tcp_field(w, f);
-    else if (f->id >= FID_MQTT && f->id < FID_MQTT_END) mqtt_field(w, f);
-    else if (f->id >= FID_TLS && f->id < FID_TLS_END) tls_field(w, f);
-    else if (f->id >= FID_DNS && f->id < FID_DNS_END) dns_field(w, f);
-    else if (f->id >= FID_HTTP && f->id < FID_HTTP_END) http_field(w, f);
-    else if (f->id >= FID_WEBSOCKET && f->id < FID_WEBSOCKET_END) websocket_field(w, f);
-    else if ((f->id >= FID_ICMP && f->id < FID_ICMP_END) || (f->id >= FID_ICMPV6 && f->id < FID_ICMPV6_END))
-        icmp_field(w, f);
-    else ip_field(w, f);
+    switch ((enum taker)takers[f->id]) {
+    case BY_NETWORK: network_field(w, f); break;
+    case BY_PORTS: ports_field(w, f); break;
+    case BY_TCP: tcp_field(w, f); break;
+    case BY_UDP: udp_field(w, f); break;
+    case BY_ICMP: icmp_field(w, f); break;
+    case BY_DNS: dns_field(w, f); break;
+    case BY_TLS: tls_field(w, f); break;
+    case BY_HTTP: http_field(w, f); break;
+    case BY_WEBSOCKET: websocket_field(w, f); break;
+    case BY_MQTT: mqtt_field(w, f); break;
+    case BY_NOBODY: break;
+    }
 }
 
 /* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the
- * addresses, the protocol and the length (RFC 9293 3.1), not inverted. */
+ * addresses, the protocol and the length (RFC 9293 3.1), not inverted. A sum of 16-bit words may be made of greater
+ * ones and in any byte order as long as it is folded at the end (RFC 1071 2). */
 static uint16_t partial_sum(const struct packet_events *o, uint32_t tcp_len) {
-    uint64_t sum = 6 + tcp_len;
-    for (int side = 0; side < 2; side++) {
-        const struct net_addr *a = side ? &o->dst : &o->src;
-        for (int i = 0; i + 1 < a->len; i += 2) sum += (uint64_t)a->bytes[i] << 8 | a->bytes[i + 1];
-    }
+    uint64_t sum = 0;
+    uint32_t word[8];
+    memcpy(word, o->src.bytes, 16);
+    memcpy(word + 4, o->dst.bytes, 16);
+    for (int i = 0; i < 8; i++) sum += word[i]; /* behind the four bytes of IPv4 there are zeros */
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    sum = be16toh((uint16_t)sum) + 6 + (uint64_t)tcp_len;
     while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)sum;
 }
@@ -525,9 +563,13 @@ void events_read(struct packet_events *o, const struct decode *d) {
     o->cut = d->cut;
     struct walk w = {.out = o};
     uint32_t header = 20;
-    for (uint32_t i = 0; i < v->n; i++) {
-        if (v->v[i].id == FID_TCP && !w.quoted) header = v->v[i].len;
-        field_take(&w, &v->v[i]);
+    for (const struct fval *f = v->v, *end = f + v->n; f < end;) {
+        if (f->id == FID_TCP) {
+            if (!w.quoted) header = f->len;
+            f = tcp_header(&w, f + 1, end);
+        } else {
+            field_take(&w, f++);
+        }
     }
     o->unicast = is_unicast(&o->dst);
     if (o->transport == TRANSPORT_TCP) o->tcp.checksum_partial = o->tcp.checksum == partial_sum(o, header + o->tcp.len);

@@ -243,6 +243,15 @@ static struct cell types_list(struct table *out, const uint64_t *types, const ui
     return cell;
 }
 
+/* role says what a client did with messages. */
+static const char *role(const struct client *c) {
+    const uint64_t *sent = c->publishes[SENT], *received = c->publishes[RECEIVED];
+    bool publishes = sent[0] + sent[1] + sent[2];
+    bool subscribes = c->types[SENT][MQTT_SUBSCRIBE] || received[0] + received[1] + received[2];
+    if (publishes && subscribes) return "publisher and subscriber";
+    return publishes ? "publisher" : subscribes ? "subscriber" : "client";
+}
+
 static struct table *clients_table(struct mqtt_stats *s) {
     static const struct table_column columns[] = {
         {.name = "client", .title = "Client"},
@@ -269,6 +278,7 @@ static struct table *clients_table(struct mqtt_stats *s) {
         {.name = "bytes_by_type"},
         {.name = "topics_published"},
         {.name = "filters"},
+        {.name = "role"},
     };
     _Static_assert(sizeof columns / sizeof *columns <= COLUMNS_MAX, "a table has room for the columns");
     struct table *out = table_make("clients", "Clients", columns, sizeof columns / sizeof *columns);
@@ -295,7 +305,8 @@ static struct table *clients_table(struct mqtt_stats *s) {
         *c++ = types_list(out, p->types[SENT], p->types[RECEIVED], &w);
         *c++ = types_list(out, p->type_bytes, NULL, &w);
         *c++ = uses_list(s, out, p, USE_PUBLISH, &w);
-        *c = uses_list(s, out, p, USE_FILTER, &w);
+        *c++ = uses_list(s, out, p, USE_FILTER, &w);
+        *c = cell_str(role(p));
     }
     wr_free(&w);
     if (out) stats_note(out, s->clients.refused, "clients");

@@ -7,7 +7,7 @@
 
 /* table is a result for people and programs: typed columns, rows of cells. view/ prints it aligned, as CSV, as JSON. */
 
-enum { TABLE_TEXT_MAX = 512 << 20, COLUMNS_MAX = 24 };
+enum { TABLE_TEXT_MAX = 512 << 20, COLUMNS_MAX = 32 };
 
 enum cell_kind {
     CELL_NONE, /* nothing to say: null */

@@ -112,6 +112,7 @@ static int capture_begin(struct run *r, const struct want *want) {
     char text[512];
     struct writer why = wr_fixed(text, sizeof text - 1);
     if (dissector_make(&r->ds, want)) return opt_bad_use(&command, "out of memory");
+    feed_ahead(&r->feed, &r->ds.driver);
     if (feed_open_file(&r->feed, r->o.file, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s", text);

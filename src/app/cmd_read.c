@@ -182,6 +182,7 @@ static int prepare(struct reading *g) {
     if (g->display) want_union(&g->want, expr_want(g->display));
     if (g->first) want_union(&g->want, expr_want(g->first));
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&read_command, "out of memory");
+    feed_ahead(&g->feed, &g->ds.driver);
     if (want_has(&g->want, FID_ETH_ADDR_OUI_RESOLVED) || want_has(&g->want, FID_ETH_SRC_OUI_RESOLVED) ||
         want_has(&g->want, FID_ETH_DST_OUI_RESOLVED))
         g->vendors = vendors_load();

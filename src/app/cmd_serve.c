@@ -19,7 +19,7 @@
 enum { DIR_MAX = 3800 };
 
 struct serve_opts {
-    const char *listen, *dir, *interface, *expiry, *config, *cert, *key, *user, *token_add, *token_name;
+    const char *listen, *dir, *guard, *interface, *expiry, *config, *cert, *key, *user, *token_add, *token_name;
     int64_t upload_max, quota, token_remove;
     bool no_auth, auth, token_list;
     struct opt_list hosts, words;
@@ -35,6 +35,8 @@ static const struct opt_def defs[] = {
      offsetof(struct serve_opts, quota)},
     {0, "host", "NAME", "a name this server is reached by (may be given again)", OPT_LIST,
      offsetof(struct serve_opts, hosts)},
+    {0, "guard", "ADDRESS", "ADDRESS:PORT of the admin page of a guard to show", OPT_TEXT,
+     offsetof(struct serve_opts, guard)},
     {'i', "interface", "NAME", "where captures on demand are taken from, unless they say (any)", OPT_TEXT,
      offsetof(struct serve_opts, interface)},
     {0, "expiry", "TIME", "how long captures on demand are kept, as in 12h; 0: for ever (7d)", OPT_TEXT,
@@ -235,6 +237,7 @@ static int run(const struct serve_opts *o) {
                             .n_hosts = o->hosts.n,
                             .upload_max = (uint64_t)o->upload_max,
                             .quota = (uint64_t)o->quota,
+                            .guard = o->guard,
                             .no_auth = o->no_auth,
                             .auth = o->auth,
                             .cert = pem[0],

@@ -60,9 +60,18 @@ static int next_live(struct feed *f, struct packet *pkt) {
     return rc == LIVE_NOTHING ? FEED_IDLE : rc;
 }
 
+/* show_next keeps the driver AHEAD_STEPS packets ahead of the present one; after a refill of the buffer in one go. */
+static void show_next(struct feed *f, const struct packet *present) {
+    struct slice frame;
+    if (f->ahead) f->ahead--;
+    for (; f->ahead < AHEAD_STEPS && capfile_ahead(f->file, &frame); f->ahead++)
+        driver_ahead(f->driver, present->iface->linktype, frame);
+}
+
 int feed_next(struct feed *f, struct packet *pkt) {
     if (f->live) return next_live(f, pkt);
     int rc = stopped ? ERR_END : capfile_next(f->file, pkt);
+    if (f->driver && rc == OK) show_next(f, pkt);
     return stopped && rc < 0 ? ERR_END : rc; /* cut off by us, not damaged */
 }
 

@@ -2,6 +2,7 @@
 #ifndef WEIR_APP_FEED_H
 #define WEIR_APP_FEED_H
 
+#include "flow/layer.h"
 #include "io/capfile.h"
 #include "io/live.h"
 
@@ -9,6 +10,8 @@
 struct feed {
     struct capfile *file; /* one of these two */
     struct live *live;
+    struct driver *driver; /* who is shown the packets that come next; NULL: nobody */
+    unsigned ahead;        /* packets it was shown and that are still to come */
     int64_t stop_ms;  /* end so long after the start (interface only); 0: never */
     int64_t began_ms; /* monotonic */
     int64_t last_ns;  /* packets later than this are not handed out any more; 0: no such time yet */
@@ -23,6 +26,8 @@ int feed_open_live(struct feed *f, const struct live_config *config, struct writ
 /* feed_next gives the next packet, which lives until the next call: OK, FEED_IDLE, ERR_END, or an error (feed_why).
  * A packet of an interface may take a while; Ctrl-C and SIGTERM make it ERR_END after those that came before. */
 int feed_next(struct feed *f, struct packet *pkt) MUST_USE;
+/* feed_ahead makes the feed show coming packets to the driver, which is then faster; the driver must live as long. */
+static inline void feed_ahead(struct feed *f, struct driver *dr) { f->driver = dr; }
 const char *feed_why(const struct feed *f);
 void feed_close(struct feed *f);
 

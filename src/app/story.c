@@ -61,6 +61,7 @@ int story_open(struct story *s, const struct opt_command *cmd, const struct stor
     s->events = malloc(sizeof *s->events);
     if (!s->events || dissector_make(&s->ds, &s->want)) return opt_bad_use(cmd, "out of memory");
     s->made = true;
+    feed_ahead(&s->feed, &s->ds.driver);
     s->ds.driver.d.tls_keys = &s->keys.store;
     rc = keys_open(&s->keys, cmd, o->keys, &(struct opt_list){0}, o->device != NULL);
     if (rc != OPT_GO) return rc;

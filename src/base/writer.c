@@ -78,22 +78,31 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
                             "52535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697989"
                             "9";
 
-void wr_u(struct writer *w, uint64_t v) {
+static int digits_of(uint64_t v) {
+    for (int n = 0;; n += 4, v /= 10000) {
+        if (v < 10) return n + 1;
+        if (v < 100) return n + 2;
+        if (v < 1000) return n + 3;
+        if (v < 10000) return n + 4;
+    }
+}
+
+/* number_put writes v with n digits, where they are to stand: what is written in pieces and copied soon after makes the
+ * processor wait. */
+static void number_put(struct writer *w, uint64_t v, int n) {
     char tmp[20];
-    char *q = tmp + sizeof tmp;
-    while (v >= 100) {
+    bool fits = w->end - w->p >= n;
+    char *begin = fits ? w->p : tmp, *q = begin + n;
+    for (; q - begin >= 2; v /= 100) {
         q -= 2;
         memcpy(q, pairs + 2 * (v % 100), 2);
-        v /= 100;
     }
-    if (v >= 10) {
-        q -= 2;
-        memcpy(q, pairs + 2 * v, 2);
-    } else {
-        *--q = (char)('0' + v);
-    }
-    wr_bytes(w, q, (size_t)(tmp + sizeof tmp - q));
+    if (q > begin) *begin = (char)('0' + v % 10);
+    if (fits) w->p += n;
+    else wr_bytes(w, tmp, (size_t)n);
 }
+
+void wr_u(struct writer *w, uint64_t v) { number_put(w, v, digits_of(v)); }
 
 void wr_i(struct writer *w, int64_t v) {
     if (v < 0) {
@@ -118,14 +127,8 @@ void wr_hex(struct writer *w, uint64_t v, int digits) {
 }
 
 void wr_uz(struct writer *w, uint64_t v, int digits) {
-    char tmp[20];
-    int n = 0;
-    do {
-        tmp[19 - n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v && n < 20);
-    while (n < digits && n < 20) tmp[19 - n++] = '0';
-    wr_bytes(w, tmp + 20 - n, (size_t)n);
+    int n = digits_of(v);
+    number_put(w, v, n > digits ? n : digits < 20 ? digits : 20);
 }
 
 void wr_hexbytes(struct writer *w, struct slice s, char sep) {

@@ -79,11 +79,31 @@ static struct pseudo pseudo_of(const struct building *b) {
     return (struct pseudo){0};
 }
 
+/* link_addresses fills what is not said from where the packet goes. */
+static void link_addresses(const struct building *b, uint8_t next[6], uint8_t own[6]) {
+    const struct craft_env *env = b->env;
+    size_t at = b->at + 1;
+    memset(next, 0xff, 6);
+    memset(own, 0, 6);
+    while (at < b->n && b->layers[at] == LAYER_DOT1Q) at++;
+    if (!env || !env->link || at == b->n) return;
+    const struct value *v = b->values[at];
+    if (b->layers[at] == LAYER_ARP) (void)env->link(env->to, v[ARP_PDST].addr, 4, NULL, own);
+    if (b->layers[at] == LAYER_IP) {
+        struct ip_write h = ip_of(b, at);
+        (void)env->link(env->to, h.dst, 4, next, own);
+    }
+    if (b->layers[at] == LAYER_IPV6) {
+        struct ipv6_write h = ipv6_of(b, at);
+        (void)env->link(env->to, h.dst, 16, next, own);
+    }
+}
+
 static void build_ether(struct building *b, const struct value *v) {
     struct eth_write h = {.type = said(&v[ETHER_TYPE], ether_type(upper_of(b, b->at)), 0x9000)};
+    if (!v[ETHER_DST].set || !v[ETHER_SRC].set) link_addresses(b, h.dst, h.src);
     if (v[ETHER_DST].set) memcpy(h.dst, v[ETHER_DST].addr, 6);
-    else memset(h.dst, 0xff, 6);
-    memcpy(h.src, v[ETHER_SRC].addr, 6);
+    if (v[ETHER_SRC].set) memcpy(h.src, v[ETHER_SRC].addr, 6);
     eth_write(b->w, &h);
 }
 
@@ -95,11 +115,17 @@ static void build_dot1q(struct building *b, const struct value *v) {
 
 static void build_arp(struct building *b, const struct value *v) {
     struct arp_write h = {v[ARP_HWTYPE].u, v[ARP_PTYPE].u, v[ARP_HWLEN].u, v[ARP_PLEN].u, v[ARP_OP].u};
-    memcpy(h.src_hw, v[ARP_HWSRC].addr, 6);
+    if (v[ARP_HWSRC].set || !b->env || !b->env->link || !b->env->link(b->env->to, v[ARP_PDST].addr, 4, NULL, h.src_hw))
+        memcpy(h.src_hw, v[ARP_HWSRC].addr, 6);
     memcpy(h.dst_hw, v[ARP_HWDST].addr, 6);
     memcpy(h.dst_proto, v[ARP_PDST].addr, 4);
     source(b, &v[ARP_PSRC], h.dst_proto, h.src_proto, 4);
     arp_write(b->w, &h);
+}
+
+/* sequence is that of an echo: what was said, else the round's. */
+static int64_t sequence(const struct building *b, const struct value *v) {
+    return v->set || !b->env ? v->u : b->env->round & 0xffff;
 }
 
 /* build_icmp: the second word by type, RFC 792 (and RFC 1191 for the MTU). */
@@ -112,14 +138,14 @@ static void build_icmp(struct building *b, const struct value *v) {
     case 12: h.rest = (uint32_t)v[ICMP_PTR].u << 24; break;
     case 4:
     case 11: break;
-    default: h.rest = (uint32_t)(v[ICMP_ID].u << 16 | v[ICMP_SEQ].u); break;
+    default: h.rest = (uint32_t)(v[ICMP_ID].u << 16 | sequence(b, &v[ICMP_SEQ])); break;
     }
     icmp_write(b->w, &h, b->payload);
 }
 
 static int build_echo6(struct building *b, const struct value *v) {
     struct icmp_write h = {v[ECHO_TYPE].u, v[ECHO_CODE].u, v[ECHO_CHKSUM].u,
-                           (uint32_t)(v[ECHO_ID].u << 16 | v[ECHO_SEQ].u)};
+                           (uint32_t)(v[ECHO_ID].u << 16 | sequence(b, &v[ECHO_SEQ]))};
     struct pseudo ps = pseudo_of(b);
     struct writer all = wr_grow(); /* the layer's own data goes before what follows it */
     wr_slice(&all, v[ECHO_DATA].text);

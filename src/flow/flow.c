@@ -81,23 +81,46 @@ void flow_table_free(struct flow_table *t) {
     pool_free(&t->unacked);
 }
 
-static bool key_make(struct flow_key *k, uint8_t proto, const struct net_addr *src, const struct net_addr *dst, uint16_t sport,
-                     uint16_t dport) {
-    memset(k, 0, sizeof *k);
-    int order = memcmp(src->bytes, dst->bytes, sizeof src->bytes);
-    if (order == 0) order = (sport > dport) - (sport < dport);
-    bool swap = order > 0;
-    memcpy(k->end[swap].addr, src->bytes, 16);
-    memcpy(k->end[!swap].addr, dst->bytes, 16);
-    k->end[swap].port = sport;
-    k->end[!swap].port = dport;
-    k->addr_len = src->len;
-    k->proto = proto;
-    return swap;
+static void addr_words(const struct net_addr *a, uint64_t words[2]) {
+    uint32_t v4;
+    words[0] = words[1] = 0;
+    if (a->len == 4) {
+        memcpy(&v4, a->bytes, 4);
+        words[0] = v4;
+    } else {
+        memcpy(words, a->bytes, 16);
+    }
+}
+
+/* key_make fills the key and tells whether src is its second end. */
+static bool key_make(struct flow_key *k, const struct flow_ends *e) {
+    uint64_t src[2], dst[2];
+    addr_words(e->src, src);
+    addr_words(e->dst, dst);
+    bool second = src[0] != dst[0] ? src[0] > dst[0] : src[1] != dst[1] ? src[1] > dst[1] : e->sport > e->dport;
+    const uint64_t *a = second ? dst : src, *b = second ? src : dst;
+    uint64_t first = second ? e->dport : e->sport, other = second ? e->sport : e->dport;
+    *k = (struct flow_key){{{a[0], a[1]}, {b[0], b[1]}}, first | other << 16 | (uint64_t)e->src->len << 32 | (uint64_t)e->proto << 40};
+    return second;
+}
+
+static bool key_same(const struct flow_key *a, const struct flow_key *b) {
+    return a->rest == b->rest && a->addr[0][0] == b->addr[0][0] && a->addr[1][0] == b->addr[1][0] && a->addr[0][1] == b->addr[0][1] &&
+           a->addr[1][1] == b->addr[1][1];
+}
+
+static uint32_t bucket_of(const struct flow_table *t, const struct flow_key *key) {
+    return (uint32_t)hash_bytes(t->hash_key, key, sizeof *key) & (FLOW_BUCKETS - 1);
+}
+
+uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e) {
+    struct flow_key key;
+    key_make(&key, e);
+    return bucket_of(t, &key);
 }
 
 static void begin(struct flow_table *t, struct flow *f, int64_t ts) {
-    f->stream = f->key.proto == IP_TCP ? t->tcp_streams++ : t->udp_streams++;
+    f->stream = flow_key_proto(&f->key) == IP_TCP ? t->tcp_streams++ : t->udp_streams++;
     f->first = f->last = ts;
     if (f->tcp) tcp_conv_start(&flow_tcp(t, f)->conv);
 }
@@ -118,8 +141,8 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
         flow_drop(t, victim_find(t));
         t->evicted++;
     }
-    uint32_t tcp = key->proto == IP_TCP ? pool_get(&t->tcps) : 0;
-    uint32_t n = key->proto != IP_TCP || tcp ? pool_get(&t->flows) : 0;
+    uint32_t tcp = flow_key_proto(key) == IP_TCP ? pool_get(&t->tcps) : 0;
+    uint32_t n = flow_key_proto(key) != IP_TCP || tcp ? pool_get(&t->flows) : 0;
     if (!n) {
         pool_put(&t->tcps, tcp);
         return 0;
@@ -135,24 +158,23 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
     return n;
 }
 
-struct flow *flow_find(struct flow_table *t, uint8_t proto, const struct net_addr *src, const struct net_addr *dst, uint16_t sport,
-                       uint16_t dport, int client_hint, int64_t ts, int *side) {
+/* flow_search returns the number of the entry with the key; where there is none it is made. */
+static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bool flipped, int64_t ts) {
+    uint32_t bucket = bucket_of(t, key), n = t->buckets[bucket];
+    while (n && !key_same(&at(t, n)->key, key)) n = at(t, n)->chain;
+    if (n) return n;
+    n = flow_add(t, key, bucket, ts);
+    if (n) at(t, n)->flipped = flipped;
+    return n;
+}
+
+struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side) {
     struct flow_key key;
-    bool second = key_make(&key, proto, src, dst, sport, dport);
-    uint32_t bucket = (uint32_t)hash_bytes(t->hash_key, &key, sizeof key) & (FLOW_BUCKETS - 1);
-    uint32_t n = t->buckets[bucket];
-    while (n && memcmp(&at(t, n)->key, &key, sizeof key) != 0) n = at(t, n)->chain;
-    if (!n) {
-        n = flow_add(t, &key, bucket, ts);
-        if (!n) return NULL;
-        at(t, n)->flipped = second != (client_hint == 0);
-    }
+    bool second = key_make(&key, e);
+    uint32_t n = t->ahead[t->ahead_turn].flow; /* the guess */
+    if (!n || at(t, n)->bucket == UINT32_MAX || !key_same(&at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    if (!n) return NULL;
     struct flow *f = at(t, n);
-    if (f->tcp) { /* what is needed next lies elsewhere: ask for it early */
-        const char *tcp = (const char *)flow_tcp(t, f);
-        for (size_t line = 0; line < sizeof(struct flow_tcp); line += 64) __builtin_prefetch(tcp + line, 1);
-        __builtin_prefetch(f->app_state);
-    }
     *side = second != f->flipped;
     return f;
 }

@@ -18,15 +18,15 @@
 
 enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17 };
 
+/* flow_key tells conversations apart, in words that are written and read whole: what is written in pieces and read as one
+ * makes the processor wait. The smaller end is the first. */
 struct flow_key {
-    struct {
-        uint8_t addr[16];
-        uint16_t port;
-    } end[2]; /* the smaller one first */
-    uint8_t addr_len;
-    uint8_t proto; /* IP protocol number */
-    uint8_t unused[2];
+    uint64_t addr[2][2]; /* an IPv4 address stands in the first word */
+    uint64_t rest;       /* bits 0-15 and 16-31: ports, 32-39: bytes of an address, 40-47: IP protocol number */
 };
+
+static inline uint16_t flow_key_port(const struct flow_key *k, int end) { return (uint16_t)(k->rest >> 16 * end); }
+static inline uint8_t flow_key_proto(const struct flow_key *k) { return (uint8_t)(k->rest >> 40); }
 
 /* flow_tunnel is what a conversation goes through since it asked a proxy for it. */
 enum { TUNNEL_HOST_MAX = 255 };
@@ -59,6 +59,13 @@ struct flow_tcp {
     struct stream side[2];
 };
 
+/* ahead_slot is what is known of a packet to come (ahead.h). */
+enum { AHEAD_STEPS = 3, AHEAD_SLOTS = AHEAD_STEPS + 1 };
+struct ahead_slot {
+    uint32_t bucket; /* + 1; 0: none */
+    uint32_t flow;   /* the first entry of the bucket, 0: none */
+};
+
 struct flow_table {
     struct pool flows, tcps, unacked;
     uint32_t *buckets;
@@ -67,15 +74,26 @@ struct flow_table {
     uint32_t count, tcp_streams, udp_streams;
     uint64_t evicted;
     struct stream_limits limits;
+    struct ahead_slot ahead[AHEAD_SLOTS];
+    bool streams_unused; /* only the conversations are kept: of struct flow_tcp the sides are not touched */
+    unsigned ahead_turn; /* the slot of the present packet, and the next to be filled */
 };
 
 int flow_table_make(struct flow_table *t);
 void flow_table_free(struct flow_table *t);
 
+/* flow_ends says between whom a packet goes. */
+struct flow_ends {
+    uint8_t proto; /* IP protocol number */
+    const struct net_addr *src, *dst;
+    uint16_t sport, dport;
+};
+
+/* flow_bucket returns where in `buckets` the conversation of the ends would be. */
+uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e);
 /* flow_find returns the conversation of two ends, made where there is none, and which side src is. NULL: no memory.
  * `client_hint` says who src is where the conversation is new: 1 the client, 0 the server, -1 not known. */
-struct flow *flow_find(struct flow_table *t, uint8_t proto, const struct net_addr *src, const struct net_addr *dst, uint16_t sport,
-                       uint16_t dport, int client_hint, int64_t ts, int *side);
+struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side);
 /* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
 static inline struct flow_tcp *flow_tcp(const struct flow_table *t, const struct flow *f) { return pool_at(&t->tcps, f->tcp); }

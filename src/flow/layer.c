@@ -73,11 +73,14 @@ int driver_make(struct driver *dr, const struct want *want) {
     fvec_make(&dr->fields, &dr->want);
     useful_find(dr);
     dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .ops = &ops, .driver = dr};
+    dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
     dr->d.tcp_analysis = want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
             if (table_set(dr, (enum proto_table)k->table, k->key, i)) return ERR_NOMEM;
-    return flow_table_make(&dr->flows);
+    int rc = flow_table_make(&dr->flows);
+    dr->flows.streams_unused = !dr->needs_app;
+    return rc;
 }
 
 static void retired_free(struct driver *dr) {
@@ -168,7 +171,7 @@ static bool op_fragment(struct decode *d, const struct fragment *f, struct slice
 static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *s, int *side) {
     struct driver *dr = driver_of(d);
     int hint = s->flags & TH_SYN ? !(s->flags & TH_ACK) : -1;
-    struct flow *f = flow_find(&dr->flows, IP_TCP, &d->src, &d->dst, s->sport, s->dport, hint, d->pkt->ts, side);
+    struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_TCP, &d->src, &d->dst, s->sport, s->dport}, hint, d->pkt->ts, side);
     dr->flow = f;
     if (!f) return NULL;
     struct tcp_conv *c = &flow_tcp(&dr->flows, f)->conv;
@@ -190,7 +193,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     struct driver *dr = driver_of(d);
     int side;
     if (!dr->needs_flow) return false;
-    struct flow *f = flow_find(&dr->flows, IP_UDP, &d->src, &d->dst, sport, dport, -1, d->pkt->ts, &side);
+    struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_UDP, &d->src, &d->dst, sport, dport}, -1, d->pkt->ts, &side);
     dr->flow = f;
     if (!f) return false;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
@@ -257,6 +260,10 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->cut = p->len > p->data.n;
     d->wire_len = 0;
     d->payload_end = NULL;
+}
+
+void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) {
+    if (dr->needs_flow) flow_ahead(&dr->flows, link, frame);
 }
 
 void driver_layers(struct driver *dr) {

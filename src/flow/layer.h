@@ -2,6 +2,7 @@
 #ifndef WEIR_FLOW_LAYER_H
 #define WEIR_FLOW_LAYER_H
 
+#include "flow/ahead.h"
 #include "flow/flow.h"
 #include "flow/frag.h"
 #include "flow/match.h"
@@ -50,6 +51,9 @@ int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, co
 /* driver_begin starts a packet; then frame fields may be added; driver_layers decodes the rest. */
 void driver_begin(struct driver *dr, const struct packet *p);
 void driver_layers(struct driver *dr);
+/* driver_ahead may be shown the packets that come AHEAD_STEPS later, each once and in order: what they need is fetched
+ * meanwhile. */
+void driver_ahead(struct driver *dr, uint32_t link, struct slice frame);
 
 /* For the parts of the driver. */
 const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key);

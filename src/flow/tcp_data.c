@@ -107,7 +107,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
     f->dr->become.asked = false;
-    f->d->service = f->flow->port ? f->flow->port : f->flow->key.end[!f->flow->flipped].port;
+    f->d->service = f->flow->port ? f->flow->port : flow_key_port(&f->flow->key, !f->flow->flipped);
     struct fvec *v = f->d->out;
     uint32_t fields = v->n;
     uint8_t layers = f->d->layers;
@@ -233,7 +233,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
 
 static void app_search(struct feed *f, struct slice in) {
     struct flow *flow = f->flow;
-    uint16_t a = flow->port ? flow->port : flow->key.end[0].port, b = flow->port ? flow->port : flow->key.end[1].port;
+    uint16_t a = flow->port ? flow->port : flow_key_port(&flow->key, 0), b = flow->port ? flow->port : flow_key_port(&flow->key, 1);
     const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
     if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
     const struct proto *sure = driver_probe(f->dr, in);
@@ -309,7 +309,6 @@ static void sizes_add(struct feed *f, struct slice in) {
 static void feed_data(struct feed *f, struct slice in) {
     struct stream *s = f->stream;
     s->next += (uint32_t)in.n;
-    if (!f->dr->needs_app) return;
     if (s->skip) {
         size_t gone = s->skip < in.n ? (size_t)s->skip : in.n;
         s->skip -= gone;
@@ -396,6 +395,11 @@ static void stream_close(struct feed *f) {
 
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
+    if (!dr->needs_app) { /* nobody asks for the stream */
+        if (s->payload.n) fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, s->payload.p), (uint32_t)s->payload.n, s->payload);
+        d_end(d);
+        return;
+    }
     struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
     struct stream *st = &tcp->side[side];
     struct feed f = {.dr = dr, .d = d, .flow = dr->flow, .stream = st, .side = side, .frame = d->pkt->number,

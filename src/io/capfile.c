@@ -78,6 +78,40 @@ int capfile_next(struct capfile *c, struct packet *pkt) {
     return c->next(c, pkt);
 }
 
+bool capfile_ahead(struct capfile *c, struct slice *frame) {
+    size_t size;
+    if (c->ahead < c->base + c->pos) c->ahead = c->base + c->pos;
+    size_t at = (size_t)(c->ahead - c->base);
+    if (at >= c->end || !c->glance(c, c->buf + at, c->end - at, frame, &size)) return false;
+    c->ahead += size;
+    return true;
+}
+
+static int go_to(struct capfile *c, uint64_t at) {
+    int r = source_seek(&c->src, at);
+    if (r < 0) return r;
+    c->pos = c->end = 0;
+    c->base = at;
+    c->ahead = at;
+    c->eof = false;
+    c->err = 0;
+    return OK;
+}
+
+int capfile_resume(struct capfile *c) {
+    if (!c->err) return OK;
+    if ((c->err != ERR_END && c->err != ERR_CUT) || !c->next) return c->err;
+    c->unread = c->record_unread;
+    return go_to(c, c->record);
+}
+
+int capfile_seek(struct capfile *c, uint64_t at, uint64_t number) {
+    if (!c->next) return ERR_UNSUPPORTED;
+    c->packets = number - 1;
+    c->unread = 0;
+    return go_to(c, at);
+}
+
 /* first_bytes says what stands at the start of an input that is no capture. */
 static int unknown(struct capfile *c) {
     char hex[3 * 4 + 1] = "";

@@ -30,6 +30,14 @@ int capfile_open_bytes(struct capfile **out, struct slice bytes, struct writer *
 /* capfile_next gives the next packet, whose pointers live until the next call: OK, ERR_END, or the first error (which
  * is given again by every later call; capfile_why has the line). */
 int capfile_next(struct capfile *c, struct packet *pkt) MUST_USE;
+/* capfile_ahead gives the bytes of a packet after the present one, as far as they stand in the buffer, and of one later at
+ * each call; at the end of the buffer false. It is a glance: nothing is read from the file for it, nothing checked. */
+bool capfile_ahead(struct capfile *c, struct slice *frame);
+/* capfile_resume lets capfile_next try again behind the last whole record, after ERR_END or ERR_CUT: the file may have
+ * grown. capfile_seek goes on at the record that begins at byte `at`, whose packet's number is `number`; the interfaces
+ * known stay known. Both: ERR_UNSUPPORTED where the input is no plain file. */
+int capfile_resume(struct capfile *c) MUST_USE;
+int capfile_seek(struct capfile *c, uint64_t at, uint64_t number) MUST_USE;
 /* capfile_why returns the line for the last error: file, byte offset, cause; it lives as long as c. */
 const char *capfile_why(const struct capfile *c);
 /* capfile_done returns the bytes of the file taken in so far, capfile_size all of them (0 where unknown), for progress.

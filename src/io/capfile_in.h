@@ -20,7 +20,10 @@ struct capfile {
     bool eof;
     bool swap; /* the file's byte order is not little-endian */
     int (*next)(struct capfile *c, struct packet *pkt);
+    bool (*glance)(const struct capfile *c, const uint8_t *p, size_t n, struct slice *frame, size_t *size);
+    uint64_t ahead; /* offset in the file where the next glance begins */
     uint64_t packets;
+    uint64_t record, record_unread; /* where the record being read begins, and `unread` before it */
     uint64_t unread; /* records that are no packets and yet take a number, as in Wireshark */
     int err;
     char *name;

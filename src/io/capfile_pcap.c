@@ -58,7 +58,7 @@ static uint8_t pick_header_size(struct capfile *c, const struct pcap_variant *v)
 }
 
 static int pcap_next(struct capfile *c, struct packet *pkt) {
-    uint64_t at = cf_offset(c);
+    uint64_t at = c->record = cf_offset(c);
     size_t head = c->header_size;
     if (!cf_need(c, head)) return cf_short(c, at, "a packet's header");
     const uint8_t *p = cf_at(c);
@@ -83,6 +83,15 @@ static int pcap_next(struct capfile *c, struct packet *pkt) {
     };
     c->pos += head + got;
     return OK;
+}
+
+static bool pcap_glance(const struct capfile *c, const uint8_t *p, size_t n, struct slice *frame, size_t *size) {
+    if (n < c->header_size) return false;
+    uint32_t got = cf_u32(c, p + 8);
+    if (got > n - c->header_size) return false;
+    *frame = slice_of(p + c->header_size, got);
+    *size = c->header_size + got;
+    return true;
 }
 
 static void set_lengths_order(struct capfile *c, uint16_t major, uint16_t minor) {
@@ -125,5 +134,6 @@ int pcap_start(struct capfile *c) {
     c->pos += PCAP_HEADER + v->extra;
     c->header_size = pick_header_size(c, v);
     c->next = pcap_next;
+    c->glance = pcap_glance;
     return OK;
 }

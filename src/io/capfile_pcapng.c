@@ -251,7 +251,8 @@ static int pass_over(struct capfile *c, uint64_t at, uint32_t total, uint64_t wh
 /* take_block gives the next block that matters, complete in the buffer, moved past. */
 static int take_block(struct capfile *c, struct block *b) {
     for (;;) {
-        uint64_t at = cf_offset(c);
+        uint64_t at = c->record = cf_offset(c);
+        c->record_unread = c->unread;
         if (!cf_need(c, BLOCK_MIN)) return cf_short(c, at, "a block");
         const uint8_t *p = cf_at(c);
         if (load_le32(p) == BLOCK_SECTION && !set_order(c, p))
@@ -304,6 +305,17 @@ static int pcapng_next(struct capfile *c, struct packet *pkt) {
     }
 }
 
+static bool pcapng_glance(const struct capfile *c, const uint8_t *p, size_t n, struct slice *frame, size_t *size) {
+    enum { PACKET_AT = 28, GOT_AT = 20 };
+    if (n < PACKET_AT) return false;
+    uint64_t whole = ((uint64_t)cf_u32(c, p + 4) + 3) & ~(uint64_t)3;
+    if (whole < BLOCK_MIN || whole > n) return false;
+    uint32_t got = cf_u32(c, p) == BLOCK_ENHANCED ? cf_u32(c, p + GOT_AT) : 0;
+    *frame = got <= whole && whole - got >= PACKET_AT ? slice_of(p + PACKET_AT, got) : (struct slice){0};
+    *size = (size_t)whole;
+    return true;
+}
+
 void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to) {
     struct capfile *c;
     struct packet pkt;
@@ -329,6 +341,7 @@ bool capfile_is_pcapng(const struct capfile *c) { return c->next == pcapng_next;
 int pcapng_start(struct capfile *c) {
     if (c->end < 4 || load_le32(c->buf) != BLOCK_SECTION) return ERR_FORMAT;
     c->next = pcapng_next;
+    c->glance = pcapng_glance;
     if (!cf_need(c, BLOCK_MIN)) return cf_short(c, 0, "the section header");
     return OK;
 }

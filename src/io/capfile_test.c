@@ -351,6 +351,45 @@ static void what_is_written_is_read_again(void) {
     }
 }
 
+/* The file arrives in pieces of a few bytes; every packet is seen once, in order, and none in halves. */
+static void a_file_that_grows_is_read_on(void) {
+    char path[] = "/tmp/weir-test-XXXXXX", text[200];
+    for (enum capwrite_format f = CAPWRITE_PCAPNG; f <= CAPWRITE_PCAP_US; f++) {
+        uint8_t bytes[4096];
+        uint64_t offset[6] = {0}, seen = 0;
+        strcpy(path, "/tmp/weir-test-XXXXXX");
+        int fd = mkstemp(path);
+        struct capture_interface i = {.name = SLICE("eth0"), .linktype = 1};
+        struct packet p = {.has_ts = true, .len = 9, .data = SLICE("abcde"), .iface = &i}, got;
+        struct capwrite *w;
+        struct capfile *c = NULL;
+        struct writer why = wr_fixed(text, sizeof text);
+        CHECK("opens", capwrite_open(&w, fd, f, &i) == OK);
+        for (p.ts = 1; p.ts <= 5; p.ts++) CHECK("takes a packet", capwrite_packet(w, &p) == OK);
+        CHECK("closes", capwrite_close(w) == OK);
+        ssize_t n = pread(fd, bytes, sizeof bytes, 0);
+        CHECK("is emptied", ftruncate(fd, 0) == 0);
+        for (ssize_t at = 0; at < n; at += 7) {
+            size_t piece = n - at < 7 ? (size_t)(n - at) : 7;
+            CHECK("grows", pwrite(fd, bytes + at, piece, at) == (ssize_t)piece);
+            if (at < 120 && f == CAPWRITE_PCAPNG) continue;
+            if (at < 28) continue; /* nothing to open yet */
+            if (!c) CHECK("opens what is there", capfile_open(&c, path, &why) == OK);
+            else CHECK("goes on", capfile_resume(c) == OK);
+            while (c && capfile_next(c, &got) == OK) {
+                CHECK("packets come in order", got.number == ++seen && got.data.n == 5);
+                if (seen < 6) offset[seen] = got.offset;
+            }
+        }
+        CHECK("all of them", seen == 5);
+        CHECK("a place is found again", c && capfile_seek(c, offset[3], 3) == OK && capfile_next(c, &got) == OK);
+        CHECK("with its number", got.number == 3 && got.offset == offset[3] && got.iface->linktype == 1);
+        capfile_close(c);
+        close(fd);
+        unlink(path);
+    }
+}
+
 static void a_full_disk_is_an_error(void) {
     int fd = open("/dev/full", O_WRONLY);
     struct capture_interface i = {.linktype = 1};
@@ -373,6 +412,7 @@ int main(void) {
     other_things_are_no_captures();
     gzip_is_read_and_its_damage_loses_nothing_before();
     what_is_written_is_read_again();
+    a_file_that_grows_is_read_on();
     a_full_disk_is_an_error();
     return failures != 0;
 }

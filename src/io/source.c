@@ -182,6 +182,14 @@ int source_open_bytes(struct source *s, struct slice bytes) {
     return start(s);
 }
 
+int source_seek(struct source *s, uint64_t at) {
+    if (s->kind != SOURCE_PLAIN || s->fd < 0 || lseek(s->fd, (off_t)at, SEEK_SET) < 0) return ERR_UNSUPPORTED;
+    s->at = s->end = 0;
+    s->done = at;
+    s->err = 0;
+    return OK;
+}
+
 void source_close(struct source *s) {
     if (s->kind == SOURCE_GZIP && s->z) {
         inflateEnd(s->z);

@@ -241,6 +241,7 @@ struct decode {
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
+    bool tcp_fields;            /* somebody wants more of TCP than ports, stream and payload */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
     bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
     bool cut;                   /* fewer bytes were captured than were on the wire */

@@ -373,7 +373,7 @@ static bool serve(struct web *s, struct opened *o) {
 }
 
 bool web_run(const struct web_plan *plan) {
-    struct web s = {.plan = plan, .changing = PTHREAD_MUTEX_INITIALIZER, .tls = plan->cert};
+    struct web s = {.plan = plan, .changing = PTHREAD_MUTEX_INITIALIZER, .jobs_lock = PTHREAD_MUTEX_INITIALIZER, .tls = plan->cert};
     struct opened o = {.sock = -1};
     bool fine = open_all(&s, &o);
     if (fine) {

@@ -21,6 +21,7 @@ struct web_plan {
     size_t n_files;
     char **hosts; /* names the server is reached by, beside addresses and localhost */
     size_t n_hosts;
+    const char *guard; /* ADDRESS:PORT of a guard's admin page; NULL: none */
     uint64_t upload_max; /* bytes of one upload */
     uint64_t quota;      /* bytes of all captures in the folder; 0: no limit */
     bool no_auth;        /* no token, wherever it listens */

@@ -175,7 +175,8 @@ static void about_all(struct web_request *q, const char *device) {
 }
 
 bool web_demand_json(const struct web_request *q) {
-    return is(q->method, "POST") && strncmp(q->url, "/v1/captures", strlen("/v1/captures")) != 0;
+    return is(q->method, "POST") && (behind(q->url, "/v1/devices/") || behind(q->url, "/v1/sessions") ||
+                                     behind(q->url, "/v1/sims/") || is(q->url, "/v1/auth"));
 }
 
 bool web_demand(struct web_request *q) {

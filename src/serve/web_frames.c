@@ -2,8 +2,7 @@
 /* The packet list. Theory of operation: rows are written as the file is decoded and sent in pieces, so the first ones
  * arrive while the rest is read; a client that goes away ends the work. `matched` counts rows up to where reading
  * stopped: at the end of the page, or, with count, at the end of the file. */
-#include "serve/web_read.h"
-#include "view/view.h"
+#include "serve/web_rows.h"
 #include <stdlib.h>
 
 enum { PIECE = 32 * 1024, PACKETS_PER_TURN = 20000 };
@@ -18,32 +17,6 @@ struct rows {
     struct writer w;
     size_t sent; /* bytes of w handed on */
 };
-
-static void member(struct writer *w, const char *name, void (*print)(struct writer *w, const struct decode *d),
-                   const struct decode *d) {
-    char text[4096];
-    struct writer t = wr_fixed(text, sizeof text);
-    print(&t, d);
-    wr_f(w, ",\"%s\":", name);
-    json_text(w, wr_done(&t));
-}
-
-static void row_json(struct rows *s, const struct decode *d) {
-    struct writer *w = &s->w, t;
-    char text[64];
-    t = wr_fixed(text, sizeof text);
-    columns_time(&t, d, &s->view);
-    wr_f(w, "%s{\"no\":%llu,\"time\":", s->shown ? ",\n" : "\n", (unsigned long long)d->pkt->number);
-    json_text(w, wr_done(&t));
-    member(w, "source", columns_source, d);
-    member(w, "destination", columns_destination, d);
-    member(w, "protocol", columns_protocol, d);
-    wr_f(w, ",\"length\":%u", d->pkt->len);
-    member(w, "info", columns_info, d);
-    if (d->out->bad) wr_s(w, d->cut ? ",\"cut\":true" : ",\"malformed\":true");
-    if (d->out->anomalies) wr_f(w, ",\"severity\":\"%s\"", severity_name(d->out->worst));
-    wr_c(w, '}');
-}
 
 static void rows_end(struct rows *s) {
     bool whole = s->r->rc == ERR_END;
@@ -62,8 +35,8 @@ static bool row_take(struct rows *s) {
     if (!d) return false;
     if (s->filter && !expr_match(s->filter, d->out)) return true;
     if (s->matched++ >= s->offset && s->shown < s->limit) {
-        row_json(s, d);
-        s->shown++;
+        wr_s(&s->w, s->shown++ ? ",\n" : "\n");
+        web_row_json(&s->w, d, &s->view);
     }
     dissector_shown(&s->r->ds);
     return true;
@@ -105,29 +78,11 @@ static void rows_free(void *to) {
     free(s);
 }
 
-static const char *const time_words[] = {
-    [TIME_RELATIVE] = "r",  [TIME_ABSOLUTE] = "a",     [TIME_ABSOLUTE_DATE] = "ad", [TIME_ABSOLUTE_DOY] = "adoy",
-    [TIME_DELTA] = "d",     [TIME_DELTA_SHOWN] = "dd", [TIME_EPOCH] = "e",          [TIME_OF_DAY_UTC] = "u",
-    [TIME_UTC_DATE] = "ud", [TIME_UTC_DOY] = "udoy"};
-
-static bool time_read(struct web_request *q, enum time_format *out) {
-    const char *text = web_query(q, "time");
-    *out = TIME_RELATIVE;
-    if (!text) return true;
-    for (size_t i = 0; i < sizeof time_words / sizeof *time_words; i++) {
-        if (strcmp(text, time_words[i]) != 0) continue;
-        *out = (enum time_format)i;
-        return true;
-    }
-    web_problem(q, 400, "time: it is one of r, a, ad, adoy, d, dd, e, u, ud, udoy");
-    return false;
-}
-
 static bool rows_ask(struct web_request *q, struct rows *s) {
     uint64_t count;
     s->view.precision = -1;
     if (!web_number(q, "offset", 0, UINT32_MAX, &s->offset) || !web_number(q, "limit", 200, WEB_ROWS_MAX, &s->limit) ||
-        !web_number(q, "count", 0, 1, &count) || !time_read(q, &s->view.time) || !web_filter(q, &s->filter))
+        !web_number(q, "count", 0, 1, &count) || !web_time(q, &s->view.time) || !web_filter(q, &s->filter))
         return false;
     s->count = count;
     if (s->limit) columns_want(&s->want);

@@ -18,6 +18,8 @@ enum {
     WEB_CAPTURES_MAX = 10000,  /* captures listed */
     WEB_READERS_MAX = 16,      /* captures being decoded at the same time */
     WEB_ROWS_MAX = 5000,       /* rows of one answer */
+    WEB_COLUMN_MAX = 4096,     /* bytes of a column */
+    WEB_JOBS_MAX = 64,         /* answers that go on until they are done */
     WEB_TREE_MAX = 50000,      /* fields of one packet in an answer */
     WEB_BYTES_MAX = 1 << 20,   /* bytes of one source in an answer */
     WEB_FOLLOW_MAX = 16 << 20, /* bytes of a followed conversation in an answer */
@@ -26,6 +28,15 @@ enum {
     WEB_EVENTS_MAX = 100,      /* captures followed at the same time: events and growing files */
     WEB_ADDRESS_S = 300,       /* seconds a download address is good for */
     WEB_LIST_MAX = 1000,       /* captures on demand, or actions, in one answer */
+};
+
+/* web_job is work that is under way: it can be watched and stopped by others than who asked. */
+struct web_job {
+    bool used;
+    char id[17]; /* random, so that nobody meets another's by guessing */
+    char capture[WEB_NAME_MAX + 1], filter[256];
+    atomic_bool cancelled;
+    atomic_uint_least64_t done, size, read, matched;
 };
 
 struct web {
@@ -42,7 +53,9 @@ struct web {
     struct field_index names;
     atomic_int readers;
     atomic_bool stopping;
-    pthread_mutex_t changing; /* one change of the folder at a time */
+    pthread_mutex_t changing;  /* one change of the folder at a time */
+    pthread_mutex_t jobs_lock; /* of `used` and the texts */
+    struct web_job job[WEB_JOBS_MAX];
 };
 
 /* web_reply is the answer in the making; a text unless `made`. */
@@ -103,6 +116,8 @@ void web_upload_begin(struct web_request *q);
 void web_upload_data(struct web_request *q, struct slice piece);
 void web_upload_end(struct web_request *q, const char *name, bool replace);
 void web_upload_drop(struct web_request *q);
+/* web_upload_there tells whether a body came whole; else a problem is the answer. */
+bool web_upload_there(struct web_request *q);
 
 /* web_capture_make makes the file of a new capture, under the name or one like it that is free: a descriptor, or -1. */
 int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]);
@@ -159,12 +174,28 @@ bool web_json_next(struct slice *inside, struct web_member *m);
 bool web_json_text(struct web_request *q, const struct web_member *m, char *out, size_t size);
 bool web_json_number(struct web_request *q, const struct web_member *m, uint64_t min, uint64_t max, uint64_t *out);
 
-/* Reading: each answers for the capture at path. */
+/* Reading: web_about answers what is asked of a capture in the n parts behind /v1/captures/NAME/; false where they are
+ * no question. The others answer for the capture at path. */
+bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n);
 void web_frames(struct web_request *q, const char *path);
 void web_frame(struct web_request *q, const char *path, const char *number);
+void web_stream(struct web_request *q, const char *path, const char *name);
+/* web_jobs lists what is under way, web_job_stop stops one. */
+void web_jobs(struct web_request *q);
+void web_job_stop(struct web_request *q, const char *id);
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which);
 void web_explain(struct web_request *q, const char *path, const char *name);
 void web_follow(struct web_request *q, const char *path, const char *proto, const char *number);
+void web_ladder(struct web_request *q, const char *path);
+void web_connections(struct web_request *q, const char *path);
+void web_mqtt(struct web_request *q, const char *path);
+void web_waterfall(struct web_request *q, const char *path);
+/* web_diff compares the captures named in the query: good (several, with commas between them) and bad. */
+void web_diff(struct web_request *q);
+/* web_complete offers what may stand at a place of a filter. */
+void web_complete(struct web_request *q);
+/* web_guard passes a question on to the guard the server was told of; `what` is the end of its address. */
+void web_guard(struct web_request *q, const char *what);
 
 /* The page and the description of the API, as files of the program. */
 const char *web_page_html(void);

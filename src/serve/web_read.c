@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/web_read.h"
+#include "serve/web_keys.h"
 #include "view/view.h"
 #include <stdlib.h>
 
@@ -9,11 +10,38 @@ static bool enter(struct web *s) {
     return false;
 }
 
+#define SECRETS_TLS_LOG 0x544c534bu /* "TLSK" */
+
+static void secrets_take(void *to, uint32_t type, struct slice bytes) {
+    struct web_reading *r = to;
+    if (type == SECRETS_TLS_LOG) tls_keys_log(&r->keys, bytes, TLS_FROM_CAPTURE, true);
+}
+
+/* secrets_seek: those of the capture may stand behind the packets that need them. */
+static void secrets_seek(void *to) {
+    struct web_reading *r = to;
+    if (r->path) capfile_secrets(r->path, secrets_take, r);
+    free(r->path);
+    r->path = NULL;
+}
+
+static void keys_begin(struct web_reading *r, const char *path) {
+    capfile_on_secrets(r->file, secrets_take, r);
+    r->path = strdup(path);
+    r->keys.more = secrets_seek;
+    r->keys.more_to = r;
+    web_keys_load(r->web, path, &r->keys);
+    r->ds.driver.d.tls_keys = &r->keys;
+}
+
 struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want) {
     char text[512];
     struct writer why = wr_fixed(text, sizeof text - 1);
     struct web_reading *r = calloc(1, sizeof *r);
-    if (r) *r = (struct web_reading){.web = q->web, .entered = enter(q->web)};
+    if (r) {
+        *r = (struct web_reading){.web = q->web, .entered = enter(q->web)};
+        tls_keys_make(&r->keys);
+    }
     if (!r) {
         web_problem(q, 500, "out of memory");
     } else if (!r->entered) {
@@ -25,6 +53,7 @@ struct web_reading *web_reading_open(struct web_request *q, const char *path, co
         const char *reason = strstr(text, ": "); /* where it lies is nobody's business */
         web_problem(q, 422, "the capture cannot be read: %s", reason ? reason + 2 : text);
     } else {
+        keys_begin(r, path);
         return r;
     }
     web_reading_close(r);
@@ -35,6 +64,8 @@ void web_reading_close(struct web_reading *r) {
     if (!r) return;
     capfile_close(r->file);
     if (r->made) dissector_free(&r->ds);
+    tls_keys_free(&r->keys);
+    free(r->path);
     if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
     free(r);
 }
@@ -45,6 +76,18 @@ const struct decode *web_reading_next(struct web_reading *r) {
     if (r->rc != OK) return NULL;
     if (!r->packets++) r->begin = p->has_ts ? p->ts : 0;
     return dissector_packet(&r->ds, p);
+}
+
+void web_reading_rest(struct web_reading *r) {
+    if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
+    r->entered = false;
+}
+
+bool web_reading_wake(struct web_reading *r) {
+    if (!r->entered && !enter(r->web)) return false;
+    r->entered = true;
+    r->rc = capfile_resume(r->file);
+    return r->rc == OK;
 }
 
 void web_reading_note(struct writer *w, const struct web_reading *r) {

@@ -4,6 +4,7 @@
 
 #include "analyse/dissect.h"
 #include "io/capfile.h"
+#include "proto/tls/tls_keys.h"
 #include "serve/web_in.h"
 
 /* web_reading is a capture being decoded for one request. */
@@ -12,6 +13,8 @@ struct web_reading {
     struct capfile *file;
     struct dissector ds;
     struct packet packet; /* what the decoded one points to */
+    struct tls_keys keys;
+    char *path; /* searched for secrets once one is missing; NULL: done */
     bool made, entered;
     int rc;           /* of the last packet */
     uint64_t packets; /* read so far */
@@ -24,6 +27,10 @@ struct web_reading *web_reading_open(struct web_request *q, const char *path, co
 void web_reading_close(struct web_reading *r);
 /* web_reading_next decodes the next packet; NULL at the end, where the file is damaged, and where the server ends. */
 const struct decode *web_reading_next(struct web_reading *r);
+/* web_reading_rest gives the place among those who read back while there is nothing to read; web_reading_wake takes one
+ * again and lets the reading go on behind the file's former end: false where all are taken, or it cannot. */
+void web_reading_rest(struct web_reading *r);
+bool web_reading_wake(struct web_reading *r);
 /* web_reading_note writes ,"damaged":"why" where the file could not be read to its end. */
 void web_reading_note(struct writer *w, const struct web_reading *r);
 

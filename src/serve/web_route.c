@@ -37,6 +37,7 @@ static const char *title(unsigned status) {
     case 413: return "Too large";
     case 422: return "Not understood";
     case 501: return "Not in this build";
+    case 502: return "The guard does not answer";
     case 503: return "Busy";
     case 507: return "No room";
     default: return "Internal error";
@@ -125,6 +126,8 @@ static void fields_list(struct web_request *q) {
 
 /* ---- addresses ---- */
 
+static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
 struct parts {
     char part[PARTS_MAX][PART_MAX];
     size_t n;
@@ -155,35 +158,43 @@ static bool page(struct web_request *q) {
     return true;
 }
 
-static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
+/* about_capture answers what is asked of a capture; false where that is no address of ours. */
+static bool about_capture(struct web_request *q, const struct parts *p) {
+    const char *part[PARTS_MAX];
+    if (p->n < 4 || !is(p->part[1], "captures")) return false;
+    for (size_t i = 3; i < p->n; i++) part[i - 3] = p->part[i];
+    return web_about(q, p->part[2], part, p->n - 3);
+}
 
-static void about_capture(struct web_request *q, const struct parts *p) {
-    const char *name = p->part[2], *what = p->part[3], *more = p->part[4], *last = p->part[5];
-    char path[WEB_PATH_MAX];
-    bool fixed;
-    if (p->n == 3) return web_capture(q, name);
-    if (p->n == 4 && is(what, "file")) return web_file(q, name);
-    if (!web_find(q->web, name, path, &fixed)) return web_problem(q, 404, "no such capture");
-    if (p->n == 4 && is(what, "frames")) return web_frames(q, path);
-    if (p->n == 5 && is(what, "frames")) return web_frame(q, path, more);
-    if (p->n == 4 && is(what, "explain")) return web_explain(q, path, name);
-    if ((p->n == 5 || p->n == 6) && is(what, "stats")) return web_stats(q, path, more, p->n == 6 ? last : NULL);
-    if (p->n == 6 && is(what, "follow")) return web_follow(q, path, more, last);
-    web_problem(q, 404, "no such address; /v1/openapi.json lists them");
+static void not_found(struct web_request *q) { web_problem(q, 404, "no such address; /v1/openapi.json lists them"); }
+
+/* get_one answers for the addresses of two parts, such as /v1/fields. */
+static void get_one(struct web_request *q, const char *what) {
+    const char *text = web_query(q, "text");
+    if (is(what, "captures")) return web_captures(q);
+    if (is(what, "fields")) return fields_list(q);
+    if (is(what, "filter")) return web_filter_json(&q->reply.w, slice_str(text ? text : ""), &q->web->names);
+    if (is(what, "complete")) return web_complete(q);
+    if (is(what, "diff")) return web_diff(q);
+    if (is(what, "jobs")) return web_jobs(q);
+    if (is(what, "guard")) return web_guard(q, "");
+    not_found(q);
 }
 
 static void get(struct web_request *q, const struct parts *p) {
-    const char *text = web_query(q, "text");
-    if (p->n < 2 || !is(p->part[0], "v1")) return web_problem(q, 404, "no such address; /v1/openapi.json lists them");
-    if (p->n == 2 && is(p->part[1], "captures")) return web_captures(q);
-    if (p->n == 2 && is(p->part[1], "fields")) return fields_list(q);
-    if (p->n == 2 && is(p->part[1], "filter")) return web_filter_json(&q->reply.w, slice_str(text), &q->web->names);
-    if (p->n > 2 && is(p->part[1], "captures")) return about_capture(q, p);
-    web_problem(q, 404, "no such address; /v1/openapi.json lists them");
+    bool ours = p->n >= 2 && is(p->part[0], "v1"), captures = ours && is(p->part[1], "captures");
+    if (ours && p->n == 2) return get_one(q, p->part[1]);
+    if (ours && p->n == 3 && is(p->part[1], "guard")) return web_guard(q, p->part[2]);
+    if (captures && p->n == 3) return web_capture(q, p->part[2]);
+    if (captures && p->n == 4 && is(p->part[3], "file")) return web_file(q, p->part[2]);
+    if (!captures || !about_capture(q, p)) not_found(q);
 }
 
 static void change(struct web_request *q, const struct parts *p) {
-    bool captures = p->n >= 2 && is(p->part[0], "v1") && is(p->part[1], "captures");
+    bool ours = p->n >= 2 && is(p->part[0], "v1"), captures = ours && is(p->part[1], "captures");
+    if (ours && p->n == 3 && is(p->part[1], "guard")) return web_guard(q, p->part[2]);
+    if (ours && p->n == 3 && is(p->part[1], "jobs") && is(q->method, "DELETE")) return web_job_stop(q, p->part[2]);
+    if (captures && about_capture(q, p)) return;
     if (captures && p->n == 2 && is(q->method, "POST")) {
         const char *name = web_query(q, "name");
         return web_upload_end(q, name ? name : "capture.pcapng", false);

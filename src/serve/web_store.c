@@ -5,7 +5,7 @@
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
 #include "io/out.h"
-#include "serve/web_in.h"
+#include "serve/web_keys.h"
 #include "view/view.h"
 #include <dirent.h>
 #include <errno.h>
@@ -213,6 +213,7 @@ void web_delete(struct web_request *q, const char *name) {
     if (q->web->keeper && keeper_writes(q->web->keeper, name))
         return web_problem(q, 409, "this capture is under way; stop it first");
     if (unlink(path)) return web_problem(q, 500, "it could not be deleted: %s", strerror(errno));
+    web_keys_forget(q->web, path);
     q->reply.status = 204;
 }
 
@@ -314,12 +315,17 @@ static void upload_name(struct web_request *q, const char *name, bool replace) {
     wr_c(&q->reply.w, '\n');
 }
 
+bool web_upload_there(struct web_request *q) {
+    if (q->upload_error) upload_refuse(q);
+    else if (q->upload_fd < 0 || !q->upload_bytes) web_problem(q, 400, "the body of the request is empty");
+    else return true;
+    return false;
+}
+
 void web_upload_end(struct web_request *q, const char *name, bool replace) {
     char why[512] = "";
     struct web *s = q->web;
-    if (q->upload_error) return upload_refuse(q);
-    if (q->upload_fd < 0 || !q->upload_bytes)
-        return web_problem(q, 400, "the capture is the body of the request; it is empty");
+    if (!web_upload_there(q)) return;
     if (!is_capture(q->upload_path, why, sizeof why)) {
         const char *reason = strstr(why, ": "); /* without our path */
         return web_problem(q, 422, "this is no capture: %s", reason ? reason + 2 : "its format is not known");

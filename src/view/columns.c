@@ -106,6 +106,7 @@ static bool says(const struct layer_mark *m) { return m->proto->info != NULL && 
 static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m, bool plain) {
     while (m > d->layer && m[-1].proto != &proto_tcp) m--;
     if (m == d->layer) return;
+    if (w->end - w->p < 256) wr_flush(w); /* not between the two lengths */
     size_t before = wr_len(w);
     tcp_info_prefix(w, d->out, m[-1].at, layer_end(d, m - 1));
     if (wr_len(w) > before && !plain) wr_s(w, ", ");
@@ -153,30 +154,29 @@ static void padded(struct writer *w, size_t from, size_t width, bool right) {
     w->p += width - len;
 }
 
-void columns_print(struct writer *out, const struct decode *d, struct view *view) {
-    char line[2048];
-    struct writer w = wr_fixed(line, sizeof line);
-    size_t at = wr_len(&w);
-    wr_u(&w, d->pkt->number);
-    padded(&w, at, 5, true);
-    wr_c(&w, ' ');
-    at = wr_len(&w);
-    columns_time(&w, d, view);
-    padded(&w, at, 10, true);
-    wr_c(&w, ' ');
-    at = wr_len(&w);
-    columns_source(&w, d);
-    padded(&w, at, 12, true);
-    wr_s(&w, " → ");
-    at = wr_len(&w);
-    columns_destination(&w, d);
-    padded(&w, at, 12, false);
-    wr_c(&w, ' ');
-    columns_protocol(&w, d);
-    wr_c(&w, ' ');
-    wr_u(&w, d->pkt->len);
-    wr_c(&w, ' ');
-    wr_slice(out, wr_done(&w));
-    columns_info(out, d);
-    wr_c(out, '\n');
+void columns_print(struct writer *w, const struct decode *d, struct view *view) {
+    enum { LINE_HEAD = 512 }; /* what stands before Info fits: columns are padded in place */
+    if (!wr_fits(w, LINE_HEAD)) return;
+    size_t at = wr_len(w);
+    wr_u(w, d->pkt->number);
+    padded(w, at, 5, true);
+    wr_c(w, ' ');
+    at = wr_len(w);
+    columns_time(w, d, view);
+    padded(w, at, 10, true);
+    wr_c(w, ' ');
+    at = wr_len(w);
+    columns_source(w, d);
+    padded(w, at, 12, true);
+    wr_s(w, " → ");
+    at = wr_len(w);
+    columns_destination(w, d);
+    padded(w, at, 12, false);
+    wr_c(w, ' ');
+    columns_protocol(w, d);
+    wr_c(w, ' ');
+    wr_u(w, d->pkt->len);
+    wr_c(w, ' ');
+    columns_info(w, d);
+    wr_c(w, '\n');
 }

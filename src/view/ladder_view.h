@@ -7,6 +7,7 @@
 /* ladder_view is how the picture is drawn. */
 struct ladder_view {
     bool color, unicode;
+    bool teach;    /* a sentence for each kind of arrow */
     bool all;      /* bare acknowledgments too */
     size_t width;  /* columns of the terminal */
     uint64_t mark; /* frame to point at; 0: none */
@@ -15,6 +16,10 @@ struct ladder_view {
 /* ladder_text draws the picture for a terminal, ladder_svg as an SVG document. l is finished. */
 void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_view *v);
 void ladder_svg(struct writer *w, const struct ladder *l, const struct ladder_view *v);
+/* ladder_json writes the members of an object: parties from left to right, and arrows `from` to before `from` + n;
+ * times count from `begin`. */
+void ladder_json(struct writer *w, const struct ladder *l, const struct ladder_view *v, int64_t begin, uint32_t from,
+                 uint32_t n);
 
 /* For both: a party's name, and its role ("broker"), to be translated; empty where it has none. */
 void party_name(struct writer *w, const struct party *p);

@@ -19,6 +19,7 @@ void words_start(const char *language, const char *dir) {
     if (language || !getenv("LANGUAGE")) setenv("LANGUAGE", want, 1);
     bindtextdomain("weir", dir);
     bind_textdomain_codeset("weir", "UTF-8");
+    bind_textdomain_codeset("libc", "UTF-8"); /* words of strerror, which follow the language too */
     textdomain("weir");
 }
 

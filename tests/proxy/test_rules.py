@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import resource
 import signal
 import ssl
 import subprocess
@@ -113,11 +114,40 @@ def test_a_broken_rule_file_is_refused_and_the_old_rules_stay(start):
     assert through(sub, client.send, ["evil", "fine"]) == ["evil"]
 
 
-def test_where_memory_may_not_be_made_executable_the_verdicts_stay_and_it_is_said(tmp_path):
-    def deny():
-        if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, as a hardened unit does
-            os._exit(77)
+def deny():
+    """From now on no memory may be made executable, as in a hardened unit."""
+    if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE
+        os._exit(77)
 
+
+HOSTILE = ["' or 1=1-- ", "\"\\'\\\\\"", "=='\"=='\"", "0x41,0x42 and 1=1 ", "%25%32%37%u0027&#x27;\\u0027", "((((((((("]
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+def test_no_value_takes_long(interpreted):
+    lines = "".join(json.dumps({"topic": "t/1", "payload": (v * 65536)[:65536]}) + "\n" for v in HOSTILE)
+
+    def judge(text):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        r = subprocess.run([WEIR, "guard", "--judge", "-", "--rules", CRS, "--paranoia", "4"], input=text, capture_output=True,
+                           text=True, preexec_fn=deny if interpreted else None)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return r, after.ru_utime - before.ru_utime
+    r, empty = judge("")
+    if r.returncode == 77:
+        pytest.skip("this kernel cannot forbid it")
+    if "cannot run rule files" in r.stderr:
+        pytest.skip("built without rule files")
+    r, used = judge(lines)
+    got = [json.loads(line) for line in r.stdout.splitlines()]
+    assert len(got) == len(HOSTILE)
+    # Whatever did not get to its verdict in time is marked, which the guard takes for a refusal.
+    assert all(g["action"] == "block" or g.get("limited") for g in got), got
+    if b"__asan_init" not in open(WEIR, "rb").read():
+        assert used - empty < 0.05 * len(HOSTILE), f"{used - empty} s"
+
+
+def test_where_memory_may_not_be_made_executable_the_verdicts_stay_and_it_is_said(tmp_path):
     conf = tmp_path / "g.yaml"
     conf.write_text(f"listen: [127.0.0.1:1]\nbrokers: [127.0.0.1:2]\nrule_files:\n  files: [{CRS}]\n")
     free, bound = (subprocess.run([WEIR, "guard", "-t", "-c", conf], capture_output=True, text=True, preexec_fn=how)

@@ -216,6 +216,91 @@ def test_a_damaged_capture_gives_what_it_has(server):
     assert server.get("captures/cut.pcapng/explain")["packets"] == len(got["frames"])
 
 
+# ---- rows as they are found ----
+
+class Events:
+    """Events of a stream, one after the other."""
+
+    def __init__(self, server, path, **query):
+        self.c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        self.c.request("GET", f"/v1/captures/{path}/stream?" + urllib.parse.urlencode({"form": "jsonl", **query}))
+        self.r = self.c.getresponse()
+        assert self.r.status == 200 and self.r.headers["Content-Type"] == "application/x-ndjson"
+
+    def __iter__(self):
+        for line in self.r:
+            if line.strip():
+                yield json.loads(line)
+
+    def until(self, name):
+        got = []
+        for e in self:
+            got.append(e)
+            if e["event"] == name:
+                return got
+        raise AssertionError((name, got))
+
+
+def rows_of(events):
+    return [row for e in events if e["event"] == "rows" for row in e["frames"]]
+
+
+def test_a_stream_has_the_rows_of_a_page_and_says_how_it_went(server):
+    whole = server.get("captures/sample.pcapng/frames", filter="mqtt", limit=5000)["frames"]
+    events = Events(server, "sample.pcapng", filter="mqtt").until("end")
+    assert events[0]["event"] == "job" and rows_of(events) == whole
+    end = events[-1]
+    assert end["complete"] and not end["cancelled"] and end["matched"] == len(whole) and end["read"] == len(decoded())
+    assert end["done"] == end["size"] == os.path.getsize(SAMPLE)
+    events = Events(server, "sample.pcapng", filter="mqtt", limit=3).until("end")
+    assert rows_of(events) == whole[:3] and events[-1]["matched"] == len(whole)
+    assert rows_of(Events(server, "sample.pcapng", **{"from": whole[4]["no"]}, filter="mqtt").until("end")) == whole[5:]
+    _, headers, body = server("GET", "/v1/captures/sample.pcapng/stream?limit=1")
+    assert headers["Content-Type"] == "text/event-stream" and body.startswith(b"event: job\ndata: {") and b"\n\nevent: end\ndata: {" in body
+
+
+def test_rows_come_while_a_file_grows(server):
+    data = open(SAMPLE, "rb").read()
+    path = os.path.join(server.folder, "grows.pcapng")
+    whole = server.get("captures/sample.pcapng/frames", limit=5000)["frames"]
+    with open(path, "wb") as f:
+        f.write(data[:3000])
+        f.flush()
+        events = Events(server, "grows.pcapng", tail=1)
+        rows = rows_of(events.until("caught_up"))
+        assert 0 < len(rows) < len(whole)
+        for at in range(3000, len(data), 1111):
+            f.write(data[at:at + 1111])
+            f.flush()
+            time.sleep(0.02)
+        for e in events:
+            rows += rows_of([e])
+            if len(rows) == len(whole):
+                break
+        assert rows == whole
+        (job,) = server.get("jobs")["jobs"]
+        assert job["capture"] == "grows.pcapng"
+        assert server("DELETE", "/v1/jobs/" + job["id"])[0] == 204
+        assert events.until("end")[-1]["cancelled"]
+    assert server("DELETE", "/v1/jobs/" + job["id"])[0] == 404
+    assert server.get("jobs")["jobs"] == []
+
+
+def test_watching_does_not_keep_readers_out(server):
+    shutil.copy(SAMPLE, os.path.join(server.folder, "a.pcapng"))
+    watching = [Events(server, "a.pcapng", tail=1) for _ in range(40)]
+    for w in watching:
+        w.until("caught_up")
+    assert len(server.get("jobs")["jobs"]) == 40
+    assert server.get("captures/sample.pcapng/frames", limit=1)["frames"]
+    for w in watching:
+        w.r.close(), w.c.close()
+    end = time.monotonic() + 10
+    while server.get("jobs")["jobs"]:
+        assert time.monotonic() < end, "who went away is still served"
+        time.sleep(0.1)
+
+
 # ---- hostile ----
 
 PATHS = ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "..", ".", ".upload-x", "a%00b",
@@ -326,15 +411,47 @@ def test_readers_that_do_not_read_do_not_keep_others_out(server):
         s.close()
 
 
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+
+
+def conforms(value, schema, api, at="answer"):
+    """What JSON Schema would say, of the few words the description uses."""
+    if "$ref" in schema:
+        schema = api["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    if value is None:
+        assert schema.get("nullable"), at
+        return
+    if "type" in schema:
+        assert isinstance(value, TYPES[schema["type"]]) and (schema["type"] == "boolean" or not isinstance(value, bool)), (at, value)
+    assert "enum" not in schema or value in schema["enum"], (at, value)
+    if isinstance(value, dict):
+        assert set(schema.get("required", [])) <= set(value), (at, set(schema["required"]) - set(value))
+        assert "properties" not in schema or set(value) <= set(schema["properties"]), (at, set(value) - set(schema["properties"]))
+        for k, v in schema.get("properties", {}).items():
+            if k in value:
+                conforms(value[k], v, api, f"{at}.{k}")
+    if isinstance(value, list) and "items" in schema:
+        for i, v in enumerate(value):
+            conforms(v, schema["items"], api, f"{at}[{i}]")
+
+
 def test_the_description_names_every_path_and_they_answer(server):
     api = server.get("openapi.json")
     assert api["openapi"].startswith("3.")
     fill = {"capture": "sample.pcapng", "number": "4", "kind": "conversations", "of": "tcp", "protocol": "tcp", "stream": "0"}
+    ask = {"/v1/diff": "?good=sample.pcapng,sample.pcapng&bad=sample.pcapng", "/v1/complete": "?text=mqtt.m"}
+    refused = {"/v1/guard/{what}": 404}  # none runs here
     for path, item in api["paths"].items():
         assert {m for m in item if m != "parameters"} <= {"get", "post", "put", "delete"}
-        url = re.sub(r"\{(\w+)\}", lambda m: fill[m[1]], path)
+        if not set(re.findall(r"\{(\w+)\}", path)) <= set(fill) and path not in refused or "get" not in item:
+            continue  # of somebody else's things
+        url = re.sub(r"\{(\w+)\}", lambda m: fill.get(m[1], "stats"), path) + ask.get(path, "")
         url = url.replace("/stats/conversations", "/stats/mqtt") if path.endswith("{kind}") else url
-        assert server("GET", url)[0] == 200, url
+        status, _, body = server("GET", url)
+        assert status == refused.get(path, 200), url
+        schema = item["get"]["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema")
+        if schema and status == 200:
+            conforms(body, schema, api, path)
     row = api["components"]["schemas"]["Row"]
     got = server.get("captures/sample.pcapng/frames")["frames"][0]
     assert set(row["required"]) <= set(got) <= set(row["properties"])

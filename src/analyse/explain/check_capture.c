@@ -15,7 +15,7 @@ static bool one_sided(const struct conv *c) {
     for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
         if (me->packets >= ONE_WAY_PACKETS && !peer->packets && (me->segments > 1 || mark_set(&me->fin)) &&
-            me->packets > me->syns + 1 && me->has_ack)
+            me->packets > me->syns + 1u && me->has_ack)
             return true;
     }
     return false;
@@ -150,14 +150,26 @@ static bool searched(const struct explain *e, const struct name_rec *n) {
     return false;
 }
 
+/* rcode_words returns a response code in words (RFC 6895 2.3). */
+static const char *rcode_words(uint8_t code) {
+    switch (code) {
+    case 1: return N_("it could not read the query (FORMERR)");
+    case 2: return N_("it failed (SERVFAIL)");
+    case 3: return N_("there is no such name (NXDOMAIN)");
+    case 4: return N_("it does not know this kind of query (NOTIMP)");
+    case 5: return N_("it refuses to answer (REFUSED)");
+    case 9: return N_("it is not responsible for the name (NOTAUTH)");
+    default: return N_("it gave an unusual response code");
+    }
+}
+
 static void failed(struct judge *j, bool nxdomain) {
     const struct name_rec *n = j->n;
     for (int kind = 0; kind < 2; kind++) {
         uint8_t code = n->rcode[kind];
         if (!got(n, kind) || !code || (code == 3) != nxdomain || resolved(n)) continue;
         struct finding *f = name_found(j);
-        const char *name = field_value_name(&vals_dns_rcode, code);
-        say_text(j, f, slice_str(name ? name : "?"));
+        say_words(f, rcode_words(code));
         if (asked(n, kind)) cite(f, &n->asked[kind]);
         cite(f, &n->answered[kind]);
         if (is_reverse(n) || searched(j->e, n)) f->level = LEVEL_NOTE;

@@ -5,7 +5,7 @@
 
 #include <ctype.h>
 
-enum { NEAR_MAX = 96, EDITS_MAX = 2, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
+enum { EDITS_MAX = 2, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
 
 /* alive tells whether a subscription was in force at a time. */
 static bool alive(const struct explain *e, const struct filter_rec *f, int64_t ts) {
@@ -23,53 +23,29 @@ static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$
 
 static size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max) {
     size_t n = 0;
-    for (uint32_t i = 0; i < e->filters && n < max; i++) {
-        const struct filter_rec *f = &e->filter[i];
-        if (endpoint_same(&f->broker, &t->broker) && explain_topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)i;
-    }
+    for (uint32_t at = broker_filter(e, &t->broker); at && n < max; at = e->filter[at - 1].next)
+        if (explain_topic_matches(e->filter[at - 1].filter, t->topic)) out[n++] = (uint16_t)(at - 1);
     return n;
 }
 
-/* distance counts the edits between two texts, case aside, up to EDITS_MAX; FAR: more. Only the cells that few edits
- * can reach are worked out. */
-static unsigned distance(struct slice a, struct slice b) {
-    enum { BAND = 2 * EDITS_MAX + 1 };
-    unsigned row[BAND + 2]; /* row[1 + k] is for b's place i + k - EDITS_MAX */
-    if (a.n > NEAR_MAX || b.n > NEAR_MAX || a.n > b.n + EDITS_MAX || b.n > a.n + EDITS_MAX) return FAR;
-    for (unsigned k = 0; k < BAND + 2; k++) row[k] = FAR;
-    for (unsigned k = EDITS_MAX; k < BAND; k++) row[1 + k] = k - EDITS_MAX;
-    for (size_t i = 1; i <= a.n; i++) {
-        unsigned least = FAR;
-        for (unsigned k = 0; k < BAND; k++) {
-            size_t at = i + k; /* b's place + EDITS_MAX */
-            unsigned best = FAR;
-            if (at >= EDITS_MAX && at - EDITS_MAX <= b.n) {
-                size_t place = at - EDITS_MAX;
-                best = place ? row[1 + k] + (tolower(a.p[i - 1]) != tolower(b.p[place - 1])) : (unsigned)i;
-                if (row[2 + k] + 1 < best) best = row[2 + k] + 1;
-                if (place && row[k] + 1 < best && k) best = row[k] + 1;
-            }
-            row[1 + k] = best;
-            if (best < least) least = best;
-        }
-        if (least > EDITS_MAX) return FAR;
-    }
-    unsigned edits = row[1 + EDITS_MAX + b.n - a.n];
-    return edits > EDITS_MAX ? FAR : edits;
+/* distance counts the edits between two texts, case aside, up to `most`; FAR: more. What both begin with needs none;
+ * then one of three edits must come next, so there are at most 3^EDITS_MAX ways, and nearly all of them end at once. */
+static unsigned distance(struct slice a, struct slice b, unsigned most) {
+    while (a.n && b.n && tolower(a.p[0]) == tolower(b.p[0])) a = slice_tail(a, 1), b = slice_tail(b, 1);
+    size_t differ = a.n > b.n ? a.n - b.n : b.n - a.n;
+    if (!a.n || !b.n) return differ <= most ? (unsigned)differ : FAR;
+    if (!most || differ > most) return FAR;
+    unsigned best = distance(slice_tail(a, 1), slice_tail(b, 1), most - 1);
+    unsigned without_a = distance(slice_tail(a, 1), b, most - 1), without_b = distance(a, slice_tail(b, 1), most - 1);
+    if (without_a < best) best = without_a;
+    if (without_b < best) best = without_b;
+    return best == FAR ? FAR : best + 1;
 }
 
 static struct slice trimmed(struct slice s) {
     while (s.n && isspace(s.p[0])) s = slice_tail(s, 1);
     while (s.n && isspace(s.p[s.n - 1])) s.n--;
     return s;
-}
-
-static bool same_but_case(struct slice filter, struct slice topic) {
-    char a[KEPT_TEXT], b[KEPT_TEXT];
-    if (filter.n > KEPT_TEXT || topic.n > KEPT_TEXT) return false;
-    for (size_t i = 0; i < filter.n; i++) a[i] = (char)tolower(filter.p[i]);
-    for (size_t i = 0; i < topic.n; i++) b[i] = (char)tolower(topic.p[i]);
-    return explain_topic_matches(slice_of(a, filter.n), slice_of(b, topic.n));
 }
 
 static unsigned levels(struct slice s) {
@@ -91,9 +67,11 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     *far = FAR;
     if (!f.n || !t.n) return NULL;
     *far = 0;
-    if (same_but_case(f, t)) return N_("the case differs");
+    if (explain_topic_matches_folded(f, t)) return N_("the case differs");
     *far = 1;
-    if (explain_topic_matches(trimmed(f), trimmed(t))) return N_("a space at the end or the beginning differs");
+    struct slice bare_f = trimmed(f), bare_t = trimmed(t);
+    if ((bare_f.n < f.n || bare_t.n < t.n) && explain_topic_matches(bare_f, bare_t))
+        return N_("a space at the end or the beginning differs");
     *far = 2;
     if ((f.n && f.p[0] == '/' && explain_topic_matches(slice_tail(f, 1), t)) ||
         (t.n && t.p[0] == '/' && explain_topic_matches(f, slice_tail(t, 1))))
@@ -101,14 +79,14 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     if ((f.n > 1 && f.p[f.n - 1] == '/' && explain_topic_matches(slice_head(f, f.n - 1), t)) ||
         (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
         return N_("a slash at the end differs");
-    unsigned edits = distance(f, t);
+    unsigned edits = distance(f, t, EDITS_MAX);
     *far = 3 + edits;
     if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
-    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
     unsigned same = same_levels(f, t);
     *far = WEAK + KEPT_TEXT - same;
-    if (same) return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
-    return NULL;
+    if (!same) return NULL;
+    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
+    return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */
@@ -116,10 +94,9 @@ static const struct filter_rec *nearest(struct explain *e, const struct topic_re
                                         unsigned *how_far) {
     const struct filter_rec *best = NULL;
     unsigned least = FAR;
-    for (uint32_t i = 0; i < e->filters; i++) {
-        const struct filter_rec *f = &e->filter[i];
+    for (uint32_t at = broker_filter(e, &t->broker); at && e->likened < LIKENED_MAX; at = e->filter[at - 1].next) {
+        const struct filter_rec *f = &e->filter[at - 1];
         unsigned far;
-        if (!endpoint_same(&f->broker, &t->broker) || e->likened == LIKENED_MAX) continue;
         e->likened++;
         const char *w = near_words(f->filter, t->topic, &far);
         if (!w || far >= least) continue;

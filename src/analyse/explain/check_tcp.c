@@ -104,7 +104,7 @@ void check_client_reset(struct judge *j) {
 void check_ack_lost(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || server->largest_acked > 1)
+    if (server->syns < SYNACK_TRIES + 1 || server->segments || mark_set(&client->rst) || client->largest_ack > 1)
         return;
     struct finding *f = found(j);
     say_number(j, f, server->syns);
@@ -116,28 +116,29 @@ void check_ack_lost(struct judge *j) {
 static int stuck_side(const struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
-        if (h->stuck_times >= STUCK_TIMES && (j->final || j->now - h->stuck_last.ts > SECOND || conv_closed(j->c)))
-            return side;
+        if (h->stuck_times < STUCK_TIMES) continue;
+        if (j->final || j->now - conv_trouble(j->c, side)->stuck_last.ts > SECOND || conv_closed(j->c)) return side;
     }
     return -1;
 }
 
 static bool is_mtu(const struct judge *j, int side) {
-    const struct half *h = &j->c->half[side];
+    uint32_t took = j->c->half[!side].largest_ack; /* the largest segment that got through */
+    uint32_t len = conv_trouble(j->c, side)->stuck_len;
     bool told = mark_set(&j->c->icmp) && j->c->icmp_mtu;
-    return h->stuck_len >= LARGE && h->largest_acked && (h->largest_acked < h->stuck_len || told) &&
-           (h->largest_acked < LARGE || told);
+    return len >= LARGE && took && (told || (took < len && took < LARGE));
 }
 
 static struct finding *stuck_found(struct judge *j, int side) {
     const struct half *h = &j->c->half[side];
+    const struct trouble *t = conv_trouble(j->c, side);
     struct finding *f = found(j);
     f->blame = BLAME_PATH;
     say_side(f, side);
-    say_number(j, f, h->stuck_len);
+    say_number(j, f, t->stuck_len);
     say_number(j, f, h->stuck_times + 1);
-    cite(f, &h->stuck);
-    cite(f, &h->stuck_last);
+    cite(f, &t->stuck);
+    cite(f, &t->stuck_last);
     return f;
 }
 
@@ -145,7 +146,7 @@ void check_mtu(struct judge *j) {
     int side = stuck_side(j);
     if (side < 0 || !is_mtu(j, side)) return;
     struct finding *f = stuck_found(j, side);
-    say_number(j, f, j->c->half[side].largest_acked);
+    say_number(j, f, j->c->half[!side].largest_ack);
     f->confidence = LIKELY;
     if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
 }
@@ -194,15 +195,16 @@ void check_idle_reset(struct judge *j) {
 void check_zero_window(struct judge *j) {
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
-        if (!mark_set(&h->zero)) continue;
-        int64_t end = h->zero_open ? j->c->last.ts : h->zero_end.ts;
-        if (end - h->zero.ts < ZERO_MS * MILLI) continue;
+        const struct trouble *t = conv_trouble(j->c, side);
+        if (!mark_set(&t->zero)) continue;
+        int64_t end = h->zero_open ? j->c->last.ts : t->zero_end.ts;
+        if (end - t->zero.ts < ZERO_MS * MILLI) continue;
         struct finding *f = found(j);
         f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
         say_side(f, side);
-        say_time(j, f, end - h->zero.ts);
-        cite(f, &h->zero);
-        if (!h->zero_open) cite(f, &h->zero_end);
+        say_time(j, f, end - t->zero.ts);
+        cite(f, &t->zero);
+        if (!h->zero_open) cite(f, &t->zero_end);
         return;
     }
 }
@@ -271,18 +273,17 @@ void check_loss(struct judge *j) {
         if (h->segments < LOSS_SEGMENTS || h->repeats < LOSS_SEGMENTS / 4 ||
             h->repeats * 100 < h->segments * LOSS_PERCENT)
             continue;
-        for (size_t i = 0; j->final && i < CONVS_MAX; i++) {
-            const struct conv *c = j->e->conv[i];
-            if (!c || c == j->c) continue;
-            all += c->half[0].segments + c->half[1].segments;
-            again += c->half[0].repeats + c->half[1].repeats;
+        if (j->final) { /* of the others */
+            const struct half *both = j->c->half;
+            all = j->e->segments - both[0].segments - both[1].segments;
+            again = j->e->repeats - both[0].repeats - both[1].repeats;
         }
         struct finding *f = found(j);
         say_side(f, side);
         say_number(j, f, h->repeats);
         percent(j, f, h->repeats, h->segments);
         percent(j, f, again, all);
-        cite(f, &h->resent);
+        cite(f, &conv_trouble(j->c, side)->resent);
         return;
     }
 }

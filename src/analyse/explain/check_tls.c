@@ -46,7 +46,25 @@ static const char *alert_words(uint8_t code) {
     case ALERT_NAME: return N_("unrecognized name");
     case ALERT_CERTIFICATE_REQUIRED: return N_("certificate required");
     case ALERT_ALPN: return N_("no application protocol");
-    default: return NULL;
+    case 10: return N_("unexpected message");
+    case 20: return N_("bad record MAC");
+    case 21: return N_("decryption failed");
+    case 22: return N_("record overflow");
+    case 30: return N_("decompression failure");
+    case 41: return N_("no certificate");
+    case 50: return N_("decode error");
+    case 51: return N_("decrypt error");
+    case 60: return N_("export restriction");
+    case 80: return N_("internal error");
+    case 86: return N_("inappropriate fallback");
+    case 109: return N_("missing extension");
+    case 110: return N_("unsupported extension");
+    case 111: return N_("certificate unobtainable");
+    case 113: return N_("bad certificate status response");
+    case 114: return N_("bad certificate hash");
+    case 115: return N_("unknown PSK identity");
+    case 121: return N_("encrypted client hello required");
+    default: return N_("unknown alert");
     }
 }
 
@@ -63,10 +81,8 @@ static struct finding *alert_found(struct judge *j, int side) {
     const struct tls_rec *t = j->c->tls;
     uint8_t code = t->alert_code[side];
     struct finding *f = found(j);
-    const char *words = alert_words(code), *name = words ? NULL : field_value_name(&vals_tls_alert, code);
     say_number(j, f, code);
-    if (words) say_words(f, words);
-    else say_text(j, f, slice_str(name ? name : "?"));
+    say_words(f, alert_words(code));
     cite(f, &t->client_hello);
     if (mark_set(&t->cert.at)) cite(f, &t->cert.at);
     cite(f, &t->alert[side]);
@@ -324,6 +340,13 @@ void check_tls_to_plain(struct judge *j) {
 /* Suites whose name begins TLS_RSA_WITH have the session key sent under the server's RSA key (RFC 5246 7.4.7.1). */
 static bool static_rsa(const char *suite) { return suite && strncmp(suite, "TLS_RSA_WITH", 12) == 0; }
 
+/* shut_words returns why the keys that were given do not open the session; NULL: none were given. */
+static const char *shut_words(const struct tls_rec *t) {
+    for (uint8_t verdict = SHUT_NO_KEYS + 1; verdict < VERDICT_COUNT; verdict++)
+        if (slice_eq(t->shut, slice_str(tls_verdict_text(verdict)))) return tls_verdict_text(verdict);
+    return NULL;
+}
+
 void check_tls_readable(struct judge *j) {
     const struct conv *c = j->c;
     const struct tls_rec *t = c->tls;
@@ -332,8 +355,8 @@ void check_tls_readable(struct judge *j) {
     struct finding *f = found(j);
     say_text(j, f, slice_str(version_name(t->version)));
     say_text(j, f, slice_str(suite ? suite : "?"));
-    bool tried = t->shut.n && !slice_eq(t->shut, slice_str(tls_verdict_text(SHUT_NO_KEYS)));
-    if (tried) say_text(j, f, t->shut);
+    const char *tried = shut_words(t);
+    if (tried) say_words(f, tried);
     else if (tls_is_13(t->version))
         say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
     else if (static_rsa(suite)) say_words(f, N_("the server's RSA key or a key log can open it"));

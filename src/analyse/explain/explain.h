@@ -18,7 +18,7 @@ enum {
     CONVS_MAX = 16384,    /* conversations remembered at a time */
     NAMES_MAX = 2048,     /* names looked up */
     HOSTS_MAX = 4096,     /* addresses that names stand for */
-    FILTERS_MAX = 2048,   /* subscriptions */
+    FILTERS_MAX = 2048,   /* subscriptions; so many brokers at most have some */
     TOPICS_MAX = 2048,    /* topics published to */
     CLIENTS_MAX = 8192,   /* client identifiers */
     LIKENED_MAX = 400000, /* pairs of topic and filter that are compared letter by letter */
@@ -47,24 +47,29 @@ struct endpoint {
     uint16_t port;
 };
 
-/* half is what one side of a TCP conversation did. What every packet touches comes first. */
-struct half {
-    uint64_t bytes; /* payload, once */
-    uint32_t packets, segments, repeats;
-    uint32_t acked; /* highest acknowledgment this side sent */
-    uint32_t largest_acked;
-    uint32_t stuck_times;
-    uint32_t syns;
-    bool has_ack, zero_open;
-    struct mark last, last_data;
-    struct mark first_data, fin, rst;
-    struct mark syn; /* SYN or SYN/ACK */
-    struct mark zero, zero_end;
-    /* The oldest segment sent again that is not acknowledged. */
-    struct mark stuck, stuck_last;
+/* trouble is what most sides of a conversation never have. */
+struct trouble {
+    struct mark zero, zero_end;    /* the window was closed, and opened */
+    struct mark stuck, stuck_last; /* the oldest segment sent again that is not acknowledged */
     uint32_t stuck_seq, stuck_len;
     struct mark resent; /* first segment sent again */
 };
+
+/* half is what one side of a TCP conversation did. What every packet touches comes first and fills a cache line. */
+struct half {
+    uint64_t bytes; /* payload, once */
+    uint32_t packets, segments, repeats;
+    uint32_t acked;       /* highest acknowledgment this side sent */
+    uint32_t largest_ack; /* most bytes of the other side it acknowledged at once */
+    uint16_t stuck_times; /* how often trouble.stuck was sent again; stays at its greatest value */
+    uint8_t syns;         /* likewise */
+    bool has_ack : 1, zero_open : 1;
+    struct mark last, last_data;
+    struct mark first_data, fin, rst;
+    struct mark syn; /* SYN or SYN/ACK */
+};
+_Static_assert(offsetof(struct half, first_data) == 64 && sizeof(struct half) % 64 == 0,
+               "a packet touches one cache line of a side");
 
 struct certificate_rec {
     struct mark at;
@@ -118,6 +123,7 @@ struct mqtt_rec {
     uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
     uint64_t matched;                       /* serial of the last message that was delivered to it */
     uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
+    /* Only some packets touch what follows. */
     struct mark first_publish[2];
     struct mark connect, connack, disconnect[2], subscribe;
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
@@ -135,26 +141,25 @@ struct mqtt_rec {
     struct mark will_sent; /* the broker published its will */
 };
 
-/* conv is one TCP conversation. */
+/* conv is one TCP conversation. There are many, and where they lie in memory is what a packet of them costs: so what
+ * every packet touches fills two cache lines, the first one here and that of its side's half. */
 struct conv {
     uint32_t stream;
+    uint16_t port[2];       /* of end[] */
     bool selected;          /* the display filter let a packet of it through */
     bool from_start;        /* its SYN was seen */
     bool up;                /* `established` is set, or will not be */
+    bool stuck[2];          /* half.stuck_times is not 0 */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
-    struct endpoint end[2];
-    struct mark last;
-    /* Each side's last packet, to know copies of it. */
-    struct packet_id {
-        int64_t ts;
-        uint32_t seq, ack, len;
-        uint16_t flags, ip_id, checksum;
-    } last_id[2];
     struct mqtt_rec *mqtt;
-    int64_t gap_ns;     /* the last long silence */
-    uint32_t since_gap; /* packets since */
-    uint32_t lost;      /* segments not captured */
-    struct half half[2];
+    struct mark last;
+    uint64_t last_id[2]; /* digest of each side's last packet, to know copies of it */
+    int64_t gap_ns;      /* the last long silence */
+    struct half half[2] __attribute__((aligned(64)));
+    struct endpoint end[2];
+    uint32_t since_gap;          /* packets since the last long silence */
+    uint32_t lost;               /* segments not captured */
+    struct trouble *trouble[2];  /* of the sides; NULL: none, conv_trouble reads it */
     struct mark gap_before, gap; /* packets before and behind it */
     struct mark first, established;
     struct mark icmp; /* an ICMP error about it */
@@ -203,6 +208,12 @@ struct filter_rec {
     bool answered;
     struct mark at, ended, delivered;
     uint32_t deliveries;
+    uint16_t next; /* place + 1 of the broker's next filter, 0: it is the last */
+};
+
+/* broker_rec says which filters were asked of a broker. */
+struct broker_rec {
+    uint16_t first, last; /* places in explain.filter + 1 */
 };
 
 struct topic_rec {
@@ -247,6 +258,7 @@ struct will_rec {
     struct endpoint broker;
     struct slice topic;
     uint32_t stream;
+    uint16_t before; /* place + 1 of the one before it with this broker and topic; 0: none */
 };
 
 enum severity_level { LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR, LEVELS };
@@ -306,14 +318,15 @@ struct explain {
     struct name_rec *name;
     struct host_rec *host;
     struct filter_rec *filter;
+    struct broker_rec *broker;
     struct topic_rec *topic;
     struct client_rec *client;
     struct message *message;
     struct will_rec will[WILLS_MAX];
     uint64_t bucket[MESSAGES_MAX];
-    uint32_t names, hosts, filters, topics, clients, wills;
+    uint32_t names, hosts, filters, brokers, topics, clients, wills;
     uint64_t messages; /* serial of the last */
-    struct place_map by_name, by_host, by_topic, by_client;
+    struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
     struct finding *finding;
     uint32_t findings;
     struct finding all_well;
@@ -321,6 +334,7 @@ struct explain {
     /* The capture. */
     uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
     uint64_t partial;
+    uint64_t segments, repeats; /* of all conversations: data, and data sent again */
     struct mark first, last, first_cut, first_drop;
     struct mark back, before_ahead, ahead; /* where the clock went back, and forward */
     int64_t back_ns, ahead_ns;
@@ -331,7 +345,8 @@ struct explain {
     bool ipv6_used, any_dns, filtered, live;
     int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
     uint64_t said_capture[4];
-    uint32_t likened; /* topics and filters that were compared letter by letter */
+    struct trouble forgotten; /* what there was no memory for */
+    uint32_t likened;         /* topics and filters that were compared letter by letter */
     /* told is called for every finding as it is made, in a live run. */
     void (*told)(void *to, const struct finding *f);
     void *told_to;
@@ -348,6 +363,8 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
 void explain_finish(struct explain *e);
 /* explain_tick judges what is open, for a live run: at most once a second is enough. */
 void explain_tick(struct explain *e, int64_t now);
+/* conv_trouble returns the trouble of a side, all zero where it has none. */
+const struct trouble *conv_trouble(const struct conv *c, int side);
 /* explain_conv returns a conversation by its number, or NULL. */
 struct conv *explain_conv(const struct explain *e, uint32_t stream);
 
@@ -364,5 +381,7 @@ const struct finding *explain_verdict(struct explain *e, bool *fine);
 /* explain_topic_matches tells whether a topic name matches a topic filter, MQTT 4.7; a shared subscription counts as
  * its filter. */
 bool explain_topic_matches(struct slice filter, struct slice topic);
+/* explain_topic_matches_folded does so without regard to the case of letters, which MQTT never allows. */
+bool explain_topic_matches_folded(struct slice filter, struct slice topic);
 
 #endif

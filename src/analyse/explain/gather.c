@@ -61,18 +61,22 @@ int explain_make(struct explain *e) {
     e->name = calloc(NAMES_MAX, sizeof *e->name);
     e->host = calloc(HOSTS_MAX, sizeof *e->host);
     e->filter = calloc(FILTERS_MAX, sizeof *e->filter);
+    e->broker = calloc(FILTERS_MAX, sizeof *e->broker);
     e->topic = calloc(TOPICS_MAX, sizeof *e->topic);
     e->client = calloc(CLIENTS_MAX, sizeof *e->client);
     e->message = calloc(MESSAGES_MAX, sizeof *e->message);
     e->finding = calloc(FINDINGS_MAX, sizeof *e->finding);
-    int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
-             map_make(&e->by_client, CLIENTS_MAX);
-    bool made = e->name && e->host && e->filter && e->topic && e->client && e->message && e->finding && rc == OK;
+    int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
+             map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
+             map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
+    bool made =
+        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK;
     return made ? OK : ERR_NOMEM;
 }
 
 void conv_release(struct conv *c) {
     if (!c) return;
+    for (int side = 0; side < 2; side++) free(c->trouble[side]);
     free(c->tls);
     free(c->web);
     for (int side = 0; c->mqtt && side < 2; side++) free(c->mqtt->flight[side]);
@@ -85,14 +89,17 @@ void explain_free(struct explain *e) {
     free(e->name);
     free(e->host);
     free(e->filter);
+    free(e->broker);
     free(e->topic);
     free(e->client);
     free(e->message);
     free(e->finding);
     map_free(&e->by_name);
     map_free(&e->by_host);
+    map_free(&e->by_broker);
     map_free(&e->by_topic);
     map_free(&e->by_client);
+    map_free(&e->by_will);
     arena_free(&e->arena);
 }
 
@@ -123,13 +130,16 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
         e->left_out++;
         conv_release(*slot);
     }
-    struct conv *c = *slot = calloc(1, sizeof *c);
+    struct conv *c = *slot = aligned_alloc(_Alignof(struct conv), sizeof *c);
     if (!c) return NULL;
+    memset(c, 0, sizeof *c);
     bool client = client_speaks(p);
     struct endpoint from = {p->src, p->sport}, to = {p->dst, p->dport};
     c->stream = p->tcp.stream;
     c->end[CLIENT] = client ? from : to;
     c->end[SERVER] = client ? to : from;
+    c->port[CLIENT] = c->end[CLIENT].port;
+    c->port[SERVER] = c->end[SERVER].port;
     c->first = mark_of(p);
     c->from_start = p->tcp.flags & TH_SYN;
     c->name = (uint16_t)gather_use(e, &c->end[CLIENT].addr, &c->end[SERVER].addr);
@@ -138,85 +148,106 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     return c;
 }
 
-/* seen_twice tells whether the packet is a copy of the one its side sent before: same numbers, same IP identification.
- */
-static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+/* packet_digest makes one number of what copies of a packet have in common: its numbers and its IP identification. */
+static uint64_t packet_digest(const struct explain *e, const struct packet_events *p) {
     const struct tcp_event *t = &p->tcp;
-    struct packet_id *was = &c->last_id[side];
-    bool same = was->seq == t->seq && was->ack == t->ack && was->len == t->len && was->flags == t->flags &&
-                was->ip_id == p->ip_id && was->checksum == t->checksum && c->half[side].packets &&
-                p->ts - was->ts < TWICE_WITHIN_MS * MILLI;
-    *was = (struct packet_id){.ts = p->ts,
-                              .seq = t->seq,
-                              .ack = t->ack,
-                              .len = t->len,
-                              .flags = t->flags,
-                              .ip_id = p->ip_id,
-                              .checksum = t->checksum};
-    if (!same) return false;
+    uint64_t numbers = (uint64_t)t->seq << 32 | t->ack, rest = (uint64_t)t->checksum << 32 | (uint64_t)p->ip_id << 16;
+    return hash_mix(numbers ^ e->key.a, (rest | t->flags) ^ (uint64_t)t->len << 40 ^ e->key.b);
+}
+
+/* seen_twice tells whether the packet is a copy of the one its side sent before. */
+static bool seen_twice(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    uint64_t was = c->last_id[side];
+    c->last_id[side] = packet_digest(e, p);
+    if (was != c->last_id[side] || !c->half[side].packets || p->ts - c->half[side].last.ts >= TWICE_WITHIN_MS * MILLI)
+        return false;
     e->twice++;
     mark_first(&e->first_twice, p);
     return true;
 }
 
-/* stuck_note follows the oldest segment of a side that was sent again and is not acknowledged. */
-static void stuck_note(struct half *h, const struct packet_events *p) {
-    const struct tcp_event *t = &p->tcp;
-    if (h->stuck_times && h->stuck_seq != t->seq && seq_lt(h->stuck_seq, t->seq)) return;
-    if (h->stuck_seq != t->seq || !h->stuck_times) {
-        h->stuck_times = 0;
-        h->stuck_seq = t->seq;
-        h->stuck_len = t->len;
-        h->stuck = mark_of(p);
-    }
-    h->stuck_times++;
-    h->stuck_last = mark_of(p);
+const struct trouble *conv_trouble(const struct conv *c, int side) {
+    static const struct trouble none;
+    return c->trouble[side] ? c->trouble[side] : &none;
 }
 
-static void data_note(struct half *me, const struct packet_events *p) {
+/* trouble_of returns a side's trouble to be written to. Without memory it goes to one place that nobody reads. */
+static struct trouble *trouble_of(struct explain *e, struct conv *c, int side) {
+    struct trouble **t = &c->trouble[side];
+    if (!*t) *t = calloc(1, sizeof **t);
+    return *t ? *t : &e->forgotten;
+}
+
+/* stuck_note follows the oldest segment of a side that was sent again and is not acknowledged. */
+static void stuck_note(struct conv *c, int side, struct trouble *t, const struct packet_events *p) {
+    struct half *h = &c->half[side];
+    uint32_t seq = p->tcp.seq;
+    if (h->stuck_times && t->stuck_seq != seq && seq_lt(t->stuck_seq, seq)) return;
+    if (t->stuck_seq != seq || !h->stuck_times) {
+        h->stuck_times = 0;
+        t->stuck_seq = seq;
+        t->stuck_len = p->tcp.len;
+        t->stuck = mark_of(p);
+    }
+    if (h->stuck_times < UINT16_MAX) h->stuck_times++;
+    c->stuck[side] = true;
+    t->stuck_last = mark_of(p);
+}
+
+static void data_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    struct half *me = &c->half[side];
     const struct tcp_event *t = &p->tcp;
     bool again = t->found & TA_RETRANSMISSION;
     if (!t->len || (t->found & (TA_KEEP_ALIVE | TA_ZERO_PROBE))) return;
     if (!me->segments++) me->first_data = mark_of(p);
     me->last_data = mark_of(p);
+    e->segments++;
     if (again) {
+        e->repeats++;
+        struct trouble *trouble = trouble_of(e, c, side);
         me->repeats++;
-        mark_first(&me->resent, p);
-        if (!(t->found & TA_SPURIOUS)) stuck_note(me, p);
+        mark_first(&trouble->resent, p);
+        if (!(t->found & TA_SPURIOUS)) stuck_note(c, side, trouble, p);
     } else {
         me->bytes += t->len;
     }
 }
 
-/* ack_note takes the acknowledgment of `me` for what `peer` sent. */
-static void ack_note(struct half *me, struct half *peer, const struct packet_events *p) {
+/* ack_note takes the acknowledgment of one side for what the other sent. */
+static void ack_note(struct conv *c, int side, const struct packet_events *p) {
+    struct half *me = &c->half[side];
     const struct tcp_event *t = &p->tcp;
     if (!(t->flags & TH_ACK) || (t->flags & TH_RST)) return;
     if (me->has_ack && seq_lt(me->acked, t->ack)) {
         uint32_t got = t->ack - me->acked;
-        if (got > peer->largest_acked && got < 65536) peer->largest_acked = got;
+        if (got > me->largest_ack && got < 65536) me->largest_ack = got;
     }
     me->acked = t->ack;
     me->has_ack = true;
-    if (peer->stuck_times && seq_lt(peer->stuck_seq, t->ack)) peer->stuck_times = 0;
+    if (c->stuck[!side] && seq_lt(conv_trouble(c, !side)->stuck_seq, t->ack)) {
+        c->stuck[!side] = false;
+        c->half[!side].stuck_times = 0;
+    }
 }
 
-static void window_note(struct half *me, const struct packet_events *p) {
+static void window_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    struct half *me = &c->half[side];
     if (p->tcp.found & TA_ZERO_WINDOW) {
-        if (!me->zero_open) me->zero = mark_of(p);
+        if (!me->zero_open) trouble_of(e, c, side)->zero = mark_of(p);
         me->zero_open = true;
     } else if (me->zero_open && !(p->tcp.flags & TH_RST)) {
         me->zero_open = false;
-        me->zero_end = mark_of(p);
+        trouble_of(e, c, side)->zero_end = mark_of(p);
     }
 }
 
 static void handshake_note(struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side], *peer = &c->half[!side];
     uint16_t flags = p->tcp.flags;
+    if (c->up && !(flags & (TH_SYN | TH_FIN | TH_RST))) return;
     if (flags & TH_SYN) {
         mark_first(&me->syn, p);
-        me->syns++;
+        if (me->syns < UINT8_MAX) me->syns++;
         if (side == SERVER && me->syns == 1 && mark_set(&peer->syn)) c->syn_rtt = p->ts - peer->syn.ts;
     } else if (!c->up && side == CLIENT && !(flags & TH_RST)) {
         c->up = true;
@@ -254,16 +285,21 @@ static uint8_t payload_kind(const struct packet_events *p) {
     }
 }
 
+#define SWAP(a, b)                                                                                                     \
+    do {                                                                                                               \
+        __typeof__(a) kept = (a);                                                                                      \
+        (a) = (b);                                                                                                     \
+        (b) = kept;                                                                                                    \
+    } while (0)
+
 static void conv_swap(struct conv *c) {
-    struct endpoint end = c->end[0];
-    struct half half = c->half[0];
-    c->end[0] = c->end[1];
-    c->end[1] = end;
-    c->half[0] = c->half[1];
-    c->half[1] = half;
-    uint8_t first = c->first_bytes[0];
-    c->first_bytes[0] = c->first_bytes[1];
-    c->first_bytes[1] = first;
+    SWAP(c->end[0], c->end[1]);
+    SWAP(c->port[0], c->port[1]);
+    SWAP(c->stuck[0], c->stuck[1]);
+    SWAP(c->half[0], c->half[1]);
+    SWAP(c->trouble[0], c->trouble[1]);
+    SWAP(c->last_id[0], c->last_id[1]);
+    SWAP(c->first_bytes[0], c->first_bytes[1]);
 }
 
 /* roles_fix turns a conversation around whose start was not seen, when MQTT tells who the client is. */
@@ -283,15 +319,15 @@ static int roles_fix(struct conv *c, int side, const struct packet_events *p) {
     return side;
 }
 
-static void segment_note(struct conv *c, int side, const struct packet_events *p) {
-    struct half *me = &c->half[side], *peer = &c->half[!side];
+static void segment_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    struct half *me = &c->half[side];
     gap_note(c, p);
     me->packets++;
     me->last = mark_of(p);
     handshake_note(c, side, p);
-    data_note(me, p);
-    ack_note(me, peer, p);
-    window_note(me, p);
+    data_note(e, c, side, p);
+    ack_note(c, side, p);
+    window_note(e, c, side, p);
     if (p->tcp.found & TA_LOST) c->lost++;
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) c->first_bytes[side] = payload_kind(p);
 }
@@ -325,6 +361,13 @@ static void ahead_note(struct explain *e, const struct conv *c, int side, const 
     e->ahead_ns = step;
 }
 
+/* side_of tells which side sent a packet: the ports do, unless they are the same. */
+static int side_of(const struct conv *c, const struct packet_events *p) {
+    struct endpoint from = {p->src, p->sport};
+    if (c->port[CLIENT] != c->port[SERVER]) return p->sport == c->port[CLIENT] ? CLIENT : SERVER;
+    return endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
+}
+
 static void tcp_take(struct explain *e, const struct packet_events *p, bool selected) {
     struct conv *c = explain_conv(e, p->tcp.stream);
     e->tcp_packets++;
@@ -338,12 +381,11 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
         for (size_t at = 0; at < offsetof(struct mqtt_rec, connect); at += 64)
             __builtin_prefetch((char *)c->mqtt + at, 1);
     c->selected |= selected;
-    struct endpoint from = {p->src, p->sport};
-    int side = endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
+    int side = side_of(c, p);
     if (seen_twice(e, c, side, p)) return;
     side = roles_fix(c, side, p);
     ahead_note(e, c, side, p);
-    segment_note(c, side, p);
+    segment_note(e, c, side, p);
     events_take(e, c, side, p);
     c->last = mark_of(p);
     if (e->live && (p->tcp.flags & (TH_RST | TH_FIN))) judge_conv(e, c, false);
@@ -381,8 +423,11 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
 }
 
 void explain_expect(const struct explain *e, uint32_t stream) {
-    const char *c = (const char *)e->conv[stream % CONVS_MAX];
-    for (size_t at = 0; c && at < offsetof(struct conv, gap_before); at += 64) __builtin_prefetch(c + at);
+    const struct conv *c = e->conv[stream % CONVS_MAX];
+    if (!c) return;
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(&c->half[0], 1);
+    __builtin_prefetch(&c->half[1], 1);
 }
 
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {

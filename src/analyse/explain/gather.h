@@ -51,6 +51,8 @@ void gather_dns(struct explain *e, const struct packet_events *p, const struct d
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
 /* conv_release frees what a conversation owns. */
 void conv_release(struct conv *c);
+/* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
+uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);
 /* certificate_read fills rec from the chain a server sent. */
 void certificate_read(struct explain *e, struct certificate_rec *rec, const struct tls_event *t, struct slice name);
 

@@ -7,6 +7,7 @@
 #include "analyse/explain/gather.h"
 #include "proto/mqtt/mqtt.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 enum { CHAIN_MAX = 64 };
@@ -23,8 +24,8 @@ static uint64_t broker_hash(const struct explain *e, const struct endpoint *brok
     return hash_text(e, &k, sizeof k, text);
 }
 
-static uint32_t topic_find(const struct explain *e, const struct endpoint *broker, struct slice topic) {
-    return map_find(&e->by_topic, broker_hash(e, broker, slice_head(topic, KEPT_TEXT)));
+static uint64_t topic_hash(const struct explain *e, const struct endpoint *broker, struct slice topic) {
+    return broker_hash(e, broker, slice_head(topic, KEPT_TEXT));
 }
 
 /* topic_again finds the topic a session published to first: most publish to no other. */
@@ -33,7 +34,8 @@ static uint32_t topic_again(const struct explain *e, const struct mqtt_rec *r, s
 }
 
 static uint32_t topic_add(struct explain *e, const struct endpoint *broker, struct slice topic) {
-    uint32_t at = topic_find(e, broker, topic);
+    uint64_t hash = topic_hash(e, broker, topic);
+    uint32_t at = map_find(&e->by_topic, hash);
     if (at != PLACE_NONE) return at;
     if (e->topics == TOPICS_MAX) {
         e->left_out++;
@@ -41,7 +43,7 @@ static uint32_t topic_add(struct explain *e, const struct endpoint *broker, stru
     }
     at = e->topics++;
     e->topic[at] = (struct topic_rec){.broker = *broker, .topic = keep(e, topic)};
-    map_set(&e->by_topic, broker_hash(e, broker, slice_head(topic, KEPT_TEXT)), at);
+    map_set(&e->by_topic, hash, at);
     return at;
 }
 
@@ -140,11 +142,23 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
     message_add(e, c, p, at, m->payload);
 }
 
-/* will_check looks whether a message nobody sent is a will. */
+static void will_add(struct explain *e, const struct conv *c) {
+    if (e->wills == WILLS_MAX) return;
+    uint64_t hash = topic_hash(e, &c->end[SERVER], c->mqtt->will_topic);
+    uint32_t before = map_find(&e->by_will, hash);
+    e->will[e->wills] = (struct will_rec){.broker = c->end[SERVER],
+                                          .topic = c->mqtt->will_topic,
+                                          .stream = c->stream,
+                                          .before = before == PLACE_NONE ? 0 : (uint16_t)(before + 1)};
+    map_set(&e->by_will, hash, e->wills++);
+}
+
+/* will_check looks whether a message nobody sent is a will; hash is that of broker and topic. */
 static void will_check(struct explain *e, const struct conv *c, const struct packet_events *p,
-                       const struct mqtt_event *m) {
-    for (uint32_t i = 0; i < e->wills; i++) {
-        const struct will_rec *w = &e->will[i];
+                       const struct mqtt_event *m, uint64_t hash) {
+    uint32_t last = map_find(&e->by_will, hash);
+    for (uint32_t at = last == PLACE_NONE ? 0 : last + 1; at; at = e->will[at - 1].before) {
+        const struct will_rec *w = &e->will[at - 1];
         struct conv *owner = explain_conv(e, w->stream);
         if (!owner || !owner->mqtt || !endpoint_same(&w->broker, &c->end[SERVER]) || !slice_eq(w->topic, m->topic[0]))
             continue;
@@ -166,7 +180,8 @@ static void delivery_count(struct explain *e, struct conv *c, const struct packe
 
 static void delivered(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
-    uint32_t at = m->topic[0].n ? topic_find(e, &c->end[SERVER], m->topic[0]) : PLACE_NONE;
+    uint64_t hash = m->topic[0].n ? topic_hash(e, &c->end[SERVER], m->topic[0]) : 0;
+    uint32_t at = m->topic[0].n ? map_find(&e->by_topic, hash) : PLACE_NONE;
     if (m->qos) flight_start(r, SERVER, p, m, at);
     delivery_count(e, c, p, m->topic[0]);
     if (m->retain) {
@@ -175,7 +190,7 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
     }
     struct message *found = at == PLACE_NONE ? NULL : message_find(e, r, at, m->payload);
     if (!found) {
-        if (m->topic[0].n) will_check(e, c, p, m);
+        if (m->topic[0].n) will_check(e, c, p, m, hash);
         return;
     }
     struct topic_rec *t = &e->topic[at];
@@ -201,8 +216,7 @@ static void publish_take(struct explain *e, struct conv *c, int side, const stru
                          const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     uint32_t most = r->max_packet[!side];
-    mark_first(&r->first_publish[side], p);
-    r->publishes[side]++;
+    if (!r->publishes[side]++) r->first_publish[side] = mark_of(p);
     if (m->dup) {
         mark_first(&r->duplicate, p);
         r->duplicates++;
@@ -251,6 +265,29 @@ static void ack_take(struct explain *e, struct conv *c, int side, const struct p
     if (sender == SERVER && t->got.frame && t->got_stream == c->stream && m->type != MQTT_PUBREC) t->got_acked = true;
 }
 
+static uint64_t endpoint_hash(const struct explain *e, const struct endpoint *broker) {
+    return broker_hash(e, broker, (struct slice){0});
+}
+
+/* filter_chain puts a new filter behind those its broker was asked for before. */
+static void filter_chain(struct explain *e, uint32_t place) {
+    uint64_t hash = endpoint_hash(e, &e->filter[place].broker);
+    uint32_t at = map_find(&e->by_broker, hash);
+    if (at == PLACE_NONE) {
+        at = e->brokers++;
+        map_set(&e->by_broker, hash, at);
+        e->broker[at].first = (uint16_t)(place + 1);
+    } else {
+        e->filter[e->broker[at].last - 1].next = (uint16_t)(place + 1);
+    }
+    e->broker[at].last = (uint16_t)(place + 1);
+}
+
+uint32_t broker_filter(const struct explain *e, const struct endpoint *broker) {
+    uint32_t at = map_find(&e->by_broker, endpoint_hash(e, broker));
+    return at == PLACE_NONE ? 0 : e->broker[at].first;
+}
+
 static void subscribe_take(struct explain *e, struct conv *c, const struct packet_events *p,
                            const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
@@ -269,6 +306,7 @@ static void subscribe_take(struct explain *e, struct conv *c, const struct packe
                                                     .stream = c->stream,
                                                     .qos = m->codes[i],
                                                     .at = mark_of(p)};
+        filter_chain(e, e->filters);
         if (r->filters < CONV_FILTERS) r->filter[r->filters++] = (uint16_t)e->filters;
         e->filters++;
         r->sub_count[turn]++;
@@ -342,9 +380,7 @@ static void connect_take(struct explain *e, struct conv *c, int side, const stru
     r->max_packet[side] = m->max_packet;
     if (m->will && m->will_topic.n) {
         r->will_topic = keep(e, m->will_topic);
-        if (e->wills < WILLS_MAX)
-            e->will[e->wills++] =
-                (struct will_rec){.broker = c->end[SERVER], .topic = r->will_topic, .stream = c->stream};
+        will_add(e, c);
     }
     if (m->client.n) client_note(e, c, p, m->client);
 }
@@ -399,7 +435,10 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     }
 }
 
-bool explain_topic_matches(struct slice filter, struct slice topic) {
+/* same_letter compares two bytes, case aside where it is to be folded. */
+static inline bool same_letter(uint8_t a, uint8_t b, bool fold) { return a == b || (fold && tolower(a) == tolower(b)); }
+
+static inline bool topic_matches(struct slice filter, struct slice topic, bool fold) {
     static const struct slice share = {(const uint8_t *)"$share/", 7};
     if (slice_starts(filter, share)) { /* MQTT 4.8.2: $share/NAME/FILTER */
         filter = slice_tail(filter, share.n);
@@ -415,7 +454,7 @@ bool explain_topic_matches(struct slice filter, struct slice topic) {
             while (topic.n && topic.p[0] != '/') topic = slice_tail(topic, 1);
         } else {
             while (filter.n && filter.p[0] != '/') {
-                if (!topic.n || topic.p[0] != filter.p[0]) return false;
+                if (!topic.n || !same_letter(topic.p[0], filter.p[0], fold)) return false;
                 filter = slice_tail(filter, 1);
                 topic = slice_tail(topic, 1);
             }
@@ -428,4 +467,9 @@ bool explain_topic_matches(struct slice filter, struct slice topic) {
         if (!filter.n) return !topic.n; /* both end with an empty level */
     }
     return !topic.n;
+}
+
+bool explain_topic_matches(struct slice filter, struct slice topic) { return topic_matches(filter, topic, false); }
+bool explain_topic_matches_folded(struct slice filter, struct slice topic) {
+    return topic_matches(filter, topic, true);
 }

@@ -3,6 +3,7 @@
 #define WEIR_ANALYSE_JUDGE_H
 
 #include "analyse/explain/gather.h"
+#include "base/words.h"
 
 /* judge is what a check looks at: the capture, and one thing of it according to its scope. */
 enum { LEG_FILTERS = 16 };
@@ -24,9 +25,6 @@ struct judge {
     unsigned near_far;    /* how far off it is */
     struct finding spare; /* takes what is not kept */
 };
-
-/* N_ marks words that are translated where they are printed. */
-#define N_(text) text
 
 /* found begins a finding of the present check. For a conversation arguments 1 and 2 are client and server already. It
  * never returns NULL; what was said before about the same thing, and what is too much, goes nowhere. */

@@ -18,6 +18,19 @@ void *tx_room(struct rules_tx *tx, size_t n) {
     return p;
 }
 
+/* The cheap clock moves every few milliseconds, and only then the exact one is asked: most packets never see that. */
+bool tx_late(struct rules_tx *tx) {
+    if (tx->late || !tx->tick) return tx->late;
+    int64_t tick = tx->set->clock(false);
+    if (tick == tx->tick) return false;
+    tx->tick = tick;
+    int64_t now = tx->set->clock(true);
+    if (!tx->began) tx->began = now;
+    tx->late = now - tx->began >= RULES_TIME_MAX;
+    if (tx->late) tx->limited = true;
+    return tx->late;
+}
+
 struct slice tx_keep(struct rules_tx *tx, struct slice s) {
     if (!s.n) return SLICE("");
     void *p = tx_room(tx, s.n);
@@ -42,7 +55,6 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->known || !tx->read ||
         !first_scratch(tx))
         return rules_tx_free(tx), NULL;
-    pcre2_set_match_limit(tx->mctx, set->limits.pcre);
     pcre2_set_heap_limit(tx->mctx, HEAP_LIMIT_KB);
     if (tx->stack) pcre2_jit_stack_assign(tx->mctx, NULL, tx->stack);
     (void)arena_get(&tx->arena, USUAL_MEMORY); /* the first chunk stays: ordinary packets need no other */
@@ -87,7 +99,8 @@ void rules_tx_start(struct rules_tx *tx, int64_t now) {
     memset(tx->last_of, 0, sizeof tx->last_of);
     tx->args_size = 0;
     tx->body = (struct slice){0};
-    tx->json = tx->has_body = tx->body_error = tx->limited = false;
+    tx->json = tx->has_body = tx->body_error = tx->limited = tx->late = false;
+    tx->tick = tx->began = 0;
     tx->now = now;
     tx->serial++;
     tx->texts_made = false;

@@ -282,6 +282,29 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     return true;
 }
 
+/* fields_add adds what a segment says besides its ports. */
+static void fields_add(struct decode *d, struct slice in, const struct tcp_segment *s, struct tcp_conv *c, int side, uint32_t off) {
+    numbers_add(d, s, c, side, off);
+    fv_u(d->out, FID_TCP_HDR_LEN, off + 12, 1, s->hlen);
+    flags_add(d, s, off + 12, c, side);
+    window_add(d, s, c, side, off + 14);
+    struct reader rest = d_reader(d, slice_tail(in, 16));
+    get_be16(d, &rest, FID_TCP_CHECKSUM);
+    if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
+    get_be16(d, &rest, FID_TCP_URGENT);
+    options_add(d, slice_head(slice_tail(in, HEADER), s->hlen - HEADER), s, c, side);
+}
+
+static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
+    fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+    d->out->depth++;
+    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, c->times.relative);
+    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, c->times.delta);
+    fv_close(d->out);
+    analysis_add(d, a, c, off);
+    if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
+}
+
 static void tcp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     struct tcp_segment s = {0};
@@ -301,33 +324,20 @@ static void tcp_read(struct decode *d, struct slice in) {
     uint32_t whole = d->wire_len > in.n ? d->wire_len : (uint32_t)in.n;
     s.payload = slice_tail(in, s.hlen);
     s.len = whole > s.hlen ? whole - s.hlen : 0;
-    struct slice options = slice_head(slice_tail(in, HEADER), s.hlen - HEADER);
-    options_scan(options, &s);
+    options_scan(slice_head(slice_tail(in, HEADER), s.hlen - HEADER), &s);
     int side = 0;
     struct tcp_analysis a = {0};
     struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
-    numbers_add(d, &s, c, side, off);
-    fv_u(d->out, FID_TCP_HDR_LEN, off + 12, 1, s.hlen);
-    flags_add(d, &s, off + 12, c, side);
-    window_add(d, &s, c, side, off + 14);
-    struct reader rest = d_reader(d, slice_tail(in, 16));
-    get_be16(d, &rest, FID_TCP_CHECKSUM);
-    if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
-    get_be16(d, &rest, FID_TCP_URGENT);
-    options_add(d, options, &s, c, side);
+    if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
+    else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, c->times.stream);
     if (s.hlen > in.n) {
-        rd_fail(&rest);
+        struct reader rest = d_reader(d, in);
+        rd_skip(&rest, s.hlen);
         d_bad(d, &rest);
     }
     if (c) {
-        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
-        d->out->depth++;
-        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, c->times.relative);
-        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, c->times.delta);
-        fv_close(d->out);
-        analysis_add(d, &a, c, off);
-        if (a.fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a.fin_frame);
+        if (d->tcp_fields) times_add(d, c, &a, off);
         d->ops->tcp_data(d, &s, side);
     } else {
         d_end(d);

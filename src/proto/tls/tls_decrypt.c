@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening records with the keys of their session, and saying whether that can be done; see tls_session.h. */
+#include "base/words.h"
 #include "proto/tls/tls_prf.h"
 #include "proto/tls/tls_session.h"
 
@@ -249,6 +250,7 @@ struct tls_opened tls_open(struct decode *d, struct tls_state *st, int from, con
     return o;
 }
 
+/* Where explain says why a session stays shut, the sentence is translated. */
 static const char *const sentences[] = {
     [VERDICT_NONE] = "",
     [READ_BY_LOG] = "the key log has the secrets of this session",
@@ -256,27 +258,30 @@ static const char *const sentences[] = {
     [READ_BY_PRIVATE_KEY] = "the RSA key given opens this session",
     [READ_BY_PSK] = "the pre-shared key given opens this session",
     [READ_BY_SESSION] = "it resumes a session of this capture that could be read",
-    [SHUT_NO_KEYS] = "no keys were given; a key log (SSLKEYLOGFILE) of the client or the server opens it",
-    [SHUT_NO_HELLO] = "the capture began after the handshake, so it cannot be known which keys belong to this session",
-    [SHUT_NOT_IN_LOG] = "neither key log nor capture file has secrets of this session: they are of another run or program",
-    [SHUT_RSA_EPHEMERAL_DH] = "the RSA key given cannot open a DHE session; a key log can",
-    [SHUT_RSA_EPHEMERAL_ECDH] = "the RSA key given cannot open an ECDHE session; a key log can",
+    [SHUT_NO_KEYS] = N_("no keys were given; a key log (SSLKEYLOGFILE) of the client or the server opens it"),
+    [SHUT_NO_HELLO] =
+        N_("the capture began after the handshake, so it cannot be known which keys belong to this session"),
+    [SHUT_NOT_IN_LOG] =
+        N_("neither key log nor capture file has secrets of this session: they are of another run or program"),
+    [SHUT_RSA_EPHEMERAL_DH] = N_("the RSA key given cannot open a DHE session; a key log can"),
+    [SHUT_RSA_EPHEMERAL_ECDH] = N_("the RSA key given cannot open an ECDHE session; a key log can"),
     [SHUT_RSA_EXPORT] =
-        "the RSA key given cannot open an exportable session, which makes a short key of its own; a key log can",
-    [SHUT_RSA_TLS13] = "the RSA key given cannot open a TLS 1.3 session; a key log can",
-    [SHUT_RSA_RESUMED] = "it resumes a session whose handshake is not in the capture, so the RSA key given cannot open "
-                         "it; a key log can",
-    [SHUT_RSA_OTHER_KEY] = "the RSA key given is not that of the server's certificate",
-    [SHUT_RSA_PSK_SUITE] = "the session's keys come from a pre-shared key, not from the RSA key given",
+        N_("the RSA key given cannot open an exportable session, which makes a short key of its own; a key log can"),
+    [SHUT_RSA_TLS13] = N_("the RSA key given cannot open a TLS 1.3 session; a key log can"),
+    [SHUT_RSA_RESUMED] =
+        N_("it resumes a session whose handshake is not in the capture, so the RSA key given cannot open "
+           "it; a key log can"),
+    [SHUT_RSA_OTHER_KEY] = N_("the RSA key given is not that of the server's certificate"),
+    [SHUT_RSA_PSK_SUITE] = N_("the session's keys come from a pre-shared key, not from the RSA key given"),
     [SHUT_PSK_EXCHANGE] =
-        "the pre-shared key given is not all that this session's keys are made of; a key log can open it",
+        N_("the pre-shared key given is not all that this session's keys are made of; a key log can open it"),
     [SHUT_PSK_TLS13] =
-        "a pre-shared key cannot open a TLS 1.3 session, which mixes it with Diffie-Hellman; a key log can",
-    [SHUT_PSK_IDENTITY] = "no pre-shared key was given for the identity of this client",
-    [SHUT_RESUMED] = "it resumes a session whose keys are not known",
-    [SHUT_SUITE] = "its cipher suite is one that Weir cannot decrypt",
-    [SHUT_COMPRESSED] = "its records are compressed in a way that Weir does not know",
-    [SHUT_KEYS_DO_NOT_FIT] = "the keys found for it do not fit: its records fail verification",
+        N_("a pre-shared key cannot open a TLS 1.3 session, which mixes it with Diffie-Hellman; a key log can"),
+    [SHUT_PSK_IDENTITY] = N_("no pre-shared key was given for the identity of this client"),
+    [SHUT_RESUMED] = N_("it resumes a session whose keys are not known"),
+    [SHUT_SUITE] = N_("its cipher suite is one that Weir cannot decrypt"),
+    [SHUT_COMPRESSED] = N_("its records are compressed in a way that Weir does not know"),
+    [SHUT_KEYS_DO_NOT_FIT] = N_("the keys found for it do not fit: its records fail verification"),
 };
 static_assert(sizeof sentences / sizeof *sentences == VERDICT_COUNT, "every verdict has a sentence");
 

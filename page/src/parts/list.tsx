@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The packet list. Only rows in sight are in the document. Browsers limit how high a box may be, so a very long list is
+// squeezed: its scroll bar stands for the whole, while wheel and keys still move by rows.
+import { signal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { colourOf } from '../colour';
+import { frame, mark, marks, pick, picked, step, stream, streamFilter } from '../frame';
+import { t, tOr } from '../i18n';
+import { copyChoice, filterChoices, openMenu, type Choice } from '../menu';
+import { drawn, rowAt, total, turn } from '../rows';
+import { go } from '../route';
+import { columns, type Column } from '../settings';
+import { dialog } from './dialog';
+import type { Row } from '../types';
+
+export const ROW = 22;
+const HIGH_MAX = 8e6;
+const first = signal(0); // row at the top
+const tall = signal(400); // pixels of the box
+
+const visible = () => Math.ceil(tall.value / ROW);
+const squeezed = () => total.value * ROW > HIGH_MAX;
+const high = () => Math.min(total.value * ROW, HIGH_MAX);
+const lastFirst = () => Math.max(0, total.value - Math.floor(tall.value / ROW) + 1);
+
+function toScroll(box: HTMLElement, row: number): void {
+  first.value = Math.max(0, Math.min(row, lastFirst()));
+  box.scrollTop = squeezed() ? (first.value / lastFirst()) * (box.scrollHeight - box.clientHeight) : first.value * ROW;
+}
+function scrolled(box: HTMLElement): void {
+  if (!squeezed()) first.value = Math.floor(box.scrollTop / ROW);
+  else {
+    const share = box.scrollTop / Math.max(1, box.scrollHeight - box.clientHeight), here = first.value / lastFirst();
+    if (Math.abs(share - here) * (box.scrollHeight - box.clientHeight) > 1.5) first.value = Math.round(share * lastFirst());
+  }
+}
+
+/** cellText is what a column shows of a row: one of the server's own, or a field's value. */
+function cellText(r: Row, c: Column, extra: Column[]): string {
+  if (c.id in r && c.id !== 'columns') return String(r[c.id as keyof Row]);
+  return r.columns?.[extra.indexOf(c)] ?? '';
+}
+
+function rowMenu(e: MouseEvent | KeyboardEvent, r: Row, i: number, below?: Element | null): void {
+  const s = frame.peek()?.no === r.no ? stream.peek() : null;
+  const choices: (Choice | null)[] = [
+    { label: t('markPacket'), hint: 'Ctrl M', act: () => mark(r.no) },
+    null,
+    ...filterChoices(addressFilter(r)),
+  ];
+  if (s) choices.push(null, { label: t('filterConversation'), act: () => go({ query: { filter: streamFilter(s) } }) },
+    { label: t('follow'), act: () => go({ view: 'follow', args: [s.protocol, String(s.number)], query: {} }) });
+  choices.push(null, copyChoice(t('copyRow'), [r.no, r.time, r.source, r.destination, r.protocol, r.length, r.info].join('\t')));
+  void pick(i);
+  openMenu(e, choices, t('packetNo', r.no), below);
+}
+/** addressFilter is a filter for the packets of a row's two ends. */
+function addressFilter(r: Row): string {
+  const of = (a: string) => (/^\d+\.\d+\.\d+\.\d+$/.test(a) ? 'ip.addr' : a.includes('::') || a.split(':').length > 6 ? 'ipv6.addr' : 'eth.addr');
+  return /^[0-9a-f.:]+$/i.test(r.source) && /^[0-9a-f.:]+$/i.test(r.destination)
+    ? `${of(r.source)} == ${r.source} && ${of(r.destination)} == ${r.destination}` : 'frame.number == ' + r.no;
+}
+
+/** bracket is the sign left of a packet that belongs to the conversation of the one picked. */
+function bracket(r: Row): string {
+  const s = stream.value;
+  if (!s || r.stream === undefined) return '';
+  return r.stream === `${s.protocol}.${s.number}` ? (r.no === frame.value?.no ? ' here' : ' in') : '';
+}
+
+function Line({ i, top, shown, extra }: { i: number; top: number; shown: Column[]; extra: Column[] }) {
+  const r = rowAt(i);
+  const style = { transform: `translateY(${top}px)` };
+  if (!r) return <div class="row wait-row" role="row" aria-rowindex={i + 2} style={style}><span role="gridcell">…</span></div>;
+  const is = i === picked.value, marked = marks.value.has(r.no);
+  return (
+    <div class={`row c-${colourOf(r)}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r) && ' talk' + bracket(r)}`} role="row" id={'row-' + i}
+      aria-rowindex={i + 2} aria-selected={is} style={style} onClick={() => void pick(i)} onContextMenu={e => rowMenu(e, r, i)}>
+      {shown.map(c => <span key={c.id} role="gridcell" title={c.wide ? undefined : r.info} class={c.id === 'no' || c.id === 'length' ? 'n' : ''}>{cellText(r, c, extra)}</span>)}
+    </div>
+  );
+}
+
+function listKeys(e: KeyboardEvent, box: HTMLElement): void {
+  const view = Math.max(1, Math.floor(tall.value / ROW) - 2);
+  const plain = !e.ctrlKey && !e.altKey && !e.metaKey;
+  const by = { ArrowDown: 1, ArrowUp: -1, PageDown: view, PageUp: -view }[e.key];
+  const r = picked.value >= 0 ? rowAt(picked.value) : null;
+  if (plain && by) void step(picked.value < 0 ? 0 : by);
+  else if (e.key === 'Home') void pick(0);
+  else if (e.key === 'End') void pick(total.value - 1);
+  else if (e.key === 'Enter') document.querySelector<HTMLElement>('.tree')?.focus();
+  else if ((e.key === 'ContextMenu' || (e.key === 'F10' && e.shiftKey)) && r) {
+    rowMenu(e, r, picked.value, box.querySelector('.row.picked'));
+  } else return;
+  e.preventDefault();
+}
+
+export function PacketList() {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const see = new ResizeObserver(() => (tall.value = Math.max(ROW, box.current!.clientHeight - ROW)));
+    see.observe(box.current!);
+    const wheel = (e: WheelEvent) => {
+      if (!squeezed() || e.ctrlKey || Math.abs(e.deltaX) > Math.abs(e.deltaY)) return;
+      e.preventDefault();
+      const rows = e.deltaMode ? e.deltaY : e.deltaY / ROW;
+      toScroll(box.current!, first.value + Math.sign(rows) * Math.max(1, Math.round(Math.abs(rows))));
+    };
+    box.current!.addEventListener('wheel', wheel, { passive: false });
+    return () => see.disconnect();
+  }, []);
+  useLayoutEffect(() => { first.value = 0; box.current!.scrollTop = 0; }, [turn.value]);
+  useLayoutEffect(() => { // the packet picked is in sight
+    const i = picked.value, whole = Math.floor(tall.value / ROW);
+    if (i < 0) return;
+    if (i < first.value) toScroll(box.current!, i);
+    else if (i >= first.value + whole - 1) toScroll(box.current!, i - first.value > 2 * whole ? i - Math.floor(whole / 2) : i - whole + 2);
+  }, [picked.value]);
+  void drawn.value;
+  const shown = columns.value, extra = shown.filter(c => !['no', 'time', 'source', 'destination', 'protocol', 'length', 'info'].includes(c.id));
+  const grid = shown.map(c => (c.wide ? c.wide + 'px' : 'minmax(240px, 1fr)')).join(' ');
+  const wide = shown.reduce((sum, c) => sum + (c.wide || 320) + 8, 16);
+  const rows = [];
+  const top = squeezed() ? box.current?.scrollTop ?? 0 : first.value * ROW;
+  for (let i = first.value; i < Math.min(total.value, first.value + visible() + 1); i++)
+    rows.push(<Line key={i} i={i} top={top + (i - first.value) * ROW} shown={shown} extra={extra} />);
+  return (
+    <div class="list mono" ref={box} tabIndex={0} role="grid" aria-label={t('packetList')} aria-rowcount={total.value + 1} aria-activedescendant={picked.value >= 0 ? 'row-' + picked.value : undefined}
+      onScroll={e => scrolled(e.currentTarget)} onKeyDown={e => listKeys(e, e.currentTarget)} style={{ '--grid': grid, '--wide': wide + 'px' }}>
+      <div class="row head" role="row" aria-rowindex={1} onContextMenu={e => openMenu(e, [{ label: t('columns'), act: () => (dialog.value = 'columns') }])}>
+        {shown.map(c => <span key={c.id} role="columnheader" class={c.id === 'no' || c.id === 'length' ? 'n' : ''} title={c.id}>{tOr('col_' + c.id, c.id)}</span>)}
+      </div>
+      <div class="rows" role="rowgroup" style={{ height: high() + 'px' }}>{rows}</div>
+    </div>
+  );
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The line at the bottom: how many packets are shown, of how many.
+import { num } from '../format';
+import { frame, marks } from '../frame';
+import { t } from '../i18n';
+import { counted, damaged, read, total } from '../rows';
+import { filter } from '../route';
+import { dialog } from './dialog';
+
+export function Status() {
+  const done = counted.value;
+  const text = !done ? t('countingSoFar', num(total.value)) : filter.value
+    ? t('shownOf', num(total.value), num(read.value), read.value ? ((total.value / read.value) * 100).toFixed(1) : '0') : t('packetsN', num(total.value));
+  return (
+    <footer class="status">
+      <span role="status" id="count">{!done && <span class="spin" aria-hidden="true" />}{text}</span>
+      {marks.value.size > 0 && <span>{t('marked', num(marks.value.size))}</span>}
+      {frame.value && <span class="wide-only">{t('packetNo', frame.value.no)}</span>}
+      {damaged.value && <span class="bad-text">{t('damaged', damaged.value)}</span>}
+      <button type="button" class="link" onClick={() => (dialog.value = 'help')}>{t('keysHelp')}</button>
+    </footer>
+  );
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/ahead.h"
+
+#include "base/reader.h"
+
+enum {
+    LINK_ETHERNET = 1,
+    LINK_RAW = 101,
+    LINK_COOKED = 113,
+    LINK_COOKED_V2 = 276,
+    ETHERTYPE_AT = 12,
+    ETHERTYPE_IPV4 = 0x0800,
+    ETHERTYPE_IPV6 = 0x86dd,
+    ETHERTYPE_VLAN = 0x8100,
+    VLAN_TAG = 4,
+    IPV4_MIN = 20,
+    IPV6_SIZE = 40,
+    PORTS_SIZE = 4,
+    IP_TCP = 6,
+    IP_UDP = 17,
+};
+
+/* network_of returns what begins with the IP header, as far as the few links known here tell. */
+static struct slice network_of(uint32_t link, struct slice frame) {
+    size_t at = ETHERTYPE_AT;
+    switch (link) {
+    case LINK_RAW: return frame;
+    case LINK_COOKED: return slice_tail(frame, 16);
+    case LINK_COOKED_V2: return slice_tail(frame, 20);
+    case LINK_ETHERNET: break;
+    default: return (struct slice){0};
+    }
+    while (frame.n >= at + 2 && load_be16(frame.p + at) == ETHERTYPE_VLAN) at += VLAN_TAG;
+    return slice_tail(frame, at + 2);
+}
+
+/* ends_of reads the addresses and ports; false where they cannot be had without the decoders. */
+static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2]) {
+    bool v4 = ip.n >= IPV4_MIN && ip.p[0] >> 4 == 4;
+    if (!v4 && (ip.n < IPV6_SIZE || ip.p[0] >> 4 != 6)) return false;
+    size_t head = v4 ? (size_t)(ip.p[0] & 15) * 4 : IPV6_SIZE;
+    uint8_t proto = ip.p[v4 ? 9 : 6];
+    if ((proto != IP_TCP && proto != IP_UDP) || head < IPV4_MIN || ip.n < head + PORTS_SIZE) return false;
+    addr[0] = addr_of(ip.p + (v4 ? 12 : 8), v4 ? 4 : 16);
+    addr[1] = addr_of(ip.p + (v4 ? 16 : 24), v4 ? 4 : 16);
+    *e = (struct flow_ends){proto, &addr[0], &addr[1], load_be16(ip.p + head), load_be16(ip.p + head + 2)};
+    return true;
+}
+
+static void lines_ask(const void *p, size_t n) {
+    for (size_t line = 0; line < n; line += 64) __builtin_prefetch((const char *)p + line, 1);
+}
+
+static void state_ask(const struct flow_table *t, const struct flow *f) {
+    size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : sizeof(struct flow_tcp);
+    if (f->tcp && f->tcp < t->tcps.used) lines_ask(flow_tcp(t, f), size);
+    if (f->app_state) __builtin_prefetch(f->app_state);
+}
+
+void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
+    struct net_addr addr[2];
+    struct flow_ends e;
+    unsigned turn = t->ahead_turn;
+    struct ahead_slot *fresh = &t->ahead[turn], *mid = &t->ahead[(turn + 3) % AHEAD_SLOTS],
+                      *old = &t->ahead[(turn + 2) % AHEAD_SLOTS];
+    t->ahead_turn = (turn + 1) % AHEAD_SLOTS;
+    *fresh = (struct ahead_slot){0};
+    if (ends_of(network_of(link, frame), &e, addr)) {
+        fresh->bucket = flow_bucket(t, &e) + 1;
+        __builtin_prefetch(&t->buckets[fresh->bucket - 1]);
+    }
+    if (mid->bucket) {
+        mid->flow = t->buckets[mid->bucket - 1];
+        if (mid->flow) lines_ask(pool_at(&t->flows, mid->flow), sizeof(struct flow));
+    }
+    if (old->flow) {
+        state_ask(t, pool_at(&t->flows, old->flow));
+    }
+}

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WAIT_MS = 100, DRAIN_MS = 200, FLUSH_MS = 500, REPORT_MS = 500, PACKETS_PER_LOOK = 256 };
@@ -173,8 +174,8 @@ static void close_file(struct recorder *r) {
         r->over = false;
         fail(r, rc, "the file cannot be written");
     }
-    off_t size = lseek(r->file, 0, SEEK_CUR); /* at a full disk it was cut back */
-    if (size >= 0) r->now.bytes = (uint64_t)size;
+    struct stat st; /* at a full disk it was cut back */
+    if (fstat(r->file, &st) == 0) r->now.bytes = (uint64_t)st.st_size;
 }
 
 static bool decoders_make(struct recorder *r) {

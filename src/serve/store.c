@@ -14,6 +14,7 @@ enum { VERSION = 1, BUSY_MS = 2000, AUDIT_TRIM = 500 };
 
 struct store {
     sqlite3 *db;
+    sqlite3_vfs vfs;
     pthread_mutex_t lock;
     unsigned audited; /* since the last trim */
 };
@@ -119,11 +120,27 @@ static int tables_make(struct store *s, struct writer *why) {
     return code_of(rc);
 }
 
+static int path_kept(sqlite3_vfs *vfs, const char *path, int size, char *out) {
+    (void)vfs;
+    return snprintf(out, (size_t)size, "%s", path) < size ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static bool vfs_make(struct store *s) {
+    const sqlite3_vfs *usual = sqlite3_vfs_find("unix");
+    if (!usual) return false;
+    s->vfs = *usual;
+    s->vfs.zName = "weir";
+    s->vfs.pNext = NULL;
+    s->vfs.xFullPathname = path_kept;
+    return sqlite3_vfs_register(&s->vfs, 0) == SQLITE_OK;
+}
+
 int store_open(struct store **out, const char *path, struct writer *why) {
     struct store *s = calloc(1, sizeof *s);
     if (!s) return ERR_NOMEM;
     pthread_mutex_init(&s->lock, NULL);
-    int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+    int rc = vfs_make(s) ? sqlite3_open_v2(path, &s->db, flags, s->vfs.zName) : SQLITE_NOMEM;
     if (rc != SQLITE_OK) wr_s(why, s->db ? sqlite3_errmsg(s->db) : err_text(ERR_NOMEM));
     else sqlite3_busy_timeout(s->db, BUSY_MS);
     int code = rc == SQLITE_OK ? tables_make(s, why) : code_of(rc);
@@ -138,6 +155,7 @@ int store_open(struct store **out, const char *path, struct writer *why) {
 void store_close(struct store *s) {
     if (!s) return;
     sqlite3_close(s->db);
+    if (s->vfs.zName) sqlite3_vfs_unregister(&s->vfs);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

@@ -59,7 +59,7 @@ static void nothing_here(struct web_request *q) { web_problem(q, 404, "no such a
 
 bool web_keeper(struct web_request *q) {
     if (q->web->keeper) return true;
-    web_problem(q, 501, "there are no captures on demand: %s", q->web->store_why);
+    web_problem(q, 503, "there are no captures on demand: %s", q->web->store_why);
     return false;
 }
 

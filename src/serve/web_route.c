@@ -36,7 +36,6 @@ static const char *title(unsigned status) {
     case 410: return "Gone";
     case 413: return "Too large";
     case 422: return "Not understood";
-    case 501: return "Not in this build";
     case 502: return "The guard does not answer";
     case 503: return "Busy";
     case 507: return "No room";

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_S = 30, CONNECTIONS_MAX = 600 };
+enum { CONNECTIONS_MAX = 600 };
 
 static const char csp[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -149,7 +149,9 @@ static struct web_request *request_make(struct web *s, struct MHD_Connection *c,
 }
 
 static enum MHD_Result finish(struct web_request *q) {
+    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* the time we take is not the client's */
     if (!q->refused) web_route(q);
+    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_IDLE_S);
     web_upload_drop(q); /* what got no name is gone before the answer says so */
     if (!reads(q) || q->refused || q->audited) tell_change(q);
     return web_reply_send(q);
@@ -320,7 +322,7 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
                                    {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                            (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
                             on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 

@@ -17,6 +17,9 @@ enum {
     WEB_NAME_MAX = 100,        /* bytes of a capture's name */
     WEB_CAPTURES_MAX = 10000,  /* captures listed */
     WEB_READERS_MAX = 16,      /* captures being decoded at the same time */
+    WEB_READINGS_MAX = 64,     /* and those whose answer waits for its client meanwhile */
+    WEB_IDLE_S = 30,           /* seconds a client may say nothing */
+    WEB_SLOW_S = 5,            /* and take nothing while a capture is kept open for it */
     WEB_ROWS_MAX = 5000,       /* rows of one answer */
     WEB_COLUMN_MAX = 4096,     /* bytes of a column */
     WEB_INDEXES_MAX = 64,      /* captures whose index is open */
@@ -54,7 +57,7 @@ struct web {
     atomic_int event_streams;
     char own_host[256];
     struct field_index names;
-    atomic_int readers;
+    atomic_int readers, readings;
     atomic_bool stopping;
     pthread_mutex_t changing;  /* one change of the folder at a time */
     pthread_mutex_t jobs_lock; /* of `used` and the texts */

@@ -76,6 +76,7 @@ static bool block_end(struct building *b) {
     struct index_block block = {b->at, (uint32_t)(groups + packed), (uint32_t)wr_len(&b->raw)};
     if (pwrite(b->x->fd, b->packed, block.packed, (off_t)b->at) != (ssize_t)block.packed) return false;
     b->at += block.packed;
+    if (b->at > INDEX_BYTES_MAX) return false;
     b->n = 0;
     b->last_offset = 0;
     b->last_ts = 0;

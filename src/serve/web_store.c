@@ -287,13 +287,19 @@ int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]) {
     return errno = EEXIST, -1;
 }
 
+/* is_capture: it begins as one, and what comes first can be read, if only in part. */
 static bool is_capture(const char *path, char *why, size_t n) {
     struct capfile *file = NULL;
+    struct packet p;
     struct writer w = wr_fixed(why, n - 1);
     int rc = capfile_open(&file, path, &w);
     *w.p = 0;
-    if (rc == OK) capfile_close(file);
-    return rc == OK;
+    if (rc) return false;
+    rc = capfile_next(file, &p);
+    bool fine = rc == OK || rc == ERR_END || rc == ERR_CUT;
+    if (!fine) snprintf(why, n, "%s", capfile_why(file));
+    capfile_close(file);
+    return fine;
 }
 
 /* upload_name moves the complete file to its name; the folder is locked. */

@@ -12,7 +12,7 @@ struct eve_head {
     int64_t ts; /* ns since 1970 */
     const char *type;
     uint64_t flow_id;
-    uint64_t frame; /* 0: not from a capture */
+    uint64_t frame;               /* 0: not from a capture */
     const struct flow_ends *ends; /* src is the client; an end of length 0 is a Unix socket; NULL: of no conversation */
     const char *app;              /* NULL: not known */
 };

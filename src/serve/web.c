@@ -13,7 +13,7 @@
 #include "io/keyfile.h"
 #include "io/sock.h"
 #include "proto/fields.h"
-#include "serve/web_in.h"
+#include "serve/web_index.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -373,7 +373,11 @@ static bool serve(struct web *s, struct opened *o) {
 }
 
 bool web_run(const struct web_plan *plan) {
-    struct web s = {.plan = plan, .changing = PTHREAD_MUTEX_INITIALIZER, .jobs_lock = PTHREAD_MUTEX_INITIALIZER, .tls = plan->cert};
+    struct web s = {.plan = plan,
+                    .changing = PTHREAD_MUTEX_INITIALIZER,
+                    .jobs_lock = PTHREAD_MUTEX_INITIALIZER,
+                    .index_lock = PTHREAD_MUTEX_INITIALIZER,
+                    .tls = plan->cert};
     struct opened o = {.sock = -1};
     bool fine = open_all(&s, &o);
     if (fine) {
@@ -384,6 +388,7 @@ bool web_run(const struct web_plan *plan) {
     close_all(&o);
     keeper_free(s.keeper);
     store_close(s.store);
+    web_index_end(&s);
     field_index_free(&s.names);
     return fine;
 }

@@ -19,6 +19,7 @@ enum {
     WEB_READERS_MAX = 16,      /* captures being decoded at the same time */
     WEB_ROWS_MAX = 5000,       /* rows of one answer */
     WEB_COLUMN_MAX = 4096,     /* bytes of a column */
+    WEB_INDEXES_MAX = 64,      /* captures whose index is open */
     WEB_JOBS_MAX = 64,         /* answers that go on until they are done */
     WEB_TREE_MAX = 50000,      /* fields of one packet in an answer */
     WEB_BYTES_MAX = 1 << 20,   /* bytes of one source in an answer */
@@ -39,6 +40,8 @@ struct web_job {
     atomic_uint_least64_t done, size, read, matched;
 };
 
+struct web_index;
+
 struct web {
     const struct web_plan *plan;
     bool loopback, needs_token, tls;
@@ -56,6 +59,9 @@ struct web {
     pthread_mutex_t changing;  /* one change of the folder at a time */
     pthread_mutex_t jobs_lock; /* of `used` and the texts */
     struct web_job job[WEB_JOBS_MAX];
+    pthread_mutex_t index_lock; /* of the table of indexes */
+    struct web_index *index[WEB_INDEXES_MAX];
+    unsigned builders; /* indexes being made */
 };
 
 /* web_reply is the answer in the making; a text unless `made`. */

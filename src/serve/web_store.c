@@ -5,6 +5,7 @@
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
 #include "io/out.h"
+#include "serve/web_index.h"
 #include "serve/web_keys.h"
 #include "view/view.h"
 #include <dirent.h>
@@ -214,6 +215,7 @@ void web_delete(struct web_request *q, const char *name) {
         return web_problem(q, 409, "this capture is under way; stop it first");
     if (unlink(path)) return web_problem(q, 500, "it could not be deleted: %s", strerror(errno));
     web_keys_forget(q->web, path);
+    web_index_drop(q->web, path);
     q->reply.status = 204;
 }
 

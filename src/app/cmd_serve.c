@@ -28,7 +28,7 @@ struct serve_opts {
 static const struct opt_def defs[] = {
     {'l', "listen", "ADDRESS", "where to listen: ADDRESS:PORT, or a port of loopback (127.0.0.1:8080)", OPT_TEXT,
      offsetof(struct serve_opts, listen)},
-    {'d', "dir", "FOLDER", "where captures are kept (~/.local/share/weir/captures)", OPT_TEXT,
+    {'d', "dir", "FOLDER", "where captures are kept (~/.local/share/weir/captures; of root /var/lib/weir/captures)", OPT_TEXT,
      offsetof(struct serve_opts, dir)},
     {0, "max-upload", "BYTES", "largest upload (1G)", OPT_SIZE, offsetof(struct serve_opts, upload_max), .min = 1},
     {0, "quota", "BYTES", "room for all captures of the folder (10G); 0: no limit", OPT_SIZE,

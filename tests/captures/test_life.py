@@ -4,9 +4,11 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.parse
 
@@ -296,6 +298,59 @@ def test_an_interface_that_goes_away_is_a_failure_with_a_valid_file(serve):
         assert got["reason"] and packets(server.path(got)) is not None
     finally:
         subprocess.run(["ip", "link", "del", name], capture_output=True)
+
+
+def test_two_servers_do_not_share_a_folder(serve):
+    first = serve("-i", "lo")
+    x = first.capturing("127.0.0.1")
+    second = serve("-i", "lo")
+    assert "another weir serve" in second.start("127.0.0.1", want=503)["detail"]
+    assert second("GET", f"/v1/captures/{x['capture']}/frames")[0] == 200
+    second.stop()
+    assert first.get(x["id"])["state"] == "CAPTURING"
+
+
+def test_a_killed_server_frees_its_port_at_once(serve):
+    first = serve("-i", "lo")
+    first.capturing("127.0.0.1")
+    first.stop(hard=True)
+    assert serve("-i", "lo", port=first.port).port == first.port
+
+
+def as_nobody(*args):
+    return subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.fixture
+def open_folder():
+    folder = tempfile.mkdtemp(prefix="weir-nobody-", dir="/tmp")
+    os.chown(folder, 65534, 65534)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_plain_user_needs_the_right_and_loses_it(open_folder, right):
+    weir = os.path.join(open_folder, "weir")
+    shutil.copy(WEIR, weir)
+    os.chmod(weir, 0o755)
+    if right and subprocess.run(["setcap", "cap_net_raw,cap_net_admin=ep", weir]).returncode:
+        pytest.skip("no capabilities of files here")
+    run = as_nobody(weir, "serve", "--dir", open_folder + "/captures", "--listen", "127.0.0.1:0")
+    try:
+        server = Server.__new__(Server)
+        server.scheme, server.folder = "http", open_folder + "/captures"
+        server.port = int(run.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
+        assert int(status_of(run.pid)["CapPrm"], 16) == 0
+        got = server.start("127.0.0.1", filter=OURS)
+        if right:
+            server.until(got["id"], "CAPTURING")
+        else:
+            got = server.until(got["id"], "FAILED")
+            assert "setcap" in got["reason"] and "capture" not in got
+    finally:
+        run.terminate()
+        run.wait(10)
 
 
 # ---- devices ----

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may what: roles, tokens, TLS, and the list of actions."""
+import http.client
 import os
-import sqlite3
 import subprocess
 import time
 
 import pytest
-from lab import OURS, WEIR, Server, packets, udp
+from lab import OURS, WEIR, packets, udp
 
 
 def weir(*args, **kw):
@@ -125,3 +125,20 @@ def test_a_key_that_does_not_fit_is_refused(tmp_path, pem):
     key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     run = weir("serve", "--dir", tmp_path / "captures", "--listen", "127.0.0.1:0", "--cert", cert, "--key", key)
     assert run.returncode == 2 and "PEM" in run.stderr
+
+
+def test_many_followers_leave_room_for_others(server):
+    x = server.capturing("127.0.0.1")
+    streams, statuses = [], []
+    for i in range(150):
+        c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        c.request("GET", f"/v1/sessions/{x['id']}/" + ("events" if i % 2 else "file?follow=1"))
+        streams.append(c)
+    for c in streams:
+        statuses.append(c.getresponse().status)
+    assert statuses.count(200) == 100 and statuses.count(503) == 50
+    assert server("POST", f"/v1/sessions/{x['id']}/stop")[0] == 200
+    for c in streams:
+        c.close()
+    time.sleep(1.5)
+    assert server("GET", f"/v1/sessions/{x['id']}/events")[0] == 200

@@ -202,6 +202,18 @@ def test_a_server_that_is_stopped_ends_its_captures(serve):
     assert len(packets(second.path(got))) == 10
 
 
+def test_who_follows_sees_the_end_when_the_server_stops(serve):
+    first = serve("-i", "lo")
+    x = first.capturing("127.0.0.1", filter=OURS)
+    follow = [subprocess.Popen(["curl", "-sN", f"{first.url}/v1/sessions/{x['id']}/{what}"], stdout=subprocess.PIPE) for what in ("events", "file?follow=1")]
+    udp(7)
+    time.sleep(1)
+    assert first.stop() == 0
+    events, data = (p.communicate(timeout=10)[0] for p in follow)
+    assert json.loads(events.decode().strip().rsplit("data: ", 1)[1])["state"] == "STOPPED"
+    assert data == open(first.path(x), "rb").read() and len(packets(first.path(x))) == 7
+
+
 def test_a_recorder_that_is_killed_is_a_failure_with_a_valid_file(server):
     x = server.capturing("127.0.0.1", filter=OURS)
     udp(5)

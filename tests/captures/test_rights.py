@@ -2,6 +2,7 @@
 """Who may what: roles, tokens, TLS, and the list of actions."""
 import http.client
 import os
+import sqlite3
 import subprocess
 import time
 
@@ -142,3 +143,27 @@ def test_many_followers_leave_room_for_others(server):
         c.close()
     time.sleep(1.5)
     assert server("GET", f"/v1/sessions/{x['id']}/events")[0] == 200
+
+
+@pytest.mark.parametrize("harm, says", [("junk", "not a database"), ("newer", "newer weir"), ("link", "unable to open")])
+def test_a_store_that_cannot_be_used_is_said_and_captures_are_still_read(serve, tmp_path, harm, says):
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    store = folder / ".weir.sqlite"
+    if harm == "junk":
+        store.write_bytes(b"this is no database at all, only words" * 100)
+    elif harm == "newer":
+        db = sqlite3.connect(store)
+        db.execute("PRAGMA user_version = 99")
+        db.commit()
+        db.close()
+    else:
+        (folder / ".elsewhere").write_bytes(b"")
+        store.symlink_to(".elsewhere")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    server = serve("-i", "lo", listen="0.0.0.0")
+    mine = {"Authorization": "Bearer " + server.token}  # not stored: it ends with the server
+    status, _, problem = server("POST", "/v1/devices/127.0.0.1/captures", {"duration": 60}, **mine)
+    assert status == 503 and says in problem["detail"], problem
+    assert server("GET", "/v1/captures", **mine)[2] == {"captures": []} and server("GET", "/v1/captures")[0] == 401

@@ -38,7 +38,7 @@ export function Volume() {
               <Table lines={x.rows} columns={['name', 'percent', 'billed', 'payload', 'packets']} label={x.title} heads={{ name: '' }}
                 draw={(k, l) => (k === 'percent' ? <Part percent={Number(l.percent)} /> : k === 'name' && x.name === 'classes' ? tOr('class_' + String(l.name).replaceAll(/\W+/g, '_'), String(l.name)) : undefined)}
                 filterOf={(k, l) => (k === 'name' ? filterOf(x.name, String(l.name)) : null)} />
-              {x.note && <p class="note">{x.note}</p>}
+              {x.note && <p class="aside">{x.note}</p>}
             </section>))}</div>
         </>
       );

@@ -63,7 +63,7 @@ static bool file_path(const struct keeper *k, const char *file, char path[PATH_B
 
 static void file_remove(const struct keeper *k, const char *file) {
     char path[PATH_BYTES];
-    if (file_path(k, file, path)) (void)unlink(path);
+    if (file_path(k, file, path) && unlink(path) == 0) k->plan.removed(k->plan.to, path);
 }
 
 /* ---- slots; `lock` is held ---- */

@@ -287,6 +287,7 @@ static void close_all(struct opened *o) {
 
 static uint64_t keeper_used(void *to) { return web_used(to); }
 static int keeper_create(void *to, char name[SESSION_NAME_MAX + 1]) { return web_capture_make(to, name); }
+static void keeper_removed(void *to, const char *path) { web_index_drop(to, path); }
 _Static_assert((int)SESSION_NAME_MAX == (int)WEB_NAME_MAX, "a capture on demand is a capture of the folder");
 
 /* keep_begin opens the store and takes over the captures of it; without a store the server only reads. */
@@ -305,6 +306,7 @@ static bool keep_begin(struct web *s, struct opener *opener) {
                                .quota = s->plan->quota,
                                .used = keeper_used,
                                .create = keeper_create,
+                               .removed = keeper_removed,
                                .to = s};
     if (!web_tokens_begin(s)) return false;
     return keeper_start(&s->keeper, &plan) == OK || complain("start", "captures on demand cannot be kept");

@@ -153,7 +153,7 @@ static void bytes_show(struct mqtt *m, bool out, const struct decode *d, struct 
     char text[2048];
     struct writer w = wr_fixed(text, sizeof text - 100);
     if (d && has_mqtt(d)) columns_info(&w, d);
-    else wr_f(&w, "%zu bytes that are no whole MQTT packet", bytes.n);
+    else wr_f(&w, "%zu bytes the decoder takes for no whole MQTT packet", bytes.n);
     if (how) wr_f(&w, "   (%s)", how);
     *w.p = 0;
     note(m, out, text);

@@ -434,7 +434,8 @@ static char *script_text(const struct mqtt *m) {
         if (f != stdin) fclose(f);
     } else {
         for (size_t i = 2; i < m->o.words.n; i++) wr_f(&w, "%s\n", m->o.words.item[i]);
-        if (m->o.words.n == 2) wr_f(&w, m->patient ? patient : usual, (long)getpid()); /* a broker knows a client by it */
+        if (m->o.words.n == 2)
+            wr_f(&w, m->patient ? patient : usual, (long)getpid()); /* a broker knows a client by it */
     }
     wr_c(&w, 0);
     if (!w.err && wr_len(&w) <= SCRIPT_TEXT_MAX) return w.buf;

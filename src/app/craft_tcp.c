@@ -409,6 +409,7 @@ static int verdict(struct tcp *t) {
         [HAND_OVER] = N_("The connection was opened and closed in order."),
         [HAND_REFUSED_STATE] = N_("There was no connection: it was refused."),
         [HAND_CUT_STATE] = N_("The connection ended with a reset."),
+        [HAND_HALF] = N_("My side of the connection was closed in order; the other side left its side open."),
         [HAND_SILENT] = N_("Nobody answered: the packets, or the answers to them, are lost on the way."),
     };
     const struct hand *h = &t->hand;
@@ -428,7 +429,7 @@ static int verdict(struct tcp *t) {
     wr_c(&t->w, '\n');
     (void)wr_flush(&t->w);
     if (t->sent_badly) return EXIT_TROUBLE;
-    return h->state == HAND_OVER ? EXIT_FINE : EXIT_FINDING;
+    return h->state == HAND_OVER || h->state == HAND_HALF ? EXIT_FINE : EXIT_FINDING;
 }
 
 static void close_all(struct tcp *t) {

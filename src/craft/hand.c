@@ -237,7 +237,7 @@ void hand_tick(struct hand *h, int64_t now) {
         h->last = now;
         output(h, now);
     } else if (h->state == HAND_CLOSING && !h->alarm && now - h->last >= h->quiet + NS_SECOND) {
-        h->state = HAND_OVER; /* our side is closed; the other one leaves its side open */
+        h->state = HAND_HALF;
     }
 }
 

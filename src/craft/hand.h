@@ -33,7 +33,17 @@ enum hand_word {
     HAND_WORDS
 };
 
-enum hand_state { HAND_ASKING, HAND_TALKING, HAND_CLOSING, HAND_OVER, HAND_REFUSED_STATE, HAND_CUT_STATE, HAND_SILENT };
+/* HAND_HALF: our side was closed in order, the other side left its own open. */
+enum hand_state {
+    HAND_ASKING,
+    HAND_TALKING,
+    HAND_CLOSING,
+    HAND_OVER,
+    HAND_REFUSED_STATE,
+    HAND_CUT_STATE,
+    HAND_SILENT,
+    HAND_HALF
+};
 
 enum { HAND_IN_FLIGHT = 10, HAND_WINDOW = 65535, HAND_MSS = 536, HAND_MSS_LEAST = 64, HAND_TRIES = 6 };
 

@@ -60,8 +60,7 @@ static const char *const examples[] = {
 
 static const struct opt_command command = {
     .name = "craft",
-    .synopsis = "[-w FILE] [--show] [--hex] [--send | --answer] EXPRESSION... | -r FILE [--set FIELD=VALUE]... | "
-                "tcp HOST PORT | mqtt HOST PORT",
+    .synopsis = "[options] EXPRESSION... | -r FILE | tcp HOST PORT | mqtt HOST PORT",
     .purpose = "make packets from expressions as in Scapy, and send them",
     .description =
         "An expression is layers with / between: IP(dst=\"10.0.0.9\")/UDP(dport=53)/DNS(qd=\"a.example\"). Fields have "
@@ -76,7 +75,8 @@ static const struct opt_command command = {
         "An Ethernet address that is not said is ff:ff:ff:ff:ff:ff as destination and zero as source; when the packet "
         "is sent, those of the next hop and the interface.\n\n"
         "`weir craft tcp HOST PORT` makes a TCP connection by hand, `weir craft mqtt HOST PORT` sends MQTT packets, "
-        "right or broken; each has its own --help.",
+        "right or broken; each has its own --help.\n\n"
+        "Exit status: 0 fine, 1 with --answer when nothing was answered, 2 an error or bad use.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof defs[0],

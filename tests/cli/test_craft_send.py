@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from ports import free_port
+from ports import free_port, wait_for
 
 NS = f"wcraft{os.getpid() % 100000}"
 ME, PEER = "10.211.7.1", "10.211.7.2"
@@ -296,6 +296,18 @@ def test_the_trap_in_other_languages(craft, net):
 
 
 @needs_nft
+def test_the_story_of_the_data_sink(craft, net, weir, tmp_path):
+    """The handshake by hand against the sink: with the reset nothing is stored; without it the data is, and 201 comes back."""
+    store, port = tmp_path / "sink.db", free_port()
+    with Server(net, weir.path, "lab", "sink", f"{PEER}:{port}", "--store", store, ready=f":{port} "):
+        trapped = craft("tcp", PEER, port, "--data", "lost\\n", "--wait", "0.5", "--let-rst")
+        done = craft("tcp", PEER, port, "--data", "hoge\\n", "--wait", "0.5")
+    assert trapped.returncode == 1 and done.returncode == 0 and "| 201" in done.stdout, done.stdout + done.stderr
+    stored = json.loads(weir("lab", "sink", "--list", "--json", "--store", store).out)
+    assert [r["text"] for r in stored] == ["hoge"]
+
+
+@needs_nft
 def test_refused_and_silent(craft, net):
     done = craft("tcp", PEER, free_port())
     assert done.returncode == 1 and "nobody listens on this port" in done.stdout
@@ -451,6 +463,21 @@ def test_every_break_is_sent_and_the_broker_lives(weir, broker):
         closed += "closed" in err or "reset" in err
     assert closed >= len(names) - 4
     assert weir("craft", "mqtt", "127.0.0.1", broker).returncode == 0
+
+
+def test_the_guard_stops_every_break(weir, broker, tmp_path):
+    port = free_port()
+    guard = subprocess.Popen([weir.path, "guard", "--listen", f"127.0.0.1:{port}", "--broker", f"127.0.0.1:{broker}", "--workers", "1", "--admin", "none"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        names = breaks(weir)
+        runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(port), "-q", "--break", n], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
+        left = [n for n, p in runs if not any(w in p.communicate(timeout=30)[1] for w in ("the broker closed", "the broker reset"))]
+    finally:
+        guard.terminate()
+        guard.wait(timeout=20)
+    assert left == []
 
 
 def test_a_broker_that_answers_nonsense(weir):

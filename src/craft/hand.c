@@ -246,6 +246,16 @@ int64_t hand_due(const struct hand *h) {
     return h->alarm && h->alarm < idle ? h->alarm : h->alarm ? h->alarm : idle;
 }
 
+void hand_blocked(struct hand *h) {
+    if (h->state == HAND_ASKING) h->state = HAND_BLOCKED; /* later ones are soft errors, RFC 5461 */
+}
+
+void hand_wait(struct hand *h, int64_t ns) {
+    if (h->alarm) h->alarm += ns;
+    if (h->timed_at) h->timed_at += ns;
+    h->last += ns;
+}
+
 void hand_abort(struct hand *h) {
     if (h->state == HAND_TALKING || h->state == HAND_CLOSING)
         say(h, TALK_RST | TALK_ACK, h->nxt, nothing, HAND_ABORT, 0);

@@ -132,6 +132,12 @@ def test_ping_of_ipv6_and_neighbours(craft):
     assert done.returncode == 0 and sorted(a["number"] for a in done.json) == [1, 2, 3] and all(a["answered"] for a in done.json), done.stdout + done.stderr
 
 
+def test_link_local_addresses(craft, net):
+    there = next(a["local"] for i in json.loads(run("ip", "-j", "-n", net[1], "addr", "show", "v0").stdout) for a in i["addr_info"] if a["local"].startswith("fe80"))
+    done = craft("--answer", "-i", "v0", f'IPv6(dst="{there}")/ICMPv6EchoRequest()', 'IPv6(dst="ff02::1")/ICMPv6EchoRequest(id=3)')
+    assert done.returncode == 0 and "2 answered" in done.stderr, done.stdout + done.stderr
+
+
 def test_frames_get_the_addresses_of_the_way(craft, net):
     mac = json.loads(run("ip", "-j", "-n", net[1], "link", "show", "v0").stdout)[0]["address"]
     done = craft("--send", "--show", f'Ether()/IP(dst="{PEER}")/ICMP()')
@@ -311,6 +317,19 @@ def test_the_story_of_the_data_sink(craft, net, weir, tmp_path):
 def test_refused_and_silent(craft, net):
     done = craft("tcp", PEER, free_port())
     assert done.returncode == 1 and "nobody listens on this port" in done.stdout
+
+
+@needs_nft
+def test_a_way_that_is_blocked(craft, net):
+    rule = "table inet block { chain input { type filter hook input priority 0; tcp dport 4 reject with icmpx type admin-prohibited; }; }"
+    assert run("ip", "netns", "exec", net[1], "nft", "-f", "-", input=rule).returncode == 0
+    try:
+        done = craft("tcp", PEER, 4), craft("tcp", PEER6, 4)
+    finally:
+        run("ip", "netns", "exec", net[1], "nft", "delete", "table", "inet", "block")
+    assert [d.returncode for d in done] == [1, 1]
+    assert f"{PEER} reports" in done[0].stdout and "ICMP type 3, code 13" in done[0].stdout and "cannot be reached" in done[0].stdout
+    assert f"{PEER6} reports" in done[1].stdout and "ICMP type 1, code 1" in done[1].stdout
 
 
 @needs_nft

@@ -96,6 +96,11 @@ static bool source_of(void *to, const uint8_t *dst, uint8_t *src, size_t n) {
     return route_source(dst, src, n);
 }
 
+static bool lookup_of(void *to, const char *name, uint8_t *addr, size_t n) {
+    (void)to;
+    return route_lookup(name, addr, n);
+}
+
 static int refuse(int rc, const struct writer *why) {
     if (rc == ERR_END) return EXIT_FINE; /* the reader of our output went away */
     *why->p = 0;
@@ -167,7 +172,7 @@ static int prepare(struct crafting *g) {
     int rc = craft_out_open(&g->out, !o->quiet && (o->show || o->send.answer || (!o->file && !o->hex)));
     if (rc != OPT_GO || !sends) return rc;
     rc = sender_open(&g->sender, &command, &o->send, &g->out);
-    if (rc == OPT_GO) g->env = sender_env(g->sender);
+    if (rc == OPT_GO) g->env = sender_env(g->sender), g->env.lookup = lookup_of;
     return rc;
 }
 
@@ -195,6 +200,7 @@ int cmd_craft(int argc, char **argv) {
     struct crafting *g = calloc(1, sizeof *g);
     if (!g) return opt_bad_use(&command, "out of memory");
     g->env.source = source_of;
+    g->env.lookup = lookup_of;
     int rc = opt_parse(&command, &g->o, argc, argv);
     if (rc == OPT_GO) rc = craft(g);
     for (size_t i = 0; g->crafts && i < g->o.words.n; i++) craft_free(g->crafts[i]);

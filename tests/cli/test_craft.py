@@ -164,6 +164,18 @@ def test_wiresharks_names(weir):
         packets(weir, 'IP(src="10.0.0.1",dst="10.0.0.9",ttl=3)/TCP(dport=5,window=1)')
 
 
+def test_random_values(weir):
+    made = packets(weir, "-c", 20, IP + '/TCP(sport=RandShort(),seq=RandInt())')
+    assert len({p[40:44] for p in made}) > 10 and len({p[48:56] for p in made}) == 20
+    assert len(set(packets(weir, "-c", 5, 'Ether(src=RandMAC())/IP(src=RandIP(),dst="10.0.0.9")'))) == 5
+    assert weir("craft", "IP()/Raw(RandShort())").returncode == 2
+
+
+def test_names_of_hosts(weir):
+    assert packets(weir, 'IP(src="10.0.0.1",dst="localhost")')[0][32:40] == "7f000001"
+    assert weir("craft", 'IP(dst="no-such-host.invalid")').returncode == 2
+
+
 def test_the_source_address_is_the_routes(weir):
     assert packets(weir, 'IP(dst="127.0.0.5")')[0][24:32] == "7f000001"
 

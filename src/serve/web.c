@@ -294,7 +294,7 @@ static void close_all(struct opened *o) {
 
 static uint64_t keeper_used(void *to) { return web_used(to); }
 static int keeper_create(void *to, char name[SESSION_NAME_MAX + 1]) { return web_capture_make(to, name); }
-static void keeper_removed(void *to, const char *path) { web_index_drop(to, path); }
+static void keeper_removed(void *to, const char *path) { web_gone(to, path); }
 _Static_assert((int)SESSION_NAME_MAX == (int)WEB_NAME_MAX, "a capture on demand is a capture of the folder");
 
 /* folder_take makes this server the only one that keeps captures in its folder, for as long as it lives. */
@@ -315,6 +315,7 @@ static bool keep_begin(struct web *s, struct opened *o) {
         fprintf(stderr, "weir serve: no captures on demand: %s\n", s->store_why);
         return web_tokens_begin(s);
     }
+    web_sweep(s);
     struct keeper_plan plan = {.store = s->store,
                                .opener = o->opener,
                                .dir = s->plan->dir,

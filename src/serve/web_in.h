@@ -120,6 +120,10 @@ void web_capture(struct web_request *q, const char *name);
 void web_file(struct web_request *q, const char *name);
 void web_delete(struct web_request *q, const char *name);
 uint64_t web_used(const struct web *s);
+/* web_gone forgets what was kept beside a capture that was deleted. web_sweep deletes what a server that was killed left
+ * behind; no other server may use the folder. */
+void web_gone(struct web *s, const char *path);
+void web_sweep(struct web *s);
 /* An upload: begin opens a hidden file, data takes a piece of the body, end names the file. */
 void web_upload_begin(struct web_request *q);
 void web_upload_data(struct web_request *q, struct slice piece);

@@ -36,6 +36,9 @@ enum {
 
 enum { GROUP_ALL = 0, GROUP_ARP = 1 };
 
+/* WEB_INDEX_NEW begins the name of an index in the making. */
+#define WEB_INDEX_NEW ".new-idx-"
+
 struct web_index;
 
 /* web_index_of returns the index of the capture at path, which may still be in the making; NULL: it has none. The

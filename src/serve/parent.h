@@ -2,6 +2,7 @@
 #ifndef WEIR_SERVE_PARENT_H
 #define WEIR_SERVE_PARENT_H
 
+#include "base/packet.h"
 #include "guard/shared.h"
 #include "io/loop.h"
 #include "serve/worker.h"
@@ -41,6 +42,14 @@ struct probe {
     bool known; /* a first result is there */
 };
 
+/* evidence_out is the file of evidence that is written just now. */
+struct evidence_out {
+    struct capwrite *file; /* NULL: none */
+    int fd;
+    uint64_t id; /* of the connection */
+    struct capture_interface iface;
+};
+
 struct recent {
     char line[RECENT_MAX][RECENT_LINE];
     unsigned n; /* ever added */
@@ -62,6 +71,7 @@ struct parent {
     bool reload_again, draining, ended, upgraded;
     pid_t successor;
     struct audit_file audit, logins;
+    struct evidence_out evidence;
     struct recent recent;
     struct probe probe[BROKERS_MAX];
     struct admin *admin;

@@ -78,6 +78,10 @@ struct parent {
 };
 
 void parent_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* parent_reload checks the configuration and tells the workers to take it. Where it is refused, `why` (may be NULL)
+ * gets the reasons. */
+enum parent_reloaded { PARENT_RELOADED, PARENT_LATER, PARENT_REFUSED, PARENT_ENDING };
+enum parent_reloaded parent_reload(struct parent *p, struct writer *why);
 /* parent_ready tells whether clients would be served: workers run and a broker is up. */
 bool parent_ready(const struct parent *p);
 

@@ -57,7 +57,7 @@ static int unknown(const struct opt_command *cmd, const char *text) {
     struct writer w = wr_fixed(list, sizeof list - 1);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         wr_f(&w, "%s%s%s", i ? ", " : "", kinds[i].name, kinds[i].which ? ",PROTOCOL" : "");
-    wr_s(&w, ", follow,tcp|udp,FORM,N");
+    wr_s(&w, ", follow,tcp|udp|tls|http|websocket,FORM,N");
     *w.p = 0;
     return opt_bad_use(cmd, "-z %s is not known; there are %s", text, list);
 }
@@ -77,7 +77,9 @@ static int begin(struct taps *t, const struct opt_command *cmd, const char *text
 
 int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) {
     static const struct tap_kind follow = {.ops = &tap_follow_ops, .print = tap_follow_print};
-    if (strncmp(text, "follow,tcp,", 11) == 0 || strncmp(text, "follow,udp,", 11) == 0)
+    size_t proto = strncmp(text, "follow,", 7) == 0 ? strcspn(text + 7, ",") : 0;
+    enum follow_proto followed = proto ? follow_proto_find(text + 7, proto) : FOLLOW_PROTOS;
+    if (followed != FOLLOW_PROTOS && followed != FOLLOW_HTTP2 && text[7 + proto])
         return begin(t, cmd, text, &follow, &(struct stats_args){.which = text + 7}, NULL);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct tap_kind *k = &kinds[i];

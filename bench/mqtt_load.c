@@ -37,7 +37,7 @@ struct options {
     struct sock_addr to;
     unsigned clients, processes, sources, window, size, qos, version, carry;
     double rate, seconds;
-    bool tls, hold;
+    bool tls, hold, json;
     const char *ca, *cert, *key, *broker_pid;
 };
 
@@ -174,6 +174,35 @@ static struct slice make_subscribe(struct load *l, const struct client *c) {
     return packet(l, 0x82, body, (size_t)(p - body));
 }
 
+/* A payload says when it was sent: its first bytes do, or as JSON the number in its first member. */
+#define JSON_HEAD "{\"ts\":"
+enum { JSON_DIGITS = 19 };
+#define JSON_BASE INT64_C(1000000000000000000)
+
+static void put_payload(bool json, uint8_t *p, size_t size, int64_t now) {
+    static const char tail[] =
+        ",\"device\":\"pump-17\",\"state\":\"ON\",\"temperature\":21.5,\"humidity\":40.2,\"battery\":87,"
+        "\"rssi\":-61,\"fw\":\"1.4.2\",\"location\":\"hall 3\",\"alarm\":false";
+    memset(p, json ? ' ' : 'x', size);
+    if (!json && size >= sizeof now) memcpy(p, &now, sizeof now);
+    if (!json || size < sizeof JSON_HEAD + JSON_DIGITS + sizeof tail) return;
+    char head[sizeof JSON_HEAD + 24];
+    int n = snprintf(head, sizeof head, JSON_HEAD "%lld", (long long)(JSON_BASE + now));
+    memcpy(p, head, (size_t)n);
+    memcpy(p + n, tail, sizeof tail - 1);
+    p[size - 1] = '}';
+}
+
+/* sent_at reads it again; 0: it does not say. */
+static int64_t sent_at(bool json, struct slice payload) {
+    int64_t sent = 0;
+    size_t head = sizeof JSON_HEAD - 1;
+    if (!json && payload.n >= sizeof sent) memcpy(&sent, payload.p, sizeof sent);
+    if (!json || payload.n < head + JSON_DIGITS) return sent;
+    for (size_t i = 0; i < JSON_DIGITS; i++) sent = sent * 10 + (payload.p[head + i] - '0');
+    return sent - JSON_BASE;
+}
+
 static void publish(struct load *l, struct client *c, size_t size) {
     static uint8_t body[1 << 20];
     uint8_t *p = body;
@@ -184,8 +213,7 @@ static void publish(struct load *l, struct client *c, size_t size) {
     if (l->o->version == 5) *p++ = 0;
     if (size > sizeof body - 256) size = sizeof body - 256;
     int64_t now = loop_ns();
-    memset(p, 'x', size);
-    if (size >= sizeof now) memcpy(p, &now, sizeof now);
+    put_payload(l->o->json, p, size, now);
     put_out(l, c, packet(l, (uint8_t)(0x30 | l->o->qos << 1), body, (size_t)(p - body) + size));
     l->t->sent++;
     c->inflight++;
@@ -220,13 +248,12 @@ static void on_publish(struct load *l, struct client *c, uint8_t first, struct s
     if (at + 2 > body.n) return;
     if (qos) memcpy(ack + 2, body.p + at, 2), at += 2, put_out(l, c, slice_of(ack, 4));
     if (l->o->version == 5) at += 1u + body.p[at];
-    int64_t sent, now = loop_ns();
-    if (at + sizeof sent > body.n) return;
-    memcpy(&sent, body.p + at, sizeof sent);
+    if (at > body.n) return;
+    int64_t now = loop_ns(), sent = sent_at(l->o->json, slice_tail(body, at));
     l->t->received++;
     l->t->last_ns = now;
     if (c->inflight) c->inflight--;
-    if (sent <= now) note_latency(l->t, now - sent);
+    if (sent && sent <= now) note_latency(l->t, now - sent);
 }
 
 static void on_packet(struct load *l, struct client *c, uint8_t first, struct slice body) {
@@ -465,16 +492,16 @@ static int usage(void) {
             "mqtt-load [options] MODE ADDRESS\n"
             "  modes: loop idle connect trickle silent deaf halftls\n"
             "  --clients N --processes N --sources N --seconds S --rate MSGS_PER_S (0: as fast as --window W allows)\n"
-            "  --size BYTES --qos N --version 4|5 --carry BYTES --tls [--ca FILE] [--cert FILE --key FILE]\n");
+            "  --size BYTES --qos N --version 4|5 --carry BYTES --json --tls [--ca FILE] [--cert FILE --key FILE]\n");
     return 2;
 }
 
 static bool read_options(struct options *o, int argc, char **argv) {
-    static const struct option longs[] = {{"clients", 1, 0, 'c'}, {"processes", 1, 0, 'p'}, {"sources", 1, 0, 's'},
-                                          {"seconds", 1, 0, 'd'}, {"rate", 1, 0, 'r'},      {"window", 1, 0, 'w'},
-                                          {"size", 1, 0, 'n'},    {"qos", 1, 0, 'q'},       {"version", 1, 0, 'v'},
-                                          {"carry", 1, 0, 'y'},   {"tls", 0, 0, 't'},       {"ca", 1, 0, 'a'},
-                                          {"cert", 1, 0, 'C'},    {"key", 1, 0, 'K'},       {0}};
+    static const struct option longs[] = {
+        {"clients", 1, 0, 'c'}, {"processes", 1, 0, 'p'}, {"sources", 1, 0, 's'}, {"seconds", 1, 0, 'd'},
+        {"rate", 1, 0, 'r'},    {"window", 1, 0, 'w'},    {"size", 1, 0, 'n'},    {"qos", 1, 0, 'q'},
+        {"version", 1, 0, 'v'}, {"carry", 1, 0, 'y'},     {"tls", 0, 0, 't'},     {"ca", 1, 0, 'a'},
+        {"cert", 1, 0, 'C'},    {"key", 1, 0, 'K'},       {"json", 0, 0, 'j'},    {0}};
     unsigned *const numbers[256] = {['c'] = &o->clients, ['p'] = &o->processes, ['s'] = &o->sources, ['w'] = &o->window,
                                     ['n'] = &o->size,    ['q'] = &o->qos,       ['v'] = &o->version, ['y'] = &o->carry};
     for (int k; (k = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -482,6 +509,7 @@ static bool read_options(struct options *o, int argc, char **argv) {
         else if (k == 'd') o->seconds = strtod(optarg, NULL);
         else if (k == 'r') o->rate = strtod(optarg, NULL);
         else if (k == 't') o->tls = true;
+        else if (k == 'j') o->json = true;
         else if (k == 'a') o->ca = optarg;
         else if (k == 'C') o->cert = optarg;
         else if (k == 'K') o->key = optarg;

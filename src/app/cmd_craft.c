@@ -1,82 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir craft: packets from expressions, shown or written to a capture. */
+/* weir craft: packets from expressions or from a capture: shown, written, sent. */
+#include "app/children.h"
 #include "app/cmd.h"
-#include "app/opt.h"
-#include "craft/craft.h"
-#include "io/capwrite.h"
+#include "app/craft.h"
+#include "io/loop.h"
 #include "io/out.h"
-#include "io/route.h"
-#include "view/view.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct craft_opts {
     const char *file;
-    bool show, hex, layers;
+    bool show, hex, layers, quiet;
     int64_t count;
+    struct send_opts send;
+    struct from_opts from;
     struct opt_list words;
 };
 
 static const struct opt_def defs[] = {
-    {'w', "write", "FILE", "write the packets to FILE (pcapng); - is stdout", OPT_TEXT,
+    {'w', "write", "FILE", "write the packets (and the answers) to FILE (pcapng); - is stdout", OPT_TEXT,
      offsetof(struct craft_opts, file)},
     {'V', "show", NULL, "the decoded packet, as `weir read -V` shows it", OPT_FLAG, offsetof(struct craft_opts, show)},
     {'x', "hex", NULL, "the bytes in hexadecimal", OPT_FLAG, offsetof(struct craft_opts, hex)},
-    {'c', "count", "N", "make all packets N times", OPT_NUMBER, offsetof(struct craft_opts, count), .min = 1},
+    {'q', "quiet", NULL, "no line per packet, totals only", OPT_FLAG, offsetof(struct craft_opts, quiet)},
+    {'c', "count", "N", "all packets N times", OPT_NUMBER, offsetof(struct craft_opts, count), .min = 1},
+    SEND_OPTIONS(struct craft_opts, send),
+    {'r', "read", "FILE", "take the packets from a capture instead of an expression", OPT_TEXT,
+     offsetof(struct craft_opts, from.file)},
+    {'Y', "filter", "FILTER", "with -r: only the packets this display filter finds", OPT_TEXT,
+     offsetof(struct craft_opts, from.filter)},
+    {0, "set", "FIELD=VALUE",
+     "with -r: change a field, by its name in `weir fields`; lengths and checksums follow (may be given again)",
+     OPT_LIST, offsetof(struct craft_opts, from.set)},
+    {0, "replay", NULL, "with -r: send at the pace of the capture", OPT_FLAG, offsetof(struct craft_opts, from.replay)},
+    {0, "speed", "N", "with -r: replay N times as fast (0.5: half as fast)", OPT_TEXT,
+     offsetof(struct craft_opts, from.speed)},
+    {0, "topspeed", NULL, "with -r: replay as fast as it goes; needs --really", OPT_FLAG,
+     offsetof(struct craft_opts, from.topspeed)},
     {'l', "layers", NULL, "list every layer, its fields and their other names", OPT_FLAG,
      offsetof(struct craft_opts, layers)},
 };
 
 static const char *const examples[] = {
     "weir craft --show 'IP(dst=\"10.0.0.9\")/ICMP()'",
+    "sudo weir craft --answer 'IP(dst=\"127.0.0.1\")/ICMP()'",
+    "sudo weir craft --answer -c 3 --interval 1 'IP(dst=\"127.0.0.1\")/UDP(sport=5353,dport=53)/DNS(qd=\"localhost\")'",
+    "sudo weir craft --answer 'IP(dst=\"127.0.0.1\")/TCP(dport=[22,(80,90),1883],flags=\"S\")'",
     "weir craft -w scan.pcapng 'Ether()/IP(dst=\"10.0.0.0/28\")/TCP(dport=[1883,8883],flags=\"S\")'",
     "weir craft -x 'IP(dst=\"9.9.9.9\")/UDP()/DNS(qd=\"harvest.example\")'",
     "weir craft -w - 'IP()/TCP(flags=\"PA\")/MQTT(type=\"CONNECT\",clientid=\"x\",len=99)' | weir read -V -r -",
+    "weir craft -r scan.pcapng -Y tcp.dstport==1883 --set ip.dst=127.0.0.1 -w edited.pcapng",
+    "sudo weir craft tcp 127.0.0.1 1883",
+    "weir craft mqtt 127.0.0.1 1883 --break qos-3",
     NULL,
 };
 
 static const struct opt_command command = {
     .name = "craft",
-    .synopsis = "[-w FILE] [--show] [--hex] EXPRESSION...",
-    .purpose = "make packets from expressions as in Scapy",
-    .description = "An expression is layers with / between: IP(dst=\"10.0.0.9\")/UDP(dport=53)/DNS(qd=\"a.example\"). "
-                   "Fields have Scapy's names or "
-                   "Wireshark's, and what is not said is right by default: lengths, checksums, types, the source "
-                   "address. A text in quotes is "
-                   "payload. Every field can be set wrong.\n\n"
-                   "A list [80,443], a range (1,1024), a network \"10.0.0.0/24\" or \"10.0.0.1-9\" stands for several "
-                   "values, and the expression for a packet "
-                   "per combination, at most 16777216. Without -w, --show or --hex, one line per packet is printed.\n\n"
-                   "An Ethernet address that is not said is ff:ff:ff:ff:ff:ff as destination and zero as source.",
+    .synopsis = "[-w FILE] [--show] [--hex] [--send | --answer] EXPRESSION... | -r FILE [--set FIELD=VALUE]... | "
+                "tcp HOST PORT | mqtt HOST PORT",
+    .purpose = "make packets from expressions as in Scapy, and send them",
+    .description =
+        "An expression is layers with / between: IP(dst=\"10.0.0.9\")/UDP(dport=53)/DNS(qd=\"a.example\"). Fields have "
+        "Scapy's names or Wireshark's, and what is not said is right by default: lengths, checksums, types, the source "
+        "address. A text in quotes is payload. Every field can be set wrong.\n\n"
+        "A list [80,443], a range (1,1024), a network \"10.0.0.0/24\" or \"10.0.0.1-9\" stands for several values, and "
+        "the expression for a packet per combination, at most 16777216. Without -w, --show, --hex or --send, one line "
+        "per packet is printed.\n\n"
+        "With --send they leave, at most 1000 a second; --answer also listens and shows which packet was answered by "
+        "what, after which time, and which was not. Both need the right to use raw sockets (sudo). Repeated echo "
+        "requests count up their sequence number.\n\n"
+        "An Ethernet address that is not said is ff:ff:ff:ff:ff:ff as destination and zero as source; when the packet "
+        "is sent, those of the next hop and the interface.\n\n"
+        "`weir craft tcp HOST PORT` makes a TCP connection by hand, `weir craft mqtt HOST PORT` sends MQTT packets, "
+        "right or broken; each has its own --help.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof defs[0],
     .words_at = offsetof(struct craft_opts, words),
 };
 
-enum { LINKTYPES = 2, OUT_BYTES = 64 << 10 };
-
 struct crafting {
     struct craft_opts o;
     struct craft_env env;
-    struct capture_interface iface[LINKTYPES];
-    size_t n_ifaces;
-    struct capwrite *to;
-    int fd;
-    bool decodes;
-    struct dissector ds;
-    struct want want;
-    struct view view;
-    struct writer out;
-    int out_fd;
-    uint64_t packets;
-    char buffer[OUT_BYTES];
+    struct craft_out out;
+    struct sender *sender;
+    struct craft **crafts;
 };
 
 static bool source_of(void *to, const uint8_t *dst, uint8_t *src, size_t n) {
@@ -84,112 +96,109 @@ static bool source_of(void *to, const uint8_t *dst, uint8_t *src, size_t n) {
     return route_source(dst, src, n);
 }
 
-/* iface_of gives the interface of a link type, made when it is first needed. */
-static const struct capture_interface *iface_of(struct crafting *g, int linktype, int *rc) {
-    for (size_t i = 0; i < g->n_ifaces; i++)
-        if (g->iface[i].linktype == (uint32_t)linktype) return &g->iface[i];
-    struct capture_interface *i = &g->iface[g->n_ifaces];
-    *i = (struct capture_interface){.name = SLICE("crafted"),
-                                    .linktype = (uint32_t)linktype,
-                                    .id = (uint32_t)g->n_ifaces,
-                                    .ticks = 1000000000,
-                                    .has_name = true};
-    g->n_ifaces++;
-    if (g->to) *rc = capwrite_interface(g->to, i);
-    return i;
+static int refuse(int rc, const struct writer *why) {
+    if (rc == ERR_END) return EXIT_FINE; /* the reader of our output went away */
+    *why->p = 0;
+    return rc ? opt_bad_use(&command, "%s", why->p > why->buf ? why->buf : err_text(rc)) : OPT_GO;
 }
 
-static int packet_show(struct crafting *g, struct packet *p) {
-    const struct decode *d = g->decodes ? dissector_packet(&g->ds, p) : NULL;
-    if (d && g->o.show) tree_print(&g->out, d, NULL, &g->view);
-    else if (d && !g->o.hex) columns_print(&g->out, d, &g->view);
-    if (d) dissector_shown(&g->ds), g->view.times = g->ds.times;
-    if (g->o.hex) hex_dump(&g->out, p->data);
-    if (g->o.show || g->o.hex) wr_c(&g->out, '\n');
-    return g->out.err;
+/* packet_take sends a packet or shows it. */
+static int packet_take(struct crafting *g, int linktype, struct slice bytes, struct writer *why) {
+    const struct decode *d;
+    if (g->sender) return sender_packet(g->sender, linktype, bytes, 0);
+    int rc = craft_out_packet(&g->out, linktype, bytes, loop_wall(), CRAFT_MADE, &d);
+    if (!rc && (!g->o.file || g->o.show || g->o.hex) && !g->o.quiet) rc = craft_out_print(&g->out, d, bytes);
+    return refuse(rc, why);
 }
 
-static int packet_take(struct crafting *g, int linktype, struct slice bytes) {
-    struct timespec now;
-    int rc = OK;
-    clock_gettime(CLOCK_REALTIME, &now);
-    struct packet p = {.number = ++g->packets,
-                       .ts = now.tv_sec * 1000000000LL + now.tv_nsec,
-                       .has_ts = true,
-                       .len = (uint32_t)bytes.n,
-                       .data = bytes};
-    if (linktype >= 0) p.iface = iface_of(g, linktype, &rc);
-    if (!rc && g->to) rc = capwrite_packet(g->to, &p);
-    if (!rc && (!g->o.file || g->o.show || g->o.hex)) rc = packet_show(g, &p);
-    return rc;
-}
-
-static int expression(struct crafting *g, const char *text) {
+static int expression(struct crafting *g, struct craft *c) {
     char buf[512];
     struct writer why = wr_fixed(buf, sizeof buf - 1);
     struct slice bytes;
-    struct craft *c;
-    int rc = craft_make(&c, text, &g->env, &why), linktype = rc ? 0 : craft_linktype(c);
-    if (!rc && linktype < 0 && (g->o.file || g->o.show || !g->o.hex)) {
-        wr_s(&why, "packets begin with Ether, IP or IPv6 (other layers: --hex alone)");
-        rc = ERR_USAGE;
+    int rc = OPT_GO;
+    for (uint64_t i = 0; rc == OPT_GO && i < craft_count(c); i++) {
+        rc = refuse(craft_packet(c, i, &bytes, &why), &why);
+        if (rc == OPT_GO) rc = packet_take(g, craft_linktype(c), bytes, &why);
     }
-    for (uint64_t i = 0; !rc && i < craft_count(c); i++) {
-        rc = craft_packet(c, i, &bytes, &why);
-        if (!rc) rc = packet_take(g, linktype, bytes);
+    return rc;
+}
+
+/* understand reads all expressions before a packet is made. */
+static int understand(struct crafting *g) {
+    char buf[512];
+    struct writer why = wr_fixed(buf, sizeof buf - 1);
+    g->crafts = calloc(g->o.words.n, sizeof *g->crafts);
+    if (!g->crafts) return opt_bad_use(&command, "out of memory");
+    for (size_t i = 0; i < g->o.words.n; i++) {
+        int rc = craft_make(&g->crafts[i], g->o.words.item[i], &g->env, &why);
+        if (rc) return refuse(rc, &why);
+        if (craft_linktype(g->crafts[i]) < 0 && (g->sender || g->o.file || g->o.show || !g->o.hex))
+            return opt_bad_use(&command, "packets begin with Ether, IP or IPv6 (other layers: --hex alone)");
     }
-    craft_free(c);
-    if (rc == ERR_END) return EXIT_FINE; /* the reader of our output went away */
-    *why.p = 0;
-    return rc ? opt_bad_use(&command, "%s", buf[0] ? buf : err_text(rc)) : OPT_GO;
+    return OPT_GO;
 }
 
 static int all(struct crafting *g) {
-    int rc = OPT_GO;
-    for (int64_t n = 0; n < (g->o.count ? g->o.count : 1); n++)
-        for (size_t i = 0; rc == OPT_GO && i < g->o.words.n; i++) rc = expression(g, g->o.words.item[i]);
-    if (g->to && capwrite_close(g->to) && rc == OPT_GO)
-        rc = opt_bad_use(&command, "writing %s failed: %s", g->o.file, strerror(errno));
-    int written = wr_flush(&g->out);
-    if (written && written != ERR_END && rc == OPT_GO) rc = opt_bad_use(&command, "writing to standard output failed");
-    return rc == OPT_GO ? EXIT_FINE : rc;
+    int64_t rounds = g->o.send.loop ? INT64_MAX : g->o.count ? g->o.count : 1;
+    int rc = understand(g);
+    for (int64_t n = 0; rc == OPT_GO && n < rounds; n++) {
+        g->env.round = (uint32_t)n;
+        for (size_t i = 0; rc == OPT_GO && i < g->o.words.n; i++) rc = expression(g, g->crafts[i]);
+    }
+    return rc;
 }
 
 static int prepare(struct crafting *g) {
-    if (!g->o.words.n) return opt_bad_use(&command, "an expression is missing, such as 'IP(dst=\"10.0.0.9\")/ICMP()'");
-    bool to_stdout = g->o.file && !strcmp(g->o.file, "-");
-    if (to_stdout && (g->o.show || g->o.hex))
-        return opt_bad_use(&command, "-w - and --show or --hex both want standard output");
-    g->decodes = g->o.show || (!g->o.file && !g->o.hex);
-    if (g->o.show) want_all(&g->want);
-    else columns_want(&g->want);
-    if (g->decodes && dissector_make(&g->ds, &g->want)) return opt_bad_use(&command, "out of memory");
-    if (!g->o.file) return OPT_GO;
-    g->fd = to_stdout ? STDOUT_FILENO : open(g->o.file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (g->fd < 0) return opt_bad_use(&command, "cannot write %s: %s", g->o.file, strerror(errno));
-    return capwrite_open(&g->to, g->fd, CAPWRITE_PCAPNG, NULL) ? opt_bad_use(&command, "cannot write %s", g->o.file)
-                                                               : OPT_GO;
+    const struct craft_opts *o = &g->o;
+    bool sends = o->send.send || o->send.answer || o->from.replay || o->from.topspeed || o->from.speed;
+    if (o->from.file && o->words.n)
+        return opt_bad_use(&command, "-r takes the packets from a file: no expression belongs here");
+    if (!o->from.file && (o->from.set.n || o->from.filter || o->from.replay || o->from.topspeed || o->from.speed))
+        return opt_bad_use(&command, "-Y, --set, --replay, --speed and --topspeed need -r FILE");
+    if (!o->from.file && !o->words.n)
+        return opt_bad_use(&command, "an expression is missing, such as 'IP(dst=\"10.0.0.9\")/ICMP()'");
+    if (o->send.loop && !sends) return opt_bad_use(&command, "--loop needs --send or --answer");
+    if (o->send.json && !o->send.answer) return opt_bad_use(&command, "--json needs --answer");
+    g->out.cmd = &command;
+    g->out.file = o->file;
+    g->out.show = o->show;
+    g->out.hex = o->hex;
+    g->out.quiet = o->quiet;
+    int rc = craft_out_open(&g->out, !o->quiet && (o->show || o->send.answer || (!o->file && !o->hex)));
+    if (rc != OPT_GO || !sends) return rc;
+    rc = sender_open(&g->sender, &command, &o->send, &g->out);
+    if (rc == OPT_GO) g->env = sender_env(g->sender);
+    return rc;
 }
 
-static int layers_list(struct crafting *g) {
-    craft_layers(&g->out);
-    return wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
+static int layers_list(void) {
+    static char buffer[4096];
+    int fd = STDOUT_FILENO;
+    struct writer w = wr_sink(buffer, sizeof buffer, out_fd_flush, &fd);
+    craft_layers(&w);
+    return wr_flush(&w) ? EXIT_TROUBLE : EXIT_FINE;
+}
+
+static int craft(struct crafting *g) {
+    if (g->o.layers) return layers_list();
+    int rc = prepare(g);
+    if (rc == OPT_GO && g->o.from.file) rc = craft_from(&command, &g->o.from, &g->o.send, &g->out, g->sender);
+    else if (rc == OPT_GO) rc = all(g);
+    if (rc == OPT_GO) rc = EXIT_FINE;
+    rc = sender_end(g->sender, rc);
+    return craft_out_close(&g->out, rc);
 }
 
 int cmd_craft(int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "tcp")) return craft_tcp(argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "mqtt")) return craft_mqtt(argc - 1, argv + 1);
     struct crafting *g = calloc(1, sizeof *g);
     if (!g) return opt_bad_use(&command, "out of memory");
-    g->out_fd = STDOUT_FILENO;
-    g->fd = -1;
-    g->view.precision = -1;
     g->env.source = source_of;
-    g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     int rc = opt_parse(&command, &g->o, argc, argv);
-    if (rc == OPT_GO && g->o.layers) rc = layers_list(g);
-    if (rc == OPT_GO) rc = prepare(g);
-    if (rc == OPT_GO) rc = all(g);
-    if (g->decodes) dissector_free(&g->ds);
-    if (g->fd > STDOUT_FILENO) close(g->fd);
+    if (rc == OPT_GO) rc = craft(g);
+    for (size_t i = 0; g->crafts && i < g->o.words.n; i++) craft_free(g->crafts[i]);
+    free(g->crafts);
     opt_release(&command, &g->o);
     free(g);
     return rc;

@@ -11,7 +11,7 @@
 
 struct ladder_opts {
     const char *language;
-    bool svg, verbose;
+    bool svg, verbose, teach;
     int color;
     struct opt_list words;
     struct keys_opts keys;
@@ -20,12 +20,15 @@ struct ladder_opts {
 static const struct opt_def defs[] = {
     {0, "svg", NULL, "an SVG document instead of text", OPT_FLAG, offsetof(struct ladder_opts, svg)},
     {'v', "verbose", NULL, "also bare acknowledgments", OPT_FLAG, offsetof(struct ladder_opts, verbose)},
+    {0, "teach", NULL, "below each kind of arrow, when it comes first, a sentence that says what it means", OPT_FLAG,
+     offsetof(struct ladder_opts, teach)},
     KEYS_OPTIONS(struct ladder_opts, keys),
     {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT,
      offsetof(struct ladder_opts, language)},
     {0, "color", "auto|always|never", "colours", OPT_CHOICE, offsetof(struct ladder_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir ladder capture.pcapng", "weir ladder capture.pcapng 'tcp.stream == 1'",
+                                       "weir ladder --teach -v capture.pcapng tcp",
                                        "weir ladder capture.pcapng mqtt --svg > ladder.svg", NULL};
 static const struct opt_command ladder_command = {
     .name = "ladder",
@@ -50,8 +53,11 @@ static int draw(const struct ladder_opts *o, struct story *s) {
     static char buffer[64 * 1024];
     int fd = STDOUT_FILENO;
     struct writer out = wr_sink(buffer, sizeof buffer, out_fd_flush, &fd);
-    struct ladder_view view = {
-        .color = story_color(o->color), .unicode = story_unicode(), .all = o->verbose, .width = story_width()};
+    struct ladder_view view = {.color = story_color(o->color),
+                               .unicode = story_unicode(),
+                               .all = o->verbose,
+                               .teach = o->teach,
+                               .width = story_width()};
     struct ladder l;
     if (ladder_make(&l)) return opt_bad_use(&ladder_command, "out of memory");
     int rc = story_read(s, packet, &l);

@@ -18,11 +18,17 @@ enum {
     CRAFT_BYTES_MAX = 65535 + 18, /* of a packet */
 };
 
-/* craft_env answers what lies outside an expression: the own address towards dst, of 4 or 16 bytes; false where there
- * is no route. A NULL source leaves addresses zero. */
+/* craft_env answers what lies outside an expression; `to` is handed back to it. */
 struct craft_env {
+    /* source gives the own address towards dst, of 4 or 16 bytes; false where there is no route, NULL: addresses that
+     * are not said stay zero. */
     bool (*source)(void *to, const uint8_t *dst, uint8_t *src, size_t n);
+    /* link gives the Ethernet addresses towards dst: of the next hop (where next is not NULL) and the own one. NULL or
+     * false: those that are not said are broadcast and zero. */
+    bool (*link)(void *to, const uint8_t *dst, size_t n, uint8_t next[6], uint8_t own[6]);
     void *to;
+    uint8_t mqtt_version; /* of MQTT packets that do not say theirs; 0: 3.1.1 */
+    uint32_t round;       /* how often the expression was sent before: the sequence number of echoes that say none */
 };
 
 struct craft; /* one expression, understood */

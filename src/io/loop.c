@@ -17,10 +17,18 @@ void loop_close(struct loop *l) {
     l->fd = -1;
 }
 
-int loop_add(struct loop *l, int fd, uint32_t events, struct loop_ref ref) {
+static int watch(struct loop *l, int how, int fd, uint32_t events, struct loop_ref ref) {
     struct epoll_event e = {.events = events};
     memcpy(&e.data, &ref, sizeof ref);
-    return epoll_ctl(l->fd, EPOLL_CTL_ADD, fd, &e) < 0 ? ERR_IO : OK;
+    return epoll_ctl(l->fd, how, fd, &e) < 0 ? ERR_IO : OK;
+}
+
+int loop_add(struct loop *l, int fd, uint32_t events, struct loop_ref ref) {
+    return watch(l, EPOLL_CTL_ADD, fd, events, ref);
+}
+
+int loop_change(struct loop *l, int fd, uint32_t events, struct loop_ref ref) {
+    return watch(l, EPOLL_CTL_MOD, fd, events, ref);
 }
 
 void loop_drop(struct loop *l, int fd) { (void)epoll_ctl(l->fd, EPOLL_CTL_DEL, fd, NULL); }

@@ -33,6 +33,8 @@ int loop_open(struct loop *l) MUST_USE;
 void loop_close(struct loop *l);
 /* loop_add watches fd; ERR_IO with errno. */
 int loop_add(struct loop *l, int fd, uint32_t events, struct loop_ref ref) MUST_USE;
+/* loop_change watches fd, which was added, for other events. */
+int loop_change(struct loop *l, int fd, uint32_t events, struct loop_ref ref) MUST_USE;
 /* loop_drop forgets fd before it is closed; needed only where the descriptor has copies elsewhere. */
 void loop_drop(struct loop *l, int fd);
 /* loop_wait gives up to LOOP_BATCH events, 0 after ms milliseconds (-1: no limit) or a signal. */

@@ -181,6 +181,17 @@ int sock_connect(const struct sock_addr *to, const struct sock_addr *from) {
     return -e;
 }
 
+int sock_hold_port(struct sock_addr *a) {
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (bind(fd, &a->any, a->len) || getsockname(fd, &a->any, &a->len)) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
 int sock_connected(int fd) {
     int e = 0;
     socklen_t n = sizeof e;

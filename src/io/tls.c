@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define HANDSHAKE_HELPINGS 8
+enum { HANDSHAKE_HELPINGS = 8, FINISHED_GCM = RECORD_HEAD + RECORD_NONCE + 16 + RECORD_TAG };
 
 static bool fill(struct tls_wire *w) {
     if (w->drained || w->eof || w->helpings == 0) return false;
@@ -40,11 +40,22 @@ static int wire_read(BIO *b, char *out, size_t n, size_t *got) {
     return 1;
 }
 
+/* note_nonce keeps the nonce of a Finished of TLS 1.2 with AES-GCM: the only record sealed with the connection's key
+ * that OpenSSL writes before it is parked, and the last of its flight (RFC 5246 7.4.9, RFC 5288 3). */
+static void note_nonce(struct tls *t, const uint8_t *p, size_t n) {
+    static const uint8_t head[RECORD_HEAD] = {RECORD_HANDSHAKE, 3, 3, 0, FINISHED_GCM - RECORD_HEAD};
+    t->has_nonce = n >= FINISHED_GCM && !memcmp(p + n - FINISHED_GCM, head, sizeof head);
+    if (!t->has_nonce) return;
+    t->nonce = 0;
+    for (size_t i = 0; i < RECORD_NONCE; i++) t->nonce = t->nonce << 8 | p[n - FINISHED_GCM + RECORD_HEAD + i];
+}
+
 static int wire_write(BIO *b, const char *p, size_t n, size_t *done) {
     struct tls_wire *w = BIO_get_data(b);
     BIO_clear_retry_flags(b);
     ssize_t r = send(w->fd, p, n, MSG_NOSIGNAL);
     *done = r > 0 ? (size_t)r : 0;
+    if (w->owner && w->owner->ssl) note_nonce(w->owner, (const uint8_t *)p, *done);
     if (r < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(b);
     return r > 0;
 }
@@ -65,7 +76,7 @@ struct tls_wire *tls_wire_make(void) {
         BIO_meth_set_ctrl(w->method, wire_ctrl);
         w->bio = BIO_new(w->method);
     }
-    w->crypt = record13_crypt_make();
+    w->crypt = record_crypt_make();
     if (!w->bio || !w->crypt) return tls_wire_free(w), NULL;
     BIO_set_data(w->bio, w);
     BIO_set_init(w->bio, 1);
@@ -76,7 +87,7 @@ void tls_wire_free(struct tls_wire *w) {
     if (!w) return;
     BIO_free(w->bio);
     BIO_meth_free(w->method);
-    record13_crypt_free(w->crypt);
+    record_crypt_free(w->crypt);
     free(w);
 }
 
@@ -90,23 +101,15 @@ static int say_error(struct writer *why, const char *what, const char *file) {
     return ERR_USAGE;
 }
 
-static void common(SSL_CTX *ctx, bool only_13) {
-    SSL_CTX_set_min_proto_version(ctx, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
-    SSL_CTX_set_mode(ctx,
-                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_quiet_shutdown(ctx, 0);
-}
-
 /* on_secret is OpenSSL's key log: the only way to a connection's traffic secrets. The line goes nowhere else. */
 static void on_secret(const SSL *ssl, const char *line) {
     struct tls *t = SSL_get_app_data(ssl);
-    bool in = !strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24), out = !strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24);
+    bool client = !strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24),
+         server = !strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24);
+    bool in = SSL_is_server(ssl) ? client : server;
     const char *hex = strrchr(line, ' ');
-    if (!t || !(in || out) || !SSL_is_server(ssl) || (!t->parked && !(t->parked = calloc(1, sizeof *t->parked))))
-        return;
-    struct record13_key *k = in ? &t->parked->in : &t->parked->out;
+    if (!t || !(client || server) || (!t->parked && !(t->parked = calloc(1, sizeof *t->parked)))) return;
+    struct record_key *k = in ? &t->parked->in : &t->parked->out;
     size_t n = 0;
     bool ok = OPENSSL_hexstr2buf_ex(k->secret, sizeof k->secret, &n, hex + 1, 0) == 1;
     if (in) t->parked->have_in = ok;
@@ -121,28 +124,70 @@ static void on_message(int sent, int version, int type, const void *b, size_t n,
     if (sent && type == SSL3_RT_INNER_CONTENT_TYPE && t && t->parked && t->parked->have_out) t->sent++;
 }
 
+static void common(SSL_CTX *ctx, bool only_13) {
+    SSL_CTX_set_min_proto_version(ctx, only_13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_quiet_shutdown(ctx, 0);
+    SSL_CTX_set_keylog_callback(ctx, on_secret);
+    SSL_CTX_set_msg_callback(ctx, on_message);
+}
+
 static int suite_of(const SSL *ssl) {
-    switch (SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl))) {
-    case 0x1301: return RECORD13_AES128;
-    case 0x1302: return RECORD13_AES256;
-    case 0x1303: return RECORD13_CHACHA;
+    bool v12 = SSL_version(ssl) == TLS1_2_VERSION;
+    if (!v12 && SSL_version(ssl) != TLS1_3_VERSION) return -1;
+    switch (SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl))) {
+    case NID_aes_128_gcm: return v12 ? RECORD12_AES128 : RECORD13_AES128;
+    case NID_aes_256_gcm: return v12 ? RECORD12_AES256 : RECORD13_AES256;
+    case NID_chacha20_poly1305: return v12 ? RECORD12_CHACHA : RECORD13_CHACHA;
     default: return -1;
     }
 }
 
-void tls_park(struct tls_wire *w, struct tls *t) {
+static bool keys_13(struct tls_wire *w, struct tls *t) {
     struct parked *p = t->parked;
-    if (!t->ssl || !p || !p->have_in || !p->have_out || SSL_version(t->ssl) != TLS1_3_VERSION) return;
-    int suite = suite_of(t->ssl);
-    /* SSL_has_pending: OpenSSL has begun to read a record itself; then it keeps the connection. */
-    if (suite < 0 || SSL_has_pending(t->ssl)) return;
-    p->suite = (uint8_t)suite;
-    if (!record13_start(w->crypt, suite, &p->in, p->in.secret) ||
-        !record13_start(w->crypt, suite, &p->out, p->out.secret))
-        return;
+    if (!p || !p->have_in || !p->have_out || !record_start(w->crypt, p->suite, &p->in, p->in.secret) ||
+        !record_start(w->crypt, p->suite, &p->out, p->out.secret))
+        return false;
     p->out.seq = t->sent;
+    return true;
+}
+
+static bool keys_12(struct tls_wire *w, struct tls *t) {
+    uint8_t master[RECORD_SECRET_MAX], client[RECORD_RANDOM], server[RECORD_RANDOM];
+    struct parked *p = t->parked;
+    bool ok = SSL_SESSION_get_master_key(SSL_get_session(t->ssl), master, sizeof master) == sizeof master &&
+              SSL_get_client_random(t->ssl, client, sizeof client) == sizeof client &&
+              SSL_get_server_random(t->ssl, server, sizeof server) == sizeof server &&
+              record12_start(w->crypt, p->suite, p->client ? &p->out : &p->in, p->client ? &p->in : &p->out, master,
+                             client, server);
+    OPENSSL_cleanse(master, sizeof master);
+    p->out.nonce = t->nonce + 1;
+    return ok;
+}
+
+/* record_most returns the largest record the peer takes (RFC 6066 4). */
+static uint16_t record_most(const SSL *ssl) {
+    uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl));
+    return code >= 1 && code <= 4 ? (uint16_t)(256 << code) : RECORD_PLAIN_MAX;
+}
+
+void tls_park(struct tls_wire *w, struct tls *t) {
+    /* SSL_has_pending: OpenSSL has begun to read a record itself; then it keeps the connection. */
+    if (!t->ssl || SSL_has_pending(t->ssl)) return;
+    int suite = suite_of(t->ssl);
+    bool v12 = suite >= 0 && record_is_12(suite), gcm = v12 && suite != RECORD12_CHACHA;
+    if (suite < 0 || (gcm && !t->has_nonce)) return;
+    if (!t->parked && !(t->parked = calloc(1, sizeof *t->parked))) return;
+    t->parked->suite = (uint8_t)suite;
+    t->parked->client = !SSL_is_server(t->ssl);
+    t->parked->most = record_most(t->ssl);
+    if (v12 ? !keys_12(w, t) : !keys_13(w, t)) return;
     SSL_free(t->ssl);
     t->ssl = NULL;
+    if (w->owner == t) parked_start(w, t->parked);
 }
 
 static int load_pair(SSL_CTX *ctx, const char *cert, const char *key, struct writer *why) {
@@ -175,8 +220,6 @@ int tls_server(struct ssl_ctx_st **out, const struct tls_server_config *c, struc
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"weir", 4);
     SSL_CTX_set_num_tickets(ctx, 1);
-    SSL_CTX_set_keylog_callback(ctx, on_secret);
-    SSL_CTX_set_msg_callback(ctx, on_message);
     if (c->tickets) SSL_CTX_set_tlsext_ticket_keys(ctx, (void *)(uintptr_t)c->tickets, TLS_TICKET_KEY);
     int r = load_pair(ctx, c->cert, c->key, why);
     if (r == OK) r = ask_clients(ctx, c, why);
@@ -192,6 +235,7 @@ int tls_client(struct ssl_ctx_st **out, const struct tls_client_config *c, struc
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (!ctx) return ERR_NOMEM;
     common(ctx, false);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     int r = c->cert ? load_pair(ctx, c->cert, c->key, why) : OK;
     if (r == OK && c->ca && SSL_CTX_load_verify_locations(ctx, c->ca, NULL) != 1) r = say_error(why, "CA", c->ca);
     if (r == OK && !c->ca && !c->insecure) SSL_CTX_set_default_verify_paths(ctx);
@@ -337,5 +381,7 @@ bool tls_name(struct tls *t, struct writer *out) {
     return true;
 }
 
-const char *tls_version(struct tls *t) { return !t->ssl ? "TLSv1.3" : SSL_get_version(t->ssl); }
+const char *tls_version(struct tls *t) {
+    return t->ssl ? SSL_get_version(t->ssl) : record_is_12(t->parked->suite) ? "TLSv1.2" : "TLSv1.3";
+}
 bool tls_resumed(struct tls *t) { return t->ssl && SSL_session_reused(t->ssl); }

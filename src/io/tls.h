@@ -53,7 +53,7 @@ void tls_free(struct tls_wire *w, struct tls *t);
  * wire may hold the peer's first data: tls_read this connection before the wire turns to another one. */
 int tls_handshake(struct tls_wire *w, struct tls *t, int fd);
 /* tls_park gives up everything an established connection does not need any more: to be called when what tls_subject and
- * its kin say is known. It does nothing where it cannot (TLS 1.2, the client's side). */
+ * its kin say is known. It does nothing where it cannot (TLS 1.2 without AES-GCM or ChaCha20). */
 void tls_park(struct tls_wire *w, struct tls *t);
 /* tls_read fills buf, of at least TLS_READ_MIN bytes, with what has come; byte count, TLS_EOF (the peer said it will
  * send no more), TLS_AGAIN or TLS_FAILED. *drained: the socket has nothing more now. */

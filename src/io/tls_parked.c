@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: OpenSSL's object of a connection takes about 13 KiB, nearly all of it for handshakes. A server's
- * TLS 1.3 connection needs none of that any more once the handshake is done: two traffic secrets and two counters are
- * the whole state (RFC 8446 7.3). So tls_park takes those, frees the object, and from there records are opened and
- * sealed here, with ciphers shared by all connections. What can still come in is handled: data, KeyUpdate (4.6.3,
- * answered when asked for), alerts; anything else is an unexpected message and ends the connection. Own keys are
- * renewed long before the limit of 5.5. TLS 1.2 and connections to brokers keep OpenSSL's object.
+/* Theory of operation: OpenSSL's object of a connection takes about 13 KiB, nearly all of it for handshakes. None of
+ * that is needed any more once the handshake is done: two keys and two counters are the whole state (RFC 8446 7.3;
+ * TLS 1.2 likewise where renegotiation is refused). So tls_park takes those, frees the object, and from there records
+ * are opened and sealed here, with ciphers shared by all connections. TLS 1.2 with other ciphers than io/record.h knows
+ * keeps OpenSSL's object.
+ *
+ * What can still come in is handled: data; alerts; in TLS 1.3 KeyUpdate (4.6.3, answered when asked for), and tickets
+ * from a server (4.6.1, passed over); in TLS 1.2 a wish to renegotiate, which is declined (RFC 5246 7.2.2). Anything
+ * else is an unexpected message and ends the connection, and so do IDLE_MAX records in a row that bring no data: each
+ * costs us more than the peer. Own keys of TLS 1.3 are renewed long before the limit of 5.5.
  *
  * A record that is not whole is kept in `rest`; a sealed record the socket did not take whole in `pending`, and its
  * bytes count as written only when all of it was sent, as OpenSSL does it: the caller offers them again. */
@@ -14,24 +18,16 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum {
-    KEY_UPDATE = 24,
-    KEY_UPDATE_LEN = 5,
-    CLOSE_NOTIFY = 0,
-    UNEXPECTED = 10,
-    BAD_RECORD = 20,
-    OVERFLOW = 22,
-    USER_CANCELED = 90,
-    FATAL = 2
-};
+enum { NEW_TICKET = 4, KEY_UPDATE = 24, KEY_UPDATE_LEN = 5, MESSAGE_HEAD = 4, TICKET_MAX = 1 << 17, IDLE_MAX = 32 };
+enum { WARNING = 1, FATAL = 2 };
 #define RENEW_AFTER (UINT64_C(1) << 23)
 
 void parked_free(struct tls_wire *w, struct parked *p) {
     if (!p) return;
     free(p->rest);
-    free(p->pending);
-    record13_forget(w->crypt, p->suite, &p->in);
-    record13_forget(w->crypt, p->suite, &p->out);
+    free(p->pending); /* sealed */
+    record_forget(w->crypt, p->suite, &p->in);
+    record_forget(w->crypt, p->suite, &p->out);
     free(p);
 }
 
@@ -63,9 +59,9 @@ static int flush(struct tls_wire *w, struct parked *p) {
     return 1;
 }
 
-static bool seal_and_send(struct tls_wire *w, struct parked *p, enum record13_type type, const void *b, size_t n,
+static bool seal_and_send(struct tls_wire *w, struct parked *p, enum record_type type, const void *b, size_t n,
                           size_t plain) {
-    size_t len = record13_seal(w->crypt, p->suite, &p->out, type, b, n, w->out);
+    size_t len = record_seal(w->crypt, p->suite, &p->out, type, b, n, w->out);
     return len && send_sealed(w, p, len, plain);
 }
 
@@ -75,8 +71,8 @@ static void alert(struct tls_wire *w, struct parked *p, uint8_t level, uint8_t w
     p->said_end = true;
 }
 
-static int give_up(struct tls_wire *w, struct parked *p, uint8_t what, const char *why) {
-    alert(w, p, FATAL, what);
+static int give_up(struct tls_wire *w, struct parked *p, enum record_alert what, const char *why) {
+    alert(w, p, FATAL, (uint8_t)what);
     snprintf(w->why, sizeof w->why, "%s", why);
     return TLS_FAILED;
 }
@@ -86,33 +82,71 @@ static int give_up(struct tls_wire *w, struct parked *p, uint8_t what, const cha
 static bool renew(struct tls_wire *w, struct parked *p) {
     p->asked = false;
     static const uint8_t update[KEY_UPDATE_LEN] = {KEY_UPDATE, 0, 0, 1, 0};
-    return seal_and_send(w, p, RECORD_HANDSHAKE, update, sizeof update, 0) &&
-           record13_next(w->crypt, p->suite, &p->out);
+    return seal_and_send(w, p, RECORD_HANDSHAKE, update, sizeof update, 0) && record_next(w->crypt, p->suite, &p->out);
 }
 
-/* take_handshake handles what may come behind the handshake: KeyUpdate only, alone in its record (5.1). */
-static int take_handshake(struct tls_wire *w, struct parked *p, const uint8_t *b, size_t n) {
-    bool update = n == KEY_UPDATE_LEN && b[0] == KEY_UPDATE && !b[1] && !b[2] && b[3] == 1 && b[4] <= 1;
-    if (!update) return give_up(w, p, UNEXPECTED, "an unexpected handshake message");
-    if (!record13_next(w->crypt, p->suite, &p->in)) return TLS_FAILED;
+static int unexpected(struct tls_wire *w, struct parked *p) {
+    return give_up(w, p, ALERT_UNEXPECTED, "an unexpected message");
+}
+
+/* take_update handles a KeyUpdate, behind which nothing may stand in its record (5.1). */
+static int take_update(struct tls_wire *w, struct parked *p, bool last) {
+    if (p->head[4] > 1) return give_up(w, p, ALERT_ILLEGAL, "a wrong KeyUpdate");
+    if (!last) return unexpected(w, p);
+    p->head_n = 0;
     /* One answer does for all that ask in one helping. */
-    if (b[4] == 1) p->asked = true;
+    if (p->head[4] == 1) p->asked = true;
+    if (!record_next(w->crypt, p->suite, &p->in)) return TLS_FAILED;
     return 0;
+}
+
+/* take_messages handles what may come behind the handshake of TLS 1.3. Messages may be divided among records. */
+static int take_messages(struct tls_wire *w, struct parked *p, const uint8_t *b, size_t n) {
+    while (n) {
+        size_t part = p->skip < n ? p->skip : n;
+        p->skip -= (uint32_t)part, b += part, n -= part;
+        if (!n) break;
+        p->head[p->head_n++] = *b++, n--;
+        if (p->head_n < MESSAGE_HEAD) continue;
+        uint32_t len = (uint32_t)(p->head[1] << 16 | p->head[2] << 8 | p->head[3]);
+        bool ticket = p->head[0] == NEW_TICKET && p->client && len <= TICKET_MAX;
+        if (ticket) p->skip = len, p->head_n = 0;
+        else if (p->head[0] != KEY_UPDATE || len != 1) return unexpected(w, p);
+        else if (p->head_n == KEY_UPDATE_LEN) return take_update(w, p, n == 0);
+    }
+    return 0;
+}
+
+static int take_handshake(struct tls_wire *w, struct parked *p, const uint8_t *b, size_t n) {
+    if (!n || ++p->idle > IDLE_MAX) return unexpected(w, p);
+    if (!record_is_12(p->suite)) return take_messages(w, p, b, n);
+    static const uint8_t no[2] = {WARNING, ALERT_NO_RENEGOTIATION};
+    bool sent = p->pending || p->said_end || seal_and_send(w, p, RECORD_ALERT, no, sizeof no, 0);
+    return sent ? 0 : TLS_FAILED;
+}
+
+static int take_alert(struct tls_wire *w, struct parked *p, const uint8_t *b, size_t n) {
+    if (n != 2) return unexpected(w, p);
+    if (b[1] == ALERT_CLOSE_NOTIFY) return p->eof = true, 0;
+    /* 6.1: close_notify follows. TLS 1.2 has warnings that change nothing. */
+    bool harmless = b[1] == ALERT_USER_CANCELED || (record_is_12(p->suite) && b[0] == WARNING);
+    if (harmless) return ++p->idle > IDLE_MAX ? unexpected(w, p) : 0;
+    p->said_end = true; /* 6.2: whom an error ended sends nothing more */
+    snprintf(w->why, sizeof w->why, "the peer sent alert %u", b[1]);
+    return TLS_FAILED;
 }
 
 /* take_record opens the record at r; bytes of data in `out`, or TLS_FAILED. */
 static long take_record(struct tls_wire *w, struct parked *p, struct slice r, uint8_t *out) {
     int type = 0;
-    long n = record13_open(w->crypt, p->suite, &p->in, r, out, &type);
-    if (n < 0) return give_up(w, p, BAD_RECORD, "a record does not open");
-    if (type == RECORD_DATA) return n;
+    long n = record_open(w->crypt, p->suite, &p->in, r, out, &type);
+    if (n < 0) return give_up(w, p, (enum record_alert) - n, "a record does not open");
     if (type == RECORD_HANDSHAKE) return take_handshake(w, p, out, (size_t)n);
-    if (type != RECORD_ALERT || n != 2) return give_up(w, p, UNEXPECTED, "an unexpected record");
-    if (out[1] == CLOSE_NOTIFY) return p->eof = true, 0;
-    if (out[1] == USER_CANCELED) return 0; /* 6.1: close_notify follows */
-    p->said_end = true;                    /* 6.2: whom an error ended sends nothing more */
-    snprintf(w->why, sizeof w->why, "the peer sent alert %u", out[1]);
-    return TLS_FAILED;
+    if (type == RECORD_ALERT) return take_alert(w, p, out, (size_t)n);
+    /* 5.1: nothing comes between the parts of a message. */
+    if (type != RECORD_DATA || p->head_n || p->skip) return unexpected(w, p);
+    if (n) p->idle = 0;
+    return n;
 }
 
 /* receive adds one helping of the socket behind what is there: the rest of a record, or what the handshake left. */
@@ -148,7 +182,7 @@ static size_t take_records(struct tls_wire *w, struct parked *p, uint8_t *buf) {
         bool fits = len <= RECORD_CIPHER_MAX;
         if (fits && w->n - w->at < RECORD_HEAD + len) break;
         long got = fits ? take_record(w, p, slice_of(r, RECORD_HEAD + len), buf + total)
-                        : give_up(w, p, OVERFLOW, "a record is too long");
+                        : give_up(w, p, ALERT_OVERFLOW, "a record is too long");
         p->failed = got < 0;
         if (p->failed) break;
         total += (size_t)got;
@@ -156,6 +190,10 @@ static size_t take_records(struct tls_wire *w, struct parked *p, uint8_t *buf) {
     }
     if (p->eof || p->failed) w->at = w->n = 0; /* nothing behind an end counts */
     return total;
+}
+
+void parked_start(struct tls_wire *w, struct parked *p) {
+    if (keep_rest(w, p) < 0) p->failed = true;
 }
 
 ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n) {
@@ -183,9 +221,10 @@ ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size
             p->pending_plain = 0;
             continue;
         }
-        if ((p->asked || p->out.seq >= RENEW_AFTER) && !renew(w, p)) return TLS_FAILED;
+        bool due = p->asked || (p->out.seq >= RENEW_AFTER && !record_is_12(p->suite));
+        if (due && !renew(w, p)) return TLS_FAILED;
         if (p->pending) continue;
-        size_t part = n - done < RECORD_PLAIN_MAX ? n - done : RECORD_PLAIN_MAX;
+        size_t part = n - done < p->most ? n - done : p->most;
         if (!seal_and_send(w, p, RECORD_DATA, (const char *)buf + done, part, part)) return TLS_FAILED;
         if (!p->pending) done += part;
     }
@@ -194,6 +233,6 @@ ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size
 
 int parked_end(struct tls_wire *w, struct parked *p) {
     if (flush(w, p) != 1) return TLS_AGAIN;
-    alert(w, p, 1, CLOSE_NOTIFY);
+    alert(w, p, WARNING, ALERT_CLOSE_NOTIFY);
     return 1;
 }

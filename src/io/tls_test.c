@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's end of a connection against OpenSSL as the client, and against a client of our own that breaks rules:
- * with the traffic secrets OpenSSL tells, it seals what OpenSSL would not send. */
-#include "io/record13.h"
-#include "io/tls.h"
+/* Either end of a connection against OpenSSL as the other, with every cipher, and the server's end against a client of
+ * our own that breaks rules: with the traffic secrets OpenSSL tells, it seals what OpenSSL would not send. */
+#include "io/tls_in.h"
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -23,18 +23,18 @@
 enum { LARGE = 300000 };
 
 static struct tls_wire *wire;
-static struct ssl_ctx_st *server_ctx;
-static SSL_CTX *client_ctx;
-static struct record13_crypt *ciphers;
+static struct ssl_ctx_st *server_ctx, *our_client_ctx;
+static SSL_CTX *client_ctx, *their_server_ctx;
+static struct record_crypt *ciphers;
 static uint8_t secret[2][RECORD_SECRET_MAX]; /* the client's, the server's, of the connection made last */
 static uint8_t buf[TLS_READ_MIN], big[LARGE];
 
 /* pair is one connection: our end and the client's. */
 struct pair {
     int fd[2];
-    struct tls *tls;
-    SSL *ssl;
-    struct record13_key out, in; /* the client's, for records of our own making */
+    struct tls *tls;           /* ours, at fd[0] */
+    SSL *ssl;                  /* OpenSSL's, at fd[1] */
+    struct record_key out, in; /* the client's, for records of our own making */
 };
 
 static void note_secret(const SSL *ssl, const char *line) {
@@ -61,25 +61,51 @@ static void make_certificate(const char *path) {
     EVP_PKEY_free(key);
 }
 
-static struct pair make_pair(int version) {
+/* how is a kind of connection. */
+struct how {
+    int version;
+    const char *cipher; /* NULL: any */
+    bool client;        /* we are */
+    uint8_t fragment;   /* the maximum fragment length OpenSSL's client asks for, as a code; 0: none */
+};
+
+static void set_cipher(SSL *ssl, const struct how *h) {
+    CHECK(SSL_set_min_proto_version(ssl, h->version) == 1 && SSL_set_max_proto_version(ssl, h->version) == 1);
+    if (!h->cipher) return;
+    CHECK(h->version == TLS1_3_VERSION ? SSL_set_ciphersuites(ssl, h->cipher) : SSL_set_cipher_list(ssl, h->cipher));
+}
+
+static struct pair pair_of(struct how h) {
     struct pair p = {0};
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p.fd) == 0);
-    p.tls = tls_accept(wire, server_ctx);
-    p.ssl = SSL_new(client_ctx);
-    CHECK(p.tls && p.ssl && SSL_set_fd(p.ssl, p.fd[1]) == 1 && SSL_set_max_proto_version(p.ssl, version) == 1);
-    SSL_set_connect_state(p.ssl);
-    int r = TLS_AGAIN;
-    for (int i = 0; i < 10 && r != 1; i++) {
-        (void)SSL_do_handshake(p.ssl);
-        r = tls_handshake(wire, p.tls, p.fd[0]);
+    p.tls = h.client ? tls_connect(wire, our_client_ctx, NULL) : tls_accept(wire, server_ctx);
+    p.ssl = SSL_new(h.client ? their_server_ctx : client_ctx);
+    CHECK(p.tls && p.ssl && SSL_set_fd(p.ssl, p.fd[1]) == 1);
+    set_cipher(p.ssl, &h);
+    if (h.client) SSL_set_accept_state(p.ssl);
+    else SSL_set_connect_state(p.ssl);
+    if (h.fragment) CHECK(SSL_set_tlsext_max_fragment_length(p.ssl, h.fragment) == 1);
+    int r = TLS_AGAIN, theirs = 0;
+    for (int i = 0; i < 10 && (r != 1 || theirs != 1); i++) {
+        if (theirs != 1) theirs = SSL_do_handshake(p.ssl);
+        if (r != 1) r = tls_handshake(wire, p.tls, p.fd[0]);
         CHECK(r == 1 || r == TLS_AGAIN);
     }
-    CHECK(r == 1);
+    CHECK(r == 1 && theirs == 1);
     tls_park(wire, p.tls);
+    CHECK(!strcmp(tls_version(p.tls), SSL_get_version(p.ssl)));
+    CHECK(!p.tls->ssl == (SSL_CIPHER_is_aead(SSL_get_current_cipher(p.ssl)) == 1));
+    return p;
+}
+
+static struct pair make_pair(int version) {
+    struct pair p =
+        pair_of((struct how){version, version == TLS1_3_VERSION ? "TLS_AES_128_GCM_SHA256" : NULL, false, 0});
     char none;
     (void)SSL_read(p.ssl, &none, 1); /* the ticket */
-    CHECK(record13_start(ciphers, RECORD13_AES128, &p.out, secret[0]));
-    CHECK(record13_start(ciphers, RECORD13_AES128, &p.in, secret[1]));
+    if (version != TLS1_3_VERSION) return p;
+    CHECK(record_start(ciphers, RECORD13_AES128, &p.out, secret[0]));
+    CHECK(record_start(ciphers, RECORD13_AES128, &p.in, secret[1]));
     return p;
 }
 
@@ -97,15 +123,16 @@ static ssize_t read_once(struct pair *p) {
 
 /* seal adds a record of the client's making to `to`; its length. */
 static size_t seal(struct pair *p, int type, const void *b, size_t n, uint8_t *to) {
-    size_t len = record13_seal(ciphers, RECORD13_AES128, &p->out, type, b, n, to);
+    size_t len = record_seal(ciphers, RECORD13_AES128, &p->out, type, b, n, to);
     CHECK(len);
     return len;
 }
 
 static void put(const struct pair *p, const void *b, size_t n) { CHECK(write(p->fd[1], b, n) == (ssize_t)n); }
 
-static void data_both_ways(int version) {
-    struct pair p = make_pair(version);
+static void data_both_ways(struct how how) {
+    struct pair p = pair_of(how);
+    int version = how.version;
     static uint8_t got[LARGE];
     size_t sent = 0, have = 0;
     for (size_t i = 0; i < LARGE; i++) big[i] = (uint8_t)(i * 7 + i / 251);
@@ -192,9 +219,9 @@ static void a_flood_of_key_updates_is_answered_once(void) {
     uint8_t in[4096], out[4096], plain[4096];
     size_t len = 0;
     int type;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 32; i++) {
         len += seal(&p, RECORD_HANDSHAKE, "\30\0\0\1\1", 5, out + len);
-        CHECK(record13_next(ciphers, RECORD13_AES128, &p.out));
+        CHECK(record_next(ciphers, RECORD13_AES128, &p.out));
     }
     put(&p, out, len);
     CHECK(read_once(&p) == TLS_AGAIN);
@@ -205,17 +232,96 @@ static void a_flood_of_key_updates_is_answered_once(void) {
     CHECK(n == RECORD_HEAD + 5 + 1 + RECORD_TAG + RECORD_HEAD + 3 + 1 + RECORD_TAG);
     size_t first = RECORD_HEAD + 5 + 1 + RECORD_TAG;
     p.in.seq = 1; /* behind the ticket */
-    CHECK(record13_open(ciphers, RECORD13_AES128, &p.in, slice_of(in, first), plain, &type) == 5);
-    CHECK(type == RECORD_HANDSHAKE && record13_next(ciphers, RECORD13_AES128, &p.in));
-    CHECK(record13_open(ciphers, RECORD13_AES128, &p.in, slice_of(in + first, (size_t)n - first), plain, &type) == 3);
+    CHECK(record_open(ciphers, RECORD13_AES128, &p.in, slice_of(in, first), plain, &type) == 5);
+    CHECK(type == RECORD_HANDSHAKE && record_next(ciphers, RECORD13_AES128, &p.in));
+    CHECK(record_open(ciphers, RECORD13_AES128, &p.in, slice_of(in + first, (size_t)n - first), plain, &type) == 3);
     CHECK(type == RECORD_DATA && !memcmp(plain, "old", 3));
+    for (int i = 0; i < 33; i++) {
+        len = seal(&p, RECORD_HANDSHAKE, "\30\0\0\1\0", 5, out);
+        put(&p, out, len);
+        CHECK(record_next(ciphers, RECORD13_AES128, &p.out));
+        CHECK(read_once(&p) == (i < 32 ? TLS_AGAIN : TLS_FAILED));
+    }
+    end_pair(&p);
+}
+
+/* A message may be divided among records, but nothing may come in between, and keys change between records only. */
+static void messages_in_parts(void) {
+    uint8_t out[256];
+    struct pair p = make_pair(TLS1_3_VERSION);
+    for (int i = 0; i < 5; i++) {
+        put(&p, out, seal(&p, RECORD_HANDSHAKE, &"\30\0\0\1\0"[i], 1, out));
+        CHECK(read_once(&p) == TLS_AGAIN);
+    }
+    CHECK(record_next(ciphers, RECORD13_AES128, &p.out));
+    put(&p, out, seal(&p, RECORD_DATA, "new", 3, out));
+    CHECK(read_once(&p) == 3);
+    put(&p, out, seal(&p, RECORD_HANDSHAKE, "\30\0", 2, out));
+    put(&p, out, seal(&p, RECORD_DATA, "between", 7, out));
+    CHECK(read_once(&p) == TLS_FAILED);
+    end_pair(&p);
+    p = make_pair(TLS1_3_VERSION);
+    put(&p, out, seal(&p, RECORD_HANDSHAKE, "\4\0\0\4tick", 8, out)); /* from a client: never */
+    CHECK(read_once(&p) == TLS_FAILED);
+    end_pair(&p);
+}
+
+/* With the secrets of the other end, our client is told what an OpenSSL server would not send. */
+static void tickets_are_passed_over(void) {
+    static uint8_t big_ticket[RECORD_PLAIN_MAX], out[3 * RECORD_SEALED_MAX];
+    struct pair p = pair_of((struct how){TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", true, 0});
+    CHECK(record_start(ciphers, RECORD13_AES128, &p.out, secret[1]));
+    p.out.seq = 2; /* OpenSSL has sent two tickets */
+    CHECK(read_once(&p) == TLS_AGAIN);
+    big_ticket[0] = 4, big_ticket[1] = 0, big_ticket[2] = 0x7f, big_ticket[3] = 0xfc; /* two records long */
+    size_t len = seal(&p, RECORD_HANDSHAKE, big_ticket, RECORD_PLAIN_MAX, out);
+    memset(big_ticket, 4, 4);
+    len += seal(&p, RECORD_HANDSHAKE, big_ticket, RECORD_PLAIN_MAX, out + len);
+    len += seal(&p, RECORD_DATA, "data", 4, out + len);
+    put(&p, out, len);
+    ssize_t n = 0;
+    for (int i = 0; i < 5 && n <= 0; i++) CHECK((n = read_once(&p)) != TLS_FAILED);
+    CHECK(n == 4 && !memcmp(buf, "data", 4));
+    end_pair(&p);
+}
+
+/* Small devices ask for small records. */
+static void the_peer_is_sent_no_larger_records_than_it_takes(int version) {
+    for (uint8_t code = 1; code <= 4; code++) {
+        struct pair p = pair_of((struct how){version, NULL, false, code});
+        static uint8_t in[LARGE], got[5000];
+        CHECK(tls_write(wire, p.tls, p.fd[0], big, 5000) == 5000);
+        ssize_t n = recv(p.fd[1], in, sizeof in, MSG_PEEK);
+        size_t at = 0, most = 256u << code;
+        for (size_t len; at + RECORD_HEAD <= (size_t)n; at += RECORD_HEAD + len) {
+            len = (size_t)(in[at + 3] << 8 | in[at + 4]);
+            CHECK(len <= most + 24 || at == 0); /* the first one may be a ticket */
+        }
+        int have = 0, r = 1;
+        while (have < 5000 && r > 0) have += r = SSL_read(p.ssl, got + have, 5000 - have);
+        CHECK(have == 5000 && !memcmp(got, big, 5000));
+        end_pair(&p);
+    }
+}
+
+static void renegotiation_is_declined(void) {
+    struct pair p = pair_of((struct how){TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", false, 0});
+    SSL_set_options(p.ssl, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+    char none;
+    CHECK(SSL_renegotiate(p.ssl) == 1);
+    (void)SSL_do_handshake(p.ssl); /* ClientHello goes out */
+    CHECK(read_once(&p) == TLS_AGAIN);
+    CHECK(SSL_read(p.ssl, &none, 1) <= 0); /* which is told no */
+    CHECK(ERR_GET_REASON(ERR_peek_error()) == SSL_R_NO_RENEGOTIATION);
+    ERR_clear_error();
+    CHECK(tls_write(wire, p.tls, p.fd[0], "on", 2) == 2);
     end_pair(&p);
 }
 
 static void records_come_in_pieces(void) {
     struct pair p = make_pair(TLS1_3_VERSION), other = make_pair(TLS1_3_VERSION);
     static uint8_t out[RECORD_SEALED_MAX];
-    CHECK(record13_start(ciphers, RECORD13_AES128, &other.out, secret[0]));
+    CHECK(record_start(ciphers, RECORD13_AES128, &other.out, secret[0]));
     size_t len = seal(&other, RECORD_DATA, big, 600, out);
     for (size_t i = 0; i < len; i++) {
         put(&other, out + i, 1);
@@ -227,6 +333,16 @@ static void records_come_in_pieces(void) {
     end_pair(&other);
 }
 
+static const struct how hows[] = {
+    {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", false, 0},
+    {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", false, 0},
+    {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", false, 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", false, 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", false, 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", false, 0},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", false, 0}, /* not taken over from OpenSSL */
+};
+
 int main(void) {
     char path[] = "/tmp/weir-tls-test-XXXXXX", text[256];
     struct writer why = wr_fixed(text, sizeof text);
@@ -234,22 +350,38 @@ int main(void) {
     make_certificate(path);
     struct tls_server_config conf = {.cert = path};
     CHECK(tls_server(&server_ctx, &conf, &why) == OK);
+    their_server_ctx = SSL_CTX_new(TLS_server_method());
+    CHECK(their_server_ctx && SSL_CTX_use_certificate_file(their_server_ctx, path, SSL_FILETYPE_PEM) == 1 &&
+          SSL_CTX_use_PrivateKey_file(their_server_ctx, path, SSL_FILETYPE_PEM) == 1);
     unlink(path);
     client_ctx = SSL_CTX_new(TLS_client_method());
-    ciphers = record13_crypt_make();
+    ciphers = record_crypt_make();
     wire = tls_wire_make();
-    CHECK(client_ctx && ciphers && wire && SSL_CTX_set_ciphersuites(client_ctx, "TLS_AES_128_GCM_SHA256") == 1);
+    struct tls_client_config ours = {.insecure = true};
+    CHECK(client_ctx && ciphers && wire && tls_client(&our_client_ctx, &ours, &why) == OK);
     SSL_CTX_set_keylog_callback(client_ctx, note_secret);
-    data_both_ways(TLS1_3_VERSION);
-    data_both_ways(TLS1_2_VERSION);
+    SSL_CTX_set_keylog_callback(their_server_ctx, note_secret);
+    for (size_t i = 0; i < sizeof hows / sizeof *hows; i++)
+        for (int client = 0; client < 2; client++) {
+            struct how h = hows[i];
+            h.client = client;
+            data_both_ways(h);
+        }
     what_was_said_before_the_end_counts(TLS1_3_VERSION);
     what_was_said_before_the_end_counts(TLS1_2_VERSION);
     what_breaks_the_rules_ends_it();
     a_flood_of_key_updates_is_answered_once();
+    messages_in_parts();
+    tickets_are_passed_over();
+    the_peer_is_sent_no_larger_records_than_it_takes(TLS1_3_VERSION);
+    the_peer_is_sent_no_larger_records_than_it_takes(TLS1_2_VERSION);
+    renegotiation_is_declined();
     records_come_in_pieces();
     tls_wire_free(wire);
-    record13_crypt_free(ciphers);
+    record_crypt_free(ciphers);
     tls_ctx_free(server_ctx);
+    tls_ctx_free(our_client_ctx);
     SSL_CTX_free(client_ctx);
+    SSL_CTX_free(their_server_ctx);
     return 0;
 }

@@ -139,8 +139,10 @@ static bool send_header(struct conn *c, int version) {
 static void shake_hands(struct worker *w, struct conn *c) {
     struct side *s = &c->side[GUARD_BROKER];
     int r = tls_handshake(w->wire, s->tls, s->fd);
-    if (r == 1) conn_open_up(w, c);
-    else if (r != TLS_AGAIN || s->flags & SIDE_HUP) give_up(w, c);
+    if (r == 1) {
+        tls_park(w->wire, s->tls);
+        conn_open_up(w, c);
+    } else if (r != TLS_AGAIN || s->flags & SIDE_HUP) give_up(w, c);
 }
 
 static void connected(struct worker *w, struct conn *c) {

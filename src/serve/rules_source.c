@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SYSTEM_CACHE "/var/cache/weir"
@@ -131,10 +132,17 @@ static struct rules_libinjection libinjection_here(void) {
     return l;
 }
 
+static int64_t clock_here(bool exact) {
+    struct timespec t;
+    clock_gettime(exact ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 struct rules_source rules_source_here(void) {
     return (struct rules_source){
         .files = {.read = file_read, .release = file_release, .expand = file_expand},
         .cache = {.get = cache_get, .release = file_release, .put = cache_put},
         .libinjection = libinjection_here(),
+        .clock = clock_here,
     };
 }

@@ -2,9 +2,10 @@
 /* The sequence picture in a terminal: a column for each party, a line for each packet. */
 #include "analyse/explain/judge.h"
 #include "view/ladder_view.h"
+#include "view/teach.h"
 #include "view/words.h"
 
-enum { MARGIN_FRAME = 7, MARGIN_TIME = 12, COLUMN_LEAST = 30, COLUMN_MOST = 54, COLUMNS_MAX = 8, LINE_MAX = 1024 };
+enum { MARGIN_FRAME = 7, MARGIN_TIME = 12, COLUMN_LEAST = 30, COLUMN_MOST = 54, COLUMNS_MAX = 8, LINE_MAX = 1024, SENTENCE_INDENT = 8 };
 
 void party_name(struct writer *w, const struct party *p) {
     struct endpoint e = {p->end.addr, p->end.port};
@@ -161,6 +162,16 @@ static void rung_print(const struct drawing *d, const struct rung *r, int64_t st
     wr_c(d->w, '\n');
 }
 
+/* sentence_print writes what an arrow means below it, the first time there is one like it. */
+static void sentence_print(const struct drawing *d, struct teach *t, uint32_t i) {
+    const char *text = teach_rung(t, d->l, i);
+    if (!text) return;
+    wr_s(d->w, paint(d->v, "\033[32m"));
+    wr_spaces(d->w, SENTENCE_INDENT);
+    text_wrap(d->w, slice_str(words(text)), SENTENCE_INDENT, d->v->width);
+    wr_s(d->w, paint(d->v, "\033[0m"));
+}
+
 /* head_line writes one line of the heads: each party's text, centred on its line. */
 static void head_line(const struct drawing *d, const uint8_t *order,
                       void (*text)(struct writer *, const struct party *)) {
@@ -202,6 +213,7 @@ static void number_line(struct writer *w, const char *text, uint64_t n) {
 
 void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_view *v) {
     struct drawing d = {.l = l, .v = v, .w = w};
+    struct teach teach = {0};
     uint8_t order[COLUMNS_MAX];
     size_t room = v->width > MARGIN_FRAME + MARGIN_TIME + 40 ? v->width - MARGIN_FRAME - MARGIN_TIME : 40;
     size_t most = room / COLUMN_LEAST + 1;
@@ -225,7 +237,10 @@ void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_v
         const struct rung *r = &l->rung[i];
         if (d.column[r->from_party] < 0 || d.column[r->to_party] < 0) hidden++;
         else if (!rung_shown(l, i, v)) bare++;
-        else rung_print(&d, r, l->rung[0].ts);
+        else {
+            rung_print(&d, r, l->rung[0].ts);
+            if (v->teach) sentence_print(&d, &teach, i);
+        }
     }
     wr_s(w, paint(v, "\033[2m"));
     if (bare) number_line(w, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);

@@ -7,6 +7,7 @@
 /* ladder_view is how the picture is drawn. */
 struct ladder_view {
     bool color, unicode;
+    bool teach;    /* a sentence for each kind of arrow */
     bool all;      /* bare acknowledgments too */
     size_t width;  /* columns of the terminal */
     uint64_t mark; /* frame to point at; 0: none */

@@ -76,7 +76,7 @@ bool eval_targets(struct rules_tx *tx, const struct rule *rule) {
     bool any = false;
     tx->now_rule = rule;
     tx_targets(tx, rule);
-    for (uint32_t i = 0; i < tx->n_targets; i++) any |= try_target(tx, rule, tx->targets[i]);
+    for (uint32_t i = 0; i < tx->n_targets && !tx_late(tx); i++) any |= try_target(tx, rule, tx->targets[i]);
     if (!any) {
         tx->n_matched = 0;
         tx->has_last = false;
@@ -89,6 +89,7 @@ bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from, bool 
     tx_targets(tx, rule);
     for (uint32_t i = 0; i < tx->n_targets; i++) {
         struct target t = tx->targets[i];
+        if (tx_late(tx)) return true;
         if (t.input > 0 && (t.input < from || (inputs && tx->in[t.input].clean))) continue;
         for (uint8_t k = rule->a.multimatch ? 0 : (uint8_t)(rule->n_steps - 1); k < rule->n_steps; k++)
             if (op_run(tx, NULL, &rule->op, tx_chain(tx, &t, rule->steps[k]))) return true;
@@ -110,7 +111,7 @@ void eval_phase(struct rules_tx *tx, int phase) {
     if (tx->allow == ALLOW_ALL && phase != 5) return;
     if (tx->allow == ALLOW_REQUEST && phase <= 2) return;
     tx->allow = ALLOW_NONE;
-    for (uint32_t i = 0; i < set->n_phase[phase] && !tx->stop && tx->engine != ENGINE_OFF; i++) {
+    for (uint32_t i = 0; i < set->n_phase[phase] && !tx->stop && !tx->late && tx->engine != ENGINE_OFF; i++) {
         const struct rule *r = set->phase[phase][i];
         if (r->marker) {
             if (tx->marker.p && slice_eq(tx->marker, r->marker_name)) tx->marker = (struct slice){0};
@@ -182,6 +183,7 @@ void rules_tx_judge(struct rules_tx *tx, struct rules_verdict *v) {
     verdict_start(v);
     tx->out = v;
     if (tx->set->engine == ENGINE_OFF) return;
+    if (tx->set->clock) tx->tick = tx->set->clock(false);
     const struct limits *most = &tx->set->limits;
     if (most->body && most->body_reject && tx->body.n > most->body) tx->limited = true;
     if (tx->set->first && !first_run(tx)) {

@@ -41,8 +41,8 @@ struct rx {
     struct rx *next; /* all of the set, for rules_free */
     pcre2_code *code;
     struct slice text;
-    bool jit;
-    bool caseless;
+    bool jit, caseless;
+    bool whole; /* a value cannot be tried in parts */
 };
 
 /* macro is a text with %{VARIABLE} parts. */
@@ -232,6 +232,7 @@ struct rules_set {
     struct want wanted;
     bool wants_fields, wants_body;
     struct rules_libinjection libinjection;
+    int64_t (*clock)(bool exact);
     bool interpreted;  /* memory may not be made executable */
     uint32_t captures; /* greatest number of groups */
     struct first *first;
@@ -282,9 +283,10 @@ struct removal {
 };
 
 /* known is a short text found harmless before: devices say the same things all day. An entry is compared whole. */
-enum { KNOWN_MAX = 94, KNOWNS = 1024 };
+enum { KNOWN_MAX = 93, KNOWNS = 4096 };
 struct known {
     uint8_t n, kind; /* kind: V_COUNT for libinjection's, else the variable */
+    uint8_t split;   /* the name ends here */
     uint8_t text[KNOWN_MAX];
 };
 struct known *known_find(struct known *table, uint8_t kind, struct slice a, struct slice b, bool *found);
@@ -319,6 +321,8 @@ struct rules_tx {
     struct slice marker;
     int severity;
     bool stop, limited, dry;
+    int64_t tick, began; /* of the set's clock: its cheap time, and its exact time when that first moved; 0: none yet */
+    bool late;           /* the time is over */
     const struct rule *now_rule;
     uint8_t *miss;    /* by rule number: the first pass says it cannot match */
     uint8_t *tainted; /* dry run: by TX slot, the value came from the packet */
@@ -384,6 +388,11 @@ bool pm_find(const struct phrases *p, struct slice in, struct slice *word);
 size_t pm_words(const struct phrases *p, const struct slice **words);
 const struct prefix *ip_parse(struct arena *arena, struct slice list, struct slice *bad);
 bool ip_match(const struct prefix *list, struct slice address);
+
+/* rx.c: rx_compile compiles rx->text with the options all expressions have; `code` and `at` say what is wrong with it.
+ * rx_run finds the first match from `from` on: more than 0 for a match, PCRE2_ERROR_NOMATCH, or what stopped it (the
+ * transaction is `limited` then). */
+bool rx_compile(struct rx *rx, int *code, size_t *at);
 const struct rx *rx_make(struct rules_set *set, struct slice text, bool caseless, char *error, size_t n_error);
 int rx_run(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, uint32_t options);
 
@@ -439,6 +448,7 @@ void tx_targets(struct rules_tx *tx, const struct rule *rule);
 void tx_set(struct rules_tx *tx, int slot, struct slice name, struct slice value);
 bool tx_get(struct rules_tx *tx, const struct var_ref *var, struct slice *value);
 struct slice tx_keep(struct rules_tx *tx, struct slice s);
+bool tx_late(struct rules_tx *tx); /* the packet has had its processor time: nothing more is looked at */
 void *tx_room(struct rules_tx *tx, size_t n);
 void tx_clear(struct rules_tx *tx);
 int tx_collection(uint8_t var); /* enum rules_collection, or -1 */

@@ -200,6 +200,7 @@ static struct rules_set *set_make(const struct rules_source *source) {
     set->limits = (struct limits){
         .pcre = RULES_PCRE_LIMIT, .ttl = RULES_COLLECTION_TTL, .json_depth = RULES_JSON_DEPTH, .body_reject = true};
     set->libinjection = source->libinjection;
+    set->clock = source->clock;
     for (int i = 0; i < 6; i++) set->defaults[i] = (struct acts_of){.disrupt = DIS_PASS, .log = 1, .severity = -1};
     set->chains = calloc(64, sizeof *set->chains);
     set->cap_chains = 64;

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operators, and regular expressions within their limits.
- *
- * A regular expression runs in PCRE2's JIT with a match limit, a bounded stack, and without backtracking into the
- * interpreter's heap: a value that needs more is marked in the transaction (`limited`) and does not match; what that
- * means is the caller's policy. */
+/* The operators. */
 #include "guard/rules/impl.h"
 
 #include <stdlib.h>
@@ -20,40 +16,6 @@ int op_find(struct slice name) {
     for (int i = 0; i < OP_COUNT; i++)
         if (s_is(name, names[i])) return i;
     return -1;
-}
-
-const struct rx *rx_make(struct rules_set *set, struct slice text, bool caseless, char *error, size_t n_error) {
-    int code;
-    PCRE2_SIZE at;
-    uint32_t groups = 0, options = PCRE2_DOTALL | PCRE2_MULTILINE | (caseless ? PCRE2_CASELESS : 0);
-    struct rx *rx = arena_get(&set->arena, sizeof *rx);
-    if (!rx) return snprintf(error, n_error, "out of memory"), NULL;
-    *rx = (struct rx){.text = text, .caseless = caseless};
-    rx->code = pcre2_compile(text.n ? text.p : (PCRE2_SPTR) "", text.n, options, &code, &at, NULL);
-    if (!rx->code) {
-        int n = snprintf(error, n_error, "the regular expression is wrong at its character %zu: ", (size_t)at + 1);
-        if (n > 0 && (size_t)n < n_error) pcre2_get_error_message(code, (PCRE2_UCHAR *)error + n, n_error - (size_t)n);
-        return NULL;
-    }
-    int jit = pcre2_jit_compile(rx->code, PCRE2_JIT_COMPLETE);
-    rx->jit = jit == 0;
-    if (jit == PCRE2_ERROR_NOMEMORY) set->interpreted = true;
-    pcre2_pattern_info(rx->code, PCRE2_INFO_CAPTURECOUNT, &groups);
-    if (groups > set->captures) set->captures = groups;
-    rx->next = set->rxs;
-    set->rxs = rx;
-    return rx;
-}
-
-int rx_run(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, uint32_t options) {
-    PCRE2_SPTR p = in.n ? in.p : (PCRE2_SPTR) "";
-    int rc = PCRE2_ERROR_JIT_STACKLIMIT;
-    if (rx->jit && !(options & (PCRE2_ANCHORED)))
-        rc = pcre2_jit_match(rx->code, p, in.n, from, options, tx->match, tx->mctx);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-        rc = pcre2_match(rx->code, p, in.n, from, options | PCRE2_NO_JIT, tx->match, tx->mctx);
-    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH) tx->limited = true;
-    return rc;
 }
 
 /* capture puts the groups of the last match into TX:0, TX:1 and so on. */
@@ -78,11 +40,9 @@ static const struct rx *op_rx(struct rules_tx *tx, const struct op *op, struct r
     /* The pattern depends on the packet: compiled here, freed by the caller. */
     struct slice text = tx_macro(tx, &op->param);
     int code;
-    PCRE2_SIZE at;
-    *made = (struct rx){.text = text};
-    made->code = pcre2_compile(text.n ? text.p : (PCRE2_SPTR) ".*", text.n ? text.n : 2, PCRE2_DOTALL | PCRE2_MULTILINE,
-                               &code, &at, NULL);
-    return made->code ? made : NULL;
+    size_t at;
+    *made = (struct rx){.text = text.n ? text : SLICE(".*")};
+    return rx_compile(made, &code, &at) ? made : NULL;
 }
 
 static bool op_regex(struct rules_tx *tx, const struct rule *rule, const struct op *op, struct slice in) {

@@ -30,6 +30,7 @@ enum {
     RULES_IDS_MAX = 512,         /* rules named in a verdict */
     RULES_TX_MEMORY = 64 << 20,  /* bytes a transaction may hold */
     RULES_PCRE_LIMIT = 100000,   /* match limit of one regular expression, unless SecPcreMatchLimit says otherwise */
+    RULES_TIME_MAX = 8000000,    /* nanoseconds of processor time for one packet, from the clock's next step on */
     RULES_COLLECTION_TTL = 3600, /* seconds, unless SecCollectionTimeout says otherwise */
     RULES_NAME_MAX = 256,        /* bytes of a collection's key */
     RULES_VALUE_MAX = 4096,      /* bytes of a stored value */
@@ -71,6 +72,9 @@ struct rules_source {
     struct rules_files files;
     struct rules_cache cache;
     struct rules_libinjection libinjection;
+    /* clock gives nanoseconds, never 0: from a clock that is cheap to read and moves in steps of a few milliseconds, or
+     * exactly, the thread's processor time. NULL: a packet may take as long as its rules need. */
+    int64_t (*clock)(bool exact);
     void (*note)(void *ctx, const struct rules_report *note); /* may be NULL */
     void *note_ctx;
     int paranoia;       /* 1 to 4 sets tx.paranoia_level before the first file; 0 leaves it to the files */
@@ -163,7 +167,7 @@ struct rules_verdict {
     uint32_t ids[RULES_IDS_MAX];
     size_t n_ids;           /* rules that matched and log, ascending */
     bool more_ids;          /* there were more than fit */
-    bool limited;           /* a limit cut the inspection short: inputs, memory or a regular expression's match limit */
+    bool limited;           /* a limit cut the inspection short: inputs, memory, time, or an expression's match limit */
     bool first_pass;        /* ended in the first pass */
     int score, score_pl[4]; /* tx.anomaly_score and its parts by paranoia level */
     struct slice msg;       /* message of the deciding (or the last logged) rule; until the next start */

@@ -41,12 +41,14 @@ static void count_note(void *ctx, const struct rules_report *n) {
 }
 
 static struct rules_report error;
+static int64_t (*clock_used)(bool exact);
 
 static struct rules_set *load(const char *text, bool no_first_pass) {
     struct file one[] = {{"t.conf", text}, {NULL, NULL}};
     static const char *const paths[] = {"t.conf"};
     struct rules_source source = {.files = {.read = mem_read, .release = mem_release, .expand = mem_expand},
                                   .note = count_note,
+                                  .clock = clock_used,
                                   .no_first_pass = no_first_pass};
     struct rules_set *set = NULL;
     if (text) files = one;
@@ -330,6 +332,51 @@ static void test_limits(void) {
     CHECK(!load(NULL, true) && strstr(error.text, "deep"));
 }
 
+/* A clock on which everything takes a millisecond. */
+static int64_t slow_clock(bool exact) {
+    static int64_t now[2];
+    return now[exact] += 1000000;
+}
+
+static void test_time(void) {
+    struct writer rules = wr_grow();
+    for (int i = 1; i <= 40; i++) wr_f(&rules, "SecRule ARGS \"@rx e\" \"id:%d,pass,nolog\"\n", i);
+    wr_s(&rules, "SecRule ARGS \"@rx evil\" \"id:99,deny\"\n");
+    wr_c(&rules, 0);
+    testing = "a packet that has had its time is looked at no further, and that is told";
+    clock_used = slow_clock;
+    if (judged(rules.buf, "t", "an evil message")) CHECK(verdict.limited && verdict.action == RULES_PASS);
+    testing = "without a clock it takes as long as it takes";
+    clock_used = NULL;
+    if (judged(rules.buf, "t", "an evil message")) CHECK(!verdict.limited && verdict.action == RULES_BLOCK);
+    wr_free(&rules);
+}
+
+/* The pattern of rule 2 depends on the packet, so it is interpreted; that of rule 1 is machine code where that may be.
+ */
+static void found_at(char *text, size_t n, size_t at) {
+    static const char rules[] = "SecAction \"id:9,phase:1,pass,nolog,setvar:tx.p=(?:a|ab)*(?<=ba)(x)y+z$\"\n"
+                                "SecRule ARGS \"@rx (?:a|ab)*(?<=ba)(x)y+z$\" \"id:1,pass\"\n"
+                                "SecRule ARGS \"@rx %{tx.p}\" \"id:2,pass\"\n";
+    for (size_t i = 0; i < n; i++) text[i] = "abay"[i & 3];
+    text[n] = 0;
+    if (at) memcpy(text + at, "baxyyyyz\n", 9);
+    if (judged(rules, "t", text)) CHECK(has(1) == (at != 0) && has(2) == (at != 0));
+}
+
+static void test_spans(void) {
+    testing = "a long value is tried in parts and nothing is missed where they meet";
+    enum { LONG = 20000, PART = (4 << 20) / LONG };
+    char *text = malloc(LONG + 1);
+    found_at(text, LONG, 0);
+    for (size_t at = PART - 8; at < PART + 8; at++) found_at(text, LONG, at);
+    for (size_t at = LONG - 9; at > LONG / 2; at -= 1117) found_at(text, LONG, at);
+    testing = "\\G means where the value begins, whatever its length";
+    memset(text, 'b', LONG);
+    if (judged("SecRule ARGS:payload \"@rx \\Gb\\z\" \"id:1,pass\"", NULL, text)) CHECK(!has(1));
+    free(text);
+}
+
 int main(void) {
     test_errors();
     test_notes();
@@ -340,6 +387,8 @@ int main(void) {
     test_first_pass();
     test_collections();
     test_limits();
+    test_time();
+    test_spans();
     if (failures) printf("%u failed\n", failures);
     return failures != 0;
 }

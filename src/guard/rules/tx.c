@@ -10,12 +10,25 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10 };
+enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10, SHORT = 5 };
 
 void *tx_room(struct rules_tx *tx, size_t n) {
     void *p = arena_get(&tx->arena, n ? n : 1);
     if (!p) tx->limited = true;
     return p;
+}
+
+/* The cheap clock moves every few milliseconds, and only then the exact one is asked: most packets never see that. */
+bool tx_late(struct rules_tx *tx) {
+    if (tx->late || !tx->tick) return tx->late;
+    int64_t tick = tx->set->clock(false);
+    if (tick == tx->tick) return false;
+    tx->tick = tick;
+    int64_t now = tx->set->clock(true);
+    if (!tx->began) tx->began = now;
+    tx->late = now - tx->began >= RULES_TIME_MAX;
+    if (tx->late) tx->limited = true;
+    return tx->late;
 }
 
 struct slice tx_keep(struct rules_tx *tx, struct slice s) {
@@ -42,7 +55,6 @@ struct rules_tx *rules_tx_make(const struct rules_set *set, struct rules_store *
     if (!tx->match || !tx->mctx || !tx->in || !tx->tx || !tx->miss || !tx->tainted || !tx->known || !tx->read ||
         !first_scratch(tx))
         return rules_tx_free(tx), NULL;
-    pcre2_set_match_limit(tx->mctx, set->limits.pcre);
     pcre2_set_heap_limit(tx->mctx, HEAP_LIMIT_KB);
     if (tx->stack) pcre2_jit_stack_assign(tx->mctx, NULL, tx->stack);
     (void)arena_get(&tx->arena, USUAL_MEMORY); /* the first chunk stays: ordinary packets need no other */
@@ -87,7 +99,8 @@ void rules_tx_start(struct rules_tx *tx, int64_t now) {
     memset(tx->last_of, 0, sizeof tx->last_of);
     tx->args_size = 0;
     tx->body = (struct slice){0};
-    tx->json = tx->has_body = tx->body_error = tx->limited = false;
+    tx->json = tx->has_body = tx->body_error = tx->limited = tx->late = false;
+    tx->tick = tx->began = 0;
     tx->now = now;
     tx->serial++;
     tx->texts_made = false;
@@ -109,6 +122,11 @@ static void steady(struct input *in) {
     if (in) in->steady = true;
 }
 
+/* Devices have a few words for what they say, and short numbers come again; long ones do not. */
+static bool comes_again(struct slice s) {
+    return s.n && (s.n <= SHORT || (c_lower(s.p[0]) >= 'a' && c_lower(s.p[0]) <= 'z'));
+}
+
 static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) {
     uint32_t most = tx->set->limits.args;
     if (most && tx->n_in / 2 >= most) {
@@ -116,7 +134,8 @@ static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) 
         return;
     }
     tx->args_size += name.n + value.n;
-    input_add(tx, V_ARGS, name, value);
+    struct input *in = input_add(tx, V_ARGS, name, value);
+    if (comes_again(value)) steady(in);
     steady(input_add(tx, V_ARGS_NAMES, name, name));
 }
 
@@ -262,7 +281,9 @@ static struct slice tx_key(const struct rules_tx *tx, int c) {
 
 static struct slice number_text(struct rules_tx *tx, long long v) {
     char text[24];
-    return tx_keep(tx, slice_of(text, (size_t)snprintf(text, sizeof text, "%lld", v)));
+    struct writer w = wr_fixed(text, sizeof text);
+    wr_i(&w, v);
+    return tx_keep(tx, wr_done(&w));
 }
 
 static bool time_value(struct rules_tx *tx, uint8_t var, struct slice *value) {

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir lab net: small networks that are broken in a way that has a name. */
+#include "app/children.h"
+#include "app/cmd_lab.h"
+#include "app/world.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct net_opts {
+    const char *name;
+    bool hold;
+    struct opt_list words;
+};
+
+static const struct opt_def defs[] = {
+    {'n', "name", "NAME", "how this network is called; otherwise as the kind", OPT_TEXT,
+     offsetof(struct net_opts, name)},
+    {0, "hold", NULL, "with up: stay, and take the network down at Ctrl-C or when the parent ends", OPT_FLAG,
+     offsetof(struct net_opts, hold)},
+};
+static const char *const examples[] = {"weir lab net list",
+                                       "sudo weir lab net up mtu",
+                                       "sudo weir lab net enter broker -- mosquitto",
+                                       "sudo weir lab net enter device -- mosquitto_pub -h 10.77.2.2 -t a -m hi",
+                                       "sudo weir lab net down",
+                                       NULL};
+
+static const struct opt_command command = {
+    .name = "lab net",
+    .synopsis = "list | up KIND | enter HOST -- COMMAND... | down",
+    .purpose = "small networks that are broken in a way that has a name",
+    .description =
+        "A network has three hosts, each a network namespace: device 10.77.1.2, gateway 10.77.1.1 and 10.77.2.1, "
+        "broker "
+        "10.77.2.2. `list` tells the kinds and what is up; `up` makes one; `enter` runs a command on one of its hosts; "
+        "`down` ends it. Where several are up, --name says which.\n\nThe namespaces have no names and belong to a "
+        "process: "
+        "when it ends, in whatever way, the kernel takes everything away. Without root they are made in a user "
+        "namespace, "
+        "where the kernel allows that.",
+    .examples = examples,
+    .defs = defs,
+    .n_defs = sizeof defs / sizeof *defs,
+    .words_at = offsetof(struct net_opts, words),
+};
+
+static int failed(struct writer *why) {
+    wr_c(why, 0);
+    return opt_bad_use(&command, "%s", why->buf);
+}
+
+static int list(void) {
+    for (size_t i = 0; i < WORLD_KINDS; i++) printf("  %-10s %s\n", world_kinds[i].name, world_kinds[i].what);
+    char names[WORLDS_MAX][WORLD_NAME_MAX];
+    int n = worlds_up(names);
+    if (n) printf("\nUp:");
+    for (int i = 0; i < n; i++) printf(" %s", names[i]);
+    if (n) putchar('\n');
+    return EXIT_FINE;
+}
+
+static int up(const struct net_opts *o) {
+    char reason[512];
+    struct writer why = wr_fixed(reason, sizeof reason - 1);
+    const char *names[WORLD_KINDS];
+    const struct world_kind *kind = NULL;
+    if (o->words.n != 2) return opt_bad_use(&command, "which kind? `weir lab net list` tells them");
+    for (size_t i = 0; i < WORLD_KINDS; i++) {
+        names[i] = world_kinds[i].name;
+        if (!strcmp(o->words.item[1], names[i])) kind = &world_kinds[i];
+    }
+    if (!kind) {
+        int near = opt_nearest(o->words.item[1], names, WORLD_KINDS);
+        return opt_bad_use(&command, "there is no kind '%s'; %s%s%s", o->words.item[1],
+                           near < 0 ? "" : "did you mean '", near < 0 ? "`weir lab net list` tells them" : names[near],
+                           near < 0 ? "" : "'?");
+    }
+    if (o->hold) {
+        children_watch();
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    }
+    if (world_up(kind, o->name ? o->name : kind->name, o->hold, &why) != OK) return failed(&why);
+    printf("%s: %s\n", o->name ? o->name : kind->name, kind->what);
+    printf("  device 10.77.1.2 -- 10.77.1.1 gateway 10.77.2.1 -- 10.77.2.2 broker\n");
+    if (!o->hold) printf("Next: weir lab net enter device -- sh     (a shell on the device; weir lab net down ends it all)\n");
+    fflush(stdout);
+    while (o->hold && children_nap(200)) continue;
+    return EXIT_FINE; /* with --hold, the hosts end with us */
+}
+
+/* chosen gives the name meant: the one asked for, or the only one that is up. */
+static int chosen(const struct net_opts *o, char name[static WORLD_NAME_MAX]) {
+    char names[WORLDS_MAX][WORLD_NAME_MAX];
+    int n = worlds_up(names);
+    for (int i = 0; i < n; i++)
+        if (n == 1 || (o->name && !strcmp(o->name, names[i]))) snprintf(name, WORLD_NAME_MAX, "%.31s", names[i]);
+    if (o->name && strcmp(o->name, name)) return opt_bad_use(&command, "no network '%s' is up", o->name);
+    if (!n) return opt_bad_use(&command, "no network is up; `weir lab net up plain` makes one");
+    if (!name[0]) return opt_bad_use(&command, "%d networks are up; which? --name NAME", n);
+    return OPT_GO;
+}
+
+static int enter(const struct net_opts *o) {
+    char name[WORLD_NAME_MAX] = "", reason[512];
+    struct writer why = wr_fixed(reason, sizeof reason - 1);
+    if (o->words.n < 3) return opt_bad_use(&command, "which host, and what? `weir lab net enter device -- ip addr`");
+    int rc = chosen(o, name);
+    if (rc != OPT_GO) return rc;
+    if (world_enter(name, o->words.item[1], &why) != OK) return failed(&why);
+    /* argv[argc] is NULL behind the words */
+    execvp(o->words.item[2], o->words.item + 2);
+    int missing = errno == ENOENT;
+    fprintf(stderr, "weir lab net: %s: %s\n", o->words.item[2], strerror(errno));
+    return missing ? 127 : 126;
+}
+
+static int down(const struct net_opts *o) {
+    char name[WORLD_NAME_MAX] = "", reason[512];
+    struct writer why = wr_fixed(reason, sizeof reason - 1);
+    if (o->words.n > 2) return opt_bad_use(&command, "down takes one name");
+    struct net_opts named = {.name = o->words.n == 2 ? o->words.item[1] : o->name};
+    int rc = chosen(&named, name);
+    if (rc != OPT_GO) return rc;
+    return world_down(name, &why) == OK ? EXIT_FINE : failed(&why);
+}
+
+int cmd_lab_net(int argc, char **argv) {
+    struct net_opts o = {0};
+    int rc = opt_parse(&command, &o, argc, argv);
+    if (rc != OPT_GO) return rc;
+    const char *what = o.words.n ? o.words.item[0] : "list";
+    if (!strcmp(what, "list")) return list();
+    if (!strcmp(what, "up")) return up(&o);
+    if (!strcmp(what, "enter")) return enter(&o);
+    if (!strcmp(what, "down")) return down(&o);
+    return opt_bad_use(&command, "there is no '%s'; it is list, up, enter or down", what);
+}

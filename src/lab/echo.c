@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Theory of operation: lab/server.h owns the sockets; what comes is sent back from the buffer it was read into. The
+ * words for what came are made by lab/hello.h. Nothing is kept per connection but what the server keeps.
+ *
+ * A datagram from an echo port, or from our own, is not answered: two echo servers whose addresses somebody swapped
+ * would talk for ever. */
+#include "lab/echo.h"
+#include "lab/hello.h"
+#include "lab/line.h"
+#include "lab/server.h"
+
+#include <stdlib.h>
+
+enum { PORT_ECHO = 7, PORT_CHARGEN = 19 };
+
+struct echo {
+    struct lab_server server;
+    struct hello hello;
+    struct echo_config config;
+    struct sock_peer self;
+    uint64_t silent; /* datagrams not answered */
+};
+
+static bool told(const struct echo *e) { return !e->config.quiet; }
+
+/* begin starts a line; where it is JSON, the object stays open. */
+static void begin(struct echo *e, const char *event, const char *protocol, const struct sock_peer *who) {
+    struct writer *w = e->config.out;
+    int64_t now = loop_wall();
+    if (!e->config.json) return line_begin(w, now, protocol, who);
+    struct sock_addr a = sock_addr_of(who);
+    char text[80];
+    struct writer ip = wr_fixed(text, sizeof text);
+    sock_peer_print(who, &ip);
+    wr_s(w, "{\"time\":\"");
+    line_time(w, now);
+    wr_f(w, "\",\"event\":\"%s\",\"protocol\":\"%s\",\"source\":\"%.*s\",\"port\":%u", event, protocol,
+         (int)wr_len(&ip), text, ntohs(a.v4.sin_port));
+}
+
+static void opened(void *to, struct lab_conn *c) {
+    struct echo *e = to;
+    if (!told(e)) return;
+    hello_begin(&e->hello, &c->peer, &e->self, loop_wall());
+    begin(e, "connected", "tcp", &c->peer);
+    if (e->config.json) wr_s(e->config.out, "}\n");
+    else wr_f(e->config.out, "connected (%u open)\n", e->server.open);
+}
+
+/* hint says what a client that speaks this protocol will wait for in vain. */
+static const char *hint(int kind, uint64_t at) {
+    if (at) return "";
+    if (kind == EV_MQTT) return "  (an MQTT client: it waits for CONNACK, which an echo server does not say)";
+    if (kind == EV_TLS) return "  (a TLS client: an echo server cannot answer its handshake)";
+    if (kind == EV_HTTP) return "  (an HTTP client: it gets its own request back)";
+    return "";
+}
+
+static void say_bytes(struct echo *e, const char *protocol, const struct sock_peer *who, uint64_t at, bool datagram,
+                      struct slice bytes, size_t whole) {
+    char text[2048];
+    struct writer words = wr_fixed(text, sizeof text), *w = e->config.out;
+    int64_t now = loop_wall();
+    int kind = datagram ? hello_datagram(&e->hello, &words, who, &e->self, now, bytes)
+                        : hello_words(&e->hello, &words, who, &e->self, now, at, bytes);
+    begin(e, datagram ? "datagram" : "data", protocol, who);
+    if (e->config.json) {
+        wr_f(w, ",\"bytes\":%zu,\"words\":", whole);
+        line_json(w, wr_done(&words));
+        wr_s(w, "}\n");
+        return;
+    }
+    line_bytes(w, whole);
+    wr_s(w, "  ");
+    wr_slice(w, wr_done(&words));
+    wr_s(w, datagram ? "" : hint(kind, at));
+    wr_c(w, '\n');
+}
+
+static void came(void *to, struct lab_conn *c, struct slice bytes) {
+    struct echo *e = to;
+    if (told(e)) say_bytes(e, "tcp", &c->peer, c->in - bytes.n, false, bytes, bytes.n);
+    lab_say(&e->server, c, bytes);
+}
+
+static void datagram(void *to, const struct sock_addr *from, struct slice bytes, size_t whole) {
+    struct echo *e = to;
+    struct sock_peer who = sock_peer_of(from);
+    bool loop = who.port == PORT_ECHO || who.port == PORT_CHARGEN || who.port == e->self.port || !who.port;
+    if (told(e)) say_bytes(e, "udp", &who, 0, true, bytes, whole);
+    if (loop) e->silent++;
+    else lab_say_to(&e->server, from, bytes);
+}
+
+static void ended(void *to, struct lab_conn *c, enum lab_end why) {
+    static const char *const words[LAB_ENDS] = {
+        [LAB_END_PEER] = "closed by the peer",
+        [LAB_END_RESET] = "reset by the peer",
+        [LAB_END_IDLE] = "closed: silent too long",
+        [LAB_END_SLOW] = "cut off: it does not read what it is sent",
+        [LAB_END_OURS] = "closed",
+        [LAB_END_STOPPED] = "closed: the server ends",
+    };
+    struct echo *e = to;
+    if (!told(e)) return;
+    struct writer *w = e->config.out;
+    double seconds = (double)(e->server.now - c->opened) / 1000;
+    begin(e, "closed", "tcp", &c->peer);
+    if (e->config.json) {
+        wr_f(w, ",\"reason\":\"%s\",\"bytes\":%llu,\"echoed\":%llu,\"seconds\":%.3f}\n", words[why],
+             (unsigned long long)c->in, (unsigned long long)c->out, seconds);
+        return;
+    }
+    wr_f(w, "%s: ", words[why]);
+    line_bytes(w, c->in);
+    wr_f(w, " in, %llu back, %.1f s\n", (unsigned long long)c->out, seconds);
+}
+
+static void refused(void *to, const struct sock_addr *from, int fd) {
+    struct echo *e = to;
+    struct sock_peer who = sock_peer_of(from);
+    (void)fd;
+    if (!told(e)) return;
+    begin(e, "refused", "tcp", &who);
+    wr_s(e->config.out, e->config.json ? "}\n" : "turned away: as many connections are open as may be\n");
+}
+
+int echo_open(struct echo **out, const struct echo_config *config, struct writer *why) {
+    struct echo *e = calloc(1, sizeof *e);
+    if (!e || hello_make(&e->hello)) {
+        free(e);
+        wr_s(why, err_text(ERR_NOMEM));
+        return ERR_NOMEM;
+    }
+    struct lab_owner owner = {
+        .to = e, .opened = opened, .came = came, .ended = ended, .refused = refused, .datagram = datagram};
+    e->config = *config;
+    int rc = lab_open(&e->server, &config->addr, config->conns, &owner, why);
+    if (rc != OK) {
+        echo_close(e);
+        return rc;
+    }
+    e->self = sock_peer_of(&e->server.addr);
+    *out = e;
+    return OK;
+}
+
+const struct sock_addr *echo_addr(const struct echo *e) { return &e->server.addr; }
+
+int echo_turn(struct echo *e, int ms) {
+    lab_turn(&e->server, ms);
+    return wr_flush(e->config.out);
+}
+
+void echo_totals(const struct echo *e, struct writer *w) {
+    const struct lab_totals *t = &e->server.totals;
+    wr_f(w, "%llu connections (%llu at once), %llu datagrams, %llu bytes in, %llu bytes back",
+         (unsigned long long)t->conns, (unsigned long long)t->most, (unsigned long long)t->datagrams,
+         (unsigned long long)t->in, (unsigned long long)t->out);
+    if (t->refused) wr_f(w, ", %llu turned away", (unsigned long long)t->refused);
+    if (t->ended[LAB_END_RESET]) wr_f(w, ", %llu reset", (unsigned long long)t->ended[LAB_END_RESET]);
+    if (t->ended[LAB_END_SLOW]) wr_f(w, ", %llu cut off", (unsigned long long)t->ended[LAB_END_SLOW]);
+    if (e->silent) wr_f(w, ", %llu datagrams not answered", (unsigned long long)e->silent);
+    wr_c(w, '\n');
+}
+
+void echo_close(struct echo *e) {
+    if (!e) return;
+    lab_close(&e->server);
+    hello_free(&e->hello);
+    free(e);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_LAB_LINE_H
+#define WEIR_LAB_LINE_H
+
+#include "base/writer.h"
+#include "io/sock.h"
+
+/* Lines about what happens at a peer of the lab, for people and as JSON. */
+
+/* line_clock writes the local time of day of ts (nanoseconds since 1970) with milliseconds. */
+void line_clock(struct writer *w, int64_t ts);
+/* line_time writes ts as in RFC 3339, UTC, with microseconds. */
+void line_time(struct writer *w, int64_t ts);
+/* line_begin writes time, protocol and address, padded, for a line of text. */
+void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct sock_peer *who);
+/* line_peer writes ADDRESS:PORT. */
+void line_peer(struct writer *w, const struct sock_peer *who);
+/* line_json writes a string of JSON; bytes that are not UTF-8 become U+FFFD. */
+void line_json(struct writer *w, struct slice s);
+/* line_bytes writes "1 byte", "5 bytes". */
+void line_bytes(struct writer *w, uint64_t n);
+
+#endif

@@ -2,6 +2,7 @@
 #include "app/story.h"
 #include "app/device.h"
 #include "app/filter.h"
+#include "flow/ahead.h"
 #include "view/words.h"
 
 #include <errno.h>
@@ -49,7 +50,6 @@ int story_open(struct story *s, const struct opt_command *cmd, const struct stor
     }
     feed_progress(&s->feed, false);
     if (o->file) keys_watch_file(&s->keys, o->file, s->feed.file);
-    feed_ahead(&s->feed, &s->ds.driver);
     feed_watch_signals(&s->feed);
     return OPT_GO;
 }
@@ -61,8 +61,9 @@ int story_read(struct story *s,
     int rc;
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
         if (rc != OK) continue;
+        const struct flow_table *flows = &s->ds.driver.flows;
+        if (s->expect) s->expect(to, flow_ahead_stream(flows, 0), flow_ahead_stream(flows, 1));
         const struct decode *d = dissector_packet(&s->ds, &p);
-        if (s->expect && s->ds.driver.flow) s->expect(to, s->ds.driver.flow->stream);
         events_read(s->events, d);
         if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;
     }

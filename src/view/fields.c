@@ -94,7 +94,7 @@ static void column(struct writer *w, const struct decode *d, uint16_t id, const 
     if (o->quote) wr_c(w, o->quote);
     switch ((enum column_id)id) {
     case COLUMN_NUMBER: wr_u(w, d->pkt->number); break;
-    case COLUMN_TIME: columns_time(w, d, view); break;
+    case COLUMN_TIME: columns_time(w, d->pkt, view); break;
     case COLUMN_SOURCE: columns_source(w, d); break;
     case COLUMN_DESTINATION: columns_destination(w, d); break;
     case COLUMN_PROTOCOL: columns_protocol(w, d); break;

@@ -71,7 +71,7 @@ static int guarded(struct scene *s, const char *listen, const char *broker) {
     scene_say(s, N_("What reached the broker:"));
     scene_show(s, "arrived");
     scene_say(s, N_("What the guard wrote down:"));
-    scene_show(s, "audit.jsonl");
+    scene_run(s, "grep -o '\"alert\":.*' audit.jsonl");
     scene_ask(s, N_("The payload with UNION SELECT had QoS 0. Did its sender learn that it was dropped?"),
               N_("No. At QoS 0 nobody answers. At QoS 1 the guard acknowledges a dropped message, so that the device "
                  "does not send it "

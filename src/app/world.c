@@ -112,6 +112,12 @@ static bool enter_process(pid_t pid) {
     return enter_one(pid, "user", CLONE_NEWUSER) && enter_one(pid, "net", CLONE_NEWNET);
 }
 
+/* quiet lets go of what a terminal or a pipe would wait for. */
+static void quiet(void) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3 && null >= 0; i++) dup2(null, i);
+}
+
 /* holder_start makes a host; its process, or -1. */
 static pid_t holder_start(void) {
     int ready[2];
@@ -126,8 +132,8 @@ static pid_t holder_start(void) {
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) signal(ours[i], SIG_IGN); /* the keeper's to decide */
         bool ok = getppid() == parent && unshare(CLONE_NEWNET) == 0 && loopback_up();
         if (!ok || write(ready[1], "", 1) != 1) _exit(1);
-        close(ready[0]);
-        close(ready[1]);
+        quiet();
+        (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* the lock too: it is the keeper's */
         for (;;) pause();
     }
     close(ready[1]);
@@ -301,10 +307,10 @@ static _Noreturn void keep(const struct world_kind *kind, int fd, int report) {
     struct writer why = wr_fixed(reason, sizeof reason);
     setsid();
     prctl(PR_SET_NAME, "weir-lab-net");
-    int rc = make(kind, fd, &why), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    quiet();
+    int rc = make(kind, fd, &why);
     (void)!write(report, rc == OK ? "+" : reason, rc == OK ? 1 : wr_len(&why));
     close(report);
-    for (int i = 0; i < 3; i++) dup2(null, i);
     if (rc != OK) _exit(1);
     for (;;) pause();
 }

@@ -17,14 +17,17 @@ const done = await build({
   charset: 'utf8',
   target: 'es2022',
   legalComments: 'none',
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
+  jsx: 'transform',
+  jsxFactory: 'jsxElement',
+  jsxFragment: 'jsxFragment',
+  inject: ['src/jsx.ts'],
   define: { 'process.env.NODE_ENV': '"production"' },
   metafile: true,
+  tsconfigRaw: '{}',
   logLevel: 'warning',
 });
 const js = join(out, 'weir.js');
-const small = await minify(readFileSync(js, 'utf8'), { ecma: 2020, toplevel: true, compress: { passes: 2, unsafe_arrows: true }, format: { comments: false } });
+const small = await minify(readFileSync(js, 'utf8'), { ecma: 2020, toplevel: true, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } });
 writeFileSync(js, small.code);
 copyFileSync(join(here, 'index.html'), join(out, 'index.html'));
 const inputs = Object.keys(done.metafile.inputs).map(f => join(here, f));

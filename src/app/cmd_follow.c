@@ -117,6 +117,7 @@ static int capture_begin(struct run *r, const struct want *want) {
         *why.p = 0;
         return opt_bad_use(&command, "%s", text);
     }
+    feed_progress(&r->feed, true);
     r->ds.driver.d.tls_keys = &r->keys.store;
     int rc = keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false);
     if (rc == OPT_GO) keys_watch_file(&r->keys, r->o.file, r->feed.file);

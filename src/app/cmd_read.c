@@ -8,26 +8,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROGRESS_EVERY = 1 << 14 };
 
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
     else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
-}
-
-static void progress_show(struct reading *g, uint64_t packets) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double seconds = (double)(now.tv_sec - g->started.tv_sec) + (double)(now.tv_nsec - g->started.tv_nsec) / 1e9;
-    uint64_t done = capfile_done(g->feed.file), size = capfile_size(g->feed.file);
-    if (seconds < 1 || !size) return;
-    double rate = (double)done / seconds;
-    fprintf(stderr, "\r%llu packets, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K", (unsigned long long)packets, (double)done / 1e6,
-            (double)size / 1e6, 100 * (double)done / (double)size, rate / 1e6, (double)(size - done) / rate);
 }
 
 static void packet_print(struct reading *g, const struct decode *d) {
@@ -85,9 +72,7 @@ static int packets_read(struct reading *g, uint64_t *n) {
         if (rc != OK) continue;
         ++*n;
         packet_take(g, &p);
-        if (g->progress && *n % PROGRESS_EVERY == 0) progress_show(g, *n);
     }
-    if (g->progress) fprintf(stderr, "\r\033[K");
     return rc == ERR_END || rc > 0 ? OK : rc;
 }
 
@@ -152,7 +137,6 @@ static int live_begin(struct reading *g, struct writer *why) {
 static int run(struct reading *g) {
     char text[512];
     struct writer why = wr_fixed(text, sizeof text - 1);
-    struct stat st;
     int rc = g->o.device ? live_begin(g, &why) : feed_open_file(&g->feed, g->o.file, &why);
     if (rc) {
         *why.p = 0;
@@ -160,8 +144,7 @@ static int run(struct reading *g) {
     }
     if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
-    g->progress = g->feed.file && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && stat(g->o.file, &st) == 0 && S_ISREG(st.st_mode);
-    clock_gettime(CLOCK_MONOTONIC, &g->started);
+    feed_progress(&g->feed, !g->o.quiet);
     return all_print(g);
 }
 

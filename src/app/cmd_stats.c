@@ -106,6 +106,7 @@ static bool file_take(struct run *r, const char *path, struct taps *taps, bool *
         return opt_bad_use(&command, "%s", text), false;
     }
     feed_ahead(&r->feed, &r->ds.driver);
+    feed_progress(&r->feed, false);
     r->ds.driver.d.tls_keys = &r->keys.store;
     if (keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false) != OPT_GO) return false;
     keys_watch_file(&r->keys, path, r->feed.file);

@@ -49,8 +49,6 @@ struct reading {
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];
-    bool progress;
-    struct timespec started;
 };
 
 /* reading_options turns the options into form, view and fields wanted: OPT_GO or an exit status after a message. */

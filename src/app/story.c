@@ -70,6 +70,7 @@ int story_open(struct story *s, const struct opt_command *cmd, const struct stor
         *why.p = 0;
         return opt_bad_use(cmd, "%s", text);
     }
+    feed_progress(&s->feed, false);
     if (o->file) keys_watch_file(&s->keys, o->file, s->feed.file);
     feed_watch_signals(&s->feed);
     return OPT_GO;

@@ -28,7 +28,7 @@ struct craft {
 };
 
 static int wheel_add(struct craft *c, const struct node *a, int field, struct writer *why) {
-    const struct layer *l = &craft_layer_table[c->layers[c->n]];
+    const struct layer *l = layer_of(c->layers[c->n]);
     uint64_t count = value_count(&l->fields[field], a, why);
     if (!count) return ERR_USAGE;
     if (c->n_wheels == WHEELS_MAX) return wr_f(why, "more than %d fields", WHEELS_MAX), ERR_LIMIT;
@@ -42,15 +42,16 @@ static int wheel_add(struct craft *c, const struct node *a, int field, struct wr
 static int layer_unknown(const struct node *n, struct writer *why) {
     wr_f(why, "at character %u: there is no layer '%.*s'; the layers are", n->at, (int)slice_head(n->text, 40).n,
          n->text.p);
-    for (int i = 0; i < LAYERS; i++)
-        if (!craft_layer_table[i].record) wr_f(why, " %s", craft_layer_table[i].name);
+    for (int i = 0; i <= LAYER_RAW; i++)
+        if (!layer_of(i)->record) wr_f(why, " %s", layer_of(i)->name);
+    wr_s(why, " and those `weir craft --layers` lists");
     return ERR_USAGE;
 }
 
 static int layer_take(struct craft *c, const struct node *n, struct writer *why) {
     int id = n->kind == NODE_TEXT ? LAYER_RAW : layer_find(n->text);
-    if (id < 0 || craft_layer_table[id].record) return layer_unknown(n, why);
-    const struct layer *l = &craft_layer_table[id];
+    if (id < 0 || layer_of(id)->record) return layer_unknown(n, why);
+    const struct layer *l = layer_of(id);
     uint32_t seen = 0;
     c->layers[c->n] = (enum layer_id)id;
     if (n->kind == NODE_TEXT) return wheel_add(c, n, RAW_LOAD, why);
@@ -107,10 +108,10 @@ int craft_linktype(const struct craft *c) {
 }
 
 static void wheels_turn(struct craft *c, uint64_t i) {
-    for (size_t l = 0; l < c->n; l++) value_defaults(&craft_layer_table[c->layers[l]], c->values[l]);
+    for (size_t l = 0; l < c->n; l++) value_defaults(layer_of(c->layers[l]), c->values[l]);
     for (size_t k = c->n_wheels; k-- > 0;) {
         const struct wheel *w = &c->wheels[k];
-        value_get(&craft_layer_table[c->layers[w->layer]].fields[w->field], w->node, i % w->count,
+        value_get(&layer_of(c->layers[w->layer])->fields[w->field], w->node, i % w->count,
                   &c->values[w->layer][w->field]);
         i /= w->count;
     }
@@ -122,7 +123,8 @@ int craft_packet(struct craft *c, uint64_t i, struct slice *bytes, struct writer
     for (size_t at = c->n; at-- > 0;) {
         struct slice payload = slice_of(c->bytes + from, sizeof c->bytes - from);
         struct building b = {
-            c->layers, (const struct value(*)[FIELDS_PER_LAYER])c->values, c->n, at, c->env, payload, &c->header, why};
+            c->layers, (const struct value(*)[FIELDS_PER_LAYER])c->values, c->n, at, c->env, payload, &c->header, why,
+            0};
         wr_reset(&c->header);
         int rc = build_layer(&b);
         if (!rc) rc = c->header.err;

@@ -27,7 +27,8 @@ struct craft_env {
      * false: those that are not said are broadcast and zero. */
     bool (*link)(void *to, const uint8_t *dst, size_t n, uint8_t next[6], uint8_t own[6]);
     void *to;
-    uint32_t round; /* how often the expression was sent before: the sequence number of echoes that say none */
+    uint8_t mqtt_version; /* of MQTT packets that do not say theirs; 0: 3.1.1 */
+    uint32_t round;       /* how often the expression was sent before: the sequence number of echoes that say none */
 };
 
 struct craft; /* one expression, understood */

@@ -34,29 +34,48 @@ static void keys_begin(struct web_reading *r, const char *path) {
     r->ds.driver.d.tls_keys = &r->keys;
 }
 
-struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want) {
+static void open_file(struct web_reading *r, const char *path, const struct want *want, unsigned *status,
+                      struct writer *why) {
     char text[512];
-    struct writer why = wr_fixed(text, sizeof text - 1);
-    struct web_reading *r = calloc(1, sizeof *r);
-    if (r) {
-        *r = (struct web_reading){.web = q->web, .entered = enter(q->web)};
-        tls_keys_make(&r->keys);
-    }
-    if (!r) {
-        web_problem(q, 500, "out of memory");
-    } else if (!r->entered) {
-        web_problem(q, 503, "%d captures are being read; try again", WEB_READERS_MAX);
+    struct writer t = wr_fixed(text, sizeof text - 1);
+    if (!r->entered) {
+        *status = 503;
+        wr_f(why, "%d captures are being read; try again", WEB_READERS_MAX);
     } else if ((r->made = true) && dissector_make(&r->ds, want)) {
-        web_problem(q, 500, "out of memory");
-    } else if (capfile_open(&r->file, path, &why)) {
-        *why.p = 0;
+        *status = 500;
+        wr_s(why, "out of memory");
+    } else if (capfile_open(&r->file, path, &t)) {
+        *t.p = 0;
         const char *reason = strstr(text, ": "); /* where it lies is nobody's business */
-        web_problem(q, 422, "the capture cannot be read: %s", reason ? reason + 2 : text);
+        *status = 422;
+        wr_f(why, "the capture cannot be read: %s", reason ? reason + 2 : text);
     } else {
         keys_begin(r, path);
-        return r;
+        *status = 200;
     }
+}
+
+struct web_reading *web_reading_begin(struct web *s, const char *path, const struct want *want, unsigned *status,
+                                      struct writer *why) {
+    struct web_reading *r = calloc(1, sizeof *r);
+    *status = 500;
+    if (!r) return wr_s(why, "out of memory"), NULL;
+    *r = (struct web_reading){.web = s, .entered = enter(s)};
+    tls_keys_make(&r->keys);
+    open_file(r, path, want, status, why);
+    if (*status == 200) return r;
     web_reading_close(r);
+    return NULL;
+}
+
+struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want) {
+    char text[512];
+    unsigned status;
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    struct web_reading *r = web_reading_begin(q->web, path, want, &status, &why);
+    if (r) return r;
+    *why.p = 0;
+    web_problem(q, status, "%s", text);
     return NULL;
 }
 

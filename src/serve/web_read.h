@@ -21,8 +21,10 @@ struct web_reading {
     int64_t begin;    /* time of the first one */
 };
 
-/* web_reading_open gives a capture ready to be read, or NULL after a problem: busy, unreadable. web_reading_close takes
- * NULL too. */
+/* web_reading_begin gives a capture ready to be read, or NULL with a status and a reason: busy, unreadable;
+ * web_reading_open makes a problem of them. web_reading_close takes NULL too. */
+struct web_reading *web_reading_begin(struct web *s, const char *path, const struct want *want, unsigned *status,
+                                      struct writer *why);
 struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want);
 void web_reading_close(struct web_reading *r);
 /* web_reading_next decodes the next packet; NULL at the end, where the file is damaged, and where the server ends. */

@@ -5,6 +5,7 @@
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
 #include "io/out.h"
+#include "serve/web_index.h"
 #include "serve/web_keys.h"
 #include "view/view.h"
 #include <dirent.h>
@@ -210,8 +211,11 @@ void web_delete(struct web_request *q, const char *name) {
     if (!web_find(q->web, name, path, &fixed)) return web_problem(q, 404, "no such capture");
     if (fixed)
         return web_problem(q, 409, "this capture was named on the command line and is not the server's to delete");
+    if (q->web->keeper && keeper_writes(q->web->keeper, name))
+        return web_problem(q, 409, "this capture is under way; stop it first");
     if (unlink(path)) return web_problem(q, 500, "it could not be deleted: %s", strerror(errno));
     web_keys_forget(q->web, path);
+    web_index_drop(q->web, path);
     q->reply.status = 204;
 }
 
@@ -273,6 +277,16 @@ static bool free_name(struct web *s, char name[WEB_NAME_MAX + 1]) {
     return true;
 }
 
+int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]) {
+    char path[WEB_PATH_MAX];
+    for (int i = 0; i < 100 && free_name(s, name); i++) {
+        if (snprintf(path, sizeof path, "%s/%s", s->plan->dir, name) >= (int)sizeof path) return errno = ENAMETOOLONG, -1;
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return errno = EEXIST, -1;
+}
+
 static bool is_capture(const char *path, char *why, size_t n) {
     struct capfile *file = NULL;
     struct writer w = wr_fixed(why, n - 1);
@@ -290,6 +304,8 @@ static void upload_name(struct web_request *q, const char *name, bool replace) {
     web_name_clean(shown, name);
     if (replace && web_find(q->web, shown, path, &fixed) && fixed)
         return web_problem(q, 409, "this capture was named on the command line and is not replaced");
+    if (replace && q->web->keeper && keeper_writes(q->web->keeper, shown))
+        return web_problem(q, 409, "this capture is under way; stop it first");
     if (!replace && !free_name(q->web, shown)) return web_problem(q, 409, "too many captures have this name");
     if (snprintf(path, sizeof path, "%s/%s", q->web->plan->dir, shown) >= (int)sizeof path ||
         fstat(q->upload_fd, &st) || rename(q->upload_path, path))

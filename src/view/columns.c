@@ -49,8 +49,7 @@ static int digits_of(uint64_t ticks) {
     return digits;
 }
 
-void columns_time(struct writer *w, const struct decode *d, const struct view *view) {
-    const struct packet *p = d->pkt;
+void columns_time(struct writer *w, const struct packet *p, const struct view *view) {
     const struct frame_times *t = &view->times;
     int digits = view->precision >= 0 ? view->precision : digits_of(p->iface->ticks ? p->iface->ticks : 1000000);
     if (!p->has_ts) return;
@@ -162,7 +161,7 @@ void columns_print(struct writer *w, const struct decode *d, struct view *view) 
     padded(w, at, 5, true);
     wr_c(w, ' ');
     at = wr_len(w);
-    columns_time(w, d, view);
+    columns_time(w, d->pkt, view);
     padded(w, at, 10, true);
     wr_c(w, ' ');
     at = wr_len(w);

@@ -39,7 +39,7 @@ void columns_destination(struct writer *w, const struct decode *d);
 void columns_protocol(struct writer *w, const struct decode *d);
 void columns_info(struct writer *w, const struct decode *d);
 /* columns_time writes the Time column. */
-void columns_time(struct writer *w, const struct decode *d, const struct view *view);
+void columns_time(struct writer *w, const struct packet *p, const struct view *view);
 
 /* tree_print writes the packet's tree. only: names of protocols whose details are shown (NULL: all), the others on one
  * line. */

@@ -7,7 +7,7 @@ import { colourOf } from '../colour';
 import { frame, mark, marks, pick, picked, step, stream, streamFilter } from '../frame';
 import { t, tOr } from '../i18n';
 import { copyChoice, filterChoices, openMenu, type Choice } from '../menu';
-import { drawn, rowAt, total, turn } from '../rows';
+import { drawn, growing, rowAt, total, turn } from '../rows';
 import { go } from '../route';
 import { columns, type Column } from '../settings';
 import { dialog } from './dialog';
@@ -16,6 +16,8 @@ import type { Row } from '../types';
 export const ROW = 22;
 const HIGH_MAX = 8e6;
 const first = signal(0); // row at the top
+/** following: the list stays at the end while packets come. */
+export const following = signal(true);
 const tall = signal(400); // pixels of the box
 
 const visible = () => Math.ceil(tall.value / ROW);
@@ -86,6 +88,7 @@ function listKeys(e: KeyboardEvent, box: HTMLElement): void {
   const plain = !e.ctrlKey && !e.altKey && !e.metaKey;
   const by = { ArrowDown: 1, ArrowUp: -1, PageDown: view, PageUp: -view }[e.key];
   const r = picked.value >= 0 ? rowAt(picked.value) : null;
+  if (plain && by && by < 0) following.value = false;
   if (plain && by) void step(picked.value < 0 ? 0 : by);
   else if (e.key === 'Home') void pick(0);
   else if (e.key === 'End') void pick(total.value - 1);
@@ -102,6 +105,7 @@ export function PacketList() {
     const see = new ResizeObserver(() => (tall.value = Math.max(ROW, box.current!.clientHeight - ROW)));
     see.observe(box.current!);
     const wheel = (e: WheelEvent) => {
+      if (e.deltaY < 0) following.value = false;
       if (!squeezed() || e.ctrlKey || Math.abs(e.deltaX) > Math.abs(e.deltaY)) return;
       e.preventDefault();
       const rows = e.deltaMode ? e.deltaY : e.deltaY / ROW;
@@ -117,6 +121,7 @@ export function PacketList() {
     if (i < first.value) toScroll(box.current!, i);
     else if (i >= first.value + whole - 1) toScroll(box.current!, i - first.value > 2 * whole ? i - Math.floor(whole / 2) : i - whole + 2);
   }, [picked.value]);
+  useLayoutEffect(() => { if (growing.value && following.value) toScroll(box.current!, lastFirst()); }, [total.value, growing.value]);
   void drawn.value;
   const shown = columns.value, extra = shown.filter(c => !['no', 'time', 'source', 'destination', 'protocol', 'length', 'info'].includes(c.id));
   const grid = shown.map(c => (c.wide ? c.wide + 'px' : 'minmax(240px, 1fr)')).join(' ');

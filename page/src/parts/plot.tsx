@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plot over time; drag to zoom, double click to see all again.
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef } from 'preact/hooks';
 import { isDark } from '../settings';
 import { useWidth } from '../use';

@@ -60,7 +60,9 @@ TERMS = set("""
     A ACK AES ALPN AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
     ClientHello Hello Hellman ICMP ID IPv IoT Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
-    TTL UDP URL UTF Upgrade Via WebSocket Weir Will X raw s xx mosquitto weir explain mqtt x -v""".split())
+    TTL UDP URL UTF Upgrade Via WebSocket Weir Will X raw s xx mosquitto weir explain mqtt x -v
+    ESTABLISHED Enter FIN HTTP HTTPS IP RECEIVED SELECT SENT TIME UNION WAIT close curl door home key lock nc notify openssl pump server
+    sudo xc""".split())
 
 
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])

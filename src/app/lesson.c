@@ -185,6 +185,19 @@ bool scene_lines(struct scene *s, const char *log, int lines) {
     return false;
 }
 
+bool scene_subscribed(struct scene *s, const char *client) {
+    char line[256], wanted[64];
+    bool found = false;
+    (void)s;
+    snprintf(wanted, sizeof wanted, ": %s ", client); /* "TIME: CLIENT QOS FILTER" */
+    for (int left = LESSON_START_MS; left > 0 && !found && children_nap(STEP_MS); left -= STEP_MS) {
+        FILE *f = fopen("broker.log", "re");
+        while (f && !found && fgets(line, sizeof line, f)) found = strstr(line, wanted) != NULL;
+        if (f) fclose(f);
+    }
+    return found;
+}
+
 static int loopback_socket(struct sockaddr_in *a, int port) {
     *a = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -247,8 +260,10 @@ bool scene_write(struct scene *s, const char *name, const char *text, ...) {
 
 bool scene_broker(struct scene *s, const char *port, const char *more) {
     const char *user = s->own_net && getuid() == 0 ? "user root\n" : ""; /* the namespace may have no other user */
-    return scene_write(s, "broker.conf", "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n%s%s", port,
-                       user, more) &&
+    return scene_write(s, "broker.conf",
+                       "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\nlog_type "
+                       "subscribe\n%s%s",
+                       port, user, more) &&
            scene_start(s, "broker.log", "mosquitto -c broker.conf") >= 0 && scene_listens(s, port);
 }
 

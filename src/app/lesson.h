@@ -86,6 +86,8 @@ void scene_port(struct scene *s, int wanted, char port[static LESSON_PORT]);
 bool scene_listens(struct scene *s, const char *port);
 /* scene_lines waits until the file `log` has so many lines. */
 bool scene_lines(struct scene *s, const char *log, int lines);
+/* scene_subscribed waits until the broker has taken a client's subscription. */
+bool scene_subscribed(struct scene *s, const char *client);
 /* scene_write makes a file in the folder; printf. */
 bool scene_write(struct scene *s, const char *name, const char *text, ...) __attribute__((format(printf, 3, 4)));
 /* scene_broker starts mosquitto on a port, with more lines of configuration ("": none). */

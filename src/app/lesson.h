@@ -25,6 +25,7 @@ struct scene {
     char dir[LESSON_PATH];   /* the folder; it is the present one */
     const char *keep;        /* where the capture is to be kept; NULL: in the folder */
     bool yes, color, own_net, done;
+    bool in_dir; /* what one goes on with lies in the folder */
     size_t width;
     int capture;   /* place among the children; -1: none runs */
     int questions; /* asked so far */

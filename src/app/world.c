@@ -37,8 +37,8 @@ static const char *const delay[] = {"tc qdisc add dev device root netem delay 30
                                     "tc qdisc add dev broker root netem delay 300ms", NULL};
 static const char *const slow[] = {"tc qdisc add dev device root tbf rate 64kbit burst 4k latency 2s",
                                    "tc qdisc add dev broker root tbf rate 64kbit burst 4k latency 2s", NULL};
-static const char *const forgets[] = {"sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=10",
-                                      "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0", NULL};
+static const char *const forgets[] = {"/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established 10",
+                                      "/proc/sys/net/netfilter/nf_conntrack_tcp_loose 0", NULL};
 
 const struct world_kind world_kinds[WORLD_KINDS] = {
     {"plain", "nothing is broken", NULL, NULL},
@@ -147,6 +147,16 @@ static pid_t holder_start(void) {
 
 /* ---- making one ---- */
 
+/* become is the process of a command on a host: a program, or, where the first word is a file of /proc/sys, a setting.
+ */
+static _Noreturn void become(pid_t host, char *const argv[]) {
+    if (!enter_process(host)) _exit(1);
+    if (argv[0][0] == '/') _exit(text_write(argv[0], argv[1]) ? 0 : 1);
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
 /* run_on runs a command line on a host, with `input` as its input; says why where it fails. */
 static int run_on(pid_t host, const char *line, const char *input, struct writer *why) {
     char text[256], *argv[COMMAND_WORDS], *save = NULL, said[OUTPUT_MAX];
@@ -158,11 +168,8 @@ static int run_on(pid_t host, const char *line, const char *input, struct writer
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) return ERR_IO;
     pid_t pid = fork();
     if (pid == 0) {
-        if (!enter_process(host)) _exit(1);
         dup2(in[0], STDIN_FILENO), dup2(out[1], STDOUT_FILENO), dup2(out[1], STDERR_FILENO);
-        setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-        execvp(argv[0], argv);
-        _exit(127);
+        become(host, argv);
     }
     close(in[0]), close(out[1]);
     if (input) (void)!write(in[1], input, strlen(input)); /* shorter than a pipe holds */
@@ -174,7 +181,7 @@ static int run_on(pid_t host, const char *line, const char *input, struct writer
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return OK;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        wr_f(why, "%s is missing: `sudo apt install iproute2 nftables procps`", argv[0]);
+        wr_f(why, "%s is missing: `sudo apt install iproute2 nftables`", argv[0]);
     else wr_f(why, "`%s` failed: %s", line, said);
     return ERR_IO;
 }
@@ -208,7 +215,7 @@ static int build(struct world *w, const struct world_kind *kind, struct writer *
             return wr_s(why, "a network namespace could not be made: run this with sudo"), ERR_DENIED;
     int rc = cable(w, DEVICE, 1, why);
     if (rc == OK) rc = cable(w, BROKER, 2, why);
-    if (rc == OK) rc = run_on(w->holder[GATEWAY], "sysctl -qw net.ipv4.ip_forward=1", NULL, why);
+    if (rc == OK) rc = run_on(w->holder[GATEWAY], "/proc/sys/net/ipv4/ip_forward 1", NULL, why);
     if (rc == OK && kind->rules) rc = run_on(w->holder[GATEWAY], "nft -f -", kind->rules, why);
     for (size_t i = 0; rc == OK && kind->commands && kind->commands[i]; i++)
         rc = run_on(w->holder[GATEWAY], kind->commands[i], NULL, why);

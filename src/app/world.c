@@ -8,6 +8,7 @@
  * Without root the keeper first makes a user namespace in which it is root; who enters a host enters that too. */
 #include "app/world.h"
 #include "app/children.h"
+#include "io/delayline.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,8 +34,6 @@ static const char *const hosts[WORLD_HOSTS] = {[DEVICE] = "device", [GATEWAY] = 
 
 #define FORWARD(rules) "table inet weir { chain forward { type filter hook forward priority 0\n" rules "\n}\n}\n"
 
-static const char *const delay[] = {"tc qdisc add dev device root netem delay 300ms",
-                                    "tc qdisc add dev broker root netem delay 300ms", NULL};
 static const char *const slow[] = {"tc qdisc add dev device root tbf rate 64kbit burst 4k latency 2s",
                                    "tc qdisc add dev broker root tbf rate 64kbit burst 4k latency 2s", NULL};
 static const char *const forgets[] = {"/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established 10",
@@ -42,7 +41,7 @@ static const char *const forgets[] = {"/proc/sys/net/netfilter/nf_conntrack_tcp_
 
 const struct world_kind world_kinds[WORLD_KINDS] = {
     {"plain", "nothing is broken", NULL, NULL},
-    {"delay", "every packet takes 300 ms longer, each way (needs netem in the kernel)", NULL, delay},
+    {"delay", "every packet takes 300 ms longer, each way", NULL, NULL, 300},
     {"slow", "64 kbit/s each way", NULL, slow},
     {"loss", "the gateway loses one packet in seven towards the broker",
      FORWARD("ip saddr " WORLD_DEVICE " numgen random mod 7 == 0 drop"), NULL},
@@ -186,26 +185,66 @@ static int run_on(pid_t host, const char *line, const char *input, struct writer
     return ERR_IO;
 }
 
-/* cable joins a host to the gateway: eth0 there, an interface of the host's name here. */
-static int cable(const struct world *w, int host, int net, struct writer *why) {
+/* step is a command of making a cable, with the net's number, the gateway's process and the host's name. */
+struct step {
+    bool gateway;
+    const char *form;
+};
+
+static int steps_run(const struct world *w, int host, const struct step *step, size_t n, struct writer *why) {
     char line[160];
-    const struct {
-        bool gateway;
-        const char *form;
-    } steps[] = {
-        {false, "ip link add eth0 type veth peer name %3$s netns %2$d"},
-        {false, "ip addr add 10.77.%1$d.2/24 dev eth0"},
-        {false, "ip link set eth0 up"},
-        {true, "ip addr add 10.77.%1$d.1/24 dev %3$s"},
-        {true, "ip link set %3$s up"},
-        {false, "ip route add default via 10.77.%1$d.1"},
-    };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        snprintf(line, sizeof line, steps[i].form, net, (int)w->holder[GATEWAY], hosts[host]);
-        int rc = run_on(w->holder[steps[i].gateway ? GATEWAY : host], line, NULL, why);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(line, sizeof line, step[i].form, host == DEVICE ? 1 : 2, (int)w->holder[GATEWAY], hosts[host]);
+        int rc = run_on(w->holder[step[i].gateway ? GATEWAY : host], line, NULL, why);
         if (rc != OK) return rc;
     }
     return OK;
+}
+
+/* cable joins a host to the gateway: eth0 there, an interface of the host's name here. A slow one has a second piece,
+ * from `near` to `far`, which delayline_run closes. */
+static int cable(const struct world *w, int host, bool slow_one, struct writer *why) {
+    static const struct step direct[] = {{false, "ip link add eth0 type veth peer name %3$s netns %2$d"}};
+    static const struct step pieces[] = {{false, "ip link add eth0 type veth peer name near netns %2$d"},
+                                         {true, "ip link add %3$s type veth peer name far"},
+                                         {true, "ip link set near up"},
+                                         {true, "ip link set far up"}};
+    static const struct step rest[] = {{false, "ip addr add 10.77.%1$d.2/24 dev eth0"},
+                                       {false, "ip link set eth0 up"},
+                                       {true, "ip addr add 10.77.%1$d.1/24 dev %3$s"},
+                                       {true, "ip link set %3$s up"},
+                                       {false, "ip route add default via 10.77.%1$d.1"}};
+    int rc =
+        slow_one ? steps_run(w, host, pieces, sizeof pieces / sizeof *pieces, why) : steps_run(w, host, direct, 1, why);
+    return rc == OK ? steps_run(w, host, rest, sizeof rest / sizeof *rest, why) : rc;
+}
+
+/* plain_on makes an interface of a host compute its checksums. */
+static bool plain_on(pid_t host, const char *name) {
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) _exit(enter_process(host) && delayline_plain(name) ? 0 : 1);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* carrier_start carries the frames of the slow cable, in a process that ends with the keeper. */
+static int carrier_start(const struct world *w, int delay_ms, struct writer *why) {
+    pid_t parent = getpid();
+    if (!plain_on(w->holder[DEVICE], "eth0") || !plain_on(w->holder[GATEWAY], hosts[DEVICE])) {
+        wr_s(why, "an interface does not let go of its checksums");
+        return ERR_IO;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "weir-lab-cable");
+        quiet();
+        (void)close_range(STDERR_FILENO + 1, ~0U, 0);
+        if (getppid() == parent && enter_process(w->holder[GATEWAY])) (void)delayline_run("near", "far", delay_ms);
+        _exit(1);
+    }
+    return pid > 0 ? OK : ERR_IO;
 }
 
 static int build(struct world *w, const struct world_kind *kind, struct writer *why) {
@@ -213,8 +252,9 @@ static int build(struct world *w, const struct world_kind *kind, struct writer *
     for (int i = 0; i < WORLD_HOSTS; i++)
         if ((w->holder[i] = holder_start()) < 0)
             return wr_s(why, "a network namespace could not be made: run this with sudo"), ERR_DENIED;
-    int rc = cable(w, DEVICE, 1, why);
-    if (rc == OK) rc = cable(w, BROKER, 2, why);
+    int rc = cable(w, DEVICE, kind->delay_ms > 0, why);
+    if (rc == OK) rc = cable(w, BROKER, false, why);
+    if (rc == OK && kind->delay_ms) rc = carrier_start(w, kind->delay_ms, why);
     if (rc == OK) rc = run_on(w->holder[GATEWAY], "/proc/sys/net/ipv4/ip_forward 1", NULL, why);
     if (rc == OK && kind->rules) rc = run_on(w->holder[GATEWAY], "nft -f -", kind->rules, why);
     for (size_t i = 0; rc == OK && kind->commands && kind->commands[i]; i++)

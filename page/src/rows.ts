@@ -113,6 +113,20 @@ async function survey(signal: AbortSignal): Promise<void> {
   }
 }
 
+/** firstPage asks for the first rows; of a capture that only just began there may be no file yet. */
+async function firstPage(signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await page(0);
+      return;
+    } catch (e) {
+      await known;
+      if (signal.aborted || !isGrowing(capture.peek()) || isFilterProblem(e as Error)) throw e;
+      await new Promise(done => setTimeout(done, 400));
+    }
+  }
+}
+
 async function begin(): Promise<void> {
   stop.abort();
   stop = new AbortController();
@@ -126,7 +140,7 @@ async function begin(): Promise<void> {
     turn.value++;
   });
   if (!capture.peek()) return;
-  await page(0);
+  await firstPage(signal);
   await survey(signal);
 }
 

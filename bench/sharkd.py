@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import re
 import subprocess
 import urllib.parse
@@ -53,7 +54,8 @@ class Sharkd:
 
 class Weir:
     def __init__(self, program, folder, *files):
-        self.run = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0", "--dir", folder, *files], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        rights = [] if os.geteuid() else ["-Z", "root"]  # the folder is root's then
+        self.run = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0", "--dir", folder, *rights, *files], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.port = int(re.search(r":(\d+)/", self.run.stdout.readline())[1])
 
     def open(self, path, **query):

@@ -444,7 +444,7 @@ void keeper_wait(struct keeper *k, const char *id, uint64_t version, int ms) {
     pthread_mutex_lock(&k->lock);
     for (;;) {
         const struct slot *t = slot_of(k, id);
-        if (!t || t->version != version || atomic_load(&k->stopping)) break;
+        if (!t || t->version != version) break;
         if (pthread_cond_timedwait(&k->changed, &k->lock, &until) == ETIMEDOUT) break;
     }
     pthread_mutex_unlock(&k->lock);

@@ -9,7 +9,7 @@ from lab import OURS, udp
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "serve"))
 from test_serve import conforms  # noqa: E402
 
-OF_CAPTURES = ("/v1/devices", "/v1/sessions", "/v1/interfaces", "/v1/download", "/v1/audit", "/v1/auth", "/v1/sims")
+OF_CAPTURES = ("/v1/devices", "/v1/sessions", "/v1/interfaces", "/v1/download", "/v1/audit", "/v1/auth", "/v1/sims", "/v1/virtual")
 
 
 def test_every_path_answers_as_described(server):
@@ -53,12 +53,15 @@ def test_every_path_answers_as_described(server):
         ask("get", "/v1/download/{session}/{name}", want="410", query="?" + url.split("?")[1], session=x["id"], name=x["capture"])
         ask("delete", head, want="204", **fill)
         ask("get", head, want="404", **fill)
-    base, fill = "/v1/sims/{sim_id}/packet_capture_sessions", {"sim_id": "127.0.0.1"}
-    x = ask("post", base, {"duration": 60, "prefix": "p"}, **fill)
-    fill["session_id"] = x["sessionId"]
-    ask("get", base + "/{session_id}", **fill)
-    ask("post", base + "/{session_id}/stop", **fill)
-    ask("get", base, sim_id="127.0.0.1")
-    ask("delete", base + "/{session_id}", **fill)
+    for base, name, device in (("/v1/sims/{sim_id}", "sim_id", "127.0.0.1"), ("/v1/virtual_private_gateways/{vpg_id}", "vpg_id", "interface:lo")):
+        base, fill = base + "/packet_capture_sessions", {name: device}
+        x = ask("post", base, {"duration": 60, "prefix": "p"}, **fill)
+        ask("post", base, {"duration": 6}, want="400", **fill)
+        ask("get", base, **fill)
+        fill["session_id"] = x["sessionId"]
+        ask("get", base + "/{session_id}", **fill)
+        ask("post", base + "/{session_id}/stop", **fill)
+        ask("get", base + "/{session_id}", **fill)
+        ask("delete", base + "/{session_id}", **fill)
     every = {(m, p) for p, item in api["paths"].items() if p.startswith(OF_CAPTURES) for m in item if m != "parameters"}
     assert every == asked

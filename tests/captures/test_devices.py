@@ -130,13 +130,13 @@ def talk_all(rounds):
     return {n: path for n, (path, _) in records.items()}
 
 
-# A bridge hands what passes from port to port to nobody but the ports: all that is device 2's own is on its port.
-@pytest.mark.parametrize("device, keep, mine", [
-    ("10.91.7.2", ["host", "10.91.7.2"], {"10.91.7.2"}), ("fd91::2", ["host", "fd91::2"], {"fd91::2"}),
-    ("02:00:5e:91:00:02", ["ether", "host", "02:00:5e:91:00:02"], {"02:00:5e:91:00:02"}),
-    ("10.91.7.2/31", ["net", "10.91.7.2/31"], {"10.91.7.2", "10.91.7.3"}), ("interface:p2", [], None)])
-def test_one_device_of_three_is_captured_whole_and_alone(hub, device, keep, mine):
-    got = request("POST", f"/v1/devices/{device}/captures", {"duration": 60, "interface": "p2"})
+# All that is device 2's own passes its port, and the bridge.
+@pytest.mark.parametrize("device, face, keep, mine", [
+    ("10.91.7.2", "p2", ["host", "10.91.7.2"], {"10.91.7.2"}), ("10.91.7.2", "br0", ["host", "10.91.7.2"], {"10.91.7.2"}),
+    ("fd91::2", "br0", ["host", "fd91::2"], {"fd91::2"}), ("02:00:5e:91:00:02", "br0", ["ether", "host", "02:00:5e:91:00:02"], {"02:00:5e:91:00:02"}),
+    ("10.91.7.2/31", "br0", ["net", "10.91.7.2/31"], {"10.91.7.2", "10.91.7.3"}), ("interface:p2", "p2", [], None)])
+def test_one_device_of_three_is_captured_whole_and_alone(hub, device, face, keep, mine):
+    got = request("POST", f"/v1/devices/{device}/captures", {"duration": 60, "interface": face})
     ident = hub.until(got["id"], "CAPTURING")["id"]
     time.sleep(0.2)
     own = talk_all(15)
@@ -149,6 +149,14 @@ def test_one_device_of_three_is_captured_whole_and_alone(hub, device, keep, mine
         assert not mine or mine & set(re.split("[\t,]", line)), line
     for path in own.values():
         os.unlink(path)
+
+
+def test_a_mac_address_is_looked_for_where_it_is(hub):
+    assert "MAC" in request("POST", "/v1/devices/02:00:5e:91:00:02/captures", {"duration": 60})["detail"]  # nobody knows it yet
+    assert [os.unlink(p) for p in talk_all(1).values()]
+    got = request("POST", "/v1/devices/02:00:5e:91:00:02/captures", {"duration": 60})
+    assert got["interface"] == "br0" and got["kind"] == "mac"
+    assert {"10.91.7.2", "10.91.7.1", "10.91.7.3"} <= {d["id"] for d in request("GET", "/v1/devices")["devices"]}
 
 
 def test_a_capture_ends_by_itself_and_has_every_reading_of_one_device(hub):

@@ -4,9 +4,11 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.parse
 
@@ -67,7 +69,6 @@ def test_what_is_asked_wrongly_is_refused_by_name(server, body, member):
 
 def test_what_cannot_be_is_said_at_once(server):
     assert "no interface" in server.start("192.0.2.7", want=422, interface="nosuch0")["detail"]
-    assert "MAC" in server.start("02:00:5e:10:00:07", want=422, interface="any")["detail"]
     assert server("POST", "/v1/devices/ip:meter/captures", {"duration": 60})[0] == 400
     assert server("POST", "/v1/sessions", {"duration": 60})[0] == 405
     assert server("POST", "/v1/devices/192.0.2.7/captures", b"[" * 70000)[0] == 413
@@ -200,6 +201,18 @@ def test_a_server_that_is_stopped_ends_its_captures(serve):
     assert len(packets(second.path(got))) == 10
 
 
+def test_who_follows_sees_the_end_when_the_server_stops(serve):
+    first = serve("-i", "lo")
+    x = first.capturing("127.0.0.1", filter=OURS)
+    follow = [subprocess.Popen(["curl", "-sN", f"{first.url}/v1/sessions/{x['id']}/{what}"], stdout=subprocess.PIPE) for what in ("events", "file?follow=1")]
+    udp(7)
+    time.sleep(1)
+    assert first.stop() == 0
+    events, data = (p.communicate(timeout=10)[0] for p in follow)
+    assert json.loads(events.decode().strip().rsplit("data: ", 1)[1])["state"] == "STOPPED"
+    assert data == open(first.path(x), "rb").read() and len(packets(first.path(x))) == 7
+
+
 def test_a_recorder_that_is_killed_is_a_failure_with_a_valid_file(server):
     x = server.capturing("127.0.0.1", filter=OURS)
     udp(5)
@@ -296,6 +309,59 @@ def test_an_interface_that_goes_away_is_a_failure_with_a_valid_file(serve):
         assert got["reason"] and packets(server.path(got)) is not None
     finally:
         subprocess.run(["ip", "link", "del", name], capture_output=True)
+
+
+def test_two_servers_do_not_share_a_folder(serve):
+    first = serve("-i", "lo")
+    x = first.capturing("127.0.0.1")
+    second = serve("-i", "lo")
+    assert "another weir serve" in second.start("127.0.0.1", want=503)["detail"]
+    assert second("GET", f"/v1/captures/{x['capture']}/frames")[0] == 200
+    second.stop()
+    assert first.get(x["id"])["state"] == "CAPTURING"
+
+
+def test_a_killed_server_frees_its_port_at_once(serve):
+    first = serve("-i", "lo")
+    first.capturing("127.0.0.1")
+    first.stop(hard=True)
+    assert serve("-i", "lo", port=first.port).port == first.port
+
+
+def as_nobody(*args):
+    return subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.fixture
+def open_folder():
+    folder = tempfile.mkdtemp(prefix="weir-nobody-", dir="/tmp")
+    os.chown(folder, 65534, 65534)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_plain_user_needs_the_right_and_loses_it(open_folder, right):
+    weir = os.path.join(open_folder, "weir")
+    shutil.copy(WEIR, weir)
+    os.chmod(weir, 0o755)
+    if right and subprocess.run(["setcap", "cap_net_raw,cap_net_admin=ep", weir]).returncode:
+        pytest.skip("no capabilities of files here")
+    run = as_nobody(weir, "serve", "--dir", open_folder + "/captures", "--listen", "127.0.0.1:0")
+    try:
+        server = Server.__new__(Server)
+        server.scheme, server.folder = "http", open_folder + "/captures"
+        server.port = int(run.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
+        assert int(status_of(run.pid)["CapPrm"], 16) == 0
+        got = server.start("127.0.0.1", filter=OURS)
+        if right:
+            server.until(got["id"], "CAPTURING")
+        else:
+            got = server.until(got["id"], "FAILED")
+            assert "setcap" in got["reason"] and "capture" not in got
+    finally:
+        run.terminate()
+        run.wait(10)
 
 
 # ---- devices ----

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may what: roles, tokens, TLS, and the list of actions."""
+import http.client
 import os
 import sqlite3
 import subprocess
 import time
 
 import pytest
-from lab import OURS, WEIR, Server, packets, udp
+from lab import OURS, WEIR, packets, udp
 
 
 def weir(*args, **kw):
@@ -125,3 +126,44 @@ def test_a_key_that_does_not_fit_is_refused(tmp_path, pem):
     key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     run = weir("serve", "--dir", tmp_path / "captures", "--listen", "127.0.0.1:0", "--cert", cert, "--key", key)
     assert run.returncode == 2 and "PEM" in run.stderr
+
+
+def test_many_followers_leave_room_for_others(server):
+    x = server.capturing("127.0.0.1")
+    streams, statuses = [], []
+    for i in range(150):
+        c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        c.request("GET", f"/v1/sessions/{x['id']}/" + ("events" if i % 2 else "file?follow=1"))
+        streams.append(c)
+    for c in streams:
+        statuses.append(c.getresponse().status)
+    assert statuses.count(200) == 100 and statuses.count(503) == 50
+    assert server("POST", f"/v1/sessions/{x['id']}/stop")[0] == 200
+    for c in streams:
+        c.close()
+    time.sleep(1.5)
+    assert server("GET", f"/v1/sessions/{x['id']}/events")[0] == 200
+
+
+@pytest.mark.parametrize("harm, says", [("junk", "not a database"), ("newer", "newer weir"), ("link", "unable to open")])
+def test_a_store_that_cannot_be_used_is_said_and_captures_are_still_read(serve, tmp_path, harm, says):
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    store = folder / ".weir.sqlite"
+    if harm == "junk":
+        store.write_bytes(b"this is no database at all, only words" * 100)
+    elif harm == "newer":
+        db = sqlite3.connect(store)
+        db.execute("PRAGMA user_version = 99")
+        db.commit()
+        db.close()
+    else:
+        (folder / ".elsewhere").write_bytes(b"")
+        store.symlink_to(".elsewhere")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    server = serve("-i", "lo", listen="0.0.0.0")
+    mine = {"Authorization": "Bearer " + server.token}  # not stored: it ends with the server
+    status, _, problem = server("POST", "/v1/devices/127.0.0.1/captures", {"duration": 60}, **mine)
+    assert status == 503 and says in problem["detail"], problem
+    assert server("GET", "/v1/captures", **mine)[2] == {"captures": []} and server("GET", "/v1/captures")[0] == 401

@@ -12,7 +12,7 @@ before(async () => (browser = await launch()));
 after(() => browser?.close());
 
 test('a capture is started, watched while it grows, stopped and read', async t => {
-  const server = await serve('-Z', 'root');
+  const server = await serve();
   const socket = createSocket('udp4');
   const timer = setInterval(() => socket.send('weir page test', 47123, '127.0.0.1'), 50);
   try {

@@ -46,7 +46,7 @@ static bool row_take(struct rows *s) {
     web_matches_add(s->matches, d->pkt->number);
     if (s->matched++ >= s->offset && s->shown < s->limit) {
         wr_s(&s->w, s->shown++ ? ",\n" : "\n");
-        web_row_json(&s->w, d, &s->view);
+        web_row_json(&s->w, s->r, d, &s->view);
     }
     dissector_shown(&s->r->ds);
     return true;

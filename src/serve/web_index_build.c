@@ -203,10 +203,8 @@ static bool read_all(struct building *b) {
     const struct decode *d;
     for (;;) {
         while ((d = web_reading_next(b->r))) {
-            const struct flow *flow = b->r->ds.driver.flow;
-            web_row_of(&row, d, texts);
+            web_row_of(&row, b->r, d, texts);
             row.group = index_group_of(d);
-            row.stream = flow ? flow->stream : 0;
             record(b, &row);
             dissector_shown(&b->r->ds);
             if (row.number != b->r->packets) return false; /* records that are no packets took numbers */

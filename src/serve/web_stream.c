@@ -183,7 +183,7 @@ static bool take(struct events *s) {
     web_matches_add(s->matches, d->pkt->number);
     if (d->pkt->number > s->from && s->shown < s->limit) {
         if (s->pending++) wr_s(&s->rows, ",");
-        web_row_json(&s->rows, d, &s->view);
+        web_row_json(&s->rows, s->r, d, &s->view);
         s->shown++;
     }
     dissector_shown(&s->r->ds);

@@ -49,7 +49,7 @@ int craft_out_packet(struct craft_out *o, int linktype, struct slice bytes, int6
     struct packet p = {.number = ++o->packets,
                        .ts = ts,
                        .has_ts = true,
-                       .len = (uint32_t)bytes.n,
+                       .len = (uint32_t)bytes.n + o->cut,
                        .data = bytes,
                        .flags = way,
                        .has_flags = way != CRAFT_MADE};

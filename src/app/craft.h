@@ -32,6 +32,7 @@ struct craft_out {
     struct view view;
     struct writer out;
     uint64_t packets;
+    struct packet packet; /* the last one: what is decoded refers to it */
     char buffer[CRAFT_OUT_BYTES];
 };
 

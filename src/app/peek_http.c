@@ -190,6 +190,8 @@ static int outcome(struct request *q, CURLcode rc, struct writer *why) {
     if (status / 100 == 2) return OK;
     if (!peek_text(wr_done(&q->problem), "detail", detail, sizeof detail))
         snprintf(detail, sizeof detail, "it answered %ld", status);
+    for (char *c = detail; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?'; /* a stranger's words on a terminal */
     wr_f(why, "%s: %s", q->p->base, detail);
     return code_of(status);
 }

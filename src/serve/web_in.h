@@ -168,6 +168,9 @@ void web_device(struct web_request *q, const char *id);
 void web_interfaces(struct web_request *q);
 const struct web_label *web_label_find(const struct web *s, const char *label);
 bool web_interface_known(const char *name);
+/* web_mac_interface finds the interface a MAC address is behind: where the kernel knows it as a neighbour, or the only
+ * one there is. */
+bool web_mac_interface(const char *mac, char *out, size_t size);
 
 /* web_member is one member of a JSON body. web_json_begin gives the inside of the body's object; false after a problem.
  * web_json_text reads a string into out, false after a problem; web_json_number a whole number from min to max. */

@@ -193,10 +193,12 @@ static bool device_take(struct web_request *q, const char *asked, struct session
     return true;
 }
 
-static bool interface_fits(struct web_request *q, const struct session *x) {
+static bool interface_fits(struct web_request *q, struct session *x) {
+    bool any = strcmp(x->interface, "any") == 0;
     if (!web_interface_known(x->interface)) {
         web_problem(q, 422, "there is no interface %.64s; /v1/interfaces lists them", x->interface);
-    } else if (x->device.kind == DEVICE_MAC && strcmp(x->interface, "any") == 0) {
+    } else if (x->device.kind == DEVICE_MAC && any &&
+               !web_mac_interface(x->device.text, x->interface, sizeof x->interface)) {
         web_problem(
             q, 422,
             "a MAC address is captured from one interface: name it (interface), \"any\" does not know them all");

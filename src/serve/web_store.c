@@ -280,7 +280,8 @@ static bool free_name(struct web *s, char name[WEB_NAME_MAX + 1]) {
 int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]) {
     char path[WEB_PATH_MAX];
     for (int i = 0; i < 100 && free_name(s, name); i++) {
-        if (snprintf(path, sizeof path, "%s/%s", s->plan->dir, name) >= (int)sizeof path) return errno = ENAMETOOLONG, -1;
+        if (snprintf(path, sizeof path, "%s/%s", s->plan->dir, name) >= (int)sizeof path)
+            return errno = ENAMETOOLONG, -1;
         int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd >= 0 || errno != EEXIST) return fd;
     }

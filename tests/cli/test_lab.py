@@ -224,6 +224,7 @@ def test_bad_use(weir):
     assert weir("lab", "echo").returncode == 2
     assert weir("lab", "echo", "nonsense").returncode == 2
     assert weir("lab", "sink", "--list", "127.0.0.1:1").returncode == 2
+    assert "may be open" in weir("lab", "echo", "127.0.0.1:1", "--connections", "1000000").err
     for part in "echo", "sink", "net":
         assert "Examples" in weir("lab", part, "--help").out
 

@@ -21,6 +21,14 @@ void line_time(struct writer *w, int64_t ts) {
     wr_f(w, "%s.%06dZ", text, (int)(ts % SECOND_NS / 1000));
 }
 
+void line_day(struct writer *w, int64_t ts) {
+    time_t t = ts / SECOND_NS;
+    struct tm tm = {0};
+    localtime_r(&t, &tm);
+    wr_f(w, "%04d-%02d-%02d ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    line_clock(w, ts);
+}
+
 void line_peer(struct writer *w, const struct sock_peer *who) {
     struct sock_addr a = sock_addr_of(who);
     sock_print(&a, w);

@@ -11,6 +11,8 @@
 void line_clock(struct writer *w, int64_t ts);
 /* line_time writes ts as in RFC 3339, UTC, with microseconds. */
 void line_time(struct writer *w, int64_t ts);
+/* line_day writes day and time in local time, with milliseconds. */
+void line_day(struct writer *w, int64_t ts);
 /* line_begin writes time, protocol and address, padded, for a line of text. */
 void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct sock_peer *who);
 /* line_peer writes ADDRESS:PORT. */

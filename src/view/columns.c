@@ -79,8 +79,12 @@ static const struct layer_mark *top(const struct decode *d) {
     return NULL;
 }
 
+/* layer_end returns the end of a layer's fields; those of what stands inside its messages, as certificates do, are among
+ * them. */
 static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
-    return m + 1 < d->layer + d->layers ? m[1].at : d->out->n;
+    const struct layer_mark *next = m + 1, *end = d->layer + d->layers;
+    while (next < end && next->proto->inner) next++;
+    return next < end ? next->at : d->out->n;
 }
 
 void columns_protocol(struct writer *w, const struct decode *d) {

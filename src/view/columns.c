@@ -127,6 +127,16 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
     return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
 }
 
+/* comma_drop takes the comma before a text away that only says that a message of TLS has begun: tshark puts that right
+ * behind what is there. Text that has left the buffer already stays as it is. */
+static void comma_drop(struct writer *w, size_t at) {
+    static const struct slice begun = {(const uint8_t *)"[TLS segment", 12};
+    size_t len = wr_len(w);
+    if (at < 2 || len < at + begun.n || memcmp(w->buf + at, begun.p, begun.n) != 0 || memcmp(w->buf + at - 2, ", ", 2) != 0) return;
+    memmove(w->buf + at - 2, w->buf + at, len - at);
+    w->p -= 2;
+}
+
 void columns_info(struct writer *w, const struct decode *d) {
     const struct layer_mark *end = d->layer + d->layers, *m = end, *first;
     while (m > d->layer && !says(m - 1)) m--;
@@ -138,7 +148,9 @@ void columns_info(struct writer *w, const struct decode *d) {
         for (const struct layer_mark *one = first; one <= m; one++) {
             if (!follows(one, m->proto) || !says(one)) continue;
             if (one > first && !m->proto->info_plain) wr_s(w, ", ");
+            size_t at = wr_len(w);
             one->proto->info(w, d->out, one->at, layer_end(d, one));
+            comma_drop(w, at);
         }
     }
     if (d->out->bad) wr_s(w, d->cut ? "[Packet size limited during capture]" : "[Malformed Packet]");

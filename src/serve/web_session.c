@@ -233,7 +233,9 @@ bool web_session_begin(struct web_request *q, const char *device, struct session
     }
     file_name(x, time(NULL));
     snprintf(x->who, sizeof x->who, "%s", q->who);
+    pthread_mutex_lock(&q->web->changing); /* an upload may be looking for a name, too */
     int rc = keeper_begin(q->web->keeper, x);
+    pthread_mutex_unlock(&q->web->changing);
     if (rc == OK) return true;
     if (rc == ERR_LIMIT)
         web_problem(q, 503, "%d captures are under way, or %d are remembered; stop or delete one", SESSIONS_ACTIVE_MAX,

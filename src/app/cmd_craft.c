@@ -60,8 +60,7 @@ static const char *const examples[] = {
 
 static const struct opt_command command = {
     .name = "craft",
-    .synopsis = "[-w FILE] [--show] [--hex] [--send | --answer] EXPRESSION... | -r FILE [--set FIELD=VALUE]... | "
-                "tcp HOST PORT | mqtt HOST PORT",
+    .synopsis = "[options] EXPRESSION... | -r FILE | tcp HOST PORT | mqtt HOST PORT",
     .purpose = "make packets from expressions as in Scapy, and send them",
     .description =
         "An expression is layers with / between: IP(dst=\"10.0.0.9\")/UDP(dport=53)/DNS(qd=\"a.example\"). Fields have "
@@ -76,7 +75,8 @@ static const struct opt_command command = {
         "An Ethernet address that is not said is ff:ff:ff:ff:ff:ff as destination and zero as source; when the packet "
         "is sent, those of the next hop and the interface.\n\n"
         "`weir craft tcp HOST PORT` makes a TCP connection by hand, `weir craft mqtt HOST PORT` sends MQTT packets, "
-        "right or broken; each has its own --help.",
+        "right or broken; each has its own --help.\n\n"
+        "Exit status: 0 fine, 1 with --answer when nothing was answered, 2 an error or bad use.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof defs[0],
@@ -94,6 +94,11 @@ struct crafting {
 static bool source_of(void *to, const uint8_t *dst, uint8_t *src, size_t n) {
     (void)to;
     return route_source(dst, src, n);
+}
+
+static bool lookup_of(void *to, const char *name, uint8_t *addr, size_t n) {
+    (void)to;
+    return route_lookup(name, addr, n);
 }
 
 static int refuse(int rc, const struct writer *why) {
@@ -167,7 +172,7 @@ static int prepare(struct crafting *g) {
     int rc = craft_out_open(&g->out, !o->quiet && (o->show || o->send.answer || (!o->file && !o->hex)));
     if (rc != OPT_GO || !sends) return rc;
     rc = sender_open(&g->sender, &command, &o->send, &g->out);
-    if (rc == OPT_GO) g->env = sender_env(g->sender);
+    if (rc == OPT_GO) g->env = sender_env(g->sender), g->env.lookup = lookup_of;
     return rc;
 }
 
@@ -195,6 +200,7 @@ int cmd_craft(int argc, char **argv) {
     struct crafting *g = calloc(1, sizeof *g);
     if (!g) return opt_bad_use(&command, "out of memory");
     g->env.source = source_of;
+    g->env.lookup = lookup_of;
     int rc = opt_parse(&command, &g->o, argc, argv);
     if (rc == OPT_GO) rc = craft(g);
     for (size_t i = 0; g->crafts && i < g->o.words.n; i++) craft_free(g->crafts[i]);

@@ -6,6 +6,8 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -168,6 +170,15 @@ int route_next_mac(const struct route *r, uint8_t mac[6], int wait_ms) {
         wait_ms -= ASK_AGAIN_MS;
     }
     return state < 0 ? code_of(state) : OK;
+}
+
+bool route_lookup(const char *name, uint8_t *addr, size_t n) {
+    struct addrinfo hints = {.ai_family = n == 4 ? AF_INET : AF_INET6, .ai_socktype = SOCK_DGRAM}, *all = NULL;
+    if (getaddrinfo(name, NULL, &hints, &all) || !all) return false;
+    if (n == 4) memcpy(addr, &((struct sockaddr_in *)(void *)all->ai_addr)->sin_addr, 4);
+    else memcpy(addr, &((struct sockaddr_in6 *)(void *)all->ai_addr)->sin6_addr, 16);
+    freeaddrinfo(all);
+    return true;
 }
 
 bool route_source(const uint8_t *dst, uint8_t *src, size_t n) {

@@ -111,6 +111,20 @@ def test_there_are_at_most_sixteen_at_a_time(server):
     server.start("192.0.2.1")
 
 
+def test_several_at_once_have_each_its_own(server):
+    wells = []
+    for i in range(5):
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sink.bind(("127.0.0.1", 0))
+        port = sink.getsockname()[1]
+        wells.append((sink, port, server.capturing("interface:lo", filter=f"udp port {port}")))
+    for i, (_, port, _) in enumerate(wells):
+        udp(10 + i, port=port)
+    for i, (_, port, x) in enumerate(wells):
+        got = server("POST", f"/v1/sessions/{x['id']}/stop")[2]
+        assert got["packets"] == 10 + i and len(packets(server.path(got), "-Y", f"udp.dstport == {port}")) == 10 + i
+
+
 def test_events_tell_every_state_and_the_progress(server):
     x = server.start("127.0.0.1", filter=OURS)
     c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)

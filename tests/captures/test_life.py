@@ -69,6 +69,7 @@ def test_what_is_asked_wrongly_is_refused_by_name(server, body, member):
 
 def test_what_cannot_be_is_said_at_once(server):
     assert "no interface" in server.start("192.0.2.7", want=422, interface="nosuch0")["detail"]
+    assert "rejects all" in server.start("mqtt:pump", want=422, filter="udp")["detail"]
     assert server("POST", "/v1/devices/ip:meter/captures", {"duration": 60})[0] == 400
     assert server("POST", "/v1/sessions", {"duration": 60})[0] == 405
     assert server("POST", "/v1/devices/192.0.2.7/captures", b"[" * 70000)[0] == 413

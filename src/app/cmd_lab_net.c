@@ -113,7 +113,7 @@ static int enter(const struct net_opts *o) {
     int rc = chosen(o, name);
     if (rc != OPT_GO) return rc;
     if (world_enter(name, o->words.item[1], &why) != OK) return failed(&why);
-    /* argv[argc] is NULL behind the words */
+    o->words.item[o->words.n] = NULL; /* the words were moved together inside argv */
     execvp(o->words.item[2], o->words.item + 2);
     int missing = errno == ENOENT;
     fprintf(stderr, "weir lab net: %s: %s\n", o->words.item[2], strerror(errno));

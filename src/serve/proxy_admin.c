@@ -198,12 +198,29 @@ static int ban_kind(const char *word) {
     return -1;
 }
 
+/* may_change: a page of somebody else can make a browser ask, but not with this header. */
+static bool may_change(struct MHD_Connection *c, struct answer *a) {
+    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Weir");
+    if (header && !strcmp(header, "yes")) return true;
+    return refuse(a, 403, "changes need the header X-Weir: yes"), false;
+}
+
+/* change_policy is what SIGHUP does. */
+static void change_policy(struct parent *p, struct MHD_Connection *c, struct answer *a) {
+    if (!may_change(c, a)) return;
+    switch (parent_reload(p, &a->w)) {
+    case PARENT_RELOADED: return refuse(a, 200, "the new configuration is in order; the workers take it");
+    case PARENT_LATER: return refuse(a, 202, "one reload is under way; this one follows");
+    case PARENT_REFUSED: return refuse(a, 422, "the new configuration was refused; the old one stays");
+    case PARENT_ENDING: return refuse(a, 503, "the guard is about to end");
+    }
+}
+
 /* change_bans sets or lifts a ban: ?kind=address&value=192.0.2.0/24&seconds=600&reason=... */
 static void change_bans(struct parent *p, struct MHD_Connection *c, bool set, struct answer *a) {
     const char *value = query(c, "value"), *reason = query(c, "reason"), *text = query(c, "seconds");
     int kind = ban_kind(query(c, "kind"));
-    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Weir");
-    if (!header || strcmp(header, "yes") != 0) return refuse(a, 403, "changes need the header X-Weir: yes");
+    if (!may_change(c, a)) return;
     if (kind < 0 || !value) return refuse(a, 400, "expected ?kind=address|user|client|subject&value=...");
     char *rest = NULL;
     long long seconds = text ? strtoll(text, &rest, 10) : 0;
@@ -245,6 +262,7 @@ static void route(struct parent *p, struct MHD_Connection *c, const char *url, c
     if (!host_is_fine(p, c)) refuse(a, 403, "this name is not the guard's");
     else if (reads) get(p, url, a);
     else if (bans && !strcmp(method, "POST")) change_bans(p, c, true, a);
+    else if (!strcmp(url, "/reload") && !strcmp(method, "POST")) change_policy(p, c, a);
     else if (bans && !strcmp(method, "DELETE")) change_bans(p, c, false, a);
     else refuse(a, 405, "method not allowed");
 }

@@ -48,16 +48,19 @@ static void yaml_head(struct writer *w, const struct follow *f) {
 }
 
 void follow_head_print(struct writer *w, const struct follow *f, struct follow_view *v) {
-    const char *proto = f->proto == FOLLOW_TCP ? "tcp" : "udp";
+    const char *name = follow_proto_name(f->proto), *proto = f->proto == FOLLOW_UDP ? "udp" : "tcp";
     if (v->headed) return;
     v->headed = true;
     if (v->form == FOLLOW_YAML) {
         yaml_head(w, f);
         return;
     }
-    wr_f(w, "\n" RULE "Follow: %s,%s\n", proto, names[v->form]);
-    if (f->by_stream) wr_f(w, "Filter: %s.stream eq %u\n", proto, f->stream);
-    else {
+    wr_f(w, "\n" RULE "Follow: %s,%s\n", name, names[v->form]);
+    if (f->by_stream) {
+        wr_f(w, "Filter: %s.stream eq %u", proto, f->stream);
+        if (f->by_substream) wr_f(w, " and http2.streamid eq %u", f->substream);
+        wr_c(w, '\n');
+    } else {
         wr_s(w, "Filter: ");
         way_print(w, f, proto, 0);
         wr_s(w, " or ");
@@ -131,9 +134,11 @@ static void hex_print_chunk(struct writer *w, const struct follow_chunk *c, uint
             else wr_s(w, "   ");
         }
         wr_c(w, ' ');
+        /* tshark leaves a space at the end of a line away, unless it ends the line's first half */
+        size_t shown = line.n != HEX_LINE / 2 && line.p[line.n - 1] == ' ' ? line.n - 1 : line.n;
         for (size_t i = 0; i < line.n; i++) {
-            if (i == 8) wr_c(w, ' ');
-            wr_c(w, line.p[i] >= 32 && line.p[i] < 127 ? (char)line.p[i] : '.');
+            if (i == HEX_LINE / 2) wr_c(w, ' ');
+            if (i < shown) wr_c(w, line.p[i] >= 32 && line.p[i] < 127 ? (char)line.p[i] : '.');
         }
         wr_c(w, '\n');
     }

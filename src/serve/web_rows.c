@@ -121,7 +121,8 @@ void web_row_write(struct writer *w, const struct web_row *row, const struct vie
     if (row->malformed) wr_s(w, ",\"malformed\":true");
     if (row->severity) wr_f(w, ",\"severity\":\"%s\"", severity_name(row->severity));
     wr_f(w, ",\"colour\":\"%s\"", web_colour_name(row->colour));
-    if (row->transport) wr_f(w, ",\"stream\":\"%s.%u\"", row->transport == 6 ? "tcp" : "udp", row->stream);
+    if (row->transport)
+        wr_f(w, ",\"transport\":\"%s\",\"stream\":%u", row->transport == 6 ? "tcp" : "udp", row->stream);
     cells_write(w, cells, d, view);
     wr_c(w, '}');
 }

@@ -130,7 +130,7 @@ def test_rows_have_the_columns_that_were_asked_for(server):
     rows = server.get("captures/sample.pcapng/frames", columns=",".join(fields), limit=5000)["frames"]
     lines = decoded("-T", "fields", *[w for f in fields for w in ("-e", f)])
     assert [r["columns"] for r in rows] == [line.split("\t") for line in lines]
-    assert {r["stream"] for r in rows} == {f"tcp.{i}" for i in range(5)} and {r["colour"] for r in rows} >= {"tcp", "synfin"}
+    assert {(r["transport"], r["stream"]) for r in rows} == {("tcp", i) for i in range(5)} and {r["colour"] for r in rows} >= {"tcp", "synfin"}
     assert server("GET", "/v1/captures/sample.pcapng/frames?columns=no.such")[0] == 400
     assert server("GET", "/v1/captures/sample.pcapng/frames?columns=" + ",".join(["ip.ttl"] * 17))[0] == 400
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked about a capture: the part of an address behind /v1/captures/NAME/, and who answers. */
 #include "expr/complete.h"
+#include "serve/web_cache.h"
 #include "serve/web_keys.h"
 #include "view/view.h"
 
-/* about is one question: its first word, how many further parts it may have, and who answers. */
+/* about is one question: its first word, how many further parts it may have, who answers, and whether the answer is
+ * made of the whole capture and kept for who asks again. */
 struct about {
     const char *method, *word;
     size_t least, most;
     void (*answer)(struct web_request *q, const char *path, const char *const *more, const char *name);
+    bool kept;
 };
 
 static void frames(struct web_request *q, const char *path, const char *const *more, const char *name) {
@@ -62,11 +65,31 @@ static void keys_drop(struct web_request *q, const char *path, const char *const
 }
 
 static const struct about abouts[] = {
-    {"GET", "frames", 0, 1, frames},           {"GET", "stats", 1, 2, stats},   {"GET", "follow", 2, 2, follow},
-    {"GET", "explain", 0, 0, explain},         {"GET", "stream", 0, 0, stream}, {"GET", "ladder", 0, 0, ladder},
-    {"GET", "connections", 0, 0, connections}, {"GET", "mqtt", 0, 0, mqtt},     {"GET", "waterfall", 0, 0, waterfall},
-    {"GET", "keys", 0, 0, keys_show},          {"PUT", "keys", 0, 0, keys_put}, {"DELETE", "keys", 0, 0, keys_drop},
+    {"GET", "frames", 0, 1, frames},
+    {"GET", "stats", 1, 2, stats, true},
+    {"GET", "follow", 2, 2, follow, true},
+    {"GET", "explain", 0, 0, explain, true},
+    {"GET", "stream", 0, 0, stream},
+    {"GET", "ladder", 0, 0, ladder, true},
+    {"GET", "connections", 0, 0, connections, true},
+    {"GET", "mqtt", 0, 0, mqtt, true},
+    {"GET", "waterfall", 0, 0, waterfall, true},
+    {"GET", "keys", 0, 0, keys_show},
+    {"PUT", "keys", 0, 0, keys_put},
+    {"DELETE", "keys", 0, 0, keys_drop},
 };
+
+/* asking is one question on its way through the cache. */
+struct asking {
+    const struct about *about;
+    const char *path, *name;
+    const char *const *more;
+};
+
+static void ask(struct web_request *q, void *to) {
+    const struct asking *a = to;
+    a->about->answer(q, a->path, a->more, a->name);
+}
 
 bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n) {
     const char *method = !strcmp(q->method, "HEAD") ? "GET" : q->method, *more[2] = {NULL, NULL};
@@ -79,8 +102,10 @@ bool web_about(struct web_request *q, const char *name, const char *const *part,
     }
     if (!found) return false;
     for (size_t i = 1; i < n; i++) more[i - 1] = part[i];
-    if (web_find(q->web, name, path, &fixed)) found->answer(q, path, more, name);
-    else web_problem(q, 404, "no such capture");
+    struct asking a = {found, path, name, more};
+    if (!web_find(q->web, name, path, &fixed)) web_problem(q, 404, "no such capture");
+    else if (found->kept) web_cached(q, path, ask, &a);
+    else ask(q, &a);
     return true;
 }
 

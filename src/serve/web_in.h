@@ -45,6 +45,7 @@ struct web_job {
 };
 
 struct web_index;
+struct web_cache;
 
 struct web {
     const struct web_plan *plan;
@@ -67,6 +68,7 @@ struct web {
     pthread_mutex_t index_lock; /* of the table of indexes */
     struct web_index *index[WEB_INDEXES_MAX];
     unsigned builders; /* indexes being made */
+    struct web_cache *cache; /* NULL: nothing is kept */
 };
 
 /* web_reply is the answer in the making; a text unless `made`. */

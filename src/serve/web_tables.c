@@ -70,11 +70,13 @@ static void mqtt_take(void *to, const struct decode *d, int64_t begin) {
     topics_packet(&m->topics, d, begin);
 }
 
-static void clients_json(struct web_request *q, void *stats) {
+/* clients_json writes clients, most bytes first, and filters, at most `limit` of each, and how many there are. */
+static void clients_json(struct web_request *q, void *stats, uint64_t limit) {
     struct table *all = stats_mqtt.tables(stats);
     for (struct table *t = all; t; t = t->next) {
         if (!strcmp(t->name, "topics")) continue; /* told with their messages */
-        wr_f(&q->reply.w, "\"%s\":", t->name);
+        wr_f(&q->reply.w, "\"%s_all\":%zu,\"%s\":", t->name, t->rows, t->name);
+        table_head(t, limit);
         table_json(&q->reply.w, t);
         wr_s(&q->reply.w, ",\n");
     }
@@ -88,7 +90,7 @@ static void mqtt_answer(struct web_request *q, const char *path, struct mqtt_tab
     struct web_reading *r = packets_each(q, path, &want, filter, mqtt_take, m);
     if (r) {
         wr_c(&q->reply.w, '{');
-        if (m->stats) clients_json(q, m->stats);
+        if (m->stats) clients_json(q, m->stats, limit);
         topics_json(&q->reply.w, &m->topics, (uint32_t)offset, (uint32_t)limit);
         finish(q, r);
     }

@@ -190,6 +190,26 @@ def free_port():
         return s.getsockname()[1]
 
 
+def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(serve):
+    from test_serve import large_capture
+    server = serve("--listen", "127.0.0.1:0")
+    path = os.path.join(server.folder, "l.pcap")
+    large_capture(path, packets=60000)
+    asked = [("connections", {}), ("connections", {"limit": 3}), ("connections", {"filter": "tcp.srcport == 40007"}), ("mqtt", {}), ("stats/io", {"interval": 1}),
+             ("stats/io", {"interval": 10}), ("ladder", {"limit": 5}), ("explain", {}), ("stats/conversations/tcp", {}), ("stats/endpoints/tcp", {})]
+    ask = lambda: [server.get("captures/l.pcap/" + what, **query) for what, query in asked]
+    first = ask()
+    begin = time.monotonic()
+    assert ask() == first
+    again = time.monotonic() - begin
+    assert len({json.dumps(a) for a in first}) == len(asked)
+    large_capture(path, packets=50000)
+    os.utime(path, (1700000001, 1700000001))
+    assert server.get("captures/l.pcap/connections")["packets"] == 50000 and again < 20
+    assert sum(c["packets"][0] for c in server.get("captures/l.pcap/connections")["connections"]) == 50000
+    assert len(server.get("captures/l.pcap/connections", limit=3)["connections"]) == 3
+
+
 def test_the_guard_is_shown_and_its_bans_are_lifted(serve):
     admin, port = free_port(), free_port()
     guard = subprocess.Popen([WEIR, "guard", "--listen", f"127.0.0.1:{port}", "--broker", f"127.0.0.1:{free_port()}", "--admin", f"127.0.0.1:{admin}"],

@@ -53,7 +53,7 @@ function rowMenu(e: MouseEvent | KeyboardEvent, r: Row, i: number, below?: Eleme
     ...filterChoices(addressFilter(r)),
   ];
   if (s) choices.push(null, { label: t('filterConversation'), act: () => go({ query: { filter: streamFilter(s) } }) },
-    { label: t('follow'), act: () => go({ view: 'follow', args: [s.protocol, String(s.number)], query: {} }) });
+    { label: t('follow'), act: () => go({ view: 'follow', args: [s.mqtt ? 'mqtt' : s.protocol, String(s.number)], query: {} }) });
   choices.push(null, copyChoice(t('copyRow'), [r.no, r.time, r.source, r.destination, r.protocol, r.length, r.info].join('\t')));
   void pick(i);
   openMenu(e, choices, t('packetNo', r.no), below);

@@ -46,6 +46,17 @@ static void packet_print(struct reading *g, const struct decode *d) {
     }
 }
 
+/* in_time tells whether a packet is within --from and --to. One that is not has been decoded too, as what it says may explain
+ * what follows. */
+static bool in_time(struct reading *g, const struct packet *p) {
+    if (!g->from.kind && !g->to.kind) return true;
+    if (g->passed == 1) {
+        g->from_ns = when_ns(&g->from, p->ts);
+        g->to_ns = when_ns(&g->to, p->ts);
+    }
+    return p->has_ts && (!g->from.kind || p->ts >= g->from_ns) && (!g->to.kind || p->ts < g->to_ns);
+}
+
 /* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time is counted
  * from it but that since the beginning; it has been decoded like all others. */
 static void packet_take(struct reading *g, struct packet *p) {
@@ -58,6 +69,7 @@ static void packet_take(struct reading *g, struct packet *p) {
         return;
     }
     g->passed++;
+    if (!in_time(g, p)) return;
     if (g->taps.n) taps_packet(&g->taps, d);
     if (!g->display || expr_match(g->display, d->out)) {
         if (!g->o.quiet) packet_print(g, d);

@@ -7,6 +7,7 @@
 #include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
+#include "app/when.h"
 #include "io/vendors.h"
 #include "view/eve.h"
 #include "view/view.h"
@@ -18,6 +19,7 @@ enum { OUT_BUFFER = 256 * 1024, ONLY_MAX = 32 };
 /* read_opts is what the command line says, as typed. */
 struct read_opts {
     const char *device, *filter, *linktype;
+    const char *from, *to;
     const char *file, *time, *format, *only, *display, *read_filter;
     int64_t count, snaplen, buffer_kib;
     bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter, events;
@@ -48,6 +50,8 @@ struct reading {
     struct expr *display, *first; /* -Y, and -R with -2; NULL: every packet */
     struct eve eve;               /* of --events */
     struct packet_events now;
+    struct when from, to;
+    int64_t from_ns, to_ns; /* known with the first packet */
     uint64_t passed;              /* packets that fulfilled -R */
     struct writer out;
     int out_fd;

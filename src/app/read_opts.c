@@ -23,6 +23,8 @@ static const struct opt_def defs[] = {
      offsetof(struct read_opts, read_filter)},
     {'2', NULL, NULL, "as tshark: two passes, needed by -R (Weir does both in one)", OPT_FLAG, offsetof(struct read_opts, two_pass)},
     {0, "explain-filter", NULL, "print the program -Y or -R becomes and stop", OPT_FLAG, offsetof(struct read_opts, explain_filter)},
+    {0, "from", "TIME", "packets from this moment on: " WHEN_HELP, OPT_TEXT, offsetof(struct read_opts, from)},
+    {0, "to", "TIME", "packets before this moment", OPT_TEXT, offsetof(struct read_opts, to)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct read_opts, count), .min = 1},
     {'n', NULL, NULL, "no names for addresses (Weir never looks names up)", OPT_FLAG, offsetof(struct read_opts, no_names)},
     {'l', NULL, NULL, "flush after each packet", OPT_FLAG, offsetof(struct read_opts, line_buffered)},
@@ -97,6 +99,13 @@ static int form_parse(struct reading *g) {
     return OPT_GO;
 }
 
+static int times_parse(struct reading *g) {
+    if (g->o.from && !when_parse(g->o.from, &g->from))
+        return opt_bad_use(&read_command, "--from %s: expected %s", g->o.from, WHEN_HELP);
+    if (g->o.to && !when_parse(g->o.to, &g->to)) return opt_bad_use(&read_command, "--to %s: expected %s", g->o.to, WHEN_HELP);
+    return OPT_GO;
+}
+
 static int fields_parse(struct reading *g) {
     struct field_index index;
     if (!g->o.fields.n) return OPT_GO;
@@ -106,9 +115,10 @@ static int fields_parse(struct reading *g) {
     for (size_t i = 0; i < g->o.fields.n && rc == OPT_GO; i++) {
         struct slice name = slice_str(g->o.fields.item[i]);
         uint16_t near[3], id = field_find(&index, name);
+        if (!id && g->form == FORM_FIELDS) id = column_find(name);
         if (id) {
             g->ids[g->n_ids++] = id;
-            want_add(&g->want, id);
+            fields_want(&g->want, id);
             continue;
         }
         size_t n = field_nearest(&index, name, near, 3);
@@ -222,6 +232,7 @@ int reading_options(struct reading *g) {
     if (rc == OPT_GO) rc = form_parse(g);
     if (rc == OPT_GO && g->o.time && !time_parse(g->o.time, &g->view.time))
         rc = opt_bad_use(&read_command, "-t %s is not known: it is one of a ad adoy d dd e r u ud udoy", g->o.time);
+    if (rc == OPT_GO) rc = times_parse(g);
     if (rc == OPT_GO) rc = fields_parse(g);
     for (size_t i = 0; i < g->o.field_options.n && rc == OPT_GO; i++) rc = field_option(g, g->o.field_options.item[i]);
     if (rc == OPT_GO) rc = only_parse(g);

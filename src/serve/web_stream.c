@@ -249,7 +249,8 @@ static ssize_t events_read_out(void *to, uint64_t at, char *out, size_t max) {
     if (s->sent == wr_len(&s->w)) {
         wr_reset(&s->w);
         s->sent = 0;
-        if (!s->ended) more(s);
+        if (!s->ended && web_reading_go_on(s->r)) more(s);
+        web_reading_pause(s->r);
     }
     size_t n = wr_len(&s->w) - s->sent;
     if (s->w.err || s->rows.err) return MHD_CONTENT_READER_END_WITH_ERROR;

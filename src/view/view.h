@@ -67,6 +67,22 @@ void jsonl_print(struct writer *w, const struct decode *d, const struct view *vi
 /* jsonl_schema writes the JSON Schema of jsonl_print's lines. */
 void jsonl_schema(struct writer *w);
 
+/* Columns of the summary line may be asked for like fields: their ids stand behind those of all fields. */
+enum column_id {
+    COLUMN_NUMBER = FID_COUNT,
+    COLUMN_TIME,
+    COLUMN_SOURCE,
+    COLUMN_DESTINATION,
+    COLUMN_PROTOCOL,
+    COLUMN_LENGTH,
+    COLUMN_INFO,
+    COLUMN_END
+};
+/* column_find returns the id of a column by a name as in "_ws.col.Info", or 0. */
+uint16_t column_find(struct slice name);
+/* fields_want adds what has to be decoded for a field, a column, or what _ws.expert says of all anomalies. */
+void fields_want(struct want *w, uint16_t id);
+
 /* fields_options are tshark's -E. */
 struct fields_options {
     bool header;

@@ -372,7 +372,8 @@ static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const 
 static bool serve(struct web *s, struct opened *o) {
     sigset_t stops;
     if (gethostname(s->own_host, sizeof s->own_host - 1)) s->own_host[0] = 0;
-    if (field_index_make(&s->names, &weir_fields)) return complain("start", "out of memory");
+    if (field_index_make(&s->names, &weir_fields) || !web_colours_make(&s->colours, &s->names))
+        return complain("start", "out of memory");
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
@@ -411,6 +412,7 @@ bool web_run(const struct web_plan *plan) {
     keeper_free(s.keeper);
     store_close(s.store);
     web_index_end(&s);
+    web_colours_free(&s.colours);
     field_index_free(&s.names);
     return fine;
 }

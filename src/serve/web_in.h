@@ -7,6 +7,7 @@
 #include "expr/expr.h"
 #include "serve/keeper.h"
 #include "serve/web.h"
+#include "serve/web_colour.h"
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -57,6 +58,7 @@ struct web {
     atomic_int event_streams;
     char own_host[256];
     struct field_index names;
+    struct web_colours colours;
     atomic_int readers, readings;
     atomic_bool stopping;
     pthread_mutex_t changing;  /* one change of the folder at a time */

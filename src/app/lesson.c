@@ -357,6 +357,7 @@ static void clean_up(struct scene *s) {
     }
     if (d) closedir(d);
     if (keep) give_back(s->dir);
+    if (keep && s->keep) give_back(s->keep);
     (void)!chdir("/");
     if (s->dir[0]) rmdir(s->dir); /* fails where something is kept */
 }

@@ -103,10 +103,11 @@ def test_hellos_are_told_in_words():
     with Peer("echo") as p:
         p.say(connect)
         p.say(b"GET /abc HTTP/1.1\r\nHost: a\r\n\r\n")
+        p.say("GET /\u202egnp HTTP/1.1\r\n\r\n".encode())  # text that turns around what follows it
         p.say(bytes(range(32)) * 8)
         _, out, _ = p.stop()
     assert "MQTT CONNECT sleeper1" in out and "CONNACK" in out
-    assert "HTTP GET /abc" in out
+    assert "HTTP GET /abc" in out and "HTTP GET /\\u202egnp" in out
     assert "00 01 02 03" in out and "and 224 bytes more" in out
 
 
@@ -224,6 +225,7 @@ def test_bad_use(weir):
     assert weir("lab", "echo").returncode == 2
     assert weir("lab", "echo", "nonsense").returncode == 2
     assert weir("lab", "sink", "--list", "127.0.0.1:1").returncode == 2
+    assert "may be open" in weir("lab", "echo", "127.0.0.1:1", "--connections", "1000000").err
     for part in "echo", "sink", "net":
         assert "Examples" in weir("lab", part, "--help").out
 

@@ -42,7 +42,7 @@ const done = await build({
   logLevel: 'warning',
 });
 const js = join(out, 'weir.js');
-const small = await minify(readFileSync(js, 'utf8'), { ecma: 2020, toplevel: true, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } });
+const small = await minify(readFileSync(js, 'utf8'), { ecma: 2020, toplevel: true, compress: { passes: 3, unsafe_arrows: true, pure_getters: false }, format: { comments: false } });
 writeFileSync(js, small.code);
 copyFileSync(join(here, 'index.html'), join(out, 'index.html'));
 const inputs = Object.keys(done.metafile.inputs).map(f => join(here, f));

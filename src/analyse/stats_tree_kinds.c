@@ -177,7 +177,9 @@ static void http_count(struct stats_tree *t, const struct decode *d, const struc
                  value_name(&vals_http_status, m->code, words, sizeof words));
         tree_tick(t, at, text);
     } else if (m->method.n) {
-        tree_pivot(t, root, "HTTP Request Packets", copied(m->method, text));
+        /* to tshark the M- of SSDP is no part of the method */
+        struct slice method = slice_starts(m->method, SLICE("M-")) ? slice_tail(m->method, 2) : m->method;
+        tree_pivot(t, root, "HTTP Request Packets", copied(method, text));
     } else {
         tree_tick(t, root, "Other HTTP Packets");
     }
@@ -317,10 +319,11 @@ static void dns_count(struct stats_tree *t, const struct dns_message *m) {
             tree_tick(t, service, "no. of unsolicited responses");
         } else { /* tshark counts these a second time */
             dns_counts(t, answers, m);
-            if (m->timed) tree_value(t, service, "request-response time (msec)", TREE_PARTS, (double)m->time / 1e6);
+            if (m->repeated) tree_tick(t, service, "no. of retransmissions"); /* questions sent again do not count */
+            else if (m->timed)
+                tree_value(t, service, "request-response time (msec)", TREE_PARTS, (double)m->time / 1e6);
         }
     }
-    if (m->repeated) tree_tick(t, service, "no. of retransmissions");
 }
 
 static void dns_packet(struct stats_tree *t, const struct decode *d) {

@@ -89,11 +89,21 @@ struct crafting {
     struct craft_out out;
     struct sender *sender;
     struct craft **crafts;
+    struct { /* the last question for a source address: a packet asks several times */
+        size_t n;
+        uint8_t dst[16], src[16];
+    } last;
 };
 
 static bool source_of(void *to, const uint8_t *dst, uint8_t *src, size_t n) {
-    (void)to;
-    return route_source(dst, src, n);
+    struct crafting *g = to;
+    if (g->last.n != n || memcmp(g->last.dst, dst, n)) {
+        if (!route_source(dst, g->last.src, n)) memset(g->last.src, 0, sizeof g->last.src);
+        g->last.n = n;
+        memcpy(g->last.dst, dst, n);
+    }
+    memcpy(src, g->last.src, n);
+    return true;
 }
 
 static bool lookup_of(void *to, const char *name, uint8_t *addr, size_t n) {
@@ -121,7 +131,7 @@ static int expression(struct crafting *g, struct craft *c) {
     struct writer why = wr_fixed(buf, sizeof buf - 1);
     struct slice bytes;
     int rc = OPT_GO;
-    for (uint64_t i = 0; rc == OPT_GO && i < craft_count(c); i++) {
+    for (uint64_t i = 0; rc == OPT_GO && i < craft_count(c) && !children_stopped(); i++) {
         rc = refuse(craft_packet(c, i, &bytes, &why), &why);
         if (rc == OPT_GO) rc = packet_take(g, craft_linktype(c), bytes, &why);
     }
@@ -146,7 +156,8 @@ static int understand(struct crafting *g) {
 static int all(struct crafting *g) {
     int64_t rounds = g->o.send.loop ? INT64_MAX : g->o.count ? g->o.count : 1;
     int rc = understand(g);
-    for (int64_t n = 0; rc == OPT_GO && n < rounds; n++) {
+    children_watch();
+    for (int64_t n = 0; rc == OPT_GO && n < rounds && !children_stopped(); n++) {
         g->env.round = (uint32_t)n;
         for (size_t i = 0; rc == OPT_GO && i < g->o.words.n; i++) rc = expression(g, g->crafts[i]);
     }
@@ -200,6 +211,7 @@ int cmd_craft(int argc, char **argv) {
     struct crafting *g = calloc(1, sizeof *g);
     if (!g) return opt_bad_use(&command, "out of memory");
     g->env.source = source_of;
+    g->env.to = g;
     g->env.lookup = lookup_of;
     int rc = opt_parse(&command, &g->o, argc, argv);
     if (rc == OPT_GO) rc = craft(g);

@@ -2,6 +2,7 @@
 /* weir lab sink: the data sink, and what it has stored. */
 #include "app/children.h"
 #include "app/cmd_lab.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "io/out.h"
 #include "lab/hello.h"
@@ -86,11 +87,6 @@ struct listing {
     struct writer *w;
     bool json, any;
 };
-
-static void json_member(struct writer *w, const char *name, struct slice text) {
-    wr_f(w, ",\"%s\":", name);
-    line_json(w, text);
-}
 
 static int list_json(struct listing *l, const struct reading *g) {
     struct writer *w = l->w;

@@ -146,6 +146,7 @@ static int join(struct run_opts *o) {
     if (status != EXIT_FINE) return status;
     if (!o->file) name_default(name, sizeof name, run_attach_name(from.attach));
     if (!o->file) o->file = name;
+    run_attach_begin(from.attach);
     status = record(o, &from);
     run_attach_close(from.attach);
     run_keys_free(from.keys);

@@ -62,7 +62,7 @@ static const struct opt_command command = {
     .purpose = "endpoints, conversations, protocols and more, counted",
     .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
                    "protocols (which travel "
-                   "in which), expert (what the decoders found), flags and rtt (of TCP), dns, mqtt (by client, topic "
+                   "in which), expert (what the decoders found; error, warn, note or chat behind it: from there up), flags and rtt (of TCP), dns, mqtt (by client, topic "
                    "and topic filter), volume (who uses the data and what "
                    "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
                    "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
@@ -138,6 +138,12 @@ static int baseline_read(struct run *r, const struct stats_ops *ops, const struc
     return file_take(r, r->o.baseline, &r->base, &opened) ? OPT_GO : EXIT_TROUBLE;
 }
 
+static bool which_has(const struct stats_ops *ops, const char *word) {
+    for (size_t i = 0; ops->which[i]; i++)
+        if (strcmp(ops->which[i], word) == 0) return true;
+    return false;
+}
+
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
 static int words_take(struct run *r) {
     const struct opt_list *words = &r->o.words;
@@ -151,7 +157,8 @@ static int words_take(struct run *r) {
     if (!ops)
         return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted",
                            words->item[0]);
-    if (ops->which && at < words->n) args.which = words->item[at++];
+    if (ops->which && at < words->n && (!ops->which_optional || which_has(ops, words->item[at])))
+        args.which = words->item[at++];
     if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
     args.overhead = (uint64_t)r->o.overhead;

@@ -3,22 +3,21 @@
  *
  * Each process' OpenSSL is found among the files it has loaded; what the library is like inside is learnt once per file
  * (io/layout.h); breakpoints at the functions every connection goes through (io/uprobe.h) hand out its secrets after
- * its handshake. What a process loads or starts later is looked for every SCAN_MS, and new processes at once.
+ * its handshake. What a process loads or starts later is looked for every SCAN_MS, more often while it is new, and new
+ * children are listed at their first sight, so that libraries known so far are noticed in them from the start.
  *
  * Only keys of sessions whose ClientHello is among the packets go into the file: those of connections that are older
  * would open nothing in it. Keys come a second before their packets are judged, and wait for them (PENDING_MOST, the
- * oldest goes). Bounds: libraries, processes, and their descriptors; beyond them processes are recorded without keys,
- * and that is said. */
+ * oldest goes). Bounds: libraries and processes; beyond them processes are recorded without keys, and that is said. */
 #include "app/run_attach.h"
-#include "io/symbols.h"
 #include "io/process.h"
+#include "io/symbols.h"
 #include "io/uprobe.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +27,8 @@ enum {
     FILES_MOST = 1024,
     PENDING_MOST = 1024,
     SCAN_MS = 250,
+    SCAN_EARLY_MS = 10, /* of a process that is new */
+    SCANS_EARLY = 20,
     LINES_BYTES = 1024
 };
 
@@ -41,21 +42,16 @@ enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 struct library {
     uint64_t device, inode;
-    int file, program[2]; /* -1: none; the second for the call that gives back */
+    int file, program[UPROBE_KINDS]; /* -1: none */
     uint64_t at[FUNCTIONS];
-    bool usable;
-};
-
-struct joined { /* a library in a process */
-    pid_t pid;
-    uint32_t library;
-    int fd[FUNCTIONS];
+    int fd[2][FUNCTIONS]; /* breakpoints in the process, and for its children */
+    bool usable, joined[2];
 };
 
 struct seen { /* a process */
     pid_t pid;
     int64_t scan_at;
-    uint32_t turn;
+    uint32_t turn, scans;
 };
 
 struct run_attach {
@@ -64,10 +60,9 @@ struct run_attach {
     char reason[400];     /* why not */
     struct library library[LIBRARIES_MOST];
     uint32_t libraries;
-    struct joined joined[PROCESSES_MOST];
     struct seen seen[PROCESSES_MOST];
-    uint32_t n, processes, turn;
-    bool over; /* there were more than we hold */
+    uint32_t processes, turn;
+    bool joined, over; /* there were more than we hold */
     int64_t look_at;
     struct process_file files[FILES_MOST];
     struct pending {
@@ -84,14 +79,6 @@ static int64_t now_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* descriptors_raise lets there be as many descriptors as this user may have. */
-static void descriptors_raise(void) {
-    struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) < 0) return;
-    r.rlim_cur = r.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &r);
-}
-
 int run_attach_open(struct run_attach **out, pid_t pid) {
     struct run_attach *a = calloc(1, sizeof *a);
     if (!a) return EXIT_TROUBLE;
@@ -101,7 +88,9 @@ int run_attach_open(struct run_attach **out, pid_t pid) {
         status = opt_bad_use(&run_command, "--pid %d: this is a thread; give the number of its process", (int)pid);
     else if (pid == getpid()) status = opt_bad_use(&run_command, "--pid %d: this is weir itself", (int)pid);
     else if (!process_open_to_us(&a->p))
-        status = opt_bad_use(&run_command, "--pid %d: %s belongs to another user; run weir as root to join it",
+        status = opt_bad_use(&run_command,
+                             geteuid() ? "--pid %d: %s belongs to another user; run weir as root to join it"
+                                       : "--pid %d: the kernel lets nobody look into %s",
                              (int)pid, a->p.name);
     else if (process_network_join(&a->p) < 0)
         status = opt_bad_use(&run_command, "--pid %d: %s has a network of its own, which only root may enter", (int)pid,
@@ -124,16 +113,17 @@ static bool is_openssl(const char *path) {
     return !strncmp(name, "libssl", 6) && !strstr(name, "libssl3.so"); /* that one is NSS' */
 }
 
-/* crypto_open opens the libcrypto that goes with a libssl: the one beside it, else any. */
-static int crypto_open(struct run_attach *a, pid_t pid, size_t n, const struct process_file *ssl) {
+/* crypto_find finds the libcrypto that goes with a libssl: the one beside it, else any; NULL: none is loaded. */
+static const struct process_file *crypto_find(const struct run_attach *a, size_t n, const struct process_file *ssl) {
     const struct process_file *best = NULL;
     size_t folder = (size_t)(base_name(ssl->path) - ssl->path);
     for (size_t i = 0; i < n; i++) {
         const char *path = a->files[i].path;
         if (strncmp(base_name(path), "libcrypto", 9) != 0) continue;
-        if (!best || (size_t)(base_name(path) - path) == folder) best = &a->files[i];
+        bool beside = (size_t)(base_name(path) - path) == folder && !strncmp(path, ssl->path, folder);
+        if (!best || beside) best = &a->files[i];
     }
-    return best ? process_file_open(pid, best) : -1;
+    return best;
 }
 
 /* library_learn fills a library's place, or says why it cannot be asked. */
@@ -149,9 +139,9 @@ static int library_learn(struct run_attach *a, struct library *l, int crypto, st
         return code;
     }
     code = layout_learn(&layout, l->file, crypto, a->p.uid, a->p.gid, why);
-    for (int last = 0; code == OK && last < 2; last++) {
-        l->program[last] = uprobe_program(a->probe, &layout, last, why);
-        if (l->program[last] < 0) code = l->program[last];
+    for (int kind = 0; code == OK && kind < UPROBE_KINDS; kind++) {
+        l->program[kind] = uprobe_program(a->probe, &layout, kind, why);
+        if (l->program[kind] < 0) code = l->program[kind];
     }
     return code;
 }
@@ -160,51 +150,50 @@ static struct library *library_of(struct run_attach *a, pid_t pid, size_t n, con
     for (uint32_t i = 0; i < a->libraries; i++)
         if (a->library[i].inode == f->inode && a->library[i].device == f->device) return &a->library[i];
     if (a->libraries == LIBRARIES_MOST) return NULL;
-    struct library *l = &a->library[a->libraries++];
-    char text[300];
-    struct writer why = wr_fixed(text, sizeof text);
-    *l = (struct library){
-        .device = f->device, .inode = f->inode, .file = process_file_open(pid, f), .program = {-1, -1}};
-    int crypto = crypto_open(a, pid, n, f);
-    l->usable = library_learn(a, l, crypto, &why) == OK;
+    const struct process_file *with = crypto_find(a, n, f);
+    int file = process_file_open(pid, f), crypto = with ? process_file_open(pid, with) : -1;
+    struct library *l = NULL;
+    if (file >= 0 && (!with || crypto >= 0)) { /* else the process has just ended */
+        char text[300];
+        struct writer why = wr_fixed(text, sizeof text);
+        l = &a->library[a->libraries++];
+        *l = (struct library){.device = f->device, .inode = f->inode, .file = file, .program = {-1, -1, -1, -1}};
+        l->usable = library_learn(a, l, crypto, &why) == OK;
+        if (!l->usable) snprintf(a->reason, sizeof a->reason, "of %.200s: %.*s", f->path, (int)wr_len(&why), text);
+    } else if (file >= 0) {
+        close(file);
+    }
     if (crypto >= 0) close(crypto);
-    if (!l->usable) snprintf(a->reason, sizeof a->reason, "of %.200s: %.*s", f->path, (int)wr_len(&why), text);
     return l;
 }
 
-static bool joined_has(const struct run_attach *a, pid_t pid, uint32_t library) {
-    for (uint32_t i = 0; i < a->n; i++)
-        if (a->joined[i].pid == pid && a->joined[i].library == library) return true;
-    return false;
-}
-
-static void join(struct run_attach *a, pid_t pid, uint32_t library) {
-    const struct library *l = &a->library[library];
-    if (!l->usable || joined_has(a, pid, library)) return;
-    if (a->n == PROCESSES_MOST) {
-        a->over = true;
-        return;
-    }
-    struct joined *j = &a->joined[a->n];
-    int any = 0;
-    *j = (struct joined){.pid = pid, .library = library};
+/* join sets the breakpoints of a library, in the process itself, or for its children. */
+static void join(struct run_attach *a, struct library *l, bool children) {
+    int kind = children ? UPROBE_LISTED : 0, any = 0;
+    if (!l->usable || l->joined[children]) return;
+    l->joined[children] = true;
     for (int i = 0; i < FUNCTIONS; i++) {
-        bool last = i == FUNCTIONS - 1;
-        j->fd[i] = l->at[i] ? uprobe_attach(a->probe, l->program[last], pid, l->file, l->at[i]) : -1;
-        any += j->fd[i] >= 0;
+        int program = l->program[i == FUNCTIONS - 1 ? kind | UPROBE_LAST : kind];
+        l->fd[children][i] =
+            l->at[i] ? uprobe_attach(a->probe, program, children ? -1 : a->p.pid, l->file, l->at[i]) : -1;
+        any += l->fd[children][i] >= 0;
     }
-    if (any) a->n++;
-    else if (errno != ESRCH)
-        snprintf(a->reason, sizeof a->reason, "the kernel refused to set breakpoints in %d (%s)", (int)pid,
-                 strerror(errno));
+    if (any) a->joined = true;
+    else snprintf(a->reason, sizeof a->reason, "the kernel refused to set breakpoints (%s)", strerror(errno));
 }
 
 static void scan(struct run_attach *a, pid_t pid) {
     size_t n = process_files(pid, a->files, FILES_MOST);
     for (size_t i = 0; i < n; i++) {
-        const struct library *l = is_openssl(a->files[i].path) ? library_of(a, pid, n, &a->files[i]) : NULL;
-        if (l) join(a, pid, (uint32_t)(l - a->library));
+        struct library *l = is_openssl(a->files[i].path) ? library_of(a, pid, n, &a->files[i]) : NULL;
+        if (l) join(a, l, pid != a->p.pid);
     }
+}
+
+/* child_meet has what a child does with the libraries known so far noticed, also before it loads them. */
+static void child_meet(struct run_attach *a, pid_t pid) {
+    uprobe_list(a->probe, pid, true);
+    for (uint32_t i = 0; i < a->libraries; i++) join(a, &a->library[i], true);
 }
 
 /* process_meet sees to a process at its first sight, and now and then. */
@@ -220,36 +209,23 @@ static void process_meet(void *to, pid_t pid) {
         }
         a->processes++;
         *s = (struct seen){.pid = pid};
+        if (pid != a->p.pid) child_meet(a, pid);
     }
     s->turn = a->turn;
     if (now < s->scan_at) return;
     scan(a, pid);
-    s->scan_at = now_ms() + SCAN_MS;
-}
-
-static void part(struct joined *j) {
-    for (int i = 0; i < FUNCTIONS; i++)
-        if (j->fd[i] >= 0) close(j->fd[i]);
-}
-
-static bool is_seen(const struct run_attach *a, pid_t pid) {
-    for (uint32_t i = 0; i < a->processes; i++)
-        if (a->seen[i].pid == pid) return true;
-    return false;
+    s->scan_at = now_ms() + (s->scans++ < SCANS_EARLY ? SCAN_EARLY_MS : SCAN_MS);
 }
 
 /* forget_ended lets go of processes that are no more. */
 static void forget_ended(struct run_attach *a) {
-    for (uint32_t i = 0; i < a->processes;)
-        if (a->seen[i].turn != a->turn) a->seen[i] = a->seen[--a->processes];
-        else i++;
-    for (uint32_t i = 0; i < a->n;) {
-        if (is_seen(a, a->joined[i].pid)) {
+    for (uint32_t i = 0; i < a->processes;) {
+        if (a->seen[i].turn == a->turn) {
             i++;
             continue;
         }
-        part(&a->joined[i]);
-        a->joined[i] = a->joined[--a->n];
+        uprobe_list(a->probe, a->seen[i].pid, false);
+        a->seen[i] = a->seen[--a->processes];
     }
 }
 
@@ -294,17 +270,22 @@ static void reason_find(struct run_attach *a) {
                  other);
     else if (kind)
         snprintf(a->reason, sizeof a->reason, "%s; keys can be taken from OpenSSL as a shared library only", kind);
-    else snprintf(a->reason, sizeof a->reason, "no OpenSSL library is loaded in it so far");
+    else
+        snprintf(a->reason, sizeof a->reason,
+                 "no OpenSSL library is loaded in it so far; should it load one, its keys are "
+                 "taken from then on");
 }
 
-void run_attach_begin(struct run_attach *a, const char *file) {
+void run_attach_begin(struct run_attach *a) {
     struct writer why = wr_fixed(a->reason, sizeof a->reason - 1);
-    descriptors_raise();
     if (uprobe_open(&a->probe, &why) < 0) a->probe = NULL;
     else processes_look(a);
-    if (a->probe && !a->n && !a->reason[0]) reason_find(a);
+    if (a->probe && !a->joined && !a->reason[0]) reason_find(a);
+}
+
+void run_attach_tell(const struct run_attach *a, const char *file) {
     fprintf(stderr, "weir run: recording %s (%d) to %s; Ctrl-C ends it\n", a->p.name, (int)a->p.pid, file);
-    if (!a->n) fprintf(stderr, "weir run: recording without TLS keys: %s\n", a->reason);
+    if (!a->joined) fprintf(stderr, "weir run: recording without TLS keys: %s\n", a->reason);
 }
 
 /* pending_add keeps lines until their ClientHello was recorded. */
@@ -344,7 +325,7 @@ void run_attach_hello(struct run_attach *a, struct run_keys *k, struct slice ran
 }
 
 const char *run_attach_reason(const struct run_attach *a) {
-    if (!a->n && a->reason[0]) return a->reason;
+    if (!a->joined && a->reason[0]) return a->reason;
     return a->over ? "there were more processes than weir joins at once"
                    : "the handshake was not completed, or the process that made it has its TLS from elsewhere than an "
                      "OpenSSL library, or lived too shortly to be joined";
@@ -352,13 +333,17 @@ const char *run_attach_reason(const struct run_attach *a) {
 
 void run_attach_close(struct run_attach *a) {
     if (!a) return;
-    for (uint32_t i = 0; i < a->n; i++) part(&a->joined[i]);
+    int fd[LIBRARIES_MOST * 2 * FUNCTIONS];
+    size_t n = 0;
     for (uint32_t i = 0; i < a->libraries; i++) {
         const struct library *l = &a->library[i];
-        const int fds[] = {l->file, l->program[0], l->program[1]};
-        for (size_t j = 0; j < sizeof fds / sizeof *fds; j++)
-            if (fds[j] >= 0) close(fds[j]);
+        for (int children = 0; children < 2; children++)
+            for (int j = 0; l->joined[children] && j < FUNCTIONS; j++) fd[n++] = l->fd[children][j];
+        for (int kind = 0; kind < UPROBE_KINDS; kind++)
+            if (l->program[kind] >= 0) close(l->program[kind]);
+        close(l->file);
     }
+    uprobe_detach(fd, n);
     uprobe_close(a->probe);
     process_close(&a->p);
     explicit_bzero(a->pending, sizeof a->pending);

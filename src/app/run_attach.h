@@ -11,8 +11,10 @@ struct run_attach;
 int run_attach_open(struct run_attach **out, pid_t pid);
 /* run_attach_name is what the process is called. */
 const char *run_attach_name(const struct run_attach *a);
-/* run_attach_begin joins what is loaded so far, and says whether its keys can be taken. */
-void run_attach_begin(struct run_attach *a, const char *file);
+/* run_attach_begin joins what is loaded so far; before the first packet is taken, so that no session is missed. */
+void run_attach_begin(struct run_attach *a);
+/* run_attach_tell says that the recording goes on, and why its keys cannot be taken where they cannot. */
+void run_attach_tell(const struct run_attach *a, const char *file);
 /* run_attach_look takes the keys that came up, and now and then joins what was loaded or started since. */
 void run_attach_look(struct run_attach *a, struct run_keys *k);
 /* run_attach_hello hands on the keys of a session whose ClientHello was recorded. */

@@ -146,10 +146,11 @@ static uint64_t connection_hash(struct run_keys *k, const struct run_packet *p) 
     return hash_of(k, ends, sizeof ends);
 }
 
-/* is_data tells a record of application data (RFC 8446 5.1) from other bytes. */
+/* is_data tells an encrypted record, of application data or a closing alert (RFC 8446 5.1), from other bytes. */
 static bool is_data(struct slice in) {
-    enum { RECORD = 5, DATA = 23, RECORD_MOST = (1 << 14) + 2048 };
-    if (in.n < RECORD || in.p[0] != DATA || in.p[1] != 3 || in.p[2] < 1 || in.p[2] > 3) return false;
+    enum { RECORD = 5, ALERT = 21, DATA = 23, RECORD_MOST = (1 << 14) + 2048 };
+    if (in.n < RECORD || (in.p[0] != DATA && in.p[0] != ALERT) || in.p[1] != 3 || in.p[2] < 1 || in.p[2] > 3)
+        return false;
     unsigned n = (unsigned)in.p[3] << 8 | in.p[4];
     return n > 16 && n <= RECORD_MOST;
 }

@@ -191,6 +191,8 @@ static void count_left(void *to, pid_t pid) {
     ++*(unsigned *)to;
 }
 
+static const char *file_name(const struct run_opts *o) { return strcmp(o->file, "-") ? o->file : "standard output"; }
+
 static void tell(const struct loop *l) {
     struct live_counts c = {0};
     uint32_t without = 0;
@@ -199,7 +201,7 @@ static void tell(const struct loop *l) {
     (void)!live_counts(l->live, &c);
     if (!l->o->quiet) {
         fprintf(stderr, "weir run: %llu packet%s in %s", (unsigned long long)l->packets, plural(l->packets),
-                l->o->file);
+                file_name(l->o));
         if (l->keys->sessions > without)
             fprintf(stderr, ", with the keys of %u TLS session%s", l->keys->sessions - without,
                     plural(l->keys->sessions - without));
@@ -253,7 +255,7 @@ static int process_follow(struct loop *l) {
     const struct run_opts *o = l->o;
     children_watch();
     run_sockets_look(l->sockets, l->ends);
-    run_attach_begin(l->attach, strcmp(o->file, "-") ? o->file : "standard output");
+    run_attach_tell(l->attach, file_name(o));
     int64_t flushed = now_ms(), end = o->stop_ms ? now_ms() + o->stop_ms : INT64_MAX;
     bool ended = false, fine = true;
     while (fine && !ended && !l->err && !children_stopped() && now_ms() < end &&

@@ -93,8 +93,12 @@ int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) 
         const struct tap_kind *k = &kinds[i];
         const char *rest = behind(text, k->name), *filter = rest;
         struct stats_args args = {.text = rest};
-        for (size_t j = 0; rest && k->which && k->ops->which[j] && !args.which; j++)
-            if ((filter = behind(rest, k->ops->which[j]))) args.which = k->ops->which[j];
+        for (size_t j = 0; rest && !k->takes_text && k->ops->which && k->ops->which[j] && !args.which; j++) {
+            const char *after = behind(rest, k->ops->which[j]);
+            if (!after) continue;
+            args.which = k->ops->which[j];
+            filter = after;
+        }
         if (!rest || (k->which && !args.which)) continue;
         return begin(t, cmd, text, k, &args, k->takes_text ? NULL : filter);
     }

@@ -10,13 +10,18 @@
  * connection tries again. Nothing in the process is written, nothing stays behind: all of it ends with our descriptors.
  *
  * Memory is read by bpf_copy_from_user, which may sleep and so also gets what is paged out; programs that may sleep can
- * be attached to uprobes since Linux 6.0. Bounds: CONNECTIONS_MAX remembered, RING_BYTES waiting. */
+ * be attached to uprobes since Linux 6.0. Bounds: CONNECTIONS_MAX remembered, RING_BYTES waiting, LISTED_MAX listed.
+ *
+ * A breakpoint for one process costs nobody else anything, but takes tens of milliseconds to set, and to take away,
+ * while the kernel waits for all its processors. For children, which may live shorter than that, one is set for all
+ * processes; its program looks first whether the process is on the list, and takes nothing of others. */
 #include "io/uprobe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +30,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 8192, RING_BYTES = 1 << 18, INSNS_MAX = 160 };
+enum { CONNECTIONS_MAX = 8192, LISTED_MAX = 4096, RING_BYTES = 1 << 18, INSNS_MAX = 160 };
 
 /* Where the registers that the kernel saved hold a function's first argument. */
 #if defined(__x86_64__)
@@ -38,7 +43,7 @@ enum { FIRST_ARGUMENT = -1 };
 
 struct uprobe {
     uint32_t pmu; /* type */
-    int seen, ring;
+    int seen, ring, listed;
     size_t page;
     uint64_t *consumer, *producer;
     const uint8_t *data;
@@ -83,7 +88,7 @@ int uprobe_open(struct uprobe **out, struct writer *why) {
     if (!u) return ERR_NOMEM;
     int code = OK;
     u->page = (size_t)sysconf(_SC_PAGESIZE);
-    u->seen = u->ring = -1;
+    u->seen = u->ring = u->listed = -1;
     if (FIRST_ARGUMENT < 0) {
         wr_s(why, "this kind of processor is not known here (x86-64 and arm64 are)");
         code = ERR_UNSUPPORTED;
@@ -91,7 +96,8 @@ int uprobe_open(struct uprobe **out, struct writer *why) {
         wr_s(why, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS)");
         code = ERR_UNSUPPORTED;
     } else if ((u->seen = map_make(BPF_MAP_TYPE_LRU_HASH, LAYOUT_RANDOM_BYTES, 8, CONNECTIONS_MAX)) < 0 ||
-               (u->ring = map_make(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES)) < 0 || !ring_map(u)) {
+               (u->ring = map_make(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES)) < 0 ||
+               (u->listed = map_make(BPF_MAP_TYPE_HASH, 4, 4, LISTED_MAX)) < 0 || !ring_map(u)) {
         code = refused(why);
     }
     if (code == OK) *out = u;
@@ -105,6 +111,7 @@ void uprobe_close(struct uprobe *u) {
     if (u->producer) munmap(u->producer, u->page + 2 * RING_BYTES);
     if (u->seen >= 0) close(u->seen);
     if (u->ring >= 0) close(u->ring);
+    if (u->listed >= 0) close(u->listed);
     free(u);
 }
 
@@ -120,8 +127,8 @@ enum { STACK_HIT = -(int)sizeof(struct layout_hit), STACK_POINTER = STACK_HIT - 
 
 static void put(struct program *p, uint8_t code, uint8_t dst, uint8_t src, int off, int imm) {
     if (p->n < INSNS_MAX)
-        p->insn[p->n++] =
-            (struct bpf_insn){.code = code, .dst_reg = dst & 15u, .src_reg = src & 15u, .off = (int16_t)off, .imm = imm};
+        p->insn[p->n++] = (struct bpf_insn){
+            .code = code, .dst_reg = dst & 15u, .src_reg = src & 15u, .off = (int16_t)off, .imm = imm};
 }
 
 static void move(struct program *p, int dst, int src) {
@@ -141,7 +148,7 @@ static void map_load(struct program *p, int dst, int fd) {
     put(p, 0, 0, 0, 0, 0);
 }
 
-/* leave_unless goes to the end where a register is not 0. */
+/* leave_unless_zero goes to the end where a register is not 0. */
 static void leave_unless_zero(struct program *p, int reg) {
     p->leave[p->leaves++] = p->n;
     put(p, BPF_JMP | BPF_JNE | BPF_K, (uint8_t)reg, 0, 0, 0);
@@ -174,10 +181,20 @@ static void hit_begin(struct program *p, bool last) {
     put(p, BPF_STX | BPF_W | BPF_MEM, BPF_REG_10, BPF_REG_0, STACK_HIT + (int)offsetof(struct layout_hit, pid), 0);
 }
 
-static void program_write(struct program *p, const struct uprobe *u, const struct layout *l, bool last) {
+static void leave_unless_listed(struct program *p, const struct uprobe *u) {
+    map_load(p, BPF_REG_1, u->listed);
+    address(p, BPF_REG_2, STACK_HIT + (int)offsetof(struct layout_hit, pid));
+    call(p, BPF_FUNC_map_lookup_elem);
+    p->leave[p->leaves++] = p->n;
+    put(p, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, 0);
+}
+
+static void program_write(struct program *p, const struct uprobe *u, const struct layout *l, int kind) {
     enum { RANDOM_AT = STACK_HIT + (int)offsetof(struct layout_hit, random) };
     put(p, BPF_LDX | BPF_DW | BPF_MEM, BPF_REG_6, BPF_REG_1, FIRST_ARGUMENT, 0);
+    bool last = kind & UPROBE_LAST;
     hit_begin(p, last);
+    if (kind & UPROBE_LISTED) leave_unless_listed(p, u);
     value_read(p, l, LAYOUT_INIT);
     leave_unless_zero(p, BPF_REG_0);
     if (!last) {
@@ -208,9 +225,9 @@ static void program_write(struct program *p, const struct uprobe *u, const struc
     put(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-int uprobe_program(struct uprobe *u, const struct layout *layout, bool last, struct writer *why) {
+int uprobe_program(struct uprobe *u, const struct layout *layout, int kind, struct writer *why) {
     struct program p = {0};
-    program_write(&p, u, layout, last);
+    program_write(&p, u, layout, kind);
     union bpf_attr a = {.prog_type = BPF_PROG_TYPE_KPROBE, .prog_flags = BPF_F_SLEEPABLE};
     a.insns = (uint64_t)(uintptr_t)p.insn;
     a.insn_cnt = (uint32_t)p.n;
@@ -226,7 +243,7 @@ int uprobe_attach(const struct uprobe *u, int program, pid_t pid, int file, uint
     struct perf_event_attr a = {.type = u->pmu, .size = sizeof a, .sample_period = 1, .disabled = 1};
     a.config1 = (uint64_t)(uintptr_t)path;
     a.config2 = offset;
-    int fd = (int)syscall(SYS_perf_event_open, &a, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    int fd = (int)syscall(SYS_perf_event_open, &a, pid, pid < 0 ? 0 : -1, -1, PERF_FLAG_FD_CLOEXEC);
     if (fd >= 0 && (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) < 0 || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)) {
         int error = errno;
         close(fd);
@@ -234,6 +251,32 @@ int uprobe_attach(const struct uprobe *u, int program, pid_t pid, int file, uint
         return -1;
     }
     return fd;
+}
+
+void uprobe_list(const struct uprobe *u, pid_t pid, bool on) {
+    uint32_t key = (uint32_t)pid, one = 1;
+    union bpf_attr a = {.map_fd = (uint32_t)u->listed};
+    a.key = (uint64_t)(uintptr_t)&key;
+    a.value = on ? (uint64_t)(uintptr_t)&one : 0;
+    (void)bpf(on ? BPF_MAP_UPDATE_ELEM : BPF_MAP_DELETE_ELEM, &a);
+}
+
+static void *closing(void *fd) {
+    close((int)(intptr_t)fd);
+    return NULL;
+}
+
+void uprobe_detach(const int *fd, size_t n) {
+    pthread_t thread[UPROBE_DETACH_MOST];
+    size_t threads = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (fd[i] < 0) continue;
+        if (threads < UPROBE_DETACH_MOST &&
+            pthread_create(&thread[threads], NULL, closing, (void *)(intptr_t)fd[i]) == 0)
+            threads++;
+        else close(fd[i]);
+    }
+    for (size_t i = 0; i < threads; i++) pthread_join(thread[i], NULL);
 }
 
 bool uprobe_next(struct uprobe *u, struct layout_hit *hit) {

@@ -17,8 +17,6 @@ void line_day(struct writer *w, int64_t ts);
 void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct sock_peer *who);
 /* line_peer writes ADDRESS:PORT. */
 void line_peer(struct writer *w, const struct sock_peer *who);
-/* line_json writes a string of JSON; bytes that are not UTF-8 become U+FFFD. */
-void line_json(struct writer *w, struct slice s);
 /* line_bytes writes "1 byte", "5 bytes". */
 void line_bytes(struct writer *w, uint64_t n);
 

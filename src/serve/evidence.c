@@ -36,7 +36,20 @@ void evidence_free(struct evidence *e) {
     free(e);
 }
 
-static void hide(uint8_t *p, size_t n) { memset(p, HIDDEN, n); }
+/* copy is the part of some bytes that is kept. */
+struct copy {
+    uint8_t *p;
+    size_t n;
+};
+
+static struct copy copy_part(struct copy c, size_t at, size_t n) {
+    if (at > c.n) at = c.n;
+    return (struct copy){c.p + at, n < c.n - at ? n : c.n - at};
+}
+
+static void hide(struct copy c) {
+    if (c.n) memset(c.p, HIDDEN, c.n);
+}
 
 static void skip_text(struct reader *r) { (void)rd_take(r, rd_be16(r)); }
 
@@ -50,10 +63,10 @@ static uint32_t read_length(struct reader *r) {
     return n;
 }
 
-/* hide_password overwrites the password of a CONNECT, of which p is what stands behind the fixed header (MQTT 3.1.2,
+/* hide_password overwrites the password of a CONNECT, of which c is what stands behind the fixed header (MQTT 3.1.2,
  * 3.1.3): it is the last field. What does not let itself be read up to there is overwritten from where it ends. */
-static void hide_password(uint8_t *p, size_t n) {
-    struct reader r = rd_init(slice_of(p, n), p);
+static void hide_password(struct copy c) {
+    struct reader r = rd_init(slice_of(c.p, c.n), c.p);
     skip_text(&r);
     uint8_t version = rd_u8(&r), flags = rd_u8(&r);
     (void)rd_be16(&r);
@@ -66,32 +79,31 @@ static void hide_password(uint8_t *p, size_t n) {
             skip_text(&r);
     }
     if (rd_ok(&r)) from = rd_off(&r);
-    hide(p + from, n - from);
+    hide(copy_part(c, from, c.n));
 }
 
-/* walk goes through what the client said, which begins where the last call ended, and overwrites passwords. */
-static void walk(struct evidence *e, uint8_t *p, size_t n) {
+/* walk goes through what the client said, which begins where the last call ended, and overwrites passwords in the copy
+ * of its first bytes. */
+static void walk(struct evidence *e, struct slice in, struct copy copy) {
     size_t at = 0;
-    while (at < n && !e->lost) {
-        size_t part = e->left < n - at ? e->left : n - at;
-        if (e->hidden) hide(p + at, part); /* its beginning was not enough to find the password in */
+    while (at < in.n && !e->lost) {
+        size_t part = e->left < in.n - at ? e->left : in.n - at;
+        if (e->hidden) hide(copy_part(copy, at, part)); /* its beginning was not enough to find the password in */
         e->left -= (uint32_t)part, at += part;
-        if (at == n) return;
-        struct reader r = rd_init(slice_of(p + at, n - at), p + at);
+        if (at == in.n) return;
+        struct reader r = rd_init(slice_tail(in, at), in.p + at);
         uint8_t first = rd_u8(&r);
         e->left = read_length(&r);
         e->lost = !rd_ok(&r);
-        size_t head = rd_ok(&r) ? rd_off(&r) : 1;
-        part = n - at - head < e->left ? n - at - head : e->left;
-        if (e->lost) part = n - at - head;
-        bool connect = first >> 4 == MQTT_CONNECT;
-        if (connect || e->lost) hide_password(p + at + head, part);
+        size_t head = e->lost ? 1 : rd_off(&r), rest = in.n - at - head;
+        part = e->lost || rest < e->left ? rest : e->left;
+        e->hidden = first >> 4 == MQTT_CONNECT;
+        if (e->hidden || e->lost) hide_password(copy_part(copy, at + head, part));
         e->left -= e->lost ? 0 : (uint32_t)part;
-        e->hidden = connect;
         at += head + part;
     }
     /* Whoever sends a packet with a broken length is closed: nothing comes behind it. */
-    if (e->lost && at < n) hide(p + at, n - at);
+    if (e->lost) hide(copy_part(copy, at, in.n - at));
 }
 
 /* make_room lets the oldest pieces go until `more` bytes fit. */
@@ -129,11 +141,7 @@ void evidence_add(struct worker *w, struct conn *c, enum guard_side side, struct
     uint8_t *to = memcpy(e->data + e->n + sizeof p, bytes.p, kept);
     e->n += (uint32_t)(sizeof p + kept);
     e->seq[side] += p.len;
-    if (side != GUARD_CLIENT) return;
-    walk(e, to, kept);
-    uint32_t beyond = p.len - p.kept;
-    if (beyond > e->left) e->lost = true; /* packets began in what was not kept */
-    else e->left -= beyond;
+    if (side == GUARD_CLIENT) walk(e, bytes, (struct copy){to, kept});
 }
 
 void evidence_caught(struct worker *w, const struct guard_event *e) {

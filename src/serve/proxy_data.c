@@ -155,7 +155,10 @@ static bool may_read(const struct conn *c, enum guard_side from) {
  * judged. */
 static void remember(struct worker *w, struct conn *c, enum guard_side from, struct slice in,
                      const struct guard_out *out) {
-    evidence_add(w, c, from, out->close == GUARD_OPEN ? slice_head(in, out->consumed) : in);
+    /* What was stopped stands behind what passed, as a piece of its own: it is not to be cut for what came before. */
+    size_t passed = w->caught_n && out->forward.p == in.p ? out->forward.n : 0;
+    evidence_add(w, c, from, slice_head(in, passed));
+    evidence_add(w, c, from, slice_tail(out->close == GUARD_OPEN ? slice_head(in, out->consumed) : in, passed));
     evidence_tell(w, c);
     evidence_add(w, c, GUARD_BROKER, out->inject[GUARD_CLIENT]);
 }

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_S = 30, CONNECTIONS_MAX = 600 };
+enum { CONNECTIONS_MAX = 600 };
 
 static const char csp[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -150,7 +150,9 @@ static struct web_request *request_make(struct web *s, struct MHD_Connection *c,
 }
 
 static enum MHD_Result finish(struct web_request *q) {
+    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* the time we take is not the client's */
     if (!q->refused) web_route(q);
+    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_IDLE_S);
     web_upload_drop(q); /* what got no name is gone before the answer says so */
     if (!reads(q) || q->refused || q->audited) tell_change(q);
     return web_reply_send(q);
@@ -292,7 +294,7 @@ static void close_all(struct opened *o) {
 
 static uint64_t keeper_used(void *to) { return web_used(to); }
 static int keeper_create(void *to, char name[SESSION_NAME_MAX + 1]) { return web_capture_make(to, name); }
-static void keeper_removed(void *to, const char *path) { web_index_drop(to, path); }
+static void keeper_removed(void *to, const char *path) { web_gone(to, path); }
 _Static_assert((int)SESSION_NAME_MAX == (int)WEB_NAME_MAX, "a capture on demand is a capture of the folder");
 
 /* folder_take makes this server the only one that keeps captures in its folder, for as long as it lives. */
@@ -313,6 +315,7 @@ static bool keep_begin(struct web *s, struct opened *o) {
         fprintf(stderr, "weir serve: no captures on demand: %s\n", s->store_why);
         return web_tokens_begin(s);
     }
+    web_sweep(s);
     struct keeper_plan plan = {.store = s->store,
                                .opener = o->opener,
                                .dir = s->plan->dir,
@@ -336,7 +339,7 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
                                    {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                            (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
                             on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 

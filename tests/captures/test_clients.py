@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,17 @@ def test_peek_starts_watches_and_downloads(server, tmp_path):
     got += [json.loads(line) for line in run.stdout]
     assert run.wait(20) == 0 and got[-1]["state"] == "DONE" and got[-1]["name"] == "boot"
     assert len(packets(out)) == got[-1]["packets"] > 1 and os.path.getsize(out) == got[-1]["bytes"]
+
+
+def test_ctrl_c_stops_what_was_started_and_downloads_it(server, tmp_path):
+    out = tmp_path / "got.pcapng"
+    run = subprocess.Popen([WEIR, "peek", "-s", server.url, "start", "127.0.0.1", "--duration", "600", "-f", OURS, "-w", out], stdout=subprocess.PIPE, text=True)
+    while "CAPTURING" not in run.stdout.readline():
+        pass
+    time.sleep(0.2)
+    udp(4)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(15) == 0 and "STOPPED" in run.stdout.read() and len(packets(out)) == 4
 
 
 def test_peek_lists_shows_stops_and_deletes(server, tmp_path):

@@ -69,6 +69,7 @@ def test_what_is_asked_wrongly_is_refused_by_name(server, body, member):
 
 def test_what_cannot_be_is_said_at_once(server):
     assert "no interface" in server.start("192.0.2.7", want=422, interface="nosuch0")["detail"]
+    assert "rejects all" in server.start("mqtt:pump", want=422, filter="udp")["detail"]
     assert server("POST", "/v1/devices/ip:meter/captures", {"duration": 60})[0] == 400
     assert server("POST", "/v1/sessions", {"duration": 60})[0] == 405
     assert server("POST", "/v1/devices/192.0.2.7/captures", b"[" * 70000)[0] == 413
@@ -109,6 +110,20 @@ def test_there_are_at_most_sixteen_at_a_time(server):
     first = server("GET", "/v1/sessions")[2]["captures"][0]["id"]
     assert server("POST", f"/v1/sessions/{first}/stop")[0] == 200
     server.start("192.0.2.1")
+
+
+def test_several_at_once_have_each_its_own(server):
+    wells = []
+    for i in range(5):
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sink.bind(("127.0.0.1", 0))
+        port = sink.getsockname()[1]
+        wells.append((sink, port, server.capturing("interface:lo", filter=f"udp port {port}")))
+    for i, (_, port, _) in enumerate(wells):
+        udp(10 + i, port=port)
+    for i, (_, port, x) in enumerate(wells):
+        got = server("POST", f"/v1/sessions/{x['id']}/stop")[2]
+        assert got["packets"] == 10 + i and len(packets(server.path(got), "-Y", f"udp.dstport == {port}")) == 10 + i
 
 
 def test_events_tell_every_state_and_the_progress(server):

@@ -259,6 +259,15 @@ def test_edited_captures_are_right(weir, sample, tmp_path):
     assert "a/topic/of/another/length" in weir("read", "-r", out).out
 
 
+def test_packets_of_a_capture_are_shown(weir, sample):
+    syn = ["-r", sample, "-Y", "tcp.flags.syn==1 && tcp.flags.ack==0", "--set", "ip.ttl=77"]
+    lines = weir("craft", *syn).out.splitlines()
+    assert lines and all("[SYN]" in line for line in lines)
+    assert len(weir("craft", *syn, "-x").out.split("\n\n")) - 1 == len(lines)
+    assert weir("craft", *syn, "-V").out.count("Time to Live: 77") == len(lines)
+    assert weir("craft", *syn, "-q").out == ""
+
+
 @pytest.mark.parametrize("args,what", [
     (["--set", "ip.dst=1.2.3"], "no value of ip.dst"), (["--set", "tcp.seq=1"], "tcp.seq_raw"), (["--set", "nope=1"], "no field"), (["--topspeed"], "--really"),
     (["--speed", "0"], "above 0"), (["-Y", "ip.dst =="], "-Y"),

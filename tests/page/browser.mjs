@@ -25,7 +25,8 @@ export function made(...names) {
 export async function serve(...args) {
   const dir = mkdtempSync(join(tmpdir(), 'weir-page-'));
   const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
-  const run = spawn(WEIR, ['serve', '--dir', join(dir, 'captures'), ...listen, ...args], { stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore'] });
+  const stay = process.getuid() === 0 ? ['-Z', 'root'] : []; // the folder is this user's
+  const run = spawn(WEIR, ['serve', '--dir', join(dir, 'captures'), ...listen, ...stay, ...args], { stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore'] });
   const lines = createInterface({ input: run.stdout })[Symbol.asyncIterator]();
   const { value: url } = await lines.next();
   if (!url) throw new Error('weir serve did not start');

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { createConnection } from 'node:net';
-import { createInterface } from 'node:readline';
+import { createConnection, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { WEIR, launch, open, serve } from './browser.mjs';
 
@@ -13,7 +12,7 @@ before(async () => (browser = await launch()));
 after(() => browser?.close());
 
 test('a capture is started, watched while it grows, stopped and read', async t => {
-  const server = await serve('-Z', 'root');
+  const server = await serve();
   const socket = createSocket('udp4');
   const timer = setInterval(() => socket.send('weir page test', 47123, '127.0.0.1'), 50);
   try {
@@ -47,17 +46,31 @@ test('a capture is started, watched while it grows, stopped and read', async t =
   }
 });
 
-/** guard starts `weir guard` and says where its listener and its admin page are. */
+/** freePort finds a port nobody listens on. */
+async function freePort() {
+  const s = createServer().listen(0, '127.0.0.1');
+  await new Promise(done => s.once('listening', done));
+  const { port } = s.address();
+  await new Promise(done => s.close(done));
+  return port;
+}
+
+/** guard starts `weir guard` before a broker that says nothing, and tells where its listener and its admin page are. */
 async function guard() {
-  const run = spawn(WEIR, ['guard', '--listen', '127.0.0.1:0', '--broker', '127.0.0.1:9', '--admin', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const found = {};
-  for await (const line of createInterface({ input: run.stderr })) {
-    found.port ??= /listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-    found.admin ??= /admin page on http:\/\/([^/]+)\//.exec(line)?.[1];
-    if (found.port && found.admin) break;
-  }
-  run.stderr.resume();
-  return { ...found, stop: () => new Promise(done => { run.once('exit', done); run.kill('SIGINT'); }) };
+  const broker = createServer(c => c.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  await new Promise(done => broker.once('listening', done));
+  const run = spawn(WEIR, ['guard', '--listen', '127.0.0.1:' + (await freePort()), '--broker', '127.0.0.1:' + broker.address().port, '--admin', '127.0.0.1:0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise(done => run.once('exit', done));
+  let said = '';
+  const [port, admin] = await new Promise((done, fail) => {
+    run.stderr.on('data', piece => {
+      said += piece;
+      const found = [/listening on 127\.0\.0\.1:(\d+)/, /admin page on http:\/\/([^/]+)\//].map(r => r.exec(said)?.[1]);
+      if (found.every(Boolean)) done(found);
+    });
+    ended.then(() => fail(new Error('weir guard ended: ' + said)));
+  });
+  return { port, admin, async stop() { run.kill('SIGINT'); await ended; broker.close(); } };
 }
 
 test('a guard shows whom it stopped, and bans are set and lifted', async () => {
@@ -66,7 +79,7 @@ test('a guard shows whom it stopped, and bans are set and lifted', async () => {
   try {
     await new Promise(done => { // PUBLISH before CONNECT: not allowed
       const c = createConnection(Number(g.port), '127.0.0.1', () => c.write(Buffer.from([0x30, 5, 0, 1, 97, 98, 99])));
-      c.on('close', done).on('error', done).on('data', () => {});
+      c.on('close', done).on('error', done).on('data', () => {}).setTimeout(5000, () => c.destroy());
     });
     const page = await open(browser, server.url);
     await page.click('.nav a:has-text("Guard")');

@@ -112,6 +112,25 @@ test('a field becomes the filter, a column, and text of the clipboard', async ()
   await counted(`${frames('!(mqtt.topic == "home/kitchen/temperature")').length} of 100`);
 });
 
+test('a field becomes a column, with its values of the packets in sight', async () => {
+  await at('/frame/8');
+  await page.locator('.leaf:has-text("Topic: home/kitchen/temperature")').click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Show as a column' }).click();
+  await page.waitForSelector('.row.head >> text=mqtt.topic');
+  const cell = '.row.picked [class*="mqtt.topic"]:text-is("home/kitchen/temperature")';
+  await page.waitForSelector(cell);
+  await page.reload();
+  await page.waitForSelector(cell);
+});
+
+test('the packets of the conversation are bracketed', async () => {
+  await at('/frame/3');
+  await page.waitForSelector('.row.picked.talk.here');
+  const numbers = await page.locator('.rows .row.talk .f-no').allInnerTexts();
+  const want = frames('tcp.stream == 0'), shown = (await page.locator('.rows .row .f-no').allInnerTexts()).map(Number);
+  assert.deepEqual(numbers.map(Number), want.filter(n => shown.includes(n)));
+});
+
 test('the time format is switched', async () => {
   await at('/packets');
   await page.waitForSelector('.row >> text=0.000217000');
@@ -130,11 +149,12 @@ test('the keyboard walks, marks, finds and goes', async () => {
   await page.keyboard.press('Control+m');
   await page.waitForSelector('.row.marked.picked');
   await page.keyboard.press('Control+g');
+  await page.waitForSelector('dialog[open] input:focus');
   await page.keyboard.type('91');
   await page.keyboard.press('Enter');
   await page.waitForSelector('.row.picked:has-text("RST")');
   await page.keyboard.press('Control+f');
-  await page.waitForSelector('dialog[open]');
+  await page.waitForSelector('dialog[open] input:focus');
   await page.keyboard.type('temperature');
   await page.keyboard.press('Enter');
   await page.waitForSelector('.row.picked:has-text("home/kitchen/temperature")');

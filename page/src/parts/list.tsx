@@ -9,7 +9,8 @@ import { t, tOr } from '../i18n';
 import { copyChoice, filterChoices, openMenu, type Choice } from '../menu';
 import { drawn, growing, rowAt, total, turn } from '../rows';
 import { go } from '../route';
-import { columns, type Column } from '../settings';
+import { fieldText } from '../extra';
+import { COLUMNS, columns, type Column } from '../settings';
 import { dialog } from './dialog';
 import type { Row } from '../types';
 
@@ -42,10 +43,7 @@ function scrolled(box: HTMLElement): void {
 }
 
 /** cellText is what a column shows of a row: one of the server's own, or a field's value. */
-function cellText(r: Row, c: Column, extra: Column[]): string {
-  if (c.id in r && c.id !== 'columns') return String(r[c.id as keyof Row]);
-  return r.columns?.[extra.indexOf(c)] ?? '';
-}
+const cellText = (r: Row, c: Column): string => (COLUMNS.some(own => own.id === c.id) ? String(r[c.id as keyof Row]) : fieldText(r.no, c.id));
 
 function rowMenu(e: MouseEvent | KeyboardEvent, r: Row, i: number, below?: Element | null): void {
   const s = frame.peek()?.no === r.no ? stream.peek() : null;
@@ -67,22 +65,22 @@ function addressFilter(r: Row): string {
     ? `${of(r.source)} == ${r.source} && ${of(r.destination)} == ${r.destination}` : 'frame.number == ' + r.no;
 }
 
-/** bracket is the sign left of a packet that belongs to the conversation of the one picked. */
-function bracket(r: Row): string {
-  const s = stream.value;
-  if (!s || r.stream === undefined) return '';
-  return r.stream === `${s.protocol}.${s.number}` ? (r.no === frame.value?.no ? ' here' : ' in') : '';
+/** bracket is the sign left of a packet that belongs to the conversation of the one picked: its number and its two ends. */
+function bracket(r: Row, here: Row | null): string {
+  if (!here || r.stream === undefined || r.stream !== here.stream) return '';
+  const same = r.source === here.source && r.destination === here.destination, back = r.source === here.destination && r.destination === here.source;
+  return same || back ? ' talk' + (r === here ? ' here' : '') : '';
 }
 
-function Line({ i, top, shown, extra }: { i: number; top: number; shown: Column[]; extra: Column[] }) {
+function Line({ i, top, shown }: { i: number; top: number; shown: Column[] }) {
   const r = rowAt(i);
   const style = { transform: `translateY(${top}px)` };
   if (!r) return <div class="row wait-row" role="row" aria-rowindex={i + 2} style={style}><span role="gridcell">…</span></div>;
   const is = i === picked.value, marked = marks.value.has(r.no);
   return (
-    <div class={`row c-${colourOf(r)}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r) && ' talk' + bracket(r)}`} role="row" id={'row-' + i}
+    <div class={`row c-${colourOf(r)}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r, picked.value < 0 ? null : rowAt(picked.value))}`} role="row" id={'row-' + i}
       aria-rowindex={i + 2} aria-selected={is} style={style} onClick={() => void pick(i)} onContextMenu={e => rowMenu(e, r, i)}>
-      {shown.map(c => <span key={c.id} role="gridcell" title={c.wide ? undefined : r.info} class={`f-${c.id}${c.id === 'no' || c.id === 'length' ? ' n' : ''}`}>{cellText(r, c, extra)}</span>)}
+      {shown.map(c => <span key={c.id} role="gridcell" title={c.wide ? undefined : r.info} class={`f-${c.id}${c.id === 'no' || c.id === 'length' ? ' n' : ''}`}>{cellText(r, c)}</span>)}
     </div>
   );
 }
@@ -128,13 +126,13 @@ export function PacketList() {
   useLayoutEffect(() => toScroll(box.current!, first.peek()), [narrow.value]);
   useLayoutEffect(() => { if (growing.value && following.value) toScroll(box.current!, lastFirst()); }, [total.value, growing.value]);
   void drawn.value;
-  const shown = columns.value, extra = shown.filter(c => !['no', 'time', 'source', 'destination', 'protocol', 'length', 'info'].includes(c.id));
+  const shown = columns.value;
   const grid = shown.map(c => (c.wide ? c.wide + 'px' : 'minmax(240px, 1fr)')).join(' ');
   const wide = shown.reduce((sum, c) => sum + (c.wide || 320) + 8, 16);
   const rows = [];
   const top = squeezed() ? box.current?.scrollTop ?? 0 : first.value * rowHigh();
   for (let i = first.value; i < Math.min(total.value, first.value + visible() + 1); i++)
-    rows.push(<Line key={i} i={i} top={top + (i - first.value) * rowHigh()} shown={shown} extra={extra} />);
+    rows.push(<Line key={i} i={i} top={top + (i - first.value) * rowHigh()} shown={shown} />);
   return (
     <div class="list mono" ref={box} tabIndex={0} role="grid" aria-label={t('packetList')} aria-rowcount={total.value + 1} aria-activedescendant={picked.value >= 0 ? 'row-' + picked.value : undefined}
       onScroll={e => scrolled(e.currentTarget)} onKeyDown={e => listKeys(e, e.currentTarget)} style={{ '--grid': grid, '--wide': wide + 'px' }}>

@@ -6,6 +6,7 @@
  * There is no password: it listens on loopback unless told otherwise. What changes something needs the header
  * "X-Weir: yes", which a page of another origin cannot send, and on loopback the Host must be an address or localhost,
  * so that a foreign name pointed at 127.0.0.1 gets nothing. */
+#include "base/json.h"
 #include "serve/admin_page.h"
 #include "serve/parent.h"
 #include <errno.h>
@@ -76,17 +77,6 @@ static void write_metrics(const struct parent *p, struct answer *a) {
     write_workers(p, &a->w);
 }
 
-static void json_string(struct writer *w, struct slice s) {
-    wr_c(w, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (c == '"' || c == '\\') wr_c(w, '\\'), wr_c(w, (char)c);
-        else if (c < 0x20 || c == 0x7f) wr_f(w, "\\u%04x", c);
-        else wr_c(w, (char)c);
-    }
-    wr_c(w, '"');
-}
-
 static void json_addr(struct writer *w, const struct net_addr *a) {
     struct sock_peer peer = {.len = a->len == 4 || a->len == 16 ? a->len : 0};
     memcpy(peer.ip, a->bytes, peer.len);
@@ -114,10 +104,10 @@ static void write_ban(void *to, const struct guard_ban *b) {
         if (b->prefix < b->address.len * 8) wr_f(l->w, "/%u", b->prefix);
         wr_c(l->w, '"');
     } else {
-        json_string(l->w, b->value);
+        json_text(l->w, b->value);
     }
     wr_s(l->w, ",\"reason\":");
-    json_string(l->w, b->reason);
+    json_text(l->w, b->reason);
     if (b->until == INT64_MAX) wr_s(l->w, ",\"seconds\":null}");
     else wr_f(l->w, ",\"seconds\":%lld}", (long long)(b->until - l->now) / 1000000000);
 }
@@ -169,7 +159,7 @@ static void write_stats(const struct parent *p, struct answer *a) {
     wr_s(&a->w, "\"brokers\":[");
     for (unsigned i = 0; i < p->set->brokers; i++) {
         wr_f(&a->w, "%s{\"address\":", i ? "," : "");
-        json_string(&a->w, slice_str(p->set->broker[i].conf->address));
+        json_text(&a->w, slice_str(p->set->broker[i].conf->address));
         wr_f(&a->w, ",\"up\":%s}", atomic_load(&p->shared->down[i]) ? "false" : "true");
     }
     wr_s(&a->w, "],\"workers\":[");

@@ -324,6 +324,19 @@ def test_an_index_belongs_to_one_file_and_survives_nothing_else(serve):
         time.sleep(0.05)
 
 
+def test_what_a_killed_server_left_is_swept(serve):
+    server = serve("--listen", "127.0.0.1:0")
+    large_capture(os.path.join(server.folder, "large.pcap"))
+    server.get("captures/large.pcap/frames", limit=1)
+    index_of(server, "large.pcap")
+    for name in (".upload-abcdef", ".new-idx-abcdef", ".idx-gone.pcap"):
+        open(os.path.join(server.folder, name), "w").close()
+    server.stop()
+    serve("--listen", "127.0.0.1:0")
+    left = [n for n in os.listdir(server.folder) if n.startswith((".upload", ".new", ".idx"))]
+    assert left == [".idx-large.pcap"]
+
+
 # ---- rows as they are found ----
 
 class Events:

@@ -6,7 +6,7 @@ import { batch, effect, signal, untracked } from '@preact/signals';
 import { Problem, aborted, at, get, lines } from './api';
 import { isGrowing, known } from './sessions';
 import { capture, filter } from './route';
-import { COLUMNS, columns, time } from './settings';
+import { time } from './settings';
 import type { Frames, Row } from './types';
 
 export const PAGE = 200;
@@ -21,14 +21,12 @@ export const growing = signal(false); // the end was reached, and more may come
 export const damaged = signal('');
 export const failure = signal<Error | null>(null);
 export const drawn = signal(0); // grows when rows arrived
-/** turn is another number for every other list: capture, filter, time format or columns changed. */
+/** turn is another number for every other list: capture, filter or time format changed. */
 export const turn = signal(0);
 
 const pages = new Map<number, Row[] | Promise<Row[]>>();
 let stop = new AbortController();
 let asked = 0;
-
-const ownColumns = () => columns.value.map(c => c.id).filter(id => !COLUMNS.some(c => c.id === id));
 
 function fail(e: unknown): void {
   if (!aborted(e)) failure.value = e as Error;
@@ -36,7 +34,7 @@ function fail(e: unknown): void {
 
 async function fetchPage(n: number, signal: AbortSignal): Promise<Row[]> {
   const got = await get<Frames>(at(capture.peek(), 'frames', {
-    offset: n * PAGE, limit: PAGE, filter: filter.peek(), time: time.peek(), columns: untracked(ownColumns).join(','),
+    offset: n * PAGE, limit: PAGE, filter: filter.peek(), time: time.peek(),
   }), signal);
   if (signal.aborted) return [];
   pages.set(n, got.frames);
@@ -113,6 +111,20 @@ async function survey(signal: AbortSignal): Promise<void> {
   }
 }
 
+/** firstPage asks for the first rows; of a capture that only just began there may be no file yet. */
+async function firstPage(signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await page(0);
+      return;
+    } catch (e) {
+      await known;
+      if (signal.aborted || !isGrowing(capture.peek()) || isFilterProblem(e as Error)) throw e;
+      await new Promise(done => setTimeout(done, 400));
+    }
+  }
+}
+
 async function begin(): Promise<void> {
   stop.abort();
   stop = new AbortController();
@@ -126,7 +138,7 @@ async function begin(): Promise<void> {
     turn.value++;
   });
   if (!capture.peek()) return;
-  await page(0);
+  await firstPage(signal);
   await survey(signal);
 }
 
@@ -134,7 +146,7 @@ async function begin(): Promise<void> {
 export const again = (): void => void begin().catch(fail);
 
 effect(() => {
-  void (capture.value, filter.value, time.value, ownColumns());
+  void (capture.value, filter.value, time.value);
   untracked(again);
 });
 

@@ -47,10 +47,9 @@ static const struct opt_def defs[] = {
     {0, "duration", "SECONDS", "ends by itself after so long (3600)", OPT_NUMBER,
      offsetof(struct extcap_opts, duration), .min = 30, .max = 86400},
 };
-static const char *const examples[] = {
-    "ln -s \"$(command -v weir-extcap || echo /usr/lib/x86_64-linux-gnu/wireshark/extcap/weir-extcap)\" "
-    "~/.config/wireshark/extcap/",
-    "weir extcap --extcap-interfaces", "WEIR_SERVER=http://probe.example:8080 wireshark", NULL};
+static const char *const examples[] = {"weir extcap --extcap-interfaces",
+                                       "WEIR_SERVER=http://probe.example:8080 wireshark",
+                                       "WEIR_SERVER=http://probe.example:8080 tshark -i weir:192.0.2.7", NULL};
 static const struct opt_command command = {
     .name = "extcap",
     .synopsis = "--extcap-interfaces | --extcap-dlts | --extcap-config | --capture --fifo FILE --extcap-interface NAME",

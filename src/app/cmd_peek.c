@@ -64,12 +64,15 @@ static const struct opt_command command = {
         "id "
         "(mqtt:ID), interface:NAME, or a label of the server's configuration. ID is that of a capture, as start and "
         "list show it, or `last` for the newest.\n\n"
-        "watch ends with the capture: exit status 1 where it FAILED.",
+        "watch ends with the capture: exit status 1 where it FAILED. Ctrl-C while start waits stops the capture.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
     .words_at = offsetof(struct peek_opts, words),
 };
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int sig) { interrupted = sig; }
 
 struct run {
     const struct peek_opts *o;
@@ -248,6 +251,19 @@ static void body_write(const struct peek_opts *o, struct writer *w) {
     wr_c(w, 0);
 }
 
+/* watch_to_end watches a capture that was started here: Ctrl-C stops it, as it stops one of this machine, and its end
+ * is waited for. */
+static int watch_to_end(struct run *r, const char *id) {
+    struct sigaction once = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &once, NULL);
+    sigaction(SIGTERM, &once, NULL);
+    int rc = watch(r, id);
+    if (!interrupted) return rc;
+    interrupted = 0;
+    rc = on_session(r, id, "POST", "/stop", false);
+    return rc == OPT_GO ? watch(r, id) : rc;
+}
+
 static int start(struct run *r, const char *device) {
     struct writer path = wr_grow(), body = wr_grow(), answer = wr_grow();
     char id[64] = "";
@@ -265,7 +281,7 @@ static int start(struct run *r, const char *device) {
     wr_free(&body);
     wr_free(&answer);
     if (rc != OPT_GO || !watches) return rc;
-    rc = watch(r, id);
+    rc = watch_to_end(r, id);
     return rc == EXIT_FINE && r->o->write ? download(r, id) : rc;
 }
 
@@ -353,7 +369,8 @@ static int words_check(const struct peek_opts *o) {
 
 static int run(const struct peek_opts *o) {
     struct run r = {.o = o};
-    struct peek_plan plan = {.server = o->server, .token = o->token, .ca = o->ca, .insecure = o->insecure};
+    struct peek_plan plan = {
+        .server = o->server, .token = o->token, .ca = o->ca, .insecure = o->insecure, .stop = &interrupted};
     int rc = words_check(o);
     if (rc != OPT_GO) return rc;
     r.why = wr_fixed(r.text, sizeof r.text - 1);

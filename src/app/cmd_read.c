@@ -14,6 +14,7 @@
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
+    else if (g->form == FORM_EVENTS) events_want(&g->want);
     else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
 }
 
@@ -34,6 +35,10 @@ static void packet_print(struct reading *g, const struct decode *d) {
     case FORM_PDML: pdml_print(w, d); break;
     case FORM_JSON: json_print(w, d, &g->view); break;
     case FORM_JSONL: jsonl_print(w, d, &g->view); break;
+    case FORM_EVENTS:
+        events_read(&g->now, d);
+        eve_packet(&g->eve, w, &g->now);
+        break;
     }
     if (g->o.hex && (g->form == FORM_TEXT || g->form == FORM_TREE)) {
         hex_print(w, d);
@@ -104,6 +109,7 @@ static int all_print(struct reading *g) {
     int rc = packets_read(g, &n);
     if (g->form == FORM_PDML) pdml_end(&g->out);
     if (g->form == FORM_JSON) json_end(&g->out);
+    if (g->form == FORM_EVENTS) eve_end(&g->eve, &g->out);
     taps_print(&g->out, &g->taps);
     int written = wr_flush(&g->out);
     if (rc) fprintf(stderr, "weir read: %s\n", feed_why(&g->feed));
@@ -209,6 +215,7 @@ int cmd_read(int argc, char **argv) {
     dissector_free(&g->ds);
     keys_close(&g->keys);
     taps_free(&g->taps);
+    if (g->form == FORM_EVENTS) eve_free(&g->eve);
     vendors_free(g->vendors);
     expr_free(g->display);
     expr_free(g->first);

@@ -28,7 +28,7 @@ struct serve_opts {
 static const struct opt_def defs[] = {
     {'l', "listen", "ADDRESS", "where to listen: ADDRESS:PORT, or a port of loopback (127.0.0.1:8080)", OPT_TEXT,
      offsetof(struct serve_opts, listen)},
-    {'d', "dir", "FOLDER", "where captures are kept (~/.local/share/weir/captures)", OPT_TEXT,
+    {'d', "dir", "FOLDER", "where captures are kept (~/.local/share/weir/captures; of root /var/lib/weir/captures)", OPT_TEXT,
      offsetof(struct serve_opts, dir)},
     {0, "max-upload", "BYTES", "largest upload (1G)", OPT_SIZE, offsetof(struct serve_opts, upload_max), .min = 1},
     {0, "quota", "BYTES", "room for all captures of the folder (10G); 0: no limit", OPT_SIZE,
@@ -80,18 +80,21 @@ static const struct opt_command command = {
     .words_at = offsetof(struct serve_opts, words),
 };
 
-/* folder_make makes a folder and those above it; a new one belongs to the user the server becomes. */
+static bool one_folder(const char *path, const struct rights *t) {
+    if (mkdir(path, 0700)) return errno == EEXIST;
+    return !t->drop || geteuid() != 0 || lchown(path, t->uid, t->gid) == 0;
+}
+
+/* folder_make makes a folder and those above it; new ones belong to the user the server becomes. */
 static bool folder_make(char *path, const struct rights *t) {
     struct stat st;
     for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = 0;
-        int rc = mkdir(path, 0700);
+        bool fine = one_folder(path, t);
         *slash = '/';
-        if (rc && errno != EEXIST) return false;
+        if (!fine) return false;
     }
-    bool made = mkdir(path, 0700) == 0;
-    if (made && t->drop && geteuid() == 0 && chown(path, t->uid, t->gid)) return false;
-    return (made || errno == EEXIST) && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return one_folder(path, t) && stat(path, &st) == 0 && (S_ISDIR(st.st_mode) || (errno = EEXIST, false));
 }
 
 /* home_of gives the home of the user the server becomes, or that of the environment. */

@@ -86,13 +86,13 @@ static const struct opt_command command = {
     .words_at = offsetof(struct mqtt_opts, words),
 };
 
-static const char usual[] = "MQTT(type=\"CONNECT\",clientid=\"weir-craft\")\nexpect CONNACK\n"
+static const char usual[] = "MQTT(type=\"CONNECT\",clientid=\"weir-craft-%ld\")\nexpect CONNACK\n"
                             "MQTT(type=\"SUBSCRIBE\",topic=\"weir/craft\",QOS=1,msgid=1)\nexpect SUBACK\n"
                             "MQTT(type=\"PUBLISH\",topic=\"weir/craft\",value=\"hello\",QOS=1,msgid=2)\nexpect PUBACK\n"
                             "MQTT(type=\"UNSUBSCRIBE\",topic=\"weir/craft\",msgid=3)\nexpect UNSUBACK\n"
                             "MQTT(type=\"DISCONNECT\")\nexpect close\n";
 /* The same for a broken packet: what comes then is what one wants to see. */
-static const char patient[] = "MQTT(type=\"CONNECT\",clientid=\"weir-craft\")\nwait 0.2\n"
+static const char patient[] = "MQTT(type=\"CONNECT\",clientid=\"weir-craft-%ld\")\nwait 0.2\n"
                               "MQTT(type=\"SUBSCRIBE\",topic=\"weir/craft\",QOS=1,msgid=1)\nwait 0.2\n"
                               "MQTT(type=\"PUBLISH\",topic=\"weir/craft\",value=\"hello\",QOS=0)\nwait 0.2\n"
                               "MQTT(type=\"PUBLISH\",topic=\"weir/craft\",value=\"hello\",QOS=1,msgid=2)\nwait 0.2\n"
@@ -153,7 +153,7 @@ static void bytes_show(struct mqtt *m, bool out, const struct decode *d, struct 
     char text[2048];
     struct writer w = wr_fixed(text, sizeof text - 100);
     if (d && has_mqtt(d)) columns_info(&w, d);
-    else wr_f(&w, "%zu bytes that are no whole MQTT packet", bytes.n);
+    else wr_f(&w, "%zu bytes the decoder takes for no whole MQTT packet", bytes.n);
     if (how) wr_f(&w, "   (%s)", how);
     *w.p = 0;
     note(m, out, text);
@@ -434,7 +434,8 @@ static char *script_text(const struct mqtt *m) {
         if (f != stdin) fclose(f);
     } else {
         for (size_t i = 2; i < m->o.words.n; i++) wr_f(&w, "%s\n", m->o.words.item[i]);
-        if (m->o.words.n == 2) wr_s(&w, m->patient ? patient : usual);
+        if (m->o.words.n == 2)
+            wr_f(&w, m->patient ? patient : usual, (long)getpid()); /* a broker knows a client by it */
     }
     wr_c(&w, 0);
     if (!w.err && wr_len(&w) <= SCRIPT_TEXT_MAX) return w.buf;

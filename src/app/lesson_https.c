@@ -49,7 +49,7 @@ static void opened(struct scene *s) {
                  "private key only "
                  "signed the handshake. The key log has the secrets themselves."));
     scene_run(s, "weir read -n -r today.pcapng --key server.key -Y http");
-    scene_run(s, "weir explain today.pcapng --key server.key");
+    scene_run(s, "weir explain -v today.pcapng --key server.key");
     scene_say(s, N_("With the key log the request is readable:"));
     scene_run(s, "weir read -n -r today.pcapng --keylog keys.log -Y http");
 }

@@ -29,9 +29,8 @@ static int bad_run(struct scene *s, const char *port) {
     scene_run(s, "weir lab sink --list --store data.db");
     scene_run(s, "weir stats conversations tcp -r bad.pcapng");
     scene_ask(s, N_("Did the data reach the service? The counter of bytes is not zero."),
-              N_("Bytes prove nothing: a DNS query or a handshake has bytes too. What counts is whether the packet "
-                 "with the data "
-                 "is there, and it is not."));
+              N_("Bytes prove nothing: a DNS query or a handshake has bytes too. What counts is whether the service "
+                 "took the packet with the data, and it did not."));
     return EXIT_FINE;
 }
 

@@ -92,10 +92,12 @@ static const char *or_env(const char *given, const char *name) {
     return given ? given : env && *env ? env : NULL;
 }
 
+bool peek_stopped(const struct peek *p) { return p->stop && *p->stop; }
+
 static int look_up(void *to, curl_off_t all, curl_off_t now, curl_off_t up_all, curl_off_t up) {
     const struct peek *p = to;
     (void)all, (void)now, (void)up_all, (void)up;
-    return p->stop && *p->stop;
+    return peek_stopped(p);
 }
 
 int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *why) {
@@ -190,6 +192,8 @@ static int outcome(struct request *q, CURLcode rc, struct writer *why) {
     if (status / 100 == 2) return OK;
     if (!peek_text(wr_done(&q->problem), "detail", detail, sizeof detail))
         snprintf(detail, sizeof detail, "it answered %ld", status);
+    for (char *c = detail; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?'; /* a stranger's words on a terminal */
     wr_f(why, "%s: %s", q->p->base, detail);
     return code_of(status);
 }
@@ -237,6 +241,7 @@ int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *wh
     return ERR_UNSUPPORTED;
 }
 void peek_free(struct peek *p) { (void)p; }
+bool peek_stopped(const struct peek *p) { return (void)p, false; }
 int peek_ask(struct peek *p, const char *method, const char *path, const char *body, struct writer *answer,
              struct writer *why) {
     return (void)p, (void)method, (void)path, (void)body, (void)answer, (void)why, ERR_UNSUPPORTED;

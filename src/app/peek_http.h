@@ -34,6 +34,8 @@ int peek_ask(struct peek *p, const char *method, const char *path, const char *b
  */
 int peek_stream(struct peek *p, const char *path, bool (*take)(void *to, struct slice piece), void *to,
                 struct writer *why) MUST_USE;
+/* peek_stopped tells whether the plan's `stop` is set. */
+bool peek_stopped(const struct peek *p);
 /* peek_escape writes text as a part of a path. */
 void peek_escape(struct writer *w, const char *text);
 

@@ -51,7 +51,7 @@ int peek_watch(struct peek *p, const char *path, bool json, int *status, struct 
     wr_free(&w.line);
     bool over = !strcmp(w.state, "DONE") || !strcmp(w.state, "STOPPED"), failed = !strcmp(w.state, "FAILED");
     *status = over ? EXIT_FINE : failed ? EXIT_FINDING : EXIT_TROUBLE;
-    if (rc == OK && !over && !failed) {
+    if (rc == OK && !over && !failed && !peek_stopped(p)) {
         wr_s(why, "the server ended before the capture did");
         return ERR_IO;
     }

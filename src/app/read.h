@@ -9,6 +9,7 @@
 #include "app/taps.h"
 #include "app/when.h"
 #include "io/vendors.h"
+#include "view/eve.h"
 #include "view/view.h"
 
 #include <time.h>
@@ -21,7 +22,7 @@ struct read_opts {
     const char *from, *to;
     const char *file, *time, *format, *only, *display, *read_filter;
     int64_t count, snaplen, buffer_kib;
-    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter;
+    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter, events;
     int color;
     struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
     struct keys_opts keys;
@@ -29,7 +30,7 @@ struct read_opts {
 
 extern const struct opt_command read_command;
 
-enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL };
+enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL, FORM_EVENTS };
 
 /* reading is one run of the command. */
 struct reading {
@@ -47,6 +48,8 @@ struct reading {
     struct vendors *vendors;
     struct keys keys;
     struct expr *display, *first; /* -Y, and -R with -2; NULL: every packet */
+    struct eve eve;               /* of --events */
+    struct packet_events now;
     struct when from, to;
     int64_t from_ns, to_ns; /* known with the first packet */
     uint64_t passed;              /* packets that fulfilled -R */

@@ -44,13 +44,15 @@ static const struct opt_def defs[] = {
     KEYS_OPTIONS(struct read_opts, keys),
     {'z', NULL, "STATISTIC", "tshark's statistics in its form, as in endpoints,ip or io,phs; with -q nothing else", OPT_LIST,
      offsetof(struct read_opts, taps)},
+    {0, "events", NULL, "print one JSON line per transaction, as Suricata's EVE: mqtt, tls, http, dns, flow, alert, stats", OPT_FLAG,
+     offsetof(struct read_opts, events)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
 };
 static const char *const examples[] = {"weir read -r capture.pcapng", "weir read -r capture.pcapng -V -c 1",
                                        "weir read -r capture.pcapng -T fields -e frame.number -e ip.src -e mqtt.topic",
                                        "weir read -r capture.pcapng -Y 'mqtt.topic contains \"sensor\" and ip.src == 10.0.0.0/8'",
-                                       "weir read -i lo port 1883", NULL};
+                                       "weir read --events -r capture.pcapng | jq 'select(.mqtt.publish)'", "weir read -i lo port 1883", NULL};
 const struct opt_command read_command = {
     .name = "read",
     .synopsis = "-r FILE | -i NAME [FILTER] [options]",
@@ -87,6 +89,11 @@ static int form_parse(struct reading *g) {
     if (form == sizeof names / sizeof *names)
         return opt_bad_use(&read_command, "-T %s is not known: it is one of text, fields, pdml, json, jsonl", format);
     g->form = (enum form)form;
+    if (g->o.events) {
+        if (g->o.format || g->o.fields.n || g->o.tree || g->o.hex) return opt_bad_use(&read_command, "--events is a form of its own: not with -T, -e, -V or -x");
+        g->form = FORM_EVENTS;
+        if (eve_make(&g->eve)) return opt_bad_use(&read_command, "out of memory");
+    }
     if (g->form == FORM_TEXT && (g->o.tree || g->o.only)) g->form = FORM_TREE;
     if (g->form == FORM_FIELDS && !g->o.fields.n) return opt_bad_use(&read_command, "-T fields needs at least one -e FIELD");
     return OPT_GO;

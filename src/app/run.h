@@ -15,13 +15,15 @@
 /* The parts of weir run.
  *
  * run_child.c starts the command, run_ends.c knows which ends of connections are its own, run_sockets.c finds them out,
- * run_packet.c reads the ends of a packet, run_keys.c collects the keys, run_loop.c records. */
+ * run_packet.c reads the ends of a packet, run_keys.c collects the keys, run_attach.c takes them from a process that
+ * runs already, run_loop.c records. */
 
 struct run_opts {
     const char *file, *device, *user;
-    int64_t snaplen;
+    int64_t snaplen, pid, count;
+    int64_t stop_ms; /* of -a; 0: none */
     bool quiet, no_preload;
-    struct opt_list words;
+    struct opt_list stops, words;
     char **argv; /* the words */
 };
 
@@ -70,6 +72,7 @@ struct slice run_hello_random(struct slice payload);
 /* Sockets: run_sockets.c. */
 
 struct run_sockets {
+    pid_t root;      /* whose sockets, and whose descendants'; 0: those of this process' descendants */
     char report[64]; /* the file of the preloaded library */
     int fd;
     uint64_t known[4096]; /* inodes whose ends are known, by their low bits */
@@ -77,7 +80,7 @@ struct run_sockets {
     bool joined, tls; /* the library was loaded; it met a TLS library */
     uint32_t turns;
 };
-/* run_sockets_look reads what is new about the sockets of process `self`'s descendants. */
+/* run_sockets_look reads what is new about the sockets of these processes. */
 void run_sockets_look(struct run_sockets *s, struct run_ends *e);
 /* run_sockets_report reads only what the library said. */
 void run_sockets_report(struct run_sockets *s, struct run_ends *e);
@@ -92,7 +95,10 @@ struct run_keys {
     struct hashes {
         uint64_t *slot;
         size_t n, cap;
-    } lines, randoms; /* of all lines seen, and of the sessions they belong to */
+    } lines, randoms,              /* of all lines seen, and of the sessions they belong to */
+        hellos,                    /* randoms of ClientHellos */
+        begun, older;              /* connections with a ClientHello, and with TLS but none */
+    struct shim_end older_ends[2]; /* of the first of these */
     struct hash_key secret;
     struct run_session {
         uint8_t random[RUN_RANDOM];
@@ -104,8 +110,14 @@ struct run_keys {
 void run_keys_free(struct run_keys *k);
 /* run_keys_look reads new lines of the key logs; what is new is in k->fresh. */
 void run_keys_look(struct run_keys *k);
+/* run_keys_text takes lines of a key log that came another way. */
+void run_keys_text(struct run_keys *k, struct slice text);
 /* run_keys_hello notes a TLS session the command begins. */
 void run_keys_hello(struct run_keys *k, struct slice random, const struct shim_end *server);
+/* run_keys_met tells whether a ClientHello with this random was noted. */
+bool run_keys_met(struct run_keys *k, const uint8_t random[RUN_RANDOM]);
+/* run_keys_older notes connections that carry TLS data whose ClientHello was not seen: they are older than this. */
+void run_keys_older(struct run_keys *k, const struct run_packet *p, bool hello);
 
 /* The command: run_child.c. */
 
@@ -127,12 +139,20 @@ bool run_child_reap(struct run_child *c);
 /* run_child_end ends what run_child_start made: the process, where it did not begin, and the folder. */
 void run_child_end(struct run_child *c);
 
-/* run_record captures until the command has ended; the exit status. */
-int run_record(const struct run_opts *o, struct live *live, int fd, struct run_child *child,
-               struct run_sockets *sockets, struct run_keys *keys, struct run_ends *ends);
+/* run_source is whose packets are recorded: those of a command, or of a process that runs already. */
+struct run_attach;
+struct run_source {
+    struct run_child *child;
+    struct run_attach *attach;
+    struct run_sockets *sockets;
+    struct run_keys *keys;
+    struct run_ends *ends;
+};
+/* run_record captures until the command has ended, or what else ends it; the exit status. */
+int run_record(const struct run_opts *o, struct live *live, int fd, const struct run_source *from);
 
-/* run_children calls `each` for every descendant of this process. */
-void run_children(void (*each)(void *to, pid_t pid), void *to);
+/* run_children calls `each` for a process and every descendant of it; root 0: for every descendant of this process. */
+void run_children(pid_t root, void (*each)(void *to, pid_t pid), void *to);
 
 extern const struct opt_command run_command;
 

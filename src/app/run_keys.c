@@ -18,8 +18,8 @@ void run_keys_free(struct run_keys *k) {
         wr_free(&k->part[i]);
     }
     wr_free(&k->fresh);
-    free(k->lines.slot);
-    free(k->randoms.slot);
+    struct hashes *const sets[] = {&k->lines, &k->randoms, &k->hellos, &k->begun, &k->older};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) free(sets[i]->slot);
     free(k->session);
 }
 
@@ -110,12 +110,22 @@ static void file_look(struct run_keys *k, int at) {
     }
 }
 
+void run_keys_text(struct run_keys *k, struct slice text) {
+    while (text.n) {
+        const uint8_t *end = memchr(text.p, '\n', text.n);
+        size_t n = end ? (size_t)(end - text.p) : text.n;
+        line_take(k, slice_head(text, n));
+        text = slice_tail(text, n + 1);
+    }
+}
+
 void run_keys_look(struct run_keys *k) {
     file_look(k, 0);
     file_look(k, 1);
 }
 
 void run_keys_hello(struct run_keys *k, struct slice random, const struct shim_end *server) {
+    (void)hash_new(&k->hellos, hash_of(k, random.p, RUN_RANDOM));
     if (!k->session) k->session = calloc(RUN_SESSIONS_MAX, sizeof *k->session);
     if (!k->session || k->sessions == RUN_SESSIONS_MAX) return;
     for (uint32_t i = 0; i < k->sessions; i++) /* asked to try again, a client says hello twice */
@@ -123,4 +133,33 @@ void run_keys_hello(struct run_keys *k, struct slice random, const struct shim_e
     struct run_session *s = &k->session[k->sessions++];
     *s = (struct run_session){.server = *server, .keyed = hash_in(&k->randoms, hash_of(k, random.p, RUN_RANDOM))};
     memcpy(s->random, random.p, RUN_RANDOM);
+}
+
+bool run_keys_met(struct run_keys *k, const uint8_t random[RUN_RANDOM]) {
+    return k->hellos.n >= LINES_MOST / 2 || hash_in(&k->hellos, hash_of(k, random, RUN_RANDOM));
+}
+
+/* connection_hash is the same for both directions. */
+static uint64_t connection_hash(struct run_keys *k, const struct run_packet *p) {
+    bool swap = memcmp(&p->src, &p->dst, sizeof p->src) > 0;
+    struct shim_end ends[2] = {swap ? p->dst : p->src, swap ? p->src : p->dst};
+    return hash_of(k, ends, sizeof ends);
+}
+
+/* is_data tells an encrypted record, of application data or a closing alert (RFC 8446 5.1), from other bytes. */
+static bool is_data(struct slice in) {
+    enum { RECORD = 5, ALERT = 21, DATA = 23, RECORD_MOST = (1 << 14) + 2048 };
+    if (in.n < RECORD || (in.p[0] != DATA && in.p[0] != ALERT) || in.p[1] != 3 || in.p[2] < 1 || in.p[2] > 3)
+        return false;
+    unsigned n = (unsigned)in.p[3] << 8 | in.p[4];
+    return n > 16 && n <= RECORD_MOST;
+}
+
+void run_keys_older(struct run_keys *k, const struct run_packet *p, bool hello) {
+    if (hello) (void)hash_new(&k->begun, connection_hash(k, p));
+    if (hello || !is_data(p->payload)) return;
+    uint64_t h = connection_hash(k, p);
+    if (hash_in(&k->begun, h) || !hash_new(&k->older, h) || k->older.n != 1) return;
+    k->older_ends[0] = p->src;
+    k->older_ends[1] = p->dst;
 }

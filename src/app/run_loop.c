@@ -5,8 +5,10 @@
  * packet waits HOLD_MS, in the order of arrival, and is written or let go when its time is up. Keys come in the
  * meantime and are written before it, which lets a reader of the file decrypt in one pass. What waits is bounded by
  * HELD_MOST bytes; beyond that packets are judged early. When the command has ended, what it sent last is still taken
- * (DRAIN_MS). */
+ * (DRAIN_MS). A process that runs already is recorded the same way, and goes on when the recording ends. */
+#include "app/children.h"
 #include "app/run.h"
+#include "app/run_attach.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +26,8 @@ enum {
     LOOK_ALONE_MS = 1,
     LOOK_MOST_MS = 250,
     LOOK_SHARE = 4,
-    TURN_PACKETS = 256
+    TURN_PACKETS = 256,
+    FLUSH_MS = 200
 };
 #define HELD_MOST ((size_t)64 << 20)
 #define SECRETS_TLS 0x544c534bu /* pcapng, decryption secrets: a key log of TLS */
@@ -40,7 +43,8 @@ struct loop {
     const struct run_opts *o;
     struct live *live;
     struct capwrite *w;
-    struct run_child *child;
+    struct run_child *child;   /* NULL: */
+    struct run_attach *attach; /* a process that runs already */
     struct run_sockets *sockets;
     struct run_keys *keys;
     struct run_ends *ends;
@@ -84,7 +88,10 @@ static bool judge(struct loop *l, const struct held *h) {
     struct run_packet p;
     if (l->err || !run_packet_read(h->pkt.iface->linktype, h->pkt.data, &p) || !run_ends_has(l->ends, &p)) return false;
     struct slice random = p.proto == IPPROTO_TCP ? run_hello_random(p.payload) : (struct slice){0};
+    if (l->o->count && l->packets >= (uint64_t)l->o->count) return false;
     if (random.n) run_keys_hello(l->keys, random, &p.dst);
+    if (l->attach && random.n) run_attach_hello(l->attach, l->keys, random);
+    if (l->attach && p.proto == IPPROTO_TCP) run_keys_older(l->keys, &p, random.n > 0);
     secrets_write(l);
     l->packets++;
     keep_error(l, capwrite_packet(l->w, &h->pkt));
@@ -106,11 +113,16 @@ static void let_go(struct loop *l, bool all) {
     }
 }
 
+static void keys_look(struct loop *l) {
+    run_keys_look(l->keys);
+    if (l->attach) run_attach_look(l->attach, l->keys);
+}
+
 /* look learns of sockets and keys; looking at all descriptors takes no more than a part of the time. */
 static void look(struct loop *l) {
     int64_t now = now_ms();
     run_sockets_report(l->sockets, l->ends);
-    run_keys_look(l->keys);
+    keys_look(l);
     if (now < l->look_at) return;
     run_sockets_look(l->sockets, l->ends);
     /* Where the library is in the command, this is for those it starts that do not have it. */
@@ -136,8 +148,9 @@ static bool take(struct loop *l, int wait) {
 static void drain(struct loop *l) {
     run_sockets_look(l->sockets, l->ends);
     for (int64_t until = now_ms() + DRAIN_MS; now_ms() < until && take(l, WAIT_MS);) look(l);
+    keys_look(l);
     let_go(l, true);
-    run_keys_look(l->keys);
+    keys_look(l);
     secrets_write(l);
 }
 
@@ -157,16 +170,28 @@ static void tell_missing(const struct loop *l, uint32_t without) {
     fprintf(stderr, "weir run: no keys for %u of %u TLS session%s (", without, l->keys->sessions,
             plural(l->keys->sessions));
     end_print(&one->server);
-    fprintf(stderr,
-            "%s): the handshake was not completed, or the program's TLS is neither OpenSSL as a shared library nor one "
-            "that obeys SSLKEYLOGFILE\n",
-            without > 1 ? ", ..." : "");
+    fprintf(stderr, "%s): %s\n", without > 1 ? ", ..." : "",
+            l->attach ? run_attach_reason(l->attach)
+                      : "the handshake was not completed, or the program's TLS is neither OpenSSL as a shared library "
+                        "nor one that obeys SSLKEYLOGFILE");
+}
+
+/* tell_older names connections whose handshake is not in the file, so that no key opens them. */
+static void tell_older(const struct run_keys *k) {
+    fprintf(stderr, "weir run: %zu TLS connection%s (", k->older.n, plural(k->older.n));
+    end_print(&k->older_ends[0]);
+    fputs(" with ", stderr);
+    end_print(&k->older_ends[1]);
+    fprintf(stderr, "%s) had begun before the recording: without %s handshake %s cannot be read\n",
+            k->older.n > 1 ? ", ..." : "", k->older.n > 1 ? "their" : "its", k->older.n > 1 ? "they" : "it");
 }
 
 static void count_left(void *to, pid_t pid) {
     (void)pid;
     ++*(unsigned *)to;
 }
+
+static const char *file_name(const struct run_opts *o) { return strcmp(o->file, "-") ? o->file : "standard output"; }
 
 static void tell(const struct loop *l) {
     struct live_counts c = {0};
@@ -176,14 +201,15 @@ static void tell(const struct loop *l) {
     (void)!live_counts(l->live, &c);
     if (!l->o->quiet) {
         fprintf(stderr, "weir run: %llu packet%s in %s", (unsigned long long)l->packets, plural(l->packets),
-                l->o->file);
+                file_name(l->o));
         if (l->keys->sessions > without)
             fprintf(stderr, ", with the keys of %u TLS session%s", l->keys->sessions - without,
                     plural(l->keys->sessions - without));
         fputc('\n', stderr);
     }
     if (without) tell_missing(l, without);
-    if (!l->sockets->joined)
+    if (l->keys->older.n) tell_older(l->keys);
+    if (l->child && !l->sockets->joined)
         fprintf(stderr,
                 "weir run: the command could not be joined (%s): sockets that lived for some milliseconds only may be "
                 "missing\n",
@@ -196,34 +222,66 @@ static void tell(const struct loop *l) {
         fprintf(stderr,
                 "weir run: %llu packets were judged early for want of memory; some of the command's may be missing\n",
                 (unsigned long long)l->early);
-    run_children(count_left, &left);
+    if (l->child) run_children(0, count_left, &left);
     if (left)
         fprintf(stderr, "weir run: %u process%s it started still run%s and %s recorded no more\n", left,
                 left == 1 ? "" : "es", left == 1 ? "s" : "", left == 1 ? "is" : "are");
 }
 
-int run_record(const struct run_opts *o, struct live *live, int fd, struct run_child *child,
-               struct run_sockets *sockets, struct run_keys *keys, struct run_ends *ends) {
-    struct loop l = {.o = o, .live = live, .child = child, .sockets = sockets, .keys = keys, .ends = ends};
+static void turn(struct loop *l) {
+    look(l);
+    let_go(l, false);
+}
+
+/* command_follow records until the command has ended; its exit status, or why it could not begin. */
+static int command_follow(struct loop *l) {
+    int status = run_child_go(l->child, l->o);
+    if (status != OPT_GO) {
+        (void)unlink(l->o->file); /* there is nothing to record */
+        return status;
+    }
+    while (!run_child_reap(l->child) && take(l, l->sockets->joined ? WAIT_MS : LOOK_ALONE_MS)) turn(l);
+    while (!run_child_reap(l->child)) { /* the capture failed; the command goes on */
+        struct timespec nap = {.tv_nsec = WAIT_MS * 1000000};
+        nanosleep(&nap, NULL);
+    }
+    drain(l);
+    tell(l);
+    return l->child->status;
+}
+
+/* process_follow records until Ctrl-C, a limit, or the end of the process. */
+static int process_follow(struct loop *l) {
+    const struct run_opts *o = l->o;
+    children_watch();
+    run_sockets_look(l->sockets, l->ends);
+    run_attach_tell(l->attach, file_name(o));
+    int64_t flushed = now_ms(), end = o->stop_ms ? now_ms() + o->stop_ms : INT64_MAX;
+    bool ended = false, fine = true;
+    while (fine && !ended && !l->err && !children_stopped() && now_ms() < end &&
+           (!o->count || l->packets < (uint64_t)o->count)) {
+        fine = take(l, LOOK_ALONE_MS);
+        turn(l);
+        if (now_ms() - flushed > FLUSH_MS) { /* somebody may be reading along */
+            keep_error(l, capwrite_flush(l->w));
+            flushed = now_ms();
+        }
+        ended = run_attach_ended(l->attach);
+    }
+    drain(l);
+    if (ended && !o->quiet) fprintf(stderr, "weir run: %s has ended\n", run_attach_name(l->attach));
+    tell(l);
+    return fine ? EXIT_FINE : EXIT_TROUBLE;
+}
+
+int run_record(const struct run_opts *o, struct live *live, int fd, const struct run_source *from) {
+    struct loop l = {.o = o, .live = live, .child = from->child, .attach = from->attach, .sockets = from->sockets};
+    l.keys = from->keys;
+    l.ends = from->ends;
     l.last = &l.first;
     int code = capwrite_open(&l.w, fd, CAPWRITE_PCAPNG, live_interface(live));
     if (code < 0) return opt_bad_use(&run_command, "%s: %s", o->file, strerror(errno));
-    int status = run_child_go(child, o);
-    if (status == OPT_GO) {
-        while (!run_child_reap(child) && take(&l, sockets->joined ? WAIT_MS : LOOK_ALONE_MS)) {
-            look(&l);
-            let_go(&l, false);
-        }
-        while (!run_child_reap(child)) { /* the capture failed; the command goes on */
-            struct timespec nap = {.tv_nsec = WAIT_MS * 1000000};
-            nanosleep(&nap, NULL);
-        }
-        drain(&l);
-        status = child->status;
-        tell(&l);
-    } else {
-        (void)unlink(o->file); /* there is nothing to record */
-    }
+    int status = l.attach ? process_follow(&l) : command_follow(&l);
     let_go(&l, true);
     code = capwrite_close(l.w);
     if (!l.err) l.err = code;

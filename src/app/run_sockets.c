@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: which sockets the command and its children have.
+/* Theory of operation: which sockets the command, or a process that runs already, and its children have.
  *
  * The preloaded library says it at once (shim/report.h). For programs it is not in, the open descriptors of all
  * descendants are looked at every few milliseconds: a socket there has an inode number, with which the kernel's lists
@@ -34,7 +34,10 @@ static void children_of(pid_t parent, int depth, void (*each)(void *to, pid_t pi
     if (tasks) closedir(tasks);
 }
 
-void run_children(void (*each)(void *to, pid_t pid), void *to) { children_of(getpid(), 0, each, to); }
+void run_children(pid_t root, void (*each)(void *to, pid_t pid), void *to) {
+    if (root) each(to, root);
+    children_of(root ? root : getpid(), 0, each, to);
+}
 
 /* look is one look at the descriptors: the inodes that are not known yet. */
 struct look {
@@ -147,6 +150,6 @@ void run_sockets_look(struct run_sockets *s, struct run_ends *ends) {
     struct look l = {.s = s};
     run_sockets_report(s, ends);
     s->turns++;
-    run_children(process_look, &l);
+    run_children(s->root, process_look, &l);
     if (l.n) sockets_find(&l, ends);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layers and fields an expression may name, and how a node becomes a value of a field. */
 #include "craft/layers.h"
+#include "base/hash.h"
 #include "craft/craft.h"
 
 #include <arpa/inet.h>
@@ -294,11 +295,33 @@ static uint64_t complain(const struct craft_field *f, const struct node *n, stru
     return 0;
 }
 
+/* is_random: Scapy's RandShort(), RandInt(), RandByte(), RandIP(), RandMAC() and the like: any value of the field,
+ * another one for each packet. */
+static bool is_random(const struct node *n) {
+    return n->kind == NODE_LAYER && slice_starts(n->text, SLICE("Rand")) && n->text.n > 4;
+}
+
+static uint64_t random_value(void) {
+    static struct hash_key state;
+    if (!state.a) state = hash_key_random();
+    state.a += 0x9e3779b97f4a7c15u;
+    return hash_mix(state.a ^ state.b, state.a | 1);
+}
+
+static void random_get(const struct craft_field *f, struct value *v) {
+    uint64_t u = random_value(), more = random_value();
+    v->u = (int64_t)(u & (((uint64_t)1 << f->bits) - 1));
+    memcpy(v->addr, &u, 8);
+    memcpy(v->addr + 8, &more, 8);
+    if (f->kind == VALUE_MAC) v->addr[0] = (uint8_t)((v->addr[0] & 0xfc) | 2); /* a local address of one station */
+}
+
 /* single_count counts and checks one value that is no list. */
 static uint64_t single_count(const struct craft_field *f, const struct node *n, struct writer *why) {
     struct value v = {0};
     char buf[64];
     uint64_t count = 1;
+    if (is_random(n)) return f->kind <= VALUE_IP6 ? 1 : complain(f, n, why);
     switch (f->kind) {
     case VALUE_NUMBER:
         if (n->kind == NODE_TUPLE && n->n == 2) {
@@ -342,6 +365,11 @@ uint64_t value_count(const struct craft_field *f, const struct node *n, struct w
 static void single_get(const struct craft_field *f, const struct node *n, uint64_t i, struct value *v) {
     char buf[64];
     uint32_t address;
+    if (is_random(n)) {
+        random_get(f, v);
+        v->set = true;
+        return;
+    }
     switch (f->kind) {
     case VALUE_NUMBER:
         (void)number_read(f, n->kind == NODE_TUPLE ? n->first : n, &v->u);

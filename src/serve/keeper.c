@@ -63,7 +63,7 @@ static bool file_path(const struct keeper *k, const char *file, char path[PATH_B
 
 static void file_remove(const struct keeper *k, const char *file) {
     char path[PATH_BYTES];
-    if (file_path(k, file, path)) (void)unlink(path);
+    if (file_path(k, file, path) && unlink(path) == 0) k->plan.removed(k->plan.to, path);
 }
 
 /* ---- slots; `lock` is held ---- */
@@ -444,7 +444,7 @@ void keeper_wait(struct keeper *k, const char *id, uint64_t version, int ms) {
     pthread_mutex_lock(&k->lock);
     for (;;) {
         const struct slot *t = slot_of(k, id);
-        if (!t || t->version != version || atomic_load(&k->stopping)) break;
+        if (!t || t->version != version) break;
         if (pthread_cond_timedwait(&k->changed, &k->lock, &until) == ETIMEDOUT) break;
     }
     pthread_mutex_unlock(&k->lock);

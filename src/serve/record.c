@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 100, DRAIN_MS = 200, FLUSH_MS = 500, REPORT_MS = 500, PACKETS_PER_LOOK = 256 };
+enum { WAIT_MS = 100, DRAIN_MS = 200, FLUSH_MS = 500, PACKETS_PER_LOOK = 256 };
 
 struct recorder {
     const struct record_order *o;
@@ -32,9 +32,9 @@ struct recorder {
     struct redact redact;
     struct client_filter *client;
     uint8_t *bytes; /* of the packet being redacted */
-    int64_t begun_ns, until_ms, flushed_ms, reported_ms;
-    struct record_report said; /* the last report */
-    struct record_report now;
+    int64_t begun_ns, until_ms, flushed_ms;
+    uint64_t packets;         /* written; those in a report have reached the file */
+    struct record_report now; /* what a report would say */
 };
 
 bool record_order_fine(const struct record_order *o) {
@@ -45,8 +45,6 @@ bool record_order_fine(const struct record_order *o) {
 
 static void report(struct recorder *r) {
     if (!r->gone && send(r->reports, &r->now, sizeof r->now, MSG_NOSIGNAL) < 0) r->gone = true;
-    r->said = r->now;
-    r->reported_ms = loop_now();
 }
 
 static void end(struct recorder *r, enum record_state state, const char *reason) {
@@ -79,7 +77,7 @@ static int write_packet(void *to, const struct packet *p) {
         return OK;
     }
     int rc = capwrite_packet(r->w, p);
-    if (rc == OK) r->now.packets++;
+    if (rc == OK) r->packets++;
     return rc;
 }
 
@@ -102,18 +100,24 @@ static void listen_word(struct recorder *r) {
     else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) end(r, RECORD_STOPPED, "the server ended");
 }
 
+static void flush(struct recorder *r) {
+    bool news = r->packets != r->now.packets;
+    int rc = capwrite_flush(r->w);
+    r->flushed_ms = loop_now();
+    if (rc < 0) {
+        fail(r, rc, "the file cannot be written");
+        return;
+    }
+    r->now.packets = r->packets;
+    r->now.bytes = capwrite_size(r->w);
+    if (news && !r->over) report(r);
+}
+
 static void keep_time(struct recorder *r) {
     int64_t now = loop_now();
-    int rc = OK;
     listen_word(r);
     if (now >= r->until_ms) end(r, RECORD_DONE, "");
-    if (now - r->flushed_ms >= FLUSH_MS) {
-        rc = capwrite_flush(r->w);
-        r->flushed_ms = now;
-    }
-    if (rc < 0) fail(r, rc, "the file cannot be written");
-    r->now.bytes = capwrite_size(r->w);
-    if (now - r->reported_ms >= REPORT_MS && r->now.packets != r->said.packets && !r->over) report(r);
+    if (now - r->flushed_ms >= FLUSH_MS) flush(r);
 }
 
 /* copy takes packets until the end; before: only those the kernel had when it came. */
@@ -156,7 +160,7 @@ static int counts_write(struct recorder *r) {
                                      .accepted = c.received,
                                      .dropped_kernel = c.dropped,
                                      .dropped_interface = c.dropped_by_interface,
-                                     .delivered = r->now.packets};
+                                     .delivered = r->packets};
     return capwrite_counts(r->w, 0, &counts);
 }
 
@@ -169,6 +173,7 @@ static void close_file(struct recorder *r) {
     r->now.bytes = capwrite_size(r->w);
     int closed = capwrite_close(r->w);
     if (rc == OK) rc = closed;
+    if (rc == OK) r->now.packets = r->packets;
     if (rc == OK && fsync(r->file) < 0 && errno != EINVAL) rc = ERR_IO;
     if (rc < 0 && last.state != RECORD_FAILED) {
         r->over = false;

@@ -34,7 +34,7 @@ enum record_state { RECORD_BEGUN, RECORD_CAPTURING, RECORD_CLOSING, RECORD_DONE,
  * three states nothing follows. */
 struct record_report {
     uint32_t state;          /* enum record_state */
-    uint64_t packets, bytes; /* in the file */
+    uint64_t packets, bytes; /* in the file; at a full disk a few more packets may be */
     uint64_t dropped;        /* by the kernel */
     char reason[RECORD_REASON_MAX + 1];
 };

@@ -6,7 +6,7 @@
  * within WAIT_PACKETS or WAIT_BYTES is OTHER.
  *
  * Conversations are known by the number the decoder gives them, which only grows. The last SLOTS of them have a place;
- * an older one that is still unknown is given up. What is OWN stands in a list of its own, so that a session of many
+ * an older one that is still unknown is forgotten. What is OWN stands in a list of its own, so that a session of many
  * hours is not forgotten while others come and go; at OWN_MAX the oldest gives way. All waiting packets together have
  * at most WAIT_ALL_BYTES; beyond that the oldest conversation is given up. */
 #include "serve/record_client.h"
@@ -21,7 +21,7 @@ enum {
     WAIT_ALL_BYTES = 64 << 20,
 };
 
-enum whose { UNKNOWN, OTHER, OWN };
+enum whose { UNKNOWN, GIVEN_UP, OTHER, OWN };
 
 struct kept {
     struct kept *next;
@@ -126,7 +126,7 @@ static int keep(struct client_filter *f, struct talk *t, const struct packet *p)
 
 static void give_up(struct client_filter *f, struct talk *t) {
     forget(f, t);
-    t->whose = OTHER;
+    t->whose = GIVEN_UP;
 }
 
 /* make_room gives up the oldest conversations until the waiting packets are within their limit. */
@@ -151,12 +151,17 @@ int client_filter_packet(struct client_filter *f, const struct decode *d, const 
     if (!stream) return OK;
     if (is_own(f, (uint32_t)stream->u)) return f->take(f->to, p);
     struct talk *t = talk_of(f, (uint32_t)stream->u);
-    if (t->whose != UNKNOWN) return OK;
-    int rc = keep(f, t, p);
+    if (t->whose == OTHER) return OK;
+    int rc = t->whose == UNKNOWN ? keep(f, t, p) : OK;
     if (rc != OK) return rc;
     enum whose whose = whose_now(f, d->out);
-    if (whose == OWN) return hand_out(f, t);
-    if (whose == OTHER || t->packets > WAIT_PACKETS || t->bytes > WAIT_BYTES) give_up(f, t);
+    if (whose == OWN) {
+        bool waited = t->first;
+        rc = hand_out(f, t);
+        return waited || rc != OK ? rc : f->take(f->to, p);
+    }
+    if (whose == OTHER) forget(f, t), t->whose = OTHER;
+    else if (t->packets > WAIT_PACKETS || t->bytes > WAIT_BYTES) give_up(f, t);
     make_room(f);
     return OK;
 }

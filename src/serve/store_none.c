@@ -4,7 +4,7 @@
 
 int store_open(struct store **out, const char *path, struct writer *why) {
     (void)out, (void)path;
-    wr_s(why, "this build has no SQLite (libsqlite3): no captures on demand and no stored tokens");
+    wr_s(why, "this build has no SQLite (libsqlite3)");
     return ERR_UNSUPPORTED;
 }
 void store_close(struct store *s) { (void)s; }

@@ -19,10 +19,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_S = 30, CONNECTIONS_MAX = 600 };
+enum { CONNECTIONS_MAX = 600 };
 
 static const char csp[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -149,7 +150,9 @@ static struct web_request *request_make(struct web *s, struct MHD_Connection *c,
 }
 
 static enum MHD_Result finish(struct web_request *q) {
+    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* the time we take is not the client's */
     if (!q->refused) web_route(q);
+    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_IDLE_S);
     web_upload_drop(q); /* what got no name is gone before the answer says so */
     if (!reads(q) || q->refused || q->audited) tell_change(q);
     return web_reply_send(q);
@@ -234,6 +237,7 @@ struct opened {
     struct sock_addr at; /* with the port it got */
     struct slice cert, key;
     struct opener *opener;
+    int folder; /* locked */
 };
 
 static bool listen_open(struct opened *o, const char *text) {
@@ -262,9 +266,11 @@ static bool pem_read(const char *path, struct slice *out) {
 
 static bool open_all(struct web *s, struct opened *o) {
     const struct web_plan *plan = s->plan;
-    if (!address_read(plan->listen, &o->at) || !listen_open(o, plan->listen)) return false;
+    if (!address_read(plan->listen, &o->at)) return false;
+    if (opener_start(&o->opener, &plan->user) < 0)
+        return complain("start", strerror(errno)); /* it holds nothing of ours */
+    if (!listen_open(o, plan->listen)) return false;
     if (plan->cert && (!pem_read(plan->cert, &o->cert) || !pem_read(plan->key, &o->key))) return false;
-    if (opener_start(&o->opener, &plan->user) < 0) return complain("start", strerror(errno));
     if (!opener_user_become(&plan->user)) return complain("privileges cannot be given up", strerror(errno));
     for (size_t i = 0; i < plan->n_files; i++) {
         int fd = open(plan->files[i], O_RDONLY | O_CLOEXEC);
@@ -281,30 +287,43 @@ static void close_all(struct opened *o) {
     free((void *)(uintptr_t)o->cert.p);
     free((void *)(uintptr_t)o->key.p);
     opener_free(o->opener);
+    if (o->folder >= 0) close(o->folder);
 }
 
 /* ---- captures on demand ---- */
 
 static uint64_t keeper_used(void *to) { return web_used(to); }
 static int keeper_create(void *to, char name[SESSION_NAME_MAX + 1]) { return web_capture_make(to, name); }
+static void keeper_removed(void *to, const char *path) { web_gone(to, path); }
 _Static_assert((int)SESSION_NAME_MAX == (int)WEB_NAME_MAX, "a capture on demand is a capture of the folder");
 
+/* folder_take makes this server the only one that keeps captures in its folder, for as long as it lives. */
+static bool folder_take(struct opened *o, const char *dir, struct writer *why) {
+    o->folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (o->folder >= 0 && flock(o->folder, LOCK_EX | LOCK_NB) == 0) return true;
+    wr_s(why, o->folder >= 0 && errno == EWOULDBLOCK ? "another weir serve keeps its captures in this folder"
+                                                     : strerror(errno));
+    return false;
+}
+
 /* keep_begin opens the store and takes over the captures of it; without a store the server only reads. */
-static bool keep_begin(struct web *s, struct opener *opener) {
+static bool keep_begin(struct web *s, struct opened *o) {
     char path[WEB_PATH_MAX];
     struct writer why = wr_fixed(s->store_why, sizeof s->store_why - 1);
     snprintf(path, sizeof path, "%s/" WEB_STORE_NAME, s->plan->dir);
-    if (store_open(&s->store, path, &why) < 0) {
+    if (!folder_take(o, s->plan->dir, &why) || store_open(&s->store, path, &why) < 0) {
         fprintf(stderr, "weir serve: no captures on demand: %s\n", s->store_why);
         return web_tokens_begin(s);
     }
+    web_sweep(s);
     struct keeper_plan plan = {.store = s->store,
-                               .opener = opener,
+                               .opener = o->opener,
                                .dir = s->plan->dir,
                                .expiry_ms = s->plan->expiry_ms,
                                .quota = s->plan->quota,
                                .used = keeper_used,
                                .create = keeper_create,
+                               .removed = keeper_removed,
                                .to = s};
     if (!web_tokens_begin(s)) return false;
     return keeper_start(&s->keeper, &plan) == OK || complain("start", "captures on demand cannot be kept");
@@ -320,7 +339,7 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
                                    {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                            (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
                             on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 
@@ -356,9 +375,11 @@ static bool serve(struct web *s, struct opened *o) {
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
+    struct sigaction hup; /* nohup has set SIGHUP to be ignored: it stays so */
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN) sigaddset(&stops, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &stops, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (!keep_begin(s, o->opener)) return false;
+    if (!keep_begin(s, o)) return false;
     struct MHD_Daemon *daemon = start(s, o);
     if (!daemon) {
         keeper_stop(s->keeper);
@@ -378,7 +399,7 @@ bool web_run(const struct web_plan *plan) {
                     .jobs_lock = PTHREAD_MUTEX_INITIALIZER,
                     .index_lock = PTHREAD_MUTEX_INITIALIZER,
                     .tls = plan->cert};
-    struct opened o = {.sock = -1};
+    struct opened o = {.sock = -1, .folder = -1};
     bool fine = open_all(&s, &o);
     if (fine) {
         s.loopback = is_loopback(&o.at);

@@ -78,6 +78,7 @@ enum store_role web_role_needed(const struct web_request *q) {
     if (!strcmp(q->url, "/v1/auth")) return ROLE_NONE;
     if (begins(q->url, "/v1/audit")) return ROLE_ADMIN;
     if (begins(q->url, "/v1/guard") && !reads) return ROLE_ADMIN;
+    if (begins(q->url, "/v1/jobs/")) return ROLE_VIEW; /* who may ask may also stop asking */
     bool asks_address = ends(q->url, "/address") && !strcmp(q->method, "POST");
     return reads || asks_address ? ROLE_VIEW : ROLE_CAPTURE;
 }

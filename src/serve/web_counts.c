@@ -65,7 +65,8 @@ struct asked {
 static enum MHD_Result column_take(void *to, enum MHD_ValueKind kind, const char *key, const char *value) {
     struct asked *a = to;
     (void)kind;
-    if (!strcmp(key, "column") && a->args.n_columns < IO_COLUMNS_MAX) a->column[a->args.n_columns++] = value ? value : "";
+    if (!strcmp(key, "column") && a->args.n_columns < IO_COLUMNS_MAX)
+        a->column[a->args.n_columns++] = value ? value : "";
     return MHD_YES;
 }
 

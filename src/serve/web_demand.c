@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses of captures on demand. A device's name may hold slashes (a prefix, a client identifier), so an address is
  * read from its end: /v1/devices/DEVICE/captures[/ID[/VERB]], and under SORACOM Peek's names
- * /v1/sims/DEVICE/packet_capture_sessions[/ID[/VERB]]. An id is the same everywhere; /v1/sessions/ID needs no device.
+ * /v1/sims/DEVICE/packet_capture_sessions[/ID[/VERB]] (of gateways, too). An id is the same everywhere; /v1/sessions/ID
+ * needs no device.
  */
 #include "serve/web_in.h"
 #include "view/view.h"
@@ -175,8 +176,9 @@ static void about_all(struct web_request *q, const char *device) {
 }
 
 bool web_demand_json(const struct web_request *q) {
-    return is(q->method, "POST") && (behind(q->url, "/v1/devices/") || behind(q->url, "/v1/sessions") ||
-                                     behind(q->url, "/v1/sims/") || is(q->url, "/v1/auth"));
+    return is(q->method, "POST") &&
+           (behind(q->url, "/v1/devices/") || behind(q->url, "/v1/sessions") || behind(q->url, "/v1/sims/") ||
+            behind(q->url, "/v1/virtual_private_gateways/") || is(q->url, "/v1/auth"));
 }
 
 bool web_demand(struct web_request *q) {
@@ -188,7 +190,8 @@ bool web_demand(struct web_request *q) {
     if (reads && is(q->url, "/v1/audit")) return web_audit_list(q), true;
     if (reads && behind(q->url, "/v1/download/")) return web_address_use(q), true;
     if (reads && is(q->url, "/v1/devices")) return web_devices(q), true;
-    if ((rest = behind(q->url, "/v1/sims/")) && device_tail(rest, "/packet_capture_sessions", &d)) {
+    if (((rest = behind(q->url, "/v1/sims/")) || (rest = behind(q->url, "/v1/virtual_private_gateways/"))) &&
+        device_tail(rest, "/packet_capture_sessions", &d)) {
         if (web_keeper(q)) web_peek(q, d.device, d.id, d.verb);
     } else if ((rest = behind(q->url, "/v1/devices/")) && device_tail(rest, "/captures", &d)) {
         if (web_keeper(q)) d.id[0] ? about_one(q, &d) : about_all(q, d.device);

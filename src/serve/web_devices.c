@@ -3,6 +3,7 @@
 #include "io/live.h"
 #include "serve/web_in.h"
 #include "view/view.h"
+#include <net/if.h>
 #include <stdio.h>
 
 enum { NEIGHBOURS_MAX = 4096 };
@@ -32,25 +33,60 @@ static void label_json(struct web_request *q, const struct web_label *l) {
     wr_s(w, ",\"known_by\":\"configuration\"}");
 }
 
-/* neighbours_json lists who the kernel has spoken with (/proc/net/arp: address, type, flags, MAC, mask, interface). */
+struct neighbour {
+    char address[64], mac[32], interface[64];
+};
+
+/* neighbour_next reads who the kernel has spoken with (/proc/net/arp: address, type, flags, MAC, mask, interface). */
+static bool neighbour_next(FILE *f, struct neighbour *n) {
+    char line[256], flags[16];
+    while (fgets(line, sizeof line, f)) /* the heading does not fit the form */
+        if (sscanf(line, "%63s %*s %15s %31s %*s %63s", n->address, flags, n->mac, n->interface) == 4 &&
+            strncmp(flags, "0x", 2) == 0 && strcmp(flags, "0x0") != 0)
+            return true;
+    return false;
+}
+
 static void neighbours_json(struct web_request *q, unsigned n) {
-    char line[256], address[64], flags[16], mac[32], interface[64];
+    struct neighbour x;
+    struct writer *w = &q->reply.w;
     FILE *f = fopen("/proc/net/arp", "re");
     if (!f) return;
-    if (!fgets(line, sizeof line, f)) line[0] = 0; /* the heading */
-    for (unsigned i = 0; i < NEIGHBOURS_MAX && fgets(line, sizeof line, f); i++) {
-        if (sscanf(line, "%63s %*s %15s %31s %*s %63s", address, flags, mac, interface) != 4 || !strcmp(flags, "0x0"))
-            continue;
-        struct writer *w = &q->reply.w;
+    for (unsigned i = 0; i < NEIGHBOURS_MAX && neighbour_next(f, &x); i++) {
         wr_s(w, n++ ? ",\n{\"id\":" : "{\"id\":");
-        json_text(w, slice_str(address));
+        json_text(w, slice_str(x.address));
         text_member(w, "kind", "address");
-        text_member(w, "of", address);
-        text_member(w, "mac", mac);
-        text_member(w, "interface", interface);
+        text_member(w, "of", x.address);
+        text_member(w, "mac", x.mac);
+        text_member(w, "interface", x.interface);
         wr_s(w, ",\"known_by\":\"neighbours\"}");
     }
     fclose(f);
+}
+
+struct choice {
+    char *name;
+    size_t size;
+    unsigned n;
+};
+
+static void choose(void *to, const struct live_device *d) {
+    struct choice *c = to;
+    if (!d->up || d->loopback || strncmp(d->name, "any", 4) == 0 || !if_nametoindex(d->name)) return;
+    if (!c->n++) snprintf(c->name, c->size, "%s", d->name);
+}
+
+bool web_mac_interface(const char *mac, char *out, size_t size) {
+    struct neighbour x;
+    struct choice c = {out, size, 0};
+    char text[64];
+    struct writer why = wr_fixed(text, sizeof text);
+    FILE *f = fopen("/proc/net/arp", "re");
+    bool found = false;
+    while (f && !found && neighbour_next(f, &x)) found = strcasecmp(x.mac, mac) == 0;
+    if (f) fclose(f);
+    if (found) snprintf(out, size, "%s", x.interface);
+    return found || (live_devices(choose, &c, &why) == OK && c.n == 1);
 }
 
 void web_devices(struct web_request *q) {

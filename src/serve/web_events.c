@@ -35,8 +35,10 @@ static bool more(struct events *e) {
     uint64_t before = e->version;
     if (e->over) return false;
     for (int turn = 0; turn < SIGN_OF_LIFE_TURNS; turn++) {
-        if (atomic_load(&e->web->stopping) || keeper_get(e->web->keeper, e->id, &e->x, &e->version) != OK) return false;
+        bool ended = atomic_load(&e->web->stopping) && !keeper_active(e->web->keeper);
+        if (keeper_get(e->web->keeper, e->id, &e->x, &e->version) != OK) return false;
         if (e->said < 0 || e->version != before) return event_write(e), true;
+        if (ended) return false;
         keeper_wait(e->web->keeper, e->id, e->version, TURN_MS);
     }
     memcpy(e->text, ":\n\n", e->n = 3);

@@ -137,7 +137,8 @@ static void times_set(struct web_reading *r, struct web_pages *p, uint64_t numbe
 /* frame_from_index decodes a frame and what it may depend on, and nothing else: NULL where that cannot be. */
 static const struct decode *frame_from_index(struct web_reading *r, struct web_pages *p, uint64_t asked) {
     uint32_t groups[INDEX_BLOCK], mine = group_of(p, asked);
-    if (mine == GROUP_ALL) return NULL;
+    if (mine == GROUP_ALL || capfile_next(r->file, &r->packet))
+        return NULL; /* the interfaces stand before the first one */
     for (uint64_t first = 1; first < asked; first += INDEX_BLOCK) {
         uint64_t at;
         uint32_t n = web_page_groups(p, first, groups, &at);

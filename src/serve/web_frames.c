@@ -46,7 +46,7 @@ static bool row_take(struct rows *s) {
     web_matches_add(s->matches, d->pkt->number);
     if (s->matched++ >= s->offset && s->shown < s->limit) {
         wr_s(&s->w, s->shown++ ? ",\n" : "\n");
-        web_row_json(&s->w, d, &s->view);
+        web_row_json(&s->w, s->r, d, &s->view);
     }
     dissector_shown(&s->r->ds);
     return true;
@@ -69,7 +69,8 @@ static ssize_t rows_read(void *to, uint64_t at, char *out, size_t max) {
     if (s->sent == wr_len(&s->w)) {
         wr_reset(&s->w);
         s->sent = 0;
-        if (!s->ended) rows_more(s);
+        if (!s->ended && web_reading_go_on(s->r)) rows_more(s);
+        web_reading_pause(s->r);
     }
     size_t n = wr_len(&s->w) - s->sent;
     if (s->w.err) return MHD_CONTENT_READER_END_WITH_ERROR;

@@ -17,6 +17,9 @@ enum {
     WEB_NAME_MAX = 100,        /* bytes of a capture's name */
     WEB_CAPTURES_MAX = 10000,  /* captures listed */
     WEB_READERS_MAX = 16,      /* captures being decoded at the same time */
+    WEB_READINGS_MAX = 64,     /* and those whose answer waits for its client meanwhile */
+    WEB_IDLE_S = 30,           /* seconds a client may say nothing */
+    WEB_SLOW_S = 5,            /* and take nothing while a capture is kept open for it */
     WEB_ROWS_MAX = 5000,       /* rows of one answer */
     WEB_COLUMN_MAX = 4096,     /* bytes of a column */
     WEB_INDEXES_MAX = 64,      /* captures whose index is open */
@@ -54,7 +57,7 @@ struct web {
     atomic_int event_streams;
     char own_host[256];
     struct field_index names;
-    atomic_int readers;
+    atomic_int readers, readings;
     atomic_bool stopping;
     pthread_mutex_t changing;  /* one change of the folder at a time */
     pthread_mutex_t jobs_lock; /* of `used` and the texts */
@@ -117,6 +120,10 @@ void web_capture(struct web_request *q, const char *name);
 void web_file(struct web_request *q, const char *name);
 void web_delete(struct web_request *q, const char *name);
 uint64_t web_used(const struct web *s);
+/* web_gone forgets what was kept beside a capture that was deleted. web_sweep deletes what a server that was killed left
+ * behind; no other server may use the folder. */
+void web_gone(struct web *s, const char *path);
+void web_sweep(struct web *s);
 /* An upload: begin opens a hidden file, data takes a piece of the body, end names the file. */
 void web_upload_begin(struct web_request *q);
 void web_upload_data(struct web_request *q, struct slice piece);
@@ -168,6 +175,9 @@ void web_device(struct web_request *q, const char *id);
 void web_interfaces(struct web_request *q);
 const struct web_label *web_label_find(const struct web *s, const char *label);
 bool web_interface_known(const char *name);
+/* web_mac_interface finds the interface a MAC address is behind: where the kernel knows it as a neighbour, or the only
+ * one there is. */
+bool web_mac_interface(const char *mac, char *out, size_t size);
 
 /* web_member is one member of a JSON body. web_json_begin gives the inside of the body's object; false after a problem.
  * web_json_text reads a string into out, false after a problem; web_json_number a whole number from min to max. */

@@ -21,18 +21,23 @@
  * packet before it starts anywhere in a large conversation, that is what it costs.
  *
  * Which frames a filter lets through is remembered for the last INDEX_FILTERS filters that were read to the end.
- * Limits: WEB_INDEXES_MAX captures, WEB_BUILDERS_MAX being made, INDEX_FRAMES_MAX frames. */
+ * Limits: WEB_INDEXES_MAX captures, WEB_BUILDERS_MAX being made, INDEX_FRAMES_MAX frames and
+ * INDEX_BYTES_MAX bytes of an index. */
 
 enum {
     WEB_INDEX_LEAST = 1 << 20,
     WEB_BUILDERS_MAX = 2,
     INDEX_BLOCK = 512,
     INDEX_FRAMES_MAX = 100000000,
+    INDEX_BYTES_MAX = 1 << 30,
     INDEX_FILTERS = 8,
     INDEX_QUIET_MS = 3000,
 };
 
 enum { GROUP_ALL = 0, GROUP_ARP = 1 };
+
+/* WEB_INDEX_NEW begins the name of an index in the making. */
+#define WEB_INDEX_NEW ".new-idx-"
 
 struct web_index;
 

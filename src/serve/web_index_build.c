@@ -76,6 +76,7 @@ static bool block_end(struct building *b) {
     struct index_block block = {b->at, (uint32_t)(groups + packed), (uint32_t)wr_len(&b->raw)};
     if (pwrite(b->x->fd, b->packed, block.packed, (off_t)b->at) != (ssize_t)block.packed) return false;
     b->at += block.packed;
+    if (b->at > INDEX_BYTES_MAX) return false;
     b->n = 0;
     b->last_offset = 0;
     b->last_ts = 0;
@@ -202,10 +203,8 @@ static bool read_all(struct building *b) {
     const struct decode *d;
     for (;;) {
         while ((d = web_reading_next(b->r))) {
-            const struct flow *flow = b->r->ds.driver.flow;
-            web_row_of(&row, d, texts);
+            web_row_of(&row, b->r, d, texts);
             row.group = index_group_of(d);
-            row.stream = flow ? flow->stream : 0;
             record(b, &row);
             dissector_shown(&b->r->ds);
             if (row.number != b->r->packets) return false; /* records that are no packets took numbers */
@@ -240,7 +239,8 @@ static bool begin(struct building *b) {
     struct writer why = wr_fixed(reason, sizeof reason);
     struct web_index *x = b->x;
     columns_want(&want);
-    if (snprintf(b->name, sizeof b->name, "%s-XXXXXX", x->file) >= (int)sizeof b->name) return false;
+    if (snprintf(b->name, sizeof b->name, "%s/" WEB_INDEX_NEW "XXXXXX", x->web->plan->dir) >= (int)sizeof b->name)
+        return false;
     int fd = mkostemp(b->name, O_CLOEXEC);
     if (fd < 0) return b->name[0] = 0, false;
     pthread_mutex_lock(&x->lock);

@@ -14,13 +14,15 @@ static uint8_t digits_of(uint64_t ticks) {
     return digits;
 }
 
-void web_row_of(struct web_row *row, const struct decode *d, char text[WEB_ROW_TEXT]) {
+void web_row_of(struct web_row *row, const struct web_reading *r, const struct decode *d, char text[WEB_ROW_TEXT]) {
     const struct packet *p = d->pkt;
+    const struct flow *flow = r->ds.driver.flow;
     *row = (struct web_row){.number = p->number,
                             .offset = p->offset,
                             .ts = p->ts,
                             .has_ts = p->has_ts,
                             .len = p->len,
+                            .stream = flow ? flow->stream + 1 : 0,
                             .malformed = d->out->bad && !d->cut,
                             .cut = d->out->bad && d->cut,
                             .severity = d->out->anomalies ? d->out->worst : SEV_NONE,
@@ -58,6 +60,7 @@ void web_row_write(struct writer *w, const struct web_row *row, const struct vie
     wr_s(w, ",\"length\":");
     wr_u(w, row->len);
     member(w, ",\"info\":", row->info);
+    if (row->stream) wr_f(w, ",\"stream\":%u", row->stream - 1);
     if (row->cut) wr_s(w, ",\"cut\":true");
     if (row->malformed) wr_s(w, ",\"malformed\":true");
     if (row->severity) wr_f(w, ",\"severity\":\"%s\"", severity_name(row->severity));

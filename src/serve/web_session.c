@@ -193,16 +193,30 @@ static bool device_take(struct web_request *q, const char *asked, struct session
     return true;
 }
 
-static bool interface_fits(struct web_request *q, const struct session *x) {
+static bool interface_fits(struct web_request *q, struct session *x) {
+    bool any = strcmp(x->interface, "any") == 0;
     if (!web_interface_known(x->interface)) {
         web_problem(q, 422, "there is no interface %.64s; /v1/interfaces lists them", x->interface);
-    } else if (x->device.kind == DEVICE_MAC && strcmp(x->interface, "any") == 0) {
+    } else if (x->device.kind == DEVICE_MAC && any &&
+               !web_mac_interface(x->device.text, x->interface, sizeof x->interface)) {
         web_problem(
             q, 422,
             "a MAC address is captured from one interface: name it (interface), \"any\" does not know them all");
     } else {
         return true;
     }
+    return false;
+}
+
+/* filter_fits tells whether the device's filter and the one asked for can both hold. */
+static bool filter_fits(struct web_request *q, const struct session *x) {
+    char filter[RECORD_FILTER_MAX + 1], reason[512] = "";
+    struct writer w = wr_fixed(filter, sizeof filter - 1), why = wr_fixed(reason, sizeof reason - 1);
+    device_filter(&x->device, x->filter, &w);
+    *w.p = 0;
+    if (!w.err && live_filter_check(filter, strcmp(x->interface, "any") == 0, &why) == OK) return true;
+    *why.p = 0;
+    web_problem(q, 422, "the capture filter '%.200s': %s", filter, w.err ? "it is too long" : reason);
     return false;
 }
 
@@ -224,14 +238,16 @@ static void file_name(struct session *x, int64_t now) {
 
 bool web_session_begin(struct web_request *q, const char *device, struct session *x) {
     uint64_t quota = q->web->plan->quota;
-    if (!device_take(q, device, x) || !interface_fits(q, x)) return false;
+    if (!device_take(q, device, x) || !interface_fits(q, x) || !filter_fits(q, x)) return false;
     if (quota && web_used(q->web) >= quota) {
         web_problem(q, 507, "the quota of the folder is used up");
         return false;
     }
     file_name(x, time(NULL));
     snprintf(x->who, sizeof x->who, "%s", q->who);
+    pthread_mutex_lock(&q->web->changing); /* an upload may be looking for a name, too */
     int rc = keeper_begin(q->web->keeper, x);
+    pthread_mutex_unlock(&q->web->changing);
     if (rc == OK) return true;
     if (rc == ERR_LIMIT)
         web_problem(q, 503, "%d captures are under way, or %d are remembered; stop or delete one", SESSIONS_ACTIVE_MAX,

@@ -183,7 +183,7 @@ static bool take(struct events *s) {
     web_matches_add(s->matches, d->pkt->number);
     if (d->pkt->number > s->from && s->shown < s->limit) {
         if (s->pending++) wr_s(&s->rows, ",");
-        web_row_json(&s->rows, d, &s->view);
+        web_row_json(&s->rows, s->r, d, &s->view);
         s->shown++;
     }
     dissector_shown(&s->r->ds);
@@ -249,7 +249,8 @@ static ssize_t events_read_out(void *to, uint64_t at, char *out, size_t max) {
     if (s->sent == wr_len(&s->w)) {
         wr_reset(&s->w);
         s->sent = 0;
-        if (!s->ended) more(s);
+        if (!s->ended && web_reading_go_on(s->r)) more(s);
+        web_reading_pause(s->r);
     }
     size_t n = wr_len(&s->w) - s->sent;
     if (s->w.err || s->rows.err) return MHD_CONTENT_READER_END_WITH_ERROR;

@@ -19,16 +19,16 @@ static ssize_t tail_read(void *to, uint64_t at, char *out, size_t max) {
     struct tail *t = to;
     struct session x;
     uint64_t version;
-    while (!atomic_load(&t->web->stopping)) {
+    for (;;) {
         ssize_t n = pread(t->fd, out, max, (off_t)at);
         if (n > 0) return n;
         if (n < 0) return MHD_CONTENT_READER_END_WITH_ERROR;
         if (t->over) return MHD_CONTENT_READER_END_OF_STREAM;
         if (keeper_get(t->web->keeper, t->id, &x, &version) != OK) return MHD_CONTENT_READER_END_WITH_ERROR;
-        t->over = session_is_final(x.state);
+        bool ended = atomic_load(&t->web->stopping) && !keeper_active(t->web->keeper);
+        t->over = session_is_final(x.state) || ended;
         if (!t->over) keeper_wait(t->web->keeper, t->id, version, TURN_MS);
     }
-    return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
 static void tail_free(void *to) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view/follow.h"
 
+#include "base/json.h"
 #include "base/utf8.h"
 
 #define RULE "===================================================================\n"
@@ -150,23 +151,12 @@ static void raw_print(struct writer *w, const struct follow_chunk *c) {
     wr_c(w, '\n');
 }
 
-static void base64_print(struct writer *w, struct slice s) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (; s.n; s = slice_tail(s, 3)) {
-        uint32_t v = (uint32_t)s.p[0] << 16 | (s.n > 1 ? (uint32_t)s.p[1] << 8 : 0) | (s.n > 2 ? s.p[2] : 0);
-        wr_c(w, digits[v >> 18]);
-        wr_c(w, digits[v >> 12 & 63]);
-        wr_c(w, s.n > 1 ? digits[v >> 6 & 63] : '=');
-        wr_c(w, s.n > 2 ? digits[v & 63] : '=');
-    }
-}
-
 static void yaml_print(struct writer *w, const struct follow_chunk *c) {
     wr_f(w, "  - packet: %llu\n    peer: %d\n    timestamp: %.9f\n    data: !!binary |\n", (unsigned long long)c->frame,
          c->side, (double)(c->ts / 1000000000) + (double)(c->ts % 1000000000) / 1e9);
     for (size_t at = 0; at < c->bytes.n; at += BASE64_LINE) {
         wr_s(w, "      ");
-        base64_print(w, slice_head(slice_tail(c->bytes, at), BASE64_LINE));
+        base64_write(w, slice_head(slice_tail(c->bytes, at), BASE64_LINE));
         wr_c(w, '\n');
     }
 }

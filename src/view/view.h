@@ -2,6 +2,7 @@
 #ifndef WEIR_VIEW_VIEW_H
 #define WEIR_VIEW_VIEW_H
 
+#include "base/json.h"
 #include "analyse/dissect.h"
 
 /* Pure printing: a decoded packet in, text out. Nothing here decodes, reads or decides. */
@@ -57,8 +58,6 @@ void pdml_begin(struct writer *w);
 void pdml_print(struct writer *w, const struct decode *d);
 void pdml_end(struct writer *w);
 
-/* json_text writes a JSON string; what is not UTF-8 becomes U+FFFD. */
-void json_text(struct writer *w, struct slice s);
 /* json_print writes tshark's JSON shape; json_begin and json_end the brackets around all packets. */
 void json_begin(struct writer *w);
 void json_print(struct writer *w, const struct decode *d, struct view *view);

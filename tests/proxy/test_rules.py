@@ -106,7 +106,9 @@ class WebSocket:
                   b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
         head = b""
         while not head.endswith(b"\r\n\r\n"):
-            head += s.recv(1)
+            got = s.recv(1)
+            assert got, head
+            head += got
         assert b" 101 " in head
         self.send(connect_packet(name))
         first = s.recv(2)

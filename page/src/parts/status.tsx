@@ -3,7 +3,7 @@
 import { num } from '../format';
 import { frame, marks } from '../frame';
 import { t } from '../i18n';
-import { counted, damaged, growing, progress, read, total } from '../rows';
+import { counted, damaged, failure, growing, progress, read, total } from '../rows';
 import { capture, filter } from '../route';
 import { isOver, sessionOf } from '../sessions';
 import { following } from './list';
@@ -12,11 +12,12 @@ import { dialog } from './dialog';
 
 export function Status() {
   const done = counted.value, s = sessionOf(capture.value);
-  const text = !done ? t('countingSoFar', num(total.value), (progress.value * 100).toFixed(0)) : filter.value
+  const wrong = failure.value;
+  const text = wrong ? '' : !done ? t('countingSoFar', num(total.value), (progress.value * 100).toFixed(0)) : filter.value
     ? t('shownOf', num(total.value), num(read.value), read.value ? ((total.value / read.value) * 100).toFixed(1) : '0') : t('packetsN', num(total.value));
   return (
     <footer class="status">
-      <span role="status" id="count">{!done && <span class="spin" aria-hidden="true" />}{text}</span>
+      <span role="status" id="count">{!done && !wrong && <span class="spin" aria-hidden="true" />}{text}</span>
       {growing.value && <label class="check"><input type="checkbox" checked={following.value} onChange={e => (following.value = e.currentTarget.checked)} /> {t('followEnd')}</label>}
       {s && !isOver(s) && <Live s={s} small />}
       {marks.value.size > 0 && <span>{t('marked', num(marks.value.size))}</span>}

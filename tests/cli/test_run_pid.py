@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import select
 import shutil
 import signal
 import socket
@@ -38,7 +39,7 @@ class Joined:
         self.file = file
         self.process = subprocess.Popen([weir.path, "run", "--pid", str(pid), "-w", str(file), "-a", "duration:30", *map(str, options)],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        self.err = self.process.stderr.readline()
+        self.err = self.process.stderr.readline() if select.select([self.process.stderr], [], [], 20)[0] else "nothing"
         if "recording" not in self.err:
             self.err += self.process.communicate(timeout=10)[1]
 
@@ -49,6 +50,12 @@ class Joined:
             self.process.send_signal(signal.SIGINT)
         self.err += self.process.communicate(timeout=20)[1]
         return self.err
+
+
+def line_of(process):
+    """The next line a process says, which must come within ten seconds."""
+    assert select.select([process.stdout], [], [], 10)[0], "nothing was said"
+    return process.stdout.readline()
 
 
 @contextlib.contextmanager
@@ -101,11 +108,11 @@ def test_a_broker_is_readable_in_either_version(weir, broker, certificate, tmp_p
 @needs_uprobes
 def test_an_older_connection_is_named_and_its_keys_stay_out(weir, broker, certificate, tmp_path):  # noqa: F811
     with running("mosquitto_sub", "--cafile", certificate / "cert.pem", "-h", "localhost", "-p", broker[1], "-t", "#", "-v") as old:
-        publish(broker, certificate, "before")
-        assert old.stdout.readline() == "before open\n"
+        publish(broker, certificate, "before", "-r")  # kept for whoever subscribes
+        assert line_of(old) == "before open\n"
         joined = Joined(weir, broker[0], tmp_path / "a.pcapng")
         publish(broker, certificate, "after")
-        assert old.stdout.readline() == "after open\n"
+        assert line_of(old) == "after open\n"
         err = joined.end()
     assert "1 TLS connection (" in err and "had begun before the recording: without its handshake it cannot be read" in err
     assert f"127.0.0.1:{broker[1]}" in err
@@ -138,7 +145,7 @@ def test_every_connection_of_a_client_is_readable_also_resumed_ones(weir, web, c
         def go(version):
             client.stdin.write(version + "\n")
             client.stdin.flush()
-            assert client.stdout.readline() == "done\n"
+            assert line_of(client) == "done\n"
         go("13")
         joined = Joined(weir, client.pid, tmp_path / "a.pcapng")
         for version in ["13", "13", "12", "12", "13", "13", "12", "12"]:
@@ -176,7 +183,6 @@ def test_openssl_s_client_is_readable(weir, web, certificate, tmp_path):  # noqa
 
 def relay_until(a, b, _mark):
     """Hand bytes on between two sockets until both are quiet for half a second."""
-    import select
     while True:
         ready = select.select([a, b], [], [], 0.5)[0]
         if not ready:
@@ -192,6 +198,7 @@ FORKING = """
 import os, socket, ssl, sys
 c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 c.load_verify_locations(sys.argv[2])
+print("up", flush=True)
 for line in sys.stdin:
     if os.fork() == 0:
         import time
@@ -210,25 +217,26 @@ for line in sys.stdin:
 def test_children_are_readable(weir, web, certificate, tmp_path):  # noqa: F811
     (tmp_path / "fork.py").write_text(FORKING)
     with running(PYTHON, tmp_path / "fork.py", web, certificate / "cert.pem", stdin=subprocess.PIPE) as parent:
+        assert line_of(parent) == "up\n"
         joined = Joined(weir, parent.pid, tmp_path / "a.pcapng")
         for _ in range(3):
             parent.stdin.write("go\n")
             parent.stdin.flush()
-            assert parent.stdout.readline() == "done\n"
+            assert line_of(parent) == "done\n"
         err = joined.end()
     assert "with the keys of 3 TLS sessions" in err, err
 
 
 @needs_uprobes
 def test_a_refused_certificate_is_readable(weir, web, tmp_path):  # noqa: F811
-    script = "import sys, socket, ssl\nsys.stdin.readline()\ntry: ssl.create_default_context().wrap_socket(socket.create_connection" \
+    script = "import sys, socket, ssl\nprint('up', flush=True)\nsys.stdin.readline()\ntry: ssl.create_default_context().wrap_socket(socket.create_connection" \
              f"(('127.0.0.1', {web})), server_hostname='localhost')\nexcept ssl.SSLError: print('refused', flush=True)\nsys.stdin.readline()"
     with running(PYTHON, "-c", script, stdin=subprocess.PIPE) as client:
-        time.sleep(0.5)
+        assert line_of(client) == "up\n"
         joined = Joined(weir, client.pid, tmp_path / "a.pcapng")
         client.stdin.write("\n")
         client.stdin.flush()
-        assert client.stdout.readline() == "refused\n"
+        assert line_of(client) == "refused\n"
         joined.end()
     assert "Description: Unknown CA" in weir("read", "-r", joined.file).out
 
@@ -237,7 +245,7 @@ def test_the_traffic_of_others_stays_out(weir, tmp_path):
     script = "import socket, sys, time\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\n" \
              "while 1: c = s.accept()[0]; c.recv(100); c.close()"
     with running(PYTHON, "-c", script) as mine, running(PYTHON, "-c", script) as other:
-        ports = [int(p.stdout.readline()) for p in (mine, other)]
+        ports = [int(line_of(p)) for p in (mine, other)]
         joined = Joined(weir, mine.pid, tmp_path / "a.pcapng", "--quiet")
         for port, text in zip(ports, [b"mine", b"not yours"]):
             with socket.create_connection(("127.0.0.1", port)) as s:
@@ -290,7 +298,7 @@ def test_another_tls_library_is_named(weir, tmp_path):
     if not library:
         pytest.skip("no GnuTLS")
     with running(PYTHON, "-c", f"import ctypes, time; ctypes.CDLL('{library}'); print('up', flush=True); time.sleep(30)") as process:
-        process.stdout.readline()
+        line_of(process)
         run = weir("run", "-p", process.pid, "-w", tmp_path / "a.pcapng", "-a", "duration:0.2")
     assert "its TLS is GnuTLS; keys can be taken from OpenSSL as a shared library only" in run.err
 
@@ -336,7 +344,7 @@ def test_a_process_in_a_network_of_its_own(weir, tmp_path):
     script = "import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n" \
              "while 1: s.sendto(b'inside', ('127.0.0.1', 9)); time.sleep(0.05)"
     with running("unshare", "--net", "sh", "-c", f"ip link set lo up; echo up; exec {PYTHON} -c \"{script}\"") as process:
-        if process.stdout.readline() != "up\n":
+        if line_of(process) != "up\n":
             pytest.skip("no network namespaces")
         run = weir("run", "-p", process.pid, "-w", tmp_path / "a.pcapng", "-a", "duration:1")
     assert run.returncode == 0, run.err

@@ -191,7 +191,7 @@ int main(int argc, char **argv) {
         double load = cpu_us() - from;
         struct rules_tx *tx = rules_tx_make(set, NULL);
         judge(tx, turn, ROUNDS / 10);
-        double us = judge(tx, turn, ROUNDS);
+        double us = judge(tx, turn, only ? ROUNDS * 20 : ROUNDS);
         printf("paranoia %d: benign JSON of %zu bytes %.2f us (%s, %s), warm load %.0f ms", paranoia, message.n, us,
                rules_action_name(verdict.action), verdict.first_pass ? "first pass" : "in full", load / 1e3);
         struct peer peer = {0};

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A capture file to its story: packets to events, events to findings and to the sequence picture, all forms of both. */
+/* A capture file to its story: packets to events, events to findings, to the sequence picture and to event lines, all
+ * forms of each. */
 #include "analyse/explain/explain.h"
 #include "io/capfile.h"
+#include "view/eve.h"
 #include "view/explain_view.h"
 #include "view/ladder_view.h"
 
@@ -13,16 +15,19 @@ struct tale {
     struct explain e;
     struct ladder ladder;
     struct packet_events events;
+    struct eve eve;
+    struct writer lines;
 };
 
 static void read_all(struct tale *t, struct capfile *file) {
     struct packet p;
     while (capfile_next(file, &p) == OK) {
         const struct decode *d = dissector_packet(&t->ds, &p);
-        if (t->ds.driver.flow) explain_expect(&t->e, t->ds.driver.flow->stream);
+        if (t->ds.driver.flow) explain_expect(&t->e, t->ds.driver.flow->stream, t->ds.driver.flow->stream + 1);
         events_read(&t->events, d);
         explain_packet(&t->e, &t->events, true, p.has_drops ? p.drops : 0);
         ladder_packet(&t->ladder, &t->events);
+        eve_packet(&t->eve, &t->lines, &t->events);
     }
 }
 
@@ -32,6 +37,7 @@ static void tell(struct tale *t) {
     struct ladder_view picture = {.unicode = true, .all = true, .width = 80};
     explain_finish(&t->e);
     ladder_finish(&t->ladder);
+    eve_end(&t->eve, &t->lines);
     explain_text(&w, &t->e, &view);
     explain_json(&w, &t->e, &view);
     explain_md(&w, &t->e, &view);
@@ -50,9 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct tale *t = calloc(1, sizeof *t);
     if (!t) abort();
     events_want(&t->want);
-    if (dissector_make(&t->ds, &t->want) || explain_make(&t->e) || ladder_make(&t->ladder)) abort();
+    if (dissector_make(&t->ds, &t->want) || explain_make(&t->e) || ladder_make(&t->ladder) || eve_make(&t->eve)) abort();
+    t->lines = wr_grow();
     read_all(t, file);
     tell(t);
+    eve_free(&t->eve);
+    wr_free(&t->lines);
     ladder_free(&t->ladder);
     explain_free(&t->e);
     dissector_free(&t->ds);

@@ -35,12 +35,13 @@ export const at = (capture: string, rest = '', values: Values = {}): string =>
 
 const TOKEN = 'weir.token';
 /** takeToken moves a token from the address, where it came, to this tab's memory. */
-export function takeToken(): void {
+function takeToken(): void {
   const m = /(?:^#|[&?])token=([^&]+)/.exec(location.hash);
   if (!m) return;
   sessionStorage.setItem(TOKEN, m[1]);
   history.replaceState(null, '', location.pathname + '#/');
 }
+takeToken();
 export const token = (): string => sessionStorage.getItem(TOKEN) || '';
 export const setToken = (text: string): void => sessionStorage.setItem(TOKEN, text);
 

@@ -2,7 +2,7 @@
 // The frame of the page: head, filter, views of a capture, what floats above.
 import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { takeToken } from './api';
+import { listSessions } from './sessions';
 import { Head } from './parts/head';
 import { FilterBar } from './parts/filterbar';
 import { Menu } from './parts/menu';
@@ -69,6 +69,6 @@ function App() {
   );
 }
 
-takeToken();
+void listSessions();
 installKeys();
 render(<App />, document.getElementById('app')!);

@@ -10,12 +10,14 @@ import type { Frame, Frames, Row } from './types';
 export const picked = signal(-1); // row of the list
 export const frame = signal<Frame | null>(null);
 export const frameError = signal<Error | null>(null);
+export const frameLoading = signal(false);
 export const field = signal(-1); // index in the tree; its bytes are marked
 
 let asking: AbortController | undefined;
 async function load(no: number): Promise<void> {
   asking?.abort();
   const mine = (asking = new AbortController());
+  frameLoading.value = true;
   try {
     const got = await get<Frame>(at(capture.peek(), 'frames/' + no), mine.signal);
     if (mine.signal.aborted) return;
@@ -23,10 +25,14 @@ async function load(no: number): Promise<void> {
   } catch (e) {
     if (!aborted(e)) frameError.value = e as Error;
   }
+  if (mine === asking) frameLoading.value = false;
 }
+
+let now = 0; // number of the frame that was asked for last
 
 /** show looks at a frame without moving in the list. */
 function show(no: number): void {
+  now = no;
   if (view.peek() === 'packets') go({ view: 'frame', args: [String(no)] }, true);
   void load(no);
 }
@@ -57,13 +63,12 @@ export async function goTo(no: number): Promise<void> {
 
 export const step = (by: number): Promise<void> => pick(Math.max(0, Math.min(total.peek() - 1, picked.peek() + by)));
 
-const now = (): number => frame.peek()?.no ?? 0;
 const rowsOf = (filter: string, offset: number) =>
   get<Frames>(at(capture.peek(), 'frames', { filter, offset, limit: 1 })).then(g => g.frames[0] as Row | undefined);
 
 /** find goes to the next (or last before) shown frame that passes a filter, starting over at the end. */
 export async function find(what: string, back: boolean): Promise<boolean> {
-  const ahead = both(`(${what}) && frame.number ${back ? '<' : '>'} ${now()}`);
+  const ahead = both(`(${what}) && frame.number ${back ? '<' : '>'} ${now}`);
   const whole = both(`(${what})`);
   let hit: Row | undefined;
   if (!back) hit = (await rowsOf(ahead, 0)) || (await rowsOf(whole, 0));
@@ -101,7 +106,7 @@ export function mark(no: number): void {
 }
 export function toMark(back: boolean): void {
   const all = [...marks.peek()].sort((a, b) => a - b);
-  const to = back ? all.filter(n => n < now()).pop() ?? all.pop() : all.find(n => n > now()) ?? all[0];
+  const to = back ? all.filter(n => n < now).pop() ?? all.pop() : all.find(n => n > now) ?? all[0];
   if (to) void goTo(to);
 }
 
@@ -109,12 +114,12 @@ export function toMark(back: boolean): void {
 
 effect(() => {
   void turn.value;
-  untracked(() => batch(() => { picked.value = -1; frame.value = null; field.value = -1; frameError.value = null; }));
+  untracked(() => batch(() => { now = 0; picked.value = -1; frame.value = null; field.value = -1; frameError.value = null; }));
 });
 effect(() => { // a deep link is followed once its list is counted; so is one clicked later
   const no = frameAsked.value, ready = counted.value;
   void route.value.query.filter;
-  if (no && ready && untracked(() => frame.value?.no !== no)) untracked(() => void goTo(no));
+  if (no && ready && untracked(() => picked.value < 0 || frame.value?.no !== no)) untracked(() => void goTo(no));
 });
 effect(() => {
   const no = frameAsked.value;

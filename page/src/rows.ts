@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The packet list's rows. Theory of operation: rows come in pages as they are looked at; a few pages are kept, the oldest
-// gives way. The number of rows is known at the end of a count, which runs beside; until then it grows with what is read.
+// gives way. The number of rows is known when the file was read once, which goes on beside and tells how far it is; of a
+// capture that is being taken it grows until that ends.
 import { batch, effect, signal, untracked } from '@preact/signals';
-import { Problem, aborted, at, get } from './api';
+import { Problem, aborted, at, get, lines } from './api';
+import { isGrowing, known } from './sessions';
 import { capture, filter } from './route';
-import { COLUMNS, columns, time } from './settings';
+import { time } from './settings';
 import type { Frames, Row } from './types';
 
 export const PAGE = 200;
@@ -14,17 +16,17 @@ const ASKED_AT_ONCE = 4;
 export const total = signal(0);
 export const read = signal(0); // packets of the file, once counted
 export const counted = signal(false);
+export const progress = signal(0); // share of the file that was read, 0 to 1
+export const growing = signal(false); // the end was reached, and more may come
 export const damaged = signal('');
 export const failure = signal<Error | null>(null);
 export const drawn = signal(0); // grows when rows arrived
-/** turn is another number for every other list: capture, filter, time format or columns changed. */
+/** turn is another number for every other list: capture, filter or time format changed. */
 export const turn = signal(0);
 
 const pages = new Map<number, Row[] | Promise<Row[]>>();
 let stop = new AbortController();
 let asked = 0;
-
-const ownColumns = () => columns.value.map(c => c.id).filter(id => !COLUMNS.some(c => c.id === id));
 
 function fail(e: unknown): void {
   if (!aborted(e)) failure.value = e as Error;
@@ -32,7 +34,7 @@ function fail(e: unknown): void {
 
 async function fetchPage(n: number, signal: AbortSignal): Promise<Row[]> {
   const got = await get<Frames>(at(capture.peek(), 'frames', {
-    offset: n * PAGE, limit: PAGE, filter: filter.peek(), time: time.peek(), columns: untracked(ownColumns).join(','),
+    offset: n * PAGE, limit: PAGE, filter: filter.peek(), time: time.peek(),
   }), signal);
   if (signal.aborted) return [];
   pages.set(n, got.frames);
@@ -47,10 +49,13 @@ async function fetchPage(n: number, signal: AbortSignal): Promise<Row[]> {
   return got.frames;
 }
 
+/** isShort tells whether a page was asked for when the file had less in it. */
+const isShort = (n: number, there: Row[]) => there.length < Math.min(PAGE, total.peek() - n * PAGE);
+
 /** page gives a page of rows, asking for it when it is not there. */
 export function page(n: number): Promise<Row[]> {
   const there = pages.get(n);
-  if (there) return Promise.resolve(there);
+  if (there && !(Array.isArray(there) && isShort(n, there))) return Promise.resolve(there);
   const { signal } = stop;
   asked++;
   const wait = fetchPage(n, signal).catch(e => {
@@ -65,8 +70,9 @@ export function page(n: number): Promise<Row[]> {
 export function rowAt(i: number): Row | null {
   const n = Math.floor(i / PAGE);
   const there = pages.get(n);
-  if (Array.isArray(there)) return there[i % PAGE] || null;
-  if (!there && asked < ASKED_AT_ONCE) page(n).catch(fail);
+  const short = Array.isArray(there) && isShort(n, there);
+  if (Array.isArray(there) && (there[i % PAGE] || !short)) return there[i % PAGE] || null;
+  if ((!there || short) && asked < ASKED_AT_ONCE) page(n).catch(fail);
   return null;
 }
 
@@ -84,35 +90,63 @@ export async function indexOf(no: number): Promise<number> {
   return (await count(both('frame.number < ' + no))).matched;
 }
 
+interface Progress { event: string; read?: number; matched?: number; done?: number; size?: number; complete?: boolean; damaged?: string }
+
+/** survey reads the whole file once and tells how many rows there are; of a growing one until it ends. */
+async function survey(signal: AbortSignal): Promise<void> {
+  await known;
+  const tail = isGrowing(capture.peek());
+  for await (const e of lines<Progress>(at(capture.peek(), 'stream', { form: 'jsonl', limit: 0, filter: filter.peek(), tail }), signal)) {
+    if (signal.aborted) return;
+    if (e.matched === undefined) continue;
+    batch(() => {
+      total.value = Math.max(total.peek(), e.matched!);
+      read.value = e.read || 0;
+      progress.value = e.size ? Math.min(1, (e.done || 0) / e.size) : 1;
+      growing.value = e.event === 'caught_up' || (growing.peek() && e.event !== 'end');
+      if (e.event === 'end') total.value = e.matched!;
+      if (e.event !== 'progress' || growing.peek()) counted.value = true;
+      damaged.value = e.damaged || '';
+    });
+  }
+}
+
+/** firstPage asks for the first rows; of a capture that only just began there may be no file yet. */
+async function firstPage(signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await page(0);
+      return;
+    } catch (e) {
+      await known;
+      if (signal.aborted || !isGrowing(capture.peek()) || isFilterProblem(e as Error)) throw e;
+      await new Promise(done => setTimeout(done, 400));
+    }
+  }
+}
+
 async function begin(): Promise<void> {
   stop.abort();
   stop = new AbortController();
   pages.clear();
   const { signal } = stop;
   batch(() => {
-    total.value = read.value = 0;
-    counted.value = false;
+    total.value = read.value = progress.value = 0;
+    counted.value = growing.value = false;
     damaged.value = '';
     failure.value = null;
     turn.value++;
   });
   if (!capture.peek()) return;
-  await page(0);
-  const got = await count(filter.peek(), signal);
-  if (signal.aborted) return;
-  batch(() => {
-    total.value = got.matched;
-    read.value = got.read;
-    damaged.value = got.damaged || '';
-    counted.value = true;
-  });
+  await firstPage(signal);
+  await survey(signal);
 }
 
 /** again reads the list anew: the capture grew, or a key was given. */
 export const again = (): void => void begin().catch(fail);
 
 effect(() => {
-  void (capture.value, filter.value, time.value, ownColumns());
+  void (capture.value, filter.value, time.value);
   untracked(again);
 });
 

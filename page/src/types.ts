@@ -21,8 +21,7 @@ export interface Row {
   cut?: boolean;
   severity?: string;
   colour?: string;
-  stream?: string;
-  columns?: string[];
+  stream?: number;
 }
 
 export interface Frames {

@@ -206,12 +206,19 @@ static bool set_bytes(struct work *k, const struct amend_edit *e, const struct f
     return s != NULL;
 }
 
-/* same_field: ip.addr is said of both addresses, by fields of its own. */
+/* quoted_from returns the place from which on fields belong to a packet quoted in an error. */
+static uint32_t quoted_from(const struct decode *d) {
+    for (uint8_t i = 0; i < d->layers; i++)
+        if (d->layer[i].quoted) return d->layer[i].at;
+    return d->out->n;
+}
+
 static void edits_find(struct work *k, uint8_t (*rooms)[256]) {
     const struct fvec *v = k->d->out;
+    uint32_t end = quoted_from(k->d); /* what an error quotes stays a quotation */
     for (size_t i = 0; i < k->a->n; i++) {
         struct amend_edit *e = &k->a->edit[i];
-        for (uint32_t at = 0; at < v->n; at++) {
+        for (uint32_t at = 0; at < end; at++) {
             const struct fval *f = &v->v[at];
             if (f->id != e->id) continue;
             bool here =
@@ -390,13 +397,6 @@ static bool was_edited(const struct work *k, uint16_t id) {
     for (size_t i = 0; i < k->a->n; i++)
         if (k->a->edit[i].id == id) return true;
     return false;
-}
-
-/* quoted_from returns the place from which on fields belong to a packet quoted in an error. */
-static uint32_t quoted_from(const struct decode *d) {
-    for (uint8_t i = 0; i < d->layers; i++)
-        if (d->layer[i].quoted) return d->layer[i].at;
-    return d->out->n;
 }
 
 /* checksums computes all of them anew, save one that was set, from the inside out. */

@@ -27,6 +27,20 @@ struct segment {
     bool found;
 };
 
+static const char *const protos[] = {
+    [FOLLOW_TCP] = "tcp",   [FOLLOW_UDP] = "udp",     [FOLLOW_TLS] = "tls",
+    [FOLLOW_HTTP] = "http", [FOLLOW_HTTP2] = "http2", [FOLLOW_WEBSOCKET] = "websocket",
+};
+_Static_assert(sizeof protos / sizeof *protos == FOLLOW_PROTOS, "every protocol has a name");
+
+const char *follow_proto_name(enum follow_proto p) { return protos[p]; }
+
+enum follow_proto follow_proto_find(const char *name, size_t n) {
+    int i = 0;
+    while (i < FOLLOW_PROTOS && (strlen(protos[i]) != n || memcmp(protos[i], name, n) != 0)) i++;
+    return (enum follow_proto)i;
+}
+
 void follow_want(const struct follow *f, struct want *w) {
     static const uint16_t tcp[] = {FID_IP_SRC,
                                    FID_IP_DST,
@@ -44,7 +58,8 @@ void follow_want(const struct follow *f, struct want *w) {
     static const uint16_t udp[] = {FID_IP_SRC,     FID_IP_DST,      FID_IPV6_SRC,
                                    FID_IPV6_DST,   FID_UDP_SRCPORT, FID_UDP_DSTPORT,
                                    FID_UDP_STREAM, FID_UDP_PAYLOAD, 0};
-    for (const uint16_t *id = f->proto == FOLLOW_TCP ? tcp : udp; *id; id++) want_add(w, *id);
+    for (const uint16_t *id = f->proto == FOLLOW_UDP ? udp : tcp; *id; id++) want_add(w, *id);
+    if (f->proto > FOLLOW_UDP) follow_app_want(f->proto, w);
 }
 
 static bool segment_is(const struct follow *f, const struct segment *s) {
@@ -184,6 +199,10 @@ static void tcp_take(struct follow *f, int side, struct segment *s, const struct
 bool follow_packet(struct follow *f, const struct decode *d) {
     struct segment s = segment_find(f, d);
     if (!s.found) return false;
+    if (f->proto > FOLLOW_UDP) {
+        follow_app_packet(f, d, &s.src, &s.dst);
+        return true;
+    }
     if (!f->begun) {
         f->begun = true;
         f->end[0] = s.src;

@@ -12,7 +12,11 @@ enum {
     FOLLOW_HELD_BYTES = 16 << 20, /* and their bytes */
 };
 
-enum follow_proto { FOLLOW_TCP, FOLLOW_UDP };
+/* What is followed: segments, datagrams, or what an application's messages carry. */
+enum follow_proto { FOLLOW_TCP, FOLLOW_UDP, FOLLOW_TLS, FOLLOW_HTTP, FOLLOW_HTTP2, FOLLOW_WEBSOCKET, FOLLOW_PROTOS };
+/* follow_proto_name returns "tcp" and so on; follow_proto_find the one of a name of n bytes, or FOLLOW_PROTOS. */
+const char *follow_proto_name(enum follow_proto p);
+enum follow_proto follow_proto_find(const char *name, size_t n);
 
 /* follow_chunk is what one packet added: side 0 is who sent the conversation's first packet. */
 struct follow_chunk {
@@ -28,6 +32,8 @@ struct follow {
     enum follow_proto proto;
     bool by_stream;
     uint32_t stream;
+    bool by_substream; /* of HTTP/2: only this one */
+    uint32_t substream;
     struct talk_addr asked[2]; /* where !by_stream */
     struct talk_addr end[2];   /* as found: end[0] is who sent first */
     bool begun;
@@ -47,6 +53,10 @@ struct follow {
 void follow_want(const struct follow *f, struct want *w);
 /* follow_packet looks whether a packet belongs to the conversation, takes its bytes in, and tells. */
 bool follow_packet(struct follow *f, const struct decode *d);
+/* follow_app_want and follow_app_packet are their parts for applications. */
+void follow_app_want(enum follow_proto proto, struct want *w);
+void follow_app_packet(struct follow *f, const struct decode *d, const struct talk_addr *src,
+                       const struct talk_addr *dst);
 void follow_end(struct follow *f);
 
 /* follow_skips tells, from a few bytes, that a packet is plainly of another conversation than that between a and b

@@ -27,6 +27,7 @@ struct stats_args {
 struct stats_ops {
     const char *name, *purpose;
     const char *const *which; /* words that may follow the name, NULL at the end; NULL: none may */
+    bool which_optional;      /* none need follow */
     size_t state_size;
     /* start prepares a zeroed state: 0, or a negative code with a reason in why. */
     int (*start)(void *state, const struct stats_args *args, struct writer *why);

@@ -3,10 +3,15 @@
  * like: EXPERT_ENTRIES_MAX is the limit. */
 #include "analyse/stats_expert.h"
 
+/* From the greatest severity down. */
+static const char *const severities[] = {"error", "warn", "note", "chat", "comment", NULL};
+
 static int start(void *state, const struct stats_args *args, struct writer *why) {
     struct expert *e = state;
-    (void)args;
     (void)why;
+    e->least = SEV_COMMENT;
+    for (uint8_t i = 0; args->which && severities[i]; i++)
+        if (strcmp(args->which, severities[i]) == 0) e->least = (uint8_t)(SEV_ERROR - i);
     e->tab =
         keytab_make(offsetof(struct expert_entry, text) + EXPERT_TEXT, sizeof(struct expert_entry), EXPERT_ENTRIES_MAX);
     return OK;
@@ -29,6 +34,8 @@ static const struct proto *owner(uint16_t id) {
 
 const char *expert_protocol(const struct expert_entry *e) {
     const struct proto *p = owner(e->id);
+    /* tshark names who was at work: what stands behind the packet is found while the type field is followed */
+    if (p == &proto_eth) return "Ethertype";
     return !p ? "" : p->column ? p->column : p->name;
 }
 
@@ -37,7 +44,7 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     (void)begin;
     for (uint32_t i = 0; i < d->out->n; i++) {
         const struct fval *f = &d->out->v[i];
-        if (!field_of(f->id)->severity || (f->flags & FV_PLAIN)) continue;
+        if (field_of(f->id)->severity < x->least || (f->flags & FV_PLAIN)) continue;
         struct expert_entry key = {.id = f->id};
         struct writer w = wr_fixed(key.text, sizeof key.text - 1);
         const struct proto *p = owner(f->id);
@@ -79,6 +86,8 @@ static struct table *tables(void *state) {
 
 const struct stats_ops stats_expert = {.name = "expert",
                                        .purpose = "what the decoders found worth saying",
+                                       .which = severities,
+                                       .which_optional = true,
                                        .state_size = sizeof(struct expert),
                                        .start = start,
                                        .want = want,

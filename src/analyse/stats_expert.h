@@ -17,6 +17,7 @@ struct expert_entry {
 
 struct expert {
     struct keytab tab; /* of expert_entry, in the order first seen */
+    uint8_t least;     /* severity, enum severity: what is less than that does not count */
 };
 
 /* expert_severity and expert_group return what an entry is; expert_protocol the name of who said it. */

@@ -60,8 +60,7 @@ static const char *const examples[] = {
 
 static const struct opt_command command = {
     .name = "craft",
-    .synopsis = "[-w FILE] [--show] [--hex] [--send | --answer] EXPRESSION... | -r FILE [--set FIELD=VALUE]... | "
-                "tcp HOST PORT | mqtt HOST PORT",
+    .synopsis = "[options] EXPRESSION... | -r FILE | tcp HOST PORT | mqtt HOST PORT",
     .purpose = "make packets from expressions as in Scapy, and send them",
     .description =
         "An expression is layers with / between: IP(dst=\"10.0.0.9\")/UDP(dport=53)/DNS(qd=\"a.example\"). Fields have "
@@ -76,7 +75,8 @@ static const struct opt_command command = {
         "An Ethernet address that is not said is ff:ff:ff:ff:ff:ff as destination and zero as source; when the packet "
         "is sent, those of the next hop and the interface.\n\n"
         "`weir craft tcp HOST PORT` makes a TCP connection by hand, `weir craft mqtt HOST PORT` sends MQTT packets, "
-        "right or broken; each has its own --help.",
+        "right or broken; each has its own --help.\n\n"
+        "Exit status: 0 fine, 1 with --answer when nothing was answered, 2 an error or bad use.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof defs[0],
@@ -89,11 +89,26 @@ struct crafting {
     struct craft_out out;
     struct sender *sender;
     struct craft **crafts;
+    struct { /* the last question for a source address: a packet asks several times */
+        size_t n;
+        uint8_t dst[16], src[16];
+    } last;
 };
 
 static bool source_of(void *to, const uint8_t *dst, uint8_t *src, size_t n) {
+    struct crafting *g = to;
+    if (g->last.n != n || memcmp(g->last.dst, dst, n)) {
+        if (!route_source(dst, g->last.src, n)) memset(g->last.src, 0, sizeof g->last.src);
+        g->last.n = n;
+        memcpy(g->last.dst, dst, n);
+    }
+    memcpy(src, g->last.src, n);
+    return true;
+}
+
+static bool lookup_of(void *to, const char *name, uint8_t *addr, size_t n) {
     (void)to;
-    return route_source(dst, src, n);
+    return route_lookup(name, addr, n);
 }
 
 static int refuse(int rc, const struct writer *why) {
@@ -116,7 +131,7 @@ static int expression(struct crafting *g, struct craft *c) {
     struct writer why = wr_fixed(buf, sizeof buf - 1);
     struct slice bytes;
     int rc = OPT_GO;
-    for (uint64_t i = 0; rc == OPT_GO && i < craft_count(c); i++) {
+    for (uint64_t i = 0; rc == OPT_GO && i < craft_count(c) && !children_stopped(); i++) {
         rc = refuse(craft_packet(c, i, &bytes, &why), &why);
         if (rc == OPT_GO) rc = packet_take(g, craft_linktype(c), bytes, &why);
     }
@@ -141,7 +156,8 @@ static int understand(struct crafting *g) {
 static int all(struct crafting *g) {
     int64_t rounds = g->o.send.loop ? INT64_MAX : g->o.count ? g->o.count : 1;
     int rc = understand(g);
-    for (int64_t n = 0; rc == OPT_GO && n < rounds; n++) {
+    children_watch();
+    for (int64_t n = 0; rc == OPT_GO && n < rounds && !children_stopped(); n++) {
         g->env.round = (uint32_t)n;
         for (size_t i = 0; rc == OPT_GO && i < g->o.words.n; i++) rc = expression(g, g->crafts[i]);
     }
@@ -167,7 +183,7 @@ static int prepare(struct crafting *g) {
     int rc = craft_out_open(&g->out, !o->quiet && (o->show || o->send.answer || (!o->file && !o->hex)));
     if (rc != OPT_GO || !sends) return rc;
     rc = sender_open(&g->sender, &command, &o->send, &g->out);
-    if (rc == OPT_GO) g->env = sender_env(g->sender);
+    if (rc == OPT_GO) g->env = sender_env(g->sender), g->env.lookup = lookup_of;
     return rc;
 }
 
@@ -195,6 +211,8 @@ int cmd_craft(int argc, char **argv) {
     struct crafting *g = calloc(1, sizeof *g);
     if (!g) return opt_bad_use(&command, "out of memory");
     g->env.source = source_of;
+    g->env.to = g;
+    g->env.lookup = lookup_of;
     int rc = opt_parse(&command, &g->o, argc, argv);
     if (rc == OPT_GO) rc = craft(g);
     for (size_t i = 0; g->crafts && i < g->o.words.n; i++) craft_free(g->crafts[i]);

@@ -336,7 +336,10 @@ static int inputs_open(struct edit *e) {
         in->edit = e;
         if (same_file(e->o.words.item[i], e->o.write))
             return opt_bad_use(&command, "%s would be written over while it is read", e->o.write);
-        if (feed_open_file(&in->feed, e->o.words.item[i], &why) == OK) continue;
+        if (feed_open_file(&in->feed, e->o.words.item[i], &why) == OK) {
+            if (e->o.words.n == 1) feed_progress(&in->feed, false);
+            continue;
+        }
         *why.p = 0;
         return opt_bad_use(&command, "%s", text);
     }

@@ -83,7 +83,7 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
     return OK;
 }
 
-static void expect(void *to, uint32_t stream) { explain_expect(((struct explaining *)to)->e, stream); }
+static void expect(void *to, uint32_t now, uint32_t next) { explain_expect(((struct explaining *)to)->e, now, next); }
 
 static void list(struct explaining *g) {
     if (g->o.json) explain_list_json(&g->out);

@@ -2,7 +2,7 @@
 /* weir fields: every field of the program and what it means, straight from the field table. */
 #include "app/cmd.h"
 #include "app/opt.h"
-#include "base/writer.h"
+#include "base/json.h"
 #include "proto/fields.h"
 
 #include <stdio.h>
@@ -114,21 +114,9 @@ static void print_rows(const struct listing *l, bool aligned, bool values) {
     }
 }
 
-static void json_string(struct writer *w, const char *s) {
-    wr_c(w, '"');
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') wr_c(w, '\\');
-        if (c < 0x20) wr_f(w, "\\u%04x", c);
-        else wr_c(w, *s);
-    }
-    wr_c(w, '"');
-}
-
-static void json_member(struct writer *w, const char *name, const char *value) {
-    if (!value || !value[0]) return;
-    wr_f(w, ",\"%s\":", name);
-    json_string(w, value);
+/* said adds a member where there is something to say. */
+static void said(struct writer *w, const char *name, const char *value) {
+    if (value && value[0]) json_member(w, name, slice_str(value));
 }
 
 static void json_values(struct writer *w, const struct field *f) {
@@ -138,7 +126,7 @@ static void json_values(struct writer *w, const struct field *f) {
         const struct field_value *v = &f->values->list[i];
         wr_f(w, "%s{\"from\":%llu,\"to\":%llu,\"name\":", i ? "," : "", (unsigned long long)v->lo,
              (unsigned long long)v->hi);
-        json_string(w, v->name);
+        json_text(w, slice_str(v->name));
         wr_c(w, '}');
     }
     wr_c(w, ']');
@@ -146,17 +134,17 @@ static void json_values(struct writer *w, const struct field *f) {
 
 static void json_field(struct writer *w, const struct field *f, const char *proto) {
     wr_s(w, "{\"name\":");
-    json_string(w, f->name);
-    json_member(w, "protocol", proto);
-    json_member(w, "type", type_of(f));
-    json_member(w, "label", f->label);
-    json_member(w, "clause", f->clause);
-    json_member(w, "unit", f->unit);
+    json_text(w, slice_str(f->name));
+    said(w, "protocol", proto);
+    said(w, "type", type_of(f));
+    said(w, "label", f->label);
+    said(w, "clause", f->clause);
+    said(w, "unit", f->unit);
     if (f->mask) wr_f(w, ",\"mask\":\"0x%llx\"", (unsigned long long)f->mask);
-    if (f->severity) json_member(w, "severity", severity_name(f->severity));
-    if (f->severity) json_member(w, "group", anomaly_group_name(f->group));
-    json_member(w, "set", f->set);
-    json_member(w, "unset", f->unset);
+    if (f->severity) said(w, "severity", severity_name(f->severity));
+    if (f->severity) said(w, "group", anomaly_group_name(f->group));
+    said(w, "set", f->set);
+    said(w, "unset", f->unset);
     json_values(w, f);
     if (f->computed) wr_s(w, ",\"computed\":true");
     if (f->hidden) wr_s(w, ",\"hidden\":true");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir follow: one conversation, read as its two sides did. */
 #include "app/cmd.h"
+#include "app/device.h"
 #include "app/edit.h"
-#include "app/feed.h"
 #include "app/filter.h"
 #include "app/follow_opts.h"
 #include "app/keys.h"
@@ -20,12 +20,14 @@ struct follow_opts {
     const char *file, *form, *range, *write;
     int color;
     bool quiet;
+    struct device_opts device;
     struct keys_opts keys;
     struct opt_list prefs, words;
 };
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct follow_opts, file)},
+    DEVICE_OPTIONS(struct follow_opts, device),
     {'f', "form", "FORM", "ascii (default), utf-8, hex, raw, yaml or ebcdic; of mqtt text (default) or json", OPT_TEXT,
      offsetof(struct follow_opts, form)},
     {0, "range", "A-B", "only these pieces, counted from 1", OPT_TEXT, offsetof(struct follow_opts, range)},
@@ -39,10 +41,11 @@ static const struct opt_def defs[] = {
 };
 static const char *const examples[] = {
     "weir follow tcp 0 -r capture.pcapng", "weir follow mqtt 'mqtt.clientid == \"pump-7\"' -r capture.pcapng",
-    "weir follow udp 2 --form hex -r capture.pcapng", "weir follow mqtt 3 -q -w one.pcapng -r capture.pcapng", NULL};
+    "weir follow udp 2 --form hex -r capture.pcapng",
+    "weir follow http 0 --keylog keys.log -r capture.pcapng", "weir follow mqtt 3 -q -w one.pcapng -r capture.pcapng", NULL};
 static const struct opt_command command = {
     .name = "follow",
-    .synopsis = "tcp|udp|mqtt N|FILTER -r FILE [options]",
+    .synopsis = "tcp|udp|tls|http|http2|websocket|mqtt N|FILTER -r FILE | -i NAME [options]",
     .purpose = "one conversation as text, hex or decoded messages",
     .description = "N is the number of the conversation: tcp.stream (also of mqtt) or udp.stream, the column Stream of "
                    "weir stats conversations. "
@@ -50,7 +53,8 @@ static const struct opt_command command = {
                    "names its ends.\n\n"
                    "tcp and udp show each piece as one packet brought it, with its length before it; what the second "
                    "side sent is indented by a "
-                   "tab. The forms are those of tshark -z follow. mqtt shows the messages in order, each with the "
+                   "tab. The forms are those of tshark -z follow. tls, http, http2 and websocket show what the messages carry, decrypted "
+                   "where keys are there, without chunks and compression; of http2 N,STREAM is one stream of the connection. mqtt shows the messages in order, each with the "
                    "handshake that belongs to it.",
     .examples = examples,
     .defs = defs,
@@ -113,13 +117,15 @@ static int capture_begin(struct run *r, const struct want *want) {
     struct writer why = wr_fixed(text, sizeof text - 1);
     if (dissector_make(&r->ds, want)) return opt_bad_use(&command, "out of memory");
     feed_ahead(&r->feed, &r->ds.driver);
-    if (feed_open_file(&r->feed, r->o.file, &why)) {
+    const char *device = r->o.device.name;
+    if (device ? device_begin(&r->feed, device, &why) : feed_open_file(&r->feed, r->o.file, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s", text);
     }
+    feed_progress(&r->feed, true);
     r->ds.driver.d.tls_keys = &r->keys.store;
-    int rc = keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false);
-    if (rc == OPT_GO) keys_watch_file(&r->keys, r->o.file, r->feed.file);
+    int rc = keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, device != NULL);
+    if (rc == OPT_GO && !device) keys_watch_file(&r->keys, r->o.file, r->feed.file);
     return rc;
 }
 
@@ -136,9 +142,9 @@ static int which_find(struct run *r, const char *text) {
     struct expr *filter = NULL;
     struct packet p;
     bool found = false;
-    uint16_t id = r->follow.proto == FOLLOW_TCP ? FID_TCP_STREAM : FID_UDP_STREAM;
-    if (strcmp(r->o.file, "-") == 0)
-        return opt_bad_use(&command, "a filter reads the capture twice: that cannot be done with standard input");
+    uint16_t id = r->follow.proto == FOLLOW_UDP ? FID_UDP_STREAM : FID_TCP_STREAM;
+    if (r->o.device.name || strcmp(r->o.file, "-") == 0)
+        return opt_bad_use(&command, "a filter reads the capture twice: that needs a file; give the number or the ends");
     int rc = filter_compile(&command, "FILTER", slice_str(text), &filter);
     if (rc != OPT_GO) return rc;
     struct want want = *expr_want(filter);
@@ -157,7 +163,7 @@ static int which_find(struct run *r, const char *text) {
     r->follow.by_stream = true;
     if (rc != OPT_GO || found) return rc;
     fprintf(stderr, "weir follow: no packet of a %s conversation passes %s\n",
-            r->follow.proto == FOLLOW_TCP ? "TCP" : "UDP", text);
+            r->follow.proto == FOLLOW_UDP ? "UDP" : "TCP", text);
     return EXIT_FINDING;
 }
 
@@ -166,16 +172,20 @@ static int words_take(struct run *r) {
     size_t at = 2;
     if (words->n < 2)
         return opt_bad_use(&command,
-                           "expected tcp, udp or mqtt and a number or filter, as in: weir follow tcp 0 -r FILE");
+                           "expected tcp, udp, tls, http, http2, websocket or mqtt and a number or filter, as in: weir follow tcp 0 -r FILE");
     r->mqtt = strcmp(words->item[0], "mqtt") == 0;
-    if (strcmp(words->item[0], "udp") == 0) r->follow.proto = FOLLOW_UDP;
-    else if (!r->mqtt && strcmp(words->item[0], "tcp") != 0)
-        return opt_bad_use(&command, "'%s' is not known: it is tcp, udp or mqtt", words->item[0]);
-    if (!r->o.file && at < words->n) r->o.file = words->item[at++];
+    if (!r->mqtt) r->follow.proto = follow_proto_find(words->item[0], strlen(words->item[0]));
+    if (r->follow.proto == FOLLOW_PROTOS)
+        return opt_bad_use(&command, "'%s' is not known: it is tcp, udp, tls, http, http2, websocket or mqtt", words->item[0]);
+    if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
-    if (!r->o.file) return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input)");
-    int rc = form_take(r);
+    if (r->o.file && r->o.device.name) return opt_bad_use(&command, "-r and -i: packets come from one source");
+    if (!r->o.file && !r->o.device.name)
+        return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input), or -i NAME");
+    int rc = device_stops(&r->feed, &command, &r->o.device.stops);
+    if (rc == OPT_GO) rc = form_take(r);
     const char *rest = follow_which_parse(words->item[1], &r->follow);
+    if (rest && r->follow.proto == FOLLOW_HTTP2 && r->follow.by_stream) rest = follow_substream_parse(rest, &r->follow);
     bool named = rest && !*rest && (r->follow.by_stream || !r->mqtt);
     if (rc == OPT_GO && !named) rc = which_find(r, words->item[1]);
     r->talk.stream = r->follow.stream;
@@ -206,7 +216,7 @@ static int open_all(struct run *r) {
 static bool skips(const struct run *r, const struct packet *p) {
     enum { IP_TCP = 6, IP_UDP = 17 };
     if (r->mqtt) return r->talk.client_known && follow_skips(p, IP_TCP, &r->talk.client, &r->talk.broker);
-    return r->follow.begun &&
+    return r->follow.begun && r->follow.proto <= FOLLOW_UDP &&
            follow_skips(p, r->follow.proto == FOLLOW_TCP ? IP_TCP : IP_UDP, &r->follow.end[0], &r->follow.end[1]);
 }
 
@@ -214,7 +224,9 @@ static int packets_take(struct run *r) {
     struct packet p;
     struct capfile_block raw;
     int rc;
-    while (!r->out.err && !r->save_failed && (rc = feed_next(&r->feed, &p)) == OK) {
+    while (!r->out.err && !r->save_failed && (rc = feed_next(&r->feed, &p)) >= 0) {
+        if (rc == FEED_IDLE) wr_flush(&r->out);
+        if (rc != OK) continue;
         if (!r->begun) r->begin = p.ts;
         r->begun = true;
         if (skips(r, &p)) continue;
@@ -225,7 +237,7 @@ static int packets_take(struct run *r) {
         bool block = capfile_packet_block(r->feed.file, &raw);
         r->save_failed = edit_out_packet(&r->save, 0, &p, block ? &raw : NULL, p.iface->id) != OK;
     }
-    return r->out.err || r->save_failed || rc == ERR_END ? OK : rc;
+    return r->out.err || r->save_failed || rc == ERR_END ? OK : rc; /* the loop ends on one of these */
 }
 
 static int go(struct run *r) {

@@ -5,7 +5,7 @@
  * wire would be (topic, then payload), or in one of the two forms ModSecurity knows, a form's argument (--form) or a
  * member of a JSON body (--json), so that verdicts can be compared with libmodsecurity's. */
 #include "app/cmd_guard.h"
-#include "base/writer.h"
+#include "base/json.h"
 #include "proto/fields.h"
 #include "serve/rules_source.h"
 
@@ -56,7 +56,8 @@ static const char *line_read(struct arena *arena, struct slice text, struct line
     return in->has_payload || in->has_topic ? NULL : "the line has neither topic nor payload";
 }
 
-static void json_string(struct writer *w, struct slice s) {
+/* value_wrap writes a JSON string whose bytes stay what they are, UTF-8 or not: rules judge them. */
+static void value_wrap(struct writer *w, struct slice s) {
     wr_c(w, '"');
     for (size_t i = 0; i < s.n; i++) {
         uint8_t c = s.p[i];
@@ -71,7 +72,7 @@ static void json_string(struct writer *w, struct slice s) {
 static struct slice wrapped(struct arena *arena, struct slice payload) {
     struct writer w = wr_grow();
     wr_s(&w, "{\"payload\": ");
-    json_string(&w, payload);
+    value_wrap(&w, payload);
     wr_c(&w, '}');
     struct slice out = arena_copy(arena, wr_done(&w));
     wr_free(&w);
@@ -114,8 +115,8 @@ static void verdict_print(struct writer *w, const struct rules_verdict *v, const
     for (int i = 0; i < 4; i++) wr_f(w, ",\"pl%d\":%d", i + 1, v->score_pl[i]);
     wr_f(w, "},\"action\":\"%s\"", rules_action_name(v->action));
     if (v->by) wr_f(w, ",\"by\":%u", v->by);
-    if (v->msg.n) wr_s(w, ",\"msg\":"), json_string(w, v->msg);
-    if (v->matched_name.n) wr_s(w, ",\"field\":"), json_string(w, v->matched_name);
+    if (v->msg.n) wr_s(w, ",\"msg\":"), json_text(w, v->msg);
+    if (v->matched_name.n) wr_s(w, ",\"field\":"), json_text(w, v->matched_name);
     if (v->limited) wr_s(w, ",\"limited\":true");
     if (o->times) wr_f(w, ",\"first_pass\":%s,\"ns\":%lld", v->first_pass ? "true" : "false", (long long)ns);
     wr_s(w, "}\n");

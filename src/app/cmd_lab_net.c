@@ -88,7 +88,8 @@ static int up(const struct net_opts *o) {
     if (world_up(kind, o->name ? o->name : kind->name, o->hold, &why) != OK) return failed(&why);
     printf("%s: %s\n", o->name ? o->name : kind->name, kind->what);
     printf("  device 10.77.1.2 -- 10.77.1.1 gateway 10.77.2.1 -- 10.77.2.2 broker\n");
-    if (!o->hold) printf("Next: weir lab net enter device -- sh     (a shell on the device; weir lab net down ends it all)\n");
+    if (!o->hold)
+        printf("Next: weir lab net enter device -- sh     (a shell on the device; weir lab net down ends it all)\n");
     fflush(stdout);
     while (o->hold && children_nap(200)) continue;
     return EXIT_FINE; /* with --hold, the hosts end with us */
@@ -113,7 +114,7 @@ static int enter(const struct net_opts *o) {
     int rc = chosen(o, name);
     if (rc != OPT_GO) return rc;
     if (world_enter(name, o->words.item[1], &why) != OK) return failed(&why);
-    /* argv[argc] is NULL behind the words */
+    o->words.item[o->words.n] = NULL; /* the words were moved together inside argv */
     execvp(o->words.item[2], o->words.item + 2);
     int missing = errno == ENOENT;
     fprintf(stderr, "weir lab net: %s: %s\n", o->words.item[2], strerror(errno));

@@ -2,6 +2,7 @@
 /* weir lab sink: the data sink, and what it has stored. */
 #include "app/children.h"
 #include "app/cmd_lab.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "io/out.h"
 #include "lab/hello.h"
@@ -87,11 +88,6 @@ struct listing {
     bool json, any;
 };
 
-static void json_member(struct writer *w, const char *name, struct slice text) {
-    wr_f(w, ",\"%s\":", name);
-    line_json(w, text);
-}
-
 static int list_json(struct listing *l, const struct reading *g) {
     struct writer *w = l->w;
     wr_s(w, l->any ? ",\n " : "[\n ");
@@ -117,10 +113,13 @@ static int list_json(struct listing *l, const struct reading *g) {
 static int list_one(void *to, const struct reading *g) {
     struct listing *l = to;
     if (l->json) return list_json(l, g);
+    char text[80];
+    struct writer who = wr_fixed(text, sizeof text - 1);
+    wr_f(&who, memchr(g->source.p, ':', g->source.n) ? "[%.*s]:%u" : "%.*s:%u", (int)g->source.n, g->source.p, g->port);
+    *who.p = 0;
     wr_f(l->w, "%6lld  ", (long long)g->id);
-    line_time(l->w, g->ts);
-    wr_f(l->w, "  %-4.*s  %-15.*s %5u  %7zu  ", (int)g->how.n, g->how.p, (int)g->source.n, g->source.p, g->port,
-         g->data.n);
+    line_day(l->w, g->ts);
+    wr_f(l->w, "  %-4.*s  %-21s %7zu  ", (int)g->how.n, g->how.p, text, g->data.n);
     bytes_words(l->w, g->data);
     wr_c(l->w, '\n');
     return l->w->err;
@@ -128,7 +127,7 @@ static int list_one(void *to, const struct reading *g) {
 
 static int list(const struct sink_opts *o, struct readings *store, struct writer *w) {
     struct listing l = {.w = w, .json = o->json};
-    if (!o->json) wr_s(w, "    id  time                         how   source           port     size  data\n");
+    if (!o->json) wr_s(w, "    id  time                     how   source                   size  data\n");
     int rc = readings_each(store, (uint64_t)o->last, list_one, &l);
     if (o->json) wr_s(w, l.any ? "\n]\n" : "[]\n");
     if (rc == OK) rc = wr_flush(w);

@@ -53,8 +53,8 @@ struct lesson_opts {
     { 'y', "yes", NULL, "do not wait for Enter", OPT_FLAG, offsetof(struct lesson_opts, yes) }
 
 static const struct opt_def lesson_defs[] = {OPT_YES, OPT_LANGUAGE};
-static const char *const lesson_examples[] = {
-    "weir lesson", "sudo weir lesson tcp", "sudo weir lesson stopped --lang ja", "sudo weir lesson mqtt --yes", NULL};
+static const char *const lesson_examples[] = {"weir lesson", "weir lesson tcp", "weir lesson stopped --lang ja",
+                                              "weir lesson mqtt --yes", NULL};
 static const struct opt_command lesson_command = {
     .name = "lesson",
     .synopsis = "[tcp|mqtt|https|volume|stopped|guard] [--yes]",

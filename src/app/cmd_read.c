@@ -8,26 +8,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROGRESS_EVERY = 1 << 14 };
 
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
+    else if (g->form == FORM_EVENTS) events_want(&g->want);
     else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
-}
-
-static void progress_show(struct reading *g, uint64_t packets) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double seconds = (double)(now.tv_sec - g->started.tv_sec) + (double)(now.tv_nsec - g->started.tv_nsec) / 1e9;
-    uint64_t done = capfile_done(g->feed.file), size = capfile_size(g->feed.file);
-    if (seconds < 1 || !size) return;
-    double rate = (double)done / seconds;
-    fprintf(stderr, "\r%llu packets, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K", (unsigned long long)packets, (double)done / 1e6,
-            (double)size / 1e6, 100 * (double)done / (double)size, rate / 1e6, (double)(size - done) / rate);
 }
 
 static void packet_print(struct reading *g, const struct decode *d) {
@@ -47,11 +35,26 @@ static void packet_print(struct reading *g, const struct decode *d) {
     case FORM_PDML: pdml_print(w, d); break;
     case FORM_JSON: json_print(w, d, &g->view); break;
     case FORM_JSONL: jsonl_print(w, d, &g->view); break;
+    case FORM_EVENTS:
+        events_read(&g->now, d);
+        eve_packet(&g->eve, w, &g->now);
+        break;
     }
     if (g->o.hex && (g->form == FORM_TEXT || g->form == FORM_TREE)) {
         hex_print(w, d);
         wr_c(w, '\n');
     }
+}
+
+/* in_time tells whether a packet is within --from and --to. One that is not has been decoded too, as what it says may explain
+ * what follows. */
+static bool in_time(struct reading *g, const struct packet *p) {
+    if (!g->from.kind && !g->to.kind) return true;
+    if (g->passed == 1) {
+        g->from_ns = when_ns(&g->from, p->ts);
+        g->to_ns = when_ns(&g->to, p->ts);
+    }
+    return p->has_ts && (!g->from.kind || p->ts >= g->from_ns) && (!g->to.kind || p->ts < g->to_ns);
 }
 
 /* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time is counted
@@ -66,6 +69,7 @@ static void packet_take(struct reading *g, struct packet *p) {
         return;
     }
     g->passed++;
+    if (!in_time(g, p)) return;
     if (g->taps.n) taps_packet(&g->taps, d);
     if (!g->display || expr_match(g->display, d->out)) {
         if (!g->o.quiet) packet_print(g, d);
@@ -85,9 +89,7 @@ static int packets_read(struct reading *g, uint64_t *n) {
         if (rc != OK) continue;
         ++*n;
         packet_take(g, &p);
-        if (g->progress && *n % PROGRESS_EVERY == 0) progress_show(g, *n);
     }
-    if (g->progress) fprintf(stderr, "\r\033[K");
     return rc == ERR_END || rc > 0 ? OK : rc;
 }
 
@@ -107,6 +109,7 @@ static int all_print(struct reading *g) {
     int rc = packets_read(g, &n);
     if (g->form == FORM_PDML) pdml_end(&g->out);
     if (g->form == FORM_JSON) json_end(&g->out);
+    if (g->form == FORM_EVENTS) eve_end(&g->eve, &g->out);
     taps_print(&g->out, &g->taps);
     int written = wr_flush(&g->out);
     if (rc) fprintf(stderr, "weir read: %s\n", feed_why(&g->feed));
@@ -152,7 +155,6 @@ static int live_begin(struct reading *g, struct writer *why) {
 static int run(struct reading *g) {
     char text[512];
     struct writer why = wr_fixed(text, sizeof text - 1);
-    struct stat st;
     int rc = g->o.device ? live_begin(g, &why) : feed_open_file(&g->feed, g->o.file, &why);
     if (rc) {
         *why.p = 0;
@@ -160,8 +162,7 @@ static int run(struct reading *g) {
     }
     if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
-    g->progress = g->feed.file && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && stat(g->o.file, &st) == 0 && S_ISREG(st.st_mode);
-    clock_gettime(CLOCK_MONOTONIC, &g->started);
+    feed_progress(&g->feed, !g->o.quiet);
     return all_print(g);
 }
 
@@ -214,6 +215,7 @@ int cmd_read(int argc, char **argv) {
     dissector_free(&g->ds);
     keys_close(&g->keys);
     taps_free(&g->taps);
+    if (g->form == FORM_EVENTS) eve_free(&g->eve);
     vendors_free(g->vendors);
     expr_free(g->display);
     expr_free(g->first);

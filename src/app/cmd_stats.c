@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir stats: packets in, a table out. */
 #include "app/cmd.h"
-#include "app/feed.h"
+#include "app/device.h"
 #include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
@@ -19,12 +19,14 @@ struct stats_opts {
     int64_t top, count, overhead;
     bool json, csv, backwards;
     int color;
+    struct device_opts device;
     struct keys_opts keys;
     struct opt_list columns, prefs, words;
 };
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct stats_opts, file)},
+    DEVICE_OPTIONS(struct stats_opts, device),
     {'Y', "display-filter", "FILTER", "count only packets that pass this display filter", OPT_TEXT,
      offsetof(struct stats_opts, filter)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct stats_opts, count), .min = 1},
@@ -51,15 +53,16 @@ static const char *const examples[] = {
     "weir stats conversations tcp --top 10 -r capture.pcapng",
     "weir stats mqtt --json -r capture.pcapng",
     "weir stats io --interval 10 --column 'AVG(tcp.analysis.ack_rtt)' --column mqtt -r capture.pcapng",
+    "weir stats endpoints ip -i eth0 -a duration:60",
     "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
     NULL};
 static const struct opt_command command = {
     .name = "stats",
-    .synopsis = "WHAT [OF] -r FILE [options]",
+    .synopsis = "WHAT [OF] -r FILE | -i NAME [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
     .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
                    "protocols (which travel "
-                   "in which), expert (what the decoders found), flags and rtt (of TCP), dns, mqtt (by client, topic "
+                   "in which), expert (what the decoders found; error, warn, note or chat behind it: from there up), flags and rtt (of TCP), dns, mqtt (by client, topic "
                    "and topic filter), volume (who uses the data and what "
                    "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
                    "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
@@ -86,14 +89,17 @@ struct run {
 static int packets_take(struct run *r, struct taps *taps) {
     struct packet p;
     int rc = OK;
-    for (int64_t n = 0; rc == OK && (!r->o.count || n < r->o.count); n++) {
+    for (int64_t n = 0; rc >= 0 && (!r->o.count || n < r->o.count);) {
         rc = feed_next(&r->feed, &p);
-        if (rc == OK) taps_packet(taps, dissector_packet(&r->ds, &p));
+        if (rc != OK) continue; /* the interface is idle, or this is the end */
+        taps_packet(taps, dissector_packet(&r->ds, &p));
+        n++;
     }
-    return rc == ERR_END ? OK : rc;
+    return rc == ERR_END || rc > 0 ? OK : rc;
 }
 
-/* file_take counts a whole file; false after a message where it could not be read to its end. *opened: it was begun. */
+/* file_take counts a whole file, or what passes the interface where path is NULL; false after a message where it could
+ * not be read to its end. *opened: it was begun. */
 static bool file_take(struct run *r, const char *path, struct taps *taps, bool *opened) {
     struct want want = {0};
     char text[512];
@@ -101,14 +107,15 @@ static bool file_take(struct run *r, const char *path, struct taps *taps, bool *
     *opened = false;
     taps_want(taps, &want);
     if (dissector_make(&r->ds, &want)) return opt_bad_use(&command, "out of memory"), false;
-    if (feed_open_file(&r->feed, path, &why)) {
+    if (path ? feed_open_file(&r->feed, path, &why) : device_begin(&r->feed, r->o.device.name, &why)) {
         *why.p = 0;
         return opt_bad_use(&command, "%s", text), false;
     }
     feed_ahead(&r->feed, &r->ds.driver);
+    feed_progress(&r->feed, false);
     r->ds.driver.d.tls_keys = &r->keys.store;
-    if (keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, false) != OPT_GO) return false;
-    keys_watch_file(&r->keys, path, r->feed.file);
+    if (keys_open(&r->keys, &command, &r->o.keys, &r->o.prefs, !path) != OPT_GO) return false;
+    if (path) keys_watch_file(&r->keys, path, r->feed.file);
     *opened = true;
     feed_watch_signals(&r->feed);
     int rc = packets_take(r, taps);
@@ -131,6 +138,12 @@ static int baseline_read(struct run *r, const struct stats_ops *ops, const struc
     return file_take(r, r->o.baseline, &r->base, &opened) ? OPT_GO : EXIT_TROUBLE;
 }
 
+static bool which_has(const struct stats_ops *ops, const char *word) {
+    for (size_t i = 0; ops->which[i]; i++)
+        if (strcmp(ops->which[i], word) == 0) return true;
+    return false;
+}
+
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
 static int words_take(struct run *r) {
     const struct opt_list *words = &r->o.words;
@@ -144,8 +157,9 @@ static int words_take(struct run *r) {
     if (!ops)
         return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted",
                            words->item[0]);
-    if (ops->which && at < words->n) args.which = words->item[at++];
-    if (!r->o.file && at < words->n) r->o.file = words->item[at++];
+    if (ops->which && at < words->n && (!ops->which_optional || which_has(ops, words->item[at])))
+        args.which = words->item[at++];
+    if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
     args.overhead = (uint64_t)r->o.overhead;
     double seconds = r->o.interval ? strtod(r->o.interval, &end) : 1;
@@ -165,7 +179,11 @@ static int words_take(struct run *r) {
         *why.p = 0;
         return opt_bad_use(&command, "%s: %s", ops->name, text);
     }
-    if (!r->o.file) return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input)");
+    if (r->o.file && r->o.device.name) return opt_bad_use(&command, "-r and -i: packets come from one source");
+    if (!r->o.file && !r->o.device.name)
+        return opt_bad_use(&command, "what to read is missing: -r FILE (- is standard input), or -i NAME");
+    rc = device_stops(&r->feed, &command, &r->o.device.stops);
+    if (rc != OPT_GO) return rc;
     return taps_filter(&r->taps, &command, "-Y", r->o.filter);
 }
 

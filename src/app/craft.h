@@ -20,6 +20,7 @@ struct craft_out {
     const struct opt_command *cmd;
     const char *file; /* capture to write; NULL: none */
     bool show, hex, quiet;
+    uint32_t cut; /* bytes that the next packets had on the wire and are not there */
     /* from here on: its own */
     struct capture_interface iface[CRAFT_INTERFACES];
     size_t n_ifaces;
@@ -31,6 +32,7 @@ struct craft_out {
     struct view view;
     struct writer out;
     uint64_t packets;
+    struct packet packet; /* the last one: what is decoded refers to it */
     char buffer[CRAFT_OUT_BYTES];
 };
 

@@ -107,8 +107,9 @@ static int packet_take(struct from *f, const struct packet *p) {
     }
     f->taken++;
     if (f->sender) return packet_send(f, p, bytes);
+    f->to->cut = p->len > p->data.n ? p->len - (uint32_t)p->data.n : 0;
     int rc = craft_out_packet(f->to, (int)p->iface->linktype, bytes, p->ts, CRAFT_MADE, &shown);
-    if (!rc && shown && (!f->to->file || f->to->show || f->to->hex)) rc = craft_out_print(f->to, shown, bytes);
+    if (!rc && !f->to->quiet && (!f->to->file || f->to->show || f->to->hex)) rc = craft_out_print(f->to, shown, bytes);
     if (rc == ERR_END) return EXIT_FINE;
     return rc ? opt_bad_use(f->cmd, "%s", err_text(rc)) : OPT_GO;
 }

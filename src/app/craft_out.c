@@ -46,17 +46,18 @@ static const struct capture_interface *iface_of(struct craft_out *o, int linktyp
 int craft_out_packet(struct craft_out *o, int linktype, struct slice bytes, int64_t ts, enum craft_direction way,
                      const struct decode **d) {
     int rc = OK;
-    struct packet p = {.number = ++o->packets,
-                       .ts = ts,
-                       .has_ts = true,
-                       .len = (uint32_t)bytes.n,
-                       .data = bytes,
-                       .flags = way,
-                       .has_flags = way != CRAFT_MADE};
+    struct packet *p = &o->packet;
+    *p = (struct packet){.number = ++o->packets,
+                         .ts = ts,
+                         .has_ts = true,
+                         .len = (uint32_t)bytes.n + o->cut,
+                         .data = bytes,
+                         .flags = way,
+                         .has_flags = way != CRAFT_MADE};
     *d = NULL;
-    if (linktype >= 0) p.iface = iface_of(o, linktype, &rc);
-    if (!rc && o->to) rc = capwrite_packet(o->to, &p);
-    if (!rc && o->decodes && linktype >= 0) *d = dissector_packet(&o->ds, &p);
+    if (linktype >= 0) p->iface = iface_of(o, linktype, &rc);
+    if (!rc && o->to) rc = capwrite_packet(o->to, p);
+    if (!rc && o->decodes && linktype >= 0) *d = dissector_packet(&o->ds, p);
     return rc;
 }
 

@@ -283,7 +283,7 @@ static int send_ip(struct sender *s, const struct talk_packet *t, struct slice b
             fprintf(stderr, "weir craft: note: to an address of this machine the system sets length, checksum and "
                             "identification of IP right\n");
         }
-        return rawsend_ip(s->raw, bytes);
+        return rawsend_ip(s->raw, k->route.device, bytes);
     }
     int rc = next_mac(k);
     if (rc == ERR_NOTFOUND) return errno = EHOSTUNREACH, ERR_IO;

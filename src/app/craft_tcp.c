@@ -182,12 +182,14 @@ static void record(struct tcp *t, struct slice bytes, int64_t ts, enum craft_dir
 /* enter waits for Enter; at the end of input the rest goes by itself. */
 static void enter(struct tcp *t) {
     int c;
+    int64_t began = loop_ns();
     if (!t->keys) return;
     (void)wr_flush(&t->w);
     fprintf(stderr, "%s ", words(N_("[Enter sends the next packet]")));
     do c = getc(t->keys);
     while (c != '\n' && c != EOF);
     if (c == EOF) t->keys = NULL;
+    hand_wait(&t->hand, loop_ns() - began);
 }
 
 static void segment_send(void *to, const struct hand_segment *s, enum hand_word why, uint64_t number) {
@@ -197,7 +199,7 @@ static void segment_send(void *to, const struct hand_segment *s, enum hand_word 
     hand_write(&t->packet, s, &t->ends, ++t->id);
     struct slice bytes = wr_done(&t->packet);
     int64_t ts = loop_wall();
-    if (rawsend_ip(t->raw, bytes) && !t->sent_badly) {
+    if (rawsend_ip(t->raw, t->route.device, bytes) && !t->sent_badly) {
         t->sent_badly = true;
         fprintf(stderr, "weir craft tcp: a packet could not be sent: %s\n", strerror(errno));
     }
@@ -247,10 +249,33 @@ static void own_reset(struct tcp *t, const struct talk_packet *p) {
         0);
 }
 
+/* error_came: an ICMP error that quotes one of our packets. */
+static void error_came(struct tcp *t, const struct talk_packet *p, const struct packet *k) {
+    char from[64], type[8], code[8], text[512];
+    struct talk_packet q;
+    const struct hand_ends *e = &t->ends;
+    struct writer w = wr_fixed(from, sizeof from), line = wr_fixed(text, sizeof text);
+    if (!talk_read(&q, 101, p->quoted) || !between(&q, e->src, e->dst, e->n, e->sport, e->dport)) return;
+    record(t, p->network, k->ts, CRAFT_IN);
+    struct sock_peer peer = {.len = e->n};
+    memcpy(peer.ip, p->src, e->n);
+    sock_peer_print(&peer, &w);
+    snprintf(type, sizeof type, "%u", p->type);
+    snprintf(code, sizeof code, "%u", p->code);
+    struct argument arg[] = {{.text = wr_done(&w)}, {.text = slice_str(type)}, {.text = slice_str(code)}};
+    words_fill(&line, N_("%1$s reports that the packet did not get through (ICMP type %2$s, code %3$s)."), arg, 3);
+    wr_f(&t->w, "%10.6f %s ", (double)(loop_ns() - t->began) / 1e9, t->unicode ? "\u2190" : "<-");
+    wr_slice(&t->w, wr_done(&line));
+    wr_c(&t->w, '\n');
+    (void)wr_flush(&t->w);
+    if (p->type == (e->n == 4 ? 3 : 1) && !(e->n == 4 && p->code == 4)) hand_blocked(&t->hand);
+}
+
 static void packet_came(struct tcp *t, const struct packet *k) {
     struct talk_packet p;
     const struct hand_ends *e = &t->ends;
     if (!talk_read(&p, k->iface->linktype, k->data)) return;
+    if (p.quoted.n) return error_came(t, &p, k);
     if (between(&p, e->src, e->dst, e->n, e->sport, e->dport)) {
         if (p.flags & TALK_RST) record(t, p.network, k->ts, CRAFT_OUT);
         return own_reset(t, &p);
@@ -333,7 +358,7 @@ static int port_take(struct tcp *t) {
 
 static int listen_open(struct tcp *t, struct writer *why) {
     char filter[100];
-    snprintf(filter, sizeof filter, "tcp port %u and tcp port %u", t->ends.sport, t->ends.dport);
+    snprintf(filter, sizeof filter, "(tcp port %u and tcp port %u) or icmp or icmp6", t->ends.sport, t->ends.dport);
     struct live_config config = {
         .device = t->route.name, .immediate = true, .delay_ms = 1, .no_promiscuous = true, .filter = filter};
     return live_open(&t->live, &config, why);
@@ -409,6 +434,8 @@ static int verdict(struct tcp *t) {
         [HAND_OVER] = N_("The connection was opened and closed in order."),
         [HAND_REFUSED_STATE] = N_("There was no connection: it was refused."),
         [HAND_CUT_STATE] = N_("The connection ended with a reset."),
+        [HAND_HALF] = N_("My side of the connection was closed in order; the other side left its side open."),
+        [HAND_BLOCKED] = N_("There was no connection: the host, or the way to it, cannot be reached."),
         [HAND_SILENT] = N_("Nobody answered: the packets, or the answers to them, are lost on the way."),
     };
     const struct hand *h = &t->hand;
@@ -428,7 +455,7 @@ static int verdict(struct tcp *t) {
     wr_c(&t->w, '\n');
     (void)wr_flush(&t->w);
     if (t->sent_badly) return EXIT_TROUBLE;
-    return h->state == HAND_OVER ? EXIT_FINE : EXIT_FINDING;
+    return h->state == HAND_OVER || h->state == HAND_HALF ? EXIT_FINE : EXIT_FINDING;
 }
 
 static void close_all(struct tcp *t) {

@@ -5,11 +5,12 @@
 #include "app/feed.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 200 };
+enum { WAIT_MS = 200, PROGRESS_EVERY = 1 << 12 /* packets */, PROGRESS_FIRST_MS = 1000, PROGRESS_MS = 250 };
 
 static volatile sig_atomic_t stopped;
 static int nothing_fd = -1; /* /dev/null */
@@ -68,16 +69,41 @@ static void show_next(struct feed *f, const struct packet *present) {
         driver_ahead(f->driver, present->iface->linktype, frame);
 }
 
+void feed_progress(struct feed *f, bool lines) {
+    f->began_ms = now_ms();
+    f->progress = f->file && capfile_size(f->file) && isatty(STDERR_FILENO) && !(lines && isatty(STDOUT_FILENO));
+}
+
+static void progress_show(struct feed *f) {
+    int64_t now = now_ms();
+    if (now - f->began_ms < PROGRESS_FIRST_MS || now < f->progress_ms) return;
+    f->progress_ms = now + PROGRESS_MS;
+    double seconds = (double)(now - f->began_ms) / 1000;
+    uint64_t done = capfile_done(f->file), size = capfile_size(f->file);
+    double rate = (double)done / seconds;
+    fprintf(stderr, "\r%llu packets, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K", (unsigned long long)f->packets,
+            (double)done / 1e6, (double)size / 1e6, 100 * (double)done / (double)size, rate / 1e6, (double)(size - done) / rate);
+    f->progress_shown = true;
+}
+
+static void progress_end(struct feed *f) {
+    if (f->progress_shown) fputs("\r\033[K", stderr);
+    f->progress_shown = false;
+}
+
 int feed_next(struct feed *f, struct packet *pkt) {
     if (f->live) return next_live(f, pkt);
     int rc = stopped ? ERR_END : capfile_next(f->file, pkt);
     if (f->driver && rc == OK) show_next(f, pkt);
+    if (f->progress && rc == OK && ++f->packets % PROGRESS_EVERY == 0) progress_show(f);
+    if (rc != OK) progress_end(f);
     return stopped && rc < 0 ? ERR_END : rc; /* cut off by us, not damaged */
 }
 
 const char *feed_why(const struct feed *f) { return f->live ? live_why(f->live) : capfile_why(f->file); }
 
 void feed_close(struct feed *f) {
+    progress_end(f);
     capfile_close(f->file);
     live_close(f->live);
     f->file = NULL;

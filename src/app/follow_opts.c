@@ -46,6 +46,15 @@ const char *follow_which_parse(const char *text, struct follow *f) {
     return at && (!*at || *at == ',') ? at + (*at == ',') : NULL;
 }
 
+const char *follow_substream_parse(const char *text, struct follow *f) {
+    uint64_t stream;
+    const char *at = number_parse(text, UINT32_MAX, &stream);
+    if (!at) return text;
+    f->by_substream = true;
+    f->substream = (uint32_t)stream;
+    return at;
+}
+
 bool follow_range_parse(const char *text, struct follow_view *v) {
     const char *at = number_parse(text, UINT32_MAX, &v->first);
     v->last = v->first;

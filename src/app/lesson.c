@@ -93,7 +93,7 @@ static void as_typed(const struct scene *s, const char *line) {
 void scene_next(struct scene *s, const char *const *lines) {
     if (children_stopped()) return;
     scene_step(s, N_("To go on:"));
-    printf("  cd %s\n", s->dir);
+    if (s->in_dir) printf("  cd %s\n", s->dir);
     for (; *lines; lines++) {
         printf("  ");
         as_typed(s, *lines);
@@ -185,6 +185,19 @@ bool scene_lines(struct scene *s, const char *log, int lines) {
     return false;
 }
 
+bool scene_subscribed(struct scene *s, const char *client) {
+    char line[256], wanted[64];
+    bool found = false;
+    (void)s;
+    snprintf(wanted, sizeof wanted, ": %s ", client); /* "TIME: CLIENT QOS FILTER" */
+    for (int left = LESSON_START_MS; left > 0 && !found && children_nap(STEP_MS); left -= STEP_MS) {
+        FILE *f = fopen("broker.log", "re");
+        while (f && !found && fgets(line, sizeof line, f)) found = strstr(line, wanted) != NULL;
+        if (f) fclose(f);
+    }
+    return found;
+}
+
 static int loopback_socket(struct sockaddr_in *a, int port) {
     *a = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -247,8 +260,10 @@ bool scene_write(struct scene *s, const char *name, const char *text, ...) {
 
 bool scene_broker(struct scene *s, const char *port, const char *more) {
     const char *user = s->own_net && getuid() == 0 ? "user root\n" : ""; /* the namespace may have no other user */
-    return scene_write(s, "broker.conf", "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n%s%s", port,
-                       user, more) &&
+    return scene_write(s, "broker.conf",
+                       "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\nlog_type "
+                       "subscribe\n%s%s",
+                       port, user, more) &&
            scene_start(s, "broker.log", "mosquitto -c broker.conf") >= 0 && scene_listens(s, port);
 }
 
@@ -278,10 +293,17 @@ bool scene_capture_end(struct scene *s) {
 
 /* ---- beginning and end ---- */
 
-static bool in_path(const char *program, char out[static LESSON_PATH]) {
+/* path_complete adds the folders of servers and administration, which a user's PATH often lacks. */
+static void path_complete(void) {
     const char *path = getenv("PATH");
-    char all[4096], *save = NULL;
+    char all[4096];
     snprintf(all, sizeof all, "%s:/usr/sbin:/usr/local/sbin:/sbin", path ? path : "/usr/bin:/bin");
+    setenv("PATH", all, 1);
+}
+
+static bool in_path(const char *program, char out[static LESSON_PATH]) {
+    char all[4096], *save = NULL;
+    snprintf(all, sizeof all, "%s", getenv("PATH"));
     for (char *dir = strtok_r(all, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
         int n = snprintf(out, LESSON_PATH, "%s/%s", dir, program);
         if (n < LESSON_PATH && !access(out, X_OK)) return true;
@@ -335,6 +357,7 @@ static void clean_up(struct scene *s) {
     }
     if (d) closedir(d);
     if (keep) give_back(s->dir);
+    if (keep && s->keep) give_back(s->keep);
     (void)!chdir("/");
     if (s->dir[0]) rmdir(s->dir); /* fails where something is kept */
 }
@@ -380,6 +403,7 @@ static int play(struct scene *s, bool sample) {
         scene_say(
             s, N_("This plays in a network of its own: nothing of this machine is touched, and no other traffic is in "
                   "the capture."));
+    s->in_dir = !s->keep;
     prompt(s, scene_line("cd %s", s->dir), "");
     int rc = s->lesson->play(s);
     s->done = rc == EXIT_FINE;
@@ -404,6 +428,7 @@ int lesson_play(const struct lesson *l, const struct opt_command *cmd, const cha
                       .width = story_width(),
                       .capture = -1};
     children_watch();
+    path_complete();
     name_self(&s);
 
     int rc = play(&s, sample);

@@ -25,6 +25,7 @@ struct scene {
     char dir[LESSON_PATH];   /* the folder; it is the present one */
     const char *keep;        /* where the capture is to be kept; NULL: in the folder */
     bool yes, color, own_net, done;
+    bool in_dir; /* what one goes on with lies in the folder */
     size_t width;
     int capture;   /* place among the children; -1: none runs */
     int questions; /* asked so far */
@@ -86,6 +87,8 @@ void scene_port(struct scene *s, int wanted, char port[static LESSON_PORT]);
 bool scene_listens(struct scene *s, const char *port);
 /* scene_lines waits until the file `log` has so many lines. */
 bool scene_lines(struct scene *s, const char *log, int lines);
+/* scene_subscribed waits until the broker has taken a client's subscription. */
+bool scene_subscribed(struct scene *s, const char *client);
 /* scene_write makes a file in the folder; printf. */
 bool scene_write(struct scene *s, const char *name, const char *text, ...) __attribute__((format(printf, 3, 4)));
 /* scene_broker starts mosquitto on a port, with more lines of configuration ("": none). */

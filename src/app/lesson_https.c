@@ -7,18 +7,17 @@
 static bool server_start(struct scene *s, const char *port, const char *log, const char *more) {
     return scene_start(
                s, log,
-               scene_line("openssl s_server -accept 127.0.0.1:%s -www -quiet -key server.key -cert server.pem %s", port,
-                          more)) >= 0 &&
+               scene_line("openssl s_server -accept 127.0.0.1:%s -HTTP -quiet -key server.key -cert server.pem %s",
+                          port, more)) >= 0 &&
            scene_listens(s, port);
 }
 
 static int request(struct scene *s, const char *port, const char *file, const char *more) {
     if (!scene_capture(s, file, scene_line("tcp port %s", port)))
         return scene_failed(s, N_("the capture did not start"));
-    int status =
-        scene_run(s, scene_line("SSLKEYLOGFILE=keys.log curl -sS -o answer.html -w '%%{http_code}\\n' --cacert "
-                                "server.pem --resolve " NAME ":%s:127.0.0.1 %shttps://" NAME ":%s/",
-                                port, more, port));
+    int status = scene_run(s, scene_line("SSLKEYLOGFILE=keys.log curl -sS -w ' %%{http_code}\\n' --cacert "
+                                         "server.pem --resolve " NAME ":%s:127.0.0.1 %shttps://" NAME ":%s/reading",
+                                         port, more, port));
     if (status != 0 || !scene_capture_end(s)) return scene_failed(s, N_("curl did not get an answer"));
     return EXIT_FINE;
 }
@@ -33,6 +32,9 @@ static int modern(struct scene *s, const char *port) {
             "openssl req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem -days 2 -subj /CN=" NAME
             " -addext subjectAltName=DNS:" NAME) != 0)
         return scene_failed(s, N_("openssl could not make a certificate"));
+    if (!scene_write(s, "reading",
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"temp\":21.5}"))
+        return scene_failed(s, N_("the folder of the lesson cannot be written to"));
     if (!server_start(s, port, "server.log", "")) return scene_failed(s, N_("the server did not start"));
     int rc = request(s, port, "today.pcapng", "");
     if (rc != EXIT_FINE) return rc;
@@ -47,7 +49,7 @@ static void opened(struct scene *s) {
                  "private key only "
                  "signed the handshake. The key log has the secrets themselves."));
     scene_run(s, "weir read -n -r today.pcapng --key server.key -Y http");
-    scene_run(s, "weir explain today.pcapng --key server.key");
+    scene_run(s, "weir explain -v today.pcapng --key server.key");
     scene_say(s, N_("With the key log the request is readable:"));
     scene_run(s, "weir read -n -r today.pcapng --keylog keys.log -Y http");
 }

@@ -33,7 +33,7 @@ static int first(struct play *p) {
     if (!scene_broker(s, p->port, "")) return scene_failed(s, N_("mosquitto did not start"));
     if (!scene_capture(s, p->file, scene_line("tcp port %s", p->port)))
         return scene_failed(s, N_("the capture did not start"));
-    if (listener(p, "heard", "-i listener -t topic/001 -C 1") < 0 || !children_nap(SETTLE_MS))
+    if (listener(p, "heard", "-i listener -t topic/001 -C 1") < 0 || !scene_subscribed(s, "listener"))
         return scene_failed(s, N_("the subscriber did not start"));
     scene_run(s, scene_line("mosquitto_pub -h 127.0.0.1 -p %s -i speaker -t topic/001 -m 'hello!'", p->port));
     if (!scene_lines(s, "heard", 1)) return scene_failed(s, N_("the clients did not get through to the broker"));
@@ -65,7 +65,7 @@ static bool house(struct play *p) {
         p, "pump",
         "-V 311 -i pump-7 -q 1 -t device/pump-7/command --will-topic device/pump-7/status --will-payload offline "
         "--will-qos 1");
-    if (pump < 0 || dashboard < 0 || !children_nap(SETTLE_MS)) return false;
+    if (pump < 0 || dashboard < 0 || !scene_subscribed(s, "pump-7")) return false;
     client(p, "-V 5 -i operator -q 1 -t device/pump-7/command -m start");
     if (!scene_lines(s, "pump", 1)) return false;
     child_signal(&s->kids, pump, SIGKILL); /* no DISCONNECT: the broker publishes the will */

@@ -27,11 +27,10 @@ static int bad_run(struct scene *s, const char *port) {
     scene_quiet(s, "device.log", scene_line("weir craft tcp 127.0.0.1 %s --data 'hoge\\n' --wait 1 --let-rst", port));
     if (!scene_capture_end(s)) return scene_failed(s, N_("the capture broke off"));
     scene_run(s, "weir lab sink --list --store data.db");
-    scene_run(s, "weir stats endpoints ip -r bad.pcapng");
+    scene_run(s, "weir stats conversations tcp -r bad.pcapng");
     scene_ask(s, N_("Did the data reach the service? The counter of bytes is not zero."),
-              N_("Bytes prove nothing: a DNS query or a handshake has bytes too. What counts is whether the packet "
-                 "with the data "
-                 "is there, and it is not."));
+              N_("Bytes prove nothing: a DNS query or a handshake has bytes too. What counts is whether the service "
+                 "took the packet with the data, and it did not."));
     return EXIT_FINE;
 }
 

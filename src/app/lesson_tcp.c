@@ -24,8 +24,8 @@ static void shown(struct scene *s, const char *server, const char *client) {
     scene_say(s,
               N_("A filter picks the packets of the two ports; the ladder draws them with a sentence for each kind of "
                  "step."));
-    scene_run(s,
-              scene_line("weir read -n -r tcp.pcapng -Y '(tcp.srcport == %s) or (tcp.srcport == %s)'", server, client));
+    scene_run(s, scene_line("weir read -n -r tcp.pcapng -Y '(tcp.srcport == %s) or (tcp.srcport == %s)' | cut -c 1-%zu",
+                            server, client, s->width));
     scene_run(s, "weir ladder --teach -v tcp.pcapng");
     scene_ask(s,
               N_("The textbook ends a connection with four packets: FIN, ACK, FIN, ACK. How many are here, and why?"),

@@ -52,11 +52,10 @@ int lesson_volume(struct scene *s) {
         s, N_("Which destination has grown?"),
         N_("The data sink at 127.0.0.3: the report became fifteen times as large. The broker's part is as before."));
     scene_step(s, N_("4. Before you show it to others"));
-    scene_say(
-        s,
-        N_("Addresses, names and payloads are replaced, always by the same substitute, so that the counts stay true:"));
+    scene_say(s, N_("Client ids, topics and payloads are replaced, always by the same substitute, so that the counts "
+                    "stay true. Addresses are too, except those of loopback, which tell nothing:"));
     scene_run(s, "weir edit tuesday.pcapng -w public.pcapng --redact all");
-    scene_run(s, "weir stats endpoints ip -r public.pcapng");
+    scene_run(s, "weir stats mqtt -r public.pcapng");
     scene_next(s, (const char *const[]){"weir stats mqtt -r monday.pcapng",
                                         "weir stats volume --json -r tuesday.pcapng | less",
                                         "weir stats io --interval 1 -r monday.pcapng", NULL});

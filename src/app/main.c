@@ -26,6 +26,8 @@ static const struct command commands[] = {
     {"guard", "the MQTT firewall in front of a broker", cmd_guard},
     {"lab", "peers and networks to try things with: echo, sink, net", cmd_lab},
     {"serve", "captures in the browser, and an API for programs", cmd_serve},
+    {"peek", "start, watch, stop and download captures on a server", cmd_peek},
+    {"extcap", "what Wireshark asks to list and capture from a server's devices", cmd_extcap},
     {"fields", "list every field and what it means", cmd_fields},
     {"lesson", "learn by doing: real programs, captured and explained", cmd_lesson},
     {"demo", "the first five minutes: real MQTT traffic, captured and read", cmd_demo},

@@ -7,7 +7,9 @@
 #include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
+#include "app/when.h"
 #include "io/vendors.h"
+#include "view/eve.h"
 #include "view/view.h"
 
 #include <time.h>
@@ -17,9 +19,10 @@ enum { OUT_BUFFER = 256 * 1024, ONLY_MAX = 32 };
 /* read_opts is what the command line says, as typed. */
 struct read_opts {
     const char *device, *filter, *linktype;
+    const char *from, *to;
     const char *file, *time, *format, *only, *display, *read_filter;
     int64_t count, snaplen, buffer_kib;
-    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter;
+    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter, events;
     int color;
     struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
     struct keys_opts keys;
@@ -27,7 +30,7 @@ struct read_opts {
 
 extern const struct opt_command read_command;
 
-enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL };
+enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL, FORM_EVENTS };
 
 /* reading is one run of the command. */
 struct reading {
@@ -45,12 +48,14 @@ struct reading {
     struct vendors *vendors;
     struct keys keys;
     struct expr *display, *first; /* -Y, and -R with -2; NULL: every packet */
+    struct eve eve;               /* of --events */
+    struct packet_events now;
+    struct when from, to;
+    int64_t from_ns, to_ns; /* known with the first packet */
     uint64_t passed;              /* packets that fulfilled -R */
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];
-    bool progress;
-    struct timespec started;
 };
 
 /* reading_options turns the options into form, view and fields wanted: OPT_GO or an exit status after a message. */

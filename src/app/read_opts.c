@@ -23,6 +23,8 @@ static const struct opt_def defs[] = {
      offsetof(struct read_opts, read_filter)},
     {'2', NULL, NULL, "as tshark: two passes, needed by -R (Weir does both in one)", OPT_FLAG, offsetof(struct read_opts, two_pass)},
     {0, "explain-filter", NULL, "print the program -Y or -R becomes and stop", OPT_FLAG, offsetof(struct read_opts, explain_filter)},
+    {0, "from", "TIME", "packets from this moment on: " WHEN_HELP, OPT_TEXT, offsetof(struct read_opts, from)},
+    {0, "to", "TIME", "packets before this moment", OPT_TEXT, offsetof(struct read_opts, to)},
     {'c', "count", "N", "stop after N packets", OPT_NUMBER, offsetof(struct read_opts, count), .min = 1},
     {'n', NULL, NULL, "no names for addresses (Weir never looks names up)", OPT_FLAG, offsetof(struct read_opts, no_names)},
     {'l', NULL, NULL, "flush after each packet", OPT_FLAG, offsetof(struct read_opts, line_buffered)},
@@ -42,13 +44,15 @@ static const struct opt_def defs[] = {
     KEYS_OPTIONS(struct read_opts, keys),
     {'z', NULL, "STATISTIC", "tshark's statistics in its form, as in endpoints,ip or io,phs; with -q nothing else", OPT_LIST,
      offsetof(struct read_opts, taps)},
+    {0, "events", NULL, "print one JSON line per transaction, as Suricata's EVE: mqtt, tls, http, dns, flow, alert, stats", OPT_FLAG,
+     offsetof(struct read_opts, events)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
 };
 static const char *const examples[] = {"weir read -r capture.pcapng", "weir read -r capture.pcapng -V -c 1",
                                        "weir read -r capture.pcapng -T fields -e frame.number -e ip.src -e mqtt.topic",
                                        "weir read -r capture.pcapng -Y 'mqtt.topic contains \"sensor\" and ip.src == 10.0.0.0/8'",
-                                       "weir read -i lo port 1883", NULL};
+                                       "weir read --events -r capture.pcapng | jq 'select(.mqtt.publish)'", "weir read -i lo port 1883", NULL};
 const struct opt_command read_command = {
     .name = "read",
     .synopsis = "-r FILE | -i NAME [FILTER] [options]",
@@ -85,8 +89,20 @@ static int form_parse(struct reading *g) {
     if (form == sizeof names / sizeof *names)
         return opt_bad_use(&read_command, "-T %s is not known: it is one of text, fields, pdml, json, jsonl", format);
     g->form = (enum form)form;
+    if (g->o.events) {
+        if (g->o.format || g->o.fields.n || g->o.tree || g->o.hex) return opt_bad_use(&read_command, "--events is a form of its own: not with -T, -e, -V or -x");
+        g->form = FORM_EVENTS;
+        if (eve_make(&g->eve)) return opt_bad_use(&read_command, "out of memory");
+    }
     if (g->form == FORM_TEXT && (g->o.tree || g->o.only)) g->form = FORM_TREE;
     if (g->form == FORM_FIELDS && !g->o.fields.n) return opt_bad_use(&read_command, "-T fields needs at least one -e FIELD");
+    return OPT_GO;
+}
+
+static int times_parse(struct reading *g) {
+    if (g->o.from && !when_parse(g->o.from, &g->from))
+        return opt_bad_use(&read_command, "--from %s: expected %s", g->o.from, WHEN_HELP);
+    if (g->o.to && !when_parse(g->o.to, &g->to)) return opt_bad_use(&read_command, "--to %s: expected %s", g->o.to, WHEN_HELP);
     return OPT_GO;
 }
 
@@ -99,9 +115,10 @@ static int fields_parse(struct reading *g) {
     for (size_t i = 0; i < g->o.fields.n && rc == OPT_GO; i++) {
         struct slice name = slice_str(g->o.fields.item[i]);
         uint16_t near[3], id = field_find(&index, name);
+        if (!id && g->form == FORM_FIELDS) id = column_find(name);
         if (id) {
             g->ids[g->n_ids++] = id;
-            want_add(&g->want, id);
+            fields_want(&g->want, id);
             continue;
         }
         size_t n = field_nearest(&index, name, near, 3);
@@ -215,6 +232,7 @@ int reading_options(struct reading *g) {
     if (rc == OPT_GO) rc = form_parse(g);
     if (rc == OPT_GO && g->o.time && !time_parse(g->o.time, &g->view.time))
         rc = opt_bad_use(&read_command, "-t %s is not known: it is one of a ad adoy d dd e r u ud udoy", g->o.time);
+    if (rc == OPT_GO) rc = times_parse(g);
     if (rc == OPT_GO) rc = fields_parse(g);
     for (size_t i = 0; i < g->o.field_options.n && rc == OPT_GO; i++) rc = field_option(g, g->o.field_options.item[i]);
     if (rc == OPT_GO) rc = only_parse(g);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/story.h"
+#include "app/device.h"
 #include "app/filter.h"
-#include "app/rights.h"
+#include "flow/ahead.h"
 #include "view/words.h"
 
 #include <errno.h>
@@ -27,36 +28,13 @@ static int filter_open(struct story *s, const struct story_opts *o) {
     return rc;
 }
 
-static int live_begin(struct story *s, const char *device, struct writer *why) {
-    struct live_config config = {.device = device, .immediate = true};
-    int rc = feed_open_live(&s->feed, &config, why);
-    if (rc) return rc;
-    struct rights rights;
-    if (!rights_pick(&rights, NULL, false) || !rights_drop(&rights)) {
-        wr_f(why, "cannot give up privileges: %s", strerror(errno));
-        return ERR_DENIED;
-    }
-    fprintf(stderr, "Capturing on '%s'\n", device);
-    return OK;
-}
-
-static int stops_read(struct story *s, const struct opt_list *stops) {
-    for (size_t i = 0; stops && i < stops->n; i++) {
-        char *end;
-        double seconds = strncmp(stops->item[i], "duration:", 9) ? -1 : strtod(stops->item[i] + 9, &end);
-        if (seconds <= 0 || *end) return opt_bad_use(s->cmd, "-a %s: it is duration:SECONDS", stops->item[i]);
-        s->feed.stop_ms = (int64_t)(seconds * 1000);
-    }
-    return OPT_GO;
-}
-
 int story_open(struct story *s, const struct opt_command *cmd, const struct story_opts *o) {
     char text[512];
     struct writer why = wr_fixed(text, sizeof text - 1);
     s->cmd = cmd;
     events_want(&s->want);
     int rc = filter_open(s, o);
-    if (rc == OPT_GO) rc = stops_read(s, o->stops);
+    if (rc == OPT_GO) rc = device_stops(&s->feed, cmd, o->stops);
     if (rc != OPT_GO) return rc;
     s->events = malloc(sizeof *s->events);
     if (!s->events || dissector_make(&s->ds, &s->want)) return opt_bad_use(cmd, "out of memory");
@@ -65,11 +43,12 @@ int story_open(struct story *s, const struct opt_command *cmd, const struct stor
     s->ds.driver.d.tls_keys = &s->keys.store;
     rc = keys_open(&s->keys, cmd, o->keys, &(struct opt_list){0}, o->device != NULL);
     if (rc != OPT_GO) return rc;
-    int bad = o->file ? feed_open_file(&s->feed, o->file, &why) : live_begin(s, o->device, &why);
+    int bad = o->file ? feed_open_file(&s->feed, o->file, &why) : device_begin(&s->feed, o->device, &why);
     if (bad) {
         *why.p = 0;
         return opt_bad_use(cmd, "%s", text);
     }
+    feed_progress(&s->feed, false);
     if (o->file) keys_watch_file(&s->keys, o->file, s->feed.file);
     feed_watch_signals(&s->feed);
     return OPT_GO;
@@ -82,8 +61,9 @@ int story_read(struct story *s,
     int rc;
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
         if (rc != OK) continue;
+        const struct flow_table *flows = &s->ds.driver.flows;
+        if (s->expect) s->expect(to, flow_ahead_stream(flows, 0), flow_ahead_stream(flows, 1));
         const struct decode *d = dissector_packet(&s->ds, &p);
-        if (s->expect && s->ds.driver.flow) s->expect(to, s->ds.driver.flow->stream);
         events_read(s->events, d);
         if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;
     }

@@ -17,8 +17,9 @@ struct story {
     struct keys keys;
     struct expr *filter; /* NULL: none */
     bool made;
-    /* expect, where set, hears the number of a packet's conversation before its events are read. */
-    void (*expect)(void *to, uint32_t stream);
+    /* expect, where set, hears before a packet is decoded which conversation it is likely of (UINT32_MAX: not known),
+     * and which one the packet behind it. */
+    void (*expect)(void *to, uint32_t now, uint32_t next);
 };
 
 /* story_opts is where the packets come from. */

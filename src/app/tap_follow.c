@@ -24,18 +24,19 @@ static void take(void *to, const struct follow *f, const struct follow_chunk *c)
 static int start(void *state, const struct stats_args *args, struct writer *why) {
     struct tap_follow *t = state;
     const char *at = args->which;
-    t->follow.proto = strncmp(at, "udp", 3) == 0 ? FOLLOW_UDP : FOLLOW_TCP;
+    size_t proto = strcspn(at, ",");
+    t->follow.proto = follow_proto_find(at, proto);
     t->follow.take = take;
     t->follow.to = t;
     t->text = wr_grow();
-    at += 4;
+    at += proto + 1;
     size_t n = strcspn(at, ",");
     t->view.form = follow_form_find(at, n);
     at += n + (at[n] == ',');
     const char *range = t->view.form == FOLLOW_FORMS ? NULL : follow_which_parse(at, &t->follow);
     if (range && (!*range || follow_range_parse(range, &t->view))) return OK;
     wr_f(why,
-         "-z follow,%s: expected tcp|udp, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, as in "
+         "-z follow,%s: expected tcp|udp|tls|http|websocket, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, as in "
          "follow,tcp,ascii,0",
          args->which);
     return ERR_USAGE;

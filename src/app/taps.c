@@ -24,6 +24,8 @@ static void phs_print(struct writer *w, const struct tap *t) { tap_phs_print(w, 
 
 static void expert_print(struct writer *w, const struct tap *t) { tap_expert_print(w, t->state); }
 
+static void tree_print_tap(struct writer *w, const struct tap *t) { tap_tree_print(w, t->state); }
+
 static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
 
 static const struct tap_kind {
@@ -57,7 +59,8 @@ static int unknown(const struct opt_command *cmd, const char *text) {
     struct writer w = wr_fixed(list, sizeof list - 1);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         wr_f(&w, "%s%s%s", i ? ", " : "", kinds[i].name, kinds[i].which ? ",PROTOCOL" : "");
-    wr_s(&w, ", follow,tcp|udp,FORM,N");
+    for (const struct tree_kind *k = tree_kinds; k->name; k++) wr_f(&w, ", %s", k->name);
+    wr_s(&w, ", follow,tcp|udp|tls|http|websocket,FORM,N");
     *w.p = 0;
     return opt_bad_use(cmd, "-z %s is not known; there are %s", text, list);
 }
@@ -77,14 +80,25 @@ static int begin(struct taps *t, const struct opt_command *cmd, const char *text
 
 int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) {
     static const struct tap_kind follow = {.ops = &tap_follow_ops, .print = tap_follow_print};
-    if (strncmp(text, "follow,tcp,", 11) == 0 || strncmp(text, "follow,udp,", 11) == 0)
+    size_t proto = strncmp(text, "follow,", 7) == 0 ? strcspn(text + 7, ",") : 0;
+    enum follow_proto followed = proto ? follow_proto_find(text + 7, proto) : FOLLOW_PROTOS;
+    if (followed != FOLLOW_PROTOS && followed != FOLLOW_HTTP2 && text[7 + proto])
         return begin(t, cmd, text, &follow, &(struct stats_args){.which = text + 7}, NULL);
+    static const struct tap_kind tree = {.ops = &stats_trees, .print = tree_print_tap};
+    for (const struct tree_kind *k = tree_kinds; k->name; k++) {
+        const char *filter = behind(text, k->name);
+        if (filter) return begin(t, cmd, text, &tree, &(struct stats_args){.which = k->name}, filter);
+    }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct tap_kind *k = &kinds[i];
         const char *rest = behind(text, k->name), *filter = rest;
         struct stats_args args = {.text = rest};
-        for (size_t j = 0; rest && k->which && k->ops->which[j] && !args.which; j++)
-            if ((filter = behind(rest, k->ops->which[j]))) args.which = k->ops->which[j];
+        for (size_t j = 0; rest && !k->takes_text && k->ops->which && k->ops->which[j] && !args.which; j++) {
+            const char *after = behind(rest, k->ops->which[j]);
+            if (!after) continue;
+            args.which = k->ops->which[j];
+            filter = after;
+        }
         if (!rest || (k->which && !args.which)) continue;
         return begin(t, cmd, text, k, &args, k->takes_text ? NULL : filter);
     }

@@ -3,6 +3,7 @@
 #define WEIR_APP_TAPS_H
 
 #include "app/filter.h"
+#include "view/follow.h"
 #include "view/tables.h"
 
 enum { TAPS_MAX = 32 };

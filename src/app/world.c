@@ -8,6 +8,7 @@
  * Without root the keeper first makes a user namespace in which it is root; who enters a host enters that too. */
 #include "app/world.h"
 #include "app/children.h"
+#include "io/delayline.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,16 +34,14 @@ static const char *const hosts[WORLD_HOSTS] = {[DEVICE] = "device", [GATEWAY] = 
 
 #define FORWARD(rules) "table inet weir { chain forward { type filter hook forward priority 0\n" rules "\n}\n}\n"
 
-static const char *const delay[] = {"tc qdisc add dev device root netem delay 300ms",
-                                    "tc qdisc add dev broker root netem delay 300ms", NULL};
 static const char *const slow[] = {"tc qdisc add dev device root tbf rate 64kbit burst 4k latency 2s",
                                    "tc qdisc add dev broker root tbf rate 64kbit burst 4k latency 2s", NULL};
-static const char *const forgets[] = {"sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=10",
-                                      "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0", NULL};
+static const char *const forgets[] = {"/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established 10",
+                                      "/proc/sys/net/netfilter/nf_conntrack_tcp_loose 0", NULL};
 
 const struct world_kind world_kinds[WORLD_KINDS] = {
     {"plain", "nothing is broken", NULL, NULL},
-    {"delay", "every packet takes 300 ms longer, each way (needs netem in the kernel)", NULL, delay},
+    {"delay", "every packet takes 300 ms longer, each way", NULL, NULL, 300},
     {"slow", "64 kbit/s each way", NULL, slow},
     {"loss", "the gateway loses one packet in seven towards the broker",
      FORWARD("ip saddr " WORLD_DEVICE " numgen random mod 7 == 0 drop"), NULL},
@@ -112,6 +111,12 @@ static bool enter_process(pid_t pid) {
     return enter_one(pid, "user", CLONE_NEWUSER) && enter_one(pid, "net", CLONE_NEWNET);
 }
 
+/* quiet lets go of what a terminal or a pipe would wait for. */
+static void quiet(void) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3 && null >= 0; i++) dup2(null, i);
+}
+
 /* holder_start makes a host; its process, or -1. */
 static pid_t holder_start(void) {
     int ready[2];
@@ -126,8 +131,8 @@ static pid_t holder_start(void) {
         for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) signal(ours[i], SIG_IGN); /* the keeper's to decide */
         bool ok = getppid() == parent && unshare(CLONE_NEWNET) == 0 && loopback_up();
         if (!ok || write(ready[1], "", 1) != 1) _exit(1);
-        close(ready[0]);
-        close(ready[1]);
+        quiet();
+        (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* the lock too: it is the keeper's */
         for (;;) pause();
     }
     close(ready[1]);
@@ -141,6 +146,16 @@ static pid_t holder_start(void) {
 
 /* ---- making one ---- */
 
+/* become is the process of a command on a host: a program, or, where the first word is a file of /proc/sys, a setting.
+ */
+static _Noreturn void become(pid_t host, char *const argv[]) {
+    if (!enter_process(host)) _exit(1);
+    if (argv[0][0] == '/') _exit(text_write(argv[0], argv[1]) ? 0 : 1);
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
 /* run_on runs a command line on a host, with `input` as its input; says why where it fails. */
 static int run_on(pid_t host, const char *line, const char *input, struct writer *why) {
     char text[256], *argv[COMMAND_WORDS], *save = NULL, said[OUTPUT_MAX];
@@ -152,11 +167,8 @@ static int run_on(pid_t host, const char *line, const char *input, struct writer
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC)) return ERR_IO;
     pid_t pid = fork();
     if (pid == 0) {
-        if (!enter_process(host)) _exit(1);
         dup2(in[0], STDIN_FILENO), dup2(out[1], STDOUT_FILENO), dup2(out[1], STDERR_FILENO);
-        setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-        execvp(argv[0], argv);
-        _exit(127);
+        become(host, argv);
     }
     close(in[0]), close(out[1]);
     if (input) (void)!write(in[1], input, strlen(input)); /* shorter than a pipe holds */
@@ -168,31 +180,71 @@ static int run_on(pid_t host, const char *line, const char *input, struct writer
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     if (WIFEXITED(status) && !WEXITSTATUS(status)) return OK;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        wr_f(why, "%s is missing: `sudo apt install iproute2 nftables procps`", argv[0]);
+        wr_f(why, "%s is missing: `sudo apt install iproute2 nftables`", argv[0]);
     else wr_f(why, "`%s` failed: %s", line, said);
     return ERR_IO;
 }
 
-/* cable joins a host to the gateway: eth0 there, an interface of the host's name here. */
-static int cable(const struct world *w, int host, int net, struct writer *why) {
+/* step is a command of making a cable, with the net's number, the gateway's process and the host's name. */
+struct step {
+    bool gateway;
+    const char *form;
+};
+
+static int steps_run(const struct world *w, int host, const struct step *step, size_t n, struct writer *why) {
     char line[160];
-    const struct {
-        bool gateway;
-        const char *form;
-    } steps[] = {
-        {false, "ip link add eth0 type veth peer name %3$s netns %2$d"},
-        {false, "ip addr add 10.77.%1$d.2/24 dev eth0"},
-        {false, "ip link set eth0 up"},
-        {true, "ip addr add 10.77.%1$d.1/24 dev %3$s"},
-        {true, "ip link set %3$s up"},
-        {false, "ip route add default via 10.77.%1$d.1"},
-    };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        snprintf(line, sizeof line, steps[i].form, net, (int)w->holder[GATEWAY], hosts[host]);
-        int rc = run_on(w->holder[steps[i].gateway ? GATEWAY : host], line, NULL, why);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(line, sizeof line, step[i].form, host == DEVICE ? 1 : 2, (int)w->holder[GATEWAY], hosts[host]);
+        int rc = run_on(w->holder[step[i].gateway ? GATEWAY : host], line, NULL, why);
         if (rc != OK) return rc;
     }
     return OK;
+}
+
+/* cable joins a host to the gateway: eth0 there, an interface of the host's name here. A slow one has a second piece,
+ * from `near` to `far`, which delayline_run closes. */
+static int cable(const struct world *w, int host, bool slow_one, struct writer *why) {
+    static const struct step direct[] = {{false, "ip link add eth0 type veth peer name %3$s netns %2$d"}};
+    static const struct step pieces[] = {{false, "ip link add eth0 type veth peer name near netns %2$d"},
+                                         {true, "ip link add %3$s type veth peer name far"},
+                                         {true, "ip link set near up"},
+                                         {true, "ip link set far up"}};
+    static const struct step rest[] = {{false, "ip addr add 10.77.%1$d.2/24 dev eth0"},
+                                       {false, "ip link set eth0 up"},
+                                       {true, "ip addr add 10.77.%1$d.1/24 dev %3$s"},
+                                       {true, "ip link set %3$s up"},
+                                       {false, "ip route add default via 10.77.%1$d.1"}};
+    int rc =
+        slow_one ? steps_run(w, host, pieces, sizeof pieces / sizeof *pieces, why) : steps_run(w, host, direct, 1, why);
+    return rc == OK ? steps_run(w, host, rest, sizeof rest / sizeof *rest, why) : rc;
+}
+
+/* plain_on makes an interface of a host compute its checksums. */
+static bool plain_on(pid_t host, const char *name) {
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) _exit(enter_process(host) && delayline_plain(name) ? 0 : 1);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* carrier_start carries the frames of the slow cable, in a process that ends with the keeper. */
+static int carrier_start(const struct world *w, int delay_ms, struct writer *why) {
+    pid_t parent = getpid();
+    if (!plain_on(w->holder[DEVICE], "eth0") || !plain_on(w->holder[GATEWAY], hosts[DEVICE])) {
+        wr_s(why, "an interface does not let go of its checksums");
+        return ERR_IO;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "weir-lab-cable");
+        quiet();
+        (void)close_range(STDERR_FILENO + 1, ~0U, 0);
+        if (getppid() == parent && enter_process(w->holder[GATEWAY])) (void)delayline_run("near", "far", delay_ms);
+        _exit(1);
+    }
+    return pid > 0 ? OK : ERR_IO;
 }
 
 static int build(struct world *w, const struct world_kind *kind, struct writer *why) {
@@ -200,9 +252,10 @@ static int build(struct world *w, const struct world_kind *kind, struct writer *
     for (int i = 0; i < WORLD_HOSTS; i++)
         if ((w->holder[i] = holder_start()) < 0)
             return wr_s(why, "a network namespace could not be made: run this with sudo"), ERR_DENIED;
-    int rc = cable(w, DEVICE, 1, why);
-    if (rc == OK) rc = cable(w, BROKER, 2, why);
-    if (rc == OK) rc = run_on(w->holder[GATEWAY], "sysctl -qw net.ipv4.ip_forward=1", NULL, why);
+    int rc = cable(w, DEVICE, kind->delay_ms > 0, why);
+    if (rc == OK) rc = cable(w, BROKER, false, why);
+    if (rc == OK && kind->delay_ms) rc = carrier_start(w, kind->delay_ms, why);
+    if (rc == OK) rc = run_on(w->holder[GATEWAY], "/proc/sys/net/ipv4/ip_forward 1", NULL, why);
     if (rc == OK && kind->rules) rc = run_on(w->holder[GATEWAY], "nft -f -", kind->rules, why);
     for (size_t i = 0; rc == OK && kind->commands && kind->commands[i]; i++)
         rc = run_on(w->holder[GATEWAY], kind->commands[i], NULL, why);
@@ -301,10 +354,10 @@ static _Noreturn void keep(const struct world_kind *kind, int fd, int report) {
     struct writer why = wr_fixed(reason, sizeof reason);
     setsid();
     prctl(PR_SET_NAME, "weir-lab-net");
-    int rc = make(kind, fd, &why), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    quiet();
+    int rc = make(kind, fd, &why);
     (void)!write(report, rc == OK ? "+" : reason, rc == OK ? 1 : wr_len(&why));
     close(report);
-    for (int i = 0; i < 3; i++) dup2(null, i);
     if (rc != OK) _exit(1);
     for (;;) pause();
 }

@@ -21,6 +21,7 @@ struct world_kind {
     const char *name, *what;
     const char *rules;           /* of nft on the gateway; NULL: none */
     const char *const *commands; /* run on the gateway, ended by NULL; NULL: none */
+    int delay_ms;                /* of the cable between device and gateway, each way */
 };
 
 enum { WORLD_KINDS = 9 };

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages: DNS and MQTT. */
+/* Messages of DNS. */
 #include "craft/build.h"
 #include "proto/dns/dns_write.h"
-#include "proto/mqtt/mqtt_write.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
-
-static int complain(struct building *b, const struct node *n, const char *what) {
-    if (n) wr_f(b->why, "at character %u: ", n->at);
-    wr_s(b->why, what);
-    return ERR_USAGE;
-}
 
 /* data_put writes what a record says: an address, a name or a text, by its type; other types take bytes as they are. */
 static bool data_put(struct writer *w, int64_t type, struct slice s) {
@@ -45,14 +38,14 @@ static struct slice without_root(struct slice name) {
 static int question_put(struct building *b, struct writer *w, const struct node *n) {
     struct value v[FIELDS_PER_LAYER];
     struct slice name = n->text;
-    value_defaults(&craft_layer_table[LAYER_QUESTION], v);
+    value_defaults(layer_of(LAYER_QUESTION), v);
     if (n->kind == NODE_LAYER) {
-        int rc = values_of(&craft_layer_table[LAYER_QUESTION], n, v, b->why);
+        int rc = values_of(layer_of(LAYER_QUESTION), n, v, b->why);
         if (rc) return rc;
         name = v[QUESTION_NAME].set ? v[QUESTION_NAME].text : SLICE("www.example.com");
     }
     if (!dns_write_question(w, without_root(name), v[QUESTION_TYPE].u, v[QUESTION_CLASS].u))
-        return complain(b, n, "this name is no domain name");
+        return build_complain(b, n, "this name is no domain name");
     return OK;
 }
 
@@ -60,17 +53,17 @@ static int record_put(struct building *b, struct writer *w, const struct node *n
     struct value v[FIELDS_PER_LAYER];
     uint8_t bytes[512];
     struct writer data = wr_fixed(bytes, sizeof bytes);
-    int rc = values_of(&craft_layer_table[LAYER_RECORD], n, v, b->why);
+    int rc = values_of(layer_of(LAYER_RECORD), n, v, b->why);
     if (rc) return rc;
     if (!data_put(&data, v[RECORD_TYPE].u, v[RECORD_RDATA].text) || data.err)
-        return complain(b, n, "rdata does not fit the record's type");
+        return build_complain(b, n, "rdata does not fit the record's type");
     struct dns_write_record r = {without_root(v[RECORD_NAME].text),
                                  v[RECORD_TYPE].u,
                                  v[RECORD_CLASS].u,
                                  v[RECORD_TTL].u,
                                  v[RECORD_RDLEN].u,
                                  wr_done(&data)};
-    return dns_write_record(w, &r) ? OK : complain(b, n, "this name is no domain name");
+    return dns_write_record(w, &r) ? OK : build_complain(b, n, "this name is no domain name");
 }
 
 /* section_put writes questions (section 0) or records and counts them. */
@@ -78,10 +71,13 @@ static int section_put(struct building *b, struct writer *w, int section, const 
     const struct node *i = n->kind == NODE_LIST ? n->first : n;
     int kind = section ? LAYER_RECORD : LAYER_QUESTION;
     for (; i; i = n->kind == NODE_LIST ? i->next : NULL, ++*count) {
-        bool fits = i->kind == NODE_LAYER ? layer_find(i->text) == kind : !section && i->kind == NODE_TEXT;
+        int id = i->kind == NODE_LAYER ? layer_find(i->text) : -1;
+        bool other = section && id >= 0 && layer_of(id)->group == GROUP_RR;
+        bool fits = i->kind == NODE_LAYER ? id == kind || other : !section && i->kind == NODE_TEXT;
         if (!fits)
-            return complain(b, i, section ? "DNSRR(...) belongs here" : "DNSQR(...) or a name in quotes belongs here");
-        int rc = section ? record_put(b, w, i) : question_put(b, w, i);
+            return build_complain(b, i,
+                                  section ? "DNSRR(...) belongs here" : "DNSQR(...) or a name in quotes belongs here");
+        int rc = other ? build_record(b, w, i, GROUP_RR) : section ? record_put(b, w, i) : question_put(b, w, i);
         if (rc) return rc;
     }
     return OK;
@@ -106,78 +102,5 @@ int build_dns(struct building *b) {
     dns_write_header(b->w, &h);
     wr_slice(b->w, wr_done(&body));
     wr_free(&body);
-    return rc;
-}
-
-static bool connect_put(struct writer *w, const struct value *v) {
-    struct mqtt_connect p = {.version = (uint8_t)v[MQTT_F_VER].u,
-                             .keep_alive = (uint16_t)v[MQTT_F_ALIVE].u,
-                             .client_id = v[MQTT_F_CLIENT].text,
-                             .will_topic = v[MQTT_F_WILL_TOPIC].text,
-                             .will_message = v[MQTT_F_WILL_MESSAGE].text,
-                             .user_name = v[MQTT_F_USER].text,
-                             .password = v[MQTT_F_PASSWORD].text};
-    if (v[MQTT_F_CLEAN].u) p.flags |= MQTT_CLEAN;
-    if (v[MQTT_F_WILL_TOPIC].set)
-        p.flags |= (uint8_t)(MQTT_WILL | v[MQTT_F_QOS].u << 3 | (v[MQTT_F_RETAIN].u ? MQTT_WILL_RETAIN : 0));
-    if (v[MQTT_F_USER].set) p.flags |= MQTT_USER_NAME;
-    if (v[MQTT_F_PASSWORD].set) p.flags |= MQTT_PASSWORD;
-    return mqtt_write_connect(w, &p);
-}
-
-static bool mqtt_put(struct writer *w, const struct value *v) {
-    uint8_t version = (uint8_t)v[MQTT_F_VER].u, type = (uint8_t)v[MQTT_F_TYPE].u, code = (uint8_t)v[MQTT_F_CODE].u;
-    uint16_t id = (uint16_t)v[MQTT_F_ID].u;
-    struct mqtt_filter filter = {v[MQTT_F_TOPIC].text, (uint8_t)v[MQTT_F_QOS].u};
-    switch (type) {
-    case MQTT_CONNECT: return connect_put(w, v);
-    case MQTT_CONNACK: return mqtt_write_connack(w, &(struct mqtt_connack){version, v[MQTT_F_PRESENT].u, code, {0}});
-    case MQTT_PUBLISH:
-        return mqtt_write_publish(w, &(struct mqtt_publish){version,
-                                                            (uint8_t)v[MQTT_F_QOS].u,
-                                                            v[MQTT_F_DUP].u,
-                                                            v[MQTT_F_RETAIN].u,
-                                                            id,
-                                                            v[MQTT_F_TOPIC].text,
-                                                            {0},
-                                                            v[MQTT_F_MESSAGE].text});
-    case MQTT_PUBACK:
-    case MQTT_PUBREC:
-    case MQTT_PUBREL:
-    case MQTT_PUBCOMP: return mqtt_write_ack(w, &(struct mqtt_ack){version, type, id, code, {0}});
-    case MQTT_SUBSCRIBE:
-    case MQTT_UNSUBSCRIBE: return mqtt_write_subscribe(w, &(struct mqtt_subscribe){version, type, id, {0}, &filter, 1});
-    case MQTT_SUBACK:
-    case MQTT_UNSUBACK: return mqtt_write_suback(w, &(struct mqtt_suback){version, type, id, {0}, slice_of(&code, 1)});
-    case MQTT_PINGREQ:
-    case MQTT_PINGRESP: return mqtt_write_ping(w, type);
-    case MQTT_DISCONNECT: return mqtt_write_close(w, &(struct mqtt_close){version, type, code, {0}});
-    default: return false;
-    }
-}
-
-static void put_varint(struct writer *w, int64_t v) {
-    for (; v > 127; v >>= 7) put_be8(w, (v & 127) | 128);
-    put_be8(w, v);
-}
-
-/* build_mqtt writes the packet, then its fixed header anew, where a wrong one was asked for. */
-int build_mqtt(struct building *b) {
-    const struct value *v = b->values[b->at];
-    struct writer whole = wr_grow();
-    bool fine = mqtt_put(&whole, v);
-    struct slice s = wr_done(&whole);
-    int rc = whole.err ? whole.err
-             : fine    ? OK
-                       : complain(b, NULL, "MQTT has no such packet, or one of its texts is longer than 65535 bytes");
-    if (!rc) {
-        size_t head = 1;
-        while (s.p[head] & 128) head++;
-        put_be8(b->w, v[MQTT_F_FLAGS].set ? (s.p[0] & 0xf0) | v[MQTT_F_FLAGS].u : s.p[0]);
-        struct slice body = slice_tail(s, head + 1);
-        put_varint(b->w, v[MQTT_F_LEN].set ? v[MQTT_F_LEN].u : (int64_t)body.n);
-        wr_slice(b->w, body);
-    }
-    wr_free(&whole);
     return rc;
 }

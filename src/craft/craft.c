@@ -4,6 +4,8 @@
  * beginning, so that every header knows what it carries. */
 #include "craft/build.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 
 enum { ARENA_MAX = 16 << 20, WHEELS_MAX = 256 };
@@ -27,8 +29,32 @@ struct craft {
     uint8_t bytes[CRAFT_BYTES_MAX];
 };
 
-static int wheel_add(struct craft *c, const struct node *a, int field, struct writer *why) {
-    const struct layer *l = &craft_layer_table[c->layers[c->n]];
+/* host_look_up turns a host's name into its address. */
+static void host_look_up(struct craft *c, size_t n, struct node *a) {
+    char name[256], text[INET6_ADDRSTRLEN];
+    uint8_t addr[16];
+    bool letters = false;
+    for (size_t i = 0; i < a->text.n && !letters; i++) letters = isalpha(a->text.p[i]) || a->text.p[i] == '_';
+    if (a->kind != NODE_TEXT || !letters || !a->text.n || a->text.n >= sizeof name || memchr(a->text.p, ':', a->text.n))
+        return;
+    memcpy(name, a->text.p, a->text.n);
+    name[a->text.n] = 0;
+    if (!c->env->lookup(c->env->to, name, addr, n) || !inet_ntop(n == 4 ? AF_INET : AF_INET6, addr, text, sizeof text))
+        return;
+    struct slice known = arena_copy(&c->arena, slice_str(text));
+    if (known.n) a->text = known;
+}
+
+static void hosts_look_up(struct craft *c, const struct craft_field *f, struct node *a) {
+    size_t n = f->kind == VALUE_IP4 ? 4 : 16;
+    if ((f->kind != VALUE_IP4 && f->kind != VALUE_IP6) || !c->env || !c->env->lookup) return;
+    host_look_up(c, n, a);
+    for (struct node *i = a->kind == NODE_LIST ? a->first : NULL; i; i = i->next) host_look_up(c, n, i);
+}
+
+static int wheel_add(struct craft *c, struct node *a, int field, struct writer *why) {
+    const struct layer *l = layer_of(c->layers[c->n]);
+    hosts_look_up(c, &l->fields[field], a);
     uint64_t count = value_count(&l->fields[field], a, why);
     if (!count) return ERR_USAGE;
     if (c->n_wheels == WHEELS_MAX) return wr_f(why, "more than %d fields", WHEELS_MAX), ERR_LIMIT;
@@ -42,19 +68,20 @@ static int wheel_add(struct craft *c, const struct node *a, int field, struct wr
 static int layer_unknown(const struct node *n, struct writer *why) {
     wr_f(why, "at character %u: there is no layer '%.*s'; the layers are", n->at, (int)slice_head(n->text, 40).n,
          n->text.p);
-    for (int i = 0; i < LAYERS; i++)
-        if (!craft_layer_table[i].record) wr_f(why, " %s", craft_layer_table[i].name);
+    for (int i = 0; i <= LAYER_RAW; i++)
+        if (!layer_of(i)->record) wr_f(why, " %s", layer_of(i)->name);
+    wr_s(why, " and those `weir craft --layers` lists");
     return ERR_USAGE;
 }
 
-static int layer_take(struct craft *c, const struct node *n, struct writer *why) {
+static int layer_take(struct craft *c, struct node *n, struct writer *why) {
     int id = n->kind == NODE_TEXT ? LAYER_RAW : layer_find(n->text);
-    if (id < 0 || craft_layer_table[id].record) return layer_unknown(n, why);
-    const struct layer *l = &craft_layer_table[id];
+    if (id < 0 || layer_of(id)->record) return layer_unknown(n, why);
+    const struct layer *l = layer_of(id);
     uint32_t seen = 0;
     c->layers[c->n] = (enum layer_id)id;
     if (n->kind == NODE_TEXT) return wheel_add(c, n, RAW_LOAD, why);
-    for (const struct node *a = n->first; a; a = a->next) {
+    for (struct node *a = n->first; a; a = a->next) {
         int at = a->key.n ? layer_field(l, a->key) : a == n->first && l->n == 1 ? 0 : -1;
         if (at < 0 && !a->key.n)
             return wr_f(why, "at character %u: a field of %s needs its name: name=value", a->at, l->name), ERR_USAGE;
@@ -82,7 +109,7 @@ int craft_make(struct craft **out, const char *text, const struct craft_env *env
     c->env = env;
     c->count = 1;
     int rc = node_parse(&all, slice_str(text), &c->arena, why);
-    for (const struct node *n = rc ? NULL : all->first; n && !rc; n = n->next) {
+    for (struct node *n = rc ? NULL : all->first; n && !rc; n = n->next) {
         rc = layer_take(c, n, why);
         c->n++;
     }
@@ -107,10 +134,10 @@ int craft_linktype(const struct craft *c) {
 }
 
 static void wheels_turn(struct craft *c, uint64_t i) {
-    for (size_t l = 0; l < c->n; l++) value_defaults(&craft_layer_table[c->layers[l]], c->values[l]);
+    for (size_t l = 0; l < c->n; l++) value_defaults(layer_of(c->layers[l]), c->values[l]);
     for (size_t k = c->n_wheels; k-- > 0;) {
         const struct wheel *w = &c->wheels[k];
-        value_get(&craft_layer_table[c->layers[w->layer]].fields[w->field], w->node, i % w->count,
+        value_get(&layer_of(c->layers[w->layer])->fields[w->field], w->node, i % w->count,
                   &c->values[w->layer][w->field]);
         i /= w->count;
     }
@@ -122,7 +149,8 @@ int craft_packet(struct craft *c, uint64_t i, struct slice *bytes, struct writer
     for (size_t at = c->n; at-- > 0;) {
         struct slice payload = slice_of(c->bytes + from, sizeof c->bytes - from);
         struct building b = {
-            c->layers, (const struct value(*)[FIELDS_PER_LAYER])c->values, c->n, at, c->env, payload, &c->header, why};
+            c->layers, (const struct value(*)[FIELDS_PER_LAYER])c->values, c->n, at, c->env, payload, &c->header, why,
+            0};
         wr_reset(&c->header);
         int rc = build_layer(&b);
         if (!rc) rc = c->header.err;

@@ -26,8 +26,12 @@ struct craft_env {
     /* link gives the Ethernet addresses towards dst: of the next hop (where next is not NULL) and the own one. NULL or
      * false: those that are not said are broadcast and zero. */
     bool (*link)(void *to, const uint8_t *dst, size_t n, uint8_t next[6], uint8_t own[6]);
+    /* lookup gives an address of n bytes of a host's name, asked once for an expression; NULL or false: there is none.
+     */
+    bool (*lookup)(void *to, const char *name, uint8_t *addr, size_t n);
     void *to;
-    uint32_t round; /* how often the expression was sent before: the sequence number of echoes that say none */
+    uint8_t mqtt_version; /* of MQTT packets that do not say theirs; 0: 3.1.1 */
+    uint32_t round;       /* how often the expression was sent before: the sequence number of echoes that say none */
 };
 
 struct craft; /* one expression, understood */

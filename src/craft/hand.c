@@ -237,13 +237,23 @@ void hand_tick(struct hand *h, int64_t now) {
         h->last = now;
         output(h, now);
     } else if (h->state == HAND_CLOSING && !h->alarm && now - h->last >= h->quiet + NS_SECOND) {
-        h->state = HAND_OVER; /* our side is closed; the other one leaves its side open */
+        h->state = HAND_HALF;
     }
 }
 
 int64_t hand_due(const struct hand *h) {
     int64_t idle = h->last + h->quiet + (h->state == HAND_CLOSING ? NS_SECOND : 0);
     return h->alarm && h->alarm < idle ? h->alarm : h->alarm ? h->alarm : idle;
+}
+
+void hand_blocked(struct hand *h) {
+    if (h->state == HAND_ASKING) h->state = HAND_BLOCKED; /* later ones are soft errors, RFC 5461 */
+}
+
+void hand_wait(struct hand *h, int64_t ns) {
+    if (h->alarm) h->alarm += ns;
+    if (h->timed_at) h->timed_at += ns;
+    h->last += ns;
 }
 
 void hand_abort(struct hand *h) {

@@ -33,7 +33,19 @@ enum hand_word {
     HAND_WORDS
 };
 
-enum hand_state { HAND_ASKING, HAND_TALKING, HAND_CLOSING, HAND_OVER, HAND_REFUSED_STATE, HAND_CUT_STATE, HAND_SILENT };
+/* HAND_BLOCKED: an ICMP error ended it before it began. HAND_HALF: our side was closed in order, the other side left
+ * its own open. */
+enum hand_state {
+    HAND_ASKING,
+    HAND_TALKING,
+    HAND_CLOSING,
+    HAND_OVER,
+    HAND_REFUSED_STATE,
+    HAND_CUT_STATE,
+    HAND_SILENT,
+    HAND_HALF,
+    HAND_BLOCKED
+};
 
 enum { HAND_IN_FLIGHT = 10, HAND_WINDOW = 65535, HAND_MSS = 536, HAND_MSS_LEAST = 64, HAND_TRIES = 6 };
 
@@ -80,6 +92,10 @@ void hand_came(struct hand *h, int64_t now, const struct talk_packet *t);
 /* hand_tick does what is due. hand_due returns when that will be next. */
 void hand_tick(struct hand *h, int64_t now);
 int64_t hand_due(const struct hand *h);
+/* hand_blocked takes an ICMP error about our packets that says that they cannot arrive. */
+void hand_blocked(struct hand *h);
+/* hand_wait moves the clock's marks on after a pause of the caller's own. */
+void hand_wait(struct hand *h, int64_t ns);
 /* hand_abort ends the connection at once with RST, where there is one. */
 void hand_abort(struct hand *h);
 /* hand_ends is between whom: addresses of n bytes. */

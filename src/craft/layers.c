@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layers and fields an expression may name, and how a node becomes a value of a field. */
 #include "craft/layers.h"
+#include "base/hash.h"
 #include "craft/craft.h"
 
 #include <arpa/inet.h>
@@ -17,25 +18,25 @@
 static const struct word ether_types[] = {
     {"IPv4", 0x800}, {"ARP", 0x806}, {"n_802_1Q", 0x8100}, {"IPv6", 0x86dd}, {NULL, 0}};
 static const struct word arp_ops[] = {{"who-has", 1}, {"is-at", 2}, {"request", 1}, {"reply", 2}, {NULL, 0}};
-static const struct word protocols[] = {{"icmp", 1},  {"igmp", 2}, {"tcp", 6},        {"udp", 17},
-                                        {"ipv6", 41}, {"gre", 47}, {"ipv6_icmp", 58}, {NULL, 0}};
+const struct word craft_protocols[] = {{"icmp", 1},  {"igmp", 2}, {"tcp", 6},        {"udp", 17},
+                                       {"ipv6", 41}, {"gre", 47}, {"ipv6_icmp", 58}, {NULL, 0}};
 static const struct word ip_flags[] = {{"MF", 1}, {"DF", 2}, {"evil", 4}, {"MF+DF", 3}, {"", 0}, {NULL, 0}};
 static const struct word icmp_types[] = {
     {"echo-reply", 0},   {"dest-unreach", 3},   {"source-quench", 4},      {"redirect", 5},
     {"echo-request", 8}, {"time-exceeded", 11}, {"parameter-problem", 12}, {NULL, 0}};
 static const struct word ports[] = {{"domain", 53}, {"http", 80},   {"https", 443},        {"mqtt", 1883}, {"ssh", 22},
                                     {"ntp", 123},   {"telnet", 23}, {"secure_mqtt", 8883}, {NULL, 0}};
-static const struct word dns_types[] = {{"A", 1},     {"NS", 2},    {"CNAME", 5}, {"SOA", 6},  {"PTR", 12},
-                                        {"MX", 15},   {"TXT", 16},  {"AAAA", 28}, {"SRV", 33}, {"HTTPS", 65},
-                                        {"ALL", 255}, {"ANY", 255}, {NULL, 0}};
-static const struct word dns_classes[] = {{"IN", 1}, {"CH", 3}, {"ANY", 255}, {NULL, 0}};
+const struct word craft_dns_types[] = {{"A", 1},     {"NS", 2},    {"CNAME", 5}, {"SOA", 6},  {"PTR", 12},
+                                       {"MX", 15},   {"TXT", 16},  {"AAAA", 28}, {"SRV", 33}, {"HTTPS", 65},
+                                       {"ALL", 255}, {"ANY", 255}, {NULL, 0}};
+const struct word craft_dns_classes[] = {{"IN", 1}, {"CH", 3}, {"ANY", 255}, {NULL, 0}};
 static const struct word dns_codes[] = {{"ok", 0},         {"format-error", 1},    {"server-failure", 2},
                                         {"name-error", 3}, {"not-implemented", 4}, {"refused", 5},
                                         {NULL, 0}};
 static const struct word mqtt_types[] = {{"CONNECT", 1},   {"CONNACK", 2},      {"PUBLISH", 3},   {"PUBACK", 4},
                                          {"PUBREC", 5},    {"PUBREL", 6},       {"PUBCOMP", 7},   {"SUBSCRIBE", 8},
                                          {"SUBACK", 9},    {"UNSUBSCRIBE", 10}, {"UNSUBACK", 11}, {"PINGREQ", 12},
-                                         {"PINGRESP", 13}, {"DISCONNECT", 14},  {NULL, 0}};
+                                         {"PINGRESP", 13}, {"DISCONNECT", 14},  {"AUTH", 15},     {NULL, 0}};
 static const struct word mqtt_versions[] = {{"3.1", 3}, {"3.1.1", 4}, {"5", 5}, {"5.0", 5}, {NULL, 0}};
 
 static const struct craft_field ether[] = {[ETHER_DST] = ADDRESS("dst", "eth.dst", VALUE_MAC),
@@ -62,15 +63,16 @@ static const struct craft_field ip[] = {[IP4_VERSION] = NUMBER("version", "ip.ve
                                         [IP4_FLAGS] = NUMBER("flags", "ip.flags", 3, 0, ip_flags),
                                         [IP4_FRAG] = NUMBER("frag", "ip.frag_offset", 13, 0),
                                         [IP4_TTL] = NUMBER("ttl", "ip.ttl", 8, 64),
-                                        [IP4_PROTO] = NUMBER("proto", "ip.proto", 8, -1, protocols),
+                                        [IP4_PROTO] = NUMBER("proto", "ip.proto", 8, -1, craft_protocols),
                                         [IP4_CHKSUM] = NUMBER("chksum", "ip.checksum", 16, -1),
                                         [IP4_SRC] = ADDRESS("src", "ip.src", VALUE_IP4),
-                                        [IP4_DST] = ADDRESS("dst", "ip.dst", VALUE_IP4)};
+                                        [IP4_DST] = ADDRESS("dst", "ip.dst", VALUE_IP4),
+                                        [IP4_OPTIONS] = {"options", "ip.options", VALUE_RECORDS, .group = GROUP_OPT4}};
 static const struct craft_field ipv6[] = {[IP6_VERSION] = NUMBER("version", "ipv6.version", 4, 6),
                                           [IP6_TC] = NUMBER("tc", "ipv6.tclass", 8, 0),
                                           [IP6_FL] = NUMBER("fl", "ipv6.flow", 20, 0),
                                           [IP6_PLEN] = NUMBER("plen", "ipv6.plen", 16, -1),
-                                          [IP6_NH] = NUMBER("nh", "ipv6.nxt", 8, -1, protocols),
+                                          [IP6_NH] = NUMBER("nh", "ipv6.nxt", 8, -1, craft_protocols),
                                           [IP6_HLIM] = NUMBER("hlim", "ipv6.hlim", 8, 64),
                                           [IP6_SRC] = ADDRESS("src", "ipv6.src", VALUE_IP6),
                                           [IP6_DST] = ADDRESS("dst", "ipv6.dst", VALUE_IP6)};
@@ -81,7 +83,13 @@ static const struct craft_field icmp[] = {[ICMP_TYPE] = NUMBER("type", "icmp.typ
                                           [ICMP_SEQ] = NUMBER("seq", "icmp.seq", 16, 0),
                                           [ICMP_GW] = ADDRESS("gw", "icmp.redir_gw", VALUE_IP4),
                                           [ICMP_PTR] = NUMBER("ptr", "icmp.pointer", 8, 0),
-                                          [ICMP_MTU] = NUMBER("nexthopmtu", "icmp.mtu", 16, 0)};
+                                          [ICMP_MTU] = NUMBER("nexthopmtu", "icmp.mtu", 16, 0),
+                                          [ICMP_LENGTH] = NUMBER("length", "icmp.length", 8, 0),
+                                          [ICMP_UNUSED] = NUMBER("unused", "icmp.unused", 32, 0),
+                                          [ICMP_ORIGINATE] = NUMBER("ts_ori", "icmp.originate_timestamp", 32, 0),
+                                          [ICMP_RECEIVE] = NUMBER("ts_rx", "icmp.receive_timestamp", 32, 0),
+                                          [ICMP_TRANSMIT] = NUMBER("ts_tx", "icmp.transmit_timestamp", 32, 0),
+                                          [ICMP_MASK] = ADDRESS("addr_mask", "icmp.address_mask", VALUE_IP4)};
 #define ECHO(type)                                                                                                     \
     {                                                                                                                  \
         [ECHO_TYPE] = NUMBER("type", "icmpv6.type", 8, type), [ECHO_CODE] = NUMBER("code", "icmpv6.code", 8, 0),       \
@@ -130,53 +138,66 @@ static const struct craft_field dns[] = {[DNS_ID] = NUMBER("id", "dns.id", 16, 0
                                          {"ar", "dns.additional", VALUE_NODE},
                                          [DNS_LENGTH] = NUMBER("length", "dns.length", 16, -1)};
 static const struct craft_field question[] = {[QUESTION_NAME] = {"qname", "dns.qry.name", VALUE_TEXT},
-                                              [QUESTION_TYPE] = NUMBER("qtype", "dns.qry.type", 16, 1, dns_types),
-                                              [QUESTION_CLASS] = NUMBER("qclass", "dns.qry.class", 16, 1, dns_classes)};
+                                              [QUESTION_TYPE] = NUMBER("qtype", "dns.qry.type", 16, 1, craft_dns_types),
+                                              [QUESTION_CLASS] =
+                                                  NUMBER("qclass", "dns.qry.class", 16, 1, craft_dns_classes)};
 static const struct craft_field record[] = {[RECORD_NAME] = {"rrname", "dns.resp.name", VALUE_TEXT},
-                                            [RECORD_TYPE] = NUMBER("type", "dns.resp.type", 16, 1, dns_types),
-                                            [RECORD_CLASS] = NUMBER("rclass", "dns.resp.class", 16, 1, dns_classes),
+                                            [RECORD_TYPE] = NUMBER("type", "dns.resp.type", 16, 1, craft_dns_types),
+                                            [RECORD_CLASS] =
+                                                NUMBER("rclass", "dns.resp.class", 16, 1, craft_dns_classes),
                                             [RECORD_TTL] = NUMBER("ttl", "dns.resp.ttl", 32, 0),
                                             [RECORD_RDLEN] = NUMBER("rdlen", "dns.resp.len", 16, -1),
                                             [RECORD_RDATA] = {"rdata", "dns.resp.data", VALUE_TEXT}};
-static const struct craft_field mqtt[] = {[MQTT_F_TYPE] = NUMBER("type", "mqtt.msgtype", 4, 1, mqtt_types),
-                                          [MQTT_F_VER] = NUMBER("protolevel", "mqtt.ver", 8, 4, mqtt_versions),
-                                          [MQTT_F_CLIENT] = {"clientId", "mqtt.clientid", VALUE_TEXT},
-                                          [MQTT_F_CLEAN] = NUMBER("cleansess", "mqtt.conflag.cleansess", 1, 1),
-                                          [MQTT_F_ALIVE] = NUMBER("klive", "mqtt.kalive", 16, 60),
-                                          [MQTT_F_USER] = {"username", "mqtt.username", VALUE_TEXT},
-                                          [MQTT_F_PASSWORD] = {"password", "mqtt.passwd", VALUE_TEXT},
-                                          [MQTT_F_WILL_TOPIC] = {"willtopic", "mqtt.willtopic", VALUE_TEXT},
-                                          [MQTT_F_WILL_MESSAGE] = {"willmsg", "mqtt.willmsg", VALUE_TEXT},
-                                          [MQTT_F_TOPIC] = {"topic", "mqtt.topic", VALUE_TEXT},
-                                          [MQTT_F_MESSAGE] = {"value", "mqtt.msg", VALUE_TEXT},
-                                          [MQTT_F_QOS] = NUMBER("QOS", "mqtt.qos", 2, 0),
-                                          [MQTT_F_DUP] = NUMBER("DUP", "mqtt.dupflag", 1, 0),
-                                          [MQTT_F_RETAIN] = NUMBER("RETAIN", "mqtt.retain", 1, 0),
-                                          [MQTT_F_ID] = NUMBER("msgid", "mqtt.id", 16, 1),
-                                          [MQTT_F_CODE] = NUMBER("retcode", "mqtt.reason_code", 8, 0),
-                                          [MQTT_F_PRESENT] = NUMBER("sessPresentFlag", "mqtt.conack.flags.sp", 1, 0),
-                                          [MQTT_F_FLAGS] = NUMBER("hdrflags", "mqtt.hdrflags_low", 4, -1),
-                                          [MQTT_F_LEN] = NUMBER("len", "mqtt.len", 28, -1)};
+static const struct craft_field mqtt[] = {
+    [MQTT_F_TYPE] = NUMBER("type", "mqtt.msgtype", 4, 1, mqtt_types),
+    [MQTT_F_VER] = NUMBER("protolevel", "mqtt.ver", 8, 4, mqtt_versions),
+    [MQTT_F_CLIENT] = {"clientId", "mqtt.clientid", VALUE_TEXT},
+    [MQTT_F_CLEAN] = NUMBER("cleansess", "mqtt.conflag.cleansess", 1, 1),
+    [MQTT_F_ALIVE] = NUMBER("klive", "mqtt.kalive", 16, 60),
+    [MQTT_F_USER] = {"username", "mqtt.username", VALUE_TEXT},
+    [MQTT_F_PASSWORD] = {"password", "mqtt.passwd", VALUE_TEXT},
+    [MQTT_F_WILL_TOPIC] = {"willtopic", "mqtt.willtopic", VALUE_TEXT},
+    [MQTT_F_WILL_MESSAGE] = {"willmsg", "mqtt.willmsg", VALUE_TEXT},
+    [MQTT_F_TOPIC] = {"topic", "mqtt.topic", VALUE_TEXT},
+    [MQTT_F_MESSAGE] = {"value", "mqtt.msg", VALUE_TEXT},
+    [MQTT_F_QOS] = NUMBER("QOS", "mqtt.qos", 2, 0),
+    [MQTT_F_DUP] = NUMBER("DUP", "mqtt.dupflag", 1, 0),
+    [MQTT_F_RETAIN] = NUMBER("RETAIN", "mqtt.retain", 1, 0),
+    [MQTT_F_ID] = NUMBER("msgid", "mqtt.id", 16, 1),
+    [MQTT_F_CODE] = NUMBER("retcode", "mqtt.reason_code", 8, 0),
+    [MQTT_F_PRESENT] = NUMBER("sessPresentFlag", "mqtt.conack.flags.sp", 1, 0),
+    [MQTT_F_FLAGS] = NUMBER("hdrflags", "mqtt.hdrflags_low", 4, -1),
+    [MQTT_F_LEN] = NUMBER("len", "mqtt.len", 28, -1),
+    [MQTT_F_PROTONAME] = {"protoname", "mqtt.protoname", VALUE_TEXT},
+    [MQTT_F_CONFLAGS] = NUMBER("conflags", "mqtt.conflags", 8, -1),
+    [MQTT_F_PROPERTIES] = {"properties", "mqtt.properties", VALUE_NODE},
+    [MQTT_F_WILL_PROPERTIES] = {"willproperties", "mqtt.will_properties", VALUE_NODE},
+    [MQTT_F_TOPICS] = {"topics", "mqtt.topics", VALUE_NODE},
+    [MQTT_F_CODES] = {"retcodes", "mqtt.suback.reason_code", VALUE_NODE},
+    [MQTT_F_OPTIONS] = NUMBER("options", "mqtt.subscription_options", 8, -1)};
 static const struct craft_field raw[] = {[RAW_LOAD] = {"load", "data.data", VALUE_TEXT}};
 
-const struct layer craft_layer_table[LAYERS] = {
-    [LAYER_ETHER] = {"Ether", "eth", ether, COUNT(ether)},
-    [LAYER_DOT1Q] = {"Dot1Q", "vlan", dot1q, COUNT(dot1q)},
-    [LAYER_ARP] = {"ARP", "arp", arp, COUNT(arp)},
-    [LAYER_IP] = {"IP", "ip", ip, COUNT(ip)},
-    [LAYER_IPV6] = {"IPv6", "ipv6", ipv6, COUNT(ipv6)},
-    [LAYER_ICMP] = {"ICMP", "icmp", icmp, COUNT(icmp)},
-    [LAYER_ECHO_REQUEST6] = {"ICMPv6EchoRequest", "icmpv6", echo_request6, COUNT(echo_request6)},
-    [LAYER_ECHO_REPLY6] = {"ICMPv6EchoReply", "icmpv6", echo_reply6, COUNT(echo_reply6)},
-    [LAYER_UDP] = {"UDP", "udp", udp, COUNT(udp)},
-    [LAYER_TCP] = {"TCP", "tcp", tcp, COUNT(tcp)},
-    [LAYER_DNS] = {"DNS", "dns", dns, COUNT(dns)},
-    [LAYER_QUESTION] = {"DNSQR", "dns.qry", question, COUNT(question), true},
-    [LAYER_RECORD] = {"DNSRR", "dns.resp", record, COUNT(record), true},
-    [LAYER_MQTT] = {"MQTT", "mqtt", mqtt, COUNT(mqtt)},
-    [LAYER_RAW] = {"Raw", "data", raw, COUNT(raw)}};
+const struct layer craft_layer_table[LAYERS] =
+    {/* see layer_of */
+     [LAYER_ETHER] = {"Ether", "eth", ether, COUNT(ether)},
+     [LAYER_DOT1Q] = {"Dot1Q", "vlan", dot1q, COUNT(dot1q)},
+     [LAYER_ARP] = {"ARP", "arp", arp, COUNT(arp)},
+     [LAYER_IP] = {"IP", "ip", ip, COUNT(ip)},
+     [LAYER_IPV6] = {"IPv6", "ipv6", ipv6, COUNT(ipv6)},
+     [LAYER_ICMP] = {"ICMP", "icmp", icmp, COUNT(icmp)},
+     [LAYER_ECHO_REQUEST6] = {"ICMPv6EchoRequest", "icmpv6", echo_request6, COUNT(echo_request6)},
+     [LAYER_ECHO_REPLY6] = {"ICMPv6EchoReply", "icmpv6", echo_reply6, COUNT(echo_reply6)},
+     [LAYER_UDP] = {"UDP", "udp", udp, COUNT(udp)},
+     [LAYER_TCP] = {"TCP", "tcp", tcp, COUNT(tcp)},
+     [LAYER_DNS] = {"DNS", "dns", dns, COUNT(dns)},
+     [LAYER_QUESTION] = {"DNSQR", "dns.qry", question, COUNT(question), true},
+     [LAYER_RECORD] = {"DNSRR", "dns.resp", record, COUNT(record), true},
+     [LAYER_MQTT] = {"MQTT", "mqtt", mqtt, COUNT(mqtt)},
+     [LAYER_RAW] = {"Raw", "data", raw, COUNT(raw)}};
 
 _Static_assert(COUNT(dns) <= FIELDS_PER_LAYER && COUNT(mqtt) <= FIELDS_PER_LAYER, "the widest layers fit");
+
+const struct layer *layer_of(int id) { return id <= LAYER_RAW ? &craft_layer_table[id] : &craft_plain_table[id]; }
 
 static bool same(struct slice s, const char *name) {
     return s.n == strlen(name) && !strncasecmp((const char *)s.p, name, s.n);
@@ -184,7 +205,9 @@ static bool same(struct slice s, const char *name) {
 
 int layer_find(struct slice name) {
     for (int i = 0; i < LAYERS; i++)
-        if (same(name, craft_layer_table[i].name) || same(name, craft_layer_table[i].proto)) return i;
+        if (same(name, layer_of(i)->name)) return i;
+    for (int i = 0; i <= LAYER_RAW; i++)
+        if (same(name, layer_of(i)->proto)) return i;
     return -1;
 }
 
@@ -272,11 +295,33 @@ static uint64_t complain(const struct craft_field *f, const struct node *n, stru
     return 0;
 }
 
+/* is_random: Scapy's RandShort(), RandInt(), RandByte(), RandIP(), RandMAC() and the like: any value of the field,
+ * another one for each packet. */
+static bool is_random(const struct node *n) {
+    return n->kind == NODE_LAYER && slice_starts(n->text, SLICE("Rand")) && n->text.n > 4;
+}
+
+static uint64_t random_value(void) {
+    static struct hash_key state;
+    if (!state.a) state = hash_key_random();
+    state.a += 0x9e3779b97f4a7c15u;
+    return hash_mix(state.a ^ state.b, state.a | 1);
+}
+
+static void random_get(const struct craft_field *f, struct value *v) {
+    uint64_t u = random_value(), more = random_value();
+    v->u = (int64_t)(u & (((uint64_t)1 << f->bits) - 1));
+    memcpy(v->addr, &u, 8);
+    memcpy(v->addr + 8, &more, 8);
+    if (f->kind == VALUE_MAC) v->addr[0] = (uint8_t)((v->addr[0] & 0xfc) | 2); /* a local address of one station */
+}
+
 /* single_count counts and checks one value that is no list. */
 static uint64_t single_count(const struct craft_field *f, const struct node *n, struct writer *why) {
     struct value v = {0};
     char buf[64];
     uint64_t count = 1;
+    if (is_random(n)) return f->kind <= VALUE_IP6 ? 1 : complain(f, n, why);
     switch (f->kind) {
     case VALUE_NUMBER:
         if (n->kind == NODE_TUPLE && n->n == 2) {
@@ -294,14 +339,18 @@ static uint64_t single_count(const struct craft_field *f, const struct node *n, 
         return n->kind == NODE_TEXT && inet_pton(AF_INET6, text_of(n, buf, sizeof buf), v.addr) == 1
                    ? 1
                    : complain(f, n, why);
+    case VALUE_NAME:
     case VALUE_TEXT: return n->kind == NODE_TEXT ? 1 : complain(f, n, why);
-    case VALUE_NODE: break;
+    case VALUE_NODE:
+    case VALUE_RECORDS:
+    case VALUE_IP4S:
+    case VALUE_IP6S: break;
     }
     return 1;
 }
 
 uint64_t value_count(const struct craft_field *f, const struct node *n, struct writer *why) {
-    if (n->kind == NODE_NONE || f->kind == VALUE_NODE) return 1;
+    if (n->kind == NODE_NONE || field_is_node(f)) return 1;
     if (n->kind != NODE_LIST) return single_count(f, n, why);
     uint64_t sum = 0;
     for (const struct node *i = n->first; i; i = i->next) {
@@ -316,6 +365,11 @@ uint64_t value_count(const struct craft_field *f, const struct node *n, struct w
 static void single_get(const struct craft_field *f, const struct node *n, uint64_t i, struct value *v) {
     char buf[64];
     uint32_t address;
+    if (is_random(n)) {
+        random_get(f, v);
+        v->set = true;
+        return;
+    }
     switch (f->kind) {
     case VALUE_NUMBER:
         (void)number_read(f, n->kind == NODE_TUPLE ? n->first : n, &v->u);
@@ -329,15 +383,19 @@ static void single_get(const struct craft_field *f, const struct node *n, uint64
         memcpy(v->addr, &address, 4);
         break;
     case VALUE_IP6: (void)inet_pton(AF_INET6, text_of(n, buf, sizeof buf), v->addr); break;
+    case VALUE_NAME:
     case VALUE_TEXT: v->text = n->text; break;
-    case VALUE_NODE: v->node = n; break;
+    case VALUE_NODE:
+    case VALUE_RECORDS:
+    case VALUE_IP4S:
+    case VALUE_IP6S: v->node = n; break;
     }
     v->set = true;
 }
 
 void value_get(const struct craft_field *f, const struct node *n, uint64_t i, struct value *v) {
     if (n->kind == NODE_NONE) return;
-    if (n->kind != NODE_LIST || f->kind == VALUE_NODE) return single_get(f, n, i, v);
+    if (n->kind != NODE_LIST || field_is_node(f)) return single_get(f, n, i, v);
     for (const struct node *k = n->first; k; k = k->next) {
         uint64_t one = f->kind == VALUE_NUMBER && k->kind != NODE_TUPLE ? 1 : single_count(f, k, NULL);
         if (i < one) return single_get(f, k, i, v);
@@ -348,7 +406,7 @@ void value_get(const struct craft_field *f, const struct node *n, uint64_t i, st
 int values_of(const struct layer *l, const struct node *n, struct value *v, struct writer *why) {
     value_defaults(l, v);
     for (const struct node *a = n->first; a; a = a->next) {
-        int at = a->key.n ? layer_field(l, a->key) : a == n->first ? 0 : -1;
+        int at = a->key.n ? layer_field(l, a->key) : a == n->first && l->n ? 0 : -1;
         if (at < 0) return wr_f(why, "at character %u: %s has no such field", a->at, l->name), ERR_USAGE;
         uint64_t count = value_count(&l->fields[at], a, why);
         if (!count) return ERR_USAGE;
@@ -360,8 +418,13 @@ int values_of(const struct layer *l, const struct node *n, struct value *v, stru
 
 void craft_layers(struct writer *w) {
     for (int i = 0; i < LAYERS; i++) {
-        const struct layer *l = &craft_layer_table[i];
-        wr_f(w, "%s%s\n", l->name, l->record ? " (in DNS)" : "");
+        static const char *const groups[] = {[GROUP_OPT6] = " (in the options of IPv6 headers)",
+                                             [GROUP_OPT4] = " (in the options of IP)",
+                                             [GROUP_RR] = " (in DNS)",
+                                             [GROUP_EDNS] = " (in DNSRROPT)",
+                                             [GROUP_TOPIC] = " (in topics)"};
+        const struct layer *l = layer_of(i);
+        wr_f(w, "%s%s\n", l->name, !l->record ? "" : groups[l->group] ? groups[l->group] : " (in DNS)");
         for (size_t f = 0; f < l->n; f++) wr_f(w, "    %-16s %s\n", l->fields[f].name, l->fields[f].wire);
     }
 }

@@ -189,7 +189,8 @@ void expr_complete(struct completion *out, struct slice text, size_t cursor, con
     if (cursor > text.n) cursor = text.n;
     if (max > COMPLETE_MAX) max = COMPLETE_MAX;
     size_t from = cursor, to = cursor;
-    while (from && in_word(text.p[from - 1])) from--;
+    while (from && in_word(text.p[from - 1]) && !(from > 1 && text.p[from - 1] == '.' && text.p[from - 2] == '.'))
+        from--;
     while (to < text.n && in_word(text.p[to])) to++;
     out->from = from;
     out->to = to;

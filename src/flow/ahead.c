@@ -77,3 +77,8 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
         state_ask(t, pool_at(&t->flows, old->flow));
     }
 }
+
+uint32_t flow_ahead_stream(const struct flow_table *t, unsigned steps) {
+    const struct ahead_slot *slot = &t->ahead[(t->ahead_turn + steps) % AHEAD_SLOTS];
+    return slot->flow ? ((const struct flow *)pool_at(&t->flows, slot->flow))->stream : UINT32_MAX;
+}

@@ -92,8 +92,7 @@ static void addr_words(const struct net_addr *a, uint64_t words[2]) {
     }
 }
 
-/* key_make fills the key and tells whether src is its second end. */
-static bool key_make(struct flow_key *k, const struct flow_ends *e) {
+bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {
     uint64_t src[2], dst[2];
     addr_words(e->src, src);
     addr_words(e->dst, dst);
@@ -104,7 +103,7 @@ static bool key_make(struct flow_key *k, const struct flow_ends *e) {
     return second;
 }
 
-static bool key_same(const struct flow_key *a, const struct flow_key *b) {
+bool flow_key_same(const struct flow_key *a, const struct flow_key *b) {
     return a->rest == b->rest && a->addr[0][0] == b->addr[0][0] && a->addr[1][0] == b->addr[1][0] && a->addr[0][1] == b->addr[0][1] &&
            a->addr[1][1] == b->addr[1][1];
 }
@@ -115,7 +114,7 @@ static uint32_t bucket_of(const struct flow_table *t, const struct flow_key *key
 
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e) {
     struct flow_key key;
-    key_make(&key, e);
+    flow_key_make(&key, e);
     return bucket_of(t, &key);
 }
 
@@ -161,7 +160,7 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
 /* flow_search returns the number of the entry with the key; where there is none it is made. */
 static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bool flipped, int64_t ts) {
     uint32_t bucket = bucket_of(t, key), n = t->buckets[bucket];
-    while (n && !key_same(&at(t, n)->key, key)) n = at(t, n)->chain;
+    while (n && !flow_key_same(&at(t, n)->key, key)) n = at(t, n)->chain;
     if (n) return n;
     n = flow_add(t, key, bucket, ts);
     if (n) at(t, n)->flipped = flipped;
@@ -170,9 +169,9 @@ static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bo
 
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side) {
     struct flow_key key;
-    bool second = key_make(&key, e);
+    bool second = flow_key_make(&key, e);
     uint32_t n = t->ahead[t->ahead_turn].flow; /* the guess */
-    if (!n || at(t, n)->bucket == UINT32_MAX || !key_same(&at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    if (!n || at(t, n)->bucket == UINT32_MAX || !flow_key_same(&at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
     if (!n) return NULL;
     struct flow *f = at(t, n);
     *side = second != f->flipped;

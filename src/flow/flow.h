@@ -89,6 +89,9 @@ struct flow_ends {
     uint16_t sport, dport;
 };
 
+/* flow_key_make fills the key of the ends and tells whether src is its second end; flow_key_same compares two. */
+bool flow_key_make(struct flow_key *k, const struct flow_ends *e);
+bool flow_key_same(const struct flow_key *a, const struct flow_key *b);
 /* flow_bucket returns where in `buckets` the conversation of the ends would be. */
 uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e);
 /* flow_find returns the conversation of two ends, made where there is none, and which side src is. NULL: no memory.

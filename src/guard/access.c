@@ -22,11 +22,18 @@ static bool about(const struct guard_names *n, uint32_t rule) {
     return n && rule / 64 < n->words && n->bits[rule / 64] >> rule % 64 & 1;
 }
 
+/* kinds_of returns the kinds a rule must have one of. Where a client asks for an answer on a topic, somebody else
+ * publishes there in its stead: it may not ask for what it may not do, but for what it may listen to. */
+static unsigned kinds_of(unsigned kind, bool allows) {
+    if (kind != GUARD_RESPONSE) return kind;
+    return allows ? GUARD_PUBLISH | GUARD_SUBSCRIBE | GUARD_RECEIVE : GUARD_PUBLISH;
+}
+
 static void rule_hit(void *to, uint32_t number, bool loose) {
     struct search *f = to;
     const struct guard_access *a = &f->p->access[number];
     bool allows = a->act.action == GUARD_ALLOW, logs = a->act.log_only || a->act.action == GUARD_LOG;
-    if (!(a->kinds & f->kind) || !about(f->names, number) || (loose && allows)) return;
+    if (!(a->kinds & kinds_of(f->kind, allows)) || !about(f->names, number) || (loose && allows)) return;
     uint32_t *first = logs ? &f->note : &f->best;
     if (number < *first) *first = number;
 }
@@ -35,7 +42,7 @@ static void rule_hit(void *to, uint32_t number, bool loose) {
 static bool denied(struct guard *g, struct guard_session *s, const struct guard_do *act, const char *reason,
                    struct slice topic, unsigned kind, struct verdict *v) {
     bool whole = v->whole, stops = judge_act(g, act, reason, v);
-    v->field = kind == GUARD_WILL ? FID_MQTT_WILLTOPIC : FID_MQTT_TOPIC;
+    v->field = kind == GUARD_WILL ? FID_MQTT_WILLTOPIC : kind == GUARD_RESPONSE ? FID_MQTT_PROP_STRING : FID_MQTT_TOPIC;
     v->value = topic;
     v->code = 0x87;
     v->whole = whole;
@@ -46,11 +53,12 @@ static bool denied(struct guard *g, struct guard_session *s, const struct guard_
 static bool one_topic(struct guard *g, struct guard_session *s, unsigned kind, struct slice topic, struct verdict *v) {
     const struct guard_policy *p = g->policy;
     struct search f = {p, s->names, kind, UINT32_MAX, UINT32_MAX};
+    const char *denying = kind == GUARD_RESPONSE ? "a rule denies this response topic" : "a rule denies this topic";
     topic_index_match(p->access_index, topic, &g->names, rule_hit, &f);
-    if (f.note < f.best) (void)denied(g, s, &p->access[f.note].act, "a rule denies this topic", topic, kind, v);
+    if (f.note < f.best) (void)denied(g, s, &p->access[f.note].act, denying, topic, kind, v);
     if (f.best != UINT32_MAX) {
         const struct guard_do *act = &p->access[f.best].act;
-        return act->action == GUARD_ALLOW || denied(g, s, act, "a rule denies this topic", topic, kind, v);
+        return act->action == GUARD_ALLOW || denied(g, s, act, denying, topic, kind, v);
     }
     return !p->access_deny || denied(g, s, &p->access_act, NULL, topic, kind, v);
 }
@@ -63,7 +71,7 @@ static struct slice delayed(struct slice topic) {
 }
 
 bool access_topic(struct guard *g, struct guard_session *s, unsigned kind, struct slice topic, struct verdict *v) {
-    if (!(g->policy->access_kinds & kind)) return true;
+    if (!(g->policy->access_kinds & kinds_of(kind, false))) return true;
     g->names = (struct topic_names){names_client(s->names), names_user(s->names)};
     struct slice behind = delayed(topic);
     return one_topic(g, s, kind, topic, v) && (!behind.n || one_topic(g, s, kind, behind, v));

@@ -34,6 +34,8 @@ static struct guard_config *config_new(void) {
         .buffer = 256 * 1024,
         .audit_size = 100 << 20,
         .audit_files = 5,
+        .evidence_bytes = 16 << 10,
+        .evidence_files = 1000,
         .arena = arena_make(CONFIG_MEMORY),
     };
     return c;

@@ -53,6 +53,9 @@ struct guard_config {
     const char *audit;       /* file of audit records; NULL: stderr; "-": stdout */
     int64_t audit_size;      /* bytes after which the file is rotated; 0: never */
     unsigned audit_files;    /* old files kept */
+    const char *evidence;    /* folder of captures of connections something was stopped on; NULL: none are kept */
+    uint64_t evidence_bytes; /* remembered of a connection */
+    unsigned evidence_files; /* kept */
     const char *login_log;   /* file of refused logins; NULL: none */
     const char *user;        /* to run as; NULL: no change */
     const struct guard_policy *policy;

@@ -165,6 +165,18 @@ static void read_audit(struct bind *b, const yaml_node_t *n, void *at, const voi
     else bind_map(b, n, KEYS(keys), b->c, "audit");
 }
 
+static void read_evidence(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    static const struct range bytes = {1024, 1 << 20}, files = {1, 10000};
+    static const struct key keys[] = {
+        {"folder", read_text, offsetof(struct guard_config, evidence)},
+        {"bytes", read_size, offsetof(struct guard_config, evidence_bytes), &bytes},
+        {"files", read_unsigned, offsetof(struct guard_config, evidence_files), &files},
+    };
+    (void)at;
+    if (!bind_is_map(n)) read_text(b, n, &b->c->evidence, arg);
+    else bind_map(b, n, KEYS(keys), b->c, "evidence");
+}
+
 static void read_mode(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
     uint8_t which = b->p->log_only;
     (void)at;
@@ -234,6 +246,7 @@ static const struct key top_keys[] = {
     {"user", read_text, AT(user)},
     {"admin", read_address, AT(admin)},
     {"audit", read_audit, 0},
+    {"evidence", read_evidence, 0},
     {"login_log", read_text, AT(login_log)},
     {"time", read_times, 0},
     {"versions", read_versions, 0},

@@ -3,13 +3,9 @@
  * anybody sees them. */
 #include "guard/session.h"
 
-#include "base/utf8.h"
+#include "flow/eve.h"
 
-#include <openssl/sha.h>
-#include <stdio.h>
-#include <time.h>
-
-enum { VALUE_MAX = 128, TOPIC_SHOWN = 256, NAME_SHOWN = 128 };
+enum { VALUE_MAX = 128, TOPIC_SHOWN = 256, NAME_SHOWN = 128, IP_TCP = 6 };
 
 static const char *const actions[] = {
     [GUARD_ALLOW] = "allow",           [GUARD_LOG] = "log", [GUARD_DROP] = "drop",
@@ -67,97 +63,6 @@ void event_tell(struct guard *g, struct guard_session *s, const struct verdict *
     g->o.event(g->o.to, &e);
 }
 
-/* json_text writes a string; bytes that are no UTF-8 become \ufffd, control characters their escapes. */
-static void json_text(struct writer *w, struct slice s) {
-    wr_c(w, '"');
-    while (s.n) {
-        uint32_t code;
-        size_t n = utf8_next(s, &code);
-        if (!n) {
-            wr_s(w, "\\ufffd");
-            n = 1;
-        } else if (code == '"' || code == '\\') {
-            wr_c(w, '\\');
-            wr_c(w, (char)code);
-        } else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029) {
-            wr_s(w, "\\u");
-            wr_hex(w, code, 4);
-        } else {
-            wr_slice(w, slice_head(s, n));
-        }
-        s = slice_tail(s, n);
-    }
-    wr_c(w, '"');
-}
-
-static void json_member(struct writer *w, const char *name, struct slice value) {
-    wr_s(w, ",\"");
-    wr_s(w, name);
-    wr_s(w, "\":");
-    json_text(w, value);
-}
-
-static void json_address(struct writer *w, const char *name, const struct net_addr *a) {
-    wr_s(w, ",\"");
-    wr_s(w, name);
-    wr_s(w, "\":\"");
-    if (a->len) guard_address_write(w, a);
-    else wr_s(w, "unix");
-    wr_c(w, '"');
-}
-
-static void time_write(struct writer *w, int64_t ns) {
-    char buf[40];
-    time_t seconds = (time_t)(ns / 1000000000);
-    int64_t rest = ns % 1000000000;
-    struct tm tm;
-    if (rest < 0) {
-        rest += 1000000000;
-        seconds--;
-    }
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(buf, sizeof buf, "%Y-%m-%dT%H:%M:%S", &tm);
-    wr_bytes(w, buf, n);
-    wr_f(w, ".%06u+0000", (unsigned)(rest / 1000));
-}
-
-static void base64(struct writer *w, const uint8_t *p, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
-        wr_c(w, digits[v >> 18]);
-        wr_c(w, digits[v >> 12 & 63]);
-        wr_c(w, i + 1 < n ? digits[v >> 6 & 63] : '=');
-        wr_c(w, i + 2 < n ? digits[v & 63] : '=');
-    }
-}
-
-/* community_id writes the flow's Community ID, version 1 with seed 0: the ends in ascending order. */
-static void community_id(struct writer *w, const struct guard_peer *p) {
-    uint8_t in[2 + 2 * 16 + 2 + 4], digest[SHA_DIGEST_LENGTH];
-    size_t n = p->client.len, at = 2;
-    if (!n || n != p->local.len) return;
-    int order = memcmp(p->client.bytes, p->local.bytes, n);
-    bool client_first = order < 0 || (order == 0 && p->client_port < p->local_port);
-    const struct net_addr *first = client_first ? &p->client : &p->local,
-                          *second = client_first ? &p->local : &p->client;
-    uint16_t port[2] = {client_first ? p->client_port : p->local_port, client_first ? p->local_port : p->client_port};
-    in[0] = in[1] = 0;
-    memcpy(in + at, first->bytes, n);
-    memcpy(in + at + n, second->bytes, n);
-    at += 2 * n;
-    in[at++] = 6; /* TCP */
-    in[at++] = 0;
-    for (int i = 0; i < 2; i++) {
-        in[at++] = (uint8_t)(port[i] >> 8);
-        in[at++] = (uint8_t)port[i];
-    }
-    SHA1(in, at, digest);
-    wr_s(w, ",\"community_id\":\"1:");
-    base64(w, digest, sizeof digest);
-    wr_c(w, '"');
-}
-
 static struct slice shown(struct slice name) { return slice_head(name, NAME_SHOWN); }
 
 static void mqtt_object(struct writer *w, const struct guard_event *e) {
@@ -184,23 +89,9 @@ static void mqtt_object(struct writer *w, const struct guard_event *e) {
 
 void guard_event_json(struct writer *w, const struct guard_event *e, int64_t wall) {
     const struct guard_peer *p = &e->session->peer;
-    wr_s(w, "{\"timestamp\":\"");
-    time_write(w, e->now + wall);
-    wr_s(w, "\",\"flow_id\":");
-    wr_u(w, p->id);
-    wr_s(w, ",\"event_type\":\"alert\"");
-    if (e->frame) {
-        wr_s(w, ",\"pcap_cnt\":");
-        wr_u(w, e->frame);
-    }
-    json_address(w, "src_ip", &p->client);
-    wr_s(w, ",\"src_port\":");
-    wr_u(w, p->client_port);
-    json_address(w, "dest_ip", &p->local);
-    wr_s(w, ",\"dest_port\":");
-    wr_u(w, p->local_port);
-    wr_s(w, ",\"proto\":\"TCP\",\"app_proto\":\"mqtt\"");
-    community_id(w, p);
+    struct flow_ends ends = {IP_TCP, &p->client, &p->local, p->client_port, p->local_port};
+    eve_begin(w, &(struct eve_head){
+                     .ts = e->now + wall, .type = "alert", .flow_id = p->id, .frame = e->frame, .ends = &ends, .app = "mqtt"});
     wr_s(w, ",\"alert\":{\"action\":\"");
     wr_s(w, e->would ? "would_block" : actions[e->action]);
     wr_c(w, '"');
@@ -224,7 +115,7 @@ static void word(struct writer *w, struct slice s) {
 
 void guard_event_login(struct writer *w, const struct guard_event *e, int64_t wall) {
     const struct guard_session *s = e->session;
-    time_write(w, e->now + wall);
+    eve_time(w, e->now + wall);
     wr_s(w, " weir-guard login refused from ");
     if (s->peer.client.len) guard_address_write(w, &s->peer.client);
     else wr_s(w, "unix");

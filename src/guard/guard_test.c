@@ -306,6 +306,41 @@ static void modes(void) {
     tube_free(&t);
 }
 
+/* answered sends a message that asks for an answer on a topic of 3 bytes, and tells whether what was expected of it
+ * came true: that it reaches the broker, or that nothing does. */
+static bool answered(struct tube *t, const char *topic, bool expected) {
+    char hex[64];
+    snprintf(hex, sizeof hex, "300b 0001 'q' 06 08 0003 '%s' '?'", topic);
+    tube_hex(t, C, hex);
+    return tube_got(t, B, expected ? hex : "") && !t->closed;
+}
+
+static void responses(void) {
+    struct tube t;
+    tube_make(
+        &t,
+        "topics: {rules: [{allow: [subscribe, receive], to: 'r/%c'}, {id: no, deny: publish, to: ['r/#', 'x/y']}]}\n");
+    tube_up(&t, 5, "a");
+    CHECK(answered(&t, "a/b", true) && answered(&t, "q/q", true),
+          "an answer may be asked for where the client may publish itself");
+    CHECK(answered(&t, "r/a", true) && answered(&t, "r/b", false), "a rule that lets it listen comes first");
+    CHECK(answered(&t, "x/y", false) && tube_saw(&t, "no"),
+          "not where it may not publish: another one would in its stead");
+    CHECK(strstr(t.last, "response topic") && strstr(t.last, "x/y"), "the record says so");
+    tube_free(&t);
+    tube_make(&t,
+              "topics: {default: deny, rules: [{allow: publish, to: q}, {allow: [subscribe, receive], to: 'r/%c'}]}\n");
+    tube_up(&t, 5, "a");
+    CHECK(answered(&t, "r/a", true), "or where it may listen");
+    CHECK(answered(&t, "r/b", false) && answered(&t, "a/b", false),
+          "and nowhere else, where nothing is allowed by default");
+    tube_free(&t);
+    tube_make(&t, "topics: {rules: [{id: no, deny: publish, to: 'x/y'}]}\n");
+    tube_hex(&t, C, "101b 0004 'MQTT' 05 06 003c 00 0001 'a' 06 08 0003 'x/y' 0001 'w' 0001 '!'");
+    CHECK(tube_got(&t, B, "") && tube_saw(&t, "no"), "a will cannot ask for it either");
+    tube_free(&t);
+}
+
 static void narrowed(void) {
     struct tube t;
     tube_make(&t, "topics: {subscriptions: narrow, rules: [{id: no, deny: [subscribe, receive], to: 'secret/#'}]}\n");
@@ -678,6 +713,7 @@ int main(void) {
     limits();
     modes();
     narrowed();
+    responses();
     times();
     shapes();
     window();

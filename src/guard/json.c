@@ -207,6 +207,26 @@ bool json_string_eq(struct slice text, struct slice plain) {
     return !text.n && !plain.n;
 }
 
+static void utf8_write(struct writer *w, uint32_t c) {
+    if (c < 0x80) {
+        wr_c(w, (char)c);
+        return;
+    }
+    if (c >= 0x10000) wr_c(w, (char)(0xf0 | c >> 18));
+    if (c >= 0x800) wr_c(w, (char)(c >= 0x10000 ? 0x80 | (c >> 12 & 63) : 0xe0 | c >> 12));
+    wr_c(w, (char)(c >= 0x800 ? 0x80 | (c >> 6 & 63) : 0xc0 | c >> 6));
+    wr_c(w, (char)(0x80 | (c & 63)));
+}
+
+bool json_string_read(struct slice text, struct writer *out) {
+    while (text.n) {
+        uint32_t c = character(&text);
+        if (c >= 0xd800 && c < 0xe000) return false;
+        utf8_write(out, c);
+    }
+    return true;
+}
+
 double json_number(struct slice text) {
     char buf[64];
     size_t n = text.n < sizeof buf - 1 ? text.n : sizeof buf - 1;

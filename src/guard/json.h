@@ -2,7 +2,7 @@
 #ifndef WEIR_GUARD_JSON_H
 #define WEIR_GUARD_JSON_H
 
-#include "base/slice.h"
+#include "base/writer.h"
 
 /* A JSON text (RFC 8259) read in place, piece by piece. Nothing is copied or allocated; depth is limited. */
 
@@ -23,6 +23,8 @@ bool json_next(struct slice *inside, bool object, struct slice *name, enum json_
 size_t json_string_len(struct slice text);
 /* json_string_eq tells whether a string's text stands for the same as plain bytes. */
 bool json_string_eq(struct slice text, struct slice plain);
+/* json_string_read writes what a string's text stands for, as UTF-8; false where a surrogate stands alone. */
+bool json_string_read(struct slice text, struct writer *out);
 /* json_number turns a number's text into a double. */
 double json_number(struct slice text);
 

@@ -335,6 +335,11 @@ static bool filters_access(struct guard *g, struct guard_session *s, const struc
     return false;
 }
 
+/* responses tells whether an answer is asked for where the client may not have one. */
+static bool responses(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v) {
+    return m->response.n && g->side == GUARD_CLIENT && !access_topic(g, s, GUARD_RESPONSE, m->response, v);
+}
+
 /* topics tells whether the packet's topics are denied. */
 static bool topics(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v) {
     switch (m->head.type) {
@@ -406,8 +411,8 @@ struct verdict judge_packet(struct guard *g, struct guard_session *s) {
     if (m->head.type == MQTT_CONNECT && (name_banned(g, s, GUARD_BAN_USER, FID_MQTT_USERNAME, m->user_name, &v) ||
                                          name_banned(g, s, GUARD_BAN_CLIENT, FID_MQTT_CLIENTID, m->client_id, &v)))
         return v;
-    if (maxima(g, s, m, &v) || limits(g, s, m, &v) || topics(g, s, m, &v) || conditions(g, s, m, &v) ||
-        rules_check(g, s, m, &v) || shapes(g, s, m, &v))
+    if (maxima(g, s, m, &v) || limits(g, s, m, &v) || topics(g, s, m, &v) || responses(g, s, m, &v) ||
+        conditions(g, s, m, &v) || rules_check(g, s, m, &v) || shapes(g, s, m, &v))
         return v;
     return (struct verdict){0};
 }

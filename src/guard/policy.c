@@ -253,7 +253,9 @@ struct net_addr guard_address_cut(const struct net_addr *a, uint8_t bits4, uint8
 
 void guard_address_write(struct writer *w, const struct net_addr *a) {
     char buf[INET6_ADDRSTRLEN];
-    if ((a->len != 4 && a->len != 16) || !inet_ntop(a->len == 4 ? AF_INET : AF_INET6, a->bytes, buf, sizeof buf))
-        return;
-    wr_s(w, buf);
+    for (int i = 0; a->len == 4 && i < 4; i++) {
+        if (i) wr_c(w, '.');
+        wr_u(w, a->bytes[i]);
+    }
+    if (a->len == 16 && inet_ntop(AF_INET6, a->bytes, buf, sizeof buf)) wr_s(w, buf);
 }

@@ -22,6 +22,8 @@ enum { GUARD_ANOMALIES = FID_MQTT_END - FID_MQTT };
 
 /* Kinds of access, as bits. */
 enum { GUARD_PUBLISH = 1, GUARD_SUBSCRIBE = 2, GUARD_RECEIVE = 4, GUARD_WILL = 8, GUARD_ANY_ACCESS = 15 };
+/* What is asked about a response topic; no rule has this kind. */
+enum { GUARD_RESPONSE = 16 };
 
 /* guard_do is what a rule does when it applies. */
 struct guard_do {

@@ -27,9 +27,11 @@ void rules_end(struct guard *g) {
     rules_store_free(g->rules_store);
 }
 
-static struct slice number_text(struct guard *g, unsigned long long v) {
-    char *out = arena_get(&g->arena, 24);
-    return out ? slice_of(out, (size_t)snprintf(out, 24, "%llu", v)) : SLICE("0");
+static struct slice number_text(struct guard *g, uint64_t v) {
+    char *out = arena_get(&g->arena, ID_TEXT);
+    struct writer w = wr_fixed(out, out ? ID_TEXT : 0);
+    if (out) wr_u(&w, v);
+    return out ? wr_done(&w) : SLICE("0");
 }
 
 /* identity gives who speaks: at CONNECT the session does not know yet. */

@@ -3,6 +3,7 @@
  * so the caller's clock (rotation, duration, signals) never depends on traffic. A signal ends the wait early. libpcap
  * itself drops the outgoing copy of a packet on the loopback device. */
 #include "io/live.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <poll.h>
@@ -79,11 +80,11 @@ static int set_linktype(struct live *l, const struct live_config *c, struct writ
     return ERR_USAGE;
 }
 
-static int set_filter(struct live *l, const struct live_config *c, struct writer *why) {
+static int set_filter(struct live *l, const char *filter, struct writer *why) {
     struct bpf_program program;
-    if (!c->filter || !c->filter[0]) return OK;
-    if (pcap_compile(l->pcap, &program, c->filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
-        wr_f(why, "capture filter '%s': %s", c->filter, pcap_geterr(l->pcap));
+    if (!filter || !filter[0]) return OK;
+    if (pcap_compile(l->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+        wr_f(why, "capture filter '%s': %s", filter, pcap_geterr(l->pcap));
         return ERR_USAGE;
     }
     int r = pcap_setfilter(l->pcap, &program);
@@ -114,7 +115,7 @@ static int activate(struct live *l, const struct live_config *c, struct writer *
     char error[PCAP_ERRBUF_SIZE] = "";
     int r = pcap_activate(l->pcap);
     if (r < 0) return explain(why, l, r), code_of(r);
-    if ((r = set_linktype(l, c, why)) < 0 || (r = set_filter(l, c, why)) < 0 || (r = set_direction(l, c, why)) < 0)
+    if ((r = set_linktype(l, c, why)) < 0 || (r = set_filter(l, c->filter, why)) < 0 || (r = set_direction(l, c, why)) < 0)
         return r;
     if (pcap_setnonblock(l->pcap, 1, error) < 0) {
         wr_f(why, "%s: %s", l->device, error);
@@ -190,6 +191,30 @@ int live_next(struct live *l, struct packet *pkt, int wait_ms) {
     return r == OK ? try_packet(l, pkt) : r;
 }
 
+int live_filter(struct live *l, const char *filter, struct writer *why) {
+    char *text = strdup(filter);
+    int r = text ? set_filter(l, filter, why) : ERR_NOMEM;
+    if (r < 0) {
+        free(text);
+        return r;
+    }
+    free(l->filter);
+    l->filter = text;
+    l->iface.filter = slice_str(text);
+    return OK;
+}
+
+int live_filter_check(const char *text, bool any, struct writer *why) {
+    struct bpf_program program;
+    pcap_t *none = pcap_open_dead(any ? DLT_LINUX_SLL2 : DLT_EN10MB, LIVE_SNAPLEN);
+    if (!none) return ERR_NOMEM;
+    int r = pcap_compile(none, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0 ? ERR_USAGE : OK;
+    if (r < 0) wr_s(why, pcap_geterr(none));
+    else pcap_freecode(&program);
+    pcap_close(none);
+    return r;
+}
+
 const char *live_why(const struct live *l) { return l->why; }
 const struct capture_interface *live_interface(const struct live *l) { return &l->iface; }
 
@@ -217,6 +242,42 @@ void live_close(struct live *l) {
     free(l->device);
     free(l->filter);
     free(l);
+}
+
+/* addresses_text collects the IP addresses of a device and returns their number. */
+static size_t addresses_text(const pcap_if_t *d, char text[][INET6_ADDRSTRLEN], const char *list[]) {
+    size_t n = 0;
+    for (const pcap_addr_t *a = d->addresses; a && n < LIVE_ADDRESSES_MAX; a = a->next) {
+        const void *bytes = !a->addr                          ? NULL
+                            : a->addr->sa_family == AF_INET  ? (const void *)&((const struct sockaddr_in *)a->addr)->sin_addr
+                            : a->addr->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)a->addr)->sin6_addr
+                                                             : NULL;
+        if (bytes && inet_ntop(a->addr->sa_family, bytes, text[n], INET6_ADDRSTRLEN)) list[n] = text[n], n++;
+    }
+    return n;
+}
+
+int live_devices(void (*take)(void *to, const struct live_device *d), void *to, struct writer *why) {
+    char error[PCAP_ERRBUF_SIZE] = "", text[LIVE_ADDRESSES_MAX][INET6_ADDRSTRLEN];
+    const char *list[LIVE_ADDRESSES_MAX];
+    pcap_if_t *all = NULL;
+    if (pcap_findalldevs(&all, error) < 0) {
+        wr_s(why, error);
+        return ERR_IO;
+    }
+    for (const pcap_if_t *d = all; d; d = d->next) {
+        struct live_device one = {.name = d->name,
+                                  .description = d->description,
+                                  .up = d->flags & PCAP_IF_UP,
+                                  .running = d->flags & PCAP_IF_RUNNING,
+                                  .loopback = d->flags & PCAP_IF_LOOPBACK,
+                                  .wireless = d->flags & PCAP_IF_WIRELESS,
+                                  .addresses = list,
+                                  .n_addresses = addresses_text(d, text, list)};
+        take(to, &one);
+    }
+    pcap_freealldevs(all);
+    return OK;
 }
 
 static void print_state(struct writer *w, uint32_t flags) {

@@ -37,12 +37,30 @@ int live_open(struct live **out, const struct live_config *config, struct writer
  * until the next call. */
 int live_next(struct live *l, struct packet *pkt, int wait_ms) MUST_USE;
 const char *live_why(const struct live *l);
+/* live_filter sets the capture filter of an open device, which needs no privilege; on failure a negative code and a
+ * reason. Packets that came before it are judged by it, too. */
+int live_filter(struct live *l, const char *filter, struct writer *why) MUST_USE;
 /* live_interface describes the device; it lives as long as l. */
 const struct capture_interface *live_interface(const struct live *l);
 /* live_linktype_text returns name and description of the link type as tcpdump shows them. */
 void live_linktype_text(const struct live *l, struct writer *w);
 int live_counts(struct live *l, struct live_counts *counts) MUST_USE;
 void live_close(struct live *l);
+
+/* live_filter_check tells whether text is a capture filter, for Ethernet or for the device "any"; else a negative code
+ * and the reason. */
+int live_filter_check(const char *text, bool any, struct writer *why) MUST_USE;
+
+/* live_device is an interface packets can be captured from; the strings live during the call. */
+struct live_device {
+    const char *name, *description; /* description: may be NULL */
+    bool up, running, loopback, wireless;
+    const char *const *addresses; /* IPv4 and IPv6, as text */
+    size_t n_addresses;
+};
+enum { LIVE_ADDRESSES_MAX = 64 };
+/* live_devices hands every interface to take. */
+int live_devices(void (*take)(void *to, const struct live_device *d), void *to, struct writer *why) MUST_USE;
 
 /* live_print_devices lists the devices as tcpdump -D does, live_print_linktypes those link types the device can give.
  */

@@ -74,7 +74,7 @@ static int read_v2(struct slice in, struct proxyhdr *out) {
 }
 
 int proxyhdr_read(struct slice in, struct proxyhdr *out) {
-    if (in.n == 0) return 0;
+    if (!in.p || in.n == 0) return 0;
     size_t n = in.n < sizeof v2_magic ? in.n : sizeof v2_magic;
     if (!memcmp(in.p, v2_magic, n)) return read_v2(in, out);
     if (!memcmp(in.p, "PROXY ", in.n < 6 ? in.n : 6)) return read_v1(in, out);

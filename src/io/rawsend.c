@@ -67,7 +67,7 @@ int rawsend_frame(struct rawsend *s, int device, struct slice frame) {
     return send_out(s->frames, frame, &to, sizeof to);
 }
 
-int rawsend_ip(struct rawsend *s, struct slice p) {
+int rawsend_ip(struct rawsend *s, int device, struct slice p) {
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     if (p.n >= 20 && p.p[0] >> 4 == 4) {
@@ -76,6 +76,8 @@ int rawsend_ip(struct rawsend *s, struct slice p) {
     }
     if (p.n < 40 || s->v6 < 0) return errno = EAFNOSUPPORT, ERR_IO;
     memcpy(&v6.sin6_addr, p.p + 24, 16);
+    if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) || IN6_IS_ADDR_MULTICAST(&v6.sin6_addr))
+        v6.sin6_scope_id = (uint32_t)device;
     return send_out(s->v6, p, &v6, sizeof v6);
 }
 

@@ -16,9 +16,10 @@ struct rawsend;
 int rawsend_open(struct rawsend **out, const char *device, struct writer *why) MUST_USE;
 /* rawsend_frame sends a frame with its link header. OK, or ERR_IO with errno. */
 int rawsend_frame(struct rawsend *s, int device, struct slice frame) MUST_USE;
-/* rawsend_ip sends an IP packet by the kernel's routes. The kernel sets total length and header checksum of IPv4, and
- * an identification of 0 to another; rawsend_direct sends past it, with nothing changed, to the route's next hop. */
-int rawsend_ip(struct rawsend *s, struct slice packet) MUST_USE;
+/* rawsend_ip sends an IP packet by the kernel's routes; `device` matters for addresses that mean one link only. The
+ * kernel sets total length and header checksum of IPv4, and an identification of 0 to another; rawsend_direct sends
+ * past it, with nothing changed, to the route's next hop. */
+int rawsend_ip(struct rawsend *s, int device, struct slice packet) MUST_USE;
 int rawsend_direct(struct rawsend *s, const struct route *r, const uint8_t next_mac[6], struct slice packet) MUST_USE;
 void rawsend_close(struct rawsend *s);
 

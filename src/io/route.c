@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions to the kernel over rtnetlink: one request, one answer, on a socket that lives as long as the question. */
+/* Questions to the kernel over rtnetlink: one request, one answer. */
 #include "io/route.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -30,17 +32,23 @@ static void attribute(struct request *q, unsigned short type, const void *data, 
     q->head.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->head.nlmsg_len) + RTA_ALIGN(a->rta_len));
 }
 
+/* kernel_socket is kept: expressions stand for millions of addresses, and each is asked for. */
+static int kernel_socket(void) {
+    static _Thread_local int kept = -1;
+    if (kept < 0) kept = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    return kept;
+}
+
 /* ask gives the bytes of the kernel's answer, or -errno. */
 static ssize_t ask(const struct request *q, char answer[ANSWER_BYTES]) {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    int fd = kernel_socket();
     if (fd < 0) return -errno;
     ssize_t n = send(fd, q, q->head.nlmsg_len, 0);
     if (n >= 0) n = recv(fd, answer, ANSWER_BYTES, 0);
-    n = n < 0 ? -errno : n;
-    close(fd);
+    if (n < 0) return -errno;
     const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)answer;
-    if (n >= 0 && !NLMSG_OK(h, (size_t)n)) return -EPROTO;
-    if (n >= 0 && h->nlmsg_type == NLMSG_ERROR) {
+    if (!NLMSG_OK(h, (size_t)n)) return -EPROTO;
+    if (h->nlmsg_type == NLMSG_ERROR) {
         int error = ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
         return error ? error : n;
     }
@@ -86,24 +94,31 @@ static void route_read(struct route *r, const struct nlmsghdr *h) {
     }
 }
 
-int route_find(struct route *out, const uint8_t *dst, size_t n, const char *device) {
+/* route_ask fills what the kernel's route says, save the device's name and addresses. */
+static int route_ask(struct route *r, const uint8_t *dst, size_t n, const char *device) {
     char answer[ANSWER_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-    struct route r = {.n = (uint8_t)n};
     struct request q = {
         .head = {.nlmsg_len = NLMSG_LENGTH(sizeof q.route), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST},
         .route = {.rtm_family = n == 4 ? AF_INET : AF_INET6, .rtm_dst_len = (uint8_t)(8 * n)}};
-    memcpy(r.next, dst, n);
+    *r = (struct route){.n = (uint8_t)n};
+    memcpy(r->next, dst, n);
     attribute(&q, RTA_DST, dst, n);
     int index = device ? (int)if_nametoindex(device) : 0;
     if (device && !index) return ERR_NOTFOUND;
     if (index) attribute(&q, RTA_OIF, &index, sizeof index);
     ssize_t got = ask(&q, answer);
     if (got < 0) return code_of(got);
-    route_read(&r, (const struct nlmsghdr *)(const void *)answer);
+    route_read(r, (const struct nlmsghdr *)(const void *)answer);
+    if (n == 16 && dst[0] == 0xff) r->kind = ROUTE_MULTICAST;
+    return OK;
+}
+
+int route_find(struct route *out, const uint8_t *dst, size_t n, const char *device) {
+    struct route r;
     char name[IF_NAMESIZE];
-    if (!if_indextoname((unsigned)r.device, name)) return ERR_NOTFOUND;
-    if (n == 16 && dst[0] == 0xff) r.kind = ROUTE_MULTICAST;
-    int rc = route_device(&r, name);
+    int rc = route_ask(&r, dst, n, device);
+    if (!rc && !if_indextoname((unsigned)r.device, name)) rc = ERR_NOTFOUND;
+    if (!rc) rc = route_device(&r, name);
     if (!rc) *out = r;
     return rc;
 }
@@ -170,9 +185,18 @@ int route_next_mac(const struct route *r, uint8_t mac[6], int wait_ms) {
     return state < 0 ? code_of(state) : OK;
 }
 
+bool route_lookup(const char *name, uint8_t *addr, size_t n) {
+    struct addrinfo hints = {.ai_family = n == 4 ? AF_INET : AF_INET6, .ai_socktype = SOCK_DGRAM}, *all = NULL;
+    if (getaddrinfo(name, NULL, &hints, &all) || !all) return false;
+    if (n == 4) memcpy(addr, &((struct sockaddr_in *)(void *)all->ai_addr)->sin_addr, 4);
+    else memcpy(addr, &((struct sockaddr_in6 *)(void *)all->ai_addr)->sin6_addr, 16);
+    freeaddrinfo(all);
+    return true;
+}
+
 bool route_source(const uint8_t *dst, uint8_t *src, size_t n) {
     struct route r;
-    if (route_find(&r, dst, n, NULL)) return false;
+    if (route_ask(&r, dst, n, NULL)) return false;
     memcpy(src, r.source, n);
     return true;
 }

@@ -29,6 +29,8 @@ int route_find(struct route *out, const uint8_t *dst, size_t n, const char *devi
 int route_next_mac(const struct route *r, uint8_t mac[6], int wait_ms) MUST_USE;
 /* route_device fills device, name, ether and mac for an interface by its name. */
 int route_device(struct route *out, const char *name) MUST_USE;
+/* route_lookup gives an address of n bytes of a host's name. */
+bool route_lookup(const char *name, uint8_t *addr, size_t n);
 /* route_source gives the address the kernel would send to dst from (n: 4 or 16 bytes). */
 bool route_source(const uint8_t *dst, uint8_t *src, size_t n);
 

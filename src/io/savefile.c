@@ -181,18 +181,30 @@ void savefiles_free(struct savefiles *s) {
     free(s);
 }
 
-/* drop_capabilities empties every capability set: what `setcap` gave or root had. */
-static bool drop_capabilities(void) {
+/* limit_capabilities keeps those of `mask` that the process has, and empties every other capability set: what `setcap`
+ * gave or root had. */
+static bool limit_capabilities(uint32_t mask) {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct none[2] = {{0}};
-    return syscall(SYS_capset, &head, none) == 0;
+    struct __user_cap_data_struct have[2] = {{0}}, keep[2] = {{0}};
+    if (mask && syscall(SYS_capget, &head, have) != 0) return false;
+    keep[0].effective = keep[0].permitted = have[0].permitted & mask;
+    return syscall(SYS_capset, &head, keep) == 0;
+}
+
+static bool become(uid_t uid, gid_t gid, const char *user) {
+    if (geteuid() != 0 || uid == 0) return true;
+    if ((user ? initgroups(user, gid) : setgroups(0, NULL)) < 0) return false;
+    return setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
 }
 
 bool privileges_drop(uid_t uid, gid_t gid, const char *user) {
-    if (geteuid() == 0 && uid != 0) {
-        if ((user ? initgroups(user, gid) : setgroups(0, NULL)) < 0) return false;
-        if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) return false;
-        if (setuid(0) == 0) return errno = EPERM, false; /* must not be possible any more */
-    }
-    return drop_capabilities();
+    bool changes = geteuid() == 0 && uid != 0;
+    if (!become(uid, gid, user)) return false;
+    if (changes && setuid(0) == 0) return errno = EPERM, false; /* must not be possible any more */
+    return limit_capabilities(0);
+}
+
+bool privileges_keep_capture(uid_t uid, gid_t gid, const char *user) {
+    if (prctl(PR_SET_KEEPCAPS, 1) < 0 || !become(uid, gid, user)) return false;
+    return limit_capabilities(1u << CAP_NET_RAW | 1u << CAP_NET_ADMIN);
 }

@@ -41,5 +41,8 @@ void savefiles_free(struct savefiles *s);
 /* privileges_drop becomes uid/gid (with its groups by name, NULL: none) and gives up every capability; false with errno
  * where it cannot, and then the program must not go on. */
 bool privileges_drop(uid_t uid, gid_t gid, const char *user) MUST_USE;
+/* privileges_keep_capture becomes uid/gid in the same way, but keeps what opens interfaces, CAP_NET_RAW and
+ * CAP_NET_ADMIN, as far as the process had them. */
+bool privileges_keep_capture(uid_t uid, gid_t gid, const char *user) MUST_USE;
 
 #endif

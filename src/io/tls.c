@@ -171,7 +171,7 @@ static bool keys_12(struct tls_wire *w, struct tls *t) {
 /* record_most returns the largest record the peer takes (RFC 6066 4). */
 static uint16_t record_most(const SSL *ssl) {
     uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl));
-    return code >= 1 && code <= 4 ? (uint16_t)(256 << code) : RECORD_PLAIN_MAX;
+    return (uint16_t)(code >= 1 && code <= 4 ? 256 << code : RECORD_PLAIN_MAX);
 }
 
 void tls_park(struct tls_wire *w, struct tls *t) {

@@ -4,6 +4,7 @@
  *
  * A datagram from an echo port, or from our own, is not answered: two echo servers whose addresses somebody swapped
  * would talk for ever. */
+#include "base/json.h"
 #include "lab/echo.h"
 #include "lab/hello.h"
 #include "lab/line.h"
@@ -66,7 +67,7 @@ static void say_bytes(struct echo *e, const char *protocol, const struct sock_pe
     begin(e, datagram ? "datagram" : "data", protocol, who);
     if (e->config.json) {
         wr_f(w, ",\"bytes\":%zu,\"words\":", whole);
-        line_json(w, wr_done(&words));
+        json_text(w, wr_done(&words));
         wr_s(w, "}\n");
         return;
     }

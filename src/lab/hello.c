@@ -64,6 +64,23 @@ static void feed_tcp(struct hello *h, const struct sock_peer *from, const struct
     feed(h, &w, ts);
 }
 
+/* invisible: controls, and marks of Unicode that turn the text around them or take no room. */
+static bool invisible(uint32_t c) {
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+/* harmless copies text that decoders made, with what cannot be seen escaped. */
+static void harmless(struct writer *w, struct slice s) {
+    while (s.n) {
+        uint32_t c;
+        size_t n = utf8_next(s, &c);
+        if (!n || invisible(c)) wr_f(w, "\\u%04x", n ? c : s.p[0]);
+        else wr_bytes(w, s.p, n);
+        s = slice_tail(s, n ? n : 1);
+    }
+}
+
 /* labels writes what was found in the last packet; the kind of the first, or -1. */
 static int labels(struct hello *h, struct writer *w) {
     static const char *const names[EV_KINDS] = {
@@ -73,7 +90,10 @@ static int labels(struct hello *h, struct writer *w) {
         const struct event *e = &h->events.event[i];
         bool named = e->kind == EV_HTTP && (e->http.response || !e->http.method.n); /* its label begins with HTTP */
         wr_f(w, "%s%s", i ? ", " : "", named ? "" : names[e->kind]);
-        event_label(w, e);
+        char text[512];
+        struct writer label = wr_fixed(text, sizeof text);
+        event_label(&label, e);
+        harmless(w, wr_done(&label));
         if (kind < 0) kind = e->kind;
     }
     if (h->events.n > 6) wr_f(w, " +%u", h->events.n - 6);
@@ -111,11 +131,6 @@ int hello_datagram(struct hello *h, struct writer *w, const struct sock_peer *fr
 }
 
 /* ---- bytes that are no message ---- */
-
-static bool invisible(uint32_t c) {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
-}
 
 /* mostly_text: at least three characters in four can be seen; line ends and tabs count as seen. */
 static bool mostly_text(struct slice s) {

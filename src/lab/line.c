@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab/line.h"
-#include "base/utf8.h"
 
 #include <time.h>
 
@@ -22,6 +21,14 @@ void line_time(struct writer *w, int64_t ts) {
     wr_f(w, "%s.%06dZ", text, (int)(ts % SECOND_NS / 1000));
 }
 
+void line_day(struct writer *w, int64_t ts) {
+    time_t t = ts / SECOND_NS;
+    struct tm tm = {0};
+    localtime_r(&t, &tm);
+    wr_f(w, "%04d-%02d-%02d ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    line_clock(w, ts);
+}
+
 void line_peer(struct writer *w, const struct sock_peer *who) {
     struct sock_addr a = sock_addr_of(who);
     sock_print(&a, w);
@@ -39,17 +46,3 @@ void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct
 }
 
 void line_bytes(struct writer *w, uint64_t n) { wr_f(w, "%llu byte%s", (unsigned long long)n, n == 1 ? "" : "s"); }
-
-void line_json(struct writer *w, struct slice s) {
-    wr_c(w, '"');
-    while (s.n) {
-        uint32_t c;
-        size_t n = utf8_next(s, &c);
-        if (!n) wr_s(w, "\\ufffd");
-        else if (c == '"' || c == '\\') wr_f(w, "\\%c", (char)c);
-        else if (c < 0x20 || c == 0x7f) wr_f(w, "\\u%04x", c);
-        else wr_bytes(w, s.p, n);
-        s = slice_tail(s, n ? n : 1);
-    }
-    wr_c(w, '"');
-}

@@ -11,12 +11,12 @@
 void line_clock(struct writer *w, int64_t ts);
 /* line_time writes ts as in RFC 3339, UTC, with microseconds. */
 void line_time(struct writer *w, int64_t ts);
+/* line_day writes day and time in local time, with milliseconds. */
+void line_day(struct writer *w, int64_t ts);
 /* line_begin writes time, protocol and address, padded, for a line of text. */
 void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct sock_peer *who);
 /* line_peer writes ADDRESS:PORT. */
 void line_peer(struct writer *w, const struct sock_peer *who);
-/* line_json writes a string of JSON; bytes that are not UTF-8 become U+FFFD. */
-void line_json(struct writer *w, struct slice s);
 /* line_bytes writes "1 byte", "5 bytes". */
 void line_bytes(struct writer *w, uint64_t n);
 

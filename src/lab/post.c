@@ -170,11 +170,15 @@ static size_t feed_line(struct post *p, struct pile *pile, struct slice in, bool
     return n;
 }
 
-static size_t feed_bytes(struct post *p, struct slice in, bool (*keep)(void *to, struct slice bytes), void *to) {
+static size_t feed_bytes(struct post *p, struct pile *pile, struct slice in, bool (*keep)(void *to, struct slice bytes),
+                         void *to) {
     size_t n = in.n < p->left ? in.n : (size_t)p->left;
     if (!keep(to, slice_of(in.p, n))) return refuse(p, 503), n;
     p->left -= n;
-    if (!p->left) p->phase = p->phase == POST_BODY ? POST_WHOLE : POST_GAP;
+    if (!p->left) {
+        p->phase = p->phase == POST_BODY ? POST_WHOLE : POST_GAP;
+        p->line_at = pile->n; /* the next line stands behind what is kept */
+    }
     return n;
 }
 
@@ -182,8 +186,7 @@ size_t post_feed(struct post *p, struct pile *pile, struct slice in, bool (*keep
                  void *to, bool *go_on) {
     size_t took = 0;
     while (in.n && p->phase != POST_WHOLE && p->phase != POST_REFUSED) {
-        size_t n = in_line(p) ? feed_line(p, pile, in, keep, to, go_on) : feed_bytes(p, in, keep, to);
-        if (p->phase == POST_GAP || p->phase == POST_WHOLE) p->line_at = pile->n;
+        size_t n = in_line(p) ? feed_line(p, pile, in, keep, to, go_on) : feed_bytes(p, pile, in, keep, to);
         in = slice_tail(in, n);
         took += n;
     }

@@ -270,14 +270,19 @@ static int bind_both(struct lab_server *s, const struct sock_addr *addr, struct 
     return ERR_IO;
 }
 
-static int places_make(struct lab_server *s, uint32_t conns) {
+static int places_make(struct lab_server *s, uint32_t conns, struct writer *why) {
     size_t room = sock_room(),
            most = room > LAB_SPARE_FILES + LAB_CONNS_LEAST ? room - LAB_SPARE_FILES : LAB_CONNS_LEAST;
     uint32_t n = conns ? conns : LAB_CONNS_DEFAULT;
+    if (conns > most) {
+        wr_f(why, "%u connections are more than may be open here: %zu (ulimit -n, less %d)", conns, most,
+             LAB_SPARE_FILES);
+        return ERR_LIMIT;
+    }
     s->places = (n < most ? n : (uint32_t)most) + 1;
     s->conn = calloc(s->places, sizeof *s->conn);
     s->free = calloc(s->places, sizeof *s->free);
-    if (!s->conn || !s->free) return ERR_NOMEM;
+    if (!s->conn || !s->free) return wr_s(why, err_text(ERR_NOMEM)), ERR_NOMEM;
     for (uint32_t i = s->places - 1; i > 0; i--) {
         s->conn[i].fd = -1;
         s->free[s->n_free++] = i;
@@ -298,9 +303,8 @@ int lab_open(struct lab_server *s, const struct sock_addr *addr, uint32_t conns,
     s->wheel.node = node_of;
     s->wheel.fire = fire;
     s->wheel.owner = s;
-    int rc = places_make(s, conns);
+    int rc = places_make(s, conns, why);
     if (rc == OK) rc = bind_both(s, addr, why);
-    else wr_s(why, err_text(rc));
     if (rc != OK) return rc;
     if (loop_open(&s->loop) == OK &&
         loop_add(&s->loop, s->tcp, EPOLLIN, (struct loop_ref){.kind = KIND_LISTENER}) == OK &&

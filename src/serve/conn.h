@@ -54,6 +54,7 @@ enum due_kind { DUE_NONE, DUE_HANDSHAKE, DUE_DIAL, DUE_HALF, DUE_STALL, DUE_CLOS
 
 struct conn {
     struct side side[GUARD_SIDES];
+    struct evidence *evidence; /* NULL: nothing is remembered */
     struct ws *ws;  /* NULL: the client speaks MQTT without WebSocket */
     int64_t due;    /* own deadline, milliseconds; the guard has its own */
     uint64_t tried; /* brokers that failed, one bit each */

@@ -2,6 +2,7 @@
 #ifndef WEIR_SERVE_PARENT_H
 #define WEIR_SERVE_PARENT_H
 
+#include "base/packet.h"
 #include "guard/shared.h"
 #include "io/loop.h"
 #include "serve/worker.h"
@@ -41,6 +42,14 @@ struct probe {
     bool known; /* a first result is there */
 };
 
+/* evidence_out is the file of evidence that is written just now. */
+struct evidence_out {
+    struct capwrite *file; /* NULL: none */
+    int fd;
+    uint64_t id; /* of the connection */
+    struct capture_interface iface;
+};
+
 struct recent {
     char line[RECENT_MAX][RECENT_LINE];
     unsigned n; /* ever added */
@@ -62,12 +71,17 @@ struct parent {
     bool reload_again, draining, ended, upgraded;
     pid_t successor;
     struct audit_file audit, logins;
+    struct evidence_out evidence;
     struct recent recent;
     struct probe probe[BROKERS_MAX];
     struct admin *admin;
 };
 
 void parent_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* parent_reload checks the configuration and tells the workers to take it. Where it is refused, `why` (may be NULL)
+ * gets the reasons. */
+enum parent_reloaded { PARENT_RELOADED, PARENT_LATER, PARENT_REFUSED, PARENT_ENDING };
+enum parent_reloaded parent_reload(struct parent *p, struct writer *why);
 /* parent_ready tells whether clients would be served: workers run and a broker is up. */
 bool parent_ready(const struct parent *p);
 

@@ -55,16 +55,19 @@ static char *read_text(const char *path, size_t *n) {
     return text;
 }
 
-/* load reads the configuration anew; NULL after a message. The text is left where the workers read it. */
-static struct setting *load(struct parent *p) {
+/* load reads the configuration anew; NULL after a message, which `told` gets as well unless it is NULL. The text is
+ * left where the workers read it. */
+static struct setting *load(struct parent *p, struct writer *told) {
     size_t n;
     char *text = read_text(p->plan->config, &n), *buf = malloc(WHY_MAX);
     struct setting *s = NULL;
     struct writer why = wr_fixed(buf, buf ? WHY_MAX : 0);
     if (!text) {
         parent_say("%s: %s", p->plan->config, strerror(errno));
+        if (told) wr_f(told, "%s: %s\n", p->plan->config, strerror(errno));
     } else if (setting_load(&s, p->plan, slice_of(text, n), p->shared->tickets, &why) != OK) {
         fprintf(stderr, "%.*s", (int)wr_len(&why), why.buf);
+        if (told) wr_slice(told, wr_done(&why));
         s = NULL;
     } else if (ftruncate(p->config, 0) < 0 || pwrite(p->config, text, n, 0) != (ssize_t)n) {
         parent_say("cannot keep the configuration's text: %s", strerror(errno));
@@ -212,15 +215,17 @@ static void warn_listeners(const struct parent *p, const struct setting *s) {
     }
 }
 
-static void reload(struct parent *p) {
+enum parent_reloaded parent_reload(struct parent *p, struct writer *why) {
+    if (p->draining) return PARENT_ENDING;
     p->reload_again = reloading(p);
-    if (p->reload_again || p->draining) return;
+    if (p->reload_again) return PARENT_LATER;
     notify_send("RELOADING=1");
-    struct setting *s = load(p), *old = p->set;
+    struct setting *s = load(p, why), *old = p->set;
     if (!s) {
         atomic_fetch_add(&p->shared->reloads_refused, 1);
         parent_say("the new configuration was refused; the old one stays");
-        return notify_send("READY=1");
+        notify_send("READY=1");
+        return PARENT_REFUSED;
     }
     warn_listeners(p, s);
     p->set = s;
@@ -231,6 +236,7 @@ static void reload(struct parent *p) {
         p->child[k].reloading = p->child[k].control >= 0;
         tell_worker(&p->child[k], MSG_RELOAD);
     }
+    return PARENT_RELOADED;
 }
 
 static void on_control(struct parent *p, unsigned k) {
@@ -284,7 +290,7 @@ static void on_signal(struct parent *p) {
     struct signalfd_siginfo s;
     while (read(p->signals, &s, sizeof s) == sizeof s) {
         switch (s.ssi_signo) {
-        case SIGHUP: reload(p); break;
+        case SIGHUP: (void)parent_reload(p, NULL); break;
         case SIGUSR1: audit_reopen(p), tell_totals(p); break;
         case SIGUSR2: upgrade(p); break;
         case SIGTERM: drain(p, MSG_DRAIN); break;
@@ -341,7 +347,7 @@ static bool set_up(struct parent *p) {
     p->config = memfd_create("weir-guard", MFD_CLOEXEC);
     p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!p->shared || p->config < 0 || p->wake < 0) return parent_say("cannot start: %s", strerror(errno)), false;
-    if (!(p->set = load(p))) return false;
+    if (!(p->set = load(p, NULL))) return false;
     p->workers = count_workers(p);
     for (unsigned k = 0; k < WORKERS_MAX; k++) p->child[k].control = -1;
     if (!listen_open(p)) return false;
@@ -380,7 +386,7 @@ static void keep_house(struct parent *p) {
     restart_workers(p);
     end_stuck(p);
     if (!p->draining) health_turn(p);
-    if (p->reload_again && !reloading(p)) reload(p);
+    if (p->reload_again && !reloading(p)) (void)parent_reload(p, NULL);
     if (p->watchdog && p->now >= p->watchdog_at) notify_send("WATCHDOG=1"), p->watchdog_at = p->now + p->watchdog;
     if (p->kill_at && p->now > p->kill_at)
         for (unsigned k = 0; k < p->workers; k++)

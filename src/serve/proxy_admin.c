@@ -6,6 +6,7 @@
  * There is no password: it listens on loopback unless told otherwise. What changes something needs the header
  * "X-Weir: yes", which a page of another origin cannot send, and on loopback the Host must be an address or localhost,
  * so that a foreign name pointed at 127.0.0.1 gets nothing. */
+#include "base/json.h"
 #include "serve/admin_page.h"
 #include "serve/parent.h"
 #include <errno.h>
@@ -76,17 +77,6 @@ static void write_metrics(const struct parent *p, struct answer *a) {
     write_workers(p, &a->w);
 }
 
-static void json_string(struct writer *w, struct slice s) {
-    wr_c(w, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (c == '"' || c == '\\') wr_c(w, '\\'), wr_c(w, (char)c);
-        else if (c < 0x20 || c == 0x7f) wr_f(w, "\\u%04x", c);
-        else wr_c(w, (char)c);
-    }
-    wr_c(w, '"');
-}
-
 static void json_addr(struct writer *w, const struct net_addr *a) {
     struct sock_peer peer = {.len = a->len == 4 || a->len == 16 ? a->len : 0};
     memcpy(peer.ip, a->bytes, peer.len);
@@ -114,10 +104,10 @@ static void write_ban(void *to, const struct guard_ban *b) {
         if (b->prefix < b->address.len * 8) wr_f(l->w, "/%u", b->prefix);
         wr_c(l->w, '"');
     } else {
-        json_string(l->w, b->value);
+        json_text(l->w, b->value);
     }
     wr_s(l->w, ",\"reason\":");
-    json_string(l->w, b->reason);
+    json_text(l->w, b->reason);
     if (b->until == INT64_MAX) wr_s(l->w, ",\"seconds\":null}");
     else wr_f(l->w, ",\"seconds\":%lld}", (long long)(b->until - l->now) / 1000000000);
 }
@@ -169,7 +159,7 @@ static void write_stats(const struct parent *p, struct answer *a) {
     wr_s(&a->w, "\"brokers\":[");
     for (unsigned i = 0; i < p->set->brokers; i++) {
         wr_f(&a->w, "%s{\"address\":", i ? "," : "");
-        json_string(&a->w, slice_str(p->set->broker[i].conf->address));
+        json_text(&a->w, slice_str(p->set->broker[i].conf->address));
         wr_f(&a->w, ",\"up\":%s}", atomic_load(&p->shared->down[i]) ? "false" : "true");
     }
     wr_s(&a->w, "],\"workers\":[");
@@ -198,12 +188,29 @@ static int ban_kind(const char *word) {
     return -1;
 }
 
+/* may_change: a page of somebody else can make a browser ask, but not with this header. */
+static bool may_change(struct MHD_Connection *c, struct answer *a) {
+    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Weir");
+    if (header && !strcmp(header, "yes")) return true;
+    return refuse(a, 403, "changes need the header X-Weir: yes"), false;
+}
+
+/* change_policy is what SIGHUP does. */
+static void change_policy(struct parent *p, struct MHD_Connection *c, struct answer *a) {
+    if (!may_change(c, a)) return;
+    switch (parent_reload(p, &a->w)) {
+    case PARENT_RELOADED: return refuse(a, 200, "the new configuration is in order; the workers take it");
+    case PARENT_LATER: return refuse(a, 202, "one reload is under way; this one follows");
+    case PARENT_REFUSED: return refuse(a, 422, "the new configuration was refused; the old one stays");
+    case PARENT_ENDING: return refuse(a, 503, "the guard is about to end");
+    }
+}
+
 /* change_bans sets or lifts a ban: ?kind=address&value=192.0.2.0/24&seconds=600&reason=... */
 static void change_bans(struct parent *p, struct MHD_Connection *c, bool set, struct answer *a) {
     const char *value = query(c, "value"), *reason = query(c, "reason"), *text = query(c, "seconds");
     int kind = ban_kind(query(c, "kind"));
-    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Weir");
-    if (!header || strcmp(header, "yes") != 0) return refuse(a, 403, "changes need the header X-Weir: yes");
+    if (!may_change(c, a)) return;
     if (kind < 0 || !value) return refuse(a, 400, "expected ?kind=address|user|client|subject&value=...");
     char *rest = NULL;
     long long seconds = text ? strtoll(text, &rest, 10) : 0;
@@ -245,6 +252,7 @@ static void route(struct parent *p, struct MHD_Connection *c, const char *url, c
     if (!host_is_fine(p, c)) refuse(a, 403, "this name is not the guard's");
     else if (reads) get(p, url, a);
     else if (bans && !strcmp(method, "POST")) change_bans(p, c, true, a);
+    else if (!strcmp(url, "/reload") && !strcmp(method, "POST")) change_policy(p, c, a);
     else if (bans && !strcmp(method, "DELETE")) change_bans(p, c, false, a);
     else refuse(a, 405, "method not allowed");
 }

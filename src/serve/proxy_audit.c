@@ -3,6 +3,7 @@
  * them; a ring that is full, and a disk that is, cost records, never traffic. What was lost is counted and told, once
  * in COMPLAIN_MS. A line is written whole or counted as lost: after a short write the file is cut back to the last
  * whole line. The file is rotated when it passes its size, FILE to FILE.1, FILE.1 to FILE.2 and so on. */
+#include "serve/evidence.h"
 #include "serve/parent.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,8 @@ static void take_record(struct parent *p, struct slice record) {
     if (record.p[0] == 'A') {
         remember(&p->recent, line);
         write_line(p, &p->audit, line);
+    } else if (record.p[0] == 'P') {
+        evidence_write(p, line);
     } else if (p->logins.path) {
         write_line(p, &p->logins, line);
     }
@@ -111,4 +114,5 @@ void audit_drain(struct parent *p) {
         for (int k = 0; k < DRAIN_BATCH && (n = ring_get(&p->shared->worker[i].audit, buf)); k++)
             take_record(p, slice_of(buf, n));
     }
+    evidence_flush(p);
 }

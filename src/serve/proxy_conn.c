@@ -54,6 +54,8 @@ void conn_free(struct worker *w, struct conn *c) {
     drop_side(w, &c->side[GUARD_BROKER]);
     free(c->ws);
     c->ws = NULL;
+    evidence_free(c->evidence);
+    c->evidence = NULL;
     wheel_clear(&w->wheel, c->number);
     worker_give(w, c->number);
 }

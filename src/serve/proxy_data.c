@@ -151,13 +151,27 @@ static bool may_read(const struct conn *c, enum guard_side from) {
     return s->fd >= 0 && !(s->flags & SIDE_EOF) && !c->side[!from].out && bytes_held(s->out) < REPLY_MAX;
 }
 
+/* remember keeps what was judged, and hands it over where it was stopped: with what is left, where nothing more is
+ * judged. */
+static void remember(struct worker *w, struct conn *c, enum guard_side from, struct slice in,
+                     const struct guard_out *out) {
+    /* What was stopped stands behind what passed, as a piece of its own: it is not to be cut for what came before. */
+    size_t passed = w->caught_n && out->forward.p == in.p ? out->forward.n : 0;
+    evidence_add(w, c, from, slice_head(in, passed));
+    evidence_add(w, c, from, slice_tail(out->close == GUARD_OPEN ? slice_head(in, out->consumed) : in, passed));
+    evidence_tell(w, c);
+    evidence_add(w, c, GUARD_BROKER, out->inject[GUARD_CLIENT]);
+}
+
 /* judge hands `in` to the guard until it wants more bytes or something is in the way; returns what was consumed. */
 static size_t judge(struct worker *w, struct conn *c, enum guard_side from, struct slice in) {
     struct side *s = &c->side[from];
     struct guard_out out;
     size_t at = 0;
     do {
+        w->caught_n = 0;
         guard_feed(w->guard, &c->guard, from, slice_tail(in, at), w->now, &out);
+        if (w->set->config->evidence) remember(w, c, from, slice_tail(in, at), &out);
         at += out.consumed;
         s->need = (uint32_t)out.needed;
         s->flags = (uint8_t)(out.again ? s->flags | SIDE_AGAIN : s->flags & ~SIDE_AGAIN);

@@ -9,7 +9,7 @@ static void answer(struct worker *w, struct conn *c, const struct ws_request *r)
     char buf[512], accept[DIGEST_BASE64_MAX] = "";
     struct writer out = wr_fixed(buf, sizeof buf);
     if (r->status == 101) digest_websocket(accept, r->key);
-    ws_answer(&out, r->status, accept);
+    ws_answer(&out, r->status, accept, r->protocol);
     data_send_raw(w, c, GUARD_CLIENT, wr_done(&out));
 }
 

@@ -121,8 +121,8 @@ static void accept_some(struct worker *w, unsigned i) {
     }
 }
 
-/* tell hands one line to the parent; the parent sleeps unless the ring was empty. */
-static void tell(struct worker *w, char kind, struct slice line) {
+/* The parent sleeps unless the ring was empty. */
+bool worker_tell(struct worker *w, char kind, struct slice line) {
     uint8_t record[RING_RECORD_MAX];
     struct ring *r = &w->cell->audit;
     if (line.n >= sizeof record) line.n = sizeof record - 1;
@@ -131,20 +131,23 @@ static void tell(struct worker *w, char kind, struct slice line) {
     bool idle =
         atomic_load_explicit(&r->head, memory_order_relaxed) == atomic_load_explicit(&r->tail, memory_order_acquire);
     uint64_t one = 1;
-    if (ring_put(r, slice_of(record, line.n + 1)) && idle) (void)!write(w->wake, &one, sizeof one);
+    if (!ring_put(r, slice_of(record, line.n + 1))) return false;
+    if (idle) (void)!write(w->wake, &one, sizeof one);
+    return true;
 }
 
 static void on_event(void *to, const struct guard_event *e) {
     struct worker *w = to;
+    evidence_caught(w, e);
     char line[RING_RECORD_MAX - 1];
     int64_t wall = loop_wall() - w->now;
     struct writer out = wr_fixed(line, sizeof line);
     guard_event_json(&out, e, wall);
-    if (!out.err) tell(w, 'A', wr_done(&out));
+    if (!out.err) (void)worker_tell(w, 'A', wr_done(&out));
     if (!e->login) return;
     wr_reset(&out);
     guard_event_login(&out, e, wall);
-    if (!out.err) tell(w, 'L', wr_done(&out));
+    if (!out.err) (void)worker_tell(w, 'L', wr_done(&out));
 }
 
 /* read_config reads the text the parent left; the caller frees it. NULL: it cannot be read. */
@@ -249,7 +252,8 @@ static bool keep_house(struct worker *w) {
     if (w->accept_again && w->accept_again <= w->now_ms && w->connections < w->connections_max) watch_listeners(w);
     if (atomic_load_explicit(&w->cell->beat, memory_order_relaxed) + BEAT_MS / 2 < w->now_ms) {
         atomic_store_explicit(&w->cell->beat, w->now_ms, memory_order_relaxed);
-        guard_set_wall(w->guard, loop_wall() - w->now);
+        w->wall = loop_wall() - w->now;
+        guard_set_wall(w->guard, w->wall);
     }
     if (w->idle) give_back(w);
     if (!w->draining) return false;
@@ -305,7 +309,8 @@ static bool set_up(struct worker *w, const struct worker_start *s) {
     w->connections_max = room_for(w->set->config);
     w->wheel.node = timer_of, w->wheel.fire = on_timer, w->wheel.owner = w;
     wheel_init(&w->wheel, w->now_ms);
-    struct guard_options o = {.writer = s->number, .wall = loop_wall() - w->now, .event = on_event, .to = w};
+    w->wall = loop_wall() - w->now;
+    struct guard_options o = {.writer = s->number, .wall = w->wall, .event = on_event, .to = w};
     struct loop_ref ref = {.kind = EV_CONTROL};
     w->wire = tls_wire_make();
     return w->wire && loop_open(&w->loop) == OK && loop_add(&w->loop, w->control, EPOLLIN, ref) == OK &&

@@ -3,7 +3,7 @@
 #include "analyse/events.h"
 #include "analyse/explain/explain.h"
 #include "analyse/follow.h"
-#include "analyse/stats.h"
+#include "analyse/stats_io.h"
 #include "serve/web_read.h"
 #include "view/explain_view.h"
 #include "view/mqtt_talk.h"
@@ -56,18 +56,46 @@ static void count(struct web_request *q, const char *path, const struct stats_op
     web_reading_close(r);
 }
 
+/* asked is what the query says beside the filter. */
+struct asked {
+    struct stats_args args;
+    const char *column[IO_COLUMNS_MAX];
+};
+
+static enum MHD_Result column_take(void *to, enum MHD_ValueKind kind, const char *key, const char *value) {
+    struct asked *a = to;
+    (void)kind;
+    if (!strcmp(key, "column") && a->args.n_columns < IO_COLUMNS_MAX)
+        a->column[a->args.n_columns++] = value ? value : "";
+    return MHD_YES;
+}
+
+/* args_read: interval and columns are io's, overhead is volume's; the others take no notice. */
+static bool args_read(struct web_request *q, struct asked *a) {
+    const char *interval = web_query(q, "interval");
+    char *end = NULL;
+    double seconds = interval ? strtod(interval, &end) : 1;
+    if (interval && (end == interval || *end || !(seconds >= 1e-6 && seconds < 1e9)))
+        return web_problem(q, 400, "interval: expected seconds, from 0.000001"), false;
+    if (!web_number(q, "overhead", 0, 65535, &a->args.overhead)) return false;
+    a->args.interval = (int64_t)(seconds * 1e9 + 0.5);
+    MHD_get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, column_take, a);
+    a->args.columns = a->column;
+    return true;
+}
+
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which) {
     const struct stats_ops *ops = stats_find(kind);
-    struct stats_args args = {.which = which, .interval = 1000000000};
+    struct asked asked = {.args.which = which};
     char text[256];
     struct writer why = wr_fixed(text, sizeof text - 1);
     struct expr *filter = NULL;
     if (!ops) return kinds_tell(q);
-    if (!web_filter(q, &filter)) return;
+    if (!args_read(q, &asked) || !web_filter(q, &filter)) return;
     void *state = calloc(1, ops->state_size);
     if (!state) {
         web_problem(q, 500, "out of memory");
-    } else if (ops->start(state, &args, &why)) {
+    } else if (ops->start(state, &asked.args, &why)) {
         *why.p = 0;
         web_problem(q, 400, "%s: %s", ops->name, text);
         ops->end(state);

@@ -91,6 +91,19 @@ void web_keys_put(struct web_request *q, const char *path) {
     web_keys_show(q, path);
 }
 
+uint64_t web_keys_stamp(const struct web *s, const char *path) {
+    char file[WEB_PATH_MAX];
+    struct stat st;
+    uint64_t stamp = 0;
+    for (int kind = 0; kind < KEYS_KINDS; kind++) {
+        stamp = hash_mix(stamp ^ 0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u);
+        if (!key_path(s, path, kind, file) || stat(file, &st)) continue;
+        stamp ^= hash_mix((uint64_t)st.st_mtim.tv_sec ^ st.st_ino,
+                          (uint64_t)st.st_mtim.tv_nsec ^ (uint64_t)st.st_size << 32);
+    }
+    return stamp;
+}
+
 void web_keys_forget(const struct web *s, const char *path) {
     char file[WEB_PATH_MAX];
     for (int kind = 0; kind < KEYS_KINDS; kind++)

@@ -12,6 +12,8 @@ void web_keys_load(const struct web *s, const char *path, struct tls_keys *keys)
 void web_keys_put(struct web_request *q, const char *path);
 void web_keys_show(struct web_request *q, const char *path);
 void web_keys_drop(struct web_request *q, const char *path);
+/* web_keys_stamp changes whenever the keys of a capture do. */
+uint64_t web_keys_stamp(const struct web *s, const char *path);
 /* web_keys_forget deletes the keys of a capture that is gone. */
 void web_keys_forget(const struct web *s, const char *path);
 

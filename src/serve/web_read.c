@@ -3,11 +3,48 @@
 #include "serve/web_keys.h"
 #include "view/view.h"
 #include <stdlib.h>
+#include <time.h>
 
-static bool enter(struct web *s) {
-    if (atomic_fetch_add(&s->readers, 1) < WEB_READERS_MAX) return true;
-    atomic_fetch_sub(&s->readers, 1);
+enum { WAIT_NS = 5000000, PATIENCE = 400 };
+
+static bool place_take(atomic_int *taken, int most) {
+    if (atomic_fetch_add(taken, 1) < most) return true;
+    atomic_fetch_sub(taken, 1);
     return false;
+}
+
+static bool enter(struct web_reading *r) {
+    if (!r->entered) r->entered = place_take(&r->web->readers, WEB_READERS_MAX);
+    return r->entered;
+}
+
+static bool begin(struct web_reading *r) {
+    if (!r->counted) r->counted = place_take(&r->web->readings, WEB_READINGS_MAX);
+    return r->counted && enter(r);
+}
+
+/* wait_set sets how long the client may take nothing; while we work for it that does not count (0). */
+static void wait_set(const struct web_reading *r, unsigned seconds) {
+    if (r->c) MHD_set_connection_option(r->c, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+}
+
+void web_reading_pause(struct web_reading *r) {
+    wait_set(r, WEB_SLOW_S);
+    if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
+    r->entered = false;
+}
+
+/* begin_soon waits a moment for a place. */
+static bool begin_soon(struct web_reading *r) {
+    for (int i = 0; i < PATIENCE && !begin(r) && !atomic_load(&r->web->stopping); i++)
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+    return r->entered;
+}
+
+bool web_reading_go_on(struct web_reading *r) {
+    wait_set(r, 0);
+    while (!begin(r) && !atomic_load(&r->web->stopping)) nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+    return r->entered;
 }
 
 #define SECRETS_TLS_LOG 0x544c534bu /* "TLSK" */
@@ -34,29 +71,48 @@ static void keys_begin(struct web_reading *r, const char *path) {
     r->ds.driver.d.tls_keys = &r->keys;
 }
 
-struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want) {
+static void open_file(struct web_reading *r, const char *path, const struct want *want, unsigned *status,
+                      struct writer *why) {
     char text[512];
-    struct writer why = wr_fixed(text, sizeof text - 1);
-    struct web_reading *r = calloc(1, sizeof *r);
-    if (r) {
-        *r = (struct web_reading){.web = q->web, .entered = enter(q->web)};
-        tls_keys_make(&r->keys);
-    }
-    if (!r) {
-        web_problem(q, 500, "out of memory");
-    } else if (!r->entered) {
-        web_problem(q, 503, "%d captures are being read; try again", WEB_READERS_MAX);
+    struct writer t = wr_fixed(text, sizeof text - 1);
+    if (!begin_soon(r)) {
+        *status = 503;
+        wr_s(why, "too many captures are being read; try again");
     } else if ((r->made = true) && dissector_make(&r->ds, want)) {
-        web_problem(q, 500, "out of memory");
-    } else if (capfile_open(&r->file, path, &why)) {
-        *why.p = 0;
+        *status = 500;
+        wr_s(why, "out of memory");
+    } else if (capfile_open(&r->file, path, &t)) {
+        *t.p = 0;
         const char *reason = strstr(text, ": "); /* where it lies is nobody's business */
-        web_problem(q, 422, "the capture cannot be read: %s", reason ? reason + 2 : text);
+        *status = 422;
+        wr_f(why, "the capture cannot be read: %s", reason ? reason + 2 : text);
     } else {
         keys_begin(r, path);
-        return r;
+        *status = 200;
     }
+}
+
+struct web_reading *web_reading_begin(struct web *s, const char *path, const struct want *want, unsigned *status,
+                                      struct writer *why) {
+    struct web_reading *r = calloc(1, sizeof *r);
+    *status = 500;
+    if (!r) return wr_s(why, "out of memory"), NULL;
+    r->web = s;
+    tls_keys_make(&r->keys);
+    open_file(r, path, want, status, why);
+    if (*status == 200) return r;
     web_reading_close(r);
+    return NULL;
+}
+
+struct web_reading *web_reading_open(struct web_request *q, const char *path, const struct want *want) {
+    char text[512];
+    unsigned status;
+    struct writer why = wr_fixed(text, sizeof text - 1);
+    struct web_reading *r = web_reading_begin(q->web, path, want, &status, &why);
+    if (r) return r->c = q->c, r;
+    *why.p = 0;
+    web_problem(q, status, "%s", text);
     return NULL;
 }
 
@@ -66,7 +122,7 @@ void web_reading_close(struct web_reading *r) {
     if (r->made) dissector_free(&r->ds);
     tls_keys_free(&r->keys);
     free(r->path);
-    if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
+    web_reading_rest(r);
     free(r);
 }
 
@@ -81,11 +137,12 @@ const struct decode *web_reading_next(struct web_reading *r) {
 void web_reading_rest(struct web_reading *r) {
     if (r->entered) atomic_fetch_sub(&r->web->readers, 1);
     r->entered = false;
+    if (r->counted) atomic_fetch_sub(&r->web->readings, 1);
+    r->counted = false;
 }
 
 bool web_reading_wake(struct web_reading *r) {
-    if (!r->entered && !enter(r->web)) return false;
-    r->entered = true;
+    if (!begin(r)) return false;
     r->rc = capfile_resume(r->file);
     return r->rc == OK;
 }

@@ -33,6 +33,7 @@ static const char *title(unsigned status) {
     case 404: return "Not found";
     case 405: return "Method not allowed";
     case 409: return "Conflict";
+    case 410: return "Gone";
     case 413: return "Too large";
     case 422: return "Not understood";
     case 502: return "The guard does not answer";
@@ -216,6 +217,7 @@ void web_route(struct web_request *q) {
     struct parts p = {0};
     bool reads = is(q->method, "GET") || is(q->method, "HEAD");
     if (reads && page(q)) return;
+    if (web_demand(q)) return;
     if (!split(q->url, &p)) return web_problem(q, 404, "no such address; /v1/openapi.json lists them");
     if (reads) get(q, &p);
     else change(q, &p);

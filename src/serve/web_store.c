@@ -5,6 +5,7 @@
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
 #include "io/out.h"
+#include "serve/web_index.h"
 #include "serve/web_keys.h"
 #include "view/view.h"
 #include <dirent.h>
@@ -101,6 +102,30 @@ uint64_t web_used(const struct web *s) {
     uint64_t used = 0;
     each(s, sum, &used);
     return used;
+}
+
+void web_gone(struct web *s, const char *path) {
+    web_keys_forget(s, path);
+    web_index_drop(s, path);
+}
+
+/* left_over tells whether a hidden file is of no more use: half of an upload or of an index, or the index of a capture
+ * that is gone. */
+static bool left_over(struct web *s, const char *name) {
+    char path[WEB_PATH_MAX];
+    bool fixed;
+    if (!strncmp(name, ".upload-", 8) || !strncmp(name, WEB_INDEX_NEW, sizeof WEB_INDEX_NEW - 1)) return true;
+    return !strncmp(name, ".idx-", 5) && !web_find(s, name + 5, path, &fixed);
+}
+
+void web_sweep(struct web *s) {
+    char path[WEB_PATH_MAX];
+    struct dirent *e;
+    DIR *d = opendir(s->plan->dir);
+    while (d && (e = readdir(d)))
+        if (left_over(s, e->d_name) && snprintf(path, sizeof path, "%s/%s", s->plan->dir, e->d_name) < (int)sizeof path)
+            unlink(path);
+    if (d) closedir(d);
 }
 
 struct listing {
@@ -210,8 +235,10 @@ void web_delete(struct web_request *q, const char *name) {
     if (!web_find(q->web, name, path, &fixed)) return web_problem(q, 404, "no such capture");
     if (fixed)
         return web_problem(q, 409, "this capture was named on the command line and is not the server's to delete");
+    if (q->web->keeper && keeper_writes(q->web->keeper, name))
+        return web_problem(q, 409, "this capture is under way; stop it first");
     if (unlink(path)) return web_problem(q, 500, "it could not be deleted: %s", strerror(errno));
-    web_keys_forget(q->web, path);
+    web_gone(q->web, path);
     q->reply.status = 204;
 }
 
@@ -273,13 +300,30 @@ static bool free_name(struct web *s, char name[WEB_NAME_MAX + 1]) {
     return true;
 }
 
+int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]) {
+    char path[WEB_PATH_MAX];
+    for (int i = 0; i < 100 && free_name(s, name); i++) {
+        if (snprintf(path, sizeof path, "%s/%s", s->plan->dir, name) >= (int)sizeof path)
+            return errno = ENAMETOOLONG, -1;
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return errno = EEXIST, -1;
+}
+
+/* is_capture: it begins as one, and what comes first can be read, if only in part. */
 static bool is_capture(const char *path, char *why, size_t n) {
     struct capfile *file = NULL;
+    struct packet p;
     struct writer w = wr_fixed(why, n - 1);
     int rc = capfile_open(&file, path, &w);
     *w.p = 0;
-    if (rc == OK) capfile_close(file);
-    return rc == OK;
+    if (rc) return false;
+    rc = capfile_next(file, &p);
+    bool fine = rc == OK || rc == ERR_END || rc == ERR_CUT;
+    if (!fine) snprintf(why, n, "%s", capfile_why(file));
+    capfile_close(file);
+    return fine;
 }
 
 /* upload_name moves the complete file to its name; the folder is locked. */
@@ -290,6 +334,8 @@ static void upload_name(struct web_request *q, const char *name, bool replace) {
     web_name_clean(shown, name);
     if (replace && web_find(q->web, shown, path, &fixed) && fixed)
         return web_problem(q, 409, "this capture was named on the command line and is not replaced");
+    if (replace && q->web->keeper && keeper_writes(q->web->keeper, shown))
+        return web_problem(q, 409, "this capture is under way; stop it first");
     if (!replace && !free_name(q->web, shown)) return web_problem(q, 409, "too many captures have this name");
     if (snprintf(path, sizeof path, "%s/%s", q->web->plan->dir, shown) >= (int)sizeof path ||
         fstat(q->upload_fd, &st) || rename(q->upload_path, path))

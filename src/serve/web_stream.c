@@ -4,7 +4,7 @@
  * while the answer is sent, so a client that goes away ends the work at the next event, and one is sent at least every
  * BEAT_MS; another request may end it too (DELETE /v1/jobs/ID). With `tail` the work goes on where the file ends: its
  * size is looked at every LOOK_MS, and meanwhile no place among the readers is held. */
-#include "serve/web_rows.h"
+#include "serve/web_index.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -24,6 +24,8 @@ enum {
 struct events {
     struct web_reading *r;
     struct web_job *job;
+    struct web_index *index;
+    struct web_matches *matches; /* kept when all is read */
     struct expr *filter;
     struct want want;
     struct view view;
@@ -178,9 +180,10 @@ static bool take(struct events *s) {
     if (!d) return false;
     if (s->filter && !expr_match(s->filter, d->out)) return true;
     s->matched++;
+    web_matches_add(s->matches, d->pkt->number);
     if (d->pkt->number > s->from && s->shown < s->limit) {
         if (s->pending++) wr_s(&s->rows, ",");
-        web_row_json(&s->rows, d, &s->view);
+        web_row_json(&s->rows, s->r, d, &s->view);
         s->shown++;
     }
     dissector_shown(&s->r->ds);
@@ -219,6 +222,10 @@ static void at_end(struct events *s) {
         return;
     }
     if (waits && grown(s)) return;
+    if (!stopped(s)) {
+        web_matches_keep(s->index, s->matches, s->r->packets);
+        s->matches = NULL;
+    }
     progress_send(s, "end");
     s->ended = true;
 }
@@ -242,7 +249,8 @@ static ssize_t events_read_out(void *to, uint64_t at, char *out, size_t max) {
     if (s->sent == wr_len(&s->w)) {
         wr_reset(&s->w);
         s->sent = 0;
-        if (!s->ended) more(s);
+        if (!s->ended && web_reading_go_on(s->r)) more(s);
+        web_reading_pause(s->r);
     }
     size_t n = wr_len(&s->w) - s->sent;
     if (s->w.err || s->rows.err) return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -257,6 +265,8 @@ static void events_free(void *to) {
     struct events *s = to;
     if (s->r) job_end(s->r->web, s->job);
     web_reading_close(s->r);
+    web_matches_free(s->matches);
+    web_index_release(s->index);
     expr_free(s->filter);
     wr_free(&s->rows);
     wr_free(&s->w);
@@ -295,6 +305,8 @@ void web_stream(struct web_request *q, const char *path, const char *name) {
         events_free(s);
         return web_problem(q, 503, "%d jobs are under way; try again", WEB_JOBS_MAX);
     }
+    s->index = web_index_of(q->web, path);
+    if (s->index) s->matches = web_matches_make(web_query(q, "filter"));
     q->reply.type = s->lines ? "application/x-ndjson" : "text/event-stream";
     q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, events_read_out, s, events_free);
     if (q->reply.made) return;

@@ -3,6 +3,7 @@
 #define WEIR_SERVE_WORKER_H
 
 #include "serve/conn.h"
+#include "serve/evidence.h"
 #include "serve/shared.h"
 
 /* One worker process: an event loop, its connections, its guard. */
@@ -68,6 +69,12 @@ struct worker {
     unsigned source; /* next source address */
     int64_t broker_rest[BROKERS_MAX];
 
+    char caught[EVIDENCE_WHY]; /* why the packet just judged was stopped; caught_n 0: it was not */
+    uint16_t caught_n;
+    unsigned evidence_count; /* tales told in this second */
+    int64_t evidence_second;
+
+    int64_t wall;        /* time of day minus now */
     int64_t now, now_ms; /* of this turn: nanoseconds, milliseconds */
     uint8_t scratch[SCRATCH];
     uint8_t frame[SCRATCH + WS_HEAD_MAX];
@@ -93,6 +100,9 @@ void worker_give(struct worker *w, uint32_t at);
 void worker_ready(struct worker *w, uint32_t at);
 /* worker_pause stops accepting for a moment: there are no descriptors or no room. */
 void worker_pause(struct worker *w);
+
+/* worker_tell hands a record of that kind to the parent; false: there is no room. */
+bool worker_tell(struct worker *w, char kind, struct slice line);
 
 struct worker_start {
     const struct proxy_plan *plan;

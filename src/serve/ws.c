@@ -155,6 +155,13 @@ static struct slice request_path(struct slice line) {
 /* what RFC 6455 4.2.1 asks of a request */
 enum { HAS_UPGRADE = 1, HAS_CONNECTION = 2, HAS_VERSION = 4, HAS_PROTOCOL = 8, HAS_HOST = 16, HAS_ALL = 31 };
 
+/* read_protocol chooses the subprotocol: clients of MQTT 3.1 know it by the name it had before the standard. */
+static unsigned read_protocol(struct slice value, struct ws_request *r) {
+    if (lists(value, "mqtt")) r->protocol = "mqtt";
+    else if (!r->protocol && lists(value, "mqttv3.1")) r->protocol = "mqttv3.1";
+    return r->protocol ? HAS_PROTOCOL : 0;
+}
+
 static unsigned read_header(struct slice line, struct ws_request *r) {
     const uint8_t *colon = memchr(line.p, ':', line.n);
     if (!colon) return 0;
@@ -162,7 +169,7 @@ static unsigned read_header(struct slice line, struct ws_request *r) {
     if (is(name, "Upgrade")) return lists(value, "websocket") ? HAS_UPGRADE : 0;
     if (is(name, "Connection")) return lists(value, "upgrade") ? HAS_CONNECTION : 0;
     if (is(name, "Sec-WebSocket-Version")) return is(value, "13") ? HAS_VERSION : 0;
-    if (is(name, "Sec-WebSocket-Protocol")) return lists(value, "mqtt") ? HAS_PROTOCOL : 0;
+    if (is(name, "Sec-WebSocket-Protocol")) return read_protocol(value, r);
     if (is(name, "Host")) return HAS_HOST;
     if (is(name, "Sec-WebSocket-Key")) r->key = value;
     return 0;
@@ -187,12 +194,12 @@ struct ws_request ws_read_request(struct slice in, const char *path) {
     return r;
 }
 
-void ws_answer(struct writer *w, int status, const char *accept) {
+void ws_answer(struct writer *w, int status, const char *accept, const char *protocol) {
     if (status == 101) {
         wr_f(w,
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-             "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
-             accept);
+             "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+             accept, protocol);
         return;
     }
     const char *reason = status == 404   ? "Not Found"

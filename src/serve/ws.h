@@ -38,13 +38,15 @@ void ws_close_frame(struct ws *ws, struct writer *reply, enum ws_status status);
 
 /* ws_request is what became of a client's opening request. */
 struct ws_request {
-    int status;    /* HTTP status: 101 where it was accepted; 0: not whole yet */
-    size_t length; /* bytes of the request */
+    int status;           /* HTTP status: 101 where it was accepted; 0: not whole yet */
+    size_t length;        /* bytes of the request */
+    const char *protocol; /* the subprotocol that was chosen */
     struct slice path, key;
 };
 /* ws_read_request reads an opening request; `path` is what it must ask for, NULL: anything. */
 struct ws_request ws_read_request(struct slice in, const char *path);
-/* ws_answer writes the response: `accept` is the 28 characters of Sec-WebSocket-Accept, for 101. */
-void ws_answer(struct writer *w, int status, const char *accept);
+/* ws_answer writes the response: `accept` is the 28 characters of Sec-WebSocket-Accept and `protocol` the subprotocol,
+ * for 101. */
+void ws_answer(struct writer *w, int status, const char *accept, const char *protocol);
 
 #endif

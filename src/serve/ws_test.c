@@ -84,6 +84,11 @@ static void opening_requests_are_judged(void) {
 #define HEAD "Host: x\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define MQTT "Sec-WebSocket-Protocol: mqttv3.1, mqtt\r\n"
+#define OLD "Sec-WebSocket-Protocol: x, mqttv3.1\r\n"
+    CHECK(!strcmp(ws_read_request(SLICE("GET / HTTP/1.1\r\n" HEAD KEY MQTT "\r\n"), NULL).protocol, "mqtt"));
+    CHECK(!strcmp(ws_read_request(SLICE("GET / HTTP/1.1\r\n" HEAD KEY OLD MQTT "\r\n"), NULL).protocol, "mqtt"));
+    CHECK(!strcmp(ws_read_request(SLICE("GET / HTTP/1.1\r\n" HEAD KEY OLD "\r\n"), NULL).protocol, "mqttv3.1"));
+    CHECK(ask("GET / HTTP/1.1\r\n" HEAD KEY "Sec-WebSocket-Protocol: mqttv3\r\n\r\n", NULL) == 400);
     CHECK(ask("GET /mqtt?x=1 HTTP/1.1\r\n" HEAD KEY MQTT "\r\n", "/mqtt") == 101);
     CHECK(ask("GET /mqtt HTTP/1.1\r\n" HEAD KEY MQTT, "/mqtt") == 0);
     CHECK(ask("GET /other HTTP/1.1\r\n" HEAD KEY MQTT "\r\n", "/mqtt") == 404);

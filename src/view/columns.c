@@ -49,8 +49,7 @@ static int digits_of(uint64_t ticks) {
     return digits;
 }
 
-void columns_time(struct writer *w, const struct decode *d, const struct view *view) {
-    const struct packet *p = d->pkt;
+void columns_time(struct writer *w, const struct packet *p, const struct view *view) {
     const struct frame_times *t = &view->times;
     int digits = view->precision >= 0 ? view->precision : digits_of(p->iface->ticks ? p->iface->ticks : 1000000);
     if (!p->has_ts) return;
@@ -80,8 +79,12 @@ static const struct layer_mark *top(const struct decode *d) {
     return NULL;
 }
 
+/* layer_end returns the end of a layer's fields; those of what stands inside its messages, as certificates do, are among
+ * them. */
 static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
-    return m + 1 < d->layer + d->layers ? m[1].at : d->out->n;
+    const struct layer_mark *next = m + 1, *end = d->layer + d->layers;
+    while (next < end && next->proto->inner) next++;
+    return next < end ? next->at : d->out->n;
 }
 
 void columns_protocol(struct writer *w, const struct decode *d) {
@@ -124,6 +127,16 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
     return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
 }
 
+/* comma_drop takes the comma before a text away that only says that a message of TLS has begun: tshark puts that right
+ * behind what is there. Text that has left the buffer already stays as it is. */
+static void comma_drop(struct writer *w, size_t at) {
+    static const struct slice begun = {(const uint8_t *)"[TLS segment", 12};
+    size_t len = wr_len(w);
+    if (at < 2 || len < at + begun.n || memcmp(w->buf + at, begun.p, begun.n) != 0 || memcmp(w->buf + at - 2, ", ", 2) != 0) return;
+    memmove(w->buf + at - 2, w->buf + at, len - at);
+    w->p -= 2;
+}
+
 void columns_info(struct writer *w, const struct decode *d) {
     const struct layer_mark *end = d->layer + d->layers, *m = end, *first;
     while (m > d->layer && !says(m - 1)) m--;
@@ -135,7 +148,9 @@ void columns_info(struct writer *w, const struct decode *d) {
         for (const struct layer_mark *one = first; one <= m; one++) {
             if (!follows(one, m->proto) || !says(one)) continue;
             if (one > first && !m->proto->info_plain) wr_s(w, ", ");
+            size_t at = wr_len(w);
             one->proto->info(w, d->out, one->at, layer_end(d, one));
+            comma_drop(w, at);
         }
     }
     if (d->out->bad) wr_s(w, d->cut ? "[Packet size limited during capture]" : "[Malformed Packet]");
@@ -162,7 +177,7 @@ void columns_print(struct writer *w, const struct decode *d, struct view *view) 
     padded(w, at, 5, true);
     wr_c(w, ' ');
     at = wr_len(w);
-    columns_time(w, d, view);
+    columns_time(w, d->pkt, view);
     padded(w, at, 10, true);
     wr_c(w, ' ');
     at = wr_len(w);

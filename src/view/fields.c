@@ -3,49 +3,113 @@
 #include "field/print.h"
 #include "view/view.h"
 
+static const char *const columns[] = {"_ws.col.No.",      "_ws.col.Time",   "_ws.col.Source", "_ws.col.Destination",
+                                      "_ws.col.Protocol", "_ws.col.Length", "_ws.col.Info"};
+_Static_assert(sizeof columns / sizeof *columns == COLUMN_END - COLUMN_NUMBER, "every column has a name");
+
+uint16_t column_find(struct slice name) {
+    for (uint16_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (slice_eq(name, slice_str(columns[i]))) return (uint16_t)(COLUMN_NUMBER + i);
+    return 0;
+}
+
+static bool is_expert(uint16_t id) { return id >= FID_WS_EXPERT && id < FID_WS_EXPERT_END; }
+
+void fields_want(struct want *w, uint16_t id) {
+    if (id >= COLUMN_NUMBER) {
+        columns_want(w);
+        return;
+    }
+    want_add(w, id);
+    if (id == FID_WS_EXPERT_MESSAGE || id == FID_WS_EXPERT) want_all(w); /* put together of any fields */
+    for (size_t i = 1; is_expert(id) && i < weir_fields.count; i++)
+        if (weir_fields.fields[i].severity) want_add(w, (uint16_t)i);
+}
+
 void fields_header(struct writer *w, const uint16_t *ids, size_t n, const struct fields_options *o) {
     if (!o->header) return;
     for (size_t i = 0; i < n; i++) {
         if (i) wr_c(w, o->separator);
-        wr_s(w, field_of(ids[i])->name);
+        wr_s(w, ids[i] >= COLUMN_NUMBER ? columns[ids[i] - COLUMN_NUMBER] : field_of(ids[i])->name);
     }
     wr_c(w, '\n');
 }
 
-static void one(struct writer *w, const struct fval *f, const struct view *view) {
+static void message(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct proto *p = proto_of(v->v[at].id);
+    if (!p || !p->label || !p->label(w, v, at)) wr_s(w, field_of(v->v[at].id)->label);
+}
+
+/* expert writes what _ws.expert's field `id` holds for the anomaly at a place. */
+static void expert(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id) {
+    const struct field *f = field_of(v->v[at].id);
+    if (id == FID_WS_EXPERT_SEVERITY) wr_u(w, severity_number(f->severity));
+    else if (id == FID_WS_EXPERT_GROUP) wr_u(w, group_number(f->group));
+    else {
+        if (id == FID_WS_EXPERT)
+            wr_f(w, "Expert Info (%s/%s): ", severity_name((enum severity)f->severity),
+                 anomaly_group_name((enum anomaly_group)f->group));
+        message(w, v, at);
+    }
+}
+
+static void one(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
+    const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
-    if (field->secret && !view->show_secrets) wr_s(w, HIDDEN_SECRET);
+    if (is_expert(id)) expert(w, v, at, id);
+    else if (field->secret && !view->show_secrets) wr_s(w, HIDDEN_SECRET);
     else if (field->type == FT_NONE) wr_c(w, '1');
     else if (field->type == FT_BYTES) wr_hexbytes(w, f->s, 0); /* here tshark parts them by nothing */
     else print_value(w, field, f);
 }
 
-static void column(struct writer *w, const struct fvec *v, uint16_t id, const struct fields_options *o, const struct view *view) {
-    const struct fval *last = NULL;
+/* is_value tells whether the value at a place is one of field `id`. */
+static bool is_value(const struct fvec *v, uint32_t at, uint16_t id) {
+    if (!is_expert(id)) return v->v[at].id == id;
+    return field_of(v->v[at].id)->severity && !(v->v[at].flags & FV_PLAIN);
+}
+
+static void values(struct writer *w, const struct fvec *v, uint16_t id, const struct fields_options *o, const struct view *view) {
+    uint32_t last = v->n;
     bool any = false;
     for (uint32_t i = 0; i < v->n; i++) {
-        if (v->v[i].id != id) continue;
-        last = &v->v[i];
+        if (!is_value(v, i, id)) continue;
+        last = i;
         if (o->occurrence == 'l') continue;
         if (!any && o->quote) wr_c(w, o->quote);
         if (any) wr_c(w, o->aggregator);
-        one(w, last, view);
+        one(w, v, i, id, view);
         any = true;
         if (o->occurrence == 'f') break;
     }
-    if (o->occurrence == 'l' && last) {
+    if (o->occurrence == 'l' && last < v->n) {
         if (o->quote) wr_c(w, o->quote);
-        one(w, last, view);
+        one(w, v, last, id, view);
         any = true;
     }
     if (any && o->quote) wr_c(w, o->quote);
+}
+
+static void column(struct writer *w, const struct decode *d, uint16_t id, const struct fields_options *o, const struct view *view) {
+    if (o->quote) wr_c(w, o->quote);
+    switch ((enum column_id)id) {
+    case COLUMN_NUMBER: wr_u(w, d->pkt->number); break;
+    case COLUMN_TIME: columns_time(w, d->pkt, view); break;
+    case COLUMN_SOURCE: columns_source(w, d); break;
+    case COLUMN_DESTINATION: columns_destination(w, d); break;
+    case COLUMN_PROTOCOL: columns_protocol(w, d); break;
+    case COLUMN_LENGTH: wr_u(w, d->pkt->len); break;
+    default: columns_info(w, d);
+    }
+    if (o->quote) wr_c(w, o->quote);
 }
 
 void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, const struct fields_options *o,
                   const struct view *view) {
     for (size_t i = 0; i < n; i++) {
         if (i) wr_c(w, o->separator);
-        column(w, d->out, ids[i], o, view);
+        if (ids[i] >= COLUMN_NUMBER) column(w, d, ids[i], o, view);
+        else values(w, d->out, ids[i], o, view);
     }
     wr_c(w, '\n');
 }

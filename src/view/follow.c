@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view/follow.h"
 
+#include "base/json.h"
 #include "base/utf8.h"
 
 #define RULE "===================================================================\n"
@@ -48,16 +49,19 @@ static void yaml_head(struct writer *w, const struct follow *f) {
 }
 
 void follow_head_print(struct writer *w, const struct follow *f, struct follow_view *v) {
-    const char *proto = f->proto == FOLLOW_TCP ? "tcp" : "udp";
+    const char *name = follow_proto_name(f->proto), *proto = f->proto == FOLLOW_UDP ? "udp" : "tcp";
     if (v->headed) return;
     v->headed = true;
     if (v->form == FOLLOW_YAML) {
         yaml_head(w, f);
         return;
     }
-    wr_f(w, "\n" RULE "Follow: %s,%s\n", proto, names[v->form]);
-    if (f->by_stream) wr_f(w, "Filter: %s.stream eq %u\n", proto, f->stream);
-    else {
+    wr_f(w, "\n" RULE "Follow: %s,%s\n", name, names[v->form]);
+    if (f->by_stream) {
+        wr_f(w, "Filter: %s.stream eq %u", proto, f->stream);
+        if (f->by_substream) wr_f(w, " and http2.streamid eq %u", f->substream);
+        wr_c(w, '\n');
+    } else {
         wr_s(w, "Filter: ");
         way_print(w, f, proto, 0);
         wr_s(w, " or ");
@@ -131,9 +135,11 @@ static void hex_print_chunk(struct writer *w, const struct follow_chunk *c, uint
             else wr_s(w, "   ");
         }
         wr_c(w, ' ');
+        /* tshark leaves a space at the end of a line away, unless it ends the line's first half */
+        size_t shown = line.n != HEX_LINE / 2 && line.p[line.n - 1] == ' ' ? line.n - 1 : line.n;
         for (size_t i = 0; i < line.n; i++) {
-            if (i == 8) wr_c(w, ' ');
-            wr_c(w, line.p[i] >= 32 && line.p[i] < 127 ? (char)line.p[i] : '.');
+            if (i == HEX_LINE / 2) wr_c(w, ' ');
+            if (i < shown) wr_c(w, line.p[i] >= 32 && line.p[i] < 127 ? (char)line.p[i] : '.');
         }
         wr_c(w, '\n');
     }
@@ -145,23 +151,12 @@ static void raw_print(struct writer *w, const struct follow_chunk *c) {
     wr_c(w, '\n');
 }
 
-static void base64_print(struct writer *w, struct slice s) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (; s.n; s = slice_tail(s, 3)) {
-        uint32_t v = (uint32_t)s.p[0] << 16 | (s.n > 1 ? (uint32_t)s.p[1] << 8 : 0) | (s.n > 2 ? s.p[2] : 0);
-        wr_c(w, digits[v >> 18]);
-        wr_c(w, digits[v >> 12 & 63]);
-        wr_c(w, s.n > 1 ? digits[v >> 6 & 63] : '=');
-        wr_c(w, s.n > 2 ? digits[v & 63] : '=');
-    }
-}
-
 static void yaml_print(struct writer *w, const struct follow_chunk *c) {
     wr_f(w, "  - packet: %llu\n    peer: %d\n    timestamp: %.9f\n    data: !!binary |\n", (unsigned long long)c->frame,
          c->side, (double)(c->ts / 1000000000) + (double)(c->ts % 1000000000) / 1e9);
     for (size_t at = 0; at < c->bytes.n; at += BASE64_LINE) {
         wr_s(w, "      ");
-        base64_print(w, slice_head(slice_tail(c->bytes, at), BASE64_LINE));
+        base64_write(w, slice_head(slice_tail(c->bytes, at), BASE64_LINE));
         wr_c(w, '\n');
     }
 }

@@ -6,34 +6,6 @@
 
 #include <time.h>
 
-void json_text(struct writer *w, struct slice s) {
-    static const char hex[] = "0123456789abcdef";
-    wr_c(w, '"');
-    while (s.n) {
-        size_t plain = 0;
-        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f && s.p[plain] != '"' && s.p[plain] != '\\') plain++;
-        wr_bytes(w, s.p, plain);
-        s = slice_tail(s, plain);
-        if (!s.n) break;
-        uint32_t code;
-        size_t n = utf8_next(s, &code);
-        if (!n) {
-            wr_s(w, "\\ufffd");
-            n = 1;
-        } else if (code == '"' || code == '\\') {
-            wr_c(w, '\\');
-            wr_c(w, (char)code);
-        } else if (code < 0x20 || code == 0x7f) {
-            char u[6] = {'\\', 'u', '0', '0', hex[code >> 4], hex[code & 15]};
-            wr_bytes(w, u, 6);
-        } else {
-            wr_bytes(w, s.p, n);
-        }
-        s = slice_tail(s, n);
-    }
-    wr_c(w, '"');
-}
-
 static void shown_text(struct writer *w, const struct fval *f, bool secrets) {
     const struct field *field = field_of(f->id);
     char small[256];

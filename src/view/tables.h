@@ -6,6 +6,7 @@
 #include "analyse/stats_io.h"
 #include "analyse/stats_phs.h"
 #include "analyse/stats_talk.h"
+#include "analyse/stats_tree.h"
 #include "view/view.h"
 
 /* table_print writes a table in aligned columns; width: of the terminal, 0 for none, and then no bars. */
@@ -19,6 +20,7 @@ void tap_talk_print(struct writer *w, const struct talk *t, const char *filter);
 void tap_phs_print(struct writer *w, const struct phs *p, const char *filter);
 
 void tap_io_print(struct writer *w, const struct io_stats *s);
+void tap_tree_print(struct writer *w, const struct stats_tree *t);
 void tap_expert_print(struct writer *w, const struct expert *x);
 
 #endif

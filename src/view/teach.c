@@ -13,9 +13,8 @@ static const struct {
     {RUNG_TCP, MOOD_PLAIN, "SYN",
      N_("The client asks for a connection. SYN names the number its bytes are counted from (SYN-SENT).")},
     {RUNG_TCP, MOOD_PLAIN, "RST",
-     N_("Reset: this side knows nothing of the connection, or gives it up at once. Nothing follows, and nothing is "
-        "sent "
-        "again.")},
+     N_("Reset: this side knows nothing of the connection, or gives it up at once. Whatever still comes is answered "
+        "with another reset.")},
     {RUNG_TCP, MOOD_AGAIN, "again: SYN",
      N_("No answer came, so the client asks again, after a longer pause each time.")},
     {RUNG_TCP, MOOD_AGAIN, "again: FIN", N_("The end was not acknowledged in time, so it is said again.")},

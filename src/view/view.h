@@ -2,6 +2,7 @@
 #ifndef WEIR_VIEW_VIEW_H
 #define WEIR_VIEW_VIEW_H
 
+#include "base/json.h"
 #include "analyse/dissect.h"
 
 /* Pure printing: a decoded packet in, text out. Nothing here decodes, reads or decides. */
@@ -39,7 +40,7 @@ void columns_destination(struct writer *w, const struct decode *d);
 void columns_protocol(struct writer *w, const struct decode *d);
 void columns_info(struct writer *w, const struct decode *d);
 /* columns_time writes the Time column. */
-void columns_time(struct writer *w, const struct decode *d, const struct view *view);
+void columns_time(struct writer *w, const struct packet *p, const struct view *view);
 
 /* tree_print writes the packet's tree. only: names of protocols whose details are shown (NULL: all), the others on one
  * line. */
@@ -57,8 +58,6 @@ void pdml_begin(struct writer *w);
 void pdml_print(struct writer *w, const struct decode *d);
 void pdml_end(struct writer *w);
 
-/* json_text writes a JSON string; what is not UTF-8 becomes U+FFFD. */
-void json_text(struct writer *w, struct slice s);
 /* json_print writes tshark's JSON shape; json_begin and json_end the brackets around all packets. */
 void json_begin(struct writer *w);
 void json_print(struct writer *w, const struct decode *d, struct view *view);
@@ -67,6 +66,22 @@ void json_end(struct writer *w);
 void jsonl_print(struct writer *w, const struct decode *d, const struct view *view);
 /* jsonl_schema writes the JSON Schema of jsonl_print's lines. */
 void jsonl_schema(struct writer *w);
+
+/* Columns of the summary line may be asked for like fields: their ids stand behind those of all fields. */
+enum column_id {
+    COLUMN_NUMBER = FID_COUNT,
+    COLUMN_TIME,
+    COLUMN_SOURCE,
+    COLUMN_DESTINATION,
+    COLUMN_PROTOCOL,
+    COLUMN_LENGTH,
+    COLUMN_INFO,
+    COLUMN_END
+};
+/* column_find returns the id of a column by a name as in "_ws.col.Info", or 0. */
+uint16_t column_find(struct slice name);
+/* fields_want adds what has to be decoded for a field, a column, or what _ws.expert says of all anomalies. */
+void fields_want(struct want *w, uint16_t id);
 
 /* fields_options are tshark's -E. */
 struct fields_options {

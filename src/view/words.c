@@ -84,17 +84,24 @@ static bool must_not_begin(uint32_t c) {
            c == 0x201d || c == 0xff1f;
 }
 
+/* must_not_end: an opening mark goes to the line of what it opens. */
+static bool must_not_end(uint32_t c) {
+    return c == 0xff08 || c == 0x300c || c == 0x300e || c == 0x3010 || c == 0x300a || c == 0x201c;
+}
+
 /* piece_take takes what must not be torn: a wide character with the marks behind it, or a word up to the next space or
  * wide character. */
 static struct slice piece_take(struct slice *s, size_t *width) {
     struct slice start = *s;
     uint32_t c = next_char(s);
     *width = char_width(c);
-    bool wide = *width == 2;
+    bool wide = *width == 2, open = must_not_end(c);
     while (s->n && s->p[0] != ' ') {
         struct slice after = *s;
         uint32_t next = next_char(&after);
-        if ((wide || char_width(next) == 2) && !must_not_begin(next)) break;
+        if (!open && (wide || char_width(next) == 2) && !must_not_begin(next)) break;
+        if (open) wide = char_width(next) == 2;
+        open = must_not_end(next);
         *width += char_width(next);
         *s = after;
     }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir craft: bytes as Scapy's for the same expression, values that are wrong on purpose, files that read shows."""
+import re
+import shutil
 import subprocess
 import sys
 
@@ -39,12 +41,65 @@ SAME = [
     IP + '/UDP()/DNS(qd=DNSQR(qname="."),opcode=2,tc=1,ad=1,cd=1,z=1)',
     'IP(src="10.0.0.1",dst=["10.0.0.9","10.0.0.8"])/UDP(dport=[1,2,3])', 'IP(src="10.0.0.1",dst="10.0.0.0/30",ttl=(1,3))/ICMP()',
     IP + "/TCP(dport=[80,(1000,1003)],sport=[1,2])",
+    # IP options
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption_NOP(),IPOption_RR(routers=["1.2.3.4","5.6.7.8"])])/ICMP()',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption_LSRR(routers=["10.0.0.5"],pointer=4),IPOption_EOL()])/UDP()/"x"',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption_SSRR(copy_flag=1,routers=["10.0.0.5"])])/TCP()',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption_Router_Alert()],proto=2)/"igmp"',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption_Timestamp(length=12,flg=1,internet_address="10.0.0.1",timestamp=7)])/UDP()',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption_Security(security=1),IPOption_MTU_Probe(mtu=1400),IPOption_Stream_Id(security=9)])/UDP()',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption(option=30,value="abcd")])/UDP()',
+    'IP(src="10.0.0.1",dst="10.0.0.9",options=[IPOption(b"\\x83\\x03\\x10")])/UDP()',
+    # fragments
+    'IP(src="10.0.0.1",dst="10.0.0.9",flags="MF",id=77)/UDP(sport=1,dport=2,len=40,chksum=0)/Raw("a"*16)',
+    'IP(src="10.0.0.1",dst="10.0.0.9",frag=3,id=77,proto=17)/Raw("b"*16)',
+    IP6 + "/IPv6ExtHdrFragment(offset=0,m=1,id=5,nh=17)/Raw('u'*16)", IP6 + "/IPv6ExtHdrFragment(offset=2,m=0,id=5)/UDP(chksum=0)",
+    # IPv6 extension headers
+    IP6 + "/IPv6ExtHdrHopByHop(options=[RouterAlert(value=0)])/ICMPv6MLReport(mladdr='ff02::fb')",
+    IP6 + "/IPv6ExtHdrHopByHop()/TCP()", IP6 + "/IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70000)])/UDP()",
+    IP6 + '/IPv6ExtHdrDestOpt(options=[PadN(optdata="\\x00\\x00"),HBHOptUnknown(otype=0x3e,optdata="abcde")])/UDP(sport=1,dport=2)/"x"',
+    IP6 + '/IPv6ExtHdrDestOpt(options=[HAO(hoa="2001:db8::77")])/ICMPv6EchoRequest()',
+    IP6 + '/IPv6ExtHdrRouting(addresses=["2001:db8::3","2001:db8::4"])/UDP(sport=1,dport=2)/"x"', IP6 + '/IPv6ExtHdrRouting(type=2,addresses=["2001:db8::3"],segleft=0)/TCP()',
+    IP6 + "/IPv6ExtHdrHopByHop()/IPv6ExtHdrRouting(addresses=['2001:db8::5'])/IPv6ExtHdrFragment(id=1)/ICMPv6EchoRequest()",
+    # ICMP
+    IP + "/ICMP(type=13,id=1,seq=2,ts_ori=1000,ts_rx=0,ts_tx=0)", IP + '/ICMP(type=18,id=1,seq=2,addr_mask="255.255.255.0")', IP + "/ICMP(type=4)/" + IP,
+    IP + '/ICMP(type="source-quench")', IP + "/ICMP(type=3,code=1,length=5,nexthopmtu=0)/" + IP + "/TCP()", IP + "/ICMP(type=15,id=3)",
+    # ICMPv6
+    IP6 + "/ICMPv6DestUnreach(code=4)/" + IP6 + "/UDP()", IP6 + "/ICMPv6PacketTooBig(mtu=1400)/" + IP6 + "/TCP()", IP6 + "/ICMPv6TimeExceeded()/" + IP6 + "/TCP()",
+    IP6 + "/ICMPv6ParamProblem(code=1,ptr=40)/" + IP6, IP6 + '/ICMPv6ND_NS(tgt="2001:db8::9")/ICMPv6NDOptSrcLLAddr(lladdr="02:00:00:00:00:01")',
+    'IPv6(src="fe80::1")/ICMPv6ND_NS(tgt="fe80::9")', IP6 + '/ICMPv6ND_NA(R=0,S=1,tgt="2001:db8::9")/ICMPv6NDOptDstLLAddr(lladdr="02:00:00:00:00:02")',
+    'IPv6(src="fe80::1",dst="ff02::2")/ICMPv6ND_RS()', 'IPv6(src="fe80::1")/ICMPv6ND_RA(chlim=64,M=1)/ICMPv6NDOptPrefixInfo(prefix="2001:db8::")/ICMPv6NDOptMTU(mtu=1400)',
+    'IPv6(src="fe80::1")/ICMPv6ND_RA()/ICMPv6NDOptRDNSS(dns=["2001:db8::53"],lifetime=60,res=0)', IP6 + '/ICMPv6ND_Redirect(tgt="fe80::2",dst="2001:db8::5")',
+    'IPv6(src="fe80::1")/ICMPv6MLQuery()', 'IPv6(src="fe80::1")/ICMPv6MLDone(mladdr="ff02::fb")', 'IPv6(src="fe80::1",dst="ff02::fb")/ICMPv6MLReport(mladdr="ff02::fb",cksum=5)',
+    # TCP options
+    IP + '/TCP(options=[("SAck",(100,200)),("NOP",None),("NOP",None)])', IP + '/TCP(options=[("SAckOK",b""),("SAck",(1,2,3,4))])', IP + '/TCP(options=[("TFO",(1,2)),("UTO",9)])',
+    IP + '/TCP(flags="S",options=[("MSS",1460),("SAckOK",b""),("Timestamp",(4294967295,0)),("NOP",None),("WScale",14)])', IP + '/TCP(options=[("AltChkSum",(1,2)),(99,b"abc")])',
+    # records of DNS
+    IP + '/UDP()/DNS(qr=1,qd=None,an=DNSRRMX(rrname="a.example",type="MX",preference=5,exchange="mx.a.example"))', IP + '/UDP()/DNS(qr=1,qd=None,an=DNSRRSRV(rrname="_mqtt._tcp.a.example",port=1883,target="b.example",ttl=9))',
+    IP + '/UDP()/DNS(qr=1,qd=None,ns=DNSRRSOA(rrname="a.example",mname="ns.a.example",rname="h.a.example",serial=1,refresh=2,retry=3,expire=4,minimum=5))',
+    IP + '/UDP()/DNS(qd=DNSQR(qname="a.example"),ar=DNSRROPT(rclass=1232,rdata=[EDNS0TLV(optcode=10,optdata="12345678")]))',
+    IP + '/UDP()/DNS(qr=1,qd=None,an=DNSRR(rrname="a.example",type="TXT",rdata="v=1"))', IP + '/UDP()/DNS(qr=1,qd=None,an=DNSRR(rrname="1.0.0.10.in-addr.arpa",type="PTR",rdata="h.example"))',
+    IP + '/UDP()/DNS(qr=1,qd=None,an=DNSRRDS(rrname="a.example",keytag=7,algorithm=8,digesttype=2,digest=b"\\x01\\x02"))', IP + '/UDP(dport=5353)/DNS(qd=DNSQR(qname="_mqtt._tcp.local",qtype="PTR",qclass=0x8001))',
+    # MQTT as scapy.contrib.mqtt has it
+    IP + '/TCP(dport=1883,flags="PA")/MQTT()/MQTTConnect(protoname="MQTT",protolevel=4,clientId="x",klive=60,cleansess=1)',
+    'IP(src="10.0.0.1",dst="10.0.0.9")/TCP()/MQTT()/MQTTConnect(protoname="MQTT",protolevel=4,clientId="x",willflag=1,willtopic="w",willmsg="m",willQOSflag=2,usernameflag=1,username="u",passwordflag=1,password="p",reserved=1)',
+    IP + '/TCP(sport=1883)/MQTT()/MQTTConnack(sessPresentFlag=1,retcode=5)', IP + '/TCP()/MQTT(QOS=0,RETAIN=1)/MQTTPublish(topic="a/b",value="21.5")',
+    IP + '/TCP()/MQTT(QOS=1,DUP=1)/MQTTPublish(topic="a/b",msgid=7,value="x"*200)', IP + '/TCP()/MQTT(QOS=2)/MQTTPublish(topic="a",msgid=9,length=99)',
+    IP + "/TCP()/MQTT()/MQTTPuback(msgid=1)", IP + "/TCP()/MQTT()/MQTTPubrec(msgid=2)", IP + "/TCP()/MQTT(QOS=1)/MQTTPubrel(msgid=3)", IP + "/TCP()/MQTT()/MQTTPubcomp(msgid=4)",
+    IP + '/TCP()/MQTT(QOS=1)/MQTTSubscribe(msgid=5,topics=[MQTTTopicQOS(topic="a/#",QOS=2),MQTTTopicQOS(topic="+/b",QOS=0)])', IP + "/TCP()/MQTT()/MQTTSuback(msgid=5,retcode=128)",
+    IP + '/TCP()/MQTT(QOS=1)/MQTTUnsubscribe(msgid=6,topics=[MQTTTopic(topic="a/#")])', IP + "/TCP()/MQTT()/MQTTUnsuback(msgid=6)", IP + "/TCP()/MQTT(type=12)", IP + "/TCP()/MQTT(type=13)",
+    IP + "/TCP()/MQTT()/MQTTDisconnect()", IP + "/TCP()/MQTT(len=77)/MQTTPuback(msgid=1)",
+    # tunnels and odd stacks
+    E + "/Dot1Q(vlan=5)/ARP(hwsrc='02:00:00:00:00:01',psrc='10.0.0.1',pdst='10.0.0.9')", IP6 + "/" + IP + "/UDP()", IP6 + "/" + IP6 + "/ICMPv6EchoRequest()", IP + '/UDP()/Raw(load=b"\\xff"*1000)',
+    E + "/" + IP6 + "/IPv6ExtHdrDestOpt()/TCP(dport=[1,2])",
 ]
+SAME = [e.replace("\\\\", "\\") for e in SAME]
 
 SCAPY = """
 import logging, sys
 logging.disable(logging.CRITICAL)
 from scapy.all import *
+from scapy.contrib.mqtt import *
 for line in sys.stdin.read().split("\\x00"):
     print(" ".join(raw(p).hex() for p in eval(line)))
 """
@@ -109,6 +164,18 @@ def test_wiresharks_names(weir):
         packets(weir, 'IP(src="10.0.0.1",dst="10.0.0.9",ttl=3)/TCP(dport=5,window=1)')
 
 
+def test_random_values(weir):
+    made = packets(weir, "-c", 20, IP + '/TCP(sport=RandShort(),seq=RandInt())')
+    assert len({p[40:44] for p in made}) > 10 and len({p[48:56] for p in made}) == 20
+    assert len(set(packets(weir, "-c", 5, 'Ether(src=RandMAC())/IP(src=RandIP(),dst="10.0.0.9")'))) == 5
+    assert weir("craft", "IP()/Raw(RandShort())").returncode == 2
+
+
+def test_names_of_hosts(weir):
+    assert packets(weir, 'IP(src="10.0.0.1",dst="localhost")')[0][32:40] == "7f000001"
+    assert weir("craft", 'IP(dst="no-such-host.invalid")').returncode == 2
+
+
 def test_the_source_address_is_the_routes(weir):
     assert packets(weir, 'IP(dst="127.0.0.5")')[0][24:32] == "7f000001"
 
@@ -122,8 +189,33 @@ def test_show_and_lines(weir):
 @pytest.mark.parametrize("expression,what", [
     ("IP(tll=1)", "no field 'tll'"), ("IQ()", "no layer 'IQ'"), ("IP(ttl=256)", "256 is no value of ttl"), ("IP(dst=\"10.0.0.300\")", "10.0.0.300 is no value"),
     ("IP(dst=\"0.0.0.0/0\")", "more than 16777216 packets"), ("IP()/", "ends too early"), ("TCP()", "begin with Ether, IP or IPv6"), ("IP()/UDP()/DNS(qd=\"a..b\")", "no domain name"),
-    ("IP()/TCP(options=[(\"MSS\",70000)])", "no value of the option"), ("IP(dst=10.0.0.1)", "in quotes"), ("IP()/MQTT(type=15)", "no such packet"),
+    ("IP()/TCP(options=[(\"MSS\",70000)])", "no value of the option"), ("IP(dst=10.0.0.1)", "in quotes"), ("IP()/MQTT(type=0)", "no such packet"),
 ])
 def test_what_is_refused(weir, expression, what):
     run = weir("craft", expression)
     assert run.returncode == 2 and what in run.err, run.err
+
+
+SEEN = ["ip.src", "ip.ttl", "ip.opt.len", "tcp.flags", "tcp.option_kind", "udp.length", "dns.qry.name", "dns.resp.name", "icmp.type", "icmp.code", "icmpv6.type", "ipv6.nxt", "ipv6.hlim",
+        "arp.opcode", "vlan.id", "mqtt.msgtype", "mqtt.topic", "mqtt.clientid"]
+
+
+def test_tshark_and_read_see_the_same(weir, tmp_path):
+    """Every expression, in a connection of its own; checksums are right wherever none was asked to be wrong."""
+    if not shutil.which("tshark"):
+        pytest.skip("tshark is not installed")
+    odd = ("version=5", "len=9", "option=30", "routers", "IPOption_Security", "frag", "Fragment", "id=77", "HAO",  # Weir and tshark name options and fragments differently
+           "Suback", "Unsuback", "Disconnect", "length=99")  # a connection that begins so is MQTT for tshark by its port only
+    lines = [e for e in SAME if e.startswith(("E", "IP")) and not any(o in e for o in odd)]
+    lines = [re.sub(r"/TCP\([^()]*\)/MQTT", f'/TCP(sport={40000 + n},dport=1883,flags="PA")/MQTT', e) for n, e in enumerate(lines)]
+    out = tmp_path / "all.pcapng"
+    assert weir("craft", "-w", out, *lines).returncode == 0
+    names = [a for n in SEEN for a in ("-e", n)]
+    theirs = subprocess.run(["tshark", "-r", str(out), "-T", "fields", *names], capture_output=True, text=True).stdout.splitlines()
+    ours = weir("read", "-r", out, "-T", "fields", *names).out.splitlines()
+    assert len(ours) == len(theirs) > 100
+    assert [(n, a, b) for n, (a, b) in enumerate(zip(ours, theirs)) if a != b] == []
+    sums = [a for p in ("ip", "tcp", "udp") for a in ("-o", f"{p}.check_checksum:TRUE")]
+    bad = subprocess.run(["tshark", "-r", str(out), *sums, "-Y", "ip.checksum.status==0 || tcp.checksum.status==0 || udp.checksum.status==0 || icmp.checksum.status==0 || icmpv6.checksum.status==0"],
+                         capture_output=True, text=True).stdout.splitlines()
+    assert len(bad) <= sum("chksum=" in e or "cksum=" in e or "len=" in e or "dataofs" in e or "ihl" in e for e in lines), bad

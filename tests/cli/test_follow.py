@@ -86,3 +86,40 @@ def test_the_conversation_alone_as_a_capture(weir, sample, tmp_path):
     alone = weir("read", "-r", one, "-T", "fields", "-e", "tcp.stream", "-e", "tcp.payload").out
     before = weir("read", "-r", sample, "-Y", "tcp.stream == 1", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.payload").out
     assert alone == before.replace("1\t", "0\t", -1) and alone
+
+
+def test_http_without_chunks_and_compression(weir, tmp_path):
+    import gzip
+    packed = gzip.compress(b"hello", mtime=0)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+    ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    path = pcap(tmp_path / "a.pcap", OPENING + [client(100, 500, ACK | PSH, ask), server(500, 100 + len(ask), ACK | PSH, answer[:40]),
+                                                server(540, 100 + len(ask), ACK | PSH, answer[40:])])
+    out = weir("follow", "http", "0", "-r", path, "--form", "raw").out
+    assert body(out) == f"{ask.hex()}\n\t{head.hex()}\n\t{b'hello'.hex()}\n"
+    assert "Follow: http,raw\nFilter: tcp.stream eq 0\n" in out
+    assert weir("read", "-r", path, "-q", "-z", "follow,http,raw,0").out == out
+
+
+def test_websocket_unmasked(weir, tmp_path):
+    ask = b"GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    granted = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    mask = bytes(a ^ b for a, b in zip(b"ping", b"\x11\x22\x33\x44"))
+    path = pcap(tmp_path / "a.pcap", OPENING + [client(100, 500, ACK, ask), server(500, 100 + len(ask), ACK, granted),
+                client(100 + len(ask), 500 + len(granted), ACK, b"\x81\x84\x11\x22\x33\x44" + mask),
+                server(500 + len(granted), 110 + len(ask), ACK, b"\x81\x04pong")])
+    assert body(weir("follow", "websocket", "0", "-r", path).out) == "4\nping\n\t4\npong\n"
+
+
+@pytest.mark.parametrize("data, shown", [(b"ab ", "ab"), (b"01234567 ", "01234567 "), (b"0123456 ", "0123456 "), (b"0123456789abcde ", "01234567 89abcde")])
+def test_hex_leaves_the_last_space_away_as_tshark(weir, tmp_path, data, shown):
+    path = pcap(tmp_path / "a.pcap", OPENING + [client(100, 500, ACK | PSH, data)])
+    assert text(weir, path, "--form", "hex").split("Node 1: 10.0.0.2:80\n")[1].split("\n")[0][60:] == shown
+
+
+@pytest.mark.parametrize("words", [("follow", "tcp", "0"), ("stats", "endpoints", "ip")])
+def test_one_source(weir, sample, words):
+    run = weir(*words, "-r", sample, "-i", "lo")
+    assert run.returncode == 2 and "one source" in run.err
+    assert weir(*words, "-i", "lo", "-a", "packets:1").returncode == 2

@@ -227,3 +227,22 @@ def test_fields_are_those_of_tshark(weir, name, extra):
     args = ["-r", shared(name), "-T", "fields", "-e", "frame.number", "-e", "frame.protocols", "-e", "eth.addr", "-e", "ip.addr",
             "-e", "mqtt.topic", "-e", "dns.a", "-e", "_ws.malformed", *extra]
     assert out(weir, *args) == tshark(*args)
+
+
+def test_columns_and_expert_items_as_fields(weir, sample):
+    fields = ["frame.number", "_ws.col.Protocol", "_ws.col.Info", "_ws.expert.message", "_ws.expert.severity", "_ws.expert.group"]
+    out = weir("read", "-r", sample, "-Y", "tcp.flags.syn == 1 && tcp.flags.ack == 0", "-c", "200", "-T", "fields",
+               *[a for f in fields for a in ("-e", f)]).out.splitlines()
+    number, protocol, info, message, severity, group = out[0].split("\t")
+    assert protocol == "TCP" and "[SYN]" in info
+    assert message.startswith("Connection establish request (SYN): server port") and (severity, group) == ("2097152", "33554432")
+    line = weir("read", "-r", sample, "-Y", f"frame.number == {number}").out
+    assert line.rstrip().endswith(info)
+    assert weir("read", "-r", sample, "-T", "fields", "-e", "_ws.col.Nothing").returncode == 2
+
+
+def test_from_and_to(weir, sample):
+    every = [float(t) for t in weir("read", "-r", sample, "-T", "fields", "-e", "frame.time_relative").out.split()]
+    some = [float(t) for t in weir("read", "-r", sample, "--from", "+1", "--to", "+3", "-T", "fields", "-e", "frame.time_relative").out.split()]
+    assert some == [t for t in every if 1 <= t < 3] and 0 < len(some) < len(every)
+    assert weir("read", "-r", sample, "--from", "yesterday").returncode == 2

@@ -3,7 +3,7 @@
 
     device 10.77.1.2 -- 10.77.1.1 router 10.77.2.1 -- 10.77.2.2 server
 
-Needs root, iproute2, and what a scene runs. Everything it makes has the process number in its name and goes with it."""
+Needs root, iproute2, and what a scene runs. The network is made by `weir lab net` and ends with this process."""
 import os
 import shutil
 import signal
@@ -24,26 +24,19 @@ def missing(*programs):
 
 
 class Lab:
+    """The plain network of `weir lab net`, whose hosts are called as in the scenes; it ends with this process."""
+
+    hosts = {"device": "device", "router": "gateway", "server": "broker"}
+    count = 0
+
     def __init__(self, where):
-        self.where = where
-        self.names = {n: f"weir{os.getpid()}{n[0]}" for n in ("device", "router", "server")}
+        Lab.count += 1
+        self.where, self.name = where, f"explain-{os.getpid()}-{Lab.count}"
         self.running = []
 
     def __enter__(self):
-        for name in self.names.values():
-            self.do("ip", "netns", "add", name)
-        for side, net in (("device", 1), ("server", 2)):
-            here, there = f"w{os.getpid() % 100000}{side[0]}0", f"w{os.getpid() % 100000}{side[0]}1"
-            self.do("ip", "link", "add", here, "netns", self.names[side], "type", "veth", "peer", "name", there, "netns", self.names["router"])
-            self.inside(side, "ip", "link", "set", here, "name", "eth0")
-            self.inside(side, "ip", "addr", "add", f"10.77.{net}.2/24", "dev", "eth0")
-            self.inside("router", "ip", "link", "set", there, "name", side)
-            self.inside("router", "ip", "addr", "add", f"10.77.{net}.1/24", "dev", side)
-            for ns, dev in ((side, "eth0"), ("router", side)):
-                self.inside(ns, "ip", "link", "set", dev, "up")
-                self.inside(ns, "ip", "link", "set", "lo", "up")
-            self.inside(side, "ip", "route", "add", "default", "via", f"10.77.{net}.1")
-        self.inside("router", "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        self.keeper = subprocess.Popen([WEIR, "lab", "net", "up", "plain", "--hold", "--name", self.name], stdout=subprocess.PIPE)
+        assert self.name.encode() in self.keeper.stdout.readline()
         return self
 
     def __exit__(self, *_):
@@ -51,14 +44,11 @@ class Lab:
             if p.poll() is None:
                 p.kill()
                 p.wait(10)
-        for name in self.names.values():
-            subprocess.run(["ip", "netns", "del", name], **QUIET)
-
-    def do(self, *argv, **kw):
-        return subprocess.run(argv, check=True, timeout=60, **kw)
+        self.keeper.send_signal(signal.SIGINT)
+        self.keeper.communicate(timeout=20)
 
     def enter(self, name):
-        return ["ip", "netns", "exec", self.names[name]]
+        return [WEIR, "lab", "net", "enter", "--name", self.name, self.hosts[name], "--"]
 
     def inside(self, name, *argv, check=True, **kw):
         kw = {**QUIET, **kw} if "stdout" not in kw and "capture_output" not in kw else kw

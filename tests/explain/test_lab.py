@@ -165,7 +165,7 @@ def test_nat_forgets(lab):
     """The router translates addresses, forgets the connection while it is idle, and resets what it does not know."""
     lab.mosquitto("allow_anonymous true")
     lab.inside("router", "nft", "-f", "-", input=(
-        "table ip n {\nchain post {\ntype nat hook postrouting priority 100\noifname \"server\" masquerade\n}\n"
+        "table ip n {\nchain post {\ntype nat hook postrouting priority 100\noifname \"broker\" masquerade\n}\n"
         "chain f {\ntype filter hook forward priority 0\ntcp flags & syn != syn ct state new reject with tcp reset\n}\n}\n").encode())
     with lab.capture() as c:
         p = lab.start("device", *SUB, "-i", "sleepy", "-t", "a", "-k", "25")

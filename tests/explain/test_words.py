@@ -45,7 +45,7 @@ def test_translations_keep_their_arguments(lang):
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])
 def test_every_text_of_the_catalogue_is_translated(lang):
     known = entries(lang)
-    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c")] if f.is_file())
+    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c"), *(ROOT / "src/app").glob("*lesson*.c")] if f.is_file())
     texts = marked(source)
     assert len(texts) > 300
     # What explain takes from the decoders: rules of MQTT that were broken, and why TLS cannot be read.
@@ -60,7 +60,9 @@ TERMS = set("""
     A ACK AES ALPN AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
     ClientHello Hello Hellman ICMP ID IPv IoT Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
-    TTL UDP URL UTF Upgrade Via WebSocket Weir Will X raw s xx mosquitto weir explain mqtt x -v""".split())
+    TTL UDP URL UTF Upgrade Via WebSocket Weir Will X raw s xx mosquitto weir explain mqtt x -v
+    ESTABLISHED Enter FIN HTTP HTTPS IP RECEIVED SELECT SENT TIME UNION WAIT close curl door home key lock nc notify openssl pump server
+    sudo xc""".split())
 
 
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])

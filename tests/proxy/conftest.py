@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 
+LONG = bool(os.environ.get("WEIR_LONG"))  # as much and as long as it is promised, not as a test may take
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 LOAD = os.path.abspath(os.environ.get("WEIR_LOAD", "build/bench/mqtt-load"))
 

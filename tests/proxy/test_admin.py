@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from conftest import WEIR, Raw, free_port, until
+from conftest import WEIR, Raw, free_port, publish_packet, until
 
 CHANGE = {"X-Weir": "yes"}
 
@@ -39,6 +39,21 @@ def test_a_guard_without_broker_is_not_ready(start):
     guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"127.0.0.1:{free_port()}")
     until(lambda: guard.get("readyz")[0] == 503)
     assert guard.get("healthz")[0] == 200
+
+
+def test_a_reload_says_what_became_of_it(start):
+    broker = start.broker()
+    guard = start.guard(config=f'listen: ["127.0.0.1:0"]\nbrokers: ["{broker.address}"]\n')
+    raw, good = Raw(guard.port), guard.config.read_text()
+    assert guard.get("/reload", "POST")[0] == 403 and guard.get("/reload", "GET", CHANGE)[0] == 404
+    guard.config.write_text(good + "topics: {rules: [{deny: publish, to: 'x/#/y'}]}\n")
+    status, text = guard.get("/reload", "POST", CHANGE)
+    assert status == 422 and f"{guard.config}:3:" in text and "topic filter" in text and "the old one stays" in text
+    guard.config.write_text(good + "topics: {rules: [{deny: publish, to: 'x/#', action: disconnect}]}\n")
+    assert guard.get("/reload", "POST", CHANGE)[0] == 200
+    until(lambda: guard.metric("reloads_total") == 1)
+    raw.send(publish_packet("x/y"))
+    assert raw.closed()
 
 
 def test_bans_are_set_and_lifted(start):

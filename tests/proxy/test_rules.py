@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import WEIR, Raw, connect_packet, packet, publish_packet, read_packet, string, until
+from conftest import LOAD, WEIR, Raw, connect_packet, packet, publish_packet, read_packet, string, until
 
 CRS = "/usr/share/modsecurity-crs/owasp-crs.load"
 SUITE = Path(__file__).resolve().parents[3] / "shared" / "suites" / "crs-attacks.jsonl"
@@ -95,6 +95,82 @@ def test_attacks_of_the_core_rule_set(start, certs):
     tls.sendall(connect_packet("tls"))
     assert read_packet(tls)[0] == 0x20
     assert through(sub, tls.sendall, values) == want
+
+
+class WebSocket:
+    """MQTT in frames: what is sent goes out in frames of the given size, whatever packets it holds."""
+
+    def __init__(self, s, name, frame=10 ** 6):
+        self.s, self.frame, self.rest = s, frame, b""
+        s.sendall(b"GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                  b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            got = s.recv(1)
+            assert got, head
+            head += got
+        assert b" 101 " in head
+        self.send(connect_packet(name))
+        first = s.recv(2)
+        assert first[0] == 0x82 and s.recv(first[1])[0] == 0x20
+
+    def send(self, data):
+        frames = []
+        for at in range(0, len(data), self.frame):
+            part, mask = data[at:at + self.frame], b"\1\2\3\4"
+            n = len(part)
+            length = bytes([0x80 | n]) if n < 126 else bytes([0xfe]) + n.to_bytes(2, "big") if n < 65536 else bytes([0xff]) + n.to_bytes(8, "big")
+            frames.append(b"\x82" + length + mask + bytes(b ^ mask[i & 3] for i, b in enumerate(part)))
+        self.s.sendall(b"".join(frames))
+
+
+@pytest.mark.skipif(not SUITE.exists(), reason="needs the suites")
+@pytest.mark.parametrize("tls", [False, True])
+def test_attacks_inside_websocket(start, certs, tls):
+    values = [json.loads(line)["value"] for line in open(SUITE)][::7]
+    blocked = verdicts(values)
+    want = [v for v, b in zip(values, blocked) if not b]
+    assert sum(blocked) > 50
+    with_tls = f", tls: {{certificate: {certs}/server.pem, key: {certs}/server.key}}" if tls else ""
+    guard, broker = guarded(start, f'{{address: "127.0.0.1:0", websocket: true{with_tls}}}')
+    sub = seen(broker)
+
+    def client(name, frame):
+        s = Raw(guard.port, connect=False).s
+        if tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            s = context.wrap_socket(s)
+        return WebSocket(s, name, frame)
+    assert through(sub, client("whole", 10 ** 6).send, values) == want
+    assert through(sub, client("threes", 3).send, values) == want
+    # Some of them with every byte in a frame and a segment of its own.
+    c = client("bytes", 1)
+
+    def by_bytes(data):
+        for i in range(len(data)):
+            c.send(data[i:i + 1])
+    some = values[::10]
+    assert through(sub, by_bytes, some) == [v for v in some if v in want]
+
+
+def test_a_broken_rule_file_under_load_changes_nothing(start):
+    rules = start.folder / "rules.conf"
+    good, bad = 'SecRule ARGS "@streq evil" "id:1,deny"\n', 'SecRule ARGS "@rx (" "id:1,deny"\n'
+    rules.write_text(good)
+    guard, broker = guarded(start, '{address: "127.0.0.1:0"}', rules)
+    sub, client = seen(broker), Raw(guard.port)
+    pid = guard.workers()
+    with subprocess.Popen([LOAD, "--clients", "10", "--rate", "1000", "--seconds", "4", "--qos", "1", "loop",
+                           f"127.0.0.1:{guard.port}"], stdout=subprocess.PIPE) as run:
+        for i in range(6):
+            rules.write_text(bad)
+            guard.signal(signal.SIGHUP)
+            until(lambda: guard.metric("reloads_refused_total") == i + 1)
+            assert through(sub, client.send, ["evil", "fine"]) == ["fine"]
+        got = json.loads(run.communicate()[0])
+    assert got["lost"] == got["failed"] == 0 and got["received"] == got["sent"] > 2000
+    assert guard.workers() == pid and guard.metric("reloads_total") == 0
 
 
 def test_a_broken_rule_file_is_refused_and_the_old_rules_stay(start):

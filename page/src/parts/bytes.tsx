@@ -27,10 +27,11 @@ function Line({ hex, at, per, marked, upper }: { hex: string; at: number; per: n
   const cells = [], text = [];
   for (let i = at; i < at + per; i++) {
     const two = hex.slice(2 * i, 2 * i + 2);
-    if (!two) { cells.push(<span key={i} class="pad">{'  '}</span>); continue; }
+    const gap = i % 8 === 7 && i % per !== per - 1 ? ' gap' : '';
+    if (!two) { cells.push(<span key={i} class={gap}>{'  '}</span>); continue; }
     const cls = i >= marked.from && i < marked.to ? 'on' : i >= upper.from && i < upper.to ? 'in' : '';
     const edge = i === Math.max(marked.from, at) ? ' first' : '';
-    cells.push(<span key={i} data-at={i} class={cls + edge + (i % 8 === 7 && i % per !== per - 1 ? ' gap' : '')}>{two}</span>);
+    cells.push(<span key={i} data-at={i} class={cls + edge + gap}>{two}</span>);
     text.push(<span key={'c' + i} data-at={i} class={cls}>{char(parseInt(two, 16))}</span>);
   }
   return <><span class="where">{at.toString(16).padStart(4, '0')}</span><span class="hex">{cells}</span><span class="ascii">{text}</span></>;
@@ -70,7 +71,7 @@ function Dump({ got, source, which }: { got: Frame; source: Source; which: numbe
             <Line hex={source.hex} at={v.index * per} per={per} marked={marked} upper={upper} />
           </div>))}
       </div>
-      {length < source.length && <p class="note">{t('bytesCut', num(length), num(source.length))}</p>}
+      {length < source.length && <p class="aside">{t('bytesCut', num(length), num(source.length))}</p>}
     </div>
   );
 }

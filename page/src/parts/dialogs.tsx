@@ -7,6 +7,7 @@ import { keyList } from '../keys';
 import { COLUMNS, columns, type Column } from '../settings';
 import { dialog, Dialog } from './dialog';
 import { GiveKey } from './givekey';
+import { Start } from './start';
 import { tell, tellError } from './say';
 
 function GoTo() {
@@ -98,4 +99,4 @@ const Help = () => (
   </Dialog>
 );
 
-export const Dialogs = () => <><GoTo /><Find /><Columns /><GiveKey /><Help /></>;
+export const Dialogs = () => <><GoTo /><Find /><Columns /><GiveKey /><Start /><Help /></>;

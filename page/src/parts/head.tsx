@@ -55,7 +55,7 @@ export function Head() {
   const name = capture.value;
   return (
     <header class="head">
-      <a class="brand" href="#/" aria-label={t('allCaptures')}><Mark /><span>weir</span></a>
+      <a class="brand" href="#/" title={t('allCaptures')}><Mark /><span>weir</span></a>
       {name ? (
         <>
           <h1 class="crumb"><span aria-hidden="true">/</span><span title={name}>{name}</span></h1>

@@ -7,28 +7,35 @@ import { colourOf } from '../colour';
 import { frame, mark, marks, pick, picked, step, stream, streamFilter } from '../frame';
 import { t, tOr } from '../i18n';
 import { copyChoice, filterChoices, openMenu, type Choice } from '../menu';
-import { drawn, rowAt, total, turn } from '../rows';
+import { drawn, growing, rowAt, total, turn } from '../rows';
 import { go } from '../route';
-import { columns, type Column } from '../settings';
+import { fieldText } from '../extra';
+import { COLUMNS, columns, type Column } from '../settings';
 import { dialog } from './dialog';
 import type { Row } from '../types';
 
-export const ROW = 22;
+// On a narrow screen a row has two lines and there is no head.
+const small = matchMedia('(max-width: 720px)');
+const narrow = signal(small.matches);
+small.addEventListener('change', e => (narrow.value = e.matches));
+const rowHigh = () => (narrow.value ? 44 : 22);
 const HIGH_MAX = 8e6;
 const first = signal(0); // row at the top
+/** following: the list stays at the end while packets come. */
+export const following = signal(true);
 const tall = signal(400); // pixels of the box
 
-const visible = () => Math.ceil(tall.value / ROW);
-const squeezed = () => total.value * ROW > HIGH_MAX;
-const high = () => Math.min(total.value * ROW, HIGH_MAX);
-const lastFirst = () => Math.max(0, total.value - Math.floor(tall.value / ROW) + 1);
+const visible = () => Math.ceil(tall.value / rowHigh());
+const squeezed = () => total.value * rowHigh() > HIGH_MAX;
+const high = () => Math.min(total.value * rowHigh(), HIGH_MAX);
+const lastFirst = () => Math.max(0, total.value - Math.floor(tall.value / rowHigh()) + 1);
 
 function toScroll(box: HTMLElement, row: number): void {
   first.value = Math.max(0, Math.min(row, lastFirst()));
-  box.scrollTop = squeezed() ? (first.value / lastFirst()) * (box.scrollHeight - box.clientHeight) : first.value * ROW;
+  box.scrollTop = squeezed() ? (first.value / lastFirst()) * (box.scrollHeight - box.clientHeight) : first.value * rowHigh();
 }
 function scrolled(box: HTMLElement): void {
-  if (!squeezed()) first.value = Math.floor(box.scrollTop / ROW);
+  if (!squeezed()) first.value = Math.floor(box.scrollTop / rowHigh());
   else {
     const share = box.scrollTop / Math.max(1, box.scrollHeight - box.clientHeight), here = first.value / lastFirst();
     if (Math.abs(share - here) * (box.scrollHeight - box.clientHeight) > 1.5) first.value = Math.round(share * lastFirst());
@@ -36,10 +43,7 @@ function scrolled(box: HTMLElement): void {
 }
 
 /** cellText is what a column shows of a row: one of the server's own, or a field's value. */
-function cellText(r: Row, c: Column, extra: Column[]): string {
-  if (c.id in r && c.id !== 'columns') return String(r[c.id as keyof Row]);
-  return r.columns?.[extra.indexOf(c)] ?? '';
-}
+const cellText = (r: Row, c: Column): string => (COLUMNS.some(own => own.id === c.id) ? String(r[c.id as keyof Row]) : fieldText(r.no, c.id));
 
 function rowMenu(e: MouseEvent | KeyboardEvent, r: Row, i: number, below?: Element | null): void {
   const s = frame.peek()?.no === r.no ? stream.peek() : null;
@@ -61,31 +65,32 @@ function addressFilter(r: Row): string {
     ? `${of(r.source)} == ${r.source} && ${of(r.destination)} == ${r.destination}` : 'frame.number == ' + r.no;
 }
 
-/** bracket is the sign left of a packet that belongs to the conversation of the one picked. */
-function bracket(r: Row): string {
-  const s = stream.value;
-  if (!s || r.stream === undefined) return '';
-  return r.stream === `${s.protocol}.${s.number}` ? (r.no === frame.value?.no ? ' here' : ' in') : '';
+/** bracket is the sign left of a packet that belongs to the conversation of the one picked: its number and its two ends. */
+function bracket(r: Row, here: Row | null): string {
+  if (!here || r.stream === undefined || r.stream !== here.stream) return '';
+  const same = r.source === here.source && r.destination === here.destination, back = r.source === here.destination && r.destination === here.source;
+  return same || back ? ' talk' + (r === here ? ' here' : '') : '';
 }
 
-function Line({ i, top, shown, extra }: { i: number; top: number; shown: Column[]; extra: Column[] }) {
+function Line({ i, top, shown }: { i: number; top: number; shown: Column[] }) {
   const r = rowAt(i);
   const style = { transform: `translateY(${top}px)` };
   if (!r) return <div class="row wait-row" role="row" aria-rowindex={i + 2} style={style}><span role="gridcell">…</span></div>;
   const is = i === picked.value, marked = marks.value.has(r.no);
   return (
-    <div class={`row c-${colourOf(r)}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r) && ' talk' + bracket(r)}`} role="row" id={'row-' + i}
+    <div class={`row c-${colourOf(r)}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r, picked.value < 0 ? null : rowAt(picked.value))}`} role="row" id={'row-' + i}
       aria-rowindex={i + 2} aria-selected={is} style={style} onClick={() => void pick(i)} onContextMenu={e => rowMenu(e, r, i)}>
-      {shown.map(c => <span key={c.id} role="gridcell" title={c.wide ? undefined : r.info} class={c.id === 'no' || c.id === 'length' ? 'n' : ''}>{cellText(r, c, extra)}</span>)}
+      {shown.map(c => <span key={c.id} role="gridcell" title={c.wide ? undefined : r.info} class={`f-${c.id}${c.id === 'no' || c.id === 'length' ? ' n' : ''}`}>{cellText(r, c)}</span>)}
     </div>
   );
 }
 
 function listKeys(e: KeyboardEvent, box: HTMLElement): void {
-  const view = Math.max(1, Math.floor(tall.value / ROW) - 2);
+  const view = Math.max(1, Math.floor(tall.value / rowHigh()) - 2);
   const plain = !e.ctrlKey && !e.altKey && !e.metaKey;
   const by = { ArrowDown: 1, ArrowUp: -1, PageDown: view, PageUp: -view }[e.key];
   const r = picked.value >= 0 ? rowAt(picked.value) : null;
+  if (plain && by && by < 0) following.value = false;
   if (plain && by) void step(picked.value < 0 ? 0 : by);
   else if (e.key === 'Home') void pick(0);
   else if (e.key === 'End') void pick(total.value - 1);
@@ -99,12 +104,13 @@ function listKeys(e: KeyboardEvent, box: HTMLElement): void {
 export function PacketList() {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const see = new ResizeObserver(() => (tall.value = Math.max(ROW, box.current!.clientHeight - ROW)));
+    const see = new ResizeObserver(([e]) => (tall.value = Math.max(44, e.contentRect.height - (narrow.value ? 0 : 22))));
     see.observe(box.current!);
     const wheel = (e: WheelEvent) => {
+      if (e.deltaY < 0) following.value = false;
       if (!squeezed() || e.ctrlKey || Math.abs(e.deltaX) > Math.abs(e.deltaY)) return;
       e.preventDefault();
-      const rows = e.deltaMode ? e.deltaY : e.deltaY / ROW;
+      const rows = e.deltaMode ? e.deltaY : e.deltaY / rowHigh();
       toScroll(box.current!, first.value + Math.sign(rows) * Math.max(1, Math.round(Math.abs(rows))));
     };
     box.current!.addEventListener('wheel', wheel, { passive: false });
@@ -112,19 +118,21 @@ export function PacketList() {
   }, []);
   useLayoutEffect(() => { first.value = 0; box.current!.scrollTop = 0; }, [turn.value]);
   useLayoutEffect(() => { // the packet picked is in sight
-    const i = picked.value, whole = Math.floor(tall.value / ROW);
+    const i = picked.value, whole = Math.floor(tall.value / rowHigh());
     if (i < 0) return;
     if (i < first.value) toScroll(box.current!, i);
     else if (i >= first.value + whole - 1) toScroll(box.current!, i - first.value > 2 * whole ? i - Math.floor(whole / 2) : i - whole + 2);
   }, [picked.value]);
+  useLayoutEffect(() => toScroll(box.current!, first.peek()), [narrow.value]);
+  useLayoutEffect(() => { if (growing.value && following.value) toScroll(box.current!, lastFirst()); }, [total.value, growing.value]);
   void drawn.value;
-  const shown = columns.value, extra = shown.filter(c => !['no', 'time', 'source', 'destination', 'protocol', 'length', 'info'].includes(c.id));
+  const shown = columns.value;
   const grid = shown.map(c => (c.wide ? c.wide + 'px' : 'minmax(240px, 1fr)')).join(' ');
   const wide = shown.reduce((sum, c) => sum + (c.wide || 320) + 8, 16);
   const rows = [];
-  const top = squeezed() ? box.current?.scrollTop ?? 0 : first.value * ROW;
+  const top = squeezed() ? box.current?.scrollTop ?? 0 : first.value * rowHigh();
   for (let i = first.value; i < Math.min(total.value, first.value + visible() + 1); i++)
-    rows.push(<Line key={i} i={i} top={top + (i - first.value) * ROW} shown={shown} extra={extra} />);
+    rows.push(<Line key={i} i={i} top={top + (i - first.value) * rowHigh()} shown={shown} />);
   return (
     <div class="list mono" ref={box} tabIndex={0} role="grid" aria-label={t('packetList')} aria-rowcount={total.value + 1} aria-activedescendant={picked.value >= 0 ? 'row-' + picked.value : undefined}
       onScroll={e => scrolled(e.currentTarget)} onKeyDown={e => listKeys(e, e.currentTarget)} style={{ '--grid': grid, '--wide': wide + 'px' }}>

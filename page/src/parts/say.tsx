@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is said where there is nothing to show: waiting, empty, gone wrong.
 import { signal } from '@preact/signals';
-import { Problem } from '../api';
+import { Problem, setToken } from '../api';
 import { t } from '../i18n';
 import type { ComponentChildren } from 'preact';
 import type { Loaded } from '../use';
@@ -10,11 +10,21 @@ export function Empty({ title, children }: { title: string; children?: Component
   return <div class="empty"><p class="empty-title">{title}</p>{children && <div>{children}</div>}</div>;
 }
 
+function AskToken() {
+  const submit = (e: SubmitEvent) => {
+    e.preventDefault();
+    setToken(String(new FormData(e.currentTarget as HTMLFormElement).get('token')).trim());
+    location.reload();
+  };
+  return <form class="add" onSubmit={submit}><input name="token" type="password" required aria-label={t('token')} placeholder={t('token')} autocomplete="current-password" /><button type="submit" class="primary">{t('enter')}</button></form>;
+}
+
 export function Wrong({ error, again }: { error: Error; again?: () => void }) {
   const status = error instanceof Problem ? error.status : -1;
   return (
     <div class="empty wrong" role="alert">
-      <p class="empty-title">{status === 0 ? t('noServer') : t('wentWrong')}</p>
+      <p class="empty-title">{status === 0 ? t('noServer') : status === 401 ? t('needToken') : t('wentWrong')}</p>
+      {status === 401 && <AskToken />}
       {status !== 0 && <p>{error.message}</p>}
       {again && <button type="button" onClick={again}>{t('tryAgain')}</button>}
     </div>

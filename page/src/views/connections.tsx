@@ -61,7 +61,7 @@ function Rows({ got }: { got: All }) {
   };
   return (
     <>
-      <p class="note">{t('connectionsN', num(got.all), span(got.duration))}{got.left_out > 0 && <> {t('leftOut', num(got.left_out))}</>}</p>
+      <p class="aside">{t('connectionsN', num(got.all), span(got.duration))}{got.left_out > 0 && <> {t('leftOut', num(got.left_out))}</>}</p>
       <Table lines={lines} columns={COLUMNS} label={t('connections')} draw={draw} filterOf={filterOf} fill
         heads={{ stream: '#', rtt: 'RTT', when: t('when') }}
         onLine={l => go({ view: 'packets', args: [], query: { filter: String(l.filter) } })} />

@@ -84,7 +84,7 @@ export function Follow() {
         <button type="button" onClick={() => go({ view: 'packets', args: [], query: { filter: `${lower}.stream == ${number}` } })}>{t('itsPackets')}</button>
       </div>
       <Got from={from}>{got => got.pieces.length ? <Pieces key={kind + number + form} got={got} form={form} /> : <Empty title={t('followEmpty')} />}</Got>
-      {from.data?.complete === false && <p class="note">{t('followCut', num(from.data.pieces.length))}</p>}
+      {from.data?.complete === false && <p class="aside">{t('followCut', num(from.data.pieces.length))}</p>}
     </div>
   );
 }

@@ -21,8 +21,8 @@ interface Talker { address: string; packets: number; bytes: number; connections:
 interface Seen { stats: Stats; bans: Ban[]; talkers: Talker[]; events: Event[] }
 
 const EVERY = 2000, POINTS = 150;
-const LIMITS = ['guard_connections_refused_total', 'guard_logins_refused_total', 'guard_dropped_total', 'guard_disconnected_total', 'guard_banned_total', 'guard_would_block_total', 'guard_anomalies_total',
-  'guard_timeouts_total', 'handshake_timeouts_total', 'tls_failures_total', 'stalled_total', 'backpressure_total', 'memory_failures_total', 'broker_connect_failures_total', 'guard_limits_untracked_total', 'guard_audit_suppressed_total'];
+// Counters that say that something was held back or went wrong; the others count what is usual.
+const HELD = /refused|dropped|disconnected|banned|would_block|anomalies|timeouts|failures|stalled|backpressure|untracked|suppressed|restarts/;
 const n = (s: Stats, key: string) => Number(s[key] || 0);
 
 interface Point { at: number; packets: number; stopped: number }
@@ -117,7 +117,7 @@ function Bans({ bans, again }: { bans: Ban[]; again: () => void }) {
 function All({ seen, points, again }: { seen: Seen; points: Point[]; again: () => void }) {
   const { stats } = seen;
   const rates = points.slice(1).map((p, i) => ({ at: p.at, packets: (p.packets - points[i].packets) / (p.at - points[i].at), stopped: (p.stopped - points[i].stopped) / (p.at - points[i].at) }));
-  const fired = LIMITS.filter(k => n(stats, k) > 0);
+  const fired = Object.keys(stats).filter(k => HELD.test(k) && n(stats, k) > 0);
   return (
     <>
       <Tiles s={stats} />
@@ -131,7 +131,7 @@ function All({ seen, points, again }: { seen: Seen; points: Point[]; again: () =
         <section><h2>{t('g_workers')}</h2><Table lines={stats.workers.map(w => ({ ...w }))} label={t('g_workers')} draw={(k, l) => (k === 'pid' ? String(l.pid) : undefined)} />
           <ul class="limits">{stats.brokers.map(b => <li key={b.address}><span class={'badge ' + (b.up ? 'fine' : 'error')}>{b.up ? t('g_up') : t('g_down')}</span> {b.address}</li>)}</ul></section>
       </div>
-      <p class="note">{t('g_sent', size(n(stats, 'guard_forwarded_client_bytes_total')), size(n(stats, 'guard_forwarded_broker_bytes_total')))}</p>
+      <p class="aside">{t('g_sent', size(n(stats, 'guard_forwarded_client_bytes_total')), size(n(stats, 'guard_forwarded_broker_bytes_total')))}</p>
     </>
   );
 }

@@ -21,7 +21,7 @@ function Plots({ table }: { table: Table }) {
   const zoom = (i: number) => go({ view: 'packets', args: [], query: { filter: both(`frame.time_relative >= ${made.x[i]} && frame.time_relative < ${made.x[i] + step}`) } });
   return (
     <>
-      <p class="note">{t('ioHow')}</p>
+      <p class="aside">{t('ioHow')}</p>
       <h3>{t('packetsPer', step + ' s')}</h3>
       <Plot x={made.x} curves={made.packets} label={t('packetsPer', step + ' s')} onPoint={zoom} />
       <h3>{t('bytesPer', step + ' s')}</h3>

@@ -92,7 +92,7 @@ function Topics({ got, picked }: { got: All; picked: string }) {
       <div class="topic-side">
         <input type="search" value={word} placeholder={t('searchTopics')} aria-label={t('searchTopics')} onInput={e => look(e.currentTarget.value)} />
         <Tree key={word} got={shown} picked={picked} />
-        {got.left_out > 0 && <p class="note">{t('leftOut', num(got.left_out))}</p>}
+        {got.left_out > 0 && <p class="aside">{t('leftOut', num(got.left_out))}</p>}
       </div>
       <div class="topic-main">{picked ? <Values key={picked} topic={picked} /> : <Empty title={t('pickTopic')} />}</div>
     </div>

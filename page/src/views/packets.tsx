@@ -3,9 +3,9 @@
 import { useRef, useState } from 'preact/hooks';
 import { Bytes } from '../parts/bytes';
 import { PacketList } from '../parts/list';
-import { Empty, Wrong } from '../parts/say';
+import { Empty, Wait, Wrong } from '../parts/say';
 import { Tree } from '../parts/tree';
-import { frame, frameError, goTo } from '../frame';
+import { frame, frameError, frameLoading, goTo } from '../frame';
 import { t } from '../i18n';
 import { again, counted, failure, isFilterProblem, total } from '../rows';
 import { filter, setFilter } from '../route';
@@ -37,7 +37,7 @@ function Detail() {
   const [side, choose] = useState<'tree' | 'bytes'>('tree');
   const got = frame.value;
   if (frameError.value) return <div class="detail"><Wrong error={frameError.value} again={() => got && void goTo(got.no)} /></div>;
-  if (!got) return <div class="detail"><Empty title={t('pickPacket')} /></div>;
+  if (!got) return frameLoading.value ? <div class="detail"><Wait /></div> : <div class="detail"><Empty title={t('pickPacket')} /></div>;
   return (
     <div class={'detail shows-' + side}>
       <div class="detail-tabs" role="group" aria-label={t('packetNo', got.no)}>

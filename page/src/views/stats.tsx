@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statistics: each kind of `weir stats`, its tables, and a plot where one says more.
 import { at } from '../api';
-import { t, tOr, type Word } from '../i18n';
+import { t, tOr } from '../i18n';
 import { capture, filter, go, route } from '../route';
 import { Table } from '../parts/table';
 import { Empty, Got } from '../parts/say';
@@ -10,11 +10,12 @@ import { IoPlot } from './io';
 import type { Line } from '../parts/table';
 import type { Tables } from '../types';
 
-const KINDS: [string, Word][] = [
-  ['io', 'st_io'], ['protocols', 'st_protocols'], ['endpoints/ip', 'st_endIp'], ['endpoints/ipv6', 'st_endIp6'], ['endpoints/tcp', 'st_endTcp'], ['endpoints/udp', 'st_endUdp'],
-  ['endpoints/eth', 'st_endEth'], ['conversations/ip', 'st_convIp'], ['conversations/tcp', 'st_convTcp'], ['conversations/udp', 'st_convUdp'], ['expert', 'st_expert'], ['rtt', 'st_rtt'],
-  ['flags', 'st_flags'], ['dns', 'st_dns'],
-];
+const OF: Record<string, string> = { ip: 'IPv4', ipv6: 'IPv6', tcp: 'TCP', udp: 'UDP', eth: 'Ethernet' };
+const KINDS = ['io', 'protocols', ...Object.keys(OF).map(of => 'endpoints/' + of), ...Object.keys(OF).map(of => 'conversations/' + of), 'expert', 'rtt', 'flags', 'dns'];
+const title = (kind: string): string => {
+  const [what, of] = kind.split('/');
+  return tOr('st_' + what, what.toUpperCase()) + (of ? ': ' + (OF[of] || of) : '');
+};
 
 const address = (a: unknown): string => {
   const text = String(a);
@@ -44,7 +45,7 @@ function Kind({ kind }: { kind: string }) {
       <section key={x.name} aria-label={x.title}>
         {got.tables.length > 1 && <h2>{x.title}</h2>}
         <Table lines={x.rows} label={x.title} filterOf={filterOf(kind)} />
-        {x.note && <p class="note">{x.note}</p>}
+        {x.note && <p class="aside">{x.note}</p>}
       </section>))}</>}</Got>
   );
 }
@@ -55,11 +56,11 @@ export function Stats() {
   return (
     <div class="page stats">
       <div class="side-nav">
-        <label class="narrow-only">{t('what')} <select value={kind} onChange={e => pick(e.currentTarget.value)}>{KINDS.map(([k, w]) => <option key={k} value={k}>{t(w)}</option>)}</select></label>
-        <nav class="wide-only" aria-label={t('stats')}>{KINDS.map(([k, w]) => <button key={k} type="button" aria-current={k === kind ? 'true' : undefined} onClick={() => pick(k)}>{t(w)}</button>)}</nav>
+        <label class="narrow-only">{t('what')} <select value={kind} onChange={e => pick(e.currentTarget.value)}>{KINDS.map(k => <option key={k} value={k}>{title(k)}</option>)}</select></label>
+        <nav class="wide-only" aria-label={t('stats')}>{KINDS.map(k => <button key={k} type="button" aria-current={k === kind ? 'true' : undefined} onClick={() => pick(k)}>{title(k)}</button>)}</nav>
       </div>
       <div class="side-main">
-        <h2 class="kind-title">{tOr(KINDS.find(([k]) => k === kind)?.[1] || '', kind)}{filter.value && <code class="filter-note">{filter.value}</code>}</h2>
+        <h2 class="kind-title">{title(kind)}{filter.value && <code class="filter-note">{filter.value}</code>}</h2>
         {kind === 'io' ? <IoPlot /> : <Kind key={kind} kind={kind} />}
       </div>
     </div>

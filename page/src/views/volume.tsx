@@ -35,10 +35,10 @@ export function Volume() {
           <p class="big-number"><b>{size(all)}</b> <span class="quiet">{t('billedOf', num(all), num(got.packets))}</span></p>
           <div class="volume-grid">{shown.map(x => (
             <section key={x.name} aria-label={x.title}><h2>{tOr('vol_' + x.name, x.title)}</h2>
-              <Table lines={x.rows} columns={['name', 'percent', 'billed', 'payload', 'packets']} label={x.title} heads={{ name: '' }}
+              <Table lines={x.rows} columns={['name', 'percent', 'billed', 'payload', 'packets']} label={x.title}
                 draw={(k, l) => (k === 'percent' ? <Part percent={Number(l.percent)} /> : k === 'name' && x.name === 'classes' ? tOr('class_' + String(l.name).replaceAll(/\W+/g, '_'), String(l.name)) : undefined)}
                 filterOf={(k, l) => (k === 'name' ? filterOf(x.name, String(l.name)) : null)} />
-              {x.note && <p class="note">{x.note}</p>}
+              {x.note && <p class="aside">{x.note}</p>}
             </section>))}</div>
         </>
       );

@@ -54,7 +54,7 @@ function One({ f, whole }: { f: Fall; whole: boolean }) {
         <span class="quiet">{t('beganAfter', span(f.start), span(f.end - f.start))}</span>
         <button type="button" class="link" onClick={() => go({ view: 'packets', args: [], query: { filter: 'tcp.stream == ' + f.stream } })}>{t('itsPackets')}</button></header>
       <ul>{f.bars.map((b, i) => <Step key={i} b={b} scale={scale} />)}</ul>
-      {f.left_out > 0 && <p class="note">{t('leftOut', num(f.left_out))}</p>}
+      {f.left_out > 0 && <p class="aside">{t('leftOut', num(f.left_out))}</p>}
     </section>
   );
 }
@@ -72,7 +72,7 @@ export function Waterfall() {
         <p class="legend">{['dns', 'tcp', 'tls', 'websocket', 'mqtt'].map(k => <span key={k}><span class={'dot k-' + k} aria-hidden="true" />{k === 'websocket' ? 'WebSocket' : k.toUpperCase()}</span>)}</p>
       </div>
       <Got from={from}>{got => got.connections.length
-        ? <>{got.connections.map(f => <One key={f.stream} f={f} whole={whole} />)}{got.left_out + got.all - got.connections.length > 0 && <p class="note">{t('fallsShown', num(got.connections.length), num(got.all))}</p>}</>
+        ? <>{got.connections.map(f => <One key={f.stream} f={f} whole={whole} />)}{got.left_out + got.all - got.connections.length > 0 && <p class="aside">{t('fallsShown', num(got.connections.length), num(got.all))}</p>}</>
         : <Empty title={t('noConnections')} />}</Got>
     </div>
   );

@@ -245,7 +245,7 @@ void check_tls_hidden(struct judge *j) {
                        : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
     bool alert_like = is_13 && (t->last_short_len[CLIENT] == HIDDEN_ALERT || t->last_short_len[SERVER] == HIDDEN_ALERT);
     bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == HIDDEN_ALERT) ||
-                           (alert_like && t->records[CLIENT] <= 3 && t->last_short_len[SERVER] == HIDDEN_ALERT &&
+                           (alert_like && t->records[CLIENT] <= 3 && t->replies == 1 && t->last_short_len[SERVER] == HIDDEN_ALERT &&
                             first == SERVER && end.ts - t->client_hello.ts < SECOND));
     if (spoke && !early) return;
     if (!is_13 && mark_set(&t->alert[0]) && mark_set(&t->alert[1])) return;

@@ -88,6 +88,7 @@ struct tls_rec {
     uint16_t offered, version, suite;
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
+    uint32_t replies; /* encrypted records of the server behind the client's first */
     struct slice name, alpn;
     struct slice shut; /* why it cannot be read, where keys were given */
     bool alpn_any, alpn_mqtt;
@@ -355,8 +356,9 @@ struct explain {
 /* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
 int explain_make(struct explain *e) MUST_USE;
 void explain_free(struct explain *e);
-/* explain_expect says that a packet of a conversation comes next: its record is fetched from memory meanwhile. */
-void explain_expect(const struct explain *e, uint32_t stream);
+/* explain_expect says of which conversations the next packet and the one behind it are likely to be (UINT32_MAX: not
+ * known): their records are fetched from memory meanwhile. */
+void explain_expect(const struct explain *e, uint32_t now, uint32_t next);
 /* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);
 /* explain_finish judges everything; the findings are then in order, worst first. */

@@ -377,9 +377,6 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     }
     if (!c) c = conv_new(e, p);
     if (!c) return;
-    if (p->n && c->mqtt) /* it is needed soon and lies elsewhere */
-        for (size_t at = 0; at < offsetof(struct mqtt_rec, connect); at += 64)
-            __builtin_prefetch((char *)c->mqtt + at, 1);
     c->selected |= selected;
     int side = side_of(c, p);
     if (seen_twice(e, c, side, p)) return;
@@ -422,8 +419,12 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
     }
 }
 
-void explain_expect(const struct explain *e, uint32_t stream) {
-    const struct conv *c = e->conv[stream % CONVS_MAX];
+void explain_expect(const struct explain *e, uint32_t now, uint32_t next) {
+    const struct conv *c = now == UINT32_MAX ? NULL : explain_conv(e, now);
+    if (c && c->mqtt) /* asked for when the conversation itself is there */
+        for (size_t at = 0; at < offsetof(struct mqtt_rec, first_publish); at += 64)
+            __builtin_prefetch((const char *)c->mqtt + at, 1);
+    c = next == UINT32_MAX ? NULL : e->conv[next % CONVS_MAX];
     if (!c) return;
     __builtin_prefetch(c, 1);
     __builtin_prefetch(&c->half[0], 1);

@@ -140,6 +140,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         break;
     case TLS_WHAT_DATA:
         if (!r->records[side]++) r->first_len[side] = t->length;
+        r->replies += side == SERVER && r->records[CLIENT];
         mark_first(&r->data[side], p);
         r->last_short[side] = t->length <= SHORT_RECORD ? mark_of(p) : (struct mark){0};
         r->last_short_len[side] = t->length;

@@ -283,9 +283,10 @@ struct removal {
 };
 
 /* known is a short text found harmless before: devices say the same things all day. An entry is compared whole. */
-enum { KNOWN_MAX = 94, KNOWNS = 1024 };
+enum { KNOWN_MAX = 93, KNOWNS = 4096 };
 struct known {
     uint8_t n, kind; /* kind: V_COUNT for libinjection's, else the variable */
+    uint8_t split;   /* the name ends here */
     uint8_t text[KNOWN_MAX];
 };
 struct known *known_find(struct known *table, uint8_t kind, struct slice a, struct slice b, bool *found);

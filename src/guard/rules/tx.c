@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10 };
+enum { MATCH_PAIRS = 64, JIT_STACK = 1 << 20, HEAP_LIMIT_KB = 4096, USUAL_MEMORY = 128 << 10, SHORT = 5 };
 
 void *tx_room(struct rules_tx *tx, size_t n) {
     void *p = arena_get(&tx->arena, n ? n : 1);
@@ -122,6 +122,11 @@ static void steady(struct input *in) {
     if (in) in->steady = true;
 }
 
+/* Devices have a few words for what they say, and short numbers come again; long ones do not. */
+static bool comes_again(struct slice s) {
+    return s.n && (s.n <= SHORT || (c_lower(s.p[0]) >= 'a' && c_lower(s.p[0]) <= 'z'));
+}
+
 static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) {
     uint32_t most = tx->set->limits.args;
     if (most && tx->n_in / 2 >= most) {
@@ -129,7 +134,8 @@ static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) 
         return;
     }
     tx->args_size += name.n + value.n;
-    input_add(tx, V_ARGS, name, value);
+    struct input *in = input_add(tx, V_ARGS, name, value);
+    if (comes_again(value)) steady(in);
     steady(input_add(tx, V_ARGS_NAMES, name, name));
 }
 
@@ -275,7 +281,9 @@ static struct slice tx_key(const struct rules_tx *tx, int c) {
 
 static struct slice number_text(struct rules_tx *tx, long long v) {
     char text[24];
-    return tx_keep(tx, slice_of(text, (size_t)snprintf(text, sizeof text, "%lld", v)));
+    struct writer w = wr_fixed(text, sizeof text);
+    wr_i(&w, v);
+    return tx_keep(tx, wr_done(&w));
 }
 
 static bool time_value(struct rules_tx *tx, uint8_t var, struct slice *value) {

@@ -2,6 +2,8 @@
 /* The words of DNS: the Info column, and tree lines that say more than their field. */
 #include "proto/dns/dns.h"
 
+#include "base/json.h"
+
 #include "field/print.h"
 
 const uint16_t dns_info_fields[] = {FID_DNS_ID,
@@ -272,15 +274,6 @@ static bool option_label(struct writer *w, const struct fvec *v, uint32_t at) {
     if (name) wr_s(w, name);
     else wr_f(w, "Unknown (%u)", (unsigned)code->u);
     return true;
-}
-
-static void base64_write(struct writer *w, struct slice s) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (; s.n; s = slice_tail(s, 3)) {
-        uint32_t three = 0;
-        for (size_t i = 0; i < 3; i++) three = three << 8 | (i < s.n ? s.p[i] : 0);
-        for (size_t i = 0; i < 4; i++) wr_c(w, i <= s.n ? digits[three >> (18 - 6 * i) & 63] : '=');
-    }
 }
 
 static void param_key_write(struct writer *w, uint64_t key) {

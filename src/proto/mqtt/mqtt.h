@@ -169,6 +169,7 @@ struct mqtt_message {
     uint8_t connect_flags, code; /* code: return or reason code */
     struct slice topic;          /* of a PUBLISH, where an alias stands for it the name that was found for it */
     struct slice payload, client_id, user_name, will_topic, will_payload;
+    struct slice response; /* response topic of a PUBLISH, or of a CONNECT's will */
     struct slice assigned; /* client identifier of a CONNACK's properties */
     struct slice filters;  /* of SUBSCRIBE and UNSUBSCRIBE: what mqtt_filter_next reads */
 };

@@ -95,7 +95,9 @@ static void counted_get(struct mqtt_message *m, struct reader *r, uint16_t id) {
 static void response_topic_get(struct mqtt_message *m, struct reader *r) {
     uint32_t len = get_be16(m->d, r, FID_MQTT_PROP_STRING_LEN), off = rd_off(r);
     struct slice s = get_bytes(m->d, r, FID_MQTT_PROP_STRING, len);
-    if (rd_ok(r)) mqtt_text_check(m, MQTT_TOPIC, s, off);
+    if (!rd_ok(r)) return;
+    mqtt_text_check(m, MQTT_TOPIC, s, off);
+    m->response = s;
 }
 
 /* number_note keeps the values that say what the sender can do. */

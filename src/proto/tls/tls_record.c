@@ -132,6 +132,12 @@ static void data_read(struct reading *g, uint32_t at, struct slice body, const s
     const char *name = tls_inner_name(d, g->st);
     if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
     struct tls_plain *plain = o->ok ? arena_get(d->arena, sizeof *plain) : NULL;
+    if (o->ok && o->plain.n && d_wants(d, FID_TLS_PLAIN)) {
+        uint8_t src = d->out->src;
+        d->out->src = source;
+        fv_hide(fv_s(d->out, FID_TLS_PLAIN, d_off(d, o->plain.p), (uint32_t)o->plain.n, o->plain));
+        d->out->src = src;
+    }
     if (plain) {
         *plain = (struct tls_plain){.bytes = o->plain, .source = source, .lost = g->st->unread[g->from]};
         *g->last = plain;

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include "base/utf8.h"
+
+static bool plain(uint8_t c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+static bool escaped(uint32_t code) {
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+}
+
+void json_text(struct writer *w, struct slice s) {
+    wr_c(w, '"');
+    while (s.n) {
+        size_t ascii = 0;
+        while (ascii < s.n && plain(s.p[ascii])) ascii++;
+        wr_bytes(w, s.p, ascii);
+        s = slice_tail(s, ascii);
+        if (!s.n) break;
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (!n) {
+            wr_s(w, "\\ufffd");
+            n = 1;
+        } else if (code == '"' || code == '\\') {
+            wr_c(w, '\\');
+            wr_c(w, (char)code);
+        } else if (escaped(code)) {
+            wr_s(w, "\\u");
+            wr_hex(w, code, 4);
+        } else {
+            wr_bytes(w, s.p, n);
+        }
+        s = slice_tail(s, n);
+    }
+    wr_c(w, '"');
+}
+
+static void name_write(struct writer *w, const char *name) {
+    wr_s(w, ",\"");
+    wr_s(w, name);
+    wr_s(w, "\":");
+}
+
+void json_member(struct writer *w, const char *name, struct slice value) {
+    name_write(w, name);
+    json_text(w, value);
+}
+
+void json_member_u(struct writer *w, const char *name, uint64_t value) {
+    name_write(w, name);
+    wr_u(w, value);
+}
+
+void base64_write(struct writer *w, struct slice s) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (; s.n; s = slice_tail(s, 3)) {
+        uint32_t three = 0;
+        for (size_t i = 0; i < 3; i++) three = three << 8 | (i < s.n ? s.p[i] : 0);
+        for (size_t i = 0; i < 4; i++) wr_c(w, i <= s.n ? digits[three >> (18 - 6 * i) & 63] : '=');
+    }
+}

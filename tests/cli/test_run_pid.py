@@ -368,3 +368,40 @@ def test_bad_use(weir):
 
 def test_help_has_it(weir):
     assert "--pid" in weir("run", "--help").out and sys.version_info > (3, 0)
+
+
+def libraries_of(pid):
+    """The files of OpenSSL a process has loaded."""
+    with open(f"/proc/{pid}/maps") as maps:
+        return {line.split()[-1] for line in maps if "libssl" in line or "libcrypto" in line}
+
+
+@needs_uprobes
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="no setpriv")
+def test_a_library_that_was_replaced_in_a_process_of_another_user(weir, web, certificate, tmp_path):  # noqa: F811
+    """The library is a copy of its own and gone from the disk by then, as after an upgrade; the process is not root's."""
+    (tmp_path / "loop.py").write_text(LOOP)
+    with running(PYTHON, "-c", "import ssl; print('up', flush=True); input()", stdin=subprocess.PIPE) as any_python:
+        line_of(any_python)
+        files = libraries_of(any_python.pid)
+    if not files:
+        pytest.skip("this Python has OpenSSL built in")
+    for file in files:
+        shutil.copy(file, tmp_path)
+    for folder in [tmp_path, *tmp_path.parents][:4] + [certificate]:
+        folder.chmod(0o755)
+    with running("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", PYTHON, tmp_path / "loop.py", web, certificate / "cert.pem",
+                 stdin=subprocess.PIPE, env=dict(os.environ, LD_LIBRARY_PATH=str(tmp_path))) as client:
+        def go(version):
+            client.stdin.write(version + "\n")
+            client.stdin.flush()
+            assert line_of(client) == "done\n"
+        go("13")
+        assert all(str(tmp_path) in file for file in libraries_of(client.pid))
+        for file in files:
+            (tmp_path / os.path.basename(file)).unlink()
+        joined = Joined(weir, client.pid, tmp_path / "a.pcapng")
+        go("13")
+        go("12")
+        err = joined.end()
+    assert "with the keys of 2 TLS sessions" in err and "no keys" not in err, err

@@ -111,6 +111,7 @@ enum MHD_Result web_reply_send(struct web_request *q) {
     if (r->next_key[0]) MHD_add_response_header(r->made, "x-soracom-next-key", r->next_key);
     if (r->location[0]) MHD_add_response_header(r->made, "Location", r->location);
     if (r->status == 503) MHD_add_response_header(r->made, "Retry-After", "1");
+    if (r->packed) MHD_add_response_header(r->made, "Content-Encoding", "gzip");
     if (r->challenge) MHD_add_response_header(r->made, "WWW-Authenticate", "Bearer");
     enum MHD_Result ok = MHD_queue_response(q->c, r->status, r->made);
     MHD_destroy_response(r->made);

@@ -2,7 +2,7 @@
 // The packet that is looked at: which row, its tree and bytes, the field marked in both, and moving about by it.
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import { aborted, at, get } from './api';
-import { capture, frameAsked, go, route, view } from './route';
+import { capture, filter, frameAsked, go, route, view } from './route';
 import { kept } from './settings';
 import { PAGE, both, count, counted, failure, indexOf, page, total, turn } from './rows';
 import type { Frame, Frames, Row } from './types';
@@ -116,13 +116,15 @@ effect(() => {
   void turn.value;
   untracked(() => batch(() => { now = 0; picked.value = -1; frame.value = null; field.value = -1; frameError.value = null; }));
 });
-effect(() => { // a deep link is followed once its list is counted; so is one clicked later
-  const no = frameAsked.value, ready = counted.value;
+// Where a frame stands is known at once without a filter, with one when all is counted.
+const placed = computed(() => counted.value || (!filter.value && total.value > 0));
+effect(() => { // a deep link is followed, and one that is clicked later
+  const no = frameAsked.value, ready = placed.value;
   void route.value.query.filter;
   if (no && ready && untracked(() => picked.value < 0 || frame.value?.no !== no)) untracked(() => void goTo(no));
 });
 effect(() => {
   const no = frameAsked.value;
   void turn.value;
-  if (no && untracked(() => !counted.value)) untracked(() => void load(no));
+  if (no && untracked(() => !placed.value)) untracked(() => void load(no));
 });

@@ -32,7 +32,8 @@ struct events {
     struct web_cells cells;
     char path[WEB_PATH_MAX];
     uint64_t from, limit, matched, shown;
-    off_t seen; /* size of the file when its growth was looked for last */
+    uint64_t told; /* packets that were read when progress was told last */
+    off_t seen;    /* size of the file when its growth was looked for last */
     bool tail, lines, ended, caught_up, begun;
     uint32_t pending; /* rows in `rows` */
     int64_t last_rows, last_event, last_progress;
@@ -158,6 +159,7 @@ static void progress_send(struct events *s, const char *name) {
     }
     event_end(s);
     s->last_progress = s->last_event;
+    s->told = s->r->packets;
 }
 
 static void job_send(struct events *s) {
@@ -217,9 +219,9 @@ static bool grown(struct events *s) {
 static void at_end(struct events *s) {
     rows_send(s);
     bool waits = s->tail && (s->r->rc == ERR_END || s->r->rc == ERR_CUT) && !stopped(s);
-    if (waits && !s->caught_up) {
+    if (waits && (!s->caught_up || s->told != s->r->packets)) {
+        progress_send(s, s->caught_up ? "progress" : "caught_up");
         s->caught_up = true;
-        progress_send(s, "caught_up");
         return;
     }
     if (waits && grown(s)) return;

@@ -123,6 +123,16 @@ test('a field becomes a column, with its values of the packets in sight', async 
   await page.waitForSelector(cell);
 });
 
+test('rows have the colours of the rules Wireshark begins with', async () => {
+  await at('/frame/91');
+  await page.waitForSelector('.row.picked.c-rst');
+  await at('/frame/3');
+  await page.waitForSelector('.row.c-synfin:has-text("[SYN]")');
+  await page.waitForSelector('.row.c-tcp:has-text("Connect Command")');
+  const shade = row => page.evaluate(r => getComputedStyle(document.querySelector(r)).backgroundColor, row);
+  assert.notEqual(await shade('.row.c-synfin'), await shade('.row.c-tcp'));
+});
+
 test('the packets of the conversation are bracketed', async () => {
   await at('/frame/3');
   await page.waitForSelector('.row.picked.talk.here');

@@ -20,7 +20,7 @@ WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 class Peer:
     """A server of the lab; `with Peer("echo") as p: p.connect()`."""
 
-    def __init__(self, kind, *options, conns=None):
+    def __init__(self, kind, *options):
         self.kind, self.options, self.port = kind, options, free_port()
 
     def __enter__(self):

@@ -94,6 +94,7 @@ static int up(const struct net_opts *o) {
         printf("Next: weir lab net enter device -- sh     (a shell on the device; weir lab net down ends it all)\n");
     fflush(stdout);
     while (o->hold && children_nap(200)) continue;
+    if (o->hold) world_forget(o->name ? o->name : kind->name);
     return EXIT_FINE; /* with --hold, the hosts end with us */
 }
 

@@ -388,6 +388,14 @@ int world_up(const struct world_kind *kind, const char *name, bool hold, struct 
     return ERR_IO;
 }
 
+void world_forget(const char *name) {
+    char path[192];
+    const char *dir = folder();
+    if (!dir) return;
+    snprintf(path, sizeof path, "%s/%.31s", dir, name);
+    unlink(path);
+}
+
 int world_enter(const char *name, const char *host, struct writer *why) {
     struct world w;
     if (!find(name, &w)) return wr_f(why, "no network '%s' is up", name), ERR_NOTFOUND;

@@ -30,6 +30,8 @@ extern const struct world_kind world_kinds[WORLD_KINDS];
 /* world_up makes a network under a name. Where `hold` is set its hosts end with this process, otherwise with a keeper
  * that runs on. Says why where it fails, and nothing is left then. */
 int world_up(const struct world_kind *kind, const char *name, bool hold, struct writer *why) MUST_USE;
+/* world_forget removes the trace of a network that ends with this process. */
+void world_forget(const char *name);
 /* worlds_up fills in the names of those that are up and gives their number. */
 int worlds_up(char names[WORLDS_MAX][WORLD_NAME_MAX]);
 /* world_enter makes this process run on a host ("device", "gateway", "broker") of a network that is up. */

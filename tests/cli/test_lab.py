@@ -12,18 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Weir
-from ports import free_port, wait_for
+from ports import free_port
+
+WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 
 
 class Peer:
     """A server of the lab; `with Peer("echo") as p: p.connect()`."""
 
-    def __init__(self, kind, *options, conns=None):
+    def __init__(self, kind, *options):
         self.kind, self.options, self.port = kind, options, free_port()
 
     def __enter__(self):
-        self.process = subprocess.Popen([Weir.path, "lab", self.kind, f"127.0.0.1:{self.port}", *map(str, self.options)],
+        self.process = subprocess.Popen([WEIR, "lab", self.kind, f"127.0.0.1:{self.port}", *map(str, self.options)],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert str(self.port).encode() in self.process.stderr.readline()
         return self
@@ -57,7 +58,7 @@ class Peer:
 
 
 def stored(path):
-    run = subprocess.run([Weir.path, "lab", "sink", "--list", "--json", "--store", str(path)], capture_output=True, timeout=60)
+    run = subprocess.run([WEIR, "lab", "sink", "--list", "--json", "--store", str(path)], capture_output=True, timeout=60)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -236,7 +237,7 @@ def complete(*words):
     script = Path(__file__).resolve().parents[2] / "docs/completion/weir.bash"
     code = f'source "{script}"; compopt() {{ :; }}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; echo "${{COMPREPLY[@]}}"'
     run = subprocess.run(["bash", "-c", code, "bash", *words], capture_output=True, text=True, timeout=30,
-                         env={**os.environ, "PATH": os.path.dirname(Weir.path) + ":" + os.environ["PATH"]})
+                         env={**os.environ, "PATH": os.path.dirname(WEIR) + ":" + os.environ["PATH"]})
     return run.stdout.split()
 
 
@@ -251,7 +252,7 @@ def test_completion_knows_the_parts():
 # ---- sink ----
 
 def have_sqlite():
-    return "without SQLite" not in subprocess.run([Weir.path, "lab", "sink", "--list", "--store", "/nonexistent"], capture_output=True,
+    return "without SQLite" not in subprocess.run([WEIR, "lab", "sink", "--list", "--store", "/nonexistent"], capture_output=True,
                                                   text=True).stderr
 
 
@@ -407,13 +408,13 @@ def test_a_file_of_somebody_else_is_not_touched(weir, tmp_path):
 
 def may_make_networks():
     return subprocess.run(["unshare", "-Urn", "true"], capture_output=True).returncode == 0 and \
-        subprocess.run([Weir.path, "lab", "net", "list"], capture_output=True).returncode == 0
+        subprocess.run([WEIR, "lab", "net", "list"], capture_output=True).returncode == 0
 
 
 @pytest.mark.skipif(not may_make_networks(), reason="no namespaces here")
 class TestNetworks:
     def net(self, *args, **kw):
-        return subprocess.run([Weir.path, "lab", "net", *args], capture_output=True, text=True, timeout=60, **kw)
+        return subprocess.run([WEIR, "lab", "net", *args], capture_output=True, text=True, timeout=60, **kw)
 
     def name(self, what):
         return f"t{os.getpid()}-{what}"
@@ -428,7 +429,7 @@ class TestNetworks:
         made = self.net("up", kind, "--name", name)
         if made.returncode:
             pytest.skip(made.stderr.strip())
-        echo = subprocess.Popen([Weir.path, "lab", "net", "enter", "--name", name, "broker", "--", Weir.path, "lab", "echo", "-q", f"10.77.2.2:{port}"],
+        echo = subprocess.Popen([WEIR, "lab", "net", "enter", "--name", name, "broker", "--", WEIR, "lab", "echo", "-q", f"10.77.2.2:{port}"],
                                 stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         echo.stderr.readline()
         try:
@@ -470,7 +471,7 @@ class TestNetworks:
 
     def test_nothing_is_left_of_one_that_was_killed(self):
         name = self.name("killed")
-        keeper = subprocess.Popen([Weir.path, "lab", "net", "up", "plain", "--name", name, "--hold"], stdout=subprocess.PIPE)
+        keeper = subprocess.Popen([WEIR, "lab", "net", "up", "plain", "--name", name, "--hold"], stdout=subprocess.PIPE)
         keeper.stdout.readline()
         assert name in self.net("list").stdout
         assert self.net("enter", "--name", name, "device", "--", "ip", "route").returncode == 0

@@ -35,6 +35,7 @@ static const char *const examples[] = {
     "weir run -- curl -s https://example.org/",
     "sudo weir run -u \"$USER\" -w app.pcapng -- python3 client.py",
     "sudo weir run --pid \"$(pidof -s mosquitto)\" -w broker.pcapng -a duration:60",
+    "sudo weir run --pid 4711 -w - | weir read -r - -Y mqtt",
     NULL,
 };
 

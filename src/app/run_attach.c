@@ -6,6 +6,9 @@
  * its handshake. What a process loads or starts later is looked for every SCAN_MS, more often while it is new, and new
  * children are listed at their first sight, so that libraries known so far are noticed in them from the start.
  *
+ * A connection whose ClientHello has a random that the process has used is the process' own; this finds those that are
+ * over before their sockets are looked at. Hello and hit come in either order (GREETINGS_MOST and PENDING_MOST).
+ *
  * Only keys of sessions whose ClientHello is among the packets go into the file: those of connections that are older
  * would open nothing in it. Keys come a second before their packets are judged, and wait for them (PENDING_MOST, the
  * oldest goes). Bounds: libraries and processes; beyond them processes are recorded without keys, and that is said. */
@@ -16,6 +19,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +30,7 @@ enum {
     PROCESSES_MOST = 256,
     FILES_MOST = 1024,
     PENDING_MOST = 1024,
+    GREETINGS_MOST = 1024,
     SCAN_MS = 250,
     SCAN_EARLY_MS = 10, /* of a process that is new */
     SCANS_EARLY = 20,
@@ -67,10 +72,15 @@ struct run_attach {
     struct process_file files[FILES_MOST];
     struct pending {
         uint8_t random[RUN_RANDOM];
-        uint32_t bytes; /* 0: free */
+        uint32_t bytes;
+        bool waits;
         char lines[LINES_BYTES];
     } pending[PENDING_MOST];
-    uint32_t pendings;
+    struct greeting {
+        uint8_t random[RUN_RANDOM];
+        struct shim_end src, dst;
+    } greeting[GREETINGS_MOST];
+    uint32_t pendings, greetings;
 };
 
 static int64_t now_ms(void) {
@@ -293,22 +303,42 @@ static void pending_add(struct run_attach *a, const uint8_t *random, struct slic
     struct pending *p = &a->pending[a->pendings++ % PENDING_MOST];
     memcpy(p->random, random, RUN_RANDOM);
     p->bytes = (uint32_t)lines.n;
+    p->waits = true;
     memcpy(p->lines, lines.p, lines.n);
 }
 
-static void hit_take(struct run_attach *a, struct run_keys *k, const struct layout_hit *hit) {
+void run_attach_greeting(struct run_attach *a, struct run_ends *e, const struct run_packet *p, struct slice random) {
+    struct greeting *g = &a->greeting[a->greetings++ % GREETINGS_MOST];
+    *g = (struct greeting){.src = p->src, .dst = p->dst};
+    memcpy(g->random, random.p, RUN_RANDOM);
+    for (int i = 0; i < PENDING_MOST; i++)
+        if (a->pending[i].waits && !memcmp(a->pending[i].random, random.p, RUN_RANDOM))
+            run_ends_add(e, IPPROTO_TCP, &p->src, &p->dst);
+}
+
+static void greeting_match(const struct run_attach *a, struct run_ends *e, const uint8_t *random) {
+    for (int i = 0; i < GREETINGS_MOST; i++) {
+        const struct greeting *g = &a->greeting[i];
+        if (g->src.len && !memcmp(g->random, random, RUN_RANDOM)) run_ends_add(e, IPPROTO_TCP, &g->src, &g->dst);
+    }
+}
+
+static void hit_take(struct run_attach *a, struct run_keys *k, struct run_ends *e, const struct layout_hit *hit) {
+    static const uint8_t none[RUN_RANDOM];
     char text[LINES_BYTES];
     struct writer w = wr_fixed(text, sizeof text);
-    if (!layout_lines(hit, &w)) return;
+    if (!memcmp(hit->random, none, sizeof none)) return; /* a connection that never said hello */
+    greeting_match(a, e, hit->random);
+    (void)layout_lines(hit, &w); /* there may be none: of a handshake that failed */
     if (run_keys_met(k, hit->random)) run_keys_text(k, wr_done(&w));
     else pending_add(a, hit->random, wr_done(&w));
 }
 
-void run_attach_look(struct run_attach *a, struct run_keys *k) {
+void run_attach_look(struct run_attach *a, struct run_keys *k, struct run_ends *e) {
     struct layout_hit hit;
     int64_t now = now_ms();
     if (!a->probe) return;
-    for (int i = 0; i < PENDING_MOST && uprobe_next(a->probe, &hit); i++) hit_take(a, k, &hit);
+    for (int i = 0; i < PENDING_MOST && uprobe_next(a->probe, &hit); i++) hit_take(a, k, e, &hit);
     if (now < a->look_at) return;
     processes_look(a);
     int64_t cost = (now_ms() - now) * 4;
@@ -318,7 +348,7 @@ void run_attach_look(struct run_attach *a, struct run_keys *k) {
 void run_attach_hello(struct run_attach *a, struct run_keys *k, struct slice random) {
     for (int i = 0; i < PENDING_MOST; i++) {
         struct pending *p = &a->pending[i];
-        if (!p->bytes || memcmp(p->random, random.p, RUN_RANDOM) != 0) continue;
+        if (!p->waits || memcmp(p->random, random.p, RUN_RANDOM) != 0) continue;
         run_keys_text(k, slice_of(p->lines, p->bytes));
         explicit_bzero(p, sizeof *p);
     }

@@ -16,7 +16,10 @@ void run_attach_begin(struct run_attach *a);
 /* run_attach_tell says that the recording goes on, and why its keys cannot be taken where they cannot. */
 void run_attach_tell(const struct run_attach *a, const char *file);
 /* run_attach_look takes the keys that came up, and now and then joins what was loaded or started since. */
-void run_attach_look(struct run_attach *a, struct run_keys *k);
+void run_attach_look(struct run_attach *a, struct run_keys *k, struct run_ends *e);
+/* run_attach_greeting notes a ClientHello as it comes in: where the process turns out to know its random, the
+ * connection is the process' own, also when its socket was gone before anybody could look. */
+void run_attach_greeting(struct run_attach *a, struct run_ends *e, const struct run_packet *p, struct slice random);
 /* run_attach_hello hands on the keys of a session whose ClientHello was recorded. */
 void run_attach_hello(struct run_attach *a, struct run_keys *k, struct slice random);
 bool run_attach_ended(const struct run_attach *a);

@@ -61,7 +61,16 @@ static int64_t now_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* greet tells of ClientHellos before it is known whose they are. */
+static void greet(struct loop *l, const struct packet *p) {
+    struct run_packet packet;
+    if (!run_packet_read(p->iface->linktype, p->data, &packet) || packet.proto != IPPROTO_TCP) return;
+    struct slice random = run_hello_random(packet.payload);
+    if (random.n) run_attach_greeting(l->attach, l->ends, &packet, random);
+}
+
 static void hold(struct loop *l, const struct packet *p) {
+    if (l->attach) greet(l, p);
     struct held *h = malloc(sizeof *h + p->data.n);
     if (!h) return;
     *h = (struct held){.since = now_ms(), .pkt = *p};
@@ -115,7 +124,7 @@ static void let_go(struct loop *l, bool all) {
 
 static void keys_look(struct loop *l) {
     run_keys_look(l->keys);
-    if (l->attach) run_attach_look(l->attach, l->keys);
+    if (l->attach) run_attach_look(l->attach, l->keys, l->ends);
 }
 
 /* look learns of sockets and keys; looking at all descriptors takes no more than a part of the time. */

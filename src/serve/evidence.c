@@ -27,7 +27,7 @@ struct evidence {
     uint32_t n, cap;
     uint8_t tells;
     bool hidden; /* that packet is a CONNECT */
-    bool lost;   /* the client's packets cannot be told apart any more */
+    bool lost;   /* the client's packets cannot be told apart any more: all of it is overwritten */
     uint8_t data[];
 };
 
@@ -64,22 +64,26 @@ static uint32_t read_length(struct reader *r) {
 }
 
 /* hide_password overwrites the password of a CONNECT, of which c is what stands behind the fixed header (MQTT 3.1.2,
- * 3.1.3): it is the last field. What does not let itself be read up to there is overwritten from where it ends. */
-static void hide_password(struct copy c) {
+ * 3.1.3): it is the last field and ends where the packet does. Where that does not come out, nobody knows what is what,
+ * and all fields are overwritten: false. */
+static bool hide_password(struct copy c) {
     struct reader r = rd_init(slice_of(c.p, c.n), c.p);
-    skip_text(&r);
+    struct slice name = rd_take(&r, rd_be16(&r));
     uint8_t version = rd_u8(&r), flags = rd_u8(&r);
     (void)rd_be16(&r);
-    if (rd_ok(&r) && !(flags & PASSWORD_BIT)) return;
-    size_t from = rd_ok(&r) ? rd_off(&r) : 0;
-    for (int field = 0; field < 6 && rd_ok(&r); field++) {
-        from = rd_off(&r);
+    bool known = rd_ok(&r) && (slice_eq(name, SLICE("MQTT")) || slice_eq(name, SLICE("MQIsdp")));
+    if (known && !(flags & PASSWORD_BIT)) return true;
+    size_t from = known ? rd_off(&r) : 0;
+    for (int field = 0; field < 6; field++) {
         if ((field == 0 || (field == 2 && flags & WILL_BIT)) && version == 5) (void)rd_take(&r, read_length(&r));
         if (field == 1 || (field >= 3 && field < 5 && flags & WILL_BIT) || (field == 5 && flags & USER_NAME_BIT))
             skip_text(&r);
     }
-    if (rd_ok(&r)) from = rd_off(&r);
-    hide(copy_part(c, from, c.n));
+    size_t password = rd_off(&r);
+    skip_text(&r);
+    bool right = known && rd_ok(&r) && !rd_left(&r);
+    hide(copy_part(c, right ? password : from, c.n));
+    return right;
 }
 
 /* walk goes through what the client said, which begins where the last call ended, and overwrites passwords in the copy
@@ -98,11 +102,12 @@ static void walk(struct evidence *e, struct slice in, struct copy copy) {
         size_t head = e->lost ? 1 : rd_off(&r), rest = in.n - at - head;
         part = e->lost || rest < e->left ? rest : e->left;
         e->hidden = first >> 4 == MQTT_CONNECT;
-        if (e->hidden || e->lost) hide_password(copy_part(copy, at + head, part));
+        struct copy body = copy_part(copy, at + head, part);
         e->left -= e->lost ? 0 : (uint32_t)part;
+        /* Behind a CONNECT that is wrong there may be the rest of it; nobody answers it. */
+        if ((e->hidden || e->lost) && !hide_password(body) && body.n == part) e->lost = true;
         at += head + part;
     }
-    /* Whoever sends a packet with a broken length is closed: nothing comes behind it. */
     if (e->lost) hide(copy_part(copy, at, in.n - at));
 }
 

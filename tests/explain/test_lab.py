@@ -185,7 +185,7 @@ def test_loss(lab):
     lab.inside("router", "nft", "-f", "-", input=(
         f"table ip l {{\nchain f {{\ntype filter hook forward priority 0\nip saddr {DEVICE} numgen random mod 7 == 0 drop\n}}\n}}\n").encode())
     with lab.capture() as c:
-        slow = f"i=0; while [ $i -lt 150 ]; do echo $i; i=$((i+1)); sleep 0.03; done | {' '.join(PUB)} -t a -q 1 -l"
+        slow = f"i=0; while [ $i -lt 250 ]; do echo $i; i=$((i+1)); sleep 0.03; done | {' '.join(PUB)} -t a -q 1 -l"
         lab.inside("device", "timeout", "40", "sh", "-c", slow, check=False, timeout=60)
     assert "tcp.loss" in ids(verdict(lab, c))
 

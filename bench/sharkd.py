@@ -36,6 +36,10 @@ class Sharkd:
         """No., time, source, destination, protocol, length and info of frames."""
         return [r["c"] for r in self("frames", **query)]
 
+    def colours(self, **query):
+        """Background colour of frames, as its rules give it; None: no rule fits."""
+        return [r.get("bg") for r in self("frames", **query)]
+
     def taps(self, *names):
         got = self("tap", **{f"tap{i}": n for i, n in enumerate(names)}).get("taps", [])
         return {t["tap"]: t.get("hosts", t.get("convs", [])) for t in got}

@@ -22,6 +22,7 @@ function Tabs() {
     <nav class="tabs" aria-label={t('views')}>
       {captureViews.map(v => (
         <a key={v.id} href={href({ view: v.id, args: [], query: route.value.query.filter ? { filter: route.value.query.filter } : {} })}
+          ref={e => { if (e && (view.value || captureViews[0].id) === v.id) e.scrollIntoView({ block: 'nearest', inline: 'nearest' }); }}
           aria-current={(view.value || captureViews[0].id) === v.id ? 'page' : undefined}>{t(v.word)}</a>))}
     </nav>
   );

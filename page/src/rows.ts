@@ -2,11 +2,11 @@
 // The packet list's rows. Theory of operation: rows come in pages as they are looked at; a few pages are kept, the oldest
 // gives way. The number of rows is known when the file was read once, which goes on beside and tells how far it is; of a
 // capture that is being taken it grows until that ends.
-import { batch, effect, signal, untracked } from '@preact/signals';
+import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import { Problem, aborted, at, get, lines } from './api';
 import { isGrowing, known } from './sessions';
 import { capture, filter } from './route';
-import { time } from './settings';
+import { COLUMNS, columns, time } from './settings';
 import type { Frames, Row } from './types';
 
 export const PAGE = 200;
@@ -21,12 +21,17 @@ export const growing = signal(false); // the end was reached, and more may come
 export const damaged = signal('');
 export const failure = signal<Error | null>(null);
 export const drawn = signal(0); // grows when rows arrived
-/** turn is another number for every other list: capture, filter or time format changed. */
+/** turn is another number for every other list: capture, filter, time format or columns changed. */
 export const turn = signal(0);
 
 const pages = new Map<number, Row[] | Promise<Row[]>>();
 let stop = new AbortController();
 let asked = 0;
+
+/** added: the columns that are not the server's own, by name. */
+export const added = (): string[] => columns.value.map(c => c.id).filter(id => !COLUMNS.some(c => c.id === id));
+
+const addedNow = computed(() => added().join(','));
 
 function fail(e: unknown): void {
   if (!aborted(e)) failure.value = e as Error;
@@ -34,7 +39,7 @@ function fail(e: unknown): void {
 
 async function fetchPage(n: number, signal: AbortSignal): Promise<Row[]> {
   const got = await get<Frames>(at(capture.peek(), 'frames', {
-    offset: n * PAGE, limit: PAGE, filter: filter.peek(), time: time.peek(),
+    offset: n * PAGE, limit: PAGE, filter: filter.peek(), time: time.peek(), columns: addedNow.peek(),
   }), signal);
   if (signal.aborted) return [];
   pages.set(n, got.frames);
@@ -146,7 +151,7 @@ async function begin(): Promise<void> {
 export const again = (): void => void begin().catch(fail);
 
 effect(() => {
-  void (capture.value, filter.value, time.value);
+  void (capture.value, filter.value, time.value, addedNow.value);
   untracked(again);
 });
 

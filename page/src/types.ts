@@ -21,7 +21,9 @@ export interface Row {
   cut?: boolean;
   severity?: string;
   colour?: string;
-  stream?: number;
+  transport?: string;
+  stream?: number | string;
+  columns?: string[];
 }
 
 export interface Frames {
@@ -244,7 +246,9 @@ export interface Arrow {
   to: number;
   kind: string;
   mood: 'plain' | 'again' | 'bad';
-  stream?: number;
+  transport?: string;
+  stream?: number | string;
+  columns?: string[];
   text: string;
 }
 export interface Ladder {

@@ -21,6 +21,7 @@ static const struct {
 };
 #define N_PARTS (sizeof parts / sizeof *parts)
 
+static const char *const part_names[] = {"echo", "sink", "net", NULL};
 static const char *const examples[] = {"weir lab echo 127.0.0.1:50000", "weir lab sink 127.0.0.1:8514 --store data.db",
                                        "sudo weir lab net up mtu", NULL};
 
@@ -34,6 +35,7 @@ static const struct opt_command command = {
         "name.\n\n`weir lab echo --help` and so on tell the options of each.",
     .examples = examples,
     .words_at = offsetof(struct lab_opts, words),
+    .parts = part_names,
     .stop_at_word = true,
 };
 

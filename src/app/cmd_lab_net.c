@@ -24,6 +24,7 @@ static const struct opt_def defs[] = {
     {0, "hold", NULL, "with up: stay, and take the network down at Ctrl-C or when the parent ends", OPT_FLAG,
      offsetof(struct net_opts, hold)},
 };
+static const char *const part_names[] = {"list", "up", "enter", "down", NULL};
 static const char *const examples[] = {"weir lab net list",
                                        "sudo weir lab net up mtu",
                                        "sudo weir lab net enter broker -- mosquitto",
@@ -48,6 +49,7 @@ static const struct opt_command command = {
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
     .words_at = offsetof(struct net_opts, words),
+    .parts = part_names,
 };
 
 static int failed(struct writer *why) {

@@ -55,6 +55,7 @@ struct lesson_opts {
 static const struct opt_def lesson_defs[] = {OPT_YES, OPT_LANGUAGE};
 static const char *const lesson_examples[] = {"weir lesson", "weir lesson tcp", "weir lesson stopped --lang ja",
                                               "weir lesson mqtt --yes", NULL};
+static const char *const lesson_names[] = {"tcp", "mqtt", "https", "volume", "stopped", "guard", NULL};
 static const struct opt_command lesson_command = {
     .name = "lesson",
     .synopsis = "[tcp|mqtt|https|volume|stopped|guard] [--yes]",
@@ -70,6 +71,7 @@ static const struct opt_command lesson_command = {
     .defs = lesson_defs,
     .n_defs = sizeof lesson_defs / sizeof *lesson_defs,
     .words_at = offsetof(struct lesson_opts, words),
+    .parts = lesson_names,
 };
 
 static const struct opt_def demo_defs[] = {

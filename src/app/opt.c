@@ -167,7 +167,7 @@ static int parse_long(struct parse *p, char *arg) {
         if (n == 4 && !memcmp(arg, "help", 4))
             return opt_print(p->cmd, value ? value : "help")
                        ? EXIT_FINE
-                       : opt_bad_use(p->cmd, "--help wants one of help|man|words|zsh, not '%s'", value);
+                       : opt_bad_use(p->cmd, "--help wants one of help|man|words|parts|zsh, not '%s'", value);
         if (eq) *eq = 0;
         return unknown_long(p, arg);
     }

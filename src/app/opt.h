@@ -56,6 +56,7 @@ struct opt_command {
     const struct opt_def *defs;
     size_t n_defs;
     size_t words_at;   /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
+    const char *const *parts; /* what the first word can be, NULL at the end; NULL: anything */
     bool stop_at_word; /* the first word ends the options (a command line follows) */
 };
 
@@ -76,7 +77,7 @@ int opt_bad_use(const struct opt_command *cmd, const char *fmt, ...) __attribute
 /* opt_nearest gives the index of the name most like `word`, or -1 when none is near enough to suggest. */
 int opt_nearest(const char *word, const char *const *names, size_t n);
 
-/* opt_print writes a form of the table to stdout: "help", "man" (scdoc source), "words" (for bash) or "zsh"
+/* opt_print writes a form of the table to stdout: "help", "man" (scdoc source), "words" and "parts" (for bash) or "zsh"
  * (_arguments specs); false when there is no such form. */
 bool opt_print(const struct opt_command *cmd, const char *form);
 

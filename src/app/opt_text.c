@@ -92,6 +92,10 @@ static void print_words(const struct opt_command *cmd) {
     printf("--help\n");
 }
 
+static void print_parts(const struct opt_command *cmd) {
+    for (const char *const *p = cmd->parts; p && *p; p++) puts(*p);
+}
+
 /* In an _arguments spec, ' is the shell's and [ ] : are the spec's. */
 static void zsh_text(const char *text) {
     for (; *text; text++) {
@@ -130,6 +134,11 @@ static void print_zsh(const struct opt_command *cmd) {
         }
     }
     printf("--help[show a short help]\n");
+    if (cmd->parts) {
+        printf("1:part:(");
+        for (const char *const *p = cmd->parts; *p; p++) printf("%s%s", p == cmd->parts ? "" : " ", *p);
+        printf(")\n");
+    }
     if (cmd->words_at != OPT_NO_WORDS) printf("*:file:_files\n");
 }
 
@@ -137,7 +146,7 @@ bool opt_print(const struct opt_command *cmd, const char *form) {
     static const struct {
         const char *name;
         void (*print)(const struct opt_command *);
-    } forms[] = {{"help", print_help}, {"man", print_man}, {"words", print_words}, {"zsh", print_zsh}};
+    } forms[] = {{"help", print_help}, {"man", print_man}, {"words", print_words}, {"parts", print_parts}, {"zsh", print_zsh}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (!strcmp(form, forms[i].name)) return forms[i].print(cmd), true;
     return false;

@@ -214,9 +214,10 @@ int layer_find(struct slice name) {
 int layer_field(const struct layer *l, struct slice name) {
     for (size_t i = 0; i < l->n; i++)
         if (same(name, l->fields[i].name) || same(name, l->fields[i].wire)) return (int)i;
+    size_t proto = strlen(l->proto);
     for (size_t i = 0; i < l->n; i++) /* Wireshark's without its protocol */
-        if (slice_starts(slice_str(l->fields[i].wire), slice_str(l->proto)) &&
-            same(name, l->fields[i].wire + strlen(l->proto) + 1))
+        if (slice_starts(slice_str(l->fields[i].wire), slice_str(l->proto)) && l->fields[i].wire[proto] == '.' &&
+            same(name, l->fields[i].wire + proto + 1))
             return (int)i;
     return -1;
 }

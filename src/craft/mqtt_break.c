@@ -152,7 +152,11 @@ static bool no_topics(struct broken *k) {
 }
 
 static bool protocol_name(struct broken *k) { return size(k) > 6 ? *at(k, 2) ^= 0x20, true : false; }
-static uint8_t *level(struct broken *k) { return size(k) > 8 ? at(k, 2 + load_be16(at(k, 0))) : NULL; }
+/* level gives the place of the protocol's version and, behind it, the connect flags; NULL: the packet is too short. */
+static uint8_t *level(struct broken *k) {
+    size_t i = size(k) < 2 ? size(k) : 2u + load_be16(at(k, 0));
+    return i + 2 <= size(k) ? at(k, i) : NULL;
+}
 static bool protocol_level(struct broken *k) { return level(k) ? *level(k) = 99, true : false; }
 static bool connect_flag(struct broken *k) { return level(k) ? level(k)[1] |= 1, true : false; }
 static bool will_qos(struct broken *k) { return level(k) ? level(k)[1] |= MQTT_WILL_QOS, true : false; }

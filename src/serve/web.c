@@ -111,6 +111,7 @@ enum MHD_Result web_reply_send(struct web_request *q) {
     if (r->next_key[0]) MHD_add_response_header(r->made, "x-soracom-next-key", r->next_key);
     if (r->location[0]) MHD_add_response_header(r->made, "Location", r->location);
     if (r->status == 503) MHD_add_response_header(r->made, "Retry-After", "1");
+    if (r->packed) MHD_add_response_header(r->made, "Content-Encoding", "gzip");
     if (r->challenge) MHD_add_response_header(r->made, "WWW-Authenticate", "Bearer");
     enum MHD_Result ok = MHD_queue_response(q->c, r->status, r->made);
     MHD_destroy_response(r->made);
@@ -371,7 +372,8 @@ static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const 
 static bool serve(struct web *s, struct opened *o) {
     sigset_t stops;
     if (gethostname(s->own_host, sizeof s->own_host - 1)) s->own_host[0] = 0;
-    if (field_index_make(&s->names, &weir_fields)) return complain("start", "out of memory");
+    if (field_index_make(&s->names, &weir_fields) || !web_colours_make(&s->colours, &s->names))
+        return complain("start", "out of memory");
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
@@ -410,6 +412,7 @@ bool web_run(const struct web_plan *plan) {
     keeper_free(s.keeper);
     store_close(s.store);
     web_index_end(&s);
+    web_colours_free(&s.colours);
     field_index_free(&s.names);
     return fine;
 }

@@ -15,6 +15,7 @@ struct rows {
     struct expr *filter;
     struct want want;
     struct view view;
+    struct web_cells cells;
     struct web_index *index;
     struct web_matches *matches;
     uint64_t offset, limit, matched, shown;
@@ -46,7 +47,7 @@ static bool row_take(struct rows *s) {
     web_matches_add(s->matches, d->pkt->number);
     if (s->matched++ >= s->offset && s->shown < s->limit) {
         wr_s(&s->w, s->shown++ ? ",\n" : "\n");
-        web_row_json(&s->w, s->r, d, &s->view);
+        web_row_json(&s->w, s->r, d, &s->view, &s->cells);
     }
     dissector_shown(&s->r->ds);
     return true;
@@ -95,10 +96,11 @@ static bool rows_ask(struct web_request *q, struct rows *s) {
     uint64_t count;
     s->view.precision = -1;
     if (!web_number(q, "offset", 0, UINT32_MAX, &s->offset) || !web_number(q, "limit", 200, WEB_ROWS_MAX, &s->limit) ||
-        !web_number(q, "count", 0, 1, &count) || !web_time(q, &s->view.time) || !web_filter(q, &s->filter))
+        !web_number(q, "count", 0, 1, &count) || !web_time(q, &s->view.time) ||
+        !web_cells_read(q, &s->cells, &s->want) || !web_filter(q, &s->filter))
         return false;
     s->count = count;
-    if (s->limit) columns_want(&s->want);
+    if (s->limit) web_row_want(q->web, &s->want);
     if (s->filter) want_union(&s->want, expr_want(s->filter));
     return true;
 }
@@ -127,7 +129,7 @@ static bool row_show(struct rows *s, struct web_pages *p, uint64_t number, uint6
     }
     if (!web_page_row(p, number, &row)) return false;
     wr_s(&s->w, s->shown++ ? ",\n" : "\n");
-    web_row_write(&s->w, &row, &s->view);
+    web_row_write(&s->w, &row, &s->view, NULL, NULL);
     return true;
 }
 
@@ -180,7 +182,7 @@ void web_frames(struct web_request *q, const char *path) {
     s->w = wr_grow();
     if (!rows_ask(q, s)) return rows_free(s);
     s->index = web_index_of(q->web, path);
-    if (s->index && from_index(q, s)) return rows_free(s);
+    if (s->index && !s->cells.n && from_index(q, s)) return rows_free(s); /* the index has no other fields */
     if (s->index && s->count) s->matches = web_matches_make(web_query(q, "filter"));
     if (!(s->r = web_reading_open(q, path, &s->want))) return rows_free(s);
     q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, rows_read, s, rows_free);

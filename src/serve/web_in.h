@@ -7,6 +7,7 @@
 #include "expr/expr.h"
 #include "serve/keeper.h"
 #include "serve/web.h"
+#include "serve/web_colour.h"
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,10 +29,10 @@ enum {
     WEB_BYTES_MAX = 1 << 20,   /* bytes of one source in an answer */
     WEB_FOLLOW_MAX = 16 << 20, /* bytes of a followed conversation in an answer */
     WEB_PATH_MAX = 4096,
-    WEB_BODY_MAX = 64 << 10,   /* bytes of a request in JSON */
-    WEB_EVENTS_MAX = 100,      /* captures followed at the same time: events and growing files */
-    WEB_ADDRESS_S = 300,       /* seconds a download address is good for */
-    WEB_LIST_MAX = 1000,       /* captures on demand, or actions, in one answer */
+    WEB_BODY_MAX = 64 << 10, /* bytes of a request in JSON */
+    WEB_EVENTS_MAX = 100,    /* captures followed at the same time: events and growing files */
+    WEB_ADDRESS_S = 300,     /* seconds a download address is good for */
+    WEB_LIST_MAX = 1000,     /* captures on demand, or actions, in one answer */
 };
 
 /* web_job is work that is under way: it can be watched and stopped by others than who asked. */
@@ -57,6 +58,7 @@ struct web {
     atomic_int event_streams;
     char own_host[256];
     struct field_index names;
+    struct web_colours colours;
     atomic_int readers, readings;
     atomic_bool stopping;
     pthread_mutex_t changing;  /* one change of the folder at a time */
@@ -75,7 +77,8 @@ struct web_reply {
     struct MHD_Response *made;
     char location[WEB_NAME_MAX + DEVICE_ID_MAX + 64];
     char next_key[SESSION_ID + 1]; /* x-soracom-next-key */
-    bool challenge; /* WWW-Authenticate */
+    bool challenge;                /* WWW-Authenticate */
+    bool packed;                   /* the text is compressed: Content-Encoding: gzip */
 };
 
 /* web_request is one request, from its header to the end of its answer. */

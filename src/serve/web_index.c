@@ -18,7 +18,7 @@ struct head {
     char damaged[256];
 };
 _Static_assert(sizeof(struct head) <= INDEX_HEAD, "the head has room");
-static const char magic[8] = "WEIRIX2";
+static const char magic[8] = "WEIRIX3";
 
 /* ---- what it belongs to ---- */
 

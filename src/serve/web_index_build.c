@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making an index. A block is: the groups of its frames, 4 bytes each and padded with zeros to INDEX_BLOCK of them;
  * then, compressed, the number of frames, and of each frame the distance of its record from the one before in the file,
- * that of its time, a byte of flags, digits of its clock, length, stream and four texts. Numbers are varints (7 bits a
- * byte, low ones first); what may be negative is in zigzag. */
+ * that of its time, a byte of flags, digits of its clock and colour, length, stream and four texts. Numbers are varints
+ * (7 bits a byte, low ones first); what may be negative is in zigzag. */
 #include "io/capfile.h"
 #include "serve/web_index_in.h"
 #include <fcntl.h>
@@ -45,8 +45,12 @@ static void record(struct building *b, const struct web_row *row) {
     struct writer *w = &b->raw;
     zigzag(w, (int64_t)(row->offset - b->last_offset));
     zigzag(w, (int64_t)((uint64_t)row->ts - (uint64_t)b->last_ts));
-    wr_c(w, (char)(row->has_ts | row->malformed << 1 | row->cut << 2 | row->severity << 3));
-    wr_c(w, (char)row->digits);
+    wr_c(w, (char)(row->has_ts | row->malformed << 1 | row->cut << 2 | row->severity << 3 |
+                   (row->transport == 6 ? 1
+                    : row->transport    ? 2
+                                        : 0)
+                       << 6));
+    wr_c(w, (char)(row->digits | row->colour << 4));
     varint(w, row->len);
     varint(w, row->stream);
     text(w, row->source);
@@ -238,7 +242,7 @@ static bool begin(struct building *b) {
     unsigned status;
     struct writer why = wr_fixed(reason, sizeof reason);
     struct web_index *x = b->x;
-    columns_want(&want);
+    web_row_want(x->web, &want);
     if (snprintf(b->name, sizeof b->name, "%s/" WEB_INDEX_NEW "XXXXXX", x->web->plan->dir) >= (int)sizeof b->name)
         return false;
     int fd = mkostemp(b->name, O_CLOEXEC);

@@ -40,17 +40,23 @@ static bool block_find(struct web_index *x, uint64_t number, struct index_block 
     return found;
 }
 
+/* What stands in the flags' upper two bits. */
+enum { TRANSPORT_OF_TCP = 1 };
+
 /* record_read reads one record; offset and ts are those of the one before. */
 static void record_read(struct reader *r, struct web_row *row, uint64_t *offset, int64_t *ts) {
     row->offset = *offset += (uint64_t)zigzag(r);
     row->ts = *ts = (int64_t)((uint64_t)*ts + (uint64_t)zigzag(r));
     uint8_t flags = rd_u8(r);
     row->digits = rd_u8(r);
+    row->colour = row->digits >> 4;
+    row->digits &= 15;
     if (row->digits > 9) row->digits = 9;
     row->has_ts = flags & 1;
     row->malformed = flags >> 1 & 1;
     row->cut = flags >> 2 & 1;
-    row->severity = flags >> 3 <= SEV_ERROR ? flags >> 3 : 0;
+    row->severity = (flags >> 3 & 7) <= SEV_ERROR ? flags >> 3 & 7 : 0;
+    row->transport = flags >> 6 == TRANSPORT_OF_TCP ? 6 : flags >> 6 ? 17 : 0;
     row->len = (uint32_t)varint(r);
     row->stream = (uint32_t)varint(r);
     row->source = text(r);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 enum { PARTS_MAX = 6, PART_MAX = 128, FIELDS_MAX = 100 };
 
@@ -144,6 +145,23 @@ static bool split(const char *url, struct parts *p) {
     return !*url;
 }
 
+/* pack writes text compressed where the client takes that; false, with nothing written, where it does not. */
+static bool pack(struct web_request *q, const char *text) {
+    const char *takes = MHD_lookup_connection_value(q->c, MHD_HEADER_KIND, "Accept-Encoding");
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)strlen(text)};
+    if (!takes || !strstr(takes, "gzip")) return false;
+    if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) return false;
+    uLong room = deflateBound(&z, z.avail_in);
+    z.next_out = malloc(room);
+    z.avail_out = (uInt)room;
+    Bytef *out = z.next_out;
+    bool done = out && deflate(&z, Z_FINISH) == Z_STREAM_END;
+    if (done) wr_slice(&q->reply.w, slice_of(out, z.total_out));
+    deflateEnd(&z);
+    free(out);
+    return done;
+}
+
 static bool page(struct web_request *q) {
     const char *text = NULL, *type = NULL;
     if (!strcmp(q->url, "/")) text = web_page_html(), type = "text/html; charset=utf-8";
@@ -153,7 +171,8 @@ static bool page(struct web_request *q) {
     if (!strcmp(q->url, "/favicon.ico")) return q->reply.status = 204, true; /* browsers ask unasked */
     if (!text) return false;
     q->reply.type = type;
-    wr_s(&q->reply.w, text);
+    q->reply.packed = pack(q, text);
+    if (!q->reply.packed) wr_s(&q->reply.w, text);
     return true;
 }
 

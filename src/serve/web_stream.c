@@ -29,6 +29,7 @@ struct events {
     struct expr *filter;
     struct want want;
     struct view view;
+    struct web_cells cells;
     char path[WEB_PATH_MAX];
     uint64_t from, limit, matched, shown;
     off_t seen; /* size of the file when its growth was looked for last */
@@ -183,7 +184,7 @@ static bool take(struct events *s) {
     web_matches_add(s->matches, d->pkt->number);
     if (d->pkt->number > s->from && s->shown < s->limit) {
         if (s->pending++) wr_s(&s->rows, ",");
-        web_row_json(&s->rows, s->r, d, &s->view);
+        web_row_json(&s->rows, s->r, d, &s->view, &s->cells);
         s->shown++;
     }
     dissector_shown(&s->r->ds);
@@ -286,10 +287,10 @@ static bool ask(struct web_request *q, struct events *s) {
     s->view.precision = -1;
     if (!web_number(q, "from", 0, UINT32_MAX, &s->from) || !web_number(q, "tail", 0, 1, &tail) ||
         !web_number(q, "limit", tail ? UINT32_MAX : 1000, UINT32_MAX, &s->limit) || !form_read(q, &s->lines) ||
-        !web_time(q, &s->view.time) || !web_filter(q, &s->filter))
+        !web_time(q, &s->view.time) || !web_cells_read(q, &s->cells, &s->want) || !web_filter(q, &s->filter))
         return false;
     s->tail = tail;
-    if (s->limit) columns_want(&s->want);
+    if (s->limit) web_row_want(q->web, &s->want);
     if (s->filter) want_union(&s->want, expr_want(s->filter));
     return true;
 }

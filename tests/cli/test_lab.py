@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -228,6 +229,23 @@ def test_bad_use(weir):
     assert "may be open" in weir("lab", "echo", "127.0.0.1:1", "--connections", "1000000").err
     for part in "echo", "sink", "net":
         assert "Examples" in weir("lab", part, "--help").out
+
+
+def complete(*words):
+    """What bash offers for the last word."""
+    script = Path(__file__).resolve().parents[2] / "docs/completion/weir.bash"
+    code = f'source "{script}"; compopt() {{ :; }}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; echo "${{COMPREPLY[@]}}"'
+    run = subprocess.run(["bash", "-c", code, "bash", *words], capture_output=True, text=True, timeout=30,
+                         env={**os.environ, "PATH": os.path.dirname(Weir.path) + ":" + os.environ["PATH"]})
+    return run.stdout.split()
+
+
+def test_completion_knows_the_parts():
+    assert complete("weir", "lab", "") == ["echo", "sink", "net"]
+    assert complete("weir", "lab", "net", "e") == ["enter"]
+    assert complete("weir", "lab", "sink", "--max-si") == ["--max-size="]
+    assert complete("weir", "lesson", "st") == ["stopped"]
+    assert "--display-filter=" in complete("weir", "read", "--dis")
 
 
 # ---- sink ----

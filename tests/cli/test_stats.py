@@ -126,3 +126,30 @@ def test_a_damaged_file_is_counted_up_to_the_damage(weir, talk):
     run = weir("stats", "endpoints", "ip", "-r", talk, "--json")
     assert run.returncode == 2 and "byte" in run.err
     assert sum(r["tx_packets"] for r in json.loads(run.out)) == 3
+
+
+def tree_rows(out):
+    """Name, indented as printed, and the columns of a tree's rows."""
+    lines = out.split("\n")
+    width = lines[3].index("Count")
+    return {line[:width].rstrip(): line[width:].split() for line in lines[5:] if line.strip() and not line.startswith("---")}
+
+
+def test_tree_of_lengths_and_of_addresses(weir, sample):
+    every = [int(n) for n in weir("read", "-r", sample, "-T", "fields", "-e", "frame.len").out.split()]
+    rows = tree_rows(weir("read", "-r", sample, "-q", "-z", "plen,tree").out)
+    assert int(rows["Packet Lengths"][0]) == len(every) and rows["Packet Lengths"][2:4] == [str(min(every)), str(max(every))]
+    small = [n for n in every if 40 <= n <= 79]
+    assert int(rows[" 40-79"][0]) == len(small) and rows[" 40-79"][1] == f"{sum(small) / len(small):.2f}"
+    assert list(rows)[1:4] == [" 0-19", " 20-39", " 40-79"]  # ranges stay in order
+    hosts = tree_rows(weir("read", "-r", sample, "-q", "-z", "ip_hosts,tree,tcp").out)
+    counts = [int(c[0]) for c in hosts.values()]
+    assert counts[0] == int(weir("read", "-r", sample, "-Y", "tcp", "-T", "fields", "-e", "frame.number").out.count("\n"))
+    assert counts[1:] == sorted(counts[1:], reverse=True)
+    assert weir("read", "-r", sample, "-q", "-z", "nothing,tree").returncode == 2
+
+
+def test_expert_from_a_severity_up(weir, sample):
+    severities = lambda *args: {r["severity"] for r in json.loads(weir("stats", "expert", *args, "-r", sample, "--json").out)}
+    assert severities("warn") <= {"Warning", "Error"} and severities("warn") < severities("chat")
+    assert severities() == severities("comment")

@@ -367,13 +367,18 @@ brokers: [{{address: "{broker.address}"}}]
     with subprocess.Popen([LOAD, "--clients", str(many), "--seconds", str(seconds), mode,
                            f"127.0.0.1:{tls if half else plain}"], stdout=subprocess.PIPE) as slow:
         time.sleep(1.5)
-        got = load("--clients", 10, "--rate", 200, "--seconds", polite, "loop", f"127.0.0.1:{plain}", timeout=90)
+        politely = ("--clients", "10", "--rate", "200", "--seconds", str(polite), "loop")
+        with subprocess.Popen([LOAD, *politely, broker.address], stdout=subprocess.PIPE) as aside:
+            got = load(*politely, f"127.0.0.1:{plain}", timeout=90)
+            direct = json.loads(aside.communicate()[0])
         rss = sum(memory_of(p) for p in guard.workers())
         slow.communicate()
-    assert got["received"] == got["sent"] > 150 * polite and got["lost"] == got["failed"] == 0
+    assert got["sent"] > 150 * polite and got["lost"] == got["failed"] == 0
+    # The broker itself is what a flood for 2,000 who do not read keeps busy: what it does for others is the measure.
+    assert got["received"] >= min(got["sent"], 0.9 * direct["received"])
     assert rss < 256 << 10
     if LONG:
-        assert got["p99_ms"] < 20, got
+        assert got["p99_ms"] < 20 + 1.5 * direct["p99_ms"], (got, direct)
     until(lambda: guard.metric("connections_open") == 0 and guard.metric("buffered_bytes") == 0, 10)
 
 

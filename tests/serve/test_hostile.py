@@ -29,7 +29,7 @@ TAG = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 def asan(server):
     """Memory under a sanitizer says nothing."""
     with open(f"/proc/{server.run.pid}/maps") as f:
-        return "libasan" in f.read()
+        return re.search("lib[at]san", f.read()) is not None
 
 
 def paths_of(server, auth={}):

@@ -62,6 +62,17 @@ def test_the_packet_list_is_the_same(both):
         assert a == b or a is None or b is None
 
 
+BACKGROUND = {"bad": "12272e", "icmperr": "12272e", "arp": "faf0d7", "icmp": "fce0ff", "rst": "a40000", "ttl": "a40000", "checksum": "12272e", "http": "e4ffc7",
+              "routing": "fff3d6", "synfin": "a0a0a0", "tcp": "e7e6ff", "udp": "daeeff", "broadcast": "ffffff", "": None}
+
+
+def test_colours_are_the_same(both):
+    shark, name, weir = both
+    rows = weir(f"{name}/frames", limit=5000)["frames"]
+    for row, theirs in zip(rows, shark.colours(limit=5000)):
+        assert BACKGROUND[row["colour"]] == theirs, row
+
+
 def test_a_filter_finds_the_same(both):
     shark, name, weir = both
     for text in ("mqtt", "tcp.flags.syn == 1", "tcp.len > 0 && !mqtt", "frame.len < 80 || udp", "mqtt.msgtype in {1, 3..5}"):

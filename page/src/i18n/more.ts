@@ -39,6 +39,7 @@ export const more = {
   st_expert: ['Expert', 'エキスパート情報', '专家信息'],
   st_rtt: ['Round-trip times', '往復時間', '往返时间'],
   st_flags: ['TCP flags', 'TCP フラグ', 'TCP 标志'],
+  interval: ['Interval', '間隔', '间隔'],
   ioHow: ['Drag to zoom, double click to see all, click a bar to see its packets.', 'ドラッグで拡大、ダブルクリックで全体、棒をクリックするとパケットを表示します。', '拖动放大，双击查看全部，点击柱形查看其数据包。'],
   packetsPer: ['Packets per %1', '%1 ごとのパケット', '每 %1 的数据包'],
   bytesPer: ['Bytes per %1', '%1 ごとのバイト', '每 %1 的字节'],

@@ -3,13 +3,11 @@
 // squeezed: its scroll bar stands for the whole, while wheel and keys still move by rows.
 import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { colourOf } from '../colour';
 import { frame, mark, marks, pick, picked, step, stream, streamFilter } from '../frame';
 import { t, tOr } from '../i18n';
 import { copyChoice, filterChoices, openMenu, type Choice } from '../menu';
-import { drawn, growing, rowAt, total, turn } from '../rows';
+import { added, drawn, growing, rowAt, total, turn } from '../rows';
 import { go } from '../route';
-import { fieldText } from '../extra';
 import { COLUMNS, columns, type Column } from '../settings';
 import { dialog } from './dialog';
 import type { Row } from '../types';
@@ -43,7 +41,7 @@ function scrolled(box: HTMLElement): void {
 }
 
 /** cellText is what a column shows of a row: one of the server's own, or a field's value. */
-const cellText = (r: Row, c: Column): string => (COLUMNS.some(own => own.id === c.id) ? String(r[c.id as keyof Row]) : fieldText(r.no, c.id));
+const cellText = (r: Row, c: Column): string => (COLUMNS.some(own => own.id === c.id) ? String(r[c.id as keyof Row]) : r.columns?.[added().indexOf(c.id)] ?? '');
 
 function rowMenu(e: MouseEvent | KeyboardEvent, r: Row, i: number, below?: Element | null): void {
   const s = frame.peek()?.no === r.no ? stream.peek() : null;
@@ -53,7 +51,7 @@ function rowMenu(e: MouseEvent | KeyboardEvent, r: Row, i: number, below?: Eleme
     ...filterChoices(addressFilter(r)),
   ];
   if (s) choices.push(null, { label: t('filterConversation'), act: () => go({ query: { filter: streamFilter(s) } }) },
-    { label: t('follow'), act: () => go({ view: 'follow', args: [s.protocol, String(s.number)], query: {} }) });
+    { label: t('follow'), act: () => go({ view: 'follow', args: [s.mqtt ? 'mqtt' : s.protocol, String(s.number)], query: {} }) });
   choices.push(null, copyChoice(t('copyRow'), [r.no, r.time, r.source, r.destination, r.protocol, r.length, r.info].join('\t')));
   void pick(i);
   openMenu(e, choices, t('packetNo', r.no), below);
@@ -65,12 +63,8 @@ function addressFilter(r: Row): string {
     ? `${of(r.source)} == ${r.source} && ${of(r.destination)} == ${r.destination}` : 'frame.number == ' + r.no;
 }
 
-/** bracket is the sign left of a packet that belongs to the conversation of the one picked: its number and its two ends. */
-function bracket(r: Row, here: Row | null): string {
-  if (!here || r.stream === undefined || r.stream !== here.stream) return '';
-  const same = r.source === here.source && r.destination === here.destination, back = r.source === here.destination && r.destination === here.source;
-  return same || back ? ' talk' + (r === here ? ' here' : '') : '';
-}
+/** bracket is the sign left of a packet that belongs to the conversation of the one picked. */
+const bracket = (r: Row, here: Row | null): string => (here?.stream === undefined || r.stream !== here.stream || r.transport !== here.transport ? '' : r === here ? ' talk here' : ' talk');
 
 function Line({ i, top, shown }: { i: number; top: number; shown: Column[] }) {
   const r = rowAt(i);
@@ -78,7 +72,7 @@ function Line({ i, top, shown }: { i: number; top: number; shown: Column[] }) {
   if (!r) return <div class="row wait-row" role="row" aria-rowindex={i + 2} style={style}><span role="gridcell">…</span></div>;
   const is = i === picked.value, marked = marks.value.has(r.no);
   return (
-    <div class={`row c-${colourOf(r)}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r, picked.value < 0 ? null : rowAt(picked.value))}`} role="row" id={'row-' + i}
+    <div class={`row c-${r.colour ?? ''}${is ? ' picked' : ''}${marked ? ' marked' : ''}${bracket(r, picked.value < 0 ? null : rowAt(picked.value))}`} role="row" id={'row-' + i}
       aria-rowindex={i + 2} aria-selected={is} style={style} onClick={() => void pick(i)} onContextMenu={e => rowMenu(e, r, i)}>
       {shown.map(c => <span key={c.id} role="gridcell" title={c.wide ? undefined : r.info} class={`f-${c.id}${c.id === 'no' || c.id === 'length' ? ' n' : ''}`}>{cellText(r, c)}</span>)}
     </div>

@@ -52,7 +52,7 @@ function fieldMenu(e: MouseEvent | KeyboardEvent, f: Field, below?: Element | nu
     copyChoice(t('copyText'), f.label), copyChoice(t('copyName'), f.name));
   if (f.filter) choices.push(copyChoice(t('copyFilter'), f.filter));
   if (s) choices.push(null, { label: t('filterConversation'), act: () => go({ query: { filter: streamFilter(s) } }) },
-    { label: t('follow'), act: () => go({ view: 'follow', args: [s.protocol, String(s.number)], query: {} }) });
+    { label: t('follow'), act: () => go({ view: 'follow', args: [s.mqtt ? 'mqtt' : s.protocol, String(s.number)], query: {} }) });
   openMenu(e, choices, f.name, below);
 }
 

@@ -71,6 +71,11 @@ function Rows({ got }: { got: All }) {
 
 export function Connections() {
   const from = useData<All>(at(capture.value, 'connections', { filter: filter.value, limit: 20000 }));
-  return <div class="page tall"><Got from={from}>{got => got.connections.length ? <Rows got={got} /> : <Empty title={t('noConnections')}>
-    <button type="button" onClick={() => go({ view: 'packets', args: [] })}>{t('packets')}</button></Empty>}</Got></div>;
+  const toPackets = <button type="button" onClick={() => go({ view: 'packets', args: [] })}>{t('packets')}</button>;
+  return (
+    <div class="page tall">
+      <Got from={from}>{got => got.connections.length ? <Rows got={got} /> : <Empty title={t('noConnections')}>{toPackets}</Empty>}</Got>
+      {from.loading && <p>{toPackets}</p>}
+    </div>
+  );
 }

@@ -183,7 +183,7 @@ void rules_tx_judge(struct rules_tx *tx, struct rules_verdict *v) {
     verdict_start(v);
     tx->out = v;
     if (tx->set->engine == ENGINE_OFF) return;
-    if (tx->set->clock) tx->tick = tx->set->clock(false);
+    if (tx->set->clock) tx_time(tx);
     const struct limits *most = &tx->set->limits;
     if (most->body && most->body_reject && tx->body.n > most->body) tx->limited = true;
     if (tx->set->first && !first_run(tx)) {

@@ -448,6 +448,7 @@ void tx_targets(struct rules_tx *tx, const struct rule *rule);
 void tx_set(struct rules_tx *tx, int slot, struct slice name, struct slice value);
 bool tx_get(struct rules_tx *tx, const struct var_ref *var, struct slice *value);
 struct slice tx_keep(struct rules_tx *tx, struct slice s);
+void tx_time(struct rules_tx *tx); /* its time begins */
 bool tx_late(struct rules_tx *tx); /* the packet has had its processor time: nothing more is looked at */
 void *tx_room(struct rules_tx *tx, size_t n);
 void tx_clear(struct rules_tx *tx);

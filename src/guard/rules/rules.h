@@ -30,7 +30,7 @@ enum {
     RULES_IDS_MAX = 512,         /* rules named in a verdict */
     RULES_TX_MEMORY = 64 << 20,  /* bytes a transaction may hold */
     RULES_PCRE_LIMIT = 100000,   /* match limit of one regular expression, unless SecPcreMatchLimit says otherwise */
-    RULES_TIME_MAX = 8000000,    /* nanoseconds of processor time for one packet, from the clock's next step on */
+    RULES_TIME_MAX = 10000000,   /* nanoseconds of processor time for one packet, looked at every few milliseconds */
     RULES_COLLECTION_TTL = 3600, /* seconds, unless SecCollectionTimeout says otherwise */
     RULES_NAME_MAX = 256,        /* bytes of a collection's key */
     RULES_VALUE_MAX = 4096,      /* bytes of a stored value */

@@ -12,10 +12,11 @@
  * is found is the same as in one call, since places are tried in their order and all of the value can be seen. */
 #include "guard/rules/impl.h"
 
+#define RX_REPEATS (1u << 29) /* steps from one place times bytes of the value */
 enum {
-    RX_WALK = 4 << 20,  /* places of a call times bytes of the value */
-    RX_SPANS = 8,       /* so many times as long may a span of machine code become */
-    RX_QUICK = 400000,  /* nanoseconds: as long as it takes less than this */
+    RX_WALK = 8 << 20,  /* places of a call times bytes of the value */
+    RX_FIRST = 4,       /* places of the first call of machine code, where the value must be tried in parts */
+    RX_QUICK = 200000,  /* nanoseconds: a call that took less is followed by one of twice as many places */
     RX_STEPS = 1 << 19, /* places of a call times steps of the interpreter for each */
     RX_CUT = 8,
     RX_GROW = 4, /* the interpreter's spans become an eighth, or a quarter longer */
@@ -58,6 +59,12 @@ const struct rx *rx_make(struct rules_set *set, struct slice text, bool caseless
     return rx;
 }
 
+/* limit_of returns the match limit: a step may look at all of the value, so long ones get fewer. */
+static uint32_t limit_of(const struct rules_tx *tx, struct slice in) {
+    uint32_t most = in.n < RX_REPEATS ? RX_REPEATS / ((uint32_t)in.n + 1) : 1;
+    return most < tx->set->limits.pcre ? most : tx->set->limits.pcre;
+}
+
 /* call tries `span` places from `from`. */
 static int call(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, size_t span, uint32_t options) {
     pcre2_set_offset_limit(tx->mctx, from + span - 1);
@@ -65,25 +72,26 @@ static int call(struct rules_tx *tx, const struct rx *rx, struct slice in, size_
                                   : pcre2_jit_match(rx->code, in.p, in.n, from, options, tx->match, tx->mctx);
 }
 
-/* Machine code does not count all it does, so time tells how long the next span may be. */
-static int run_compiled(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, size_t span) {
-    size_t most = span * RX_SPANS;
+/* Machine code does not count all it does, so time tells how many places the next call may try, `most` at most. */
+static int run_compiled(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, size_t most) {
     int64_t (*clock)(bool exact) = tx->set->clock;
-    int64_t before = clock && in.n - from >= span ? clock(true) : 0;
-    for (;;) {
+    bool parts = clock && most <= in.n - from;
+    size_t span = parts && most > RX_FIRST ? RX_FIRST : most;
+    for (int64_t before = parts ? clock(true) : 0;;) {
         int rc = call(tx, rx, in, from, span, 0);
         if (rc != PCRE2_ERROR_NOMATCH || in.n - from < span) return rc;
         if (tx_late(tx)) return PCRE2_ERROR_MATCHLIMIT;
         from += span;
-        int64_t now = clock ? clock(true) : 0;
-        if (now - before < RX_QUICK && span < most) span *= 2;
+        int64_t now = parts ? clock(true) : 0;
+        if (now - before > RX_QUICK) span = span / 2 + 1;
+        else if ((span *= 2) > most) span = most;
         before = now;
     }
 }
 
 static int run_interpreted(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t from, size_t most,
                            uint32_t options) {
-    uint32_t limit = tx->set->limits.pcre;
+    uint32_t limit = limit_of(tx, in);
     for (size_t span = most;;) {
         uint32_t steps = RX_STEPS / span < limit ? (uint32_t)(RX_STEPS / span) : limit;
         if (rx->whole || options & PCRE2_ANCHORED) steps = limit;
@@ -107,7 +115,7 @@ int rx_run(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t fro
     if (tx_late(tx)) return PCRE2_ERROR_MATCHLIMIT;
     size_t left = in.n - from + 1, span = RX_WALK / (in.n + 1) + 1;
     if (span > left || rx->whole || options & PCRE2_ANCHORED) span = left;
-    pcre2_set_match_limit(tx->mctx, tx->set->limits.pcre);
+    pcre2_set_match_limit(tx->mctx, limit_of(tx, in));
     int rc = PCRE2_ERROR_JIT_STACKLIMIT;
     if (rx->jit && !options) rc = run_compiled(tx, rx, in, from, span);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = run_interpreted(tx, rx, in, from, span, options);

@@ -102,6 +102,10 @@ struct http_facts {
     bool chunked;
 };
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f);
+/* http_media_type returns a content type without its parameters, in lower case. http_media_words is what the Info column
+ * says of content of that type, which begins with data; empty: nothing. */
+struct slice http_media_type(struct decode *d, struct slice value);
+struct slice http_media_words(struct decode *d, struct slice type, struct slice data);
 /* http_body_add adds the body's fields and hands it to who knows its media type. */
 void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
 

@@ -42,8 +42,7 @@ static void chunks_add(struct decode *d, const struct http_scan *s, struct slice
     fv_close(d->out);
 }
 
-/* media_type returns a content type without its parameters, in lower case. */
-static struct slice media_type(struct decode *d, struct slice value) {
+struct slice http_media_type(struct decode *d, struct slice value) {
     size_t n = 0;
     while (n < value.n && value.p[n] != ';' && value.p[n] != ' ' && value.p[n] != '\t' && value.p[n] != ',') n++;
     uint8_t *out = arena_get(d->arena, n + 1);
@@ -65,8 +64,7 @@ static bool is_json(struct slice type) {
     return slice_eq(type, SLICE("application/json")) || slice_eq(type, SLICE("text/json")) || ends_with(type, "+json");
 }
 
-/* media_words is what the Info column says behind the first line. */
-static struct slice media_words(struct decode *d, struct slice type, struct slice data) {
+struct slice http_media_words(struct decode *d, struct slice type, struct slice data) {
     enum { ROOM = 200 };
     if (slice_eq(type, SLICE("image/gif")) && slice_starts(data, SLICE("GIF8")) && data.n >= 6)
         return data.p[4] == '7' ? SLICE(" (GIF87a)") : SLICE(" (GIF89a)");
@@ -91,7 +89,7 @@ struct slice http_string(struct slice s) {
 enum { PEEK = 16 }; /* bytes unfolded where nobody wants the body itself */
 
 static void media_add(struct decode *d, struct slice type, struct slice data, uint32_t off) {
-    struct fval *media = fv_s(d->out, FID_HTTP_MEDIA, off, 0, media_words(d, type, data));
+    struct fval *media = fv_s(d->out, FID_HTTP_MEDIA, off, 0, http_media_words(d, type, data));
     if (media) media->extra = is_json(type) ? HTTP_MEDIA_JSON : is_xml(type) ? HTTP_MEDIA_XML : HTTP_MEDIA_OTHER;
     fv_hide(media);
 }
@@ -104,7 +102,7 @@ static void content_add(struct decode *d, struct slice data, const char *made, c
     d->out->src = own;
     uint32_t off = d_off(d, data.p);
     fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
-    struct slice type = data.n && f->content_type.n ? media_type(d, f->content_type) : (struct slice){0};
+    struct slice type = data.n && f->content_type.n ? http_media_type(d, f->content_type) : (struct slice){0};
     if (type.n && d_wants(d, FID_HTTP_MEDIA)) media_add(d, type, data, off);
     if (slice_eq(type, SLICE("application/ocsp-response")) && d->ops && d->ops->call) d->ops->call(d, &proto_ocsp, data);
     if (data.n && !f->content_type.n) d_data(d, data);

@@ -90,12 +90,21 @@ static void content_add(struct decode *d, const struct http2_body *b, struct sli
     fv_close(d->out);
 }
 
-/* media_add keeps the content type for the Info column. */
+/* media_add keeps what the Info column says of the content, which goes by its type alone: the body may not be kept. */
 static void media_add(struct decode *d, const struct http2_body *b, uint32_t off) {
-    struct slice type = slice_of(b->type, b->type_len);
-    const uint8_t *end = type.n ? memchr(type.p, ';', type.n) : NULL;
-    if (end) type.n = (size_t)(end - type.p);
-    if (type.n && d_wants(d, FID_HTTP2_MEDIA)) fv_hide(fv_s(d->out, FID_HTTP2_MEDIA, off, 0, arena_copy(d->arena, type)));
+    static const struct {
+        struct slice type, begins;
+    } known[] = {
+        {{(const uint8_t *)"image/png", 9}, {(const uint8_t *)"\x89PNG", 4}},
+        {{(const uint8_t *)"image/gif", 9}, {(const uint8_t *)"GIF89a", 6}},
+        {{(const uint8_t *)"image/jpeg", 10}, {(const uint8_t *)"\xff\xd8", 2}},
+    };
+    if (!b->type_len || !d_wants(d, FID_HTTP2_MEDIA)) return;
+    struct slice type = http_media_type(d, slice_of(b->type, b->type_len)), begins = {0};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (slice_eq(type, known[i].type)) begins = known[i].begins;
+    struct slice words = http_media_words(d, type, begins);
+    if (words.n) fv_hide(fv_s(d->out, FID_HTTP2_MEDIA, off, 0, words));
 }
 
 void http2_data_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, struct slice data) {

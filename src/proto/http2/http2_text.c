@@ -48,10 +48,7 @@ void http2_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t en
     wr_u(w, stream->u);
     wr_c(w, ']');
     message_words(w, v, at, end, ": ");
-    if (!media) return;
-    wr_s(w, " (");
-    print_string(w, media->s);
-    wr_c(w, ')');
+    if (media) print_string(w, media->s);
 }
 
 static bool stream_label(struct writer *w, const struct fvec *v, uint32_t at) {

@@ -18,7 +18,6 @@
 #include "io/uprobe.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 
 enum {
     LIBRARIES_MOST = 16,
+    UNUSABLE_MOST = 4, /* each may cost the time until it is given up */
     PROCESSES_MOST = 256,
     FILES_MOST = 1024,
     PENDING_MOST = 1024,
@@ -37,11 +37,10 @@ enum {
     LINES_BYTES = 1024
 };
 
-/* Where connections come by soon after their handshake; the last one gives them back. */
+/* Where connections come by soon after their handshake, each costing some microseconds a call and a tenth of a second
+ * at the end, so no more than needed; the last one gives them back. */
 static const char *const functions[] = {
-    "SSL_read",      "SSL_read_ex",  "SSL_write",    "SSL_write_ex",          "SSL_peek",
-    "SSL_get_error", "SSL_sendfile", "SSL_shutdown", "SSL_get_verify_result", "SSL_get0_alpn_selected",
-    "SSL_free",
+    "SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_shutdown", "SSL_get_verify_result", "SSL_free",
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -64,7 +63,7 @@ struct run_attach {
     struct uprobe *probe; /* NULL: keys cannot be taken */
     char reason[400];     /* why not */
     struct library library[LIBRARIES_MOST];
-    uint32_t libraries;
+    uint32_t libraries, unusable;
     struct seen seen[PROCESSES_MOST];
     uint32_t processes, turn;
     bool joined, over; /* there were more than we hold */
@@ -136,13 +135,20 @@ static const struct process_file *crypto_find(const struct run_attach *a, size_t
     return best;
 }
 
+/* entry passes over endbr64, with which functions of x86-64 may begin: there the kernel would have to stop twice. */
+static uint64_t entry(struct slice file, uint64_t at) {
+    static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    bool marked = at && slice_starts(slice_tail(file, at), slice_of(endbr64, sizeof endbr64));
+    return marked ? at + sizeof endbr64 : at;
+}
+
 /* library_learn fills a library's place, or says why it cannot be asked. */
 static int library_learn(struct run_attach *a, struct library *l, int crypto, struct writer *why) {
     struct layout layout;
     struct slice bytes = {0};
     struct elf elf;
     int code = l->file < 0 || !file_take(l->file, &bytes) ? ERR_IO : elf_open(&elf, bytes);
-    for (int i = 0; code == OK && i < FUNCTIONS; i++) l->at[i] = elf_function(&elf, functions[i]);
+    for (int i = 0; code == OK && i < FUNCTIONS; i++) l->at[i] = entry(bytes, elf_function(&elf, functions[i]));
     free((void *)(uintptr_t)bytes.p);
     if (code < 0) {
         wr_s(why, code == ERR_IO ? "it cannot be read" : "it is not for this kind of processor");
@@ -159,7 +165,7 @@ static int library_learn(struct run_attach *a, struct library *l, int crypto, st
 static struct library *library_of(struct run_attach *a, pid_t pid, size_t n, const struct process_file *f) {
     for (uint32_t i = 0; i < a->libraries; i++)
         if (a->library[i].inode == f->inode && a->library[i].device == f->device) return &a->library[i];
-    if (a->libraries == LIBRARIES_MOST) return NULL;
+    if (a->libraries == LIBRARIES_MOST || a->unusable == UNUSABLE_MOST) return NULL;
     const struct process_file *with = crypto_find(a, n, f);
     int file = process_file_open(pid, f), crypto = with ? process_file_open(pid, with) : -1;
     struct library *l = NULL;
@@ -169,6 +175,7 @@ static struct library *library_of(struct run_attach *a, pid_t pid, size_t n, con
         l = &a->library[a->libraries++];
         *l = (struct library){.device = f->device, .inode = f->inode, .file = file, .program = {-1, -1, -1, -1}};
         l->usable = library_learn(a, l, crypto, &why) == OK;
+        a->unusable += !l->usable;
         if (!l->usable) snprintf(a->reason, sizeof a->reason, "of %.200s: %.*s", f->path, (int)wr_len(&why), text);
     } else if (file >= 0) {
         close(file);
@@ -363,17 +370,15 @@ const char *run_attach_reason(const struct run_attach *a) {
 
 void run_attach_close(struct run_attach *a) {
     if (!a) return;
-    int fd[LIBRARIES_MOST * 2 * FUNCTIONS];
-    size_t n = 0;
     for (uint32_t i = 0; i < a->libraries; i++) {
         const struct library *l = &a->library[i];
         for (int children = 0; children < 2; children++)
-            for (int j = 0; l->joined[children] && j < FUNCTIONS; j++) fd[n++] = l->fd[children][j];
+            for (int j = 0; l->joined[children] && j < FUNCTIONS; j++)
+                if (l->fd[children][j] >= 0) close(l->fd[children][j]);
         for (int kind = 0; kind < UPROBE_KINDS; kind++)
             if (l->program[kind] >= 0) close(l->program[kind]);
         close(l->file);
     }
-    uprobe_detach(fd, n);
     uprobe_close(a->probe);
     process_close(&a->p);
     explicit_bzero(a->pending, sizeof a->pending);

@@ -21,6 +21,7 @@
 enum {
     HOLD_MS = 1000,
     DRAIN_MS = 300,
+    DRAIN_TURNS = 40,
     WAIT_MS = 5,
     LOOK_MS = 10,
     LOOK_ALONE_MS = 1,
@@ -156,7 +157,9 @@ static bool take(struct loop *l, int wait) {
 
 static void drain(struct loop *l) {
     run_sockets_look(l->sockets, l->ends);
-    for (int64_t until = now_ms() + DRAIN_MS; now_ms() < until && take(l, WAIT_MS);) look(l);
+    int64_t until = now_ms() + DRAIN_MS;
+    /* on a busy machine the time may be over before anything was taken */
+    for (int turns = 0; (turns < DRAIN_TURNS || now_ms() < until) && take(l, WAIT_MS); turns++) look(l);
     keys_look(l);
     let_go(l, true);
     keys_look(l);

@@ -146,11 +146,45 @@ static void hellos(void) {
     free((void *)s.p);
 }
 
+#define RANDOM_TEXT "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+/* A connection is older than the recording where it carries encrypted records and its hello was not seen. */
+static void older(void) {
+    struct run_keys k = {.fd = {-1, -1}, .part = {wr_grow(), wr_grow()}, .fresh = wr_grow()};
+    struct slice data = unhex("17 0303 0020 00"), alert = unhex("15 0303 0002 02"), text = unhex("17 0909 0020 00");
+    struct run_packet to = {.proto = IPPROTO_TCP, .src = at(1, 1000), .dst = at(2, 443), .payload = data};
+    struct run_packet back = {.proto = IPPROTO_TCP, .src = at(2, 443), .dst = at(1, 1000), .payload = data};
+    struct run_packet other = {.proto = IPPROTO_TCP, .src = at(1, 1001), .dst = at(2, 443), .payload = alert};
+    run_keys_older(&k, &other, false);
+    other.payload = text;
+    run_keys_older(&k, &other, false);
+    CHECK(k.older.n == 0, "an alert in plain text, or no TLS at all, says nothing");
+    run_keys_older(&k, &to, true);
+    run_keys_older(&k, &back, false);
+    CHECK(k.older.n == 0, "after a hello, data of either side is of this recording");
+    other.payload = data;
+    run_keys_older(&k, &other, false);
+    run_keys_older(&k, &other, false);
+    CHECK(k.older.n == 1 && k.older_ends[0].port == 1001, "an older connection counts once, and is known by its ends");
+    run_keys_text(&k, SLICE("CLIENT_RANDOM " RANDOM_TEXT " 00\nnothing\nCLIENT_RANDOM " RANDOM_TEXT " 00\n"));
+    CHECK(k.lines_count == 1, "a line that came before is not taken again");
+    struct slice random = unhex(RANDOM_TEXT);
+    CHECK(!run_keys_met(&k, random.p), "a key alone is no hello");
+    run_keys_hello(&k, random, &to.dst);
+    CHECK(run_keys_met(&k, random.p) && k.session[0].keyed, "the hello of a key is known");
+    free((void *)random.p);
+    free((void *)data.p);
+    free((void *)alert.p);
+    free((void *)text.p);
+    run_keys_free(&k);
+}
+
 int main(void) {
     packets();
     ends();
     lookups();
     keys();
     hellos();
+    older();
     return test_failures != 0;
 }

@@ -12,16 +12,16 @@
  * Memory is read by bpf_copy_from_user, which may sleep and so also gets what is paged out; programs that may sleep can
  * be attached to uprobes since Linux 6.0. Bounds: CONNECTIONS_MAX remembered, RING_BYTES waiting, LISTED_MAX listed.
  *
- * A breakpoint for one process costs nobody else anything, but takes tens of milliseconds to set, and to take away,
- * while the kernel waits for all its processors. For children, which may live shorter than that, one is set for all
- * processes; its program looks first whether the process is on the list, and takes nothing of others. */
+ * A breakpoint for one process costs nobody else anything, but the first takes tens of milliseconds to set, and each a
+ * hundred to take away, one after the other, while the kernel waits for all its processors. For children, which may
+ * live shorter than that, one is set for all processes; its program looks first whether the process is on the list, and
+ * takes nothing of others. */
 #include "io/uprobe.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,24 +259,6 @@ void uprobe_list(const struct uprobe *u, pid_t pid, bool on) {
     a.key = (uint64_t)(uintptr_t)&key;
     a.value = on ? (uint64_t)(uintptr_t)&one : 0;
     (void)bpf(on ? BPF_MAP_UPDATE_ELEM : BPF_MAP_DELETE_ELEM, &a);
-}
-
-static void *closing(void *fd) {
-    close((int)(intptr_t)fd);
-    return NULL;
-}
-
-void uprobe_detach(const int *fd, size_t n) {
-    pthread_t thread[UPROBE_DETACH_MOST];
-    size_t threads = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (fd[i] < 0) continue;
-        if (threads < UPROBE_DETACH_MOST &&
-            pthread_create(&thread[threads], NULL, closing, (void *)(intptr_t)fd[i]) == 0)
-            threads++;
-        else close(fd[i]);
-    }
-    for (size_t i = 0; i < threads; i++) pthread_join(thread[i], NULL);
 }
 
 bool uprobe_next(struct uprobe *u, struct layout_hit *hit) {

@@ -17,11 +17,8 @@ int uprobe_program(struct uprobe *u, const struct layout *layout, int kind, stru
 /* uprobe_list puts a process on the list, or takes it off. */
 void uprobe_list(const struct uprobe *u, pid_t pid, bool on);
 /* uprobe_attach has the program run when process pid (-1: any, for a program with a list), in any of its threads,
- * reaches the byte `offset` of the file: a descriptor for uprobe_detach, or -1 with errno. */
+ * reaches the byte `offset` of the file: a descriptor, which ends it when closed, or -1 with errno. */
 int uprobe_attach(const struct uprobe *u, int program, pid_t pid, int file, uint64_t offset) MUST_USE;
-/* uprobe_detach takes breakpoints away, side by side; descriptors that are -1 are passed over. */
-enum { UPROBE_DETACH_MOST = 1024 };
-void uprobe_detach(const int *fd, size_t n);
 /* uprobe_next takes the next hit; false where there is none now. */
 bool uprobe_next(struct uprobe *u, struct layout_hit *hit);
 void uprobe_close(struct uprobe *u);

@@ -46,7 +46,7 @@ class Joined:
     def end(self):
         """Ctrl-C; what it said."""
         if self.process.poll() is None:
-            time.sleep(0.2)
+            time.sleep(0.5)
             self.process.send_signal(signal.SIGINT)
         self.err += self.process.communicate(timeout=20)[1]
         return self.err

@@ -6,25 +6,35 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-enum { IP_TCP = 6, IP_UDP = 17 };
+enum { IP_TCP = 6, IP_UDP = 17, FORCED = 0x80 };
+_Static_assert((int)PROTOS_MAX <= (int)FORCED, "a place leaves the bit free");
 
 static struct driver *driver_of(const struct decode *d) { return d->driver; }
 
+/* place_of returns the place in weir_protos + 1 of a number's protocol, or 0. */
+static uint8_t place_of(const struct driver *dr, enum proto_table table, uint32_t key) {
+    return key < 65536 && dr->table[table] ? dr->table[table][key] & (uint8_t)~FORCED : 0;
+}
+
 const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key) {
-    uint8_t place = key < 65536 && dr->table[table] ? dr->table[table][key] : 0;
+    uint8_t place = place_of(dr, table, key);
     return place ? weir_protos[place - 1] : NULL;
 }
 
-static int table_set(struct driver *dr, enum proto_table table, uint32_t key, size_t place) {
+bool driver_forced(const struct driver *dr, enum proto_table table, uint32_t key) {
+    return key < 65536 && dr->table[table] && (dr->table[table][key] & FORCED);
+}
+
+static int table_set(struct driver *dr, enum proto_table table, uint32_t key, size_t place, uint8_t forced) {
     if (!dr->table[table]) dr->table[table] = calloc(65536, 1);
     if (!dr->table[table]) return ERR_NOMEM;
-    if (key < 65536) dr->table[table][key] = (uint8_t)(place + 1);
+    if (key < 65536) dr->table[table][key] = (uint8_t)(place + 1) | forced;
     return OK;
 }
 
 int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, const struct proto *p) {
     for (size_t i = 0; weir_protos[i]; i++)
-        if (weir_protos[i] == p) return table_set(dr, table, key, i);
+        if (weir_protos[i] == p) return table_set(dr, table, key, i, FORCED);
     return ERR_NOTFOUND;
 }
 
@@ -77,7 +87,7 @@ int driver_make(struct driver *dr, const struct want *want) {
     dr->d.tcp_analysis = want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
-            if (table_set(dr, (enum proto_table)k->table, k->key, i)) return ERR_NOMEM;
+            if (table_set(dr, (enum proto_table)k->table, k->key, i, 0)) return ERR_NOMEM;
     int rc = flow_table_make(&dr->flows);
     dr->flows.streams_unused = !dr->needs_app;
     return rc;
@@ -122,7 +132,7 @@ static void op_call(struct decode *d, const struct proto *p, struct slice in) {
 
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     struct driver *dr = driver_of(d);
-    uint8_t place = key < 65536 && dr->table[table] ? dr->table[table][key] : 0;
+    uint8_t place = place_of(dr, table, key);
     if (!place) return false;
     if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
     if (in.n) op_call(d, weir_protos[place - 1], in);

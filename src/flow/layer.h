@@ -24,7 +24,7 @@ struct driver {
     struct fvec fields;
     struct arena arena;
     struct want want;
-    uint8_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1 */
+    uint8_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1; the top bit: the user said so */
     bool useful[PROTOS_MAX];     /* by place in weir_protos */
     bool needs_flow, needs_app;
     struct flow_table flows;
@@ -57,6 +57,8 @@ void driver_ahead(struct driver *dr, uint32_t link, struct slice frame);
 
 /* For the parts of the driver. */
 const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key);
+/* driver_forced tells whether the user chose the protocol of a number: then it is not asked whether the bytes look like it. */
+bool driver_forced(const struct driver *dr, enum proto_table table, uint32_t key);
 /* driver_retire hands a buffer over that is freed when the packet is done; it is freed at once where that fails. */
 void driver_retire(struct driver *dr, void *buffer);
 /* driver_probe returns the protocol that recognises the first bytes of a stream, or NULL. */

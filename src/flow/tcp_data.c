@@ -236,8 +236,10 @@ static void app_search(struct feed *f, struct slice in) {
     uint16_t a = flow->port ? flow->port : flow_key_port(&flow->key, 0), b = flow->port ? flow->port : flow_key_port(&flow->key, 1);
     const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
     if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
-    const struct proto *sure = driver_probe(f->dr, in);
+    bool forced = driver_forced(f->dr, TABLE_TCP, a) || driver_forced(f->dr, TABLE_TCP, b);
+    const struct proto *sure = forced ? NULL : driver_probe(f->dr, in);
     if (sure) p = sure;
+    else if (forced) p = driver_lookup(f->dr, TABLE_TCP, driver_forced(f->dr, TABLE_TCP, a) ? a : b);
     else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
     if (p) flow_app_start(flow, p);
 }
@@ -321,7 +323,7 @@ static void feed_data(struct feed *f, struct slice in) {
         return;
     }
     if (s->lost) {
-        if (!f->flow->app->stream->resyncs && f->flow->app->stream->probe && f->flow->app->stream->probe(in) == PROBE_NO) {
+        if (!f->flow->app->stream->resyncs && f->flow->app->stream->probe && f->flow->app->stream->probe(in) <= PROBE_UNLIKELY) {
             raw(f, in);
             return;
         }

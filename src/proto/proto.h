@@ -56,7 +56,8 @@ struct read_result {
 /* READ_UNTIL_END as `needed`: only the end of the stream ends the message (decode.stream_end). */
 #define READ_UNTIL_END SIZE_MAX
 
-enum probe_result { PROBE_NO, PROBE_UNSURE, PROBE_CERTAIN };
+/* UNLIKELY is taken only where the port says so and nothing else recognises the bytes. */
+enum probe_result { PROBE_NO, PROBE_UNLIKELY, PROBE_UNSURE, PROBE_CERTAIN };
 
 /* stream_ops reads a protocol that lives in a byte stream. */
 struct stream_ops {

@@ -283,12 +283,13 @@ enum probe_result mqtt_probe(struct slice in) {
     struct mqtt_head h;
     enum read_status status = mqtt_head_read(in, &h);
     if (status == READ_MORE) return in.n && in.p[0] >> 4 ? PROBE_UNSURE : PROBE_NO;
-    if (status != READ_OK) return PROBE_NO;
+    if (!(in.p[0] >> 4)) return PROBE_NO;
+    if (status != READ_OK) return PROBE_UNLIKELY;
     struct slice body = slice_tail(in, h.size);
-    if (h.type != MQTT_CONNECT) return plausible(&h, body) ? PROBE_UNSURE : PROBE_NO;
-    if (h.flags) return PROBE_NO;
+    if (h.type != MQTT_CONNECT) return plausible(&h, body) ? PROBE_UNSURE : PROBE_UNLIKELY;
+    if (h.flags) return PROBE_UNLIKELY;
     if (body.n < 6)
-        return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE : PROBE_NO;
+        return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE : PROBE_UNLIKELY;
     bool name = slice_starts(body, SLICE("\0\4MQTT")) || slice_starts(body, SLICE("\0\6MQIsdp"));
-    return name ? PROBE_CERTAIN : PROBE_NO;
+    return name ? PROBE_CERTAIN : PROBE_UNLIKELY;
 }

@@ -338,13 +338,13 @@ static void probes(void) {
         {"8206 0001 0001 'a' 00", PROBE_UNSURE},
         {"", PROBE_NO},
         {"10", PROBE_UNSURE}, /* too short to say no */
-        {"'GET / HTTP/1.1'", PROBE_NO},
-        {"160301 0200 01 0001fc 0303", PROBE_NO},
-        {"100f 0004 'MQTX' 04 02", PROBE_NO},
+        {"'GET / HTTP/1.1'", PROBE_UNLIKELY},
+        {"160301 0200 01 0001fc 0303", PROBE_UNLIKELY},
+        {"100f 0004 'MQTX' 04 02", PROBE_UNLIKELY},
         {"0000", PROBE_NO},
-        {"30ffffffff01", PROBE_NO},
-        {"3003 0000 'x'", PROBE_NO},
-        {"'2.0 hello world'", PROBE_NO},
+        {"30ffffffff01", PROBE_UNLIKELY},
+        {"3003 0000 'x'", PROBE_UNLIKELY},
+        {"'2.0 hello world'", PROBE_UNLIKELY},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct slice s = unhex(all[i].hex);

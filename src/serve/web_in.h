@@ -67,7 +67,7 @@ struct web {
     struct web_job job[WEB_JOBS_MAX];
     pthread_mutex_t index_lock; /* of the table of indexes */
     struct web_index *index[WEB_INDEXES_MAX];
-    unsigned builders; /* indexes being made */
+    unsigned builders;       /* indexes being made */
     struct web_cache *cache; /* NULL: nothing is kept */
 };
 
@@ -125,8 +125,8 @@ void web_capture(struct web_request *q, const char *name);
 void web_file(struct web_request *q, const char *name);
 void web_delete(struct web_request *q, const char *name);
 uint64_t web_used(const struct web *s);
-/* web_gone forgets what was kept beside a capture that was deleted. web_sweep deletes what a server that was killed left
- * behind; no other server may use the folder. */
+/* web_gone forgets what was kept beside a capture that was deleted. web_sweep deletes what a server that was killed
+ * left behind; no other server may use the folder. */
 void web_gone(struct web *s, const char *path);
 void web_sweep(struct web *s);
 /* An upload: begin opens a hidden file, data takes a piece of the body, end names the file. */

@@ -15,11 +15,11 @@ struct web_reading {
     struct dissector ds;
     struct packet packet; /* what the decoded one points to */
     struct tls_keys keys;
-    char *path; /* searched for secrets once one is missing; NULL: done */
+    char *path;                  /* searched for secrets once one is missing; NULL: done */
     bool made, counted, entered; /* counted among the readings, entered among the readers */
-    int rc;           /* of the last packet */
-    uint64_t packets; /* read so far */
-    int64_t begin;    /* time of the first one */
+    int rc;                      /* of the last packet */
+    uint64_t packets;            /* read so far */
+    int64_t begin;               /* time of the first one */
 };
 
 /* web_reading_begin gives a capture ready to be read, or NULL with a status and a reason: busy, unreadable;
@@ -31,8 +31,8 @@ void web_reading_close(struct web_reading *r);
 /* web_reading_next decodes the next packet; NULL at the end, where the file is damaged, and where the server ends. */
 const struct decode *web_reading_next(struct web_reading *r);
 /* web_reading_pause gives the place among those who decode back while a piece of the answer is sent, web_reading_go_on
- * waits for one; so clients that read slowly keep nobody out, and who takes nothing for WEB_SLOW_S is let go. false: the
- * server ends. */
+ * waits for one; so clients that read slowly keep nobody out, and who takes nothing for WEB_SLOW_S is let go. false:
+ * the server ends. */
 void web_reading_pause(struct web_reading *r);
 bool web_reading_go_on(struct web_reading *r);
 /* web_reading_rest gives the place among those who read back while there is nothing to read; web_reading_wake takes one

@@ -5,7 +5,7 @@
  * A benign JSON message of 200 bytes at paranoia 1 and 2, the same with hostile values of 64 KiB, and loading with a
  * warm cache. libmodsecurity is opened at run time; without it its column stays empty. */
 #include "base/writer.h"
-#include "serve/rules_source.h"
+#include "serve/proxy/rules_source.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

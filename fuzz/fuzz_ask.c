@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "guard/json.h"
 #include "io/live.h"
-#include "serve/device.h"
+#include "serve/demand/device.h"
 
 static void again_check(const struct device *d) {
     static const char *const heads[] = {[DEVICE_ADDRESS] = "ip:",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir capture: sets up interface, files and privileges, in an order that leaves nothing privileged behind: the process
  * that opens files (savefile.c), the interface, the drop, then the first packet. */
-#include "app/capture.h"
+#include "app/capture/capture.h"
 #include "app/cmd.h"
 #include "app/rights.h"
 #include "io/out.h"

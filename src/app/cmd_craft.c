@@ -2,7 +2,7 @@
 /* weir craft: packets from expressions or from a capture: shown, written, sent. */
 #include "app/children.h"
 #include "app/cmd.h"
-#include "app/craft.h"
+#include "app/craft/craft.h"
 #include "io/loop.h"
 #include "io/out.h"
 

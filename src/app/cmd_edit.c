@@ -8,7 +8,7 @@
  * asks. Memory: one packet of each input and its interfaces. */
 #include "analyse/redact.h"
 #include "app/cmd.h"
-#include "app/edit.h"
+#include "app/edit/edit.h"
 #include "app/feed.h"
 #include "app/filter.h"
 #include "app/opt.h"

@@ -5,7 +5,7 @@
  * closing the pipe; then the capture on the server is stopped. */
 #include "app/cmd.h"
 #include "app/opt.h"
-#include "app/peek_http.h"
+#include "app/peek/peek_http.h"
 #include "io/out.h"
 #include "view/view.h"
 

@@ -2,7 +2,7 @@
 /* weir follow: one conversation, read as its two sides did. */
 #include "app/cmd.h"
 #include "app/device.h"
-#include "app/edit.h"
+#include "app/edit/edit.h"
 #include "app/filter.h"
 #include "app/follow_opts.h"
 #include "app/keys.h"

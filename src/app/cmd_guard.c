@@ -2,10 +2,10 @@
 /* weir guard: reads its options; the rest is serve/ (sockets) and guard/ (policy). */
 #include "app/cmd.h"
 #include "app/cmd_guard.h"
-#include "app/guard_replay.h"
+#include "app/guard/guard_replay.h"
 #include "app/opt.h"
-#include "serve/proxy.h"
-#include "serve/setting.h"
+#include "serve/proxy/proxy.h"
+#include "serve/proxy/setting.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "app/cmd_guard.h"
 #include "base/json.h"
 #include "proto/fields.h"
-#include "serve/rules_source.h"
+#include "serve/proxy/rules_source.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

@@ -2,7 +2,7 @@
 /* weir lab net: small networks that are broken in a way that has a name. */
 #include "app/children.h"
 #include "app/cmd_lab.h"
-#include "app/world.h"
+#include "app/lesson/world.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir lesson: lists the lessons and plays one; weir demo plays the one on MQTT. */
 #include "app/cmd.h"
-#include "app/lesson.h"
+#include "app/lesson/lesson.h"
 #include "app/story.h"
 #include "view/words.h"
 

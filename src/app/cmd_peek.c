@@ -2,7 +2,7 @@
 /* weir peek: captures on a server, from the command line. */
 #include "app/cmd.h"
 #include "app/opt.h"
-#include "app/peek.h"
+#include "app/peek/peek.h"
 #include "field/print.h"
 #include "io/out.h"
 #include "view/view.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir run: runs a command and records its traffic, with the keys of its TLS sessions. */
 #include "app/cmd.h"
-#include "app/run.h"
-#include "app/run_attach.h"
+#include "app/run/run.h"
+#include "app/run/run_attach.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
 #include "app/opt.h"
 #include "app/rights.h"
 #include "app/serve_config.h"
-#include "serve/store.h"
-#include "serve/web.h"
+#include "serve/demand/store.h"
+#include "serve/web/web.h"
 
 #include <errno.h>
 #include <pwd.h>

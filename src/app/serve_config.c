@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/serve_config.h"
-#include "serve/device.h"
+#include "serve/demand/device.h"
 
 #ifdef WEIR_YAML
 #include <errno.h>

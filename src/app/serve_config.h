@@ -3,7 +3,7 @@
 #define WEIR_APP_SERVE_CONFIG_H
 
 #include "base/writer.h"
-#include "serve/web.h"
+#include "serve/web/web.h"
 
 /* The configuration of weir serve: devices with names.
  *

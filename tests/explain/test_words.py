@@ -45,7 +45,7 @@ def test_translations_keep_their_arguments(lang):
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])
 def test_every_text_of_the_catalogue_is_translated(lang):
     known = entries(lang)
-    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c"), *(ROOT / "src/app").glob("*lesson*.c")] if f.is_file())
+    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c"), *(ROOT / "src/app").rglob("*lesson*.c")] if f.is_file())
     texts = marked(source)
     assert len(texts) > 300
     # What explain takes from the decoders: rules of MQTT that were broken, and why TLS cannot be read.

@@ -77,7 +77,7 @@ def running(folder):
 
 def sentences(name, lang):
     """What the lesson's source says, in a language."""
-    source = (PO.parent / f"src/app/lesson_{name}.c").read_text()
+    source = (PO.parent / f"src/app/lesson/lesson_{name}.c").read_text()
     marked = ["".join(json.loads(x) for x in re.findall(r'"(?:[^"\\]|\\.)*"', m)) for m in re.findall(r'N_\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)', source)]
     if lang == "en":
         return marked

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/web/web_cache.h"
+#include <stdlib.h>
+#include <time.h>
+
+enum { KEY_MAX = 8192 };
+
+struct web_cache *web_cache_make(void) {
+    struct web_cache *c = calloc(1, sizeof *c);
+    if (c) pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+static void drop(struct web_cache *c, struct web_answer *a) {
+    if (!a->used) return;
+    c->bytes -= a->key.n + a->body.n;
+    free((void *)(uintptr_t)a->key.p);
+    free((void *)(uintptr_t)a->body.p);
+    *a = (struct web_answer){0};
+}
+
+void web_cache_free(struct web_cache *c) {
+    for (int i = 0; c && i < WEB_CACHE_ENTRIES; i++) drop(c, &c->answer[i]);
+    if (c) pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+static enum MHD_Result argument(void *to, enum MHD_ValueKind kind, const char *key, const char *value) {
+    struct writer *w = to;
+    (void)kind;
+    wr_s(w, key);
+    wr_c(w, 0);
+    wr_s(w, value ? value : "");
+    wr_c(w, 0);
+    return MHD_YES;
+}
+
+/* key_make writes what was asked, of which capture. */
+static void key_make(struct web_request *q, const char *path, struct writer *w) {
+    wr_s(w, path);
+    wr_c(w, 0);
+    wr_s(w, q->url);
+    wr_c(w, 0);
+    MHD_get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, argument, w);
+}
+
+static bool find(struct web_request *q, struct web_cache *c, struct slice key, const struct index_stamp *now) {
+    bool found = false;
+    pthread_mutex_lock(&c->lock);
+    for (int i = 0; i < WEB_CACHE_ENTRIES && !found; i++) {
+        struct web_answer *a = &c->answer[i];
+        if (!a->used || !slice_eq(a->key, key)) continue;
+        found = !memcmp(&a->stamp, now, sizeof *now);
+        if (found) wr_slice(&q->reply.w, a->body), a->used = ++c->uses;
+        else drop(c, a);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return found;
+}
+
+static struct slice own(struct slice s) {
+    uint8_t *p = malloc(s.n ? s.n : 1);
+    if (p) memcpy(p, s.p, s.n);
+    return slice_of(p, p ? s.n : 0);
+}
+
+/* oldest returns an empty place, or the one not used for longest. */
+static struct web_answer *oldest(struct web_cache *c) {
+    struct web_answer *best = &c->answer[0];
+    for (int i = 1; i < WEB_CACHE_ENTRIES; i++)
+        if (c->answer[i].used < best->used) best = &c->answer[i];
+    return best;
+}
+
+static void keep(struct web_cache *c, struct slice key, const struct index_stamp *stamp, struct slice body) {
+    struct web_answer a = {.stamp = *stamp, .key = own(key), .body = own(body)};
+    if (!a.key.p || !a.body.p) {
+        free((void *)(uintptr_t)a.key.p);
+        free((void *)(uintptr_t)a.body.p);
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    drop(c, oldest(c));
+    c->bytes += a.key.n + a.body.n;
+    a.used = ++c->uses;
+    *oldest(c) = a;
+    for (int i = 0; c->bytes > WEB_CACHE_BYTES && i < WEB_CACHE_ENTRIES; i++) {
+        struct web_answer *old = NULL;
+        for (int k = 0; k < WEB_CACHE_ENTRIES; k++)
+            if (c->answer[k].used && (!old || c->answer[k].used < old->used)) old = &c->answer[k];
+        if (old) drop(c, old);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void web_cached(struct web_request *q, const char *path, void (*answer)(struct web_request *q, void *to), void *to) {
+    char text[KEY_MAX];
+    struct writer key = wr_fixed(text, sizeof text);
+    struct index_stamp stamp;
+    key_make(q, path, &key);
+    bool may = q->web->cache && !key.err && index_stamp_of(q->web, path, &stamp);
+    if (may && find(q, q->web->cache, wr_done(&key), &stamp)) return;
+    int64_t begin = now_ms();
+    answer(q, to);
+    bool fine = q->reply.status == 200 && !q->reply.made && !q->reply.w.err && wr_len(&q->reply.w) <= WEB_CACHE_ANSWER;
+    if (may && fine && now_ms() - begin >= WEB_CACHE_LEAST_MS && !atomic_load(&q->web->stopping))
+        keep(q->web->cache, wr_done(&key), &stamp, wr_done(&q->reply.w));
+}

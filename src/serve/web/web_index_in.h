@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_SERVE_WEB_INDEX_IN_H
+#define WEIR_SERVE_WEB_INDEX_IN_H
+
+#include "serve/web/web_index.h"
+
+/* What the parts of the index share. */
+
+/* index_stamp is what an index belongs to. */
+struct index_stamp {
+    uint64_t device, inode, size, changed; /* changed: ns since 1970 */
+    uint64_t keys;                         /* a hash of the sizes and times of the key files */
+};
+
+struct index_block {
+    uint64_t at;
+    uint32_t packed, raw; /* bytes in the file, with the groups; bytes of the records */
+};
+
+struct web_index {
+    struct web *web;
+    char path[WEB_PATH_MAX], file[WEB_PATH_MAX];
+    struct index_stamp stamp;
+    unsigned refs;        /* who uses it, the table of the server not counted; under web->index_lock */
+    atomic_bool stale;    /* no longer in the table */
+    uint64_t used;        /* when last, for who makes room */
+    pthread_mutex_t lock; /* of what follows */
+    int fd;
+    struct index_block *block;
+    uint64_t blocks, room, frames;
+    bool whole, failed, seekable, has_begin;
+    int64_t begin;
+    char damaged[256];
+    struct web_matches *match[INDEX_FILTERS];
+    uint64_t uses; /* of them, ever */
+};
+
+enum { INDEX_HEAD = 4096 }; /* bytes before the first block */
+
+/* index_stamp_of looks at the capture and its keys; false where it is no file. */
+bool index_stamp_of(const struct web *s, const char *path, struct index_stamp *out);
+/* index_save writes what stands at the file's ends, index_load reads it. */
+bool index_save(struct web_index *x);
+bool index_load(struct web_index *x);
+void index_matches_free(struct web_index *x);
+/* index_put adds a block that was written. */
+bool index_put(struct web_index *x, const struct index_block *b);
+/* index_group_of returns the group of a frame. */
+uint32_t index_group_of(const struct decode *d);
+/* index_build is the thread that makes an index. */
+void *index_build(void *x);
+
+#endif

@@ -371,6 +371,18 @@ static void skip_gap(struct feed *f, uint32_t to) {
     f->stream->next = to;
 }
 
+/* gaps_skip gives up the holes before seq; what lies between them and was held is decoded first. */
+static void gaps_skip(struct feed *f, uint32_t seq) {
+    struct feed own = *f;
+    while (f->stream->held && seq_lt(f->stream->held->seq, seq)) {
+        if (seq_lt(f->stream->next, f->stream->held->seq)) skip_gap(f, f->stream->held->seq);
+        held_feed(f);
+    }
+    f->frame = own.frame;
+    f->in_packet = own.in_packet;
+    if (seq_lt(f->stream->next, seq)) skip_gap(f, seq);
+}
+
 /* stream_finish decodes a message that ends with its stream. */
 static void stream_finish(struct feed *f) {
     struct stream *s = f->stream;
@@ -429,13 +441,18 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         in = slice_tail(in, old);
     } else if (seq != st->next) {
         bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */
-        if (cut || gap_known(&f, &tcp->conv) || !stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
-            skip_gap(&f, seq);
-        } else {
+        if (!cut && !gap_known(&f, &tcp->conv) && stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
             segment_data(&f, in, false);
             tcp_close(&f);
             return;
         }
+        gaps_skip(&f, seq);
+        uint32_t old = st->next - seq;
+        if (old >= in.n) {
+            tcp_close(&f);
+            return;
+        }
+        in = slice_tail(in, old);
     }
     feed_data(&f, in);
     if (s->len > s->payload.n) { /* the capture cut the segment: what follows has no beginning */

@@ -202,7 +202,7 @@ print("up", flush=True)
 for line in sys.stdin:
     if os.fork() == 0:
         import time
-        time.sleep(0.1)
+        time.sleep(0.7)  # time to be joined, on a busy machine too
         with c.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))), server_hostname="localhost") as s:
             s.sendall(b"GET /status HTTP/1.0\\r\\n\\r\\n")
             while s.recv(4096):

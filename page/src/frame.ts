@@ -29,6 +29,8 @@ async function load(no: number): Promise<void> {
 }
 
 let now = 0; // number of the frame that was asked for last
+/** asked is the frame the eye is on: its row is picked, its tree may still be under way. */
+export const asked = (): number => now;
 
 /** show looks at a frame without moving in the list. */
 function show(no: number): void {

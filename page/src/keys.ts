@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keyboard, as in Wireshark where the browser leaves the keys to us.
-import { frame, mark, step, stream, streamFilter, toMark, find } from './frame';
+import { asked, mark, step, stream, streamFilter, toMark, find } from './frame';
 import type { Word } from './i18n';
 import { capture, go, view } from './route';
 import { dialog } from './parts/dialog';
@@ -21,7 +21,7 @@ const focusFilter = () => { const f = document.getElementById('filter') as HTMLI
 function act(e: KeyboardEvent): boolean {
   const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
   const ctrl = e.ctrlKey || e.metaKey, name = `${ctrl ? 'C-' : ''}${e.altKey ? 'A-' : ''}${e.shiftKey && e.key.length > 1 ? 'S-' : ''}${key}`;
-  const no = frame.peek()?.no;
+  const no = asked();
   switch (name) {
     case 'C-/': focusFilter(); return true;
     case 'C-ArrowDown': case 'F8': void step(1); return true;

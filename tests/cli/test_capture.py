@@ -36,7 +36,19 @@ def port():
 
 
 def start(weir, *args):
-    run = subprocess.Popen([weir.path, "capture", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return listening(subprocess.Popen([weir.path, "capture", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+
+
+def listening(run):
+    """Waits until the program has its packet socket, however busy the machine is."""
+    end = time.monotonic() + 10
+    while run.poll() is None and time.monotonic() < end:
+        try:
+            if any(os.readlink(f"/proc/{run.pid}/fd/{n}").startswith("socket:") for n in os.listdir(f"/proc/{run.pid}/fd")):
+                break
+        except OSError:
+            pass
+        time.sleep(0.05)
     time.sleep(0.7)
     return run
 
@@ -257,9 +269,7 @@ def test_documents_are_whole_after_an_interrupt(weir, pair, form):
 
 
 def start_read(weir, *args):
-    run = subprocess.Popen([weir.path, "read", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.7)
-    return run
+    return listening(subprocess.Popen([weir.path, "read", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
 
 
 def test_live_reading_ends_by_count_and_clock(weir, pair, port):

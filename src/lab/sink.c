@@ -336,7 +336,10 @@ static bool begin(struct sink *s, struct lab_conn *c, struct slice in) {
     struct talk *t = talk_of(s, c);
     unsigned refusal = 0;
     t->kind = (uint8_t)first_words(in, &refusal);
-    if (t->kind == TALK_HTTP) post_begin(&t->post, s->config.size);
+    if (t->kind == TALK_HTTP) {
+        post_begin(&t->post, s->config.size);
+        due_in(s, c, 0); /* the wait for a line's end is over: a request has its own time */
+    }
     if (t->kind == TALK_REFUSED) take(s, c, in, refusal, true);
     return t->kind != TALK_NEW;
 }

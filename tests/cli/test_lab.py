@@ -287,11 +287,11 @@ def test_lines_datagrams_and_requests_are_stored(tmp_path):
 @needs_sqlite
 def test_slow_peers_are_understood(tmp_path):
     db = tmp_path / "data.db"
-    with Peer("sink", "--store", db, "--line-wait", "300") as p:
-        with p.connect() as s:  # a request, byte by byte
-            for b in POST % (3, b"abc"):
+    with Peer("sink", "--store", db, "--line-wait", "1000") as p:
+        with p.connect() as s:  # a request, byte by byte, with a pause longer than a line's
+            for i, b in enumerate(POST % (3, b"abc")):
                 s.sendall(bytes([b]))
-                time.sleep(0.001)
+                time.sleep(1.5 if i == 20 else 0.001)
             assert b"201 Created" in s.recv(1000)
         with p.connect() as s:  # a line without an end, and silence
             s.sendall(b"hoge")

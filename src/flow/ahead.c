@@ -73,9 +73,7 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
         mid->flow = t->buckets[mid->bucket - 1];
         if (mid->flow) lines_ask(pool_at(&t->flows, mid->flow), sizeof(struct flow));
     }
-    if (old->flow) {
-        state_ask(t, pool_at(&t->flows, old->flow));
-    }
+    if (old->flow) state_ask(t, pool_at(&t->flows, old->flow));
 }
 
 uint32_t flow_ahead_stream(const struct flow_table *t, unsigned steps) {

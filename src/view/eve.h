@@ -26,7 +26,8 @@ struct eve {
     uint32_t hand;  /* where the search for a conversation to give up goes on */
     uint32_t alive; /* conversations kept */
     size_t text;    /* bytes held for begun transactions */
-    uint64_t packets, bytes, conversations, events, unheld;
+    uint64_t packets, bytes, conversations, events;
+    uint64_t unheld; /* transactions told in parts, since a limit was reached; `stats` says how many */
     int64_t first, last; /* time stamps of the capture */
 };
 

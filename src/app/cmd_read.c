@@ -160,6 +160,7 @@ static int run(struct reading *g) {
         *why.p = 0;
         return opt_bad_use(&read_command, "%s", text);
     }
+    if (g->feed.file) capfile_list_blocks(g->feed.file);
     if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     feed_progress(&g->feed, !g->o.quiet);

@@ -175,7 +175,15 @@ struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int clie
     if (!n) return NULL;
     struct flow *f = at(t, n);
     *side = second != f->flipped;
+    if (f->number == NUMBER_DUE) {
+        begin(t, f, ts);
+        f->number = NUMBER_CHANGED;
+    }
     return f;
+}
+
+void flow_number_again(struct flow *f) {
+    if (f->number == NUMBER_KEPT) f->number = NUMBER_DUE;
 }
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {

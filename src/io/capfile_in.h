@@ -43,6 +43,7 @@ struct capfile {
     bool secrets_only; /* packets are passed over */
     void (*on_block)(void *to, const struct capfile_block *b);
     void *block_to;
+    bool blocks_listed; /* capfile_list_blocks */
     uint32_t packet_type; /* of the present packet's block, 0: none */
     struct slice packet_body;
 };

@@ -293,16 +293,15 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
 /* sizes_add says where the messages of a segment are, while TCP's entry is still open. */
 static void sizes_add(struct feed *f, struct slice in) {
     const struct stream_ops *ops = f->flow->app->stream;
-    if (!ops->frame || !f->in_packet) return;
-    bool wanted = d_wants(f->d, FID_TCP_PDU_SIZE);
+    if (!ops->frame || !f->in_packet || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
     while (in.n) {
         struct read_result r = ops->frame(in);
         if (r.status == READ_MORE && f->open && !f->d->cut) {
-            if (r.needed && wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)in.n, r.needed);
+            if (r.needed) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)in.n, r.needed);
             return;
         }
         if (r.status != READ_OK) return;
-        if (wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
+        fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
         in = slice_tail(in, r.consumed);
     }
 }

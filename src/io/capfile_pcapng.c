@@ -312,8 +312,8 @@ static int pcapng_next(struct capfile *c, struct packet *pkt) {
         if (b->type == BLOCK_SIMPLE) return read_simple(c, b, pkt);
         r = other_block(c, b);
         if (r < 0) return r;
-        if (c->blocks_listed && is_custom(b.type) && b.body.n >= 4) {
-            read_custom(c, &b, pkt);
+        if (c->blocks_listed && is_custom(b->type) && b->body.n >= 4) {
+            read_custom(c, b, pkt);
             return OK;
         }
     }

@@ -44,7 +44,7 @@ struct options {
     double rate, seconds;
     int run; /* tells several runs at one broker apart */
     bool tls, polite, json;
-    const char *ca, *cert, *key, *broker_pid;
+    const char *ca, *cert, *key;
 };
 
 /* tally is what a process measured; in shared memory, one for each. */

@@ -203,11 +203,21 @@ def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(ser
     assert ask() == first
     again = time.monotonic() - begin
     assert len({json.dumps(a) for a in first}) == len(asked)
+    kept = [n for n in os.listdir(server.folder) if n.startswith(".ans-l.pcap-")]
+    assert kept and not [n for n in os.listdir(server.folder) if n.startswith(".new")]
+    server.stop()
+    for name in kept[1:]:  # a damaged one is no answer
+        with open(os.path.join(server.folder, name), "r+b") as f:
+            f.truncate(os.path.getsize(f.name) - 1)
+    server = serve("--listen", "127.0.0.1:0")
+    assert ask() == first
     large_capture(path, packets=50000)
     os.utime(path, (1700000001, 1700000001))
     assert server.get("captures/l.pcap/connections")["packets"] == 50000 and again < 20
     assert sum(c["packets"][0] for c in server.get("captures/l.pcap/connections")["connections"]) == 50000
     assert len(server.get("captures/l.pcap/connections", limit=3)["connections"]) == 3
+    assert server("DELETE", "/v1/captures/l.pcap")[0] == 204
+    assert not [n for n in os.listdir(server.folder) if n.startswith(".ans")]
 
 
 def test_the_guard_is_shown_and_its_bans_are_lifted(serve):

@@ -99,7 +99,7 @@ struct web_request {
     char who[SESSION_WHO_MAX + 1]; /* the token's name */
     char from[128];                /* the client's address */
     bool audited;                  /* written down although nothing is changed */
-    struct web_job *job; /* of an answer made of a whole capture; NULL: none */
+    struct web_job *job;           /* of an answer made of a whole capture; NULL: none */
     struct web_reply reply;
 };
 
@@ -202,13 +202,15 @@ bool web_about(struct web_request *q, const char *name, const char *const *part,
 void web_frames(struct web_request *q, const char *path);
 void web_frame(struct web_request *q, const char *path, const char *number);
 void web_stream(struct web_request *q, const char *path, const char *name);
-/* web_jobs lists what is under way, web_job_stop stops one. web_job_begin makes the request a job, NULL where too many are
- * under way; web_job_counts writes how far it is. web_gone_away tells whether nobody waits for a request any more: its
- * client has gone, or it was stopped. */
+/* web_jobs lists what is under way, web_job_stop stops one. web_job_begin makes the request a job, NULL where too many
+ * are under way; web_job_counts writes how far it is. web_gone_away tells whether nobody waits for a request any more:
+ * its client has gone, or it was stopped. */
 void web_jobs(struct web_request *q);
 void web_job_stop(struct web_request *q, const char *id);
 struct web_job *web_job_begin(struct web_request *q, const char *capture);
 void web_job_end(struct web *s, struct web_job *j);
+/* web_job_answered ends the request's job; where it was stopped the answer becomes a problem. */
+void web_job_answered(struct web_request *q);
 void web_job_counts(struct writer *w, struct web_job *j);
 bool web_gone_away(void *request);
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which);

@@ -5,7 +5,7 @@
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
 #include "io/out.h"
-#include "serve/web/web_index.h"
+#include "serve/web/web_cache.h"
 #include "serve/web/web_keys.h"
 #include "view/view.h"
 #include <dirent.h>
@@ -107,15 +107,20 @@ uint64_t web_used(const struct web *s) {
 void web_gone(struct web *s, const char *path) {
     web_keys_forget(s, path);
     web_index_drop(s, path);
+    web_cache_drop(s, path);
 }
 
-/* left_over tells whether a hidden file is of no more use: half of an upload or of an index, or the index of a capture
- * that is gone. */
+/* left_over tells whether a hidden file is of no more use: half of an upload or of an index, or what was kept beside a
+ * capture that is gone. */
 static bool left_over(struct web *s, const char *name) {
-    char path[WEB_PATH_MAX];
+    char path[WEB_PATH_MAX], of[WEB_NAME_MAX + 1];
     bool fixed;
     if (!strncmp(name, ".upload-", 8) || !strncmp(name, WEB_INDEX_NEW, sizeof WEB_INDEX_NEW - 1)) return true;
-    return !strncmp(name, ".idx-", 5) && !web_find(s, name + 5, path, &fixed);
+    if (!strncmp(name, ".idx-", 5)) return !web_find(s, name + 5, path, &fixed);
+    const char *dash = strrchr(name, '-');
+    if (strncmp(name, WEB_CACHE_FILE, 5) != 0 || dash - name < 5) return false;
+    snprintf(of, sizeof of, "%.*s", (int)(dash - name - 5), name + 5);
+    return !web_find(s, of, path, &fixed);
 }
 
 void web_sweep(struct web *s) {

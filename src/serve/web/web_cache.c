@@ -31,7 +31,7 @@ void web_cache_free(struct web_cache *c) {
 static enum MHD_Result argument(void *to, enum MHD_ValueKind kind, const char *key, const char *value) {
     struct writer *w = to;
     (void)kind;
-    if (!strcmp(key, "job")) return MHD_YES; /* the asker's name for it, no part of the question */
+    if (!strcmp(key, "job") || !strcmp(key, "lang")) return MHD_YES; /* its name and language are no part of it */
     wr_s(w, key);
     wr_c(w, 0);
     wr_s(w, value ? value : "");
@@ -46,6 +46,7 @@ static void key_make(struct web_request *q, const char *path, struct writer *w) 
     wr_s(w, q->url);
     wr_c(w, 0);
     MHD_get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, argument, w);
+    wr_s(w, q->language);
 }
 
 static void keep(struct web_cache *c, struct slice key, const struct index_stamp *stamp, struct slice body);

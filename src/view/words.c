@@ -2,6 +2,7 @@
 /* Translations by the C library's gettext. It looks at LANGUAGE, which it obeys in any locale but "C"; so a program
  * without an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has.
  */
+#include "field/print.h"
 #include "view/words.h"
 
 #include <libintl.h>
@@ -83,7 +84,7 @@ void words_fill(struct writer *w, const char *english, const struct argument *ar
         } else if (s[0] == '%' && s[1] >= '1' && s[1] <= '9' && s[2] == '$' && s[3] == 's') {
             size_t k = (size_t)(s[1] - '1');
             if (k < n && arg[k].words) wr_s(w, words((const char *)arg[k].text.p));
-            else if (k < n) wr_slice(w, arg[k].text);
+            else if (k < n) print_string(w, arg[k].text);
             s += 3;
         } else {
             wr_c(w, *s);

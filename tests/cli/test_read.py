@@ -246,3 +246,39 @@ def test_from_and_to(weir, sample):
     some = [float(t) for t in weir("read", "-r", sample, "--from", "+1", "--to", "+3", "-T", "fields", "-e", "frame.time_relative").out.split()]
     assert some == [t for t in every if 1 <= t < 3] and 0 < len(some) < len(every)
     assert weir("read", "-r", sample, "--from", "yesterday").returncode == 2
+
+
+def mqtt_publish(topic):
+    import struct
+    message = struct.pack(">H", len(topic)) + topic + b"x"
+    tcp = struct.pack(">HHIIBBHHH", 50000, 1883, 1, 1, 0x50, 0x18, 8192, 0, 0) + b"\x30" + bytes([len(message)]) + message
+    ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, 0x0a000001, 0x0a000002) + tcp
+    return struct.pack("<IHHiIIIIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101, 1700000000, 0, len(ip), len(ip)) + ip
+
+
+@pytest.mark.parametrize("args", [["read"], ["read", "-V"], ["read", "-T", "fields", "-e", "mqtt.topic"], ["read", "-T", "json"],
+                                  ["read", "-T", "jsonl"], ["read", "-T", "ek", "-e", "mqtt.topic"], ["read", "-T", "pdml"],
+                                  ["read", "--events"], ["stats", "mqtt"], ["explain", "-v"], ["explain", "--json"], ["ladder"],
+                                  ["follow", "mqtt", "0"], ["follow", "tcp", "0", "-f", "utf-8"]])
+def test_hidden_characters_of_a_packet_reach_no_terminal(weir, tmp_path, args):
+    topic = "x\u202egnp.exe\u200b\u2066\ufeff\U000e0041\x1b[2J".encode()
+    (tmp_path / "f").write_bytes(mqtt_publish(topic))
+    file = [tmp_path / "f"] if args[0] in ("explain", "ladder") else ["-r", tmp_path / "f"]
+    text = weir(*args, *file).out
+    assert "gnp.exe" in text and not [c for c in text if c in "\u202e\u200b\u2066\ufeff\U000e0041\x1b"]
+
+
+def test_chosen_fields_and_columns_as_json(weir, sample):
+    names = ["frame.number", "ip.addr", "_ws.col.Info", "mqtt.topic", "ip.addr"]
+    args = [a for name in names for a in ("-e", name)]
+    plain = [line.split("\t") for line in out(weir, "-r", sample, "-T", "fields", *args, "-E", "aggregator=;").splitlines()]
+    packets = json.loads(out(weir, "-r", sample, "-T", "json", *args))
+    lines = out(weir, "-r", sample, "-T", "ek", *args).splitlines()
+    flat = [json.loads(line) for line in out(weir, "-r", sample, "-T", "jsonl", *args).splitlines()]
+    assert len(packets) == len(plain) == len(flat) == len(lines) / 2 > 5
+    for packet, row, ek, typed in zip(packets, plain, lines[1::2], flat):
+        layers = packet["_source"]["layers"]
+        assert [";".join(layers.get(name, [])) for name in names] == row
+        assert json.loads(ek)["layers"] == {name.replace(".", "_"): value for name, value in layers.items()}
+        assert typed["frame.number"] == int(row[0]) and typed["_ws.col.Info"] == row[2]
+    assert weir("read", "-r", sample, "-T", "ek").returncode == 2

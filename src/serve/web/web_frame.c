@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One packet: its columns, its fields in the order of the tree, the bytes of every source. What stands before it is
  * decoded too, since a message may have begun there; where there is an index, only what belongs to it is. */
-#include "base/utf8.h"
 #include "field/print.h"
 #include "serve/web/web_pick.h"
 #include "view/view.h"
@@ -14,22 +13,8 @@ static void text_json(struct writer *w, struct writer *t) {
     wr_reset(t);
 }
 
-/* quoted_print writes a string as a filter has it; what is not UTF-8 would not survive JSON and becomes \xNN. */
-static void quoted_print(struct writer *t, struct slice s) {
-    uint32_t code;
-    wr_c(t, '"');
-    while (s.n) {
-        size_t n = utf8_next(s, &code);
-        if (!n || code < 0x20 || code == 0x7f) wr_f(t, "\\x%02x", s.p[0]);
-        else if (code == '"' || code == '\\') wr_f(t, "\\%c", (char)code);
-        else wr_slice(t, slice_head(s, n));
-        s = slice_tail(s, n ? n : 1);
-    }
-    wr_c(t, '"');
-}
-
 static void value_print(struct writer *t, const struct field *field, const struct fval *f) {
-    if (field->type == FT_STRING) quoted_print(t, f->s);
+    if (field->type == FT_STRING) print_quoted(t, f->s);
     else if (field_is_int(field) && !field_signed(field)) wr_u(t, f->u);
     else if (field->type == FT_ABSTIME) wr_c(t, '"'), print_value(t, field, f), wr_c(t, '"');
     else print_value(t, field, f);

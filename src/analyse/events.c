@@ -511,8 +511,8 @@ static void link_field(struct walk *w, const struct fval *f) {
     case FID_ARP_ISGRATUITOUS:
     case FID_ARP_ISPROBE:
     case FID_ARP_ISANNOUNCEMENT: l->own |= f->u != 0; break;
-    case FID_ARP_SRC_PROTO_IPV4: l->from = addr4(f->u); break;
-    case FID_ARP_DST_PROTO_IPV4: l->to = addr4(f->u); break;
+    case FID_ARP_SRC_PROTO_IPV4: addr4(&l->from, f->u); break;
+    case FID_ARP_DST_PROTO_IPV4: addr4(&l->to, f->u); break;
     case FID_DHCP_HW_MAC_ADDR: memcpy(l->mac, f->s.p, f->s.n < sizeof l->mac ? f->s.n : sizeof l->mac); break;
     case FID_DHCP_OPTION_DHCP: l->dhcp = (uint8_t)f->u; break;
     }

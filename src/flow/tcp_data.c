@@ -18,6 +18,7 @@ struct feed {
     uint64_t frame;   /* that brought the data */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
+    bool owned;       /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
 };
 
 static void tcp_close(struct feed *f) {
@@ -72,7 +73,7 @@ static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) 
 
 static void raw(struct feed *f, struct slice in) {
     tcp_close(f);
-    if (in.n && f->in_packet) d_data(f->d, in);
+    if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
 }
 
 void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
@@ -240,7 +241,10 @@ static void app_search(struct feed *f, struct slice in) {
     const struct proto *sure = forced ? NULL : driver_probe(f->dr, in);
     if (sure) p = sure;
     else if (forced) p = driver_lookup(f->dr, TABLE_TCP, driver_forced(f->dr, TABLE_TCP, a) ? a : b);
-    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
+    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) {
+        f->owned = p->stream->owns_port;
+        p = NULL;
+    }
     if (p) flow_app_start(flow, p);
 }
 
@@ -451,6 +455,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if (seq_lt(seq, st->next)) {
         uint32_t old = st->next - seq;
         if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
+            if (old <= st->n) segment_data(&f, in, false); /* of the message under way */
             tcp_close(&f);
             return;
         }

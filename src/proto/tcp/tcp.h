@@ -15,6 +15,7 @@ struct tcp_segment {
     uint16_t window;
     uint8_t hlen; /* bytes */
     bool has_wscale, has_mss, has_ts;
+    bool short_header; /* it ended on the wire within its header: nothing but the flags counts */
     uint8_t wscale;
     uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;

@@ -118,4 +118,7 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
 static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
 static inline bool seq_le(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
 
+/* tcp_flags_print writes the names of the flags that are set, "SYN, ACK". */
+void tcp_flags_print(struct writer *w, uint64_t flags);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a program's outcome can be. Jumps go forward only, so one pass over the instructions suffices: each has the set of
- * flags it may be reached with, and hands on those it may leave. */
+/* What a program's outcome can be. Jumps go forward only, so one pass over the instructions suffices: each has the set
+ * of flags it may be reached with, and hands on those it may leave. */
 #include "expr/program.h"
 #include <stdlib.h>
 

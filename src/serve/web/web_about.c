@@ -88,15 +88,9 @@ struct asking {
 
 static void ask(struct web_request *q, void *to) {
     const struct asking *a = to;
-    if (!a->about->kept) return a->about->answer(q, a->path, a->more, a->name);
-    q->job = web_job_begin(q, a->name);
+    if (a->about->kept) q->job = web_job_begin(q, a->name);
     a->about->answer(q, a->path, a->more, a->name);
-    bool stopped = q->job && atomic_load(&q->job->cancelled);
-    web_job_end(q->web, q->job);
-    q->job = NULL;
-    if (!stopped) return;
-    wr_reset(&q->reply.w); /* it is of a part of the capture */
-    web_problem(q, 409, "the work was stopped");
+    web_job_answered(q);
 }
 
 bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n) {

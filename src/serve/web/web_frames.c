@@ -179,8 +179,7 @@ static bool from_index(struct web_request *q, const char *path, struct rows *s) 
     ok = n >= 0;
     if (ok && s->cells.n) ok = decoded_rows(q, path, s, number, (size_t)n, before);
     else
-        for (int64_t i = 0; ok && i < n; i++)
-            ok = row_show(s, &p, number[i], i ? number[i - 1] : before, NULL);
+        for (int64_t i = 0; ok && i < n; i++) ok = row_show(s, &p, number[i], i ? number[i - 1] : before, NULL);
     web_pages_free(&p);
     free(number);
     if (ok) {

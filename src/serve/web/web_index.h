@@ -50,7 +50,8 @@ struct web_index *web_index_of(struct web *s, const char *path);
 void web_index_release(struct web_index *x);
 /* web_index_frames tells how many frames have rows; *whole: that is all of them. */
 uint64_t web_index_frames(struct web_index *x, bool *whole);
-/* web_index_damaged tells whether the file could not be read to its end. web_index_note writes ,"damaged":"why" where the file could not be read to its end. */
+/* web_index_damaged tells whether the file could not be read to its end. web_index_note writes ,"damaged":"why" where
+ * the file could not be read to its end. */
 bool web_index_damaged(struct web_index *x);
 void web_index_note(struct writer *w, struct web_index *x);
 /* web_index_seekable tells whether reading may begin at any frame that has a row. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making an index. A block is: the places of its frames (struct web_places), padded with zeros; then, compressed, the number of frames, and of each frame the distance of its record from the one before in the file,
- * that of its time, a byte of flags, digits of its clock and colour, length, stream and four texts. Numbers are varints
- * (7 bits a byte, low ones first); what may be negative is in zigzag. */
+/* Making an index. A block is: the places of its frames (struct web_places), padded with zeros; then, compressed, the
+ * number of frames, and of each frame the distance of its record from the one before in the file, that of its time, a
+ * byte of flags, digits of its clock and colour, length, stream and four texts. Numbers are varints (7 bits a byte, low
+ * ones first); what may be negative is in zigzag. */
 #include "io/capfile.h"
 #include "proto/protos.h"
 #include "serve/web/web_index_in.h"
@@ -23,8 +24,8 @@ struct building {
     struct web_places places;
     uint64_t base; /* of the block */
     uint32_t n;
-    uint64_t tcp, udp;         /* conversations before the present frame */
-    uint8_t bit_of[FIELD_MAX]; /* of a protocol's entry: its place in weir_protos + 1 */
+    uint64_t tcp, udp;                  /* conversations before the present frame */
+    uint8_t bit_of[FIELD_MAX];          /* of a protocol's entry: its place in weir_protos + 1 */
     uint16_t slot[4 * INDEX_KINDS_MAX]; /* where a kind is in x->kind, + 1; by its hash */
     struct writer raw;
     uint8_t *packed;

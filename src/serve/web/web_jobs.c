@@ -90,6 +90,15 @@ void web_job_stop(struct web_request *q, const char *id) {
     else web_problem(q, 404, "no such job; it may be done");
 }
 
+void web_job_answered(struct web_request *q) {
+    bool stopped = q->job && atomic_load(&q->job->cancelled);
+    web_job_end(q->web, q->job);
+    q->job = NULL;
+    if (!stopped) return;
+    wr_reset(&q->reply.w); /* it is of a part of the capture */
+    web_problem(q, 409, "the work was stopped");
+}
+
 bool web_gone_away(void *request) {
     struct web_request *q = request;
     char c;

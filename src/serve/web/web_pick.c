@@ -132,9 +132,21 @@ bool web_pick_stream(struct web_pick *p, bool tcp, uint64_t stream) {
 static const struct {
     const struct proto *of, *also[2];
 } own_fields[] = {
-    {&proto_mqtt, {0}},      {&proto_tls, {0}},  {&proto_websocket, {0}}, {&proto_http2, {0}},  {&proto_coap, {0}},
-    {&proto_ntp, {0}},       {&proto_dhcp, {0}}, {&proto_arp, {0}},       {&proto_icmp, {0}},   {&proto_tcp, {0}},
-    {&proto_udp, {0}},       {&proto_data, {0}}, {&proto_icmpv6, {0}},    {&proto_igmp, {0}},   {&proto_http, {&proto_ssdp}},
+    {&proto_mqtt, {0}},
+    {&proto_tls, {0}},
+    {&proto_websocket, {0}},
+    {&proto_http2, {0}},
+    {&proto_coap, {0}},
+    {&proto_ntp, {0}},
+    {&proto_dhcp, {0}},
+    {&proto_arp, {0}},
+    {&proto_icmp, {0}},
+    {&proto_tcp, {0}},
+    {&proto_udp, {0}},
+    {&proto_data, {0}},
+    {&proto_icmpv6, {0}},
+    {&proto_igmp, {0}},
+    {&proto_http, {&proto_ssdp}},
     {&proto_dns, {&proto_mdns, &proto_llmnr}},
 };
 

@@ -7,19 +7,19 @@
 /* Decoding chosen frames of a capture that has an index.
  *
  * Theory of operation. A pick walks over the frames' places in the index and decodes, in order, those of the chosen
- * groups and of GROUP_ALL; the others are not even read. What is decoded comes out as if all had been: conversations are
- * counted with the kinds of the frames passed over, times are taken from the index. Where a capture has more
+ * groups and of GROUP_ALL; the others are not even read. What is decoded comes out as if all had been: conversations
+ * are counted with the kinds of the frames passed over, times are taken from the index. Where a capture has more
  * conversations at once than the flow table holds, one that was given up for others when all were decoded is still
  * there. One pick goes forward only. */
 struct web_pick {
     struct web_reading *r;
     struct web_pages pages;
     struct web_places places;
-    uint64_t base, first; /* of the block in `places`: where it begins, its first frame; 0: none is there */
-    uint32_t frames;      /* in it */
-    uint64_t number;      /* the frame the pick stands at; 0: before the first */
-    uint64_t next_at;     /* the frame the file stands at */
-    uint64_t tcp, udp;    /* conversations begun before it */
+    uint64_t base, first;   /* of the block in `places`: where it begins, its first frame; 0: none is there */
+    uint32_t frames;        /* in it */
+    uint64_t number;        /* the frame the pick stands at; 0: before the first */
+    uint64_t next_at;       /* the frame the file stands at */
+    uint64_t tcp, udp;      /* conversations begun before it */
     struct index_kind kind; /* of the frame */
     uint32_t group;
     bool all;            /* everything is chosen */
@@ -34,34 +34,36 @@ bool web_pick_begin(struct web_pick *p, struct web_reading *r, struct web_index 
 void web_pick_end(struct web_pick *p);
 /* web_pick_choose adds a group; with GROUP_ALL, which may depend on any, all. */
 void web_pick_choose(struct web_pick *p, uint32_t group);
-/* web_pick_choose_frames adds the groups of n frames, numbers in ascending order; false where they are not all there. */
+/* web_pick_choose_frames adds the groups of n frames, numbers in ascending order; false where they are not all there.
+ */
 bool web_pick_choose_frames(struct web_pick *p, const uint64_t *number, size_t n);
 /* web_pick_step goes to the next frame that has a row; false behind the last one. */
 bool web_pick_step(struct web_pick *p);
-/* web_pick_wanted tells whether the frame belongs to what was chosen; web_pick_decode decodes it: NULL where it cannot be
- * read. web_pick_next steps to the next frame wanted, up to `last`, and decodes it: NULL behind it. */
+/* web_pick_wanted tells whether the frame belongs to what was chosen; web_pick_decode decodes it: NULL where it cannot
+ * be read. web_pick_next steps to the next frame wanted, up to `last`, and decodes it: NULL behind it. */
 bool web_pick_wanted(const struct web_pick *p);
 const struct decode *web_pick_decode(struct web_pick *p);
 const struct decode *web_pick_next(struct web_pick *p, uint64_t last);
-/* web_pick_offset returns where the frame's record begins in the file. web_pick_again goes back to before the first frame; nothing may have been decoded. */
+/* web_pick_offset returns where the frame's record begins in the file. web_pick_again goes back to before the first
+ * frame; nothing may have been decoded. */
 uint64_t web_pick_offset(const struct web_pick *p);
 void web_pick_again(struct web_pick *p);
 /* web_pick_stream chooses the group of a conversation by its number; false where there is no such conversation. */
 bool web_pick_stream(struct web_pick *p, bool tcp, uint64_t stream);
 
 /* web_sift finds the frames a filter lets through, by their kinds as far as those tell, else by decoding them. r must
- * have what the filter wants. web_sift_begin: as web_pick_begin, and false where it would be no help: frames that must be
- * decoded are found only once the index is whole. web_sift_end releases what it holds. */
+ * have what the filter wants. web_sift_begin: as web_pick_begin, and false where it would be no help: frames that must
+ * be decoded are found only once the index is whole. web_sift_end releases what it holds. */
 struct web_sift {
     struct web_pick pick;
-    const struct expr *filter; /* NULL: all pass */
+    const struct expr *filter;      /* NULL: all pass */
     uint8_t guess[INDEX_KINDS_MAX]; /* + 1; 0: not asked yet */
     bool whole, decodes;
 };
 bool web_sift_begin(struct web_sift *s, struct web_reading *r, struct web_index *x, const struct expr *filter);
 void web_sift_end(struct web_sift *s);
-/* web_sift_open opens a reading of the fields in want and begins to sift it, *sifting: with that there is success; else the
- * reading is good for reading in order. NULL after a problem. */
+/* web_sift_open opens a reading of the fields in want and begins to sift it, *sifting: with that there is success; else
+ * the reading is good for reading in order. NULL after a problem. */
 struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, const char *path, struct web_index *x,
                                   const struct expr *filter, const struct want *want, bool *sifting);
 /* web_sift_step looks at the next frame, which is s->pick.number then. SIFT_WAIT: it has no row yet, and a moment

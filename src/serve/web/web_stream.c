@@ -73,7 +73,8 @@ static void rows_send(struct events *s) {
 }
 
 static void progress_note(struct events *s) {
-    uint64_t done = s->sifting ? web_pick_offset(&s->sift.pick) : capfile_done(s->r->file), size = capfile_size(s->r->file);
+    uint64_t done = s->sifting ? web_pick_offset(&s->sift.pick) : capfile_done(s->r->file),
+             size = capfile_size(s->r->file);
     atomic_store(&s->job->read, s->r->packets);
     atomic_store(&s->job->matched, s->matched);
     atomic_store(&s->job->done, done);
@@ -124,8 +125,7 @@ static bool sift(struct events *s) {
     enum web_sifted found = web_sift_step(&s->sift);
     uint64_t number = s->r->packets = s->sift.pick.number;
     if (found == SIFT_MATCH) {
-        if (row_next(s, number))
-            web_page_write(&s->rows, &s->sift.pick.pages, &s->view, number, s->before, NULL, NULL);
+        if (row_next(s, number)) web_page_write(&s->rows, &s->sift.pick.pages, &s->view, number, s->before, NULL, NULL);
         s->before = number;
     } else if (found == SIFT_LOST && !s->sift.decodes) {
         s->sifting = false;

@@ -10,4 +10,8 @@
  * forms go there too. */
 int filter_compile(const struct opt_command *cmd, const char *option, struct slice text, struct expr **out);
 
+/* filter_hint adds to the complaint about a capture filter that it is a display filter, where it is one; `instead` says
+ * where those go. */
+void filter_hint(struct writer *why, const char *filter, const char *instead);
+
 #endif

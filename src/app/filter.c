@@ -27,3 +27,14 @@ int filter_compile(const struct opt_command *cmd, const char *option, struct sli
         fprintf(stderr, "weir %s: %s: %s\n", cmd->name, option, expr_warning(*out, i));
     return OPT_GO;
 }
+
+void filter_free(const struct opt_command *cmd, struct expr *e) {
+    unsigned long long n = e ? expr_unsure(e) : 0;
+    if (n)
+        fprintf(
+            stderr,
+            "weir %s: in %llu packet%s the filter looked in vain up to its limit of steps; what it looked for counts "
+            "as not there\n",
+            cmd->name, n, n == 1 ? "" : "s");
+    expr_free(e);
+}

@@ -228,8 +228,8 @@ int cmd_read(int argc, char **argv) {
     taps_free(&g->taps);
     if (g->form == FORM_EVENTS) eve_free(&g->eve);
     vendors_free(g->vendors);
-    expr_free(g->display);
-    expr_free(g->first);
+    filter_free(&read_command, g->display);
+    filter_free(&read_command, g->first);
     free(g->ids);
     opt_release(&read_command, &g->o);
     free(g);

@@ -33,8 +33,15 @@ static void packet_print(struct reading *g, const struct decode *d) {
         break;
     case FORM_FIELDS: fields_print(w, d, g->ids, g->n_ids, &g->fields, &g->view); break;
     case FORM_PDML: pdml_print(w, d); break;
-    case FORM_JSON: json_print(w, d, &g->view); break;
-    case FORM_JSONL: jsonl_print(w, d, &g->view); break;
+    case FORM_JSON:
+        if (g->n_ids) json_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else json_print(w, d, &g->view);
+        break;
+    case FORM_JSONL:
+        if (g->n_ids) jsonl_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else jsonl_print(w, d, &g->view);
+        break;
+    case FORM_EK: ek_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view); break;
     case FORM_EVENTS:
         events_read(&g->now, d);
         eve_packet(&g->eve, w, &g->now);

@@ -21,13 +21,6 @@ enum { OPT_END = 0, OPT_COMMENT = 1 };
 enum { IF_NAME = 2, IF_DESCRIPTION = 3, IF_TSRESOL = 9, IF_FILTER = 11, IF_FCSLEN = 13, IF_TSOFFSET = 14 };
 enum { EPB_FLAGS = 2, EPB_DROPCOUNT = 4 };
 
-/* block is one block that stands complete in the buffer. */
-struct block {
-    uint32_t type;
-    uint64_t at; /* offset in the file */
-    struct slice body;
-};
-
 struct option {
     uint16_t code;
     struct slice value;
@@ -161,8 +154,6 @@ static int place_packet(struct capfile *c, const struct block *b, struct packet 
     pkt->section = c->section;
     pkt->offset = b->at;
     pkt->data = slice_of(b->body.p + head, got);
-    c->packet_type = b->type;
-    c->packet_body = b->body;
     return OK;
 }
 
@@ -320,16 +311,16 @@ static void read_custom(const struct capfile *c, const struct block *b, struct p
 void capfile_list_blocks(struct capfile *c) { c->blocks_listed = true; }
 
 static int pcapng_next(struct capfile *c, struct packet *pkt) {
-    struct block b;
+    struct block *b = &c->block;
     for (;;) {
-        int r = take_block(c, &b);
+        int r = take_block(c, b);
         if (r < 0) return r;
-        if (b.type == BLOCK_ENHANCED || b.type == BLOCK_PACKET_OBSOLETE) return read_enhanced(c, &b, pkt);
-        if (b.type == BLOCK_SIMPLE) return read_simple(c, &b, pkt);
-        r = other_block(c, &b);
+        if (b->type == BLOCK_ENHANCED || b->type == BLOCK_PACKET_OBSOLETE) return read_enhanced(c, b, pkt);
+        if (b->type == BLOCK_SIMPLE) return read_simple(c, b, pkt);
+        r = other_block(c, b);
         if (r < 0) return r;
-        if (c->blocks_listed && is_custom(b.type) && b.body.n >= 4) {
-            read_custom(c, &b, pkt);
+        if (c->blocks_listed && is_custom(b->type) && b->body.n >= 4) {
+            read_custom(c, b, pkt);
             return OK;
         }
     }
@@ -361,8 +352,8 @@ void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struc
 }
 
 bool capfile_packet_block(const struct capfile *c, struct capfile_block *b) {
-    if (!c->packet_type) return false;
-    *b = (struct capfile_block){c->packet_type, c->section, c->swap, c->packet_body};
+    if (!is_packet(c->block.type)) return false;
+    *b = (struct capfile_block){c->block.type, c->section, c->swap, c->block.body};
     return true;
 }
 

@@ -57,10 +57,10 @@ def test_every_text_of_the_catalogue_is_translated(lang):
 
 # Words that stay as they are in any language: names of protocols, their packets and fields, programs, options.
 TERMS = set("""
-    A ACK AES ALPN AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
-    ClientHello Hello Hellman ICMP ID IPv IoT Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
+    A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
+    ClientHello Hello Hellman ICMP ID IPv IoT LAN Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NTP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
-    TTL UDP URL UTF Upgrade Via WebSocket Weir Will X raw s xx mosquitto weir explain mqtt x -v
+    TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx weir explain mqtt x -v
     ESTABLISHED Enter FIN HTTP HTTPS IP RECEIVED SELECT SENT TIME UNION WAIT close curl door home key lock nc notify openssl pump server
     sudo xc""".split())
 

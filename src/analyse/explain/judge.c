@@ -26,6 +26,7 @@ _Static_assert(sizeof explain_checks / sizeof *explain_checks <= 256, "said[] ha
 
 const char *stage_name(enum stage s) {
     static const char *const names[] = {[STAGE_CAPTURE] = N_("capture"),
+                                        [STAGE_LINK] = N_("network"),
                                         [STAGE_DNS] = "DNS",
                                         [STAGE_TCP] = "TCP",
                                         [STAGE_TLS] = "TLS",

@@ -236,7 +236,7 @@ topics: {{rules: [{{deny: publish, to: ["no/#"], action: drop}}]}}
     got = [sub.read()[1][5:].decode().split() for _ in range(160)]
     for i in range(8):
         assert [k for who, k in got if who == str(i)] == [f"{k:02d}" for k in range(20)]
-    assert guard.metric("dropped_total") == 8 * 20 * 1500
+    assert guard.metric("guard_dropped_total") == 8 * 20 * 1500
     assert max(waits) < 2, max(waits)
 
 

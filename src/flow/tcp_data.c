@@ -19,6 +19,7 @@ struct feed {
     struct slice old; /* bytes of its segment before the data, which were seen already */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
+    bool owned;       /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
 };
 
 static void tcp_close(struct feed *f) {
@@ -73,7 +74,7 @@ static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) 
 
 static void raw(struct feed *f, struct slice in) {
     tcp_close(f);
-    if (in.n && f->in_packet) d_data(f->d, in);
+    if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
 }
 
 void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
@@ -259,7 +260,10 @@ static void app_search(struct feed *f, struct slice in) {
     const struct proto *sure = forced ? NULL : driver_probe(f->dr, in);
     if (sure) p = sure;
     else if (forced) p = driver_lookup(f->dr, TABLE_TCP, driver_forced(f->dr, TABLE_TCP, a) ? a : b);
-    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
+    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) {
+        f->owned = p->stream->owns_port;
+        p = NULL;
+    }
     if (p) flow_app_start(flow, p);
 }
 

@@ -156,3 +156,66 @@ def test_broadcast_alone_is_another_matter(tmp_path):
             cap.arp("10.0.0.2", f"10.0.0.{10 + n}")
             cap.wait(1)
     assert "link.no-neighbour" not in ids(verdict(cap, tmp_path))
+
+
+def hello_13(cap):
+    t = Tcp(cap, port=8883).open()
+    t.c(client_hello("broker.example"))
+    t.s(server_hello_13() + CCS + record(23, bytes(1200)))
+    return t
+
+
+def test_short_and_healthy_tls_13(tmp_path):
+    """One record each way behind the handshake, and the server closes without saying so."""
+    cap = Capture()
+    t = hello_13(cap)
+    t.c(CCS + record(23, bytes(53)))
+    t.c(record(23, bytes(21)))
+    for n in (234, 234, 21):
+        t.s(record(23, bytes(n)))
+    t.close(1)
+    assert verdict(cap, tmp_path)["fine"]
+
+
+def test_client_that_loses_interest(tmp_path):
+    """Browsers open more connections than they need: closed by the client behind its Finished, or before any answer."""
+    cap = Capture()
+    t = hello_13(cap)
+    t.c(CCS + record(23, bytes(53)) + record(23, bytes(80)))
+    t.fin(0)
+    t.rst(1)
+    early = Tcp(cap, port=8883, sport=40001).open()
+    early.c(client_hello("broker.example"))
+    early.fin(0)
+    early.s(server_hello_13())
+    early.rst(0)
+    assert not ids(verdict(cap, tmp_path))
+
+
+def test_server_that_rejects_a_certificate_of_tls_13(tmp_path):
+    """Behind the client's certificate and Finished comes one short record, and the end."""
+    cap = Capture()
+    t = hello_13(cap)
+    t.c(CCS + record(23, bytes(700)) + record(23, bytes(100)) + record(23, bytes(53)))
+    t.s(record(23, bytes(19)))
+    t.close(1)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == "tls.broken-off" and out["side"] == "server" and "client's certificate" in out["next"]
+
+
+def test_ping_uses_a_name(tmp_path):
+    cap = Capture()
+    cap.lookup("10.0.0.2", "broker.example", "10.0.0.1")
+    cap.ip("10.0.0.2", "10.0.0.1", 1, bytes.fromhex("0800f7ff00000000"))
+    cap.wait(3)
+    cap.dns("10.0.0.2", "10.0.0.53", "broker.example", ident=9)
+    assert "tcp.no-attempt" not in ids(verdict(cap, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["wpad.localdomain", "isatap.corp.example", "_ldap._tcp.dc._msdcs.corp.example"])
+def test_curiosity_is_no_failure(name, tmp_path):
+    cap = Capture()
+    for n in range(3):
+        cap.dns("10.0.0.2", "10.0.0.53", name, ident=n)
+        cap.wait(2)
+    assert not ids(verdict(cap, tmp_path))

@@ -122,8 +122,14 @@ static bool resolved(const struct name_rec *n) {
     return n->addrs[0] || n->addrs[1] || (n->other_type && (got(n, 0) || got(n, 1)) && !n->rcode[0]);
 }
 
-/* A reverse look-up is curiosity, not need. */
-static bool is_reverse(const struct name_rec *n) { return n->other_type == 12; }
+/* is_curious: reverse look-ups, and the names operating systems try whether they are there; nobody needs an answer. */
+static bool is_curious(const struct name_rec *n) {
+    static const char *const heads[] = {"wpad.", "isatap.", "_ldap.", "_kerberos."};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (n->name.n > strlen(heads[i]) && strncasecmp((const char *)n->name.p, heads[i], strlen(heads[i])) == 0)
+            return true;
+    return n->other_type == 12;
+}
 
 void check_dns_unanswered(struct judge *j) {
     const struct name_rec *n = j->n;
@@ -140,7 +146,8 @@ void check_dns_unanswered(struct judge *j) {
             f->next = N_("Configure another name server in the device, or start the one at %2$s (UDP port 53).");
             cite(f, &back->first);
         }
-        if (is_reverse(n)) f->level = LEVEL_NOTE;
+        if (is_curious(n)) f->level = LEVEL_NOTE;
+        else if (n->tries[kind] < 2) f->level = LEVEL_WARNING; /* one query alone may have been lost */
         return;
     }
 }
@@ -179,7 +186,7 @@ static void failed(struct judge *j, bool nxdomain) {
         say_words(f, rcode_words(code));
         if (asked(n, kind)) cite(f, &n->asked[kind]);
         cite(f, &n->answered[kind]);
-        if (is_reverse(n) || searched(j->e, n)) f->level = LEVEL_NOTE;
+        if (is_curious(n) || searched(j->e, n)) f->level = LEVEL_NOTE;
         else if (n->other_type) f->level = LEVEL_WARNING;
         return;
     }
@@ -194,7 +201,7 @@ void check_dns_slow(struct judge *j) {
     say_time(j, f, j->n->slowest);
     cite(f, &j->n->slow_asked);
     cite(f, &j->n->slow_answered);
-    if (is_reverse(j->n)) f->level = LEVEL_NOTE;
+    if (is_curious(j->n)) f->level = LEVEL_NOTE;
 }
 
 static bool v6_only(const struct explain *e, const struct name_rec *n) {
@@ -233,11 +240,12 @@ void check_dns_no_query(struct judge *j) {
 void check_no_syn(struct judge *j) {
     const struct name_rec *n = j->n;
     int kind = n->addrs[0] ? 0 : 1;
-    if (!n->addrs[kind] || n->used || !asked(n, kind) || is_reverse(n)) return;
+    if (!n->addrs[kind] || n->used || !asked(n, kind) || is_curious(n)) return;
     if (v6_only(j->e, n) || leads_nowhere(n)) return; /* these say why */
     if ((double)(j->now - n->answered[kind].ts) < 1e9 && j->e->convs) return;
     struct finding *f = name_found(j);
     cite(f, &n->asked[kind]);
     cite(f, &n->answered[kind]);
+    if (j->now - n->answered[kind].ts < SECOND) f->confidence = LIKELY; /* the capture ends here */
     if (j->e->convs) f->level = LEVEL_NOTE; /* others things worked: a prefetch, or one of several addresses */
 }

@@ -131,7 +131,7 @@ void check_tls_server_cert(struct judge *j) {
 
 /* A Certificate message of TLS 1.3 without a certificate is 25 bytes when encrypted, an alert is 19: eight and two
  * bytes, a type, and a tag of 16 (RFC 8446 4.4.2, 5.2). */
-enum { EMPTY_CERTIFICATE = 25, HIDDEN_ALERT = 19 };
+enum { EMPTY_CERTIFICATE = 25, HIDDEN_ALERT = 19, QUIT_S = 5 };
 
 static bool empty_certificate(const struct conv *c) {
     const struct tls_rec *t = c->tls;
@@ -254,6 +254,38 @@ void check_tls_silent(struct judge *j) {
     cite(f, &c->last);
 }
 
+/* first_end returns when the first side closed, and which. */
+static struct mark first_end(const struct conv *c, int *first) {
+    struct mark end = {0};
+    *first = SERVER;
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &c->half[side];
+        const struct mark *m = mark_set(&h->fin) ? &h->fin : &h->rst;
+        if (!mark_set(m) || (end.frame && m->frame > end.frame)) continue;
+        end = *m;
+        *first = side;
+    }
+    return end;
+}
+
+/* quitter_13 returns the side that broke off a handshake of TLS 1.3, or -1. A client that sent more than an alert (an
+ * empty certificate, Finished) accepted the server's certificate; a server that answered it with more than an alert
+ * accepted the client's. */
+static int quitter_13(const struct tls_rec *t, int first, const struct mark *end) {
+    bool soon = end->ts - t->client_hello.ts < QUIT_S * SECOND;
+    if (t->records[CLIENT] < 2 && t->first_len[CLIENT] < EMPTY_CERTIFICATE)
+        return t->last_short_len[CLIENT] == HIDDEN_ALERT ? CLIENT : first;
+    bool alerted = t->replies == 1 && t->last_short_len[SERVER] == HIDDEN_ALERT && t->records[CLIENT] <= 3 &&
+                   t->last_short_len[CLIENT] != HIDDEN_ALERT && t->last_short[SERVER].frame <= end->frame;
+    return soon && (alerted || (first == SERVER && !t->replies)) ? SERVER : -1;
+}
+
+static int quitter_12(const struct tls_rec *t, int first) {
+    if (mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]) || (mark_set(&t->alert[0]) && mark_set(&t->alert[1])))
+        return -1;
+    return first;
+}
+
 /* The handshake ended without application data and without an alert that can be read: in TLS 1.3 alerts are encrypted,
  * and look like a short record before the close. */
 void check_tls_hidden(struct judge *j) {
@@ -262,33 +294,18 @@ void check_tls_hidden(struct judge *j) {
     if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c) ||
         empty_certificate(c) || conv_path_broken(j))
         return;
-    bool is_13 = tls_is_13(t->version);
-    int first = SERVER;
-    struct mark end = {0};
-    for (int side = 0; side < 2; side++) {
-        const struct half *h = &c->half[side];
-        const struct mark *m = mark_set(&h->fin) ? &h->fin : &h->rst;
-        if (mark_set(m) && (!end.frame || m->frame < end.frame)) {
-            end = *m;
-            first = side;
-        }
-    }
-    bool spoke = is_13 ? t->records[CLIENT] > 2 && t->records[SERVER] > 0
-                       : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
-    bool alert_like = is_13 && (t->last_short_len[CLIENT] == HIDDEN_ALERT || t->last_short_len[SERVER] == HIDDEN_ALERT);
-    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == HIDDEN_ALERT) ||
-                           (alert_like && t->records[CLIENT] <= 3 && t->replies == 1 &&
-                            t->last_short_len[SERVER] == HIDDEN_ALERT && first == SERVER &&
-                            end.ts - t->client_hello.ts < SECOND));
-    if (spoke && !early) return;
-    if (!is_13 && mark_set(&t->alert[0]) && mark_set(&t->alert[1])) return;
+    int first;
+    struct mark end = first_end(c, &first);
+    if (first == CLIENT && end.frame < t->server_hello.frame) return; /* it gave up before there was an answer */
+    int side = tls_is_13(t->version) ? quitter_13(t, first, &end) : quitter_12(t, first);
+    if (side < 0) return;
+    bool alert = t->last_short_len[side] == HIDDEN_ALERT || mark_set(&t->alert[side]);
     struct finding *f = found(j);
     f->confidence = LIKELY;
-    int side = early && t->last_short_len[CLIENT] == HIDDEN_ALERT && t->records[CLIENT] == 1 ? CLIENT : first;
     f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
     say_words(f, side_words(side));
-    say_words(f, early || mark_set(&t->alert[side]) ? N_("it sent what looks like an encrypted alert and closed")
-                                                    : N_("it closed without an alert that can be read"));
+    say_words(f, alert ? N_("it sent what looks like an encrypted alert and closed")
+                       : N_("it closed without an alert that can be read"));
     f->next = side == CLIENT
                   ? N_("A client that breaks off here usually rejects the server's certificate: it does not "
                        "trust the CA, the name it connects to is not in the certificate, or its clock is "
@@ -321,6 +338,7 @@ void check_tls_name(struct judge *j) {
     const struct tls_rec *t = j->c->tls;
     if (!t || !t->cert.read || !t->cert.name_differs || !t->name.n) return;
     struct finding *f = found(j);
+    if (mark_set(&t->data[SERVER]) && mark_set(&t->data[CLIENT])) f->level = LEVEL_NOTE; /* the client did not mind */
     say_text(j, f, t->name);
     say_text(j, f, t->cert.names);
     cite(f, &t->client_hello);

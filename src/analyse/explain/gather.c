@@ -431,6 +431,7 @@ static void icmp_take(struct explain *e, const struct packet_events *p) {
     const struct icmp_event *i = &p->icmp;
     struct endpoint src = {i->src, i->sport}, dst = {i->dst, i->dport};
     e->icmp_packets++;
+    if (!i->error) gather_use(e, &p->src, &p->dst); /* a ping */
     if (i->error && !i->tcp) gather_refused(e, p);
     if (!i->error || !i->tcp || e->icmp_packets > CONVS_MAX) return;
     struct conv *best = NULL;

@@ -77,6 +77,7 @@ static bool is_nowhere(const struct net_addr *a) {
 
 static void dns_answered(struct explain *e, struct name_rec *n, uint32_t place, int kind, const struct packet_events *p,
                          const struct dns_event *q) {
+    if (!n->server.len) n->server = p->src;
     if (!mark_set(&n->answered[kind]) && mark_set(&n->asked[kind])) {
         int64_t took = p->ts - n->asked[kind].ts;
         if (took > n->slowest) {

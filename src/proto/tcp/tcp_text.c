@@ -45,7 +45,7 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
     }
 }
 
-static void flags_names(struct writer *w, uint64_t flags) {
+void tcp_flags_print(struct writer *w, uint64_t flags) {
     static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
     static const char *const usual[32] = {[TH_ACK] = "ACK",
                                           [TH_PUSH | TH_ACK] = "PSH, ACK",
@@ -134,7 +134,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     wr_u(w, dport->u);
     if (!flags || !seq) return;
     wr_s(w, " [");
-    flags_names(w, flags->u);
+    tcp_flags_print(w, flags->u);
     pair(w, "] Seq=", seq->u);
     if (flags->u & TH_ACK && ack) pair(w, " Ack=", ack->u);
     if (win) pair(w, " Win=", win->u);
@@ -270,7 +270,7 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_TCP_FLAGS:
         wr_f(w, "Flags: 0x%03x (", (unsigned)f->u);
-        flags_names(w, f->u);
+        tcp_flags_print(w, f->u);
         wr_c(w, ')');
         return true;
     case FID_TCP_WINDOW_SCALE:

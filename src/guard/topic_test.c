@@ -141,6 +141,21 @@ static void processes(void) {
     free(memory);
 }
 
+/* A process that dies while it writes a ban spoils that ban, not the place. */
+static void a_ban_begun(void) {
+    void *memory = calloc(1, guard_shared_size(2));
+    struct guard_shared *h = guard_shared_make(memory, 2);
+    struct ban_slot found;
+    for (int i = 0; i < 3; i++) {
+        CHECK(!guard_ban_set(h, 0, GUARD_BAN_USER, SLICE("eve"), SLICE("why"), 1000, INT64_MAX), "a ban is set");
+        CHECK(ban_find_name(h, GUARD_BAN_USER, SLICE("eve"), 2000, &found), "and found");
+        for (size_t k = 0; k < BAN_SLOTS; k++)
+            if (h->region[0].bans[k].hash) h->region[0].bans[k].seq++; /* as it is in the middle of writing */
+        CHECK(!ban_find_name(h, GUARD_BAN_USER, SLICE("eve"), 2000, &found), "what is half written is not believed");
+    }
+    free(memory);
+}
+
 /* Very many come and go, a hundred in each window; what is counted and what is open stays, and the table small. */
 static void many_come_and_go(void) {
     void *memory = calloc(1, guard_shared_size(2));
@@ -164,6 +179,7 @@ static void many_come_and_go(void) {
 }
 
 int main(void) {
+    a_ban_begun();
     many_come_and_go();
     sets();
     indexed();

@@ -29,7 +29,7 @@ class Loads:
                 got = subprocess.run([self.program, *map(str, args)], capture_output=True, text=True)
                 with self.lock:
                     sums = self.done.setdefault(name, {})
-                    for key in ("connected", "sent", "received", "failed", "lost"):
+                    for key in ("connected", "connects", "sent", "received", "failed", "lost"):
                         sums[key] = sums.get(key, 0) + json.loads(got.stdout or "{}").get(key, 0)
                 if got.returncode:
                     self.stop.wait(1)
@@ -90,8 +90,9 @@ def run(rig, minutes, family, memory):
         trouble.join()
         loads.end()
     for name, sums in loads.done.items():
-        print(f"{name}: " + ", ".join(f"{v:,} {k}" for k, v in sums.items()))
-    return judge([r for r in rows if r[0] > WARM] or rows)
+        print(f"{name}: " + ", ".join(f"{v:,} {k}" for k, v in sums.items() if v))
+    rows = [r for r in rows if r[0] > WARM]
+    return judge(rows) if len(rows) > 3 else print("too short to tell") or True
 
 
 def judge(rows):

@@ -4,11 +4,12 @@
  *     mqtt-load [options] MODE ADDRESS
  *
  * Modes:
- *   - loop: each client subscribes to its own topic and publishes to it; latency is from PUBLISH sent to PUBLISH received
+ *   - loop: each client subscribes to its own topic and publishes to it; latency is from PUBLISH sent to PUBLISH
+ * received
  *   - idle: clients connect and stay; with --carry N each first sends itself a message of N bytes. A line of JSON says
  *     when all are there
- *   - connect: connects, waits for CONNACK, closes with a reset (--polite: says DISCONNECT and waits for the end), again
- *     and again: connections per second, --rate of them where it is given
+ *   - connect: connects, waits for CONNACK, closes with a reset (--polite: says DISCONNECT and waits for the end),
+ * again and again: connections per second, --rate of them where it is given
  *   - trickle: clients send a byte of their CONNECT every second
  *   - silent: clients connect over TCP (TLS with --tls) and send nothing
  *   - deaf: clients subscribe to load/flood and never read; one client publishes there
@@ -41,8 +42,9 @@ struct options {
     struct sock_addr to;
     unsigned clients, processes, sources, window, size, qos, version, carry;
     double rate, seconds;
+    int run; /* tells several runs at one broker apart */
     bool tls, polite, json;
-    const char *ca, *cert, *key, *broker_pid;
+    const char *ca, *cert, *key;
 };
 
 /* tally is what a process measured; in shared memory, one for each. */
@@ -142,7 +144,7 @@ static uint8_t *put_length(uint8_t *p, size_t n) {
 
 static void topic_of(const struct load *l, const struct client *c, char *text, size_t n) {
     if (l->o->mode == DEAF) snprintf(text, n, "load/flood");
-    else snprintf(text, n, "load/%u", l->first + (unsigned)(c - l->client));
+    else snprintf(text, n, "load/%x/%u", (unsigned)l->o->run, l->first + (unsigned)(c - l->client));
 }
 
 static struct slice packet(struct load *l, uint8_t type, const uint8_t *body, size_t n) {
@@ -158,7 +160,7 @@ static struct slice make_connect(struct load *l, const struct client *c) {
     char id[64];
     /* A client that comes again and again must not look like one that flaps. */
     unsigned long long turn = l->o->mode == CONNECT ? (unsigned long long)l->t->connects : 0;
-    snprintf(id, sizeof id, "load-%d-%u-%llu", (int)getppid(), l->first + (unsigned)(c - l->client), turn);
+    snprintf(id, sizeof id, "load-%d-%u-%llu", l->o->run, l->first + (unsigned)(c - l->client), turn);
     p = put_string(p, "MQTT");
     *p++ = l->o->version == 5 ? 5 : 4;
     *p++ = 2; /* clean session */
@@ -522,17 +524,29 @@ static int usage(void) {
             "mqtt-load [options] MODE ADDRESS\n"
             "  modes: loop idle connect trickle silent deaf halftls\n"
             "  --clients N --processes N --sources N --seconds S --rate MSGS_PER_S (0: as fast as --window W allows)\n"
-            "  --size BYTES --qos N --version 4|5 --carry BYTES --json --polite --tls [--ca FILE] [--cert FILE --key FILE]\n");
+            "  --size BYTES --qos N --version 4|5 --carry BYTES --json --polite --tls [--ca FILE] [--cert FILE --key "
+            "FILE]\n");
     return 2;
 }
 
 static bool read_options(struct options *o, int argc, char **argv) {
-    static const struct option longs[] = {
-        {"clients", 1, 0, 'c'}, {"processes", 1, 0, 'p'}, {"sources", 1, 0, 's'}, {"seconds", 1, 0, 'd'},
-        {"rate", 1, 0, 'r'},    {"window", 1, 0, 'w'},    {"size", 1, 0, 'n'},    {"qos", 1, 0, 'q'},
-        {"version", 1, 0, 'v'}, {"carry", 1, 0, 'y'},     {"tls", 0, 0, 't'},     {"ca", 1, 0, 'a'},
-        {"cert", 1, 0, 'C'},    {"key", 1, 0, 'K'},       {"json", 0, 0, 'j'},    {"polite", 0, 0, 'P'},
-        {0}};
+    static const struct option longs[] = {{"clients", 1, 0, 'c'},
+                                          {"processes", 1, 0, 'p'},
+                                          {"sources", 1, 0, 's'},
+                                          {"seconds", 1, 0, 'd'},
+                                          {"rate", 1, 0, 'r'},
+                                          {"window", 1, 0, 'w'},
+                                          {"size", 1, 0, 'n'},
+                                          {"qos", 1, 0, 'q'},
+                                          {"version", 1, 0, 'v'},
+                                          {"carry", 1, 0, 'y'},
+                                          {"tls", 0, 0, 't'},
+                                          {"ca", 1, 0, 'a'},
+                                          {"cert", 1, 0, 'C'},
+                                          {"key", 1, 0, 'K'},
+                                          {"json", 0, 0, 'j'},
+                                          {"polite", 0, 0, 'P'},
+                                          {0}};
     unsigned *const numbers[256] = {['c'] = &o->clients, ['p'] = &o->processes, ['s'] = &o->sources, ['w'] = &o->window,
                                     ['n'] = &o->size,    ['q'] = &o->qos,       ['v'] = &o->version, ['y'] = &o->carry};
     for (int k; (k = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -553,7 +567,8 @@ static bool read_options(struct options *o, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    struct options o = {.clients = 10, .processes = 1, .window = 1, .size = 64, .seconds = 5, .version = 4};
+    struct options o = {
+        .run = (int)getpid(), .clients = 10, .processes = 1, .window = 1, .size = 64, .seconds = 5, .version = 4};
     char why[256] = "";
     struct writer w = wr_fixed(why, sizeof why - 1);
     if (!read_options(&o, argc, argv)) return usage();

@@ -78,7 +78,7 @@ void story_close(struct story *s) {
         dissector_free(&s->ds);
         keys_close(&s->keys);
     }
-    expr_free(s->filter);
+    filter_free(s->cmd, s->filter);
     s->filter = NULL;
     free(s->events);
     s->events = NULL;

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SAYS(sentence) puts("ok " sentence)
 
@@ -249,6 +250,41 @@ static void limits(void) {
     SAYS("depth and length have limits; thousands of tests in a row are fine");
 }
 
+/* topic_matches asks a packet whose only field is a topic of n bytes: "ab" again and again, then a "c". */
+static bool topic_matches(const char *text, size_t n, bool *unsure) {
+    char *topic = malloc(n + 1);
+    struct expr_error why;
+    struct expr *e = NULL;
+    struct fvec one;
+    assert(topic && compile(text, &e, &why) == OK);
+    for (size_t i = 0; i < n; i++) topic[i] = "ab"[i & 1];
+    topic[n] = 'c';
+    fvec_make(&one, &all);
+    fvec_start(&one, slice_of(frame, sizeof frame - 1));
+    for (int i = 0; i < 1000; i++) fv_s(&one, FID_MQTT_TOPIC, 0, 0, slice_of(topic, n + 1));
+    bool yes = expr_ask(e, &one, unsure);
+    assert(expr_unsure(e) == *unsure);
+    fvec_free(&one);
+    expr_free(e);
+    free(topic);
+    return yes;
+}
+
+static void long_texts(void) {
+    static const char *const same[] = {"^(a|b)+c$", "^(?:ab)+c$", "^([ab]b?)*c", "^(.b)*c"};
+    char text[64];
+    bool unsure;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        snprintf(text, sizeof text, "mqtt.topic matches \"%s\"", same[i]);
+        for (size_t n = 10; n < 200000; n *= 10) assert(topic_matches(text, n, &unsure) && !unsure);
+    }
+    SAYS("a pattern that repeats over a long text is found in it");
+    assert(!topic_matches("mqtt.topic matches \"((a|b)+)+d?$\" and mqtt.topic matches \"x\"", 2000, &unsure));
+    assert(!topic_matches("mqtt.topic matches \"((.*)*)*d$\" or mqtt.topic matches \"((a|b)*)*cc$\"", 2000, &unsure));
+    assert(unsure);
+    SAYS("a search that would not end is given up, and that is told");
+}
+
 int main(void) {
     if (field_index_make(&names, &weir_fields)) return 1;
     packet_make();
@@ -262,6 +298,7 @@ int main(void) {
     times();
     refusals();
     limits();
+    long_texts();
     fvec_free(&v);
     field_index_free(&names);
     return 0;

@@ -104,13 +104,20 @@ static int read_interface(struct capfile *c, const struct block *b) {
     return list_interface(c, i) ? OK : cf_error(c, ERR_NOMEM, b->at, "out of memory");
 }
 
-/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. */
+/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. One with
+ * the top bit set is what becomes of a time before 1970 [draft-ietf-opsawg-pcapng 4.3 has none]: it is read as that. */
 static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
     const uint64_t second = 1000000000;
-    uint64_t s = ts / i->ticks, rest = ts % i->ticks;
+    bool before = ts > INT64_MAX;
+    uint64_t amount = before ? 0 - ts : ts, s = amount / i->ticks, rest = amount % i->ticks;
     int64_t seconds, ns;
     if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
-    if (s > INT64_MAX || __builtin_add_overflow((int64_t)s, i->offset, &seconds)) return INT64_MAX;
+    if (s > INT64_MAX) return before ? INT64_MIN : INT64_MAX;
+    if (before && rest) {
+        s++;
+        rest = second - rest;
+    }
+    if (__builtin_add_overflow(before ? -(int64_t)s : (int64_t)s, i->offset, &seconds)) return i->offset < 0 ? INT64_MIN : INT64_MAX;
     if (__builtin_mul_overflow(seconds, (int64_t)second, &ns) || __builtin_add_overflow(ns, (int64_t)rest, &ns))
         return seconds < 0 ? INT64_MIN : INT64_MAX;
     return ns;

@@ -118,7 +118,7 @@ def test_any_free_port_is_taken_where_none_is_said(start):
     assert run.returncode == 2 and "127.0.0.1:0" in run.stderr
     run = subprocess.run([WEIR, "guard", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--broker",
                           broker.address], capture_output=True, text=True, timeout=10)
-    assert run.returncode == 2 and "there are two of it" in run.stderr
+    assert run.returncode == 2 and "given twice" in run.stderr
 
 
 def test_another_broker_is_tried_before_a_client_is_refused(start):

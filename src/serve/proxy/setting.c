@@ -105,7 +105,7 @@ static int twice_check(const struct setting *s, struct writer *why) {
     const struct setting_listener *last = &s->listener[s->listeners - 1];
     for (const struct setting_listener *l = s->listener; l < last; l++) {
         if (!sock_same(&l->addr, &last->addr)) continue;
-        wr_f(why, "listener %s: there are two of it\n", last->conf->address);
+        wr_f(why, "listener %s: its address is given twice\n", last->conf->address);
         return ERR_USAGE;
     }
     return OK;

@@ -239,15 +239,18 @@ static void shut(struct worker *w, struct conn *c, enum guard_side to) {
 }
 
 /* leave_broker ends the broker's side of a connection that closes. Who closes first keeps the port for a while
- * (TIME_WAIT, RFC 9293 3.6), and the ports from here to one broker are few. So behind a DISCONNECT it is the broker that
- * closes (MQTT 3.14.4); one that does not has CLOSE_MS. And a client's reset is passed on as one, unless that could
- * overtake what was sent before. */
+ * (TIME_WAIT, RFC 9293 3.6), and the ports from here to one broker are few. So behind a DISCONNECT it is the broker
+ * that closes (MQTT 3.14.4); one that does not has CLOSE_MS. And a client's reset is passed on as one, unless that
+ * could overtake what was sent before. */
 static void leave_broker(struct worker *w, struct conn *c) {
     struct side *b = &c->side[GUARD_BROKER];
-    if (b->fd < 0 || (guard_said_goodbye(&c->guard) && !(b->flags & SIDE_EOF))) return;
-    if (!gone(&c->side[GUARD_CLIENT]) || b->tls || !data_flush(w, c, GUARD_BROKER) || sock_unsent(b->fd) != 0)
+    bool ended = b->flags & SIDE_EOF;
+    if (b->fd < 0 || (guard_said_goodbye(&c->guard) && !ended)) return;
+    bool reset = !ended && gone(&c->side[GUARD_CLIENT]);
+    if (b->tls || !data_flush(w, c, GUARD_BROKER) || !(ended || (reset && sock_unsent(b->fd) == 0)))
         return shut(w, c, GUARD_BROKER);
-    sock_close_hard(b->fd);
+    if (reset) sock_close_hard(b->fd);
+    else close(b->fd);
     b->fd = -1;
     worker_count(w, PROXY_STAT_BROKERS, -1);
 }

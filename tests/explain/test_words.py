@@ -200,7 +200,7 @@ def test_diff_fits_the_terminal(lang, tmp_path):
         t.close()
         runs.append(cap.write(tmp_path / str(n)))
     out = weir("diff", *runs, "--lang", lang, env={"COLUMNS": "80"}).stdout
-    assert out.count("tcp.stream 0") == 2 and "192.168.100.102:40000 - 192.168.100.101:1883"[:37] in out
+    assert out.count("sensor-1 192.168.100.102:40000") == 2 and out.count("→ 192.168.100.101:1883 (tcp.stream 0)") == 2
     for line in out.splitlines():
         width = sum(2 if ord(c) >= 0x1100 and not 0x2000 <= ord(c) < 0x2e80 else 1 for c in line)
         assert width <= 82 or "weir read" in line, line

@@ -175,22 +175,23 @@ static struct event *begin(struct walk *w, enum event_kind kind) {
     return w->now = e;
 }
 
-static struct net_addr addr4(uint64_t v) {
-    struct net_addr a = {.len = 4};
+static void addr4(struct net_addr *a, uint64_t v) {
     uint32_t wire = htobe32((uint32_t)v);
-    memcpy(a.bytes, &wire, sizeof wire);
-    return a;
+    addr_set(a, (const uint8_t *)&wire, 4);
 }
-static struct net_addr addr6(struct slice s) { return s.n == 16 ? addr_of(s.p, 16) : (struct net_addr){0}; }
+static void addr6(struct net_addr *a, struct slice s) {
+    if (s.n == 16) addr_set(a, s.p, 16);
+    else *a = (struct net_addr){0};
+}
 
 static void network_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
     struct net_addr *src = w->quoted ? &o->icmp.src : &o->src, *dst = w->quoted ? &o->icmp.dst : &o->dst;
     switch (f->id) {
-    case FID_IP_SRC: *src = addr4(f->u); break;
-    case FID_IP_DST: *dst = addr4(f->u); break;
-    case FID_IPV6_SRC: *src = addr6(f->s); break;
-    case FID_IPV6_DST: *dst = addr6(f->s); break;
+    case FID_IP_SRC: addr4(src, f->u); break;
+    case FID_IP_DST: addr4(dst, f->u); break;
+    case FID_IPV6_SRC: addr6(src, f->s); break;
+    case FID_IPV6_DST: addr6(dst, f->s); break;
     case FID_IP_ID:
         if (!w->quoted) o->ip_id = (uint16_t)f->u;
         break;
@@ -304,8 +305,10 @@ static void dns_field(struct walk *w, const struct fval *f) {
     case FID_DNS_RESP_TYPE: q->answers++; break;
     case FID_DNS_RETRANSMISSION: q->repeated = true; break;
     case FID_DNS_A:
+        if (q->addrs < EVENT_NAMES) addr4(&q->addr[q->addrs++], f->u);
+        break;
     case FID_DNS_AAAA:
-        if (q->addrs < EVENT_NAMES) q->addr[q->addrs++] = f->id == FID_DNS_A ? addr4(f->u) : addr6(f->s);
+        if (q->addrs < EVENT_NAMES) addr6(&q->addr[q->addrs++], f->s);
         break;
     }
 }
@@ -508,8 +511,8 @@ static void link_field(struct walk *w, const struct fval *f) {
     case FID_ARP_ISGRATUITOUS:
     case FID_ARP_ISPROBE:
     case FID_ARP_ISANNOUNCEMENT: l->own |= f->u != 0; break;
-    case FID_ARP_SRC_PROTO_IPV4: l->from = addr4(f->u); break;
-    case FID_ARP_DST_PROTO_IPV4: l->to = addr4(f->u); break;
+    case FID_ARP_SRC_PROTO_IPV4: addr4(&l->from, f->u); break;
+    case FID_ARP_DST_PROTO_IPV4: addr4(&l->to, f->u); break;
     case FID_DHCP_HW_MAC_ADDR: memcpy(l->mac, f->s.p, f->s.n < sizeof l->mac ? f->s.n : sizeof l->mac); break;
     case FID_DHCP_OPTION_DHCP: l->dhcp = (uint8_t)f->u; break;
     }

@@ -34,8 +34,15 @@ static void packet_print(struct reading *g, const struct decode *d) {
         break;
     case FORM_FIELDS: fields_print(w, d, g->ids, g->n_ids, &g->fields, &g->view); break;
     case FORM_PDML: pdml_print(w, d); break;
-    case FORM_JSON: json_print(w, d, &g->view); break;
-    case FORM_JSONL: jsonl_print(w, d, &g->view); break;
+    case FORM_JSON:
+        if (g->n_ids) json_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else json_print(w, d, &g->view);
+        break;
+    case FORM_JSONL:
+        if (g->n_ids) jsonl_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else jsonl_print(w, d, &g->view);
+        break;
+    case FORM_EK: ek_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view); break;
     case FORM_EVENTS:
         events_read(&g->now, d);
         eve_packet(&g->eve, w, &g->now);
@@ -162,6 +169,7 @@ static int run(struct reading *g) {
         *why.p = 0;
         return opt_bad_use(&read_command, "%s", text);
     }
+    if (g->feed.file) capfile_list_blocks(g->feed.file);
     if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     feed_progress(&g->feed, !g->o.quiet);
@@ -220,8 +228,8 @@ int cmd_read(int argc, char **argv) {
     taps_free(&g->taps);
     if (g->form == FORM_EVENTS) eve_free(&g->eve);
     vendors_free(g->vendors);
-    expr_free(g->display);
-    expr_free(g->first);
+    filter_free(&read_command, g->display);
+    filter_free(&read_command, g->first);
     free(g->ids);
     opt_release(&read_command, &g->o);
     free(g);

@@ -39,3 +39,14 @@ void filter_hint(struct writer *why, const char *filter, const char *instead) {
     }
     field_index_free(&names);
 }
+
+void filter_free(const struct opt_command *cmd, struct expr *e) {
+    unsigned long long n = e ? expr_unsure(e) : 0;
+    if (n)
+        fprintf(
+            stderr,
+            "weir %s: in %llu packet%s the filter looked in vain up to its limit of steps; what it looked for counts "
+            "as not there\n",
+            cmd->name, n, n == 1 ? "" : "s");
+    expr_free(e);
+}

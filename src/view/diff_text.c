@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two runs side by side in a terminal. */
 #include "analyse/explain/judge.h"
+#include "field/print.h"
 #include "view/diff_view.h"
 #include "view/explain_view.h"
 #include "view/words.h"
@@ -90,8 +91,8 @@ static void list_label(struct writer *w, const struct deed_list *l, int line, co
         return;
     }
     if (l->id.n) {
-        wr_slice(w, slice_head(l->id, 40));
-        wr_c(w, ' ');
+        print_string(w, slice_head(l->id, 40));
+        wr_s(w, " ");
     }
     if (l->is_dns) addr_write(w, &client.addr);
     else endpoint_write(w, &client);

@@ -57,7 +57,7 @@ def test_every_text_of_the_catalogue_is_translated(lang):
 
 # Words that stay as they are in any language: names of protocols, their packets and fields, programs, options.
 TERMS = set("""
-    A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
+    A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT CoAP Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
     ClientHello Hello Hellman ICMP ID IPv IoT LAN Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NTP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
     TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx weir explain mqtt x -v

@@ -28,6 +28,18 @@ int filter_compile(const struct opt_command *cmd, const char *option, struct sli
     return OPT_GO;
 }
 
+void filter_hint(struct writer *why, const char *filter, const char *instead) {
+    struct expr *e = NULL;
+    struct field_index names;
+    struct expr_error error;
+    if (!filter || !*filter || field_index_make(&names, &weir_fields)) return;
+    if (!expr_compile(&e, slice_str(filter), &names, &error)) {
+        expr_free(e);
+        wr_f(why, "; this is a display filter: %s", instead);
+    }
+    field_index_free(&names);
+}
+
 void filter_free(const struct opt_command *cmd, struct expr *e) {
     unsigned long long n = e ? expr_unsure(e) : 0;
     if (n)

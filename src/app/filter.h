@@ -12,4 +12,8 @@ int filter_compile(const struct opt_command *cmd, const char *option, struct sli
 /* filter_free releases a filter and says where it could not decide; NULL is fine. */
 void filter_free(const struct opt_command *cmd, struct expr *e);
 
+/* filter_hint adds to the complaint about a capture filter that it is a display filter, where it is one; `instead` says
+ * where those go. */
+void filter_hint(struct writer *why, const char *filter, const char *instead);
+
 #endif

@@ -26,6 +26,8 @@ static void expert_print(struct writer *w, const struct tap *t) { tap_expert_pri
 
 static void tree_print_tap(struct writer *w, const struct tap *t) { tap_tree_print(w, t->state); }
 
+static void lists_print(struct writer *w, const struct tap *t) { tap_lists_print(w, t->state, t->filter); }
+
 static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
 
 static const struct tap_kind {
@@ -85,9 +87,9 @@ int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) 
     enum follow_proto followed = proto ? follow_proto_find(text + 7, proto) : FOLLOW_PROTOS;
     if (followed != FOLLOW_PROTOS && followed != FOLLOW_HTTP2 && text[7 + proto])
         return begin(t, cmd, text, &follow, &(struct stats_args){.which = text + 7}, NULL);
-    static const struct tap_kind tree = {.ops = &stats_trees, .print = tree_print_tap};
     for (const struct tree_kind *k = tree_kinds; k->name; k++) {
         const char *filter = behind(text, k->name);
+        const struct tap_kind tree = {.ops = &stats_trees, .print = strstr(k->name, ",tree") ? tree_print_tap : lists_print};
         if (filter) return begin(t, cmd, text, &tree, &(struct stats_args){.which = k->name}, filter);
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

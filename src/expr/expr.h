@@ -46,6 +46,12 @@ bool expr_ask(const struct expr *e, const struct fvec *v, bool *unsure);
 /* expr_unsure returns how many packets were matched so. */
 uint64_t expr_unsure(const struct expr *e);
 
+/* expr_guess tells what is known of the outcome for packets of which only the fields they can have are known: `there` says
+ * of a field NO where it is not there, YES where it is, MAYBE. It may say MAYBE although the outcome is certain, never the
+ * other way. */
+enum expr_guess { EXPR_NO, EXPR_YES, EXPR_MAYBE };
+enum expr_guess expr_guess(const struct expr *e, enum expr_guess (*there)(void *to, uint16_t id), void *to);
+
 /* expr_print writes the program, one instruction a line. */
 void expr_print(struct writer *w, const struct expr *e);
 /* expr_error_print writes the complaint, the line of the filter, and a caret under the place. */

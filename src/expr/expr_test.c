@@ -58,6 +58,11 @@ static int compile(const char *text, struct expr **e, struct expr_error *why) {
     return expr_compile(e, slice_str(text), &names, why);
 }
 
+static enum expr_guess there(void *to, uint16_t id) {
+    (void)to;
+    return fv_first(&v, id, 0, v.n) ? EXPR_YES : EXPR_NO;
+}
+
 static bool matches(const char *text) {
     struct expr_error why;
     struct expr *e = NULL;
@@ -65,8 +70,33 @@ static bool matches(const char *text) {
     if (rc) printf("refused: %s: %s\n", text, why.message);
     assert(rc == OK);
     bool yes = expr_match(e, &v);
+    enum expr_guess guess = expr_guess(e, there, NULL);
+    if (guess != EXPR_MAYBE && (guess == EXPR_YES) != yes) printf("guessed wrong: %s\n", text);
+    assert(guess == EXPR_MAYBE || (guess == EXPR_YES) == yes);
     expr_free(e);
     return yes;
+}
+
+static enum expr_guess guess_of(const char *text) {
+    struct expr_error why;
+    struct expr *e = NULL;
+    assert(compile(text, &e, &why) == OK);
+    enum expr_guess guess = expr_guess(e, there, NULL);
+    expr_free(e);
+    return guess;
+}
+
+static void guesses(void) {
+    assert(guess_of("") == EXPR_YES && guess_of("mqtt") == EXPR_YES && guess_of("dns") == EXPR_NO);
+    assert(guess_of("mqtt && !dns || udp") == EXPR_YES && guess_of("!(mqtt || dns)") == EXPR_NO);
+    assert(guess_of("dns.qry.name == \"a\"") == EXPR_NO && guess_of("dns.id != 1") == EXPR_NO);
+    assert(guess_of("!(dns.id == 1)") == EXPR_YES && guess_of("count(dns.id) > 1") == EXPR_NO);
+    assert(guess_of("tcp.port == 1") == EXPR_MAYBE && guess_of("tcp.port == 1 && dns.id == 1") == EXPR_NO);
+    assert(guess_of("mqtt.topic contains \"hall\" || mqtt") == EXPR_YES);
+    assert(guess_of("dns.id == tcp.port") == EXPR_NO && guess_of("tcp.port in {1, dns.id}") == EXPR_MAYBE);
+    assert(guess_of("mqtt[0] == 30") == EXPR_MAYBE && guess_of("ip#2") == EXPR_MAYBE);
+    assert(guess_of("max(dns.id, tcp.port) > 1") == EXPR_MAYBE && guess_of("_ws.expert") == EXPR_MAYBE);
+    SAYS("what is known of a packet's fields decides a filter or leaves it open, and is never wrong");
 }
 
 static void list_check(const char *const *list, bool wanted) {
@@ -262,6 +292,7 @@ int main(void) {
     logic();
     numbers();
     texts();
+    guesses();
     bytes();
     addresses();
     times();

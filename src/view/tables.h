@@ -21,6 +21,9 @@ void tap_phs_print(struct writer *w, const struct phs *p, const char *filter);
 
 void tap_io_print(struct writer *w, const struct io_stats *s);
 void tap_tree_print(struct writer *w, const struct stats_tree *t);
+/* tap_lists_print writes the counters below each root as a list without rates; where tshark follows its hash table, the
+ * greatest comes first. */
+void tap_lists_print(struct writer *w, const struct stats_tree *t, const char *filter);
 void tap_expert_print(struct writer *w, const struct expert *x);
 
 #endif

@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -51,6 +52,73 @@ def test_clients_are_closed_when_their_broker_dies(start):
     broker.kill()
     assert all(r.closed() for r in raws)
     until(lambda: guard.metric("connections_open") == 0)
+
+
+def time_waits(port):
+    """Ends of connections to that port that hold a port of their own for a while."""
+    lines = (line.split() for line in open("/proc/net/tcp"))
+    return sum(f[3] == "06" and f[2].endswith(f":{port:04X}") for f in lines)
+
+
+def test_a_reset_is_passed_on_and_overtakes_nothing(start):
+    broker, guard = start.before()
+    sub = subscribe(Raw(broker.port, "sub"), "reset/#")
+    for i in range(20):
+        flags = 2 | 4  # clean session, a will of QoS 0
+        raw = Raw(guard.port, f"r{i}", flags=flags, more=string("reset/will") + string(f"will{i}"))
+        raw.send(b"".join(publish_packet("reset/data", b"%04d" % (100 * i + k)) for k in range(100)))
+        raw.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.close()
+        got = [sub.read()[1] for _ in range(101)]
+        assert got == [string("reset/data") + b"%04d" % (100 * i + k) for k in range(100)] + \
+            [string("reset/will") + b"will%d" % i]
+    until(lambda: guard.metric("connections_open") == 0)
+
+
+def test_who_leaves_leaves_no_port_to_the_broker_behind(start):
+    """With few ports for one broker, those in TIME_WAIT would be the limit of new connections."""
+    broker, guard = start.before()
+    before = time_waits(broker.port)
+    for i in range(20):
+        raw = Raw(guard.port, f"t{i}")
+        if i % 2:
+            raw.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            raw.send(b"\xe0\0")
+        raw.close()
+    until(lambda: guard.metric("connections_open") == 0)
+    assert time_waits(broker.port) <= before + 2  # health checks
+
+
+def test_a_broker_that_stays_after_a_disconnect_is_left(start):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"127.0.0.1:{s.getsockname()[1]}")
+        raw = Raw(guard.port, connect=False)
+        raw.send(connect_packet("c"))
+        while True:  # its health checks come and go
+            there = s.accept()[0]
+            there.settimeout(5)
+            if read_packet(there):
+                break
+        there.sendall(b"\x20\x02\0\0")
+        assert raw.read() == (0x20, b"\0\0")
+        raw.send(b"\xe0\0")
+        raw.close()
+        begun = time.monotonic()
+        assert read_packet(there) == (0xe0, b"") and there.recv(1) == b""
+        assert time.monotonic() - begun < 3
+
+
+def test_any_free_port_is_taken_where_none_is_said(start):
+    broker, guard = start.before()
+    assert "127.0.0.1:0" in guard.argv and guard.port > 0
+    assert Raw(guard.port).connack == (0x20, b"\0\0")
+    run = subprocess.run([WEIR, "guard", "--listen", "127.0.0.1:1", "--broker", "127.0.0.1:0"], capture_output=True,
+                         text=True, timeout=10)
+    assert run.returncode == 2 and "127.0.0.1:0" in run.stderr
+    run = subprocess.run([WEIR, "guard", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--broker",
+                          broker.address], capture_output=True, text=True, timeout=10)
+    assert run.returncode == 2 and "given twice" in run.stderr
 
 
 def test_another_broker_is_tried_before_a_client_is_refused(start):

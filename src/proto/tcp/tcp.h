@@ -15,6 +15,7 @@ struct tcp_segment {
     uint16_t window;
     uint8_t hlen; /* bytes */
     bool has_wscale, has_mss, has_ts;
+    bool short_header; /* it ended on the wire within its header: nothing but the flags counts */
     uint8_t wscale;
     uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;
@@ -116,5 +117,8 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
 /* Sequence numbers wrap: RFC 9293 3.4. */
 static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
 static inline bool seq_le(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
+
+/* tcp_flags_print writes the names of the flags that are set, "SYN, ACK". */
+void tcp_flags_print(struct writer *w, uint64_t flags);
 
 #endif

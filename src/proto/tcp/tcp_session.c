@@ -203,8 +203,10 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     out->flags |= found;
 }
 
-/* handshake_update notes what was seen; `known` says that the sender's numbers were known before this segment. */
-static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts, bool known) {
+/* handshake_update notes what was seen. What a conversation is met with counts only where it is a SYN: the rest may be of any
+ * part of it. */
+static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts) {
+    uint8_t before = c->seen;
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
         c->syn_time = ts;
         c->seen |= SEEN_SYN;
@@ -217,17 +219,19 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
     } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt) {
         c->initial_rtt = ts - c->syn_time;
     }
-    if ((s->flags & (CONTROL | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
-    if (known && s->len) c->seen |= SEEN_DATA;
+    if ((s->flags & (TH_SYN | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
+    if (s->len) c->seen |= SEEN_DATA;
     if (s->flags & TH_FIN) c->seen |= SEEN_FIN;
     if (s->flags & TH_RST) c->seen |= SEEN_RST;
+    if (!c->started && (s->flags & (TH_SYN | TH_ACK)) != TH_SYN) c->seen = before;
 }
 
 static void window_update(struct tcp_conv *c, const struct tcp_segment *s, int side) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     if (s->flags & TH_SYN) { /* RFC 7323 2.2: only where both sides sent the option */
-        me->wscale = (int8_t)(s->has_wscale ? (s->wscale > 14 ? 14 : s->wscale) : WSCALE_NONE);
-        if (me->wscale == WSCALE_NONE && (s->flags & TH_ACK)) peer->wscale = WSCALE_NONE;
+        if (s->has_wscale) me->wscale = (int8_t)(s->wscale > 14 ? 14 : s->wscale);
+        if (me->wscale == WSCALE_UNKNOWN) me->wscale = peer->wscale = WSCALE_NONE;
+        else if ((s->flags & TH_ACK) && peer->wscale == WSCALE_NONE) me->wscale = WSCALE_NONE;
     }
     me->window = s->window;
     me->saw_window = true;
@@ -237,9 +241,15 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
                      struct pool *unacked, struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
-    bool known = me->has_base;
-    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && known && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
+    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && me->has_base && !s->short_header && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
     c->seen_before = c->seen;
+    handshake_update(c, s, side, ts);
+    if (c->reused && !c->started) c->seen_before = c->seen; /* the SYN that begins the conversation anew is part of it already */
+    c->started = true;
+    if (s->short_header) {
+        out->flags = 0;
+        return;
+    }
     if (!me->has_base || (s->flags & TH_SYN)) {
         me->base_seq = s->flags & TH_SYN ? s->seq : s->seq - 1;
         me->has_base = true;
@@ -248,7 +258,6 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         peer->base_seq = s->ack - 1;
         peer->has_base = true;
     }
-    handshake_update(c, s, side, ts, known);
     if (analyse) analyse_segment(c, s, side, frame, ts, unacked, out);
     window_update(c, s, side);
     if (s->flags & TH_ACK) {
@@ -262,5 +271,4 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         me->fin_seq = s->seq + s->len;
         if (!out->fin_frame) me->fin_frame = frame;
     }
-    c->started = true;
 }

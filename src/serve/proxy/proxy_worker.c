@@ -248,14 +248,14 @@ static void give_back(struct worker *w) {
 
 /* keep_house does what is due by the clock; true: the worker may end. */
 static bool keep_house(struct worker *w) {
-    wheel_turn(&w->wheel, w->now_ms);
+    w->expiring = wheel_turn(&w->wheel, w->now_ms, EXPIRE_BATCH);
     if (w->accept_again && w->accept_again <= w->now_ms && w->connections < w->connections_max) watch_listeners(w);
     if (atomic_load_explicit(&w->cell->beat, memory_order_relaxed) + BEAT_MS / 2 < w->now_ms) {
         atomic_store_explicit(&w->cell->beat, w->now_ms, memory_order_relaxed);
         w->wall = loop_wall() - w->now;
         guard_set_wall(w->guard, w->wall);
     }
-    if (w->idle) give_back(w);
+    if (w->idle && !w->expiring) give_back(w);
     if (!w->draining) return false;
     if (!w->said_goodbye && w->now_ms >= w->drained_by) say_goodbye(w);
     return w->connections == 0;
@@ -263,7 +263,8 @@ static bool keep_house(struct worker *w) {
 
 static void turn(struct worker *w) {
     struct loop_event e[LOOP_BATCH];
-    int n = loop_wait(&w->loop, e, w->ready ? 0 : w->connections || w->accept_again || w->draining ? TURN_MS : BEAT_MS);
+    bool work = w->ready || w->expiring;
+    int n = loop_wait(&w->loop, e, work ? 0 : w->connections || w->accept_again || w->draining ? TURN_MS : BEAT_MS);
     w->idle = n == 0;
     read_clock(w);
     run_ready(w);

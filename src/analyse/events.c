@@ -40,6 +40,14 @@ static const uint16_t wanted[] = {
     FID_UDP_SRCPORT,
     FID_UDP_DSTPORT,
     FID_UDP_LENGTH,
+    FID_ARP_OPCODE,
+    FID_ARP_ISGRATUITOUS,
+    FID_ARP_ISPROBE,
+    FID_ARP_ISANNOUNCEMENT,
+    FID_ARP_SRC_PROTO_IPV4,
+    FID_ARP_DST_PROTO_IPV4,
+    FID_DHCP_HW_MAC_ADDR,
+    FID_DHCP_OPTION_DHCP,
     FID_ICMP,
     FID_ICMP_TYPE,
     FID_ICMP_CODE,
@@ -167,22 +175,23 @@ static struct event *begin(struct walk *w, enum event_kind kind) {
     return w->now = e;
 }
 
-static struct net_addr addr4(uint64_t v) {
-    struct net_addr a = {.len = 4};
+static void addr4(struct net_addr *a, uint64_t v) {
     uint32_t wire = htobe32((uint32_t)v);
-    memcpy(a.bytes, &wire, sizeof wire);
-    return a;
+    addr_set(a, (const uint8_t *)&wire, 4);
 }
-static struct net_addr addr6(struct slice s) { return s.n == 16 ? addr_of(s.p, 16) : (struct net_addr){0}; }
+static void addr6(struct net_addr *a, struct slice s) {
+    if (s.n == 16) addr_set(a, s.p, 16);
+    else *a = (struct net_addr){0};
+}
 
 static void network_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
     struct net_addr *src = w->quoted ? &o->icmp.src : &o->src, *dst = w->quoted ? &o->icmp.dst : &o->dst;
     switch (f->id) {
-    case FID_IP_SRC: *src = addr4(f->u); break;
-    case FID_IP_DST: *dst = addr4(f->u); break;
-    case FID_IPV6_SRC: *src = addr6(f->s); break;
-    case FID_IPV6_DST: *dst = addr6(f->s); break;
+    case FID_IP_SRC: addr4(src, f->u); break;
+    case FID_IP_DST: addr4(dst, f->u); break;
+    case FID_IPV6_SRC: addr6(src, f->s); break;
+    case FID_IPV6_DST: addr6(dst, f->s); break;
     case FID_IP_ID:
         if (!w->quoted) o->ip_id = (uint16_t)f->u;
         break;
@@ -296,8 +305,10 @@ static void dns_field(struct walk *w, const struct fval *f) {
     case FID_DNS_RESP_TYPE: q->answers++; break;
     case FID_DNS_RETRANSMISSION: q->repeated = true; break;
     case FID_DNS_A:
+        if (q->addrs < EVENT_NAMES) addr4(&q->addr[q->addrs++], f->u);
+        break;
     case FID_DNS_AAAA:
-        if (q->addrs < EVENT_NAMES) q->addr[q->addrs++] = f->id == FID_DNS_A ? addr4(f->u) : addr6(f->s);
+        if (q->addrs < EVENT_NAMES) addr6(&q->addr[q->addrs++], f->s);
         break;
     }
 }
@@ -493,10 +504,39 @@ static void udp_field(struct walk *w, const struct fval *f) {
     w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
 }
 
+static void link_field(struct walk *w, const struct fval *f) {
+    struct link_event *l = &w->out->link;
+    switch (f->id) {
+    case FID_ARP_OPCODE: l->arp = (uint8_t)f->u; break;
+    case FID_ARP_ISGRATUITOUS:
+    case FID_ARP_ISPROBE:
+    case FID_ARP_ISANNOUNCEMENT: l->own |= f->u != 0; break;
+    case FID_ARP_SRC_PROTO_IPV4: addr4(&l->from, f->u); break;
+    case FID_ARP_DST_PROTO_IPV4: addr4(&l->to, f->u); break;
+    case FID_DHCP_HW_MAC_ADDR: memcpy(l->mac, f->s.p, f->s.n < sizeof l->mac ? f->s.n : sizeof l->mac); break;
+    case FID_DHCP_OPTION_DHCP: l->dhcp = (uint8_t)f->u; break;
+    }
+}
+
 /* Who takes a field. One look into a table instead of a comparison with each protocol's range: this runs for every
  * field of every packet. */
-enum taker { BY_NOBODY, BY_NETWORK, BY_PORTS, BY_TCP, BY_UDP, BY_ICMP, BY_DNS, BY_TLS, BY_HTTP, BY_WEBSOCKET, BY_MQTT };
+enum taker {
+    BY_NOBODY,
+    BY_LINK,
+    BY_NETWORK,
+    BY_PORTS,
+    BY_TCP,
+    BY_UDP,
+    BY_ICMP,
+    BY_DNS,
+    BY_TLS,
+    BY_HTTP,
+    BY_WEBSOCKET,
+    BY_MQTT
+};
 static const uint8_t takers[FID_COUNT] = {
+    [FID_ARP... FID_ARP_END - 1] = BY_LINK,
+    [FID_DHCP... FID_DHCP_END - 1] = BY_LINK,
     [FID_IP... FID_IP_END - 1] = BY_NETWORK,
     [FID_IPV6... FID_IPV6_END - 1] = BY_NETWORK,
     [FID_TCP] = BY_NOBODY, /* events_read sees to it */
@@ -519,6 +559,7 @@ _Static_assert(FID_TCP_SRCPORT == FID_TCP + 1 && FID_TCP_DSTPORT == FID_TCP_SRCP
 
 static void field_take(struct walk *w, const struct fval *f) {
     switch ((enum taker)takers[f->id]) {
+    case BY_LINK: link_field(w, f); break;
     case BY_NETWORK: network_field(w, f); break;
     case BY_PORTS: ports_field(w, f); break;
     case BY_TCP: tcp_field(w, f); break;

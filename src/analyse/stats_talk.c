@@ -7,6 +7,7 @@
 
 #include "field/print.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 static const char *const titles[] = {
@@ -70,7 +71,7 @@ static void host_count(struct talk_host *h, bool sent, uint32_t len) {
 }
 
 static void pair_count(struct talk_pair *p, const struct talk_addr *src, const struct packet *pkt, int64_t begin) {
-    bool back = p->a.port != src->port || memcmp(&p->a, src, sizeof *src) != 0;
+    bool back = (p->a.port != src->port) | (memcmp(p->a.bytes, src->bytes, sizeof src->bytes) != 0);
     int64_t at = (pkt->has_ts ? pkt->ts : 0) - begin;
     if (!p->packets[0] && !p->packets[1]) {
         p->first = p->last = at;
@@ -144,8 +145,8 @@ static void count(struct talk *t, const struct decode *d, const struct talk_addr
 void talk_addr_set(struct talk_addr *a, const struct fval *f, uint8_t len) {
     *a = (struct talk_addr){.len = len};
     if (len == 4) {
-        uint32_t be = __builtin_bswap32((uint32_t)f->u);
-        memcpy(a->bytes, &be, 4);
+        uint64_t wire = htole64(__builtin_bswap32((uint32_t)f->u)); /* a whole word, as it is read */
+        memcpy(a->bytes, &wire, sizeof wire);
     } else if (f->s.n == len) {
         memcpy(a->bytes, f->s.p, len);
     }
@@ -181,6 +182,15 @@ static bool header_whole(const struct decode *d, const struct fval *port) {
     return port->off + OFFSET_BYTE < bytes.n && port->off + (size_t)(bytes.p[port->off + OFFSET_BYTE] >> 4) * 4 <= bytes.n;
 }
 
+/* next_ask fetches the entry of the packet that comes next from memory, where the driver can tell its stream. */
+static void next_ask(const struct talk *t, const struct driver *dr) {
+    uint32_t stream = flow_ahead_stream(&dr->flows, 1);
+    if (!t->pairs || stream >= t->tab.n) return;
+    const char *entry = keytab_at(&t->tab, stream);
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + t->tab.entry_size - 1, 1);
+}
+
 /* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when
  * the stream was named. */
 static void packet(void *state, const struct decode *d, int64_t begin) {
@@ -188,6 +198,7 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk_addr src = {0}, dst = {0};
     bool whole = true; /* the TCP header is */
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
+    if (talk_has_ports(t)) next_ask(t, d->driver);
     if (t->level == TALK_IPV6) {
         ipv6_count(t, d, f, end, begin);
         return;

@@ -48,6 +48,8 @@ static const struct opt_def defs[] = {
      offsetof(struct read_opts, events)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
+    {0, "color", "auto|always|never", "colour packet lines: red broken or an error, yellow lost, repeated or reset, grey bare acknowledgments",
+     OPT_CHOICE, offsetof(struct read_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir read -r capture.pcapng", "weir read -r capture.pcapng -V -c 1",
                                        "weir read -r capture.pcapng -T fields -e frame.number -e ip.src -e mqtt.topic",

@@ -57,6 +57,7 @@ int taps_filter(struct taps *t, const struct opt_command *cmd, const char *optio
     struct tap *tap = &t->tap[t->n - 1];
     if (!filter || !*filter) return OPT_GO;
     tap->filter = filter;
+    tap->cmd = cmd;
     return filter_compile(cmd, option, slice_str(filter), &tap->program);
 }
 
@@ -141,7 +142,7 @@ void taps_print(struct writer *w, const struct taps *t) {
 void taps_free(struct taps *t) {
     for (size_t i = 0; i < t->n; i++) {
         t->tap[i].ops->end(t->tap[i].state);
-        expr_free(t->tap[i].program);
+        filter_free(t->tap[i].cmd, t->tap[i].program);
         free(t->tap[i].state);
     }
     t->n = 0;

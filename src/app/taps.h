@@ -15,6 +15,7 @@ struct tap {
     void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
     const char *filter;                                   /* text; NULL: none */
     struct expr *program;                                 /* of it */
+    const struct opt_command *cmd;                        /* whose option it is */
 };
 
 struct taps {

@@ -5,15 +5,32 @@
 
 #include <time.h>
 
+/* The bytes of an address with the dot behind them: how many digits the next one has cannot be foretold, so there is no
+ * branch on it. */
+static const struct octet {
+    char text[4]; /* "255." fills it */
+    uint8_t n;
+} octets[] = {
+#define ONE(digits) {digits ".", sizeof digits}
+#define SIX(t) ONE(t "0"), ONE(t "1"), ONE(t "2"), ONE(t "3"), ONE(t "4"), ONE(t "5")
+#define TEN(t) SIX(t), ONE(t "6"), ONE(t "7"), ONE(t "8"), ONE(t "9")
+#define NINETY(t) TEN(t "1"), TEN(t "2"), TEN(t "3"), TEN(t "4"), TEN(t "5"), TEN(t "6"), TEN(t "7"), TEN(t "8"), TEN(t "9")
+    TEN(""),  NINETY(""), TEN("10"), NINETY("1"), TEN("20"), TEN("21"), TEN("22"), TEN("23"), TEN("24"), SIX("25"),
+#undef ONE
+#undef SIX
+#undef TEN
+#undef NINETY
+};
+_Static_assert(sizeof octets / sizeof *octets == 256, "every byte has its text");
+
 void print_ipv4(struct writer *w, uint32_t address) {
     if (!wr_fits(w, 16)) return;
     for (int shift = 24; shift >= 0; shift -= 8) {
-        unsigned part = address >> shift & 255;
-        if (part >= 100) *w->p++ = (char)('0' + part / 100);
-        if (part >= 10) *w->p++ = (char)('0' + part / 10 % 10);
-        *w->p++ = (char)('0' + part % 10);
-        if (shift) *w->p++ = '.';
+        const struct octet *o = &octets[address >> shift & 255];
+        memcpy(w->p, o->text, sizeof o->text);
+        w->p += o->n;
     }
+    w->p--; /* the last dot */
 }
 
 void print_ipv6(struct writer *w, const uint8_t a[16]) {

@@ -18,6 +18,7 @@ enum {
     PORTS_SIZE = 4,
     IP_TCP = 6,
     IP_UDP = 17,
+    APP_STATE_HEAD = 64, /* bytes of a protocol's state that most packets touch */
 };
 
 /* network_of returns what begins with the IP header, as far as the few links known here tell. */
@@ -41,20 +42,28 @@ static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2
     size_t head = v4 ? (size_t)(ip.p[0] & 15) * 4 : IPV6_SIZE;
     uint8_t proto = ip.p[v4 ? 9 : 6];
     if ((proto != IP_TCP && proto != IP_UDP) || head < IPV4_MIN || ip.n < head + PORTS_SIZE) return false;
-    addr[0] = addr_of(ip.p + (v4 ? 12 : 8), v4 ? 4 : 16);
-    addr[1] = addr_of(ip.p + (v4 ? 16 : 24), v4 ? 4 : 16);
+    if (v4) {
+        addr_set(&addr[0], ip.p + 12, 4);
+        addr_set(&addr[1], ip.p + 16, 4);
+    } else {
+        addr_set(&addr[0], ip.p + 8, 16);
+        addr_set(&addr[1], ip.p + 24, 16);
+    }
     *e = (struct flow_ends){proto, &addr[0], &addr[1], load_be16(ip.p + head), load_be16(ip.p + head + 2)};
     return true;
 }
 
+/* lines_ask asks for every cache line that the n bytes at p touch. */
 static void lines_ask(const void *p, size_t n) {
-    for (size_t line = 0; line < n; line += 64) __builtin_prefetch((const char *)p + line, 1);
+    enum { LINE = 64 };
+    const char *end = (const char *)p + n;
+    for (const char *line = (const char *)p - (uintptr_t)p % LINE; line < end; line += LINE) __builtin_prefetch(line, 1);
 }
 
 static void state_ask(const struct flow_table *t, const struct flow *f) {
     size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : sizeof(struct flow_tcp);
     if (f->tcp && f->tcp < t->tcps.used) lines_ask(flow_tcp(t, f), size);
-    if (f->app_state) __builtin_prefetch(f->app_state);
+    if (f->app_state) lines_ask(f->app_state, APP_STATE_HEAD);
 }
 
 void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {

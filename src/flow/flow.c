@@ -81,21 +81,10 @@ void flow_table_free(struct flow_table *t) {
     pool_free(&t->unacked);
 }
 
-static void addr_words(const struct net_addr *a, uint64_t words[2]) {
-    uint32_t v4;
-    words[0] = words[1] = 0;
-    if (a->len == 4) {
-        memcpy(&v4, a->bytes, 4);
-        words[0] = v4;
-    } else {
-        memcpy(words, a->bytes, 16);
-    }
-}
-
 bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {
     uint64_t src[2], dst[2];
-    addr_words(e->src, src);
-    addr_words(e->dst, dst);
+    memcpy(src, e->src->bytes, sizeof src); /* behind a short address there are zeros */
+    memcpy(dst, e->dst->bytes, sizeof dst);
     bool second = src[0] != dst[0] ? src[0] > dst[0] : src[1] != dst[1] ? src[1] > dst[1] : e->sport > e->dport;
     const uint64_t *a = second ? dst : src, *b = second ? src : dst;
     uint64_t first = second ? e->dport : e->sport, other = second ? e->sport : e->dport;
@@ -175,7 +164,15 @@ struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int clie
     if (!n) return NULL;
     struct flow *f = at(t, n);
     *side = second != f->flipped;
+    if (f->number == NUMBER_DUE) {
+        begin(t, f, ts);
+        f->number = NUMBER_CHANGED;
+    }
     return f;
+}
+
+void flow_number_again(struct flow *f) {
+    if (f->number == NUMBER_KEPT) f->number = NUMBER_DUE;
 }
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {

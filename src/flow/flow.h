@@ -50,6 +50,7 @@ struct flow {
     const struct proto *before; /* what the conversation spoke before it turned to `app`; NULL: nothing else */
     struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
     uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
+    enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number; /* of a UDP conversation: see flow_number_again */
 };
 
 /* flow_tcp is what only TCP conversations have. */
@@ -99,6 +100,9 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e);
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side);
 /* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
+/* flow_number_again lets the conversation begin anew, once, with its next datagram: Wireshark counts the messages of SNMP
+ * behind the first as a conversation of their own, and numbers must agree for filters to mean the same. */
+void flow_number_again(struct flow *f);
 static inline struct flow_tcp *flow_tcp(const struct flow_table *t, const struct flow *f) { return pool_at(&t->tcps, f->tcp); }
 /* flow_tunnel_set says that the conversation goes through a tunnel of protocol `by` to a host; a long name is cut. */
 void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port);

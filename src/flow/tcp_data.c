@@ -19,6 +19,7 @@ struct feed {
     struct slice old; /* bytes of its segment before the data, which were seen already */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
+    bool owned;       /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
 };
 
 static void tcp_close(struct feed *f) {
@@ -73,7 +74,7 @@ static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) 
 
 static void raw(struct feed *f, struct slice in) {
     tcp_close(f);
-    if (in.n && f->in_packet) d_data(f->d, in);
+    if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
 }
 
 void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
@@ -259,7 +260,10 @@ static void app_search(struct feed *f, struct slice in) {
     const struct proto *sure = forced ? NULL : driver_probe(f->dr, in);
     if (sure) p = sure;
     else if (forced) p = driver_lookup(f->dr, TABLE_TCP, driver_forced(f->dr, TABLE_TCP, a) ? a : b);
-    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
+    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) {
+        f->owned = p->stream->owns_port;
+        p = NULL;
+    }
     if (p) flow_app_start(flow, p);
 }
 
@@ -312,16 +316,15 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
 /* sizes_add says where the messages of a segment are, while TCP's entry is still open. */
 static void sizes_add(struct feed *f, struct slice in) {
     const struct stream_ops *ops = f->flow->app->stream;
-    if (!ops->frame || !f->in_packet) return;
-    bool wanted = d_wants(f->d, FID_TCP_PDU_SIZE);
+    if (!ops->frame || !f->in_packet || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
     while (in.n) {
         struct read_result r = ops->frame(in);
         if (r.status == READ_MORE && f->open && !f->d->cut) {
-            if (r.needed && wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)in.n, r.needed);
+            if (r.needed) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)in.n, r.needed);
             return;
         }
         if (r.status != READ_OK) return;
-        if (wanted) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
+        fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
         in = slice_tail(in, r.consumed);
     }
 }
@@ -385,9 +388,25 @@ static bool gap_known(const struct feed *f, const struct tcp_conv *c) {
     return peer->has_ack && seq_lt(f->stream->next, peer->last_ack);
 }
 
+/* left_behind returns how many bytes behind a hole of `gap` bytes still belong to the message under way; false: nobody
+ * knows where it ends. No protocol has more than LENGTH_WITHIN bytes up to the end of its length: with fewer what is needed
+ * is only the rest of the header. */
+static bool left_behind(const struct stream *s, uint32_t gap, uint64_t *left) {
+    enum { LENGTH_WITHIN = 16 };
+    uint64_t gone = s->n + gap, end = s->skip ? s->skip : s->n >= LENGTH_WITHIN ? s->needed : 0;
+    if (s->skip) gone = gap;
+    *left = end == READ_UNTIL_END ? end : end - gone;
+    return end >= gone;
+}
+
+/* skip_gap passes over bytes that will not come. They cost the message they were in; the next one is found where that
+ * ended. */
 static void skip_gap(struct feed *f, uint32_t to) {
+    uint64_t left;
+    bool known = left_behind(f->stream, to - f->stream->next, &left);
     lose(f);
-    f->stream->skip = 0;
+    f->stream->lost = !known;
+    f->stream->skip = known ? left : 0;
     f->stream->next = to;
 }
 

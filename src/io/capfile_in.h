@@ -12,10 +12,18 @@
 #define CAPFILE_BUFFER (512u << 10)
 _Static_assert(CAPFILE_BUFFER > CAPFILE_PACKET_MAX + 1024, "a packet fits the buffer");
 
+/* block is a pcapng block that stands complete in the buffer. */
+struct block {
+    uint32_t type; /* 0: none, a classic pcap has no blocks */
+    uint64_t at;   /* offset in the file */
+    struct slice body;
+};
+
 struct capfile {
     struct source src;
     uint8_t *buf; /* bytes buf[pos..end) are read and not used */
     size_t pos, end, cap;
+    size_t piece; /* bytes of the next read, 0: as many as fit; after a jump nobody knows how many will be used */
     uint64_t base; /* offset of buf[0] in the (decompressed) file */
     bool eof;
     bool swap; /* the file's byte order is not little-endian */
@@ -43,8 +51,8 @@ struct capfile {
     bool secrets_only; /* packets are passed over */
     void (*on_block)(void *to, const struct capfile_block *b);
     void *block_to;
-    uint32_t packet_type; /* of the present packet's block, 0: none */
-    struct slice packet_body;
+    bool blocks_listed; /* capfile_list_blocks */
+    struct block block; /* the last one read, the present packet's */
 };
 
 static inline uint32_t cf_u32(const struct capfile *c, const uint8_t *p) {

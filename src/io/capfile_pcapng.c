@@ -21,13 +21,6 @@ enum { OPT_END = 0, OPT_COMMENT = 1 };
 enum { IF_NAME = 2, IF_DESCRIPTION = 3, IF_TSRESOL = 9, IF_FILTER = 11, IF_FCSLEN = 13, IF_TSOFFSET = 14 };
 enum { EPB_FLAGS = 2, EPB_DROPCOUNT = 4 };
 
-/* block is one block that stands complete in the buffer. */
-struct block {
-    uint32_t type;
-    uint64_t at; /* offset in the file */
-    struct slice body;
-};
-
 struct option {
     uint16_t code;
     struct slice value;
@@ -111,13 +104,20 @@ static int read_interface(struct capfile *c, const struct block *b) {
     return list_interface(c, i) ? OK : cf_error(c, ERR_NOMEM, b->at, "out of memory");
 }
 
-/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. */
+/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. One with
+ * the top bit set is what becomes of a time before 1970 [draft-ietf-opsawg-pcapng 4.3 has none]: it is read as that. */
 static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
     const uint64_t second = 1000000000;
-    uint64_t s = ts / i->ticks, rest = ts % i->ticks;
+    bool before = ts > INT64_MAX;
+    uint64_t amount = before ? 0 - ts : ts, s = amount / i->ticks, rest = amount % i->ticks;
     int64_t seconds, ns;
     if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
-    if (s > INT64_MAX || __builtin_add_overflow((int64_t)s, i->offset, &seconds)) return INT64_MAX;
+    if (s > INT64_MAX) return before ? INT64_MIN : INT64_MAX;
+    if (before && rest) {
+        s++;
+        rest = second - rest;
+    }
+    if (__builtin_add_overflow(before ? -(int64_t)s : (int64_t)s, i->offset, &seconds)) return i->offset < 0 ? INT64_MIN : INT64_MAX;
     if (__builtin_mul_overflow(seconds, (int64_t)second, &ns) || __builtin_add_overflow(ns, (int64_t)rest, &ns))
         return seconds < 0 ? INT64_MIN : INT64_MAX;
     return ns;
@@ -154,8 +154,6 @@ static int place_packet(struct capfile *c, const struct block *b, struct packet 
     pkt->section = c->section;
     pkt->offset = b->at;
     pkt->data = slice_of(b->body.p + head, got);
-    c->packet_type = b->type;
-    c->packet_body = b->body;
     return OK;
 }
 
@@ -223,13 +221,15 @@ static bool is_packet(uint32_t type) {
     return type == BLOCK_ENHANCED || type == BLOCK_SIMPLE || type == BLOCK_PACKET_OBSOLETE;
 }
 
+static bool is_custom(uint32_t type) { return type == BLOCK_CUSTOM || type == BLOCK_CUSTOM_NO_COPY; }
+
 /* takes_number tells blocks that Wireshark lists as records: they keep their number, so that numbers agree. */
 static bool takes_number(uint32_t type) {
-    return type == BLOCK_CUSTOM || type == BLOCK_CUSTOM_NO_COPY || type == BLOCK_JOURNAL;
+    return is_custom(type) || type == BLOCK_JOURNAL;
 }
 
 static bool is_wanted(const struct capfile *c, uint32_t type) {
-    return (is_packet(type) && !c->secrets_only) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
+    return (is_packet(type) && !c->secrets_only) || (c->blocks_listed && is_custom(type)) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
            (type == BLOCK_SECRETS && c->on_secrets);
 }
 
@@ -261,7 +261,7 @@ static int take_block(struct capfile *c, struct block *b) {
         uint64_t whole = ((uint64_t)total + 3) & ~(uint64_t)3;
         if (total < BLOCK_MIN) return cf_error(c, ERR_DAMAGED, at, "a block length of %u is less than 12", total);
         if (takes_number(type)) c->unread++;
-        bool held = is_wanted(c, type) && (whole <= CAPFILE_BLOCK_MAX || !c->on_block);
+        bool held = is_wanted(c, type) && (whole <= CAPFILE_BLOCK_MAX || !(c->on_block || is_custom(type)));
         if (!held) {
             int r = pass_over(c, at, total, whole);
             if (r < 0) return r;
@@ -293,15 +293,36 @@ static int other_block(struct capfile *c, const struct block *b) {
     return r;
 }
 
+/* read_custom gives a custom block in the place of a packet; it took its number in take_block. */
+static void read_custom(const struct capfile *c, const struct block *b, struct packet *pkt) {
+    static const struct capture_interface none = {.linktype = UINT32_MAX, .ticks = 1000000};
+    struct slice content = slice_tail(b->body, 4);
+    *pkt = (struct packet){.number = c->packets + c->unread,
+                           .len = (uint32_t)content.n,
+                           .data = content,
+                           .iface = &none,
+                           .section = c->section,
+                           .offset = b->at,
+                           .is_block = true,
+                           .block_copied = b->type == BLOCK_CUSTOM,
+                           .block_pen = cf_u32(c, b->body.p)};
+}
+
+void capfile_list_blocks(struct capfile *c) { c->blocks_listed = true; }
+
 static int pcapng_next(struct capfile *c, struct packet *pkt) {
-    struct block b;
+    struct block *b = &c->block;
     for (;;) {
-        int r = take_block(c, &b);
+        int r = take_block(c, b);
         if (r < 0) return r;
-        if (b.type == BLOCK_ENHANCED || b.type == BLOCK_PACKET_OBSOLETE) return read_enhanced(c, &b, pkt);
-        if (b.type == BLOCK_SIMPLE) return read_simple(c, &b, pkt);
-        r = other_block(c, &b);
+        if (b->type == BLOCK_ENHANCED || b->type == BLOCK_PACKET_OBSOLETE) return read_enhanced(c, b, pkt);
+        if (b->type == BLOCK_SIMPLE) return read_simple(c, b, pkt);
+        r = other_block(c, b);
         if (r < 0) return r;
+        if (c->blocks_listed && is_custom(b->type) && b->body.n >= 4) {
+            read_custom(c, b, pkt);
+            return OK;
+        }
     }
 }
 
@@ -331,8 +352,8 @@ void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struc
 }
 
 bool capfile_packet_block(const struct capfile *c, struct capfile_block *b) {
-    if (!c->packet_type) return false;
-    *b = (struct capfile_block){c->packet_type, c->section, c->swap, c->packet_body};
+    if (!is_packet(c->block.type)) return false;
+    *b = (struct capfile_block){c->block.type, c->section, c->swap, c->block.body};
     return true;
 }
 

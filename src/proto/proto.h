@@ -9,6 +9,8 @@
 #include "field/fvec.h"
 #include "proto/fields.h"
 
+#include <endian.h>
+
 /* What a protocol is to the rest of the program.
  *
  * A decoder is pure: it turns bytes and the state it is handed into fields. What it needs from the outside
@@ -80,6 +82,8 @@ struct stream_ops {
     bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
     bool clears_info;
+    /* owns_port: bytes on its port that nobody recognises are shown by TCP alone, as Wireshark does, not as data. */
+    bool owns_port;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
     enum probe_result (*probe)(struct slice in);
 };
@@ -326,9 +330,21 @@ static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_
     if (f) f->u = value;
 }
 
+/* addr_set makes *a the address of 4, 6 or 16 bytes at p. It writes whole words, since whole words are read of it soon:
+ * the processor waits where what it reads was written in pieces. */
+static inline void addr_set(struct net_addr *a, const uint8_t *p, uint8_t len) {
+    uint64_t word[2] = {0};
+    if (len == 4) word[0] = htole64(load_le32(p));
+    else if (len == 6) word[0] = htole64(load_le32(p) | (uint64_t)load_le16(p + 4) << 32);
+    else memcpy(word, p, len);
+    memcpy(a->bytes, &word[0], 8);
+    memcpy(a->bytes + 8, &word[1], 8);
+    a->len = len;
+}
+
 static inline struct net_addr addr_of(const uint8_t *p, uint8_t len) {
-    struct net_addr a = {.len = len};
-    memcpy(a.bytes, p, len);
+    struct net_addr a;
+    addr_set(&a, p, len);
     return a;
 }
 

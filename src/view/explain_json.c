@@ -21,7 +21,7 @@ static void json_made(struct writer *w, const char *name, void (*make)(struct wr
 static const char *const levels[LEVELS] = {"note", "warning", "error"};
 static const char *const blames[BLAMES] = {"", "client", "server", "path"};
 static const char *const certain[] = {"sure", "likely", "guess"};
-static const char *const stages[STAGES] = {"capture", "dns", "tcp", "tls", "web", "mqtt", "delivery"};
+static const char *const stages[STAGES] = {"capture", "link", "dns", "tcp", "tls", "web", "mqtt", "delivery"};
 
 static void finding_json(struct writer *w, const struct finding *f, const struct explain_view *v) {
     bool check = f->check < explain_checks_count;

@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -307,3 +308,22 @@ def test_segments_that_overlap_are_told_and_the_first_bytes_win(weir, tmp_path):
     assert row == ["1,2,4", "1", "1", "3", "overlapping/segments/of/a/topic"]
     file.write_bytes(tcp_capture([(1, message[:10]), (11, message[10:])]))
     assert out(weir, "-r", file, "-Y", "tcp.segment.overlap or tcp.segment.error or tcp.segment.multipletails") == ""
+
+
+def test_colours_only_where_asked_for_or_on_a_terminal(weir, sample, tmp_path):
+    plain = out(weir, "-r", sample)
+    assert "\x1b" not in plain and "\x1b" not in out(weir, "-r", sample, "--color=never")
+    coloured = out(weir, "-r", sample, "--color")
+    assert "\x1b[90m" in coloured  # bare acknowledgments
+    assert re.sub(r"(?m)^\x1b\[\d+m(.*)\x1b\[0m$", r"\1", coloured) == plain
+    reset = tmp_path / "reset.pcapng"
+    weir("craft", "-q", "-w", reset, 'IP(src="10.0.0.1",dst="10.0.0.2")/TCP(flags="R")')
+    assert out(weir, "-r", reset, "--color=always").startswith("\x1b[33m")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("command, words", [(["read", "-i", "lo"], "behind -Y"), (["capture", "-i", "lo", "-w", "x.pcapng"], "when you read")])
+def test_a_display_filter_in_the_place_of_a_capture_filter(weir, command, words, tmp_path):
+    run = weir(*command, "tcp.srcport == 50000 or mqtt", cwd=tmp_path)
+    assert run.returncode == 2 and "display filter" in run.err and words in run.err and run.err.count("\n") == 1
+    assert "display filter" not in weir(*command, "prt 5", cwd=tmp_path).err

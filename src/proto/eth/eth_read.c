@@ -106,8 +106,8 @@ static void eth_read(struct decode *d, struct slice in) {
         d_end(d);
         return;
     }
-    d->link_dst = addr_of(in.p, 6);
-    d->link_src = addr_of(in.p + 6, 6);
+    addr_set(&d->link_dst, in.p, 6);
+    addr_set(&d->link_src, in.p + 6, 6);
     struct slice payload = rd_rest(&r);
     uint32_t own_end = d->out->n;
     if (type >= LEAST_TYPE) {

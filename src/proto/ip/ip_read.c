@@ -191,8 +191,8 @@ static void ip_read(struct decode *d, struct slice in) {
         d_end(d);
         return;
     }
-    d->src = addr_of(p + 12, 4);
-    d->dst = addr_of(p + 16, 4);
+    addr_set(&d->src, p + 12, 4);
+    addr_set(&d->dst, p + 16, 4);
     header_add(d, &h);
     struct reader options = rd_sub(&r, hlen - HEADER);
     if (!rd_ok(&r)) {

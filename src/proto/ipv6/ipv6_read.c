@@ -148,8 +148,8 @@ static bool header_read(struct decode *d, struct reader *r, struct ipv6_walk *wa
     address_read(d, r, &src_ids);
     address_read(d, r, &dst_ids);
     if (!rd_ok(r)) return false;
-    d->src = addr_of(both.p, ADDRESS);
-    d->dst = addr_of(both.p + ADDRESS, ADDRESS);
+    addr_set(&d->src, both.p, ADDRESS);
+    addr_set(&d->dst, both.p + ADDRESS, ADDRESS);
     address_parts(d, slice_of(both.p, ADDRESS), &src_ids);
     address_parts(d, slice_of(both.p + ADDRESS, ADDRESS), &dst_ids);
     return true;

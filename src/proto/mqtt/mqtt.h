@@ -120,14 +120,16 @@ struct mqtt_conv {
 /* A captured conversation's topic aliases of both directions share this many bytes; the oldest give way. */
 enum { MQTT_ALIAS_BYTES = 480 };
 
-/* mqtt_kept is a conversation with room for its aliases. */
+/* mqtt_kept is a conversation that keeps its aliases. Few conversations have any, so there is room for them with the first. */
 struct mqtt_kept {
-    struct mqtt_conv conv;           /* first: decoders know nothing else */
-    uint16_t used;                   /* bytes of alias[] in use */
-    uint8_t alias[MQTT_ALIAS_BYTES]; /* oldest first: side, alias, length of the topic, topic */
+    struct mqtt_conv conv; /* first: decoders know nothing else */
+    uint16_t used;         /* bytes of alias[] in use */
+    uint8_t *alias;        /* MQTT_ALIAS_BYTES, oldest first: side, alias, length of the topic, topic; NULL: none was set */
+    struct arena memory;   /* of alias[] */
 };
-/* mqtt_kept_start makes the conversation new and has it keep its aliases itself. */
+/* mqtt_kept_start makes the conversation new and has it keep its aliases itself; mqtt_kept_end frees them. */
 void mqtt_kept_start(struct mqtt_kept *k);
+void mqtt_kept_end(struct mqtt_kept *k);
 
 /* mqtt_head is a packet's fixed header, MQTT 2.1. */
 struct mqtt_head {

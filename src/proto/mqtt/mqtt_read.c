@@ -455,10 +455,12 @@ static struct read_result mqtt_read(struct decode *d, void *state, int from, str
 }
 
 static void mqtt_start(void *state) { mqtt_kept_start(state); }
+static void mqtt_end(void *state) { mqtt_kept_end(state); }
 
 static const struct stream_ops ops = {
     .state_size = sizeof(struct mqtt_kept),
     .start = mqtt_start,
+    .end = mqtt_end,
     .read = mqtt_read,
     .frame = mqtt_frame,
     .clears_info = true,

@@ -209,7 +209,8 @@ static void kept_set(struct mqtt_conv *conv, int from, uint16_t alias, struct sl
     struct mqtt_kept *c = (struct mqtt_kept *)conv;
     size_t size = ENTRY_HEAD + topic.n, at = entry_find(c, from, alias);
     if (at < c->used) entry_drop(c, at);
-    if (size > MQTT_ALIAS_BYTES) {
+    if (!c->alias) c->alias = arena_get(&c->memory, MQTT_ALIAS_BYTES);
+    if (size > MQTT_ALIAS_BYTES || !c->alias) {
         c->conv.forgot[from] = true;
         return;
     }
@@ -233,8 +234,10 @@ static struct slice kept_get(const struct mqtt_conv *conv, int from, uint16_t al
 
 void mqtt_kept_start(struct mqtt_kept *k) {
     static const struct mqtt_alias_ops kept = {kept_set, kept_get};
-    *k = (struct mqtt_kept){.conv = {.aliases = &kept}};
+    *k = (struct mqtt_kept){.conv = {.aliases = &kept}, .memory = arena_make(MQTT_ALIAS_BYTES)};
 }
+
+void mqtt_kept_end(struct mqtt_kept *k) { arena_free(&k->memory); }
 
 void mqtt_alias_set(struct mqtt_conv *c, int from, uint16_t alias, struct slice topic) {
     if (c->aliases) c->aliases->set(c, from, alias, topic);

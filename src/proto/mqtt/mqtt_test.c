@@ -154,6 +154,7 @@ static void aliases(struct bench *b) {
     }
     feed_hex(b, c, 0, "3008 0000 03 23 0001 'xy'");
     CHECK(!bench_find(b, FID_MQTT_UNKNOWN_TOPIC_ALIAS, 0), "what had to be forgotten is not held against the sender");
+    mqtt_kept_end(&kept);
 }
 
 /* Every anomaly, once. */

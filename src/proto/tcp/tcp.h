@@ -15,6 +15,7 @@ struct tcp_segment {
     uint16_t window;
     uint8_t hlen; /* bytes */
     bool has_wscale, has_mss, has_ts;
+    bool short_header; /* it ended on the wire within its header: nothing but the flags counts */
     uint8_t wscale;
     uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;
@@ -73,10 +74,11 @@ struct tcp_side {
     uint32_t sacked;     /* bytes its last segment acknowledged selectively */
     uint32_t fin_seq;
     uint32_t unacked, unacked_last, unacked_count; /* list in the pool, oldest first */
+    uint32_t unacked_low, unacked_high;            /* first byte in the list, and the one behind its last */
     uint64_t next_frame, nondup_frame, fin_frame;
     int64_t next_time, last_ack_time;
     int8_t wscale; /* shift count, or WSCALE_... */
-    bool has_base, has_next, has_top, has_ack, pushed, saw_fin, lost_bytes, saw_window;
+    bool has_base, has_next, has_top, has_ack, pushed, saw_fin, lost_bytes, saw_window, unacked_sorted;
 };
 
 /* Which parts of a conversation were seen; bits of tcp_conv.seen, shown as tcp.completeness. */

@@ -47,7 +47,18 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
 
 void tcp_flags_print(struct writer *w, uint64_t flags) {
     static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
+    static const char *const usual[32] = {[TH_ACK] = "ACK",
+                                          [TH_PUSH | TH_ACK] = "PSH, ACK",
+                                          [TH_SYN] = "SYN",
+                                          [TH_SYN | TH_ACK] = "SYN, ACK",
+                                          [TH_FIN | TH_ACK] = "FIN, ACK",
+                                          [TH_RST] = "RST",
+                                          [TH_RST | TH_ACK] = "RST, ACK"};
     bool any = false;
+    if (flags < 32 && usual[flags]) {
+        wr_s(w, usual[flags]);
+        return;
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!(flags >> i & 1)) continue;
         if (any) wr_s(w, ", ");

@@ -4,7 +4,8 @@
 
 A line of CASES is an object: filter; capture (a path beside the folder of CASES, null for none); kind: `count` with
 expect_count packets, and `frames` where it lists them, `succeed` or `fail`. Cases whose field or protocol Weir does not know
-are counted and listed, not failed: they are not about the language. Exit 1 where others fail, 77 (skipped) without CASES."""
+are counted and listed, not failed: they are not about the language. Exit 1 where others fail, 77 (skipped) without CASES
+or their captures."""
 import argparse
 import json
 import os
@@ -50,6 +51,8 @@ def main():
     known = [line.split("\t")[:2] for line in args.known.read_text().splitlines() if line and line[0] != "#"] if args.known else []
     folder, bad, foreign, told = args.cases.parent.parent, 0, [], 0
     cases = [json.loads(line) for line in args.cases.read_text().splitlines()]
+    if not any((folder / case["capture"]).exists() for case in cases if case["capture"]):
+        sys.exit(77)
     for case in cases:
         frames, status, err = asked(args.weir, folder, case)
         why = wrong(case, frames, status)

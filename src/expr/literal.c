@@ -180,7 +180,7 @@ static size_t hex_bytes(struct slice s, uint8_t *out) {
 
 /* one_byte reads "0x4f", or a byte of a single digit. */
 static size_t one_byte(struct slice s, uint8_t *out) {
-    if (s.n > 2 && s.n <= 4 && s.p[0] == '0' && (s.p[1] | 0x20) == 'x') s = slice_tail(s, 2);
+    if (s.n == 4 && s.p[0] == '0' && (s.p[1] | 0x20) == 'x') s = slice_tail(s, 2);
     if (!s.n || s.n > 2 || hex_digit(s.p[0]) < 0 || (s.n == 2 && hex_digit(s.p[1]) < 0)) return 0;
     *out = (uint8_t)(s.n == 1 ? hex_digit(s.p[0]) : hex_digit(s.p[0]) << 4 | hex_digit(s.p[1]));
     return 1;

@@ -4,10 +4,15 @@
 #include "proto/protos.h"
 
 uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
+    /* The messages of a stream that come in the same bytes are one layer, as the layer operator of filters counts them. */
     uint8_t seen = 1;
-    for (uint8_t i = 0; i < d->layers; i++)
-        if (d->layer[i].proto == p) seen++;
-    d->out->layer = seen;
+    int src = -1;
+    for (uint8_t i = 0; i < d->layers; i++) {
+        if (d->layer[i].proto != p) continue;
+        if (!p->stream || d->layer[i].src != src) seen++;
+        src = d->layer[i].src;
+    }
+    d->out->layer = p->stream && src == d->out->src ? (uint8_t)(seen - 1) : seen;
     if (d->layers < LAYERS_MAX)
         d->layer[d->layers++] = (struct layer_mark){
             .proto = p, .at = d->out->n, .quoted = d->quoted > 0, .src = d->out->src, .before = d->before};

@@ -153,3 +153,41 @@ def test_expert_from_a_severity_up(weir, sample):
     severities = lambda *args: {r["severity"] for r in json.loads(weir("stats", "expert", *args, "-r", sample, "--json").out)}
     assert severities("warn") <= {"Warning", "Error"} and severities("warn") < severities("chat")
     assert severities() == severities("comment")
+
+
+def http(uri, referer=None):
+    return (f"GET {uri} HTTP/1.1\r\nHost: h\r\n" + (f"Referer: http://h{referer}\r\n" if referer else "") + "\r\n").encode()
+
+
+def packets(*payloads, proto=6):
+    """A capture of one packet for each payload, from ports 20000 up to port 80; or of ICMP messages, there and back."""
+    import struct
+    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)
+    for i, data in enumerate(payloads):
+        ends = (0x0a000001, 0x0a000002) if proto == 6 or data[0] == 8 else (0x0a000002, 0x0a000001)
+        head = struct.pack(">HHIIBBHHH", 20000 + i, 80, 1, 1, 0x50, 0x18, 8192, 0, 0) if proto == 6 else b""
+        ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(head + data), i, 0, 64, proto, 0, *ends) + head + data
+        out += struct.pack("<IIII", 1700000000, i * 10000, len(ip), len(ip)) + ip
+    return out
+
+
+def test_requests_stand_below_the_page_that_led_to_them(weir, tmp_path):
+    (tmp_path / "f").write_bytes(packets(http("/a", "/"), http("/b", "/a"), http("/" + "x" * 300, "/a"), http("/none")))
+    out = weir("read", "-r", tmp_path / "f", "-q", "-z", "http_seq,tree").out
+    lines = [line.split()[:2] for line in out.splitlines() if line.lstrip().startswith("http")]
+    assert lines == [["http://h/", "4"], ["http://h/a", "5"], ["http://h/" + "x" * 300, "1"], ["http://h/b", "1"]]
+    out = weir("read", "-r", tmp_path / "f", "-q", "-z", "http,stat").out
+    assert "* HTTP Request Methods" in out and out.splitlines()[-2].split() == ["GET", "4"]
+
+
+def test_echo_times_and_the_flow_graph(weir, tmp_path):
+    ask, answer = bytes([8, 0, 0, 0, 0, 1, 0, 1]), bytes([0, 0, 0, 0, 0, 1, 0, 1])
+    lost = bytes([8, 0, 0, 0, 0, 1, 0, 2])
+    (tmp_path / "f").write_bytes(packets(ask, answer, lost, proto=1))
+    out = weir("read", "-r", tmp_path / "f", "-q", "-z", "icmp,srt").out.splitlines()
+    assert out[6].split() == ["2", "1", "1", "50.0%"] and out[9].split()[:4] == ["10.000"] * 4 and out[9].split()[5:] == ["2", "2"]
+    out = weir("read", "-r", tmp_path / "f", "-q", "-z", "flow,icmp,network").out.splitlines()
+    assert "10.0.0.1" in out[0] and "10.0.0.2" in out[1] and len(out) == 8
+    assert "------------------>" in out[3] and "(2048)" in out[3] and "<------------------" in out[5]
+    for wrong in ("flow,tcp", "flow,sctp,network", "follow,http2,raw,0", "icmp,srt,tcp.port =="):
+        assert weir("read", "-r", tmp_path / "f", "-q", "-z", wrong).returncode == 2

@@ -86,8 +86,9 @@ static void trailer_read(struct decode *d, struct slice frame, struct slice rest
 
 static void eth_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
-    if (in.n < 14) { /* no header: only that it is missing is shown */
-        d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
+    if (in.n < 14) { /* no header: only that it is missing is shown, it has no entry */
+        uint32_t at = d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
+        if (at != FV_UNWANTED) d->out->n = at;
         d_bad(d, &r);
         d_end(d);
         return;

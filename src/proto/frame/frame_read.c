@@ -15,14 +15,18 @@ unsigned encap_of(uint32_t linktype) {
     return 0;
 }
 
+/* comments_add shows what people wrote to the packet, before the packet itself. */
 static void comments_add(struct decode *d) {
     const struct packet *p = d->pkt;
+    if (!p->comments[0].p) return;
+    fv_open(d->out, FID_PKT_COMMENT, 0, 0);
     for (size_t i = 0; i < sizeof p->comments / sizeof *p->comments && p->comments[i].p; i++) {
         uint32_t at = fv_open(d->out, FID_FRAME_COMMENT, 0, 0);
         if (at != FV_UNWANTED) fv_at(d->out, at)->s = p->comments[i];
         d_anomaly(d, FID_FRAME_COMMENT_EXPERT, 0, 0);
         fv_close(d->out);
     }
+    fv_close(d->out);
 }
 
 static void interface_add(struct decode *d) {
@@ -68,12 +72,12 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
         block_begin(d);
         return;
     }
+    comments_add(d);
     d_begin(d, &proto_frame, 0, (uint32_t)p->data.n);
-    if (!want_any(v->want, FID_FRAME_COMMENT, FID_FRAME_END) && p->len >= p->data.n) {
+    if (!want_any(v->want, FID_FRAME_SECTION, FID_FRAME_END) && p->len >= p->data.n) {
         d_end(d);
         return;
     }
-    if (p->comments[0].p) comments_add(d);
     interface_add(d);
     if (p->has_flags) {
         uint32_t at = fv_open(v, FID_FRAME_PACKET_FLAGS, 0, 0);
@@ -183,6 +187,7 @@ static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
             wr_c(w, ')');
         }
         return true;
+    case FID_FRAME_COMMENT: print_string(w, f->s); return true;
     case FID_FRAME_COMMENT_EXPERT: {
         const struct fval *comment = at ? &v->v[at - 1] : f;
         if (comment->id != FID_FRAME_COMMENT) return false;

@@ -113,8 +113,12 @@ static void frame_answer(struct web_request *q, const char *path, struct web_ind
     struct want want;
     struct web_reading *r = NULL;
     const struct decode *d = NULL;
+    bool whole = false;
     want_all(&want);
-    if (x && web_index_wait(x, asked, web_gone_away, q)) {
+    bool has = x && web_index_wait(x, asked, web_gone_away, q);
+    uint64_t frames = has ? web_index_frames(x, &whole) : 0;
+    if (whole && asked > frames) return web_problem(q, 404, "the capture has %llu frames", (unsigned long long)frames);
+    if (has) {
         if (!(r = web_reading_open(q, path, &want))) return;
         d = by_index(r, x, asked);
     }

@@ -22,7 +22,11 @@ export function cellText(key: string, v: Cell | undefined): string {
   if (/bytes|payload|billed|^size$/.test(key)) return size(v);
   return Number.isInteger(v) ? num(v) : v.toPrecision(4);
 }
-export const headText = (key: string): string => tOr('th_' + key, key.replace(/^./, c => c.toUpperCase()).replaceAll('_', ' ').replace('a b', 'A → B').replace('b a', 'B → A'));
+/** headText names a column; of what has two ends, a and b, there is one for each, or for each way. */
+export function headText(key: string): string {
+  const [, of, ends] = /^(.+?)_(a_b|b_a|a|b)$/.exec(key) || [];
+  return of ? headText(of) + ' ' + ends.toUpperCase().replace('_', ' → ') : tOr('th_' + key, key.replace(/^./, c => c.toUpperCase()).replaceAll('_', ' '));
+}
 
 interface Props {
   lines: Line[];

@@ -90,42 +90,65 @@ static void frame_json(struct writer *w, const struct decode *d) {
 
 /* ---- finding it ---- */
 
-/* by_index decodes a frame and what it may depend on, and nothing else: NULL where that cannot be. */
-static const struct decode *by_index(struct web_reading *r, struct web_index *x, uint64_t asked) {
-    struct web_pick p;
-    const struct decode *d = NULL;
-    if (web_pick_begin(&p, r, x) && web_pick_choose_frames(&p, &asked, 1))
-        while ((d = web_pick_next(&p, asked)) && p.number < asked) {
-        }
-    web_pick_end(&p);
-    return d;
+/* group_of gives a frame's group; GROUP_ALL where it has no row. */
+static uint32_t group_of(struct web_index *x, uint64_t number) {
+    struct web_places places;
+    uint64_t base;
+    uint32_t n = web_page_places(x, number, &places, &base), at = (uint32_t)((number - 1) % INDEX_BLOCK);
+    return at < n ? places.group[at] : GROUP_ALL;
 }
 
-/* in_order decodes all up to the frame that was asked for; NULL: there is none. */
-static const struct decode *in_order(struct web_reading *r, uint64_t asked) {
-    const struct decode *d;
-    while ((d = web_reading_next(r)) && d->pkt->number < asked) {
-    }
-    return d;
-}
-
-static void frame_answer(struct web_request *q, const char *path, struct web_index *x, uint64_t asked) {
+/* pick_make gives a pick that stands before the frame: the parked one, or a new one. NULL after a problem, or where the
+ * frame cannot be picked. */
+static struct web_pick *pick_make(struct web_request *q, const char *path, struct web_index *x, uint64_t asked) {
     struct want want;
-    struct web_reading *r = NULL;
-    const struct decode *d = NULL;
+    uint32_t group = group_of(x, asked);
+    struct web_pick *p = web_pick_take(x, group, asked);
     want_all(&want);
-    if (x && web_index_wait(x, asked, web_gone_away, q)) {
-        if (!(r = web_reading_open(q, path, &want))) return;
-        d = by_index(r, x, asked);
+    if (p) p->r->c = q->c;
+    if (p && web_reading_go_on(p->r)) return p;
+    web_pick_free(p);
+    struct web_reading *r = (p = calloc(1, sizeof *p)) ? web_reading_open(q, path, &want) : NULL;
+    if (r && web_pick_begin(p, r, x)) {
+        web_pick_choose(p, group);
+        return p;
     }
-    if (!d) {
-        web_reading_close(r); /* its conversations are begun: anew */
-        if (!(r = web_reading_open(q, path, &want))) return;
-        d = in_order(r, asked);
+    web_reading_close(r);
+    free(p);
+    return NULL;
+}
+
+/* by_index answers with a frame decoded with what it may depend on, and nothing else: false where that cannot be. */
+static bool by_index(struct web_request *q, const char *path, struct web_index *x, uint64_t asked) {
+    struct web_pick *p = pick_make(q, path, x, asked);
+    const struct decode *d = NULL;
+    while (p && (d = web_pick_next(p, asked)) && p->number < asked) {
+    }
+    if (d) frame_json(&q->reply.w, d);
+    if (d && !p->all) web_pick_park(p);
+    else web_pick_free(p);
+    return d != NULL;
+}
+
+/* in_order decodes all up to the frame that was asked for. */
+static void in_order(struct web_request *q, const char *path, uint64_t asked) {
+    struct want want;
+    const struct decode *d;
+    want_all(&want);
+    struct web_reading *r = web_reading_open(q, path, &want);
+    if (!r) return;
+    while ((d = web_reading_next(r)) && d->pkt->number < asked) {
     }
     if (d) frame_json(&q->reply.w, d);
     else web_problem(q, 404, "the capture has %llu frames", (unsigned long long)r->packets);
     web_reading_close(r);
+}
+
+static void frame_answer(struct web_request *q, const char *path, struct web_index *x, uint64_t asked) {
+    bool whole = false, has = x && web_index_wait(x, asked, web_gone_away, q);
+    uint64_t frames = has ? web_index_frames(x, &whole) : 0;
+    if (whole && asked > frames) web_problem(q, 404, "the capture has %llu frames", (unsigned long long)frames);
+    else if ((!has || !by_index(q, path, x, asked)) && q->reply.status == 200) in_order(q, path, asked);
 }
 
 void web_frame(struct web_request *q, const char *path, const char *number) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/web/web_index_in.h"
 #include "serve/web/web_keys.h"
+#include "serve/web/web_pick.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,7 @@ static uint64_t now_ns(void) {
 static void index_free(struct web_index *x) {
     if (x->fd >= 0) close(x->fd);
     index_matches_free(x);
+    web_pick_free(x->parked);
     free(x->block);
     pthread_mutex_destroy(&x->lock);
     free(x);

@@ -43,7 +43,8 @@ struct web_index {
     int64_t begin;
     char damaged[256];
     struct web_matches *match[INDEX_FILTERS];
-    uint64_t uses; /* of them, ever */
+    uint64_t uses;           /* of them, ever */
+    struct web_pick *parked; /* behind the packet looked at last, for who looks at the next one; NULL: none */
 };
 
 enum { INDEX_HEAD = 4096 }; /* bytes before the first block */

@@ -6,6 +6,13 @@
 
 enum { WAIT_NS = 2000000 }; /* for the index in the making */
 
+/* slot_of gives where a group stands, or the empty place for it. */
+static size_t slot_of(const uint32_t *table, size_t room, uint32_t group) {
+    size_t i = (uint32_t)(group * 0x9e3779b1u) % room;
+    while (table[i] && table[i] != group) i = (i + 1) % room;
+    return i;
+}
+
 bool web_pick_begin(struct web_pick *p, struct web_reading *r, struct web_index *x) {
     const struct want *want = &r->ds.driver.want;
     *p = (struct web_pick){.r = r, .pages = {.x = x}, .next_at = 2};
@@ -21,14 +28,39 @@ void web_pick_end(struct web_pick *p) {
     p->chosen = NULL;
 }
 
-/* ---- the groups ---- */
-
-/* slot_of gives where a group stands, or the empty place for it. */
-static size_t slot_of(const uint32_t *table, size_t room, uint32_t group) {
-    size_t i = (uint32_t)(group * 0x9e3779b1u) % room;
-    while (table[i] && table[i] != group) i = (i + 1) % room;
-    return i;
+void web_pick_free(struct web_pick *p) {
+    if (!p) return;
+    web_pick_end(p);
+    web_reading_close(p->r);
+    free(p);
 }
+
+static struct web_pick *parked_swap(struct web_index *x, struct web_pick *p) {
+    pthread_mutex_lock(&x->lock);
+    struct web_pick *was = x->parked;
+    x->parked = p;
+    pthread_mutex_unlock(&x->lock);
+    return was;
+}
+
+void web_pick_park(struct web_pick *p) {
+    web_reading_rest(p->r);
+    p->r->c = NULL;
+    web_pages_free(&p->pages);
+    p->pages.block = 0;
+    web_pick_free(parked_swap(p->pages.x, p));
+}
+
+struct web_pick *web_pick_take(struct web_index *x, uint32_t group, uint64_t number) {
+    struct web_pick *p = parked_swap(x, NULL);
+    bool fits = p && group != GROUP_ALL && p->number < number && p->n_chosen == 1 &&
+                p->chosen[slot_of(p->chosen, p->room, group)] == group;
+    if (fits) return p;
+    web_pick_free(p);
+    return NULL;
+}
+
+/* ---- the groups ---- */
 
 static bool grow(struct web_pick *p) {
     size_t room = p->room ? p->room * 2 : 64;

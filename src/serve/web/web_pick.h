@@ -32,6 +32,11 @@ struct web_pick {
  * reading cannot begin in the middle of this capture. web_pick_end releases what the pick holds. */
 bool web_pick_begin(struct web_pick *p, struct web_reading *r, struct web_index *x);
 void web_pick_end(struct web_pick *p);
+/* web_pick_park leaves a pick and its reading, both made with malloc, with the index; web_pick_take gives it to who
+ * wants frame `number` of the group, where it stands before it, and NULL otherwise. web_pick_free takes NULL too. */
+void web_pick_park(struct web_pick *p);
+struct web_pick *web_pick_take(struct web_index *x, uint32_t group, uint64_t number);
+void web_pick_free(struct web_pick *p);
 /* web_pick_choose adds a group; with GROUP_ALL, which may depend on any, all. */
 void web_pick_choose(struct web_pick *p, uint32_t group);
 /* web_pick_choose_frames adds the groups of n frames, numbers in ascending order; false where they are not all there.

@@ -515,7 +515,9 @@ static void link_field(struct walk *w, const struct fval *f) {
     case FID_ARP_SRC_PROTO_IPV4: addr4(&l->from, f->u); break;
     case FID_ARP_DST_PROTO_IPV4: addr4(&l->to, f->u); break;
     case FID_ARP_SRC_HW_MAC:
-    case FID_DHCP_HW_MAC_ADDR: memcpy(l->mac, f->s.p, f->s.n < sizeof l->mac ? f->s.n : sizeof l->mac); break;
+    case FID_DHCP_HW_MAC_ADDR:
+        if (f->s.n == sizeof l->mac) memcpy(l->mac, f->s.p, sizeof l->mac);
+        break;
     case FID_DHCP_OPTION_DHCP: l->dhcp = (uint8_t)f->u; break;
     }
 }

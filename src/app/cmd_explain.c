@@ -43,8 +43,8 @@ static const struct opt_command explain_command = {
     .name = "explain",
     .synopsis = "FILE [FILTER] | -i NAME [options]",
     .purpose = "where did it stop, and what to do",
-    .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from DNS "
-                   "over TCP, TLS and "
+    .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from ARP "
+                   "and DHCP over DNS, TCP, TLS and "
                    "WebSocket to MQTT and the subscriber. The verdict comes first, then the conversations, worst "
                    "first; each finding "
                    "names the frames it rests on and the command that shows them.\n\n"

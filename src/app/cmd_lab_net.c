@@ -3,6 +3,9 @@
 #include "app/children.h"
 #include "app/cmd_lab.h"
 #include "app/lesson/world.h"
+#include "app/story.h"
+#include "base/words.h"
+#include "view/words.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +16,7 @@
 #include <unistd.h>
 
 struct net_opts {
-    const char *name;
+    const char *name, *language;
     bool hold;
     struct opt_list words;
 };
@@ -23,6 +26,7 @@ static const struct opt_def defs[] = {
      offsetof(struct net_opts, name)},
     {0, "hold", NULL, "with up: stay, and take the network down at Ctrl-C or when the parent ends", OPT_FLAG,
      offsetof(struct net_opts, hold)},
+    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct net_opts, language)},
 };
 static const char *const part_names[] = {"list", "up", "enter", "down", NULL};
 static const char *const examples[] = {"weir lab net list",
@@ -58,10 +62,18 @@ static int failed(struct writer *why) {
 }
 
 static int list(void) {
-    for (size_t i = 0; i < WORLD_KINDS; i++) printf("  %-10s %s\n", world_kinds[i].name, world_kinds[i].what);
+    enum { NAME_WIDTH = 11 };
+    struct writer w = wr_grow();
+    for (size_t i = 0; i < WORLD_KINDS; i++) {
+        wr_s(&w, "  ");
+        text_pad(&w, slice_str(world_kinds[i].name), NAME_WIDTH);
+        text_wrap(&w, slice_str(words(world_kinds[i].what)), 2 + NAME_WIDTH, story_width());
+    }
+    fwrite(w.buf, 1, wr_len(&w), stdout);
+    wr_free(&w);
     char names[WORLDS_MAX][WORLD_NAME_MAX];
     int n = worlds_up(names);
-    if (n) printf("\nUp:");
+    if (n) printf("\n%s", words(N_("Up:")));
     for (int i = 0; i < n; i++) printf(" %s", names[i]);
     if (n) putchar('\n');
     return EXIT_FINE;
@@ -88,10 +100,11 @@ static int up(const struct net_opts *o) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
     }
     if (world_up(kind, o->name ? o->name : kind->name, o->hold, &why) != OK) return failed(&why);
-    printf("%s: %s\n", o->name ? o->name : kind->name, kind->what);
+    printf("%s: %s\n", o->name ? o->name : kind->name, words(kind->what));
     printf("  device 10.77.1.2 -- 10.77.1.1 gateway 10.77.2.1 -- 10.77.2.2 broker\n");
     if (!o->hold)
-        printf("Next: weir lab net enter device -- sh     (a shell on the device; weir lab net down ends it all)\n");
+        printf("%s weir lab net enter device -- sh     %s\n", words(N_("Next:")),
+               words(N_("(a shell on the device; `weir lab net down` ends it all)")));
     fflush(stdout);
     while (o->hold && children_nap(200)) continue;
     if (o->hold) world_forget(o->name ? o->name : kind->name);
@@ -138,6 +151,7 @@ int cmd_lab_net(int argc, char **argv) {
     struct net_opts o = {0};
     int rc = opt_parse(&command, &o, argc, argv);
     if (rc != OPT_GO) return rc;
+    story_words(o.language);
     const char *what = o.words.n ? o.words.item[0] : "list";
     if (!strcmp(what, "list")) return list();
     if (!strcmp(what, "up")) return up(&o);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12, TOLD_MAX = 64 };
+enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12, TOLD_MAX = 64, LIST_ID = 34, LIST_LEVEL = 9 };
 
 static const char *paint(const struct explain_view *v, const char *code) { return v->color ? code : ""; }
 static const char *const level_paint[LEVELS] = {
@@ -243,7 +243,7 @@ static void stages_print(struct writer *w, const struct explain *e, const struct
         if (state == STAGE_ABSENT) continue;
         const char *mark =
             state == STAGE_UNSEEN ? (v->unicode ? "·" : "?") : mark_of_level(v, state == STAGE_FAILED ? 3 : 0);
-        wr_f(w, "  %s %s%s%s", s == STAGE_LEG ? words(stage_name(s)) : stage_name(s),
+        wr_f(w, "  %s %s%s%s", words(stage_name(s)),
              state == STAGE_UNSEEN ? "" : paint_of_level(v, state == STAGE_FAILED ? 3 : 0), mark, paint(v, PLAIN));
     }
 }
@@ -352,15 +352,14 @@ void explain_one(struct writer *w, struct explain *e, const struct finding *f, c
 
 void explain_list(struct writer *w, const struct explain_view *v) {
     for (enum stage s = 0; s < STAGES; s++) {
-        wr_f(w, "%s%s%s\n", paint(v, BOLD), s == STAGE_LEG || s == STAGE_CAPTURE ? words(stage_name(s)) : stage_name(s),
-             paint(v, PLAIN));
+        wr_f(w, "%s%s%s\n", paint(v, BOLD), words(stage_name(s)), paint(v, PLAIN));
         for (size_t i = 0; i < explain_checks_count; i++) {
             const struct check *c = &explain_checks[i];
             if (c->stage != s) continue;
             wr_s(w, "  ");
-            text_pad(w, slice_str(c->id), 34);
-            text_pad(w, slice_str(words(level_name(c->level))), 9);
-            wr_f(w, "%s\n", words(c->title));
+            text_pad(w, slice_str(c->id), LIST_ID);
+            text_pad(w, slice_str(words(level_name(c->level))), LIST_LEVEL);
+            text_wrap(w, slice_str(words(c->title)), 2 + LIST_ID + LIST_LEVEL, v->width);
         }
     }
 }

@@ -75,6 +75,16 @@ class Lab:
             time.sleep(0.05)
         raise AssertionError(f"nobody listens on {port}")
 
+    def wait_for_clients(self, count, name="server", port=1883):
+        """So many clients are connected, and have said what they want."""
+        for _ in range(200):
+            out = self.inside(name, "ss", "-Htn", "state", "established", f"( sport = :{port} )", capture_output=True, text=True).stdout
+            if len(out.splitlines()) >= count:
+                time.sleep(0.3)
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"fewer than {count} clients came to {port}")
+
     def capture(self, name="device", interface="eth0"):
         return Listening(self, name, interface)
 

@@ -748,6 +748,21 @@ def _(cap, hit):
     t.c(PINGREQ)
 
 
+@case("leg.subscriber-away")
+def _(cap, hit):
+    d = subscriber(cap, "alarm/#", qos=1)
+    if hit:
+        d.c(DISCONNECT)
+        d.close()
+    cap.wait(1)
+    t = session(cap, "pub", 40007, addr="10.0.0.4")
+    t.c(publish("alarm/fire", b"1"))
+    if not hit:
+        d.s(publish("alarm/fire", b"1"))
+    cap.wait(2)
+    t.c(PINGREQ)
+
+
 @case("leg.slow")
 def _(cap, hit):
     d = subscriber(cap, "topic/#")

@@ -109,7 +109,7 @@ def test_client_id_twice(lab):
     lab.mosquitto("allow_anonymous true")
     with lab.capture() as c:
         first = lab.start("device", *SUB, "-i", "sensor-1", "-t", "a")
-        time.sleep(0.5)
+        lab.wait_for_clients(1)
         second = lab.start("device", *SUB, "-i", "sensor-1", "-t", "a")
         time.sleep(0.7)
         for p in (first, second):
@@ -208,9 +208,9 @@ def test_will(lab):
     lab.mosquitto("allow_anonymous true")
     with lab.capture() as c:
         watch = lab.start("device", *SUB, "-i", "watch", "-t", "status/#")
-        time.sleep(0.4)
+        lab.wait_for_clients(1)
         p = lab.start("device", *SUB, "-i", "pump", "-t", "x", "--will-topic", "status/pump", "--will-payload", "gone")
-        time.sleep(0.6)
+        lab.wait_for_clients(2)
         p.kill()
         time.sleep(0.6)
         watch.send_signal(signal.SIGINT)

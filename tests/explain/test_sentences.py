@@ -230,3 +230,14 @@ def test_what_the_broker_took_is_only_claimed_where_it_spoke(answered, tmp_path)
         t.s(connack())
     t.c(publish("a/b"))
     assert ("broker took them" in verdict(cap, tmp_path)["verdict"]["text"]) == answered
+
+
+def test_retained_message_waits_for_the_subscriber(tmp_path):
+    cap = Capture()
+    t = session(cap)
+    t.c(publish("alarm/fire", b"1", retain=True))
+    cap.wait(1)
+    subscriber(cap, "alarm/#").s(publish("alarm/fire", b"1", retain=True))
+    cap.wait(3)
+    t.c(PINGREQ)
+    assert "leg.subscriber-away" not in ids(verdict(cap, tmp_path))

@@ -45,7 +45,7 @@ def test_translations_keep_their_arguments(lang):
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])
 def test_every_text_of_the_catalogue_is_translated(lang):
     known = entries(lang)
-    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c"), *(ROOT / "src/app").rglob("*lesson*.c")] if f.is_file())
+    source = "".join(f.read_text() for f in [*(ROOT / "src/analyse/explain").glob("*"), *(ROOT / "src/view").glob("*.c"), *(ROOT / "src/app").rglob("*lesson*.c"), ROOT / "src/app/cmd_lab_net.c", ROOT / "src/app/lesson/world.c"] if f.is_file())
     texts = marked(source)
     assert len(texts) > 300
     # What explain takes from the decoders: rules of MQTT that were broken, and why TLS cannot be read.
@@ -60,7 +60,7 @@ TERMS = set("""
     A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT CoAP Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
     ClientHello Hello Hellman ICMP ID IPv IoT LAN Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NTP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
-    TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx weir explain mqtt x -v
+    TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx ms kbit weir explain mqtt x -v
     ESTABLISHED Enter FIN HTTP HTTPS IP RECEIVED SELECT SENT TIME UNION WAIT close curl door home key lock nc notify openssl pump server
     sudo xc""".split())
 
@@ -204,3 +204,12 @@ def test_diff_fits_the_terminal(lang, tmp_path):
     for line in out.splitlines():
         width = sum(2 if ord(c) >= 0x1100 and not 0x2000 <= ord(c) < 0x2e80 else 1 for c in line)
         assert width <= 82 or "weir read" in line, line
+
+
+def test_networks_are_told_in_the_readers_language():
+    if not (Path(WEIR).parent / "po").exists():
+        pytest.skip("built without msgfmt")
+    for lang, word in (("ja", "ゲートウェイ"), ("zh_CN", "网关"), ("en", "gateway")):
+        out = weir("lab", "net", "list", "--lang", lang, env={"COLUMNS": "80"}).stdout
+        assert word in out
+        assert all(sum(1 + (ord(c) >= 0x2e80) for c in line) <= 80 for line in out.splitlines())

@@ -214,6 +214,34 @@ static void say_client(struct judge *j, struct finding *f, uint32_t stream) {
     say_text(j, f, wr_done(&w));
 }
 
+/* away finds a subscriber whose filter matches a topic that reached nobody, and who was not there when it was
+ * published: gone, or not come yet. */
+static const struct filter_rec *away(const struct judge *j) {
+    const struct topic_rec *t = j->t;
+    if (!t->published || t->delivered || t->first.frame != t->last.frame) return NULL;
+    const struct filter_rec *found = NULL;
+    for (size_t i = 0; i < j->matches; i++) {
+        const struct filter_rec *f = &j->e->filter[j->match[i]];
+        const struct conv *c = explain_conv(j->e, f->stream);
+        bool keeps =
+            c && c->mqtt && (!c->mqtt->clean || mark_set(&c->mqtt->retained)); /* it may get it later, or did */
+        if (keeps || alive(j->e, f, t->first.ts) || f->stream == t->stream || is_share(f->filter)) return NULL;
+        if (!f->answered || f->code < 0x80) found = f;
+    }
+    return found;
+}
+
+void check_away(struct judge *j) {
+    match_topic(j);
+    const struct filter_rec *who = away(j);
+    if (!who || reserved_topic(j->t)) return;
+    struct finding *f = topic_found(j);
+    say_client(j, f, who->stream);
+    say_text(j, f, who->filter);
+    cite(f, &who->at);
+    cite(f, &j->t->first);
+}
+
 void check_leg_slow(struct judge *j) {
     const struct topic_rec *t = j->t;
     if (t->slowest < SLOW_LEG_MS * MILLI) return;

@@ -83,6 +83,13 @@ void check_unreachable(struct judge *j) {
     struct finding *f = found(j);
     say_addr(j, f, &c->icmp_from);
     say_words(f, icmp_words(c));
+    bool unreachable = c->icmp_type == (c->icmp_v6 ? 1 : 3);
+    if (unreachable && c->icmp_code == (c->icmp_v6 ? 3 : 1))
+        f->next =
+            N_("%3$s stands before the host and gets no answer from it: the host is off, or the address is wrong; "
+               "compare it with what the name server said and what is configured.");
+    else if (unreachable && c->icmp_code == 0)
+        f->next = N_("%3$s knows no way to that network: check the address, and the routes of %3$s.");
     cite(f, &c->half[CLIENT].syn);
     cite(f, &c->icmp);
 }

@@ -125,6 +125,9 @@ struct mqtt_rec {
     struct flight *flight[2];               /* by sender of the PUBLISH; grows up to FLIGHTS */
     uint8_t flights[2];                     /* how many it has room for */
     uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
+    uint16_t last_about;                    /* of the client's last packet: the place + 1 of its topic or filter, */
+    uint32_t last_len;                      /* its length, */
+    uint8_t last_type;                      /* its type */
     uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
     uint64_t matched;                       /* serial of the last message that was delivered to it */
     uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
@@ -135,9 +138,6 @@ struct mqtt_rec {
         taken_over;
     uint32_t retained_count, duplicates, violations;
     uint16_t keep_alive, violation_id, reused_id;
-    uint32_t last_len;   /* of the client's last packet, */
-    uint16_t last_about; /* the place + 1 of its topic or filter, */
-    uint8_t last_type;   /* and its type */
     uint8_t version, connack_code, disconnect_code[2], suback_code, ack_refused_code, violation_side, too_large_side;
     bool session, will, user, password, clean, has_disconnect_code[2];
     uint32_t too_large_len;

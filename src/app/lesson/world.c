@@ -7,6 +7,7 @@
  *
  * Without root the keeper first makes a user namespace in which it is root; who enters a host enters that too. */
 #include "app/lesson/world.h"
+#include "base/words.h"
 #include "app/children.h"
 #include "io/delayline.h"
 
@@ -40,22 +41,22 @@ static const char *const forgets[] = {"/proc/sys/net/netfilter/nf_conntrack_tcp_
                                       "/proc/sys/net/netfilter/nf_conntrack_tcp_loose 0", NULL};
 
 const struct world_kind world_kinds[WORLD_KINDS] = {
-    {"plain", "nothing is broken", NULL, NULL},
-    {"delay", "every packet takes 300 ms longer, each way", NULL, NULL, 300},
-    {"slow", "64 kbit/s each way", NULL, slow},
-    {"loss", "the gateway loses one packet in seven towards the broker",
+    {"plain", N_("nothing is broken"), NULL, NULL},
+    {"delay", N_("every packet takes 300 ms longer, each way"), NULL, NULL, 300},
+    {"slow", N_("64 kbit/s each way"), NULL, slow},
+    {"loss", N_("the gateway loses one packet in seven towards the broker"),
      FORWARD("ip saddr " WORLD_DEVICE " numgen random mod 7 == 0 drop"), NULL},
-    {"mtu", "packets above 1000 bytes vanish and nobody says so", FORWARD("meta length > 1000 drop"), NULL},
+    {"mtu", N_("packets above 1000 bytes vanish and nobody says so"), FORWARD("meta length > 1000 drop"), NULL},
     {"nat",
-     "the gateway translates addresses, forgets connections after 10 idle seconds and resets what it has forgotten",
+     N_("the gateway translates addresses, forgets connections after 10 idle seconds and resets what it has forgotten"),
      "table ip weir { chain post { type nat hook postrouting priority 100\noifname \"broker\" masquerade\n}\n"
      "chain forward { type filter hook forward priority 0\n"
      "tcp flags & syn != syn ct state { new, invalid } reject with tcp reset\n}\n}\n",
      forgets},
-    {"drop", "a firewall drops what goes to port 1883", FORWARD("tcp dport 1883 drop"), NULL},
-    {"reject", "a firewall answers what goes to port 1883: prohibited",
+    {"drop", N_("a firewall drops what goes to port 1883"), FORWARD("tcp dport 1883 drop"), NULL},
+    {"reject", N_("a firewall answers what goes to port 1883: prohibited"),
      FORWARD("tcp dport 1883 reject with icmpx admin-prohibited"), NULL},
-    {"deaf", "the device's acknowledgments do not arrive: the handshake's third step is lost",
+    {"deaf", N_("the device's acknowledgments do not arrive: the handshake's third step is lost"),
      FORWARD("ip saddr " WORLD_DEVICE " tcp flags & (syn | ack) == ack drop"), NULL},
 };
 

@@ -89,6 +89,8 @@ def run(rig, minutes, family, memory):
         stop.set()
         trouble.join()
         loads.end()
+    time.sleep(5)
+    print(f"{'at rest':>8} {memory(family(guard)):9} {memory([keep[1]]):19}")
     for name, sums in loads.done.items():
         print(f"{name}: " + ", ".join(f"{v:,} {k}" for k, v in sums.items() if v))
     rows = [r for r in rows if r[0] > WARM]

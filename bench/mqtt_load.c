@@ -493,7 +493,9 @@ static void print_result(const struct options *o, const struct tally *t) {
            mode_names[o->mode], o->clients, (unsigned long long)s.connected, (unsigned long long)s.failed,
            (unsigned long long)s.refused, (unsigned long long)s.lost);
     if (s.all_connected_ns) printf(",\"all_connected_s\":%.3f", (double)s.all_connected_ns / 1e9);
-    if (o->mode == CONNECT) printf(",\"connects_per_s\":%.0f", (double)s.connects / o->seconds);
+    if (o->mode == CONNECT)
+        printf(",\"connects\":%llu,\"connects_per_s\":%.0f", (unsigned long long)s.connects,
+               (double)s.connects / o->seconds);
     if (s.sent)
         printf(",\"sent\":%llu,\"received\":%llu,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f",
                (unsigned long long)s.sent, (unsigned long long)s.received, span > 0 ? (double)s.received / span : 0,

@@ -42,4 +42,9 @@ void taps_free(struct taps *t);
 extern const struct stats_ops tap_follow_ops;
 void tap_follow_print(struct writer *w, const struct tap *t);
 
+/* -z flow. tap_flow_filter returns the filter behind "tcp,network,", NULL where there is none. */
+extern const struct stats_ops tap_flow_ops;
+const char *tap_flow_filter(const char *text);
+void tap_flow_print(struct writer *w, const struct tap *t);
+
 #endif

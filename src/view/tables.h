@@ -5,6 +5,7 @@
 #include "analyse/stats_expert.h"
 #include "analyse/stats_io.h"
 #include "analyse/stats_phs.h"
+#include "analyse/stats_srt.h"
 #include "analyse/stats_talk.h"
 #include "analyse/stats_tree.h"
 #include "view/view.h"
@@ -25,5 +26,6 @@ void tap_tree_print(struct writer *w, const struct stats_tree *t);
  * greatest comes first. */
 void tap_lists_print(struct writer *w, const struct stats_tree *t, const char *filter);
 void tap_expert_print(struct writer *w, const struct expert *x);
+void tap_srt_print(struct writer *w, struct srt *s, const char *filter);
 
 #endif

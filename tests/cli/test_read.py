@@ -310,14 +310,14 @@ def test_segments_that_overlap_are_told_and_the_first_bytes_win(weir, tmp_path):
 
 
 def test_colours_only_where_asked_for_or_on_a_terminal(weir, sample, tmp_path):
-    plain = out(weir, "read", "-r", sample)
-    assert "\x1b" not in plain and "\x1b" not in out(weir, "read", "-r", sample, "--color=never")
-    coloured = out(weir, "read", "-r", sample, "--color")
+    plain = out(weir, "-r", sample)
+    assert "\x1b" not in plain and "\x1b" not in out(weir, "-r", sample, "--color=never")
+    coloured = out(weir, "-r", sample, "--color")
     assert "\x1b[90m" in coloured  # bare acknowledgments
-    assert "\n".join(line.removeprefix("\x1b[90m").removesuffix("\x1b[0m") for line in coloured.split("\n")) == plain
+    assert re.sub("\x1b\\[[0-9]*m", "", coloured) == plain
     reset = tmp_path / "reset.pcapng"
     weir("craft", "-q", "-w", reset, 'IP(src="10.0.0.1",dst="10.0.0.2")/TCP(flags="R")')
-    assert out(weir, "read", "-r", reset, "--color=always").startswith("\x1b[33m")
+    assert out(weir, "-r", reset, "--color=always").startswith("\x1b[33m")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

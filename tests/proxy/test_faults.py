@@ -209,6 +209,37 @@ def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(start):
     until(lambda: guard.metric("buffered_bytes") == 0)
 
 
+def test_who_is_refused_all_the_time_does_not_keep_others_waiting(start):
+    """A flood of messages that are dropped meets no back-pressure of a broker. What is allowed between them passes, in
+    order, and a neighbour of the same worker is served in between."""
+    broker = start.broker()
+    guard = start.guard("--workers", 1, config=f"""
+listen: ["127.0.0.1:0"]
+brokers: ["{broker.address}"]
+topics: {{rules: [{{deny: publish, to: ["no/#"], action: drop}}]}}
+""")
+    sub = subscribe(Raw(broker.port, "sub", timeout=20), "yes")
+    refused = publish_packet("no/x") * 1500
+    bad = [Raw(guard.port, f"bad{i}", timeout=20) for i in range(8)]
+    senders = [threading.Thread(target=lambda r=r, i=i: [r.send(refused + publish_packet("yes", b"%d %02d" % (i, k)))
+                                                         for k in range(20)]) for i, r in enumerate(bad)]
+    polite, waits = Raw(guard.port, "polite", timeout=20), []
+    for t in senders:
+        t.start()
+    while any(t.is_alive() for t in senders):
+        begun = time.monotonic()
+        polite.send(b"\xc0\0")
+        assert polite.read() == (0xd0, b"")
+        waits.append(time.monotonic() - begun)
+    for t in senders:
+        t.join()
+    got = [sub.read()[1][5:].decode().split() for _ in range(160)]
+    for i in range(8):
+        assert [k for who, k in got if who == str(i)] == [f"{k:02d}" for k in range(20)]
+    assert guard.metric("guard_dropped_total") == 8 * 20 * 1500
+    assert max(waits) < 2, max(waits)
+
+
 def test_signals_to_reload_do_not_disturb(start):
     broker = start.broker()
     good = f'listen: [{{address: "127.0.0.1:0"}}]\nbrokers: [{{address: "{broker.address}"}}]\n'

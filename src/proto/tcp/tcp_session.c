@@ -178,7 +178,7 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     if (carries) list_add(me, pool, s, end, frame, ts);
     if (!(found & TA_ZERO_PROBE)) {
         if (!me->has_next || seq_lt(me->next_seq, end)) {
-            me->next_seq = end;
+            if (!me->has_next || !(s->flags & TH_RST)) me->next_seq = end; /* what a reset says need not be true */
             me->next_frame = frame;
             me->next_time = ts;
             me->has_next = true;

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX = 16 << 20, TRIM_AFTER = 256, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
+enum { CONFIG_MAX = 16 << 20, TRIM_AFTER = 256, TRIM_BUSY_MS = 10000, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
 
 static bool add_chunk(struct worker *w) {
     uint32_t k = w->conns / CONN_CHUNK;
@@ -236,14 +236,17 @@ static void say_goodbye(struct worker *w) {
         if (worker_conn(w, at)->state != CONN_FREE) conn_goodbye(w, at);
 }
 
-/* give_back returns what the heap keeps of handshakes and connections that have ended, once there were many of them and
- * in a moment without events: it takes milliseconds. */
+/* give_back returns what the heap keeps of handshakes and connections that have ended, once there were many of them. It
+ * takes a millisecond or some, so it waits for a moment without events, but not for ever: a worker that never has one
+ * would keep the most it ever needed, in pieces. */
 static void give_back(struct worker *w) {
     uint64_t did = w->cell->stat[PROXY_STAT_ACCEPTED];
     if (did - w->trimmed < TRIM_AFTER && w->connections >= w->trim_below) return;
+    if (!w->idle && w->now_ms < w->trim_by) return;
     malloc_trim(0);
     w->trimmed = did;
     w->trim_below = w->connections / 2;
+    w->trim_by = w->now_ms + TRIM_BUSY_MS;
 }
 
 /* keep_house does what is due by the clock; true: the worker may end. */
@@ -255,7 +258,7 @@ static bool keep_house(struct worker *w) {
         w->wall = loop_wall() - w->now;
         guard_set_wall(w->guard, w->wall);
     }
-    if (w->idle && !w->expiring) give_back(w);
+    give_back(w);
     if (!w->draining) return false;
     if (!w->said_goodbye && w->now_ms >= w->drained_by) say_goodbye(w);
     return w->connections == 0;

@@ -62,6 +62,7 @@ struct worker {
     bool expiring;    /* more deadlines have passed than one turn deals with */
     uint64_t trimmed; /* connections accepted when memory was given back last */
     uint32_t trim_below;
+    int64_t trim_by; /* milliseconds; from then on also in a busy moment */
     uint32_t connections, connections_max;
 
     struct conn *chunk[CONN_CHUNKS];

@@ -192,7 +192,7 @@ static int layers_list(void) {
     int fd = STDOUT_FILENO;
     struct writer w = wr_sink(buffer, sizeof buffer, out_fd_flush, &fd);
     craft_layers(&w);
-    return wr_flush(&w) ? EXIT_TROUBLE : EXIT_FINE;
+    return opt_written(&command, wr_flush(&w), EXIT_FINE);
 }
 
 static int craft(struct crafting *g) {

@@ -83,7 +83,7 @@ static int show(const struct diff_opts *o, struct run *good, struct run *bad, st
     if (o->svg) diff_svg(&out, c, &view);
     else if (o->json) diff_json(&out, c, &view);
     else diff_text(&out, c, &view);
-    int rc = wr_flush(&out) ? EXIT_TROUBLE : c->first < 0 ? EXIT_FINE : EXIT_FINDING;
+    int rc = opt_written(&diff_command, wr_flush(&out), c->first < 0 ? EXIT_FINE : EXIT_FINDING);
     compare_free(c);
     free(c);
     return rc;

@@ -107,7 +107,7 @@ static int run(struct explaining *g) {
     else if (g->o.markdown) explain_md(&g->out, g->e, &g->view);
     else if (g->o.svg) explain_svg(&g->out, g->e, &g->view);
     else explain_text(&g->out, g->e, &g->view);
-    if (wr_flush(&g->out) && rc == EXIT_FINE) rc = EXIT_TROUBLE;
+    rc = opt_written(&explain_command, wr_flush(&g->out), rc);
     if (rc != EXIT_FINE) return rc;
     return g->e->per_level[LEVEL_WARNING] || g->e->per_level[LEVEL_ERROR] ? EXIT_FINDING : EXIT_FINE;
 }
@@ -139,7 +139,7 @@ int cmd_explain(int argc, char **argv) {
     g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.list) {
         list(g);
-        rc = wr_flush(&g->out) ? EXIT_TROUBLE : EXIT_FINE;
+        rc = opt_written(&explain_command, wr_flush(&g->out), EXIT_FINE);
     }
     if (rc == OPT_GO) rc = prepare(g);
     if (rc == OPT_GO && g->e) {

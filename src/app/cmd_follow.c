@@ -257,7 +257,7 @@ static int go(struct run *r) {
         fprintf(stderr, "weir follow: %llu segments are missing: too many came before their turn\n",
                 (unsigned long long)r->follow.dropped);
     if (r->saves && (edit_out_end(&r->save) || r->save_failed)) status = opt_bad_use(&command, "%s", r->save.why);
-    if (flushed && flushed != ERR_END) status = opt_bad_use(&command, "writing to standard output failed");
+    status = opt_written(&command, flushed, status);
     if (status == EXIT_FINE && !r->packets) {
         fprintf(stderr, "weir follow: no such conversation: %s %s; `weir stats conversations %s` lists them\n",
                 r->o.words.item[0], r->o.words.item[1], r->follow.proto == FOLLOW_UDP ? "udp" : "tcp");

@@ -64,7 +64,7 @@ static int draw(const struct ladder_opts *o, struct story *s) {
     ladder_finish(&l);
     if (o->svg) ladder_svg(&out, &l, &view);
     else ladder_text(&out, &l, &view);
-    if (wr_flush(&out) && rc == EXIT_FINE) rc = EXIT_TROUBLE;
+    rc = opt_written(&ladder_command, wr_flush(&out), rc);
     ladder_free(&l);
     return rc;
 }

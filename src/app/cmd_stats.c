@@ -243,9 +243,7 @@ static int go(struct run *r) {
     bool opened, whole = file_take(r, r->o.file, &r->taps, &opened);
     if (!opened) return EXIT_TROUBLE;
     int written = tables_write(r);
-    int flushed = wr_flush(&r->out);
-    if (flushed && flushed != ERR_END) return opt_bad_use(&command, "writing to standard output failed");
-    return whole ? written : EXIT_TROUBLE;
+    return opt_written(&command, wr_flush(&r->out), whole ? written : EXIT_TROUBLE);
 }
 
 /* as_tshark answers `weir stats io,phs -r FILE` as `weir read -q -z io,phs -r FILE` does: tshark's name, its form. */

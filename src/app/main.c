@@ -3,9 +3,11 @@
 #include "app/cmd.h"
 #include "app/opt.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct command {
     const char *name, *purpose;
@@ -105,9 +107,30 @@ static int about(int argc, char **argv) {
 /* A reader of our output that went away (`weir read ... | head`) is no error: die silently, whatever was inherited. */
 static void quiet_sigpipe(void) { signal(SIGPIPE, SIG_DFL); }
 
+static void nothing(int signal) { (void)signal; }
+
+/* A file that may grow no more (ulimit -f) is an error of writing like a full disk; a handler does not outlive exec. */
+static void writes_fail(void) { signal(SIGXFSZ, nothing); }
+
+/* standard_open keeps files we open from becoming standard input, output or error of a caller who gave us none. Using the
+ * stand-ins fails as using a closed one does. */
+static void standard_open(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(EXIT_TROUBLE);
+}
+
+/* end_output gives rc, or EXIT_TROUBLE where what was printed could not be written. */
+static int end_output(const char *name, int rc) {
+    if (!fflush(stdout) && !ferror(stdout)) return rc;
+    if (rc != EXIT_TROUBLE) fprintf(stderr, "weir %s: writing to standard output failed\n", name);
+    return EXIT_TROUBLE;
+}
+
 int main(int argc, char **argv) {
+    standard_open();
     quiet_sigpipe();
+    writes_fail();
     if (argc < 2) return print_short_help(stdout), EXIT_FINE;
     const struct command *c = find(argv[1]);
-    return c ? c->run(argc - 1, argv + 1) : about(argc, argv);
+    return end_output(argv[1], c ? c->run(argc - 1, argv + 1) : about(argc, argv));
 }

@@ -3,6 +3,7 @@
  * word never overwrites what is still to come); only OPT_LIST options allocate. */
 #include "app/opt.h"
 
+#include "base/err.h"
 #include "base/near.h"
 
 #include <errno.h>
@@ -30,6 +31,10 @@ int opt_bad_use(const struct opt_command *cmd, const char *fmt, ...) {
     fputc('\n', stderr);
     va_end(ap);
     return EXIT_TROUBLE;
+}
+
+int opt_written(const struct opt_command *cmd, int err, int rc) {
+    return err && err != ERR_END ? opt_bad_use(cmd, "writing to standard output failed") : rc;
 }
 
 int opt_nearest(const char *word, const char *const *names, size_t n) {

@@ -76,6 +76,10 @@ void opt_release(const struct opt_command *cmd, void *values);
 /* opt_bad_use prints "weir NAME: message" on stderr and gives EXIT_TROUBLE. */
 int opt_bad_use(const struct opt_command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* opt_written gives rc where standard output was written, `err` being what its last flush gave, or where its reader went
+ * away; otherwise it says so on stderr and gives EXIT_TROUBLE. */
+int opt_written(const struct opt_command *cmd, int err, int rc);
+
 /* opt_nearest gives the index of the name most like `word`, or -1 when none is near enough to suggest. */
 int opt_nearest(const char *word, const char *const *names, size_t n);
 

@@ -74,8 +74,7 @@ int craft_out_close(struct craft_out *o, int rc) {
     if (o->to && capwrite_close(o->to) && rc != EXIT_TROUBLE)
         rc = opt_bad_use(o->cmd, "writing %s failed: %s", o->file, strerror(errno));
     int written = wr_flush(&o->out);
-    if (written && written != ERR_END && rc != EXIT_TROUBLE)
-        rc = opt_bad_use(o->cmd, "writing to standard output failed");
+    if (rc != EXIT_TROUBLE) rc = opt_written(o->cmd, written, rc);
     if (o->decodes) dissector_free(&o->ds);
     if (o->fd > STDOUT_FILENO) close(o->fd);
     return rc;

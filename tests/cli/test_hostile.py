@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures made to cost much: four times as much of them may cost about four times as much, and no memory without end."""
+import os
+import resource
+import signal
+import struct
+import subprocess
+import time
+import zlib
+
+import pytest
+
+CLIENT, SERVER = 0x0a000001, 0x0a000002
+
+
+def frame(src, dst, sport, dport, seq, payload=b"", flags=0x18, ack=5000):
+    tcp = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xffffffff, ack, 0x50, flags, 65535, 0, 0) + payload
+    ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, src, dst)
+    return bytes(12) + b"\x08\x00" + ip + tcp
+
+
+def write(path, frames):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1))
+        for i, one in enumerate(frames):
+            file.write(struct.pack("<IIII", 1700000000 + i // 10000, i % 10000 * 100, len(one), len(one)) + one)
+
+
+def one_sided(n):
+    """A connection of which nothing is acknowledged, with one segment sent twice."""
+    yield frame(CLIENT, SERVER, 40000, 7777, 1000, b"a" * 10)
+    for i in range(n):
+        yield frame(CLIENT, SERVER, 40000, 7777, 1000 + 10 * i, b"a" * 10)
+
+
+def early(n):
+    """Segments that wait for one that never comes, and acknowledgments of nothing."""
+    for i in range(5000):
+        yield frame(CLIENT, SERVER, 40000, 7777, 20000 - 2 * i, b"a")
+    for _ in range(n):
+        yield frame(SERVER, CLIENT, 7777, 40000, 5000, flags=0x10, ack=1000)
+
+
+def pings(n):
+    """MQTT packets of two bytes, as many as a segment holds."""
+    connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c"
+    yield frame(CLIENT, SERVER, 40000, 1883, 1000, connect)
+    for i in range(4):
+        yield frame(CLIENT, SERVER, 40000, 1883, 1000 + len(connect) + i * 2 * n, b"\xc0\x00" * n)
+
+
+def unanswered(n):
+    """Messages of QoS 1 that wait for their acknowledgment."""
+    at = 1000
+    for i in range(n):
+        publish = b"\x32\x06\x00\x01t" + struct.pack(">H", i % 65535 + 1) + b"x"
+        yield frame(CLIENT, SERVER, 40000, 1883, at, publish)
+        at += len(publish)
+
+
+def spent(weir, *args):
+    """Processor time in seconds; the exit status may be that of a finding."""
+    with subprocess.Popen([weir.path, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode in (0, 1), args
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.parametrize("made, n, args", [
+    (one_sided, 15000, ["read", "-r"]),
+    (early, 15000, ["read", "-r"]),
+    (early, 15000, ["follow", "tcp", "0", "-r"]),
+    (pings, 6000, ["guard", "--replay"]),
+    (unanswered, 10000, ["follow", "mqtt", "0", "-r"]),
+])
+def test_cost_grows_with_length(weir, tmp_path, made, n, args):
+    times = []
+    for name, size in ("one", n), ("four", 4 * n):
+        path = str(tmp_path / name)
+        write(path, made(size))
+        times.append(min(spent(weir, *args, path) for _ in range(2)))
+    packets = 4 * n if made is not pings else 16 * n
+    # What is quadratic costs sixteen times as much; what walks a list at its limit for each packet, 10 µs and more of them.
+    assert times[1] < 9 * times[0] + 0.1
+    if os.environ.get("UBSAN_OPTIONS") is None:
+        assert times[1] / packets < 8e-6, times
+
+
+def websocket(i, payload):
+    """A connection with its upgrade and one compressed message from each side."""
+    extension = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    ask = (b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + extension + b"\r\n")
+    answer = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" + extension + b"\r\n")
+    message = bytes([0xc2, len(payload)]) + payload
+    port = 1024 + i
+    yield frame(CLIENT, SERVER, port, 80, 1000, ask)
+    yield frame(SERVER, CLIENT, 80, port, 5000, answer, ack=1000 + len(ask))
+    yield frame(SERVER, CLIENT, 80, port, 5000 + len(answer), message, ack=1000 + len(ask))
+    yield frame(CLIENT, SERVER, port, 80, 1000 + len(ask), message, ack=5000 + len(answer) + len(message))
+
+
+@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+def test_states_of_all_conversations_share_a_limit(weir, tmp_path):
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    payload = (deflate.compress(b"hello") + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    path = str(tmp_path / "many.pcap")
+    write(path, (one for i in range(20000) for one in websocket(i, payload)))
+    with subprocess.Popen([weir.path, "read", "-q", "-r", path, "-Y", "websocket.payload.text"], stdout=subprocess.DEVNULL) as run:
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode == 0
+    assert used.ru_maxrss < 350 << 10, "KiB: 20000 connections with inflaters would take half a gigabyte"
+
+
+def test_limit_of_a_table_is_named(weir, tmp_path):
+    path = str(tmp_path / "c.pcap")
+    write(path, unanswered(10))
+    text = subprocess.run([weir.path, "read", "-r", path, "-Y", 'mqtt.msg matches "^((x|y)+)+$"'], capture_output=True, text=True, check=True)
+    assert len(text.stdout.splitlines()) == 10 and text.stderr == ""
+    long = b"xy" * 600 + b"z"
+    publish = b"\x30" + bytes([0x80 | (len(long) + 3) % 128, (len(long) + 3) // 128]) + b"\x00\x01t" + long
+    write(path, [frame(CLIENT, SERVER, 40000, 1883, 1000, publish)])
+    found = subprocess.run([weir.path, "read", "-r", path, "-Y", 'mqtt.msg matches "^(x|y)+z$"'], capture_output=True, text=True, check=True)
+    assert len(found.stdout.splitlines()) == 1 and found.stderr == ""
+    lost = subprocess.run([weir.path, "read", "-r", path, "-Y", 'mqtt.msg matches "^((x|y)+)+$"'], capture_output=True, text=True, check=True)
+    assert lost.stdout == "" and "in 1 packet the filter" in lost.stderr
+
+
+@pytest.mark.parametrize("args", [["read"], ["stats", "mqtt"], ["follow", "tcp", "0"]])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_a_command_that_waits(weir, tmp_path, args, sent):
+    path = tmp_path / "c.pcap"
+    write(path, unanswered(100))
+    with subprocess.Popen([weir.path, *args, "-r", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        run.stdin.write(path.read_bytes())
+        run.stdin.flush()
+        time.sleep(0.5)
+        run.send_signal(sent)
+        run.wait(timeout=20)
+
+
+@pytest.mark.parametrize("args", [["read", "-r", "F"], ["explain", "F"], ["explain", "--list"], ["ladder", "F"], ["ladder", "--svg", "F"],
+                                  ["diff", "F", "F"], ["stats", "mqtt", "-r", "F"], ["follow", "tcp", "0", "-r", "F"], ["craft", "-l"],
+                                  ["guard", "--replay", "F"], ["guard", "--example"], ["fields"], ["--help"]])
+def test_full_disk_is_told(weir, tmp_path, args):
+    path = str(tmp_path / "c.pcap")
+    write(path, unanswered(100))
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run([weir.path, *[path if a == "F" else a for a in args]], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 2 and ("failed" in run.stderr or "cannot write" in run.stderr), run
+
+
+def closed():
+    for fd in range(3):
+        os.close(fd)
+
+
+def test_closed_streams_are_not_files(weir, tmp_path):
+    path, made = str(tmp_path / "c.pcap"), str(tmp_path / "e.pcapng")
+    write(path, unanswered(100))
+    assert subprocess.run([weir.path, "edit", path, "-w", made], preexec_fn=closed, check=False).returncode == 0
+    lines = subprocess.run([weir.path, "read", "-r", made], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 100
+    assert subprocess.run([weir.path, "read", "-r", path], preexec_fn=closed, check=False).returncode == 2
+
+
+def test_limit_of_file_size_is_told(weir, tmp_path):
+    path, made = str(tmp_path / "c.pcap"), str(tmp_path / "e.pcapng")
+    write(path, unanswered(1000))
+    run = subprocess.run([weir.path, "edit", path, "-w", made], capture_output=True, text=True, check=False,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+    assert run.returncode == 2 and "full" in run.stderr

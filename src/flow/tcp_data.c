@@ -461,10 +461,10 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct slice in = s->payload;
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);
     if (in.n) fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, in.p), (uint32_t)in.n, in);
-    if (!st->synced || (s->flags & TH_SYN)) {
+    if (!st->synced || ((s->flags & TH_SYN) && seq != st->first)) { /* a SYN that is sent again begins nothing */
         if (st->synced) stream_reset(st, &dr->flows.limits);
         st->synced = true;
-        st->next = seq;
+        st->next = st->first = seq;
     }
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {

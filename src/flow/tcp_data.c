@@ -269,13 +269,10 @@ static void app_search(struct feed *f, struct slice in) {
 
 /* cut_read shows what there is of a message whose end the capture left out. */
 static void cut_read(struct feed *f, struct slice in) {
-    struct read_result r = {.status = READ_MORE};
     tcp_close(f);
-    if (!f->flow->app->stream->frame) {
-        f->d->stream_end = true;
-        r = message_read(f, in);
-        f->d->stream_end = false;
-    }
+    f->d->stream_end = true;
+    struct read_result r = message_read(f, in);
+    f->d->stream_end = false;
     if (r.status != READ_OK) raw(f, in);
 }
 

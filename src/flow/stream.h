@@ -38,7 +38,7 @@ struct piece {
 };
 
 struct stream {
-    uint32_t next;
+    uint32_t next, first; /* first: what `next` began with */
     bool synced, lost; /* lost: a gap broke the framing and no message start was seen since */
     struct held *held; /* in order of seq */
     uint32_t held_count;

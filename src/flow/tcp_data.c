@@ -269,13 +269,10 @@ static void app_search(struct feed *f, struct slice in) {
 
 /* cut_read shows what there is of a message whose end the capture left out. */
 static void cut_read(struct feed *f, struct slice in) {
-    struct read_result r = {.status = READ_MORE};
     tcp_close(f);
-    if (!f->flow->app->stream->frame) {
-        f->d->stream_end = true;
-        r = message_read(f, in);
-        f->d->stream_end = false;
-    }
+    f->d->stream_end = true;
+    struct read_result r = message_read(f, in);
+    f->d->stream_end = false;
     if (r.status != READ_OK) raw(f, in);
 }
 
@@ -461,10 +458,10 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct slice in = s->payload;
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);
     if (in.n) fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, in.p), (uint32_t)in.n, in);
-    if (!st->synced || (s->flags & TH_SYN)) {
+    if (!st->synced || ((s->flags & TH_SYN) && seq != st->first)) { /* a SYN that is sent again begins nothing */
         if (st->synced) stream_reset(st, &dr->flows.limits);
         st->synced = true;
-        st->next = seq;
+        st->next = st->first = seq;
     }
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {

@@ -72,7 +72,8 @@ struct stream_ops {
      * have added fields. */
     struct read_result (*read)(struct decode *d, void *state, int from, struct slice in);
     /* frame says where the first message of `in` ends without decoding it: for protocols that give each message's
-     * length up front. Then read is only called with whole messages. NULL: the protocol frames itself in read. */
+     * length up front. Then read is only called with whole messages, and with one whose end
+     * the capture left out (decode.stream_end), which it may give READ_MORE for. NULL: the protocol frames itself in read. */
     struct read_result (*frame)(struct slice in);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);

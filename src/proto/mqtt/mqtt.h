@@ -157,6 +157,7 @@ struct mqtt_message {
     uint8_t version;    /* read as: enum mqtt_version */
     bool cut;           /* the end of the payload is not there yet */
     uint32_t cut_at;    /* bytes of the packet that are there, where cut */
+    uint32_t left_out;  /* bytes of the packet's end that the capture does not have */
     struct reader r;    /* what follows the fixed header */
     uint16_t alias;     /* topic alias among the properties; 0: none */
     uint32_t alias_off; /* place of the alias */
@@ -184,7 +185,7 @@ static inline uint32_t mqtt_number(const struct mqtt_message *m, unsigned which,
     return m->numbers >> which & 1 ? m->number[which] : otherwise;
 }
 
-/* mqtt_packet_read decodes one packet. d, c, from, head (as mqtt_head_read gave it) and cut of `m` are set by the
+/* mqtt_packet_read decodes one packet. d, c, from, head (as mqtt_head_read gave it), cut and left_out of `m` are set by the
  * caller, the rest is zero; `packet` is the whole packet, or where m->cut a PUBLISH without the end of its payload.
  * What the message points to lives as long as the packet and the conversation's aliases. */
 void mqtt_packet_read(struct mqtt_message *m, struct slice packet);
@@ -224,6 +225,7 @@ void mqtt_text_check(struct mqtt_message *m, enum mqtt_text kind, struct slice s
 bool mqtt_filter_shared(struct slice filter);
 
 enum probe_result mqtt_probe(struct slice in);
+const char *mqtt_column(const struct fvec *v, uint32_t at, uint32_t end);
 void mqtt_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 extern const uint16_t mqtt_info_fields[];
 bool mqtt_label(struct writer *w, const struct fvec *v, uint32_t at);

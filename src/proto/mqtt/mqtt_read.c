@@ -288,9 +288,9 @@ static void publish_read(struct mqtt_message *m) {
     if (m->version == MQTT_5) mqtt_properties_read(m, false);
     if (!rd_ok(&m->r)) return;
     if (m->alias_there) alias_use(m);
-    uint32_t off = rd_off(&m->r), len = (uint32_t)rd_left(&m->r);
+    uint32_t off = rd_off(&m->r), len = (uint32_t)rd_left(&m->r) + m->left_out;
     m->payload = get_bytes(m->d, &m->r, FID_MQTT_MSG, len);
-    if (m->text_payload && d_wants(m->d, FID_MQTT_A_PAYLOAD) && !payload_is_text(m))
+    if (rd_ok(&m->r) && m->text_payload && d_wants(m->d, FID_MQTT_A_PAYLOAD) && !payload_is_text(m))
         d_anomaly(m->d, FID_MQTT_A_PAYLOAD, off, len);
 }
 
@@ -434,14 +434,18 @@ void mqtt_packet_read(struct mqtt_message *m, struct slice packet) {
     d_begin(d, &proto_mqtt, off, (uint32_t)packet.n);
     head_add(m, off);
     if (bodies[m->head.type]) bodies[m->head.type](m);
-    if (rd_ok(&m->r)) mqtt_session_done(m, off);
+    if (rd_ok(&m->r) && !m->left_out) mqtt_session_done(m, off);
     d_end(d);
-    if (!rd_ok(&m->r)) d_bad(d, &m->r);
+    if (!rd_ok(&m->r) || m->left_out) d_bad(d, &m->r);
 }
 
 static struct read_result mqtt_read(struct decode *d, void *state, int from, struct slice in) {
     struct mqtt_message m = {.d = d, .c = state, .from = from & 1};
     struct read_result result = framed(in, &m.head);
+    if (result.status == READ_MORE && m.head.size && d->cut && d->stream_end) { /* the capture left out the end */
+        m.left_out = (uint32_t)(result.needed - in.n);
+        result = (struct read_result){.status = READ_OK, .consumed = in.n};
+    }
     if (result.status == READ_BAD) bad_length_add(d, d_off(d, in.p));
     if (result.status != READ_OK) return result;
     if (state) {
@@ -472,6 +476,7 @@ static const struct proto_key keys[] = {{TABLE_TCP, 1883}, {TABLE_TLS, 8883}, {T
 const struct proto proto_mqtt = {
     .name = "mqtt",
     .column = "MQTT",
+    .column_of = mqtt_column,
     .id = FID_MQTT,
     .end = FID_MQTT_END,
     .keys = keys,

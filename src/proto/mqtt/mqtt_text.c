@@ -8,6 +8,26 @@ static const char *type_name(uint64_t type) {
     return name ? name : "Unknown";
 }
 
+/* content_of returns the content type of a message that has a content. */
+static struct slice content_of(const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *type = fv_first(v, FID_MQTT_MSGTYPE, at, end), *content = fv_first(v, FID_MQTT_MSG, at, end);
+    const struct fval *name = fv_first(v, FID_MQTT_PROP_CONTENT_TYPE, at, end);
+    return name && type && type->u == MQTT_PUBLISH && content && content->s.n ? name->s : (struct slice){0};
+}
+
+static bool is_json(struct slice content) { return slice_eq(content, SLICE("application/json")); }
+
+const char *mqtt_column(const struct fvec *v, uint32_t at, uint32_t end) { return is_json(content_of(v, at, end)) ? "MQTT/JSON" : NULL; }
+
+/* content_info names a content that is text, as Wireshark does. */
+static void content_info(struct writer *w, struct slice content) {
+    if (is_json(content)) wr_s(w, ", JavaScript Object Notation (application/json)");
+    if (!slice_starts(content, SLICE("text/")) || slice_eq(content, SLICE("text/xml"))) return;
+    wr_s(w, " (");
+    print_string(w, content);
+    wr_c(w, ')');
+}
+
 void mqtt_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *type = fv_first(v, FID_MQTT_MSGTYPE, at, end), *id = fv_first(v, FID_MQTT_MSGID, at, end);
     if (!type) return;
@@ -28,9 +48,10 @@ void mqtt_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
     }
     /* A message without a topic says so; one that ended before it was read does not. */
     if (type->u == MQTT_PUBLISH && !any && fv_first(v, FID_MQTT_MSG, at, end)) wr_s(w, " []");
+    content_info(w, content_of(v, at, end));
 }
 
-const uint16_t mqtt_info_fields[] = {FID_MQTT_MSGTYPE, FID_MQTT_MSGID, FID_MQTT_TOPIC, FID_MQTT_MSG, 0};
+const uint16_t mqtt_info_fields[] = {FID_MQTT_MSGTYPE, FID_MQTT_MSGID, FID_MQTT_TOPIC, FID_MQTT_MSG, FID_MQTT_PROP_CONTENT_TYPE, 0};
 
 /* bits_label writes a byte of bits with the names of those that are set. */
 static void bits_label(struct writer *w, const struct fvec *v, uint32_t at) {

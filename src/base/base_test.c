@@ -89,6 +89,14 @@ static void memory_test(void) {
     arena_reset(&a);
     assert(arena_get(&a, 1000) != NULL);
     arena_free(&a);
+    struct arena_budget both = {.cap = 100 * 1024};
+    struct arena one = arena_make_of(1 << 20, &both), two = arena_make_of(1 << 20, &both);
+    assert(arena_get(&one, 60 * 1024) && !arena_get(&two, 60 * 1024) && arena_get(&two, 1000));
+    arena_free(&one);
+    assert(arena_get(&two, 60 * 1024));
+    arena_free(&two);
+    assert(both.held == 0);
+    SAYS("arenas of one budget share it, and give back what they had");
     struct pool p = pool_make(24, 100);
     uint32_t first = pool_get(&p), n = 1;
     while (pool_get(&p)) n++;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { UNACKED_NODES = 1 << 18, IP_TCP = 6, VICTIMS = 16 };
+enum { UNACKED_NODES = 1 << 18, VICTIMS = 16 };
 
 int flow_table_make(struct flow_table *t) {
     memset(t, 0, sizeof *t);
@@ -16,8 +16,6 @@ int flow_table_make(struct flow_table *t) {
     t->buckets = calloc(FLOW_BUCKETS, sizeof *t->buckets);
     return t->buckets ? OK : ERR_NOMEM;
 }
-
-static struct flow *at(const struct flow_table *t, uint32_t n) { return pool_at(&t->flows, n); }
 
 static void app_end(struct flow *f) {
     if (f->app && f->app_state) {
@@ -51,30 +49,37 @@ void flow_app_start(struct flow *f, const struct proto *p) {
 }
 
 static void tcp_end(struct flow_table *t, struct flow *f) {
-    if (!f->tcp) return;
-    struct flow_tcp *tcp = flow_tcp(t, f);
+    if (!flow_is_tcp(f)) return;
+    struct flow_tcp *tcp = flow_tcp(f);
     tcp_conv_end(&tcp->conv, &t->unacked);
     stream_reset(&tcp->side[0], &t->limits);
     stream_reset(&tcp->side[1], &t->limits);
 }
 
+/* The entries of both pools in a row: places returns how many there are, none before the table was made, and number_of the
+ * number of one, from 1. */
+static uint32_t places(const struct flow_table *t) { return t->tcps.used ? t->tcps.used + t->flows.used - 2 : 0; }
+static uint32_t number_of(const struct flow_table *t, uint32_t place) {
+    return place < t->tcps.used ? place | FLOW_IN_TCPS : place - (t->tcps.used - 1);
+}
+
 static void flow_drop(struct flow_table *t, uint32_t n) {
-    struct flow *f = at(t, n);
+    struct flow *f = flow_at(t, n);
     uint32_t *link = &t->buckets[f->bucket];
-    while (*link && *link != n) link = &at(t, *link)->chain;
+    while (*link && *link != n) link = &flow_at(t, *link)->chain;
     if (*link) *link = f->chain;
     app_end(f);
     tunnel_end(f);
     tcp_end(t, f);
-    pool_put(&t->tcps, f->tcp);
     f->bucket = UINT32_MAX;
-    pool_put(&t->flows, n);
+    if (n & FLOW_IN_TCPS) pool_put(&t->tcps, n ^ FLOW_IN_TCPS);
+    else pool_put(&t->flows, n);
     t->count--;
 }
 
 void flow_table_free(struct flow_table *t) {
-    for (uint32_t n = 1; n < t->flows.used; n++)
-        if (at(t, n)->bucket != UINT32_MAX) flow_drop(t, n);
+    for (uint32_t place = places(t); place; place--)
+        if (flow_at(t, number_of(t, place))->bucket != UINT32_MAX) flow_drop(t, number_of(t, place));
     free(t->buckets);
     pool_free(&t->flows);
     pool_free(&t->tcps);
@@ -108,18 +113,19 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e) {
 }
 
 static void begin(struct flow_table *t, struct flow *f, int64_t ts) {
-    f->stream = flow_key_proto(&f->key) == IP_TCP ? t->tcp_streams++ : t->udp_streams++;
+    f->stream = flow_is_tcp(f) ? t->tcp_streams++ : t->udp_streams++;
     f->first = f->last = ts;
-    if (f->tcp) tcp_conv_start(&flow_tcp(t, f)->conv);
+    if (flow_is_tcp(f)) tcp_conv_start(&flow_tcp(f)->conv);
 }
 
 /* victim_find returns an old entry: the oldest of a few that a hand going round points at. */
 static uint32_t victim_find(struct flow_table *t) {
     uint32_t oldest = 0;
     for (uint32_t looked = 0; looked < VICTIMS || !oldest; looked++) {
-        t->hand = t->hand + 1 < t->flows.used ? t->hand + 1 : 1;
-        const struct flow *f = at(t, t->hand);
-        if (f->bucket != UINT32_MAX && (!oldest || f->last < at(t, oldest)->last)) oldest = t->hand;
+        t->hand = t->hand < places(t) ? t->hand + 1 : 1;
+        uint32_t n = number_of(t, t->hand);
+        const struct flow *f = flow_at(t, n);
+        if (f->bucket != UINT32_MAX && (!oldest || f->last < flow_at(t, oldest)->last)) oldest = n;
     }
     return oldest;
 }
@@ -129,15 +135,12 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
         flow_drop(t, victim_find(t));
         t->evicted++;
     }
-    uint32_t tcp = flow_key_proto(key) == IP_TCP ? pool_get(&t->tcps) : 0;
-    uint32_t n = flow_key_proto(key) != IP_TCP || tcp ? pool_get(&t->flows) : 0;
-    if (!n) {
-        pool_put(&t->tcps, tcp);
-        return 0;
-    }
-    struct flow *f = at(t, n);
+    bool tcp = flow_key_proto(key) == FLOW_PROTO_TCP;
+    uint32_t n = pool_get(tcp ? &t->tcps : &t->flows);
+    if (!n) return 0;
+    if (tcp) n |= FLOW_IN_TCPS;
+    struct flow *f = flow_at(t, n);
     f->key = *key;
-    f->tcp = tcp;
     f->bucket = bucket;
     f->chain = t->buckets[bucket];
     t->buckets[bucket] = n;
@@ -149,10 +152,10 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
 /* flow_search returns the number of the entry with the key; where there is none it is made. */
 static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bool flipped, int64_t ts) {
     uint32_t bucket = bucket_of(t, key), n = t->buckets[bucket];
-    while (n && !flow_key_same(&at(t, n)->key, key)) n = at(t, n)->chain;
+    while (n && !flow_key_same(&flow_at(t, n)->key, key)) n = flow_at(t, n)->chain;
     if (n) return n;
     n = flow_add(t, key, bucket, ts);
-    if (n) at(t, n)->flipped = flipped;
+    if (n) flow_at(t, n)->flipped = flipped;
     return n;
 }
 
@@ -160,9 +163,9 @@ struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int clie
     struct flow_key key;
     bool second = flow_key_make(&key, e);
     uint32_t n = t->ahead[t->ahead_turn].flow; /* the guess */
-    if (!n || at(t, n)->bucket == UINT32_MAX || !flow_key_same(&at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    if (!n || flow_at(t, n)->bucket == UINT32_MAX || !flow_key_same(&flow_at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
     if (!n) return NULL;
-    struct flow *f = at(t, n);
+    struct flow *f = flow_at(t, n);
     *side = second != f->flipped;
     return f;
 }
@@ -175,5 +178,5 @@ void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
     f->port = 0;
     f->before = NULL;
     begin(t, f, ts);
-    if (f->tcp) flow_tcp(t, f)->conv.reused = true;
+    if (flow_is_tcp(f)) flow_tcp(f)->conv.reused = true;
 }

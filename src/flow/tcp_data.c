@@ -413,7 +413,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         d_end(d);
         return;
     }
-    struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
+    struct flow_tcp *tcp = flow_tcp(dr->flow);
     struct stream *st = &tcp->side[side];
     struct feed f = {.dr = dr, .d = d, .flow = dr->flow, .stream = st, .side = side, .frame = d->pkt->number,
                      .in_packet = true, .open = true, .tcp_off = d_off(d, s->payload.p) - s->hlen};

@@ -190,7 +190,7 @@ static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *
         *side = 0;
         c = &flow_tcp(f)->conv;
     }
-    c->times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
+    d->times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
     f->last = d->pkt->ts;
     return c;
 }

@@ -399,9 +399,10 @@ static void stream_finish(struct feed *f) {
     message_release(f);
 }
 
-/* stream_close: nothing follows in this direction. */
+/* stream_close: nothing follows in this direction, and a message that is not complete never will be. */
 static void stream_close(struct feed *f) {
     stream_finish(f);
+    stream_drop_message(f->stream, &f->dr->flows.limits);
     const struct proto *app = f->flow->app;
     if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
 }

@@ -107,9 +107,11 @@ static int read_interface(struct capfile *c, const struct block *b) {
 /* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. */
 static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
     const uint64_t second = 1000000000;
-    uint64_t s = ts / i->ticks, rest = ts % i->ticks;
+    /* Nearly all files have microseconds: a division by what the compiler knows is a multiplication. */
+    uint64_t s = i->ticks == 1000000 ? ts / 1000000 : ts / i->ticks, rest = ts - s * i->ticks;
     int64_t seconds, ns;
-    if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
+    if (i->ticks == 1000000) rest *= 1000;
+    else if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
     if (s > INT64_MAX || __builtin_add_overflow((int64_t)s, i->offset, &seconds)) return INT64_MAX;
     if (__builtin_mul_overflow(seconds, (int64_t)second, &ns) || __builtin_add_overflow(ns, (int64_t)rest, &ns))
         return seconds < 0 ? INT64_MIN : INT64_MAX;

@@ -4,12 +4,16 @@
  *     mqtt-load [options] MODE ADDRESS
  *
  * Modes:
- *   loop      each client subscribes to its own topic and publishes to it; latency is from PUBLISH sent to PUBLISH
- * received idle      clients connect and stay (with --carry N each first sends itself a message of N bytes) connect
- * connects, waits for CONNACK, disconnects, again and again: connections per second trickle   clients send a byte of
- * their CONNECT every second silent    clients connect over TCP (TLS with --tls) and send nothing deaf      clients
- * subscribe to load/flood and never read; one client publishes there halftls   clients send the first bytes of a TLS
- * handshake and stop
+ *   - loop: each client subscribes to its own topic and publishes to it; latency is from PUBLISH sent to PUBLISH
+ * received
+ *   - idle: clients connect and stay; with --carry N each first sends itself a message of N bytes. A line of JSON says
+ *     when all are there
+ *   - connect: connects, waits for CONNACK, closes with a reset (--polite: says DISCONNECT and waits for the end),
+ * again and again: connections per second, --rate of them where it is given
+ *   - trickle: clients send a byte of their CONNECT every second
+ *   - silent: clients connect over TCP (TLS with --tls) and send nothing
+ *   - deaf: clients subscribe to load/flood and never read; one client publishes there
+ *   - halftls: clients send the first bytes of a TLS handshake and stop
  *
  * Each process has its own event loop; --processes divides the clients, since descriptors are limited per process and
  * a source address has about 28,000 ports: --sources K uses 127.0.0.2 to 127.0.0.K+1. The result is one line of JSON.
@@ -23,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,8 +42,9 @@ struct options {
     struct sock_addr to;
     unsigned clients, processes, sources, window, size, qos, version, carry;
     double rate, seconds;
-    bool tls, hold, json;
-    const char *ca, *cert, *key, *broker_pid;
+    int run; /* tells several runs at one broker apart */
+    bool tls, polite, json;
+    const char *ca, *cert, *key;
 };
 
 /* tally is what a process measured; in shared memory, one for each. */
@@ -49,7 +55,7 @@ struct tally {
     uint64_t refused;
 };
 
-enum client_state { C_NONE, C_TCP, C_TLS, C_CONNECT, C_SUB, C_UP, C_END };
+enum client_state { C_NONE, C_TCP, C_TLS, C_CONNECT, C_SUB, C_LEAVING, C_UP, C_END };
 struct client {
     int fd;
     struct tls *tls;
@@ -72,6 +78,7 @@ struct load {
     struct client *client;
     unsigned n, first, started, connecting, up;
     int64_t now, begun, end;
+    uint64_t again; /* clients that came once more */
     uint8_t in[IN_MAX + TLS_READ_MIN];
     uint8_t packet[1 << 20];
 };
@@ -81,7 +88,7 @@ static void close_client(struct load *l, struct client *c) {
     if (c->state < C_UP) l->connecting--;
     else l->up--;
     if (c->tls) tls_free(l->wire, c->tls);
-    if (l->o->mode == CONNECT) sock_close_hard(c->fd);
+    if (l->o->mode == CONNECT && !l->o->polite) sock_close_hard(c->fd);
     else close(c->fd);
     free(c->rest), free(c->out);
     *c = (struct client){.fd = -1, .state = C_END};
@@ -137,7 +144,7 @@ static uint8_t *put_length(uint8_t *p, size_t n) {
 
 static void topic_of(const struct load *l, const struct client *c, char *text, size_t n) {
     if (l->o->mode == DEAF) snprintf(text, n, "load/flood");
-    else snprintf(text, n, "load/%u", l->first + (unsigned)(c - l->client));
+    else snprintf(text, n, "load/%x/%u", (unsigned)l->o->run, l->first + (unsigned)(c - l->client));
 }
 
 static struct slice packet(struct load *l, uint8_t type, const uint8_t *body, size_t n) {
@@ -153,7 +160,7 @@ static struct slice make_connect(struct load *l, const struct client *c) {
     char id[64];
     /* A client that comes again and again must not look like one that flaps. */
     unsigned long long turn = l->o->mode == CONNECT ? (unsigned long long)l->t->connects : 0;
-    snprintf(id, sizeof id, "load-%d-%u-%llu", (int)getppid(), l->first + (unsigned)(c - l->client), turn);
+    snprintf(id, sizeof id, "load-%d-%u-%llu", l->o->run, l->first + (unsigned)(c - l->client), turn);
     p = put_string(p, "MQTT");
     *p++ = l->o->version == 5 ? 5 : 4;
     *p++ = 2; /* clean session */
@@ -265,7 +272,8 @@ static void on_packet(struct load *l, struct client *c, uint8_t first, struct sl
             lose(l, c);
         } else if (l->o->mode == CONNECT) {
             l->t->connects++;
-            close_client(l, c);
+            if (l->o->polite) c->state = C_LEAVING, put_out(l, c, slice_of("\xe0\0", 2));
+            else close_client(l, c);
         } else if (l->o->mode == IDLE && !l->o->carry) {
             come_up(l, c);
         } else {
@@ -302,7 +310,9 @@ static void read_client(struct load *l, struct client *c) {
         if (kept) memcpy(l->in, c->rest, kept);
         ssize_t n = c->tls ? tls_read(l->wire, c->tls, c->fd, l->in + kept, TLS_READ_MIN, &drained)
                            : recv(c->fd, l->in + kept, TLS_READ_MIN, 0);
-        if (n == 0 || (n < 0 && (c->tls ? n != TLS_AGAIN : errno != EAGAIN))) return lose(l, c);
+        bool ended = n == 0 || (n < 0 && (c->tls ? n != TLS_AGAIN : errno != EAGAIN));
+        if (ended && c->state == C_LEAVING) return close_client(l, c);
+        if (ended) return lose(l, c);
         if (n < 0) return;
         struct slice in = slice_of(l->in, kept + (size_t)n);
         struct slice rest = slice_tail(in, split(l, c, in));
@@ -402,8 +412,11 @@ static void work(struct load *l) {
 static void start_some(struct load *l) {
     for (; l->started < l->n && l->connecting < CONNECTING_MAX; l->started++) start_client(l, &l->client[l->started]);
     if (l->o->mode != CONNECT || l->started < l->n) return;
-    for (unsigned i = 0; i < l->n; i++)
-        if (l->client[i].state == C_END) start_client(l, &l->client[i]);
+    double rate = l->o->rate / l->o->processes, begun = (double)l->begun / 1e6;
+    for (unsigned i = 0; i < l->n; i++) {
+        if (rate > 0 && (double)l->again >= rate * ((double)l->now - begun) / 1000) return;
+        if (l->client[i].state == C_END) start_client(l, &l->client[i]), l->again++;
+    }
 }
 
 static void run(struct load *l) {
@@ -436,6 +449,7 @@ static int run_process(const struct options *o, struct tally *t, unsigned k) {
     if (!l) return 2;
     if (getrlimit(RLIMIT_NOFILE, &r) == 0) r.rlim_cur = r.rlim_max, (void)setrlimit(RLIMIT_NOFILE, &r);
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     l->o = o, l->t = t;
     l->first = (unsigned)((uint64_t)o->clients * k / o->processes);
     l->n = (unsigned)((uint64_t)o->clients * (k + 1) / o->processes) - l->first;
@@ -479,7 +493,9 @@ static void print_result(const struct options *o, const struct tally *t) {
            mode_names[o->mode], o->clients, (unsigned long long)s.connected, (unsigned long long)s.failed,
            (unsigned long long)s.refused, (unsigned long long)s.lost);
     if (s.all_connected_ns) printf(",\"all_connected_s\":%.3f", (double)s.all_connected_ns / 1e9);
-    if (o->mode == CONNECT) printf(",\"connects_per_s\":%.0f", (double)s.connects / o->seconds);
+    if (o->mode == CONNECT)
+        printf(",\"connects\":%llu,\"connects_per_s\":%.0f", (unsigned long long)s.connects,
+               (double)s.connects / o->seconds);
     if (s.sent)
         printf(",\"sent\":%llu,\"received\":%llu,\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f",
                (unsigned long long)s.sent, (unsigned long long)s.received, span > 0 ? (double)s.received / span : 0,
@@ -487,21 +503,52 @@ static void print_result(const struct options *o, const struct tally *t) {
     printf("}\n");
 }
 
+/* wait_all waits for the processes to end; of clients that stay, it tells when all are there. True: all went well. */
+static bool wait_all(const struct options *o, const struct tally *t) {
+    bool told = o->mode != IDLE;
+    int status, bad = 0;
+    for (pid_t pid; (pid = waitpid(-1, &status, told ? 0 : WNOHANG)) >= 0;) {
+        if (pid) {
+            bad |= status;
+            continue;
+        }
+        uint64_t there = 0;
+        for (unsigned k = 0; k < o->processes; k++) there += o->carry ? t[k].received : t[k].connected;
+        told = there == o->clients;
+        if (told) printf("{\"there\":%llu}\n", (unsigned long long)there), fflush(stdout);
+        else usleep(50000);
+    }
+    return bad == 0;
+}
+
 static int usage(void) {
     fprintf(stderr,
             "mqtt-load [options] MODE ADDRESS\n"
             "  modes: loop idle connect trickle silent deaf halftls\n"
             "  --clients N --processes N --sources N --seconds S --rate MSGS_PER_S (0: as fast as --window W allows)\n"
-            "  --size BYTES --qos N --version 4|5 --carry BYTES --json --tls [--ca FILE] [--cert FILE --key FILE]\n");
+            "  --size BYTES --qos N --version 4|5 --carry BYTES --json --polite --tls [--ca FILE] [--cert FILE --key "
+            "FILE]\n");
     return 2;
 }
 
 static bool read_options(struct options *o, int argc, char **argv) {
-    static const struct option longs[] = {
-        {"clients", 1, 0, 'c'}, {"processes", 1, 0, 'p'}, {"sources", 1, 0, 's'}, {"seconds", 1, 0, 'd'},
-        {"rate", 1, 0, 'r'},    {"window", 1, 0, 'w'},    {"size", 1, 0, 'n'},    {"qos", 1, 0, 'q'},
-        {"version", 1, 0, 'v'}, {"carry", 1, 0, 'y'},     {"tls", 0, 0, 't'},     {"ca", 1, 0, 'a'},
-        {"cert", 1, 0, 'C'},    {"key", 1, 0, 'K'},       {"json", 0, 0, 'j'},    {0}};
+    static const struct option longs[] = {{"clients", 1, 0, 'c'},
+                                          {"processes", 1, 0, 'p'},
+                                          {"sources", 1, 0, 's'},
+                                          {"seconds", 1, 0, 'd'},
+                                          {"rate", 1, 0, 'r'},
+                                          {"window", 1, 0, 'w'},
+                                          {"size", 1, 0, 'n'},
+                                          {"qos", 1, 0, 'q'},
+                                          {"version", 1, 0, 'v'},
+                                          {"carry", 1, 0, 'y'},
+                                          {"tls", 0, 0, 't'},
+                                          {"ca", 1, 0, 'a'},
+                                          {"cert", 1, 0, 'C'},
+                                          {"key", 1, 0, 'K'},
+                                          {"json", 0, 0, 'j'},
+                                          {"polite", 0, 0, 'P'},
+                                          {0}};
     unsigned *const numbers[256] = {['c'] = &o->clients, ['p'] = &o->processes, ['s'] = &o->sources, ['w'] = &o->window,
                                     ['n'] = &o->size,    ['q'] = &o->qos,       ['v'] = &o->version, ['y'] = &o->carry};
     for (int k; (k = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -510,6 +557,7 @@ static bool read_options(struct options *o, int argc, char **argv) {
         else if (k == 'r') o->rate = strtod(optarg, NULL);
         else if (k == 't') o->tls = true;
         else if (k == 'j') o->json = true;
+        else if (k == 'P') o->polite = true;
         else if (k == 'a') o->ca = optarg;
         else if (k == 'C') o->cert = optarg;
         else if (k == 'K') o->key = optarg;
@@ -521,7 +569,8 @@ static bool read_options(struct options *o, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    struct options o = {.clients = 10, .processes = 1, .window = 1, .size = 64, .seconds = 5, .version = 4};
+    struct options o = {
+        .run = (int)getpid(), .clients = 10, .processes = 1, .window = 1, .size = 64, .seconds = 5, .version = 4};
     char why[256] = "";
     struct writer w = wr_fixed(why, sizeof why - 1);
     if (!read_options(&o, argc, argv)) return usage();
@@ -530,8 +579,7 @@ int main(int argc, char **argv) {
     if (t == MAP_FAILED) return 2;
     for (unsigned k = 0; k < o.processes; k++)
         if (fork() == 0) _exit(run_process(&o, &t[k], k));
-    int status, bad = 0;
-    while (wait(&status) > 0) bad |= status;
+    bool ok = wait_all(&o, t);
     print_result(&o, t);
-    return bad ? 2 : 0;
+    return ok ? 0 : 2;
 }

@@ -22,6 +22,17 @@ const columns = {
     });
   },
 };
+/** fewer leaves out what of uPlot nobody calls: other curves, joining of tables, helpers for plug-ins. */
+const fewer = {
+  name: 'fewer',
+  setup(b) {
+    b.onLoad({ filter: /uPlot\.esm\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      const parts = /^uPlot\.(assign|fmtNum|rangeNum|rangeLog|rangeAsinh|orient|sync) = .*$|^\tuPlot\.(join|fmtDate|tzDate|addGap|clipGaps) +?= .*$|^\t\(paths\.(stepped|spline) += .*$/gm;
+      return { contents: text.replace(parts, '') };
+    });
+  },
+};
 const done = await build({
   absWorkingDir: here,
   entryPoints: { weir: 'src/app.tsx' },
@@ -36,7 +47,7 @@ const done = await build({
   jsxFragment: 'jsxFragment',
   inject: ['src/jsx.ts'],
   define: { 'process.env.NODE_ENV': '"production"' },
-  plugins: [columns],
+  plugins: [columns, fewer],
   metafile: true,
   tsconfigRaw: '{}',
   logLevel: 'warning',

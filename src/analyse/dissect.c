@@ -24,6 +24,7 @@ const struct decode *dissector_packet(struct dissector *ds, const struct packet 
 }
 
 void dissector_shown(struct dissector *ds) {
+    if (!ds->driver.d.pkt->has_ts) return;
     ds->times.displayed = ds->driver.d.pkt->ts;
     ds->times.has_displayed = true;
 }

@@ -36,7 +36,7 @@ static void mqtt_code(struct writer *w, const struct mqtt_event *m) {
 
 static void mqtt_words(struct writer *w, const struct mqtt_event *m) {
     wr_s(w, mqtt_names[m->type & 15]);
-    if (m->type == MQTT_CONNECT) {
+    if (m->type == MQTT_CONNECT && m->client.n) {
         wr_c(w, ' ');
         print_string(w, slice_head(m->client, 48));
     }

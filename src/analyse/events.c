@@ -40,6 +40,14 @@ static const uint16_t wanted[] = {
     FID_UDP_SRCPORT,
     FID_UDP_DSTPORT,
     FID_UDP_LENGTH,
+    FID_ARP_OPCODE,
+    FID_ARP_ISGRATUITOUS,
+    FID_ARP_ISPROBE,
+    FID_ARP_ISANNOUNCEMENT,
+    FID_ARP_SRC_PROTO_IPV4,
+    FID_ARP_DST_PROTO_IPV4,
+    FID_DHCP_HW_MAC_ADDR,
+    FID_DHCP_OPTION_DHCP,
     FID_ICMP,
     FID_ICMP_TYPE,
     FID_ICMP_CODE,
@@ -496,10 +504,39 @@ static void udp_field(struct walk *w, const struct fval *f) {
     w->out->payload = f->u > 8 ? (uint32_t)f->u - 8 : 0;
 }
 
+static void link_field(struct walk *w, const struct fval *f) {
+    struct link_event *l = &w->out->link;
+    switch (f->id) {
+    case FID_ARP_OPCODE: l->arp = (uint8_t)f->u; break;
+    case FID_ARP_ISGRATUITOUS:
+    case FID_ARP_ISPROBE:
+    case FID_ARP_ISANNOUNCEMENT: l->own |= f->u != 0; break;
+    case FID_ARP_SRC_PROTO_IPV4: addr4(&l->from, f->u); break;
+    case FID_ARP_DST_PROTO_IPV4: addr4(&l->to, f->u); break;
+    case FID_DHCP_HW_MAC_ADDR: memcpy(l->mac, f->s.p, f->s.n < sizeof l->mac ? f->s.n : sizeof l->mac); break;
+    case FID_DHCP_OPTION_DHCP: l->dhcp = (uint8_t)f->u; break;
+    }
+}
+
 /* Who takes a field. One look into a table instead of a comparison with each protocol's range: this runs for every
  * field of every packet. */
-enum taker { BY_NOBODY, BY_NETWORK, BY_PORTS, BY_TCP, BY_UDP, BY_ICMP, BY_DNS, BY_TLS, BY_HTTP, BY_WEBSOCKET, BY_MQTT };
+enum taker {
+    BY_NOBODY,
+    BY_LINK,
+    BY_NETWORK,
+    BY_PORTS,
+    BY_TCP,
+    BY_UDP,
+    BY_ICMP,
+    BY_DNS,
+    BY_TLS,
+    BY_HTTP,
+    BY_WEBSOCKET,
+    BY_MQTT
+};
 static const uint8_t takers[FID_COUNT] = {
+    [FID_ARP... FID_ARP_END - 1] = BY_LINK,
+    [FID_DHCP... FID_DHCP_END - 1] = BY_LINK,
     [FID_IP... FID_IP_END - 1] = BY_NETWORK,
     [FID_IPV6... FID_IPV6_END - 1] = BY_NETWORK,
     [FID_TCP] = BY_NOBODY, /* events_read sees to it */
@@ -522,6 +559,7 @@ _Static_assert(FID_TCP_SRCPORT == FID_TCP + 1 && FID_TCP_DSTPORT == FID_TCP_SRCP
 
 static void field_take(struct walk *w, const struct fval *f) {
     switch ((enum taker)takers[f->id]) {
+    case BY_LINK: link_field(w, f); break;
     case BY_NETWORK: network_field(w, f); break;
     case BY_PORTS: ports_field(w, f); break;
     case BY_TCP: tcp_field(w, f); break;

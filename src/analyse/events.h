@@ -97,6 +97,15 @@ struct icmp_event {
     uint16_t sport, dport;
 };
 
+/* link_event is what a packet says of how a host finds its neighbours and its address. */
+struct link_event {
+    uint8_t arp;              /* operation; 0: no ARP */
+    uint8_t dhcp;             /* message type; 0: no DHCP */
+    bool own;                 /* ARP about the sender's own address */
+    uint8_t mac[6];           /* of the DHCP client */
+    struct net_addr from, to; /* who asks by ARP, and for whom */
+};
+
 /* packet_events is one packet's. */
 struct packet_events {
     uint64_t frame;
@@ -110,6 +119,7 @@ struct packet_events {
     bool unicast; /* neither broadcast nor multicast */
     struct tcp_event tcp;
     struct icmp_event icmp;
+    struct link_event link;
     struct slice shut; /* why the TLS session cannot be read, once it is known; empty: nothing is said */
     uint32_t payload;  /* bytes behind the TCP or UDP header */
     uint32_t n;

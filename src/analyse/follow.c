@@ -115,6 +115,9 @@ static void held_drop(struct follow_side *s, struct follow_held **link) {
     s->count--;
     s->bytes -= h->n;
     free(h);
+    if (s->held) s->lowest = s->held->seq;
+    for (h = s->held; h; h = h->next)
+        if (seq_lt(h->seq, s->lowest)) s->lowest = h->seq;
 }
 
 static void hold(struct follow *f, int side, const struct segment *s, const struct packet *p) {
@@ -130,13 +133,14 @@ static void hold(struct follow *f, int side, const struct segment *s, const stru
     struct follow_held **last = &me->held;
     while (*last) last = &(*last)->next;
     *last = h;
-    me->count++;
+    if (!me->count++ || seq_lt(h->seq, me->lowest)) me->lowest = h->seq;
     me->bytes += h->n;
 }
 
 /* held_fits gives one waiting segment that fits now, or drops one that is of no use any more; false: there is none. */
 static bool held_fits(struct follow *f, int side) {
     struct follow_side *s = &f->side[side];
+    if (seq_lt(s->next, s->lowest)) return false;
     for (struct follow_held **link = &s->held; *link; link = &(*link)->next) {
         struct follow_held *h = *link;
         if (seq_lt(s->next, h->seq)) continue;
@@ -154,14 +158,10 @@ static bool held_fits(struct follow *f, int side) {
 /* gap_pass gives the words for a hole whose far side was acknowledged; false: there is none. */
 static bool gap_pass(struct follow *f, int side, uint32_t ack, const struct packet *p) {
     struct follow_side *s = &f->side[side];
-    if (!s->held) return false;
-    uint32_t lowest = s->held->seq;
-    for (const struct follow_held *h = s->held; h; h = h->next)
-        if (seq_lt(h->seq, lowest)) lowest = h->seq;
-    if (!seq_lt(lowest, ack)) return false;
+    if (!s->held || !seq_lt(s->lowest, ack)) return false;
     char text[64];
-    int n = snprintf(text, sizeof text, "[%d bytes missing in capture file]", (int)(lowest - s->next));
-    s->next = lowest;
+    int n = snprintf(text, sizeof text, "[%d bytes missing in capture file]", (int)(s->lowest - s->next));
+    s->next = s->lowest;
     chunk_give(f, side, slice_of(text, (size_t)n + 1), p->number, 0);
     return true;
 }

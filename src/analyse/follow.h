@@ -34,6 +34,7 @@ struct follow {
     uint32_t stream;
     bool by_substream; /* of HTTP/2: only this one */
     uint32_t substream;
+    bool frames; /* of HTTP/2: whole frames, and lists of fields as they are decompressed, as tshark follows them */
     struct talk_addr asked[2]; /* where !by_stream */
     struct talk_addr end[2];   /* as found: end[0] is who sent first */
     bool begun;
@@ -41,7 +42,7 @@ struct follow {
         bool synced;
         uint32_t next;
         struct follow_held *held; /* in the order they came */
-        uint32_t count;
+        uint32_t count, lowest; /* lowest: sequence number of what waits */
         size_t bytes;
     } side[2];
     uint64_t dropped; /* segments given up: too many waited */

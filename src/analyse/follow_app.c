@@ -3,13 +3,16 @@
  * its bytes stand in, so what was put together, decrypted or decompressed is followed like the rest. A chunk is: of TLS
  * the application data of a record that could be opened; of HTTP the head of a message, and its body without transfer
  * and content coding; of HTTP/2 a decompressed list of fields as lines, and the data of a frame; of WebSocket the
- * unmasked payload of a frame. The ends are those of the first packet that has one. Nothing is kept. */
+ * unmasked payload of a frame. Where HTTP/2 is followed by frames, a chunk is a frame, or instead of one with a list of
+ * fields that list: each name and value behind its length. The ends are those of the first packet that has one. Nothing
+ * is kept. */
 #include "analyse/follow.h"
 
 static const uint16_t wanted[FOLLOW_PROTOS][8] = {
     [FOLLOW_TLS] = {FID_TLS_PLAIN},
     [FOLLOW_HTTP] = {FID_HTTP, FID_HTTP_REQUEST, FID_HTTP_RESPONSE, FID_HTTP_FILE_DATA},
-    [FOLLOW_HTTP2] = {FID_HTTP2_STREAMID, FID_HTTP2_HEADER_NAME, FID_HTTP2_HEADER_VALUE, FID_HTTP2_DATA_DATA},
+    [FOLLOW_HTTP2] = {FID_HTTP2_STREAM, FID_HTTP2_TYPE, FID_HTTP2_STREAMID, FID_HTTP2_HEADER_NAME, FID_HTTP2_HEADER_VALUE,
+                      FID_HTTP2_DATA_DATA},
     [FOLLOW_WEBSOCKET] = {FID_WEBSOCKET, FID_WEBSOCKET_MASK, FID_WEBSOCKET_PAYLOAD},
 };
 
@@ -28,6 +31,8 @@ struct app {
     bool masked;         /* of WebSocket: the frame is */
     int source;          /* of WebSocket: where the next unmasked payload may be */
     struct slice name;   /* of HTTP/2: the field's */
+    struct slice frame;  /* of HTTP/2: its bytes */
+    uint64_t type;       /* of it */
     struct writer lines; /* of HTTP/2: the list of fields; LIST_MAX bytes make a chunk */
     char text[LIST_MAX];
 };
@@ -87,6 +92,34 @@ static void http2_field(struct app *a, const struct fval *v) {
     }
 }
 
+static void field_put(struct app *a, struct slice s) {
+    uint8_t len[4] = {(uint8_t)(s.n >> 24), (uint8_t)(s.n >> 16), (uint8_t)(s.n >> 8), (uint8_t)s.n};
+    wr_bytes(&a->lines, len, sizeof len);
+    wr_slice(&a->lines, s);
+}
+
+/* http2_frame_field: a frame begins with its entry, whose type and stream are known behind it. */
+static void http2_frame_field(struct app *a, const struct fval *v) {
+    enum { HEADERS = 1, PUSH_PROMISE = 5, CONTINUATION = 9 };
+    bool listed = a->type == HEADERS || a->type == PUSH_PROMISE || a->type == CONTINUATION;
+    bool shown = !a->f->by_substream || a->substream == a->f->substream;
+    if (v->id == FID_HTTP2_STREAM) {
+        lines_give(a);
+        a->frame = bytes_of(a, v);
+    } else if (v->id == FID_HTTP2_TYPE) {
+        a->type = v->u;
+    } else if (v->id == FID_HTTP2_STREAMID) {
+        a->substream = (uint32_t)v->u;
+        if (!listed && (!a->f->by_substream || a->substream == a->f->substream)) give(a, a->frame);
+    } else if (v->id == FID_HTTP2_HEADER_NAME) {
+        a->name = v->s;
+    } else if (v->id == FID_HTTP2_HEADER_VALUE && shown) {
+        if (wr_len(&a->lines) + a->name.n + v->s.n + 8 > LIST_MAX) lines_give(a);
+        field_put(a, a->name);
+        field_put(a, v->s);
+    }
+}
+
 /* websocket_field: what was masked stands in a source of its own; they come in the order of the frames. */
 static void websocket_field(struct app *a, const struct fval *v) {
     const struct fvec *out = a->d->out;
@@ -116,6 +149,7 @@ void follow_app_packet(struct follow *f, const struct decode *d, const struct ta
     a.src = src;
     a.dst = dst;
     a.substream = 0;
+    a.type = 0;
     a.masked = false;
     a.source = 0;
     a.lines = wr_fixed(a.text, sizeof a.text);
@@ -130,7 +164,9 @@ void follow_app_packet(struct follow *f, const struct decode *d, const struct ta
             break;
         case FOLLOW_WEBSOCKET: websocket_field(&a, v); break;
         case FOLLOW_HTTP: http_field(&a, v, &message); break;
-        default: http2_field(&a, v);
+        default:
+            if (f->frames) http2_frame_field(&a, v);
+            else http2_field(&a, v);
         }
     }
     lines_give(&a);

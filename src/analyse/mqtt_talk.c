@@ -78,9 +78,14 @@ static bool answers(const struct mqtt_turn *turn, const struct mqtt_msg *m, bool
     }
 }
 
+static bool is_answer(uint8_t type) {
+    return (type >= MQTT_PUBACK && type <= MQTT_PUBCOMP) || type == MQTT_SUBACK || type == MQTT_UNSUBACK ||
+           type == MQTT_PINGRESP;
+}
+
 static bool ack_join(struct mqtt_talk *t, const struct decode *d, const struct mqtt_msg *m, bool from_client) {
     enum { FAILED = 0x80 };
-    struct mqtt_turn *turn = t->first;
+    struct mqtt_turn *turn = is_answer(m->type) ? t->first : NULL;
     while (turn && !answers(turn, m, from_client)) turn = turn->next;
     if (!turn) return false;
     if (turn->acks < TURN_ACKS_MAX)

@@ -2,7 +2,8 @@
 /* Theory of operation: counters are entries of a table keyed by parent and name, linked to their parent. A burst is the
  * greatest count within TREE_WINDOW slots of time: the slots with packets are kept in order, those that left the window
  * are dropped as a later one comes, as tshark does it, since the numbers are to be the same. What a packet counts for
- * is in stats_tree_kinds.c. Limits: TREE_COUNTERS_MAX counters; names are cut to TREE_NAME. */
+ * is in stats_tree_kinds.c. Limits: TREE_COUNTERS_MAX counters; names are cut to TREE_NAME,
+ * their bytes beyond the key bounded by TREE_LONG_NAMES. */
 #include "analyse/stats_tree.h"
 
 #include <math.h>
@@ -10,21 +11,42 @@
 
 static struct tree_counter *counter(struct stats_tree *t, uint32_t place) { return keytab_at(&t->tab, place - 1); }
 
+static void key_make(const struct stats_tree *t, struct tree_counter *key, uint32_t parent, const char *name) {
+    size_t n = strlen(name);
+    memset(key, 0, sizeof *key);
+    key->parent = parent;
+    memcpy(key->key, name, n < TREE_KEY ? n : TREE_KEY - 1);
+    if (n >= TREE_KEY) key->hash = hash_bytes(t->tab.secret, name, n);
+}
+
+static void name_keep(struct stats_tree *t, struct tree_counter *c, const char *name) {
+    size_t n = strlen(name);
+    if (n < TREE_KEY || t->long_names + n > TREE_LONG_NAMES) return;
+    c->name = strdup(name);
+    t->long_names += n;
+}
+
 uint32_t tree_get(struct stats_tree *t, uint32_t parent, const char *name) {
-    static struct tree_counter none;
-    struct tree_counter key = none;
-    key.parent = parent;
-    strncpy(key.name, name, TREE_NAME - 1);
+    struct tree_counter key;
+    key_make(t, &key, parent, name);
     uint32_t before = t->tab.n;
     struct tree_counter *c = parent == TREE_FULL ? NULL : keytab_get(&t->tab, &key);
     if (!c) return TREE_FULL;
     uint32_t place = keytab_place(&t->tab, c) + 1;
     if (t->tab.n == before) return place;
+    name_keep(t, c, name);
     c->slots = 1; /* as in tshark, the first slot of the capture is there from the beginning */
     uint32_t *first = parent ? &counter(t, parent)->children : &t->roots;
     counter(t, place)->next = *first;
     *first = place;
     return place;
+}
+
+uint32_t *tree_lately(struct stats_tree *t, const char *name) {
+    struct tree_counter key;
+    key_make(t, &key, TREE_FULL, name); /* an entry that no tree holds: nobody's parent is TREE_FULL */
+    struct tree_counter *c = keytab_get(&t->tab, &key);
+    return c ? &c->children : NULL;
 }
 
 static void slot_insert(struct tree_counter *c, uint32_t at, int64_t number, double now, uint32_t n) {
@@ -67,6 +89,8 @@ static void count(struct stats_tree *t, uint32_t place) {
     c->count++;
     burst_count(t, c, 1);
 }
+
+void tree_again(struct stats_tree *t, uint32_t place) { count(t, place); }
 
 uint32_t tree_tick(struct stats_tree *t, uint32_t parent, const char *name) {
     uint32_t place = tree_get(t, parent, name);
@@ -120,7 +144,7 @@ void tree_in_range(struct stats_tree *t, uint32_t parent, int64_t value) {
 /* before: the greater count first, then the later name; ranges from the lowest. */
 static bool before(const struct tree_counter *a, const struct tree_counter *b) {
     if (a->values == TREE_RANGE && b->values == TREE_RANGE) return a->floor < b->floor;
-    return a->count != b->count ? a->count > b->count : strcmp(a->name, b->name) > 0;
+    return a->count != b->count ? a->count > b->count : strcmp(tree_name(a), tree_name(b)) > 0;
 }
 
 static int compare(const void *x, const void *y, void *tree) {
@@ -141,7 +165,7 @@ uint32_t *tree_sorted(const struct stats_tree *t, uint32_t parent, uint32_t *n) 
 
 static int start(void *state, const struct stats_args *args, struct writer *why) {
     struct stats_tree *t = state;
-    t->tab = keytab_make(offsetof(struct tree_counter, children), sizeof(struct tree_counter), TREE_COUNTERS_MAX);
+    t->tab = keytab_make(offsetof(struct tree_counter, name), sizeof(struct tree_counter), TREE_COUNTERS_MAX);
     for (const struct tree_kind *k = tree_kinds; k->name; k++)
         if (args->which && strcmp(args->which, k->name) == 0) t->kind = k;
     if (!t->kind) {
@@ -170,7 +194,11 @@ void tree_clock(struct stats_tree *t) {
     t->elapsed = t->now - t->start;
 }
 
-static void end(void *state) { keytab_free(&((struct stats_tree *)state)->tab); }
+static void end(void *state) {
+    struct stats_tree *t = state;
+    for (uint32_t i = 0; i < t->tab.n; i++) free(((struct tree_counter *)keytab_at(&t->tab, i))->name);
+    keytab_free(&t->tab);
+}
 
 const struct stats_ops stats_trees = {.name = "tree",
                                       .state_size = sizeof(struct stats_tree),

@@ -24,7 +24,7 @@ static const char *addr_name(const struct net_addr *a, char text[64]) {
 /* copied writes a value of a packet as a name. */
 static const char *copied(struct slice s, char text[TREE_NAME]) {
     struct writer w = wr_fixed(text, TREE_NAME - 1);
-    wr_slice(&w, slice_head(s, TREE_NAME - 1));
+    print_string(&w, slice_head(s, TREE_NAME - 1));
     *w.p = 0;
     return text;
 }
@@ -387,6 +387,13 @@ const struct tree_kind tree_kinds[] = {
     {"http,tree", "HTTP/Packet Counter", HTTP_FIELDS, http_start, http_packet},
     {"http_req,tree", "HTTP/Requests", HTTP_FIELDS, requests_start, requests_packet},
     {"http_srv,tree", "HTTP/Load Distribution", HTTP_FIELDS, servers_start, servers_packet},
+    {"http_seq,tree",
+     "HTTP/Request Sequences",
+     {FID_HTTP, FID_SSDP, FID_HTTP_REQUEST_METHOD, FID_HTTP_REQUEST_FULL_URI, FID_HTTP_REFERER, FID_HTTP_LOCATION,
+      FID_HTTP_RESPONSE_FOR_URI, FID_HTTP_PROXY_CONNECT_HOST, FID_UDP_STREAM},
+     http_seq_start,
+     http_seq_packet},
+    {"http,stat", "HTTP Statistics", HTTP_FIELDS, http_stat_start, http_stat_packet},
     {"http2,tree", "HTTP2", {FID_HTTP2_TYPE}, http2_start, http2_packet},
     {"dns,tree",
      "DNS",

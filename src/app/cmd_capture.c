@@ -3,6 +3,7 @@
  * that opens files (savefile.c), the interface, the drop, then the first packet. */
 #include "app/capture/capture.h"
 #include "app/cmd.h"
+#include "app/filter.h"
 #include "app/rights.h"
 #include "io/out.h"
 #include <errno.h>
@@ -114,7 +115,9 @@ static int capture_with(const struct capture_opts *o, const struct live_config *
     struct writer why = error_line(text, sizeof text);
     struct capture_view view = {0};
     struct live *live = NULL;
-    if (live_open(&live, c, &why) < 0) return say(&why);
+    int rc = live_open(&live, c, &why);
+    if (rc == ERR_USAGE) filter_hint(&why, c->filter, "record with words such as `port 1883`, and filter when you read");
+    if (rc < 0) return say(&why);
     int status = OPT_GO;
     if (!rights_drop(t))
         status = opt_bad_use(&capture_command, "cannot give up privileges: %s; -Z root keeps them", strerror(errno));

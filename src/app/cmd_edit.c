@@ -402,7 +402,7 @@ static void edit_free(struct edit *e) {
     free(e->input);
     free(e->range);
     free(e->bytes);
-    expr_free(e->filter);
+    filter_free(&command, e->filter);
     free(e->split[0]);
     free(e->split[1]);
     opt_release(&command, &e->o);

@@ -159,7 +159,7 @@ static int which_find(struct run *r, const char *text) {
         }
     }
     capture_end(r);
-    expr_free(filter);
+    filter_free(&command, filter);
     r->follow.by_stream = true;
     if (rc != OPT_GO || found) return rc;
     fprintf(stderr, "weir follow: no packet of a %s conversation passes %s\n",

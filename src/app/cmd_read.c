@@ -3,6 +3,7 @@
 #include "app/cmd.h"
 #include "app/read.h"
 #include "app/rights.h"
+#include "app/story.h"
 #include "io/out.h"
 
 #include <errno.h>
@@ -33,8 +34,15 @@ static void packet_print(struct reading *g, const struct decode *d) {
         break;
     case FORM_FIELDS: fields_print(w, d, g->ids, g->n_ids, &g->fields, &g->view); break;
     case FORM_PDML: pdml_print(w, d); break;
-    case FORM_JSON: json_print(w, d, &g->view); break;
-    case FORM_JSONL: jsonl_print(w, d, &g->view); break;
+    case FORM_JSON:
+        if (g->n_ids) json_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else json_print(w, d, &g->view);
+        break;
+    case FORM_JSONL:
+        if (g->n_ids) jsonl_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else jsonl_print(w, d, &g->view);
+        break;
+    case FORM_EK: ek_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view); break;
     case FORM_EVENTS:
         events_read(&g->now, d);
         eve_packet(&g->eve, w, &g->now);
@@ -142,6 +150,7 @@ static int live_begin(struct reading *g, struct writer *why) {
     };
     struct rights rights;
     int rc = filter.err ? ERR_NOMEM : feed_open_live(&g->feed, &config, why);
+    if (rc == ERR_USAGE) filter_hint(why, filter.buf, "put it behind -Y");
     wr_free(&filter);
     if (rc) return rc;
     if (!rights_pick(&rights, NULL, false) || !rights_drop(&rights)) {
@@ -160,6 +169,7 @@ static int run(struct reading *g) {
         *why.p = 0;
         return opt_bad_use(&read_command, "%s", text);
     }
+    if (g->feed.file) capfile_list_blocks(g->feed.file);
     if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     feed_progress(&g->feed, !g->o.quiet);
@@ -203,6 +213,7 @@ int cmd_read(int argc, char **argv) {
     int rc = opt_parse(&read_command, &g->o, argc, argv);
     g->view.show_secrets = g->o.show_secrets;
     g->view.hex = g->o.hex;
+    g->view.color = story_color(g->o.color);
     g->out_fd = STDOUT_FILENO;
     g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.schema) {
@@ -217,8 +228,8 @@ int cmd_read(int argc, char **argv) {
     taps_free(&g->taps);
     if (g->form == FORM_EVENTS) eve_free(&g->eve);
     vendors_free(g->vendors);
-    expr_free(g->display);
-    expr_free(g->first);
+    filter_free(&read_command, g->display);
+    filter_free(&read_command, g->first);
     free(g->ids);
     opt_release(&read_command, &g->o);
     free(g);

@@ -4,6 +4,7 @@
 #include "app/opt.h"
 #include "app/rights.h"
 #include "app/serve_config.h"
+#include "app/story.h"
 #include "serve/demand/store.h"
 #include "serve/web/web.h"
 
@@ -39,7 +40,7 @@ static const struct opt_def defs[] = {
      offsetof(struct serve_opts, guard)},
     {'i', "interface", "NAME", "where captures on demand are taken from, unless they say (any)", OPT_TEXT,
      offsetof(struct serve_opts, interface)},
-    {0, "expiry", "TIME", "how long captures on demand are kept, as in 12h; 0: for ever (7d)", OPT_TEXT,
+    {0, "expiry", "TIME", "how long captures on demand and uploads are kept, as in 12h; 0: for ever (7d)", OPT_TEXT,
      offsetof(struct serve_opts, expiry)},
     {'c', "config", "FILE", "names of devices (YAML)", OPT_TEXT, offsetof(struct serve_opts, config)},
     {0, "cert", "FILE", "certificate with its chain (PEM): serve TLS", OPT_TEXT, offsetof(struct serve_opts, cert)},
@@ -220,7 +221,20 @@ static int check(const struct serve_opts *o, int64_t *expiry_ms) {
     return OPT_GO;
 }
 
+/* languages_read reads the translations there are, and returns how many. */
+enum { LANGUAGES = 2 };
+static size_t languages_read(struct web_language out[LANGUAGES]) {
+    static const char *const names[LANGUAGES] = {"ja", "zh_CN"};
+    size_t n = 0;
+    for (size_t i = 0; i < LANGUAGES; i++) {
+        out[n].name = names[i];
+        n += story_catalogue(names[i], &out[n].words);
+    }
+    return n;
+}
+
 static int run(const struct serve_opts *o) {
+    struct web_language languages[LANGUAGES];
     struct rights t;
     struct serve_config config = {0};
     char reason[256] = "", *pem[2] = {NULL, NULL}, *given[2] = {(char *)(uintptr_t)o->cert, (char *)(uintptr_t)o->key};
@@ -249,12 +263,15 @@ static int run(const struct serve_opts *o) {
                             .expiry_ms = expiry_ms,
                             .labels = config.labels,
                             .n_labels = config.n_labels,
+                            .languages = languages,
+                            .n_languages = languages_read(languages),
                             .user = {t.drop, t.uid, t.gid, t.name[0] ? t.name : NULL}};
     if (rc == OPT_GO) rc = files ? serve(o, &t, &plan) : EXIT_TROUBLE;
     if (files) whole_paths_free(files, o->words.n);
     free(files);
     whole_paths_free(pem, 2);
     serve_config_free(&config);
+    for (size_t i = 0; i < plan.n_languages; i++) free((void *)(uintptr_t)plan.languages[i].words.mo.p);
     return rc;
 }
 

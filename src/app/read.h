@@ -30,7 +30,7 @@ struct read_opts {
 
 extern const struct opt_command read_command;
 
-enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL, FORM_EVENTS };
+enum form { FORM_TEXT, FORM_TREE, FORM_FIELDS, FORM_PDML, FORM_JSON, FORM_JSONL, FORM_EK, FORM_EVENTS };
 
 /* reading is one run of the command. */
 struct reading {

@@ -34,9 +34,9 @@ static const struct opt_def defs[] = {
     {'V', NULL, NULL, "the packet's tree", OPT_FLAG, offsetof(struct read_opts, tree)},
     {'O', NULL, "PROTOCOLS", "the tree, details of these protocols only (comma between)", OPT_TEXT, offsetof(struct read_opts, only)},
     {'x', "hex", NULL, "the packet's bytes", OPT_FLAG, offsetof(struct read_opts, hex)},
-    {'T', NULL, "FORMAT", "output: text fields pdml json jsonl", OPT_TEXT, offsetof(struct read_opts, format)},
-    {'e', NULL, "FIELD", "a field of -T fields, json and jsonl; repeat for more", OPT_LIST, offsetof(struct read_opts, fields)},
-    {'E', NULL, "NAME=VALUE", "of -T fields: header=y separator=, occurrence=f|l|a aggregator=; quote=d|s|n", OPT_LIST,
+    {'T', NULL, "FORMAT", "output: text fields pdml json jsonl, and ek with -e", OPT_TEXT, offsetof(struct read_opts, format)},
+    {'e', NULL, "FIELD", "a field of -T fields, json, jsonl and ek, or a column as in _ws.col.Info; repeat for more", OPT_LIST, offsetof(struct read_opts, fields)},
+    {'E', NULL, "NAME=VALUE", "of -T fields, and occurrence of all: header=y separator=, occurrence=f|l|a aggregator=; quote=d|s|n", OPT_LIST,
      offsetof(struct read_opts, field_options)},
     {'d', NULL, "TABLE==N,PROTO", "decode as, for instance tcp.port==8884,mqtt", OPT_LIST, offsetof(struct read_opts, decode_as)},
     {'o', NULL, "NAME:VALUE", "a preference of tshark; those that do not apply are named and passed over", OPT_LIST,
@@ -48,6 +48,8 @@ static const struct opt_def defs[] = {
      offsetof(struct read_opts, events)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
     {0, "show-secrets", NULL, "show passwords and keys", OPT_FLAG, offsetof(struct read_opts, show_secrets)},
+    {0, "color", "auto|always|never", "colour packet lines: red broken or an error, yellow lost, repeated or reset, grey bare acknowledgments",
+     OPT_CHOICE, offsetof(struct read_opts, color), .bare = "always"},
 };
 static const char *const examples[] = {"weir read -r capture.pcapng", "weir read -r capture.pcapng -V -c 1",
                                        "weir read -r capture.pcapng -T fields -e frame.number -e ip.src -e mqtt.topic",
@@ -82,12 +84,12 @@ static bool time_parse(const char *text, enum time_format *out) {
 }
 
 static int form_parse(struct reading *g) {
-    static const char *const names[] = {"text", NULL, "fields", "pdml", "json", "jsonl"};
+    static const char *const names[] = {"text", NULL, "fields", "pdml", "json", "jsonl", "ek"};
     const char *format = g->o.format ? g->o.format : "text";
     size_t form = 0;
     while (form < sizeof names / sizeof *names && (!names[form] || strcmp(format, names[form]) != 0)) form++;
     if (form == sizeof names / sizeof *names)
-        return opt_bad_use(&read_command, "-T %s is not known: it is one of text, fields, pdml, json, jsonl", format);
+        return opt_bad_use(&read_command, "-T %s is not known: it is one of text, fields, pdml, json, jsonl, ek", format);
     g->form = (enum form)form;
     if (g->o.events) {
         if (g->o.format || g->o.fields.n || g->o.tree || g->o.hex) return opt_bad_use(&read_command, "--events is a form of its own: not with -T, -e, -V or -x");
@@ -96,6 +98,8 @@ static int form_parse(struct reading *g) {
     }
     if (g->form == FORM_TEXT && (g->o.tree || g->o.only)) g->form = FORM_TREE;
     if (g->form == FORM_FIELDS && !g->o.fields.n) return opt_bad_use(&read_command, "-T fields needs at least one -e FIELD");
+    if (g->form == FORM_EK && !g->o.fields.n)
+        return opt_bad_use(&read_command, "-T ek needs at least one -e FIELD; -T jsonl has all fields, one packet a line");
     return OPT_GO;
 }
 
@@ -115,7 +119,10 @@ static int fields_parse(struct reading *g) {
     for (size_t i = 0; i < g->o.fields.n && rc == OPT_GO; i++) {
         struct slice name = slice_str(g->o.fields.item[i]);
         uint16_t near[3], id = field_find(&index, name);
-        if (!id && g->form == FORM_FIELDS) id = column_find(name);
+        if (!id) id = column_find(name);
+        for (size_t k = 0; k < g->n_ids && g->form != FORM_FIELDS; k++)
+            if (g->ids[k] == id) id = UINT16_MAX; /* a member of an object has its place once */
+        if (id == UINT16_MAX) continue;
         if (id) {
             g->ids[g->n_ids++] = id;
             fields_want(&g->want, id);

@@ -78,7 +78,7 @@ void story_close(struct story *s) {
         dissector_free(&s->ds);
         keys_close(&s->keys);
     }
-    expr_free(s->filter);
+    filter_free(s->cmd, s->filter);
     s->filter = NULL;
     free(s->events);
     s->events = NULL;
@@ -98,6 +98,19 @@ static const char *words_dir(char path[PATH_MAX]) {
 void story_words(const char *language) {
     static char path[PATH_MAX];
     words_start(language, words_dir(path));
+}
+
+bool story_catalogue(const char *language, struct words_catalogue *c) {
+    enum { MO_MAX = 8 << 20 };
+    char dir[PATH_MAX], path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s/LC_MESSAGES/weir.mo", words_dir(dir), language);
+    FILE *f = fopen(path, "rbe");
+    uint8_t *mo = f ? malloc(MO_MAX) : NULL;
+    size_t n = mo ? fread(mo, 1, MO_MAX, f) : 0;
+    bool ok = n && n < MO_MAX && words_catalogue_read(c, slice_of(mo, n));
+    if (f) fclose(f);
+    if (!ok) free(mo);
+    return ok;
 }
 
 bool story_color(int when) {

@@ -6,6 +6,7 @@
 #include "app/feed.h"
 #include "app/keys.h"
 #include "expr/expr.h"
+#include "view/words.h"
 
 /* story is a capture read as events: what explain, ladder and diff share. */
 struct story {
@@ -31,6 +32,10 @@ struct story_opts {
     char **filter; /* words of a display filter */
     size_t words;
 };
+
+/* story_catalogue reads the translations into a language there is, named as in po/LINGUAS; false where there are none. The
+ * caller frees c->mo.p. */
+bool story_catalogue(const char *language, struct words_catalogue *c);
 
 /* story_open opens the source and compiles the display filter: OPT_GO, or an exit status after a message. */
 int story_open(struct story *s, const struct opt_command *cmd, const struct story_opts *o);

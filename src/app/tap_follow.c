@@ -34,10 +34,14 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
     t->view.form = follow_form_find(at, n);
     at += n + (at[n] == ',');
     const char *range = t->view.form == FOLLOW_FORMS ? NULL : follow_which_parse(at, &t->follow);
+    t->follow.frames = t->follow.proto == FOLLOW_HTTP2;
+    if (t->follow.frames && range) range = follow_substream_parse(range, &t->follow);
+    if (t->follow.frames && range && *range == ',') range++;
+    if (t->follow.frames && !t->follow.by_substream) range = NULL;
     if (range && (!*range || follow_range_parse(range, &t->view))) return OK;
     wr_f(why,
-         "-z follow,%s: expected tcp|udp|tls|http|websocket, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, as in "
-         "follow,tcp,ascii,0",
+         "-z follow,%s: expected tcp|udp|tls|http|http2|websocket, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, "
+         "with the stream's number behind for http2, as in follow,tcp,ascii,0 and follow,http2,ascii,0,1",
          args->which);
     return ERR_USAGE;
 }

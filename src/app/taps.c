@@ -26,6 +26,10 @@ static void expert_print(struct writer *w, const struct tap *t) { tap_expert_pri
 
 static void tree_print_tap(struct writer *w, const struct tap *t) { tap_tree_print(w, t->state); }
 
+static void lists_print(struct writer *w, const struct tap *t) { tap_lists_print(w, t->state, t->filter); }
+
+static void srt_print(struct writer *w, const struct tap *t) { tap_srt_print(w, t->state, t->filter); }
+
 static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
 
 static const struct tap_kind {
@@ -34,10 +38,12 @@ static const struct tap_kind {
     bool which;      /* a word follows: endpoints,tcp */
     bool takes_text; /* what follows is its own, not a filter */
     void (*print)(struct writer *w, const struct tap *t);
+    const char *is; /* which it is, where its name says it */
 } kinds[] = {
     {"endpoints", &stats_endpoints, true, false, talk_print}, {"conv", &stats_conversations, true, false, talk_print},
     {"io,phs", &stats_protocols, false, false, phs_print},    {"io,stat", &stats_io, false, true, io_print},
-    {"expert", &stats_expert, false, false, expert_print},
+    {"expert", &stats_expert, false, false, expert_print},    {"icmp,srt", &stats_srt, false, false, srt_print, "icmp"},
+    {"icmpv6,srt", &stats_srt, false, false, srt_print, "icmpv6"},
 };
 
 /* behind returns what follows name and a comma in text: "" where nothing does, NULL where text is something else. */
@@ -51,16 +57,17 @@ int taps_filter(struct taps *t, const struct opt_command *cmd, const char *optio
     struct tap *tap = &t->tap[t->n - 1];
     if (!filter || !*filter) return OPT_GO;
     tap->filter = filter;
+    tap->cmd = cmd;
     return filter_compile(cmd, option, slice_str(filter), &tap->program);
 }
 
 static int unknown(const struct opt_command *cmd, const char *text) {
-    char list[512];
+    char list[1024];
     struct writer w = wr_fixed(list, sizeof list - 1);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         wr_f(&w, "%s%s%s", i ? ", " : "", kinds[i].name, kinds[i].which ? ",PROTOCOL" : "");
     for (const struct tree_kind *k = tree_kinds; k->name; k++) wr_f(&w, ", %s", k->name);
-    wr_s(&w, ", follow,tcp|udp|tls|http|websocket,FORM,N");
+    wr_s(&w, ", flow,any|tcp|icmp|icmpv6,standard|network, follow,tcp|udp|tls|http|http2|websocket,FORM,N");
     *w.p = 0;
     return opt_bad_use(cmd, "-z %s is not known; there are %s", text, list);
 }
@@ -68,7 +75,7 @@ static int unknown(const struct opt_command *cmd, const char *text) {
 /* begin starts a statistic; what -z was is told where it cannot. */
 static int begin(struct taps *t, const struct opt_command *cmd, const char *text, const struct tap_kind *k,
                  const struct stats_args *args, const char *filter) {
-    char reason[256];
+    char reason[512];
     struct writer why = wr_fixed(reason, sizeof reason - 1);
     if (taps_start(t, k->ops, args, &why)) {
         *why.p = 0;
@@ -82,17 +89,20 @@ int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) 
     static const struct tap_kind follow = {.ops = &tap_follow_ops, .print = tap_follow_print};
     size_t proto = strncmp(text, "follow,", 7) == 0 ? strcspn(text + 7, ",") : 0;
     enum follow_proto followed = proto ? follow_proto_find(text + 7, proto) : FOLLOW_PROTOS;
-    if (followed != FOLLOW_PROTOS && followed != FOLLOW_HTTP2 && text[7 + proto])
+    if (followed != FOLLOW_PROTOS && text[7 + proto])
         return begin(t, cmd, text, &follow, &(struct stats_args){.which = text + 7}, NULL);
-    static const struct tap_kind tree = {.ops = &stats_trees, .print = tree_print_tap};
+    static const struct tap_kind flow = {.ops = &tap_flow_ops, .print = tap_flow_print};
+    if (strncmp(text, "flow,", 5) == 0)
+        return begin(t, cmd, text, &flow, &(struct stats_args){.which = text + 5}, tap_flow_filter(text + 5));
     for (const struct tree_kind *k = tree_kinds; k->name; k++) {
         const char *filter = behind(text, k->name);
+        const struct tap_kind tree = {.ops = &stats_trees, .print = strstr(k->name, ",tree") ? tree_print_tap : lists_print};
         if (filter) return begin(t, cmd, text, &tree, &(struct stats_args){.which = k->name}, filter);
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct tap_kind *k = &kinds[i];
         const char *rest = behind(text, k->name), *filter = rest;
-        struct stats_args args = {.text = rest};
+        struct stats_args args = {.text = rest, .which = k->is};
         for (size_t j = 0; rest && !k->takes_text && k->ops->which && k->ops->which[j] && !args.which; j++) {
             const char *after = behind(rest, k->ops->which[j]);
             if (!after) continue;
@@ -132,7 +142,7 @@ void taps_print(struct writer *w, const struct taps *t) {
 void taps_free(struct taps *t) {
     for (size_t i = 0; i < t->n; i++) {
         t->tap[i].ops->end(t->tap[i].state);
-        expr_free(t->tap[i].program);
+        filter_free(t->tap[i].cmd, t->tap[i].program);
         free(t->tap[i].state);
     }
     t->n = 0;

@@ -15,6 +15,7 @@ struct tap {
     void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
     const char *filter;                                   /* text; NULL: none */
     struct expr *program;                                 /* of it */
+    const struct opt_command *cmd;                        /* whose option it is */
 };
 
 struct taps {
@@ -40,5 +41,10 @@ void taps_free(struct taps *t);
 /* -z follow. */
 extern const struct stats_ops tap_follow_ops;
 void tap_follow_print(struct writer *w, const struct tap *t);
+
+/* -z flow. tap_flow_filter returns the filter behind "tcp,network,", NULL where there is none. */
+extern const struct stats_ops tap_flow_ops;
+const char *tap_flow_filter(const char *text);
+void tap_flow_print(struct writer *w, const struct tap *t);
 
 #endif

@@ -72,6 +72,9 @@ static void utf8_test(void) {
     assert(!utf8_valid(SLICE("12345678\xff")));
     assert(!utf8_valid(SLICE("ab\xe6\xb0")));
     SAYS("surrogates, overlong, too large, stray and cut sequences are refused");
+    assert(utf8_hidden(0x1b) && utf8_hidden(0x9b) && utf8_hidden(0x202e) && utf8_hidden(0x200b) && utf8_hidden(0xfeff) && utf8_hidden(0xe0041));
+    assert(!utf8_hidden('a') && !utf8_hidden(0xa0) && !utf8_hidden(0x2065) && !utf8_hidden(0x6c34) && !utf8_hidden(0x1f30a));
+    assert(utf8_readable(SLICE("two\r\nlines\t\xe6\xb0\xb4")) && !utf8_readable(SLICE("\033[2J")) && !utf8_readable(SLICE("\xff")));
     assert(utf8_valid(SLICE("")) && utf8_valid(SLICE("a longer text of ASCII only")));
 }
 

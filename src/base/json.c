@@ -6,7 +6,7 @@
 static bool plain(uint8_t c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 static bool escaped(uint32_t code) {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+    return utf8_hidden(code) || code == 0x2028 || code == 0x2029;
 }
 
 void json_text(struct writer *w, struct slice s) {
@@ -26,8 +26,8 @@ void json_text(struct writer *w, struct slice s) {
             wr_c(w, '\\');
             wr_c(w, (char)code);
         } else if (escaped(code)) {
-            wr_s(w, "\\u");
-            wr_hex(w, code, 4);
+            if (code > 0xffff) wr_f(w, "\\u%04x", 0xd7c0 + (code >> 10)); /* a pair of surrogates */
+            wr_f(w, "\\u%04x", code > 0xffff ? 0xdc00 + (code & 0x3ff) : code);
         } else {
             wr_bytes(w, s.p, n);
         }

@@ -31,6 +31,9 @@ struct packet {
     uint64_t drops;    /* packets lost between the one before and this, as the capture says */
     bool has_drops;
     uint64_t offset;   /* place of the record in its file */
+    bool is_block;     /* no packet but a custom block of the file: `data` is what it holds */
+    bool block_copied; /* who copies the file is to copy the block too */
+    uint32_t block_pen; /* private enterprise number of who defined the block */
 };
 
 #endif

@@ -38,3 +38,27 @@ bool utf8_valid(struct slice s) {
     }
     return true;
 }
+
+bool utf8_hidden(uint32_t code) {
+    static const struct {
+        uint32_t from, to;
+    } format[] = {{0xad, 0xad},       {0x600, 0x605},     {0x61c, 0x61c},     {0x6dd, 0x6dd},     {0x70f, 0x70f},
+                  {0x890, 0x891},     {0x8e2, 0x8e2},     {0x180e, 0x180e},   {0x200b, 0x200f},   {0x202a, 0x202e},
+                  {0x2060, 0x2064},   {0x2066, 0x206f},   {0xfeff, 0xfeff},   {0xfff9, 0xfffb},   {0x110bd, 0x110bd},
+                  {0x110cd, 0x110cd}, {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0001, 0xe0001},
+                  {0xe0020, 0xe007f}};
+    if (code < 0xa0) return code < 0x20 || code >= 0x7f;
+    for (size_t i = 0; i < sizeof format / sizeof *format && code >= format[i].from; i++)
+        if (code <= format[i].to) return true;
+    return false;
+}
+
+bool utf8_readable(struct slice s) {
+    while (s.n) {
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (!n || (code < 0x20 && code != '\n' && code != '\t' && code != '\r') || (code >= 0x7f && code < 0xa0)) return false;
+        s = slice_tail(s, n);
+    }
+    return true;
+}

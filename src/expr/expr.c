@@ -55,6 +55,7 @@ static int compile(struct compiling *c, struct expr *e, struct slice text) {
         fail_code(c, ERR_LIMIT, "a filter has at most %d bytes", EXPR_TEXT_MAX);
         return c->err;
     }
+    e->unsure = take(c, sizeof *e->unsure);
     c->text = slice_of(take(c, text.n + 1), text.n);
     if (text.n && c->text.p) memcpy((void *)(uintptr_t)c->text.p, text.p, text.n);
     struct node *tree = c->err ? NULL : parse_filter(c);

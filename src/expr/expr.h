@@ -38,9 +38,19 @@ void expr_free(struct expr *e);
 /* expr_want returns the fields the program reads; a list to be matched must have been decoded with at least these. */
 const struct want *expr_want(const struct expr *e);
 
-/* expr_match tells whether a packet's fields fulfil the filter. It does not allocate, and its time is bounded by the
- * length of the list and of the program. */
+/* expr_match tells whether a packet's fields fulfil the filter. Its time is bounded by the length of the list and of
+ * the program, and what a search may cost is limited: one that comes to its limit finds nothing. */
 bool expr_match(const struct expr *e, const struct fvec *v);
+/* expr_ask is expr_match; *unsure tells whether a limit kept a part of the filter from being decided. */
+bool expr_ask(const struct expr *e, const struct fvec *v, bool *unsure);
+/* expr_unsure returns how many packets were matched so. */
+uint64_t expr_unsure(const struct expr *e);
+
+/* expr_guess tells what is known of the outcome for packets of which only the fields they can have are known: `there` says
+ * of a field NO where it is not there, YES where it is, MAYBE. It may say MAYBE although the outcome is certain, never the
+ * other way. */
+enum expr_guess { EXPR_NO, EXPR_YES, EXPR_MAYBE };
+enum expr_guess expr_guess(const struct expr *e, enum expr_guess (*there)(void *to, uint16_t id), void *to);
 
 /* expr_print writes the program, one instruction a line. */
 void expr_print(struct writer *w, const struct expr *e);

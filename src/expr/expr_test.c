@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SAYS(sentence) puts("ok " sentence)
 
@@ -57,6 +58,11 @@ static int compile(const char *text, struct expr **e, struct expr_error *why) {
     return expr_compile(e, slice_str(text), &names, why);
 }
 
+static enum expr_guess there(void *to, uint16_t id) {
+    (void)to;
+    return fv_first(&v, id, 0, v.n) ? EXPR_YES : EXPR_NO;
+}
+
 static bool matches(const char *text) {
     struct expr_error why;
     struct expr *e = NULL;
@@ -64,8 +70,33 @@ static bool matches(const char *text) {
     if (rc) printf("refused: %s: %s\n", text, why.message);
     assert(rc == OK);
     bool yes = expr_match(e, &v);
+    enum expr_guess guess = expr_guess(e, there, NULL);
+    if (guess != EXPR_MAYBE && (guess == EXPR_YES) != yes) printf("guessed wrong: %s\n", text);
+    assert(guess == EXPR_MAYBE || (guess == EXPR_YES) == yes);
     expr_free(e);
     return yes;
+}
+
+static enum expr_guess guess_of(const char *text) {
+    struct expr_error why;
+    struct expr *e = NULL;
+    assert(compile(text, &e, &why) == OK);
+    enum expr_guess guess = expr_guess(e, there, NULL);
+    expr_free(e);
+    return guess;
+}
+
+static void guesses(void) {
+    assert(guess_of("") == EXPR_YES && guess_of("mqtt") == EXPR_YES && guess_of("dns") == EXPR_NO);
+    assert(guess_of("mqtt && !dns || udp") == EXPR_YES && guess_of("!(mqtt || dns)") == EXPR_NO);
+    assert(guess_of("dns.qry.name == \"a\"") == EXPR_NO && guess_of("dns.id != 1") == EXPR_NO);
+    assert(guess_of("!(dns.id == 1)") == EXPR_YES && guess_of("count(dns.id) > 1") == EXPR_NO);
+    assert(guess_of("tcp.port == 1") == EXPR_MAYBE && guess_of("tcp.port == 1 && dns.id == 1") == EXPR_NO);
+    assert(guess_of("mqtt.topic contains \"hall\" || mqtt") == EXPR_YES);
+    assert(guess_of("dns.id == tcp.port") == EXPR_NO && guess_of("tcp.port in {1, dns.id}") == EXPR_MAYBE);
+    assert(guess_of("mqtt[0] == 30") == EXPR_MAYBE && guess_of("ip#2") == EXPR_MAYBE);
+    assert(guess_of("max(dns.id, tcp.port) > 1") == EXPR_MAYBE && guess_of("_ws.expert") == EXPR_MAYBE);
+    SAYS("what is known of a packet's fields decides a filter or leaves it open, and is never wrong");
 }
 
 static void list_check(const char *const *list, bool wanted) {
@@ -219,6 +250,41 @@ static void limits(void) {
     SAYS("depth and length have limits; thousands of tests in a row are fine");
 }
 
+/* topic_matches asks a packet whose only field is a topic of n bytes: "ab" again and again, then a "c". */
+static bool topic_matches(const char *text, size_t n, bool *unsure) {
+    char *topic = malloc(n + 1);
+    struct expr_error why;
+    struct expr *e = NULL;
+    struct fvec one;
+    assert(topic && compile(text, &e, &why) == OK);
+    for (size_t i = 0; i < n; i++) topic[i] = "ab"[i & 1];
+    topic[n] = 'c';
+    fvec_make(&one, &all);
+    fvec_start(&one, slice_of(frame, sizeof frame - 1));
+    for (int i = 0; i < 1000; i++) fv_s(&one, FID_MQTT_TOPIC, 0, 0, slice_of(topic, n + 1));
+    bool yes = expr_ask(e, &one, unsure);
+    assert(expr_unsure(e) == *unsure);
+    fvec_free(&one);
+    expr_free(e);
+    free(topic);
+    return yes;
+}
+
+static void long_texts(void) {
+    static const char *const same[] = {"^(a|b)+c$", "^(?:ab)+c$", "^([ab]b?)*c", "^(.b)*c"};
+    char text[64];
+    bool unsure;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        snprintf(text, sizeof text, "mqtt.topic matches \"%s\"", same[i]);
+        for (size_t n = 10; n < 200000; n *= 10) assert(topic_matches(text, n, &unsure) && !unsure);
+    }
+    SAYS("a pattern that repeats over a long text is found in it");
+    assert(!topic_matches("mqtt.topic matches \"((a|b)+)+d?$\" and mqtt.topic matches \"x\"", 2000, &unsure));
+    assert(!topic_matches("mqtt.topic matches \"((.*)*)*d$\" or mqtt.topic matches \"((a|b)*)*cc$\"", 2000, &unsure));
+    assert(unsure);
+    SAYS("a search that would not end is given up, and that is told");
+}
+
 int main(void) {
     if (field_index_make(&names, &weir_fields)) return 1;
     packet_make();
@@ -226,11 +292,13 @@ int main(void) {
     logic();
     numbers();
     texts();
+    guesses();
     bytes();
     addresses();
     times();
     refusals();
     limits();
+    long_texts();
     fvec_free(&v);
     field_index_free(&names);
     return 0;

@@ -12,12 +12,6 @@ static const struct {
 #undef OP
 };
 
-static void put_text(struct writer *w, struct slice s) {
-    wr_c(w, '"');
-    print_string(w, s);
-    wr_c(w, '"');
-}
-
 static void put_value(struct writer *w, const struct value *v) {
     switch (v->kind) {
     case VAL_UINT: wr_u(w, v->u); break;
@@ -35,7 +29,7 @@ static void put_value(struct writer *w, const struct value *v) {
         print_ipv6(w, v->s.p);
         if (v->prefix < 128) wr_f(w, "/%u", v->prefix);
         break;
-    case VAL_TEXT: put_text(w, v->s); break;
+    case VAL_TEXT: print_quoted(w, v->s); break;
     default: wr_hexbytes(w, v->s, ':');
     }
 }
@@ -86,7 +80,7 @@ static void put_part(struct writer *w, const struct expr *e, const struct instr 
     case 'R': wr_s(w, relation_name((enum relation)i->op)); break;
     case 'S': put_spans(w, &e->spans[i->b], "["); break;
     case 'M': put_set(w, &e->sets[i->b]); break;
-    case 'X': put_text(w, regex_text(e->regexes[i->b])); break;
+    case 'X': print_quoted(w, regex_text(e->regexes[i->b])); break;
     default: wr_f(w, "-> %u", i->to);
     }
 }
@@ -114,7 +108,7 @@ static size_t put_line(struct writer *w, struct slice s) {
     for (; s.n; columns++) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
-        bool plain = n > 0 && code >= 0x20 && (code < 0x7f || code >= 0xa0);
+        bool plain = n > 0 && !utf8_hidden(code);
         if (w && plain) wr_bytes(w, s.p, n);
         else if (w) wr_c(w, ' ');
         s = slice_tail(s, n ? n : 1);

@@ -54,12 +54,13 @@ struct regex;
 /* regex_make compiles a pattern; NULL with a reason in c. regex_free is regex_make's undoing. */
 struct regex *regex_make(struct compiling *c, const struct node *n);
 void regex_free(struct regex *r);
-/* regex_matches looks for the pattern; false too where its limits end the search. */
-bool regex_matches(const struct regex *r, const struct value *v);
+/* regex_matches looks for the pattern; false too where its limits end the search, which *given_up counts. */
+bool regex_matches(const struct regex *r, const struct value *v, unsigned *given_up);
 struct slice regex_text(const struct regex *r);
 
 struct expr {
     struct arena arena; /* everything but the regexes */
+    uint64_t *unsure;   /* packets that were not decided within the limits; threads share it */
     struct want want;
     struct instr *code;
     struct leaf *leaves;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Regular expressions: PCRE2, letters of either case alike, bytes rather than characters, as Wireshark has it. What a
- * pattern may cost is limited, and a match takes its memory from the stack: a search that comes to a limit finds
- * nothing. */
+ * pattern may cost is limited. A search takes its memory from the stack; the few that need more, since a part of the
+ * pattern repeats over a long text, are done once more with up to MATCH_MEMORY_MOST bytes. A search that comes to a
+ * limit is given up and counted, and behind SEARCHES_GIVEN_UP of them a packet is searched no more. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "expr/program.h"
 
@@ -11,7 +12,9 @@
 enum {
     MATCH_STEPS = 1000000,
     MATCH_MEMORY = 128 * 1024, /* bytes of stack */
-    FOLDED_MAX = 32 * 1024,    /* bytes of a text in lower() or upper() that get their case before the search */
+    MATCH_MEMORY_MOST = 64 << 20,
+    SEARCHES_GIVEN_UP = 4,
+    FOLDED_MAX = 32 * 1024, /* bytes of a text in lower() or upper() that get their case before the search */
 };
 
 struct regex {
@@ -100,27 +103,50 @@ static void stack_release(void *p, void *data) {
     (void)data;
 }
 
-static bool search(const struct regex *r, struct slice s) {
+/* search_deep is a search with memory from the heap. */
+static int search_deep(const struct regex *r, struct slice s) {
+    int found = PCRE2_ERROR_NOMEMORY;
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    pcre2_match_context *limits = pcre2_match_context_copy(r->limits);
+    pcre2_jit_stack *stack = pcre2_jit_stack_create(MATCH_MEMORY, MATCH_MEMORY_MOST, NULL);
+    if (data && limits && stack) {
+        pcre2_set_heap_limit(limits, MATCH_MEMORY_MOST / 1024);
+        pcre2_jit_stack_assign(limits, NULL, stack);
+        found = pcre2_match(r->code, s.p, s.n, 0, 0, data, limits);
+    }
+    pcre2_jit_stack_free(stack);
+    pcre2_match_context_free(limits);
+    pcre2_match_data_free(data);
+    return found;
+}
+
+static bool search(const struct regex *r, struct slice s, unsigned *given_up) {
     _Alignas(16) uint8_t memory[MATCH_MEMORY];
     struct scratch room = {memory, memory + sizeof memory};
+    if (*given_up >= SEARCHES_GIVEN_UP) return false;
+    if (!s.n) s.p = (const uint8_t *)"";
     pcre2_general_context *general = pcre2_general_context_create(stack_take, stack_release, &room);
     pcre2_match_data *data = general ? pcre2_match_data_create(1, general) : NULL;
-    return data && pcre2_match(r->code, s.n ? s.p : (const uint8_t *)"", s.n, 0, 0, data, r->limits) >= 0;
+    int found = data ? pcre2_match(r->code, s.p, s.n, 0, 0, data, r->limits) : PCRE2_ERROR_NOMEMORY;
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT || found == PCRE2_ERROR_HEAPLIMIT || found == PCRE2_ERROR_NOMEMORY)
+        found = search_deep(r, s);
+    if (found < 0 && found != PCRE2_ERROR_NOMATCH) ++*given_up;
+    return found >= 0;
 }
 
 /* search_folded gives the text its case first. A longer one is searched as it is, which is the same unless the pattern
  * tells cases apart. */
-static bool search_folded(const struct regex *r, const struct value *v) {
+static bool search_folded(const struct regex *r, const struct value *v, unsigned *given_up) {
     uint8_t text[FOLDED_MAX];
-    if (v->s.n > sizeof text) return search(r, v->s);
+    if (v->s.n > sizeof text) return search(r, v->s, given_up);
     for (size_t i = 0; i < v->s.n; i++) text[i] = letter_fold(v->s.p[i], v->fold);
-    return search(r, slice_of(text, v->s.n));
+    return search(r, slice_of(text, v->s.n), given_up);
 }
 
-bool regex_matches(const struct regex *r, const struct value *v) {
+bool regex_matches(const struct regex *r, const struct value *v, unsigned *given_up) {
     if (v->kind < VAL_BYTES) return false;
-    if (v->fold) return search_folded(r, v);
+    if (v->fold) return search_folded(r, v, given_up);
     struct slice s = slice_of(v->s.p, v->reach ? v->reach : v->s.n);
     if (!begins(s, r->head)) return false;
-    return r->head_only || search(r, s);
+    return r->head_only || search(r, s, given_up);
 }

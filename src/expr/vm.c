@@ -19,7 +19,9 @@ struct machine {
     const struct expr *e;
     const struct fvec *v;
     uint64_t steps;           /* left for the present comparison */
+    unsigned given_up;        /* searches and comparisons that came to a limit */
     uint32_t at[EXPR_LEAVES]; /* place of each leaf's present value */
+    int last[EXPR_LEAVES];    /* its last layer */
     const struct leaf *leaf;  /* first leaf of the present comparison */
     uint8_t *base;            /* room before this is taken */
     struct scratch room;
@@ -38,10 +40,11 @@ static bool layer_chosen(const struct spans *s, int layer, int last) {
     return false;
 }
 
-static int last_layer(const struct fvec *v, uint16_t id) {
+/* last_layer returns the last layer that has the leaf's field, where that matters. */
+static int last_layer(const struct fvec *v, const struct leaf *l) {
     int last = 0;
-    for (uint32_t i = 0; i < v->n; i++)
-        if (v->v[i].id == id && v->v[i].layer > last) last = v->v[i].layer;
+    for (uint32_t i = 0; l->layers.count && i < v->n; i++)
+        if (v->v[i].id == l->id && v->v[i].layer > last) last = v->v[i].layer;
     return last;
 }
 
@@ -52,14 +55,9 @@ static bool has_leaf(const struct leaf *l, const struct fval *v) {
 }
 
 /* next_value returns the place of the leaf's first value from `from` on, or UINT32_MAX. */
-static uint32_t next_value(const struct fvec *v, const struct leaf *l, uint32_t from) {
-    int last = -1;
-    for (uint32_t i = from; i < v->n; i++) {
-        if (!has_leaf(l, &v->v[i])) continue;
-        if (!l->layers.count) return i;
-        if (last < 0) last = last_layer(v, l->id);
-        if (layer_chosen(&l->layers, v->v[i].layer, last)) return i;
-    }
+static uint32_t next_value(const struct fvec *v, const struct leaf *l, uint32_t from, int last) {
+    for (uint32_t i = from; i < v->n; i++)
+        if (has_leaf(l, &v->v[i]) && (!l->layers.count || layer_chosen(&l->layers, v->v[i].layer, last))) return i;
     return UINT32_MAX;
 }
 
@@ -229,7 +227,7 @@ static enum outcome run_body(struct machine *m, uint32_t at, const struct instr 
             if (!value_relates((enum relation)i->op, a, operand(m, i->b))) return NO;
             if (!i->to) return YES;
             break;
-        case OP_MATCH: return regex_matches(m->e->regexes[i->b], a) ? YES : NO;
+        case OP_MATCH: return regex_matches(m->e->regexes[i->b], a, &m->given_up) ? YES : NO;
         case OP_IN: return in_set(&m->e->sets[i->b], a) ? YES : NO;
         case OP_FILLED: return a->kind < VAL_BYTES || a->s.n ? YES : NO;
         case OP_NONZERO: return value_nonzero(a) ? YES : NO;
@@ -243,14 +241,17 @@ static enum outcome run_body(struct machine *m, uint32_t at, const struct instr 
 static bool turn(struct machine *m, const struct instr *i) {
     for (uint16_t k = i->leaves; k > 0; k--) {
         uint32_t *at = &m->at[k - 1], was = *at;
-        *at = next_value(m->v, &m->leaf[k - 1], was + 1);
+        *at = next_value(m->v, &m->leaf[k - 1], was + 1, m->last[k - 1]);
         if (i->leaves > 1) {
             uint64_t cost = (*at == UINT32_MAX ? m->v->n : *at) - was;
             m->steps = m->steps > cost ? m->steps - cost : 0;
-            if (!m->steps) return false;
+            if (!m->steps) {
+                m->given_up++;
+                return false;
+            }
         }
         if (*at != UINT32_MAX) return true;
-        *at = next_value(m->v, &m->leaf[k - 1], 0);
+        *at = next_value(m->v, &m->leaf[k - 1], 0, m->last[k - 1]);
     }
     return false;
 }
@@ -260,7 +261,8 @@ static bool loop_begin(struct machine *m, const struct instr *i) {
     m->leaf = &m->e->leaves[i->leaf];
     m->steps = EXPR_STEPS;
     for (uint16_t k = 0; k < i->leaves; k++) {
-        m->at[k] = next_value(m->v, &m->leaf[k], 0);
+        m->last[k] = last_layer(m->v, &m->leaf[k]);
+        m->at[k] = next_value(m->v, &m->leaf[k], 0, m->last[k]);
         if (m->at[k] == UINT32_MAX) return false;
     }
     return true;
@@ -279,7 +281,7 @@ static bool is_plain(const struct machine *m, const struct instr *i) {
     return with->kind >= VAL_BYTES && !with->fold;
 }
 
-static bool run_plain(const struct machine *m, const struct instr *i) {
+static bool run_plain(struct machine *m, const struct instr *i) {
     const struct instr *last = i + 2;
     const struct fvec *v = m->v;
     const struct leaf *l = &m->e->leaves[i->leaf];
@@ -290,7 +292,7 @@ static bool run_plain(const struct machine *m, const struct instr *i) {
         if (f->id != id) continue;
         any = true;
         left.s = f->s;
-        bool yes = last->code == OP_MATCH ? regex_matches(m->e->regexes[last->b], &left)
+        bool yes = last->code == OP_MATCH ? regex_matches(m->e->regexes[last->b], &left, &m->given_up)
                                           : value_contains(&left, operand(m, last->b));
         if (yes != (i->quant == QUANT_ALL)) return yes;
     }
@@ -324,34 +326,35 @@ static bool run_best(struct machine *m, const struct instr *i) {
 static bool run_count(struct machine *m, const struct instr *i) {
     const struct leaf *l = &m->e->leaves[i->leaf];
     uint64_t n = 0;
-    for (uint32_t at = next_value(m->v, l, 0); at != UINT32_MAX; at = next_value(m->v, l, at + 1)) n++;
+    int last = last_layer(m->v, l);
+    for (uint32_t at = next_value(m->v, l, 0, last); at != UINT32_MAX; at = next_value(m->v, l, at + 1, last)) n++;
     m->reg[i->dst] = (struct value){.kind = VAL_UINT, .u = n};
     return n > 0;
 }
 
-bool expr_match(const struct expr *e, const struct fvec *v) {
-    struct machine m;
-    m.e = e;
-    m.v = v;
-    m.base = m.bytes;
-    m.room = (struct scratch){m.bytes, m.bytes + sizeof m.bytes};
-    m.has_best = false;
+static bool run(struct machine *m) {
+    const struct expr *e = m->e;
+    const struct fvec *v = m->v;
     bool flag = true;
     for (uint32_t at = 0;;) {
         const struct instr *i = &e->code[at++];
         switch (i->code) {
-        case OP_HAS: flag = next_value(v, &e->leaves[i->leaf], 0) != UINT32_MAX; break;
-        case OP_NUMBER: flag = run_number(&m, i); break;
+        case OP_HAS: {
+            const struct leaf *l = &e->leaves[i->leaf];
+            flag = next_value(v, l, 0, last_layer(v, l)) != UINT32_MAX;
+            break;
+        }
+        case OP_NUMBER: flag = run_number(m, i); break;
         case OP_EACH:
-            flag = run_each(&m, i);
-            m.base = m.bytes;
+            flag = run_each(m, i);
+            m->base = m->bytes;
             at = i->to;
             break;
         case OP_BEST:
-            flag = run_best(&m, i);
+            flag = run_best(m, i);
             at = i->to;
             break;
-        case OP_COUNT: flag = run_count(&m, i); break;
+        case OP_COUNT: flag = run_count(m, i); break;
         case OP_NOT: flag = !flag; break;
         case OP_IF:
             if (flag) at = i->to;
@@ -363,3 +366,24 @@ bool expr_match(const struct expr *e, const struct fvec *v) {
         }
     }
 }
+
+bool expr_ask(const struct expr *e, const struct fvec *v, bool *unsure) {
+    struct machine m;
+    m.e = e;
+    m.v = v;
+    m.base = m.bytes;
+    m.room = (struct scratch){m.bytes, m.bytes + sizeof m.bytes};
+    m.has_best = false;
+    m.given_up = 0;
+    bool flag = run(&m);
+    *unsure = m.given_up > 0;
+    if (*unsure) __atomic_fetch_add(e->unsure, 1, __ATOMIC_RELAXED);
+    return flag;
+}
+
+bool expr_match(const struct expr *e, const struct fvec *v) {
+    bool unsure;
+    return expr_ask(e, v, &unsure);
+}
+
+uint64_t expr_unsure(const struct expr *e) { return __atomic_load_n(e->unsure, __ATOMIC_RELAXED); }

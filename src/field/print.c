@@ -67,7 +67,7 @@ void print_string(struct writer *w, struct slice s) {
     static const char named[] = "abtnvfr";
     while (s.n) {
         size_t plain = 0;
-        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f && s.p[plain] != '\\') plain++;
+        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f) plain++;
         wr_bytes(w, s.p, plain);
         s = slice_tail(s, plain);
         if (!s.n) break;
@@ -76,19 +76,30 @@ void print_string(struct writer *w, struct slice s) {
         if (n == 0) {
             wr_s(w, "\xef\xbf\xbd");
             n = 1;
-        } else if (code == '\\') {
-            wr_s(w, "\\\\");
         } else if (code >= 7 && code <= 13) {
             char pair[2] = {'\\', named[code - 7]};
             wr_bytes(w, pair, 2);
-        } else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
-            wr_s(w, code < 0x80 ? "\\x" : "\\u00");
-            wr_hex(w, code, 2);
+        } else if (utf8_hidden(code)) {
+            wr_f(w, code < 0x80 ? "\\%03o" : code <= 0xffff ? "\\u%04X" : "\\U%08X", code);
         } else {
             wr_bytes(w, s.p, n);
         }
         s = slice_tail(s, n);
     }
+}
+
+void print_quoted(struct writer *w, struct slice s) {
+    wr_c(w, '"');
+    while (s.n) {
+        uint32_t code;
+        size_t n = utf8_next(s, &code), used = n ? n : 1;
+        if (!n || utf8_hidden(code))
+            for (size_t i = 0; i < used; i++) wr_f(w, "\\x%02x", s.p[i]);
+        else if (code == '"' || code == '\\') wr_f(w, "\\%c", (char)code);
+        else wr_slice(w, slice_head(s, n));
+        s = slice_tail(s, used);
+    }
+    wr_c(w, '"');
 }
 
 void print_abstime(struct writer *w, int64_t ns, bool local) {

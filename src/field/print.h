@@ -23,9 +23,12 @@ void print_ipv6(struct writer *w, const uint8_t address[16]);
 /* print_ether writes a MAC address with colons. */
 void print_ether(struct writer *w, const uint8_t mac[6]);
 
-/* print_string writes text of unknown origin so that it cannot disturb a terminal: control characters are
- * escaped as in C, bytes that are not UTF-8 become U+FFFD. */
+/* print_string writes text of unknown origin so that it cannot disturb a terminal: what utf8_hidden names is escaped as
+ * in C (and as tshark does it: a backslash stays one), bytes that are not UTF-8 become U+FFFD. */
 void print_string(struct writer *w, struct slice s);
+
+/* print_quoted writes a string as a filter has it, in quotes: what is not UTF-8 or hidden is \xNN, byte by byte. */
+void print_quoted(struct writer *w, struct slice s);
 
 /* print_abstime writes "Nov  2, 2020 10:00:00.123456789 UTC"; in the local time zone where local is set.
  * INT64_MIN is no time at all: "NULL". */

@@ -56,13 +56,6 @@ static void tcp_end(struct flow_table *t, struct flow *f) {
     stream_reset(&tcp->side[1], &t->limits);
 }
 
-/* The entries of both pools in a row: places returns how many there are, none before the table was made, and number_of the
- * number of one, from 1. */
-static uint32_t places(const struct flow_table *t) { return t->tcps.used ? t->tcps.used + t->flows.used - 2 : 0; }
-static uint32_t number_of(const struct flow_table *t, uint32_t place) {
-    return place < t->tcps.used ? place | FLOW_IN_TCPS : place - (t->tcps.used - 1);
-}
-
 static void flow_drop(struct flow_table *t, uint32_t n) {
     struct flow *f = flow_at(t, n);
     uint32_t *link = &t->buckets[f->bucket];
@@ -78,8 +71,10 @@ static void flow_drop(struct flow_table *t, uint32_t n) {
 }
 
 void flow_table_free(struct flow_table *t) {
-    for (uint32_t place = places(t); place; place--)
-        if (flow_at(t, number_of(t, place))->bucket != UINT32_MAX) flow_drop(t, number_of(t, place));
+    for (uint32_t n = 1; n < t->tcps.used; n++)
+        if (flow_at(t, n | FLOW_IN_TCPS)->bucket != UINT32_MAX) flow_drop(t, n | FLOW_IN_TCPS);
+    for (uint32_t n = 1; n < t->flows.used; n++)
+        if (flow_at(t, n)->bucket != UINT32_MAX) flow_drop(t, n);
     free(t->buckets);
     pool_free(&t->flows);
     pool_free(&t->tcps);
@@ -118,12 +113,19 @@ static void begin(struct flow_table *t, struct flow *f, int64_t ts) {
     if (flow_is_tcp(f)) tcp_conv_start(&flow_tcp(f)->conv);
 }
 
-/* victim_find returns an old entry: the oldest of a few that a hand going round points at. */
+/* hand_move moves one of the hands that go round the entries to its next one. */
+static uint32_t hand_move(struct flow_table *t, bool tcp) {
+    uint32_t *hand = &t->hand[tcp], used = tcp ? t->tcps.used : t->flows.used;
+    *hand = *hand + 1 < used ? *hand + 1 : 1;
+    return tcp ? *hand | FLOW_IN_TCPS : *hand;
+}
+
+/* victim_find returns an old entry: the oldest of a few that the hands point at. */
 static uint32_t victim_find(struct flow_table *t) {
     uint32_t oldest = 0;
     for (uint32_t looked = 0; looked < VICTIMS || !oldest; looked++) {
-        t->hand = t->hand < places(t) ? t->hand + 1 : 1;
-        uint32_t n = number_of(t, t->hand);
+        bool tcp = t->flows.used < 2 || (looked % 2 && t->tcps.used > 1); /* the first node of a pool is none */
+        uint32_t n = hand_move(t, tcp);
         const struct flow *f = flow_at(t, n);
         if (f->bucket != UINT32_MAX && (!oldest || f->last < flow_at(t, oldest)->last)) oldest = n;
     }
@@ -167,7 +169,15 @@ struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int clie
     if (!n) return NULL;
     struct flow *f = flow_at(t, n);
     *side = second != f->flipped;
+    if (f->number == NUMBER_DUE) {
+        begin(t, f, ts);
+        f->number = NUMBER_CHANGED;
+    }
     return f;
+}
+
+void flow_number_again(struct flow *f) {
+    if (f->number == NUMBER_KEPT) f->number = NUMBER_DUE;
 }
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {

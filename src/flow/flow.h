@@ -50,6 +50,7 @@ struct flow {
     const struct proto *before; /* what the conversation spoke before it turned to `app`; NULL: nothing else */
     struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
     uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
+    enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number; /* of a UDP conversation: see flow_number_again */
 };
 
 /* flow_tcp is a TCP conversation. */
@@ -70,7 +71,7 @@ struct flow_table {
     struct pool flows, tcps, unacked; /* tcps: of struct flow_tcp; flows: all others */
     uint32_t *buckets;
     struct hash_key hash_key;
-    uint32_t hand; /* where the search for an entry to give up goes on */
+    uint32_t hand[2]; /* where the search for an entry to give up goes on; [1]: among those of TCP */
     uint32_t count, tcp_streams, udp_streams;
     uint64_t evicted;
     struct stream_limits limits;
@@ -99,6 +100,9 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e);
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side);
 /* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
+/* flow_number_again lets the conversation begin anew, once, with its next datagram: Wireshark counts the messages of SNMP
+ * behind the first as a conversation of their own, and numbers must agree for filters to mean the same. */
+void flow_number_again(struct flow *f);
 /* flow_at returns an entry by its number; flow_tcp the whole of one that is of TCP. */
 enum { FLOW_IN_TCPS = 1 << 30 /* bit of an entry's number */, FLOW_PROTO_TCP = 6 };
 static inline struct flow *flow_at(const struct flow_table *t, uint32_t n) {

@@ -211,9 +211,19 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     return true;
 }
 
+/* is_snmp tells whether a datagram is a message of SNMP: RFC 3417 3, RFC 3416 (a BER sequence that begins with the version). */
+static bool is_snmp(uint16_t sport, uint16_t dport, struct slice in) {
+    enum { SNMP = 161, SNMP_TRAP = 162, SEQUENCE = 0x30, INTEGER = 2, VERSION_MAX = 3 };
+    if (sport != SNMP && dport != SNMP && sport != SNMP_TRAP && dport != SNMP_TRAP) return false;
+    if (in.n < 5 || in.p[0] != SEQUENCE) return false;
+    size_t head = in.p[1] < 0x80 ? 2 : 2u + (in.p[1] & 0x7f);
+    return head <= 6 && in.n > head + 2 && in.p[head] == INTEGER && in.p[head + 1] == 1 && in.p[head + 2] <= VERSION_MAX;
+}
+
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
     if (!in.n) return;
+    if (dr->flow && !d->quoted && is_snmp(sport, dport, in)) flow_number_again(dr->flow);
     uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
     if (!p) p = driver_lookup(dr, TABLE_UDP, high);

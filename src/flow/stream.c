@@ -54,9 +54,17 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
         s->cap = (uint32_t)cap;
     }
     if (bytes.n) memcpy(s->buf + s->n, bytes.p, bytes.n);
+    s->pieces[s->piece_count++] = (struct piece){.frame = frame, .at = s->n, .len = (uint32_t)bytes.n};
     s->n = (uint32_t)want;
-    s->pieces[s->piece_count++] = (struct piece){.frame = frame, .len = (uint32_t)bytes.n};
     return true;
+}
+
+void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame) {
+    if (!pieces_grow(s)) return;
+    s->pieces[s->piece_count++] = (struct piece){.frame = frame,
+                                                 .at = at + (uint32_t)bytes.n,
+                                                 .old = (uint32_t)bytes.n,
+                                                 .conflict = memcmp(s->buf + at, bytes.p, bytes.n) != 0};
 }
 
 bool stream_hold(struct stream *s, struct stream_limits *l, uint32_t seq, struct slice bytes, uint64_t frame) {

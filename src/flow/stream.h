@@ -29,10 +29,12 @@ struct held {
     uint8_t bytes[];
 };
 
-/* piece says which frame brought a part of a message. */
+/* piece says which frame brought a part of a message: `len` new bytes at `at`, behind `old` ones that the message had
+ * already, which `conflict` with those. */
 struct piece {
     uint64_t frame;
-    uint32_t len;
+    uint32_t at, len, old;
+    bool conflict;
 };
 
 struct stream {
@@ -52,6 +54,9 @@ struct stream {
 void stream_reset(struct stream *s, struct stream_limits *l);
 /* stream_keep appends bytes of an unfinished message; false where a limit is reached (nothing was kept). */
 bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, uint64_t frame);
+/* stream_repeat notes that the frame brought bytes of the unfinished message again, those from `at` on; what came first
+ * stays. */
+void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame);
 /* stream_drop_message forgets the unfinished message. */
 void stream_drop_message(struct stream *s, struct stream_limits *l);
 /* stream_hold keeps a segment that came before its turn; false where a limit is reached. */

@@ -16,8 +16,10 @@ struct feed {
     uint32_t tcp_at;  /* place of TCP's own entry among the fields; FV_UNWANTED: none */
     uint32_t tcp_off; /* of the TCP header */
     uint64_t frame;   /* that brought the data */
+    struct slice old; /* bytes of its segment before the data, which were seen already */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
+    bool owned;       /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
 };
 
 static void tcp_close(struct feed *f) {
@@ -72,7 +74,7 @@ static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) 
 
 static void raw(struct feed *f, struct slice in) {
     tcp_close(f);
-    if (in.n && f->in_packet) d_data(f->d, in);
+    if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
 }
 
 void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
@@ -139,13 +141,17 @@ static struct slice whole_select(struct feed *f) {
 static void pieces_add(struct feed *f, size_t n, uint32_t at) {
     struct fvec *v = f->d->out;
     const struct stream *s = f->stream;
-    uint32_t off = 0, count = 0, from = v->n;
+    uint32_t count = 0, from = v->n;
     fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)n);
-    for (; count < s->piece_count && off < n; count++) {
-        uint32_t len = s->pieces[count].len;
-        if (off + len > n) len = (uint32_t)n - off;
-        fv_u(v, FID_TCP_SEGMENT, off, len, s->pieces[count].frame);
-        off += len;
+    for (; count < s->piece_count && s->pieces[count].at < n; count++) {
+        const struct piece *p = &s->pieces[count];
+        uint32_t off = p->at - p->old, end = p->at + p->len;
+        if (end > n) end = (uint32_t)n;
+        struct fval *shown = fv_at(v, fv_open(v, p->conflict ? FID_TCP_SEGMENT_ERROR : FID_TCP_SEGMENT, off, end - off));
+        if (shown) shown->u = p->frame;
+        if (p->old) fv_u(v, FID_TCP_SEGMENT_OVERLAP, off, 0, 1);
+        if (p->conflict) fv_u(v, FID_TCP_SEGMENT_OVERLAP_CONFLICT, off, 0, 1);
+        fv_close(v);
     }
     fv_u(v, FID_TCP_SEGMENT_COUNT, 0, 0, count);
     fv_u(v, FID_TCP_REASSEMBLED_LEN, 0, 0, n);
@@ -170,6 +176,19 @@ static void lose(struct feed *f) {
     app_lost(f);
 }
 
+/* overlap_note says of the last piece that its segment began within the message: what was there before it won. It returns
+ * the part of the segment that lies in the message. */
+static struct slice overlap_note(struct feed *f, struct slice part, size_t before) {
+    const struct stream *s = f->stream;
+    struct slice old = f->old;
+    f->old.n = 0;
+    if (!old.n || old.n > before) return part;
+    struct piece *p = &s->pieces[s->piece_count - 1];
+    p->old = (uint32_t)old.n;
+    p->conflict = memcmp(s->buf + before - old.n, old.p, old.n) != 0;
+    return slice_of(old.p, old.n + part.n);
+}
+
 /* whole_read decodes a message gathered from several segments; the part of `in` behind it is left in *rest. */
 static bool whole_read(struct feed *f, struct slice *in) {
     struct stream *s = f->stream;
@@ -182,6 +201,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
         *in = slice_tail(*in, take);
         return false;
     }
+    part = overlap_note(f, part, before);
     if (s->needed > s->n) {
         segment_data(f, part, false);
         *in = slice_tail(*in, take);
@@ -240,7 +260,10 @@ static void app_search(struct feed *f, struct slice in) {
     const struct proto *sure = forced ? NULL : driver_probe(f->dr, in);
     if (sure) p = sure;
     else if (forced) p = driver_lookup(f->dr, TABLE_TCP, driver_forced(f->dr, TABLE_TCP, a) ? a : b);
-    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) p = NULL;
+    else if (p && p->stream && p->stream->probe && p->stream->probe(in) == PROBE_NO && !f->stream->lost) {
+        f->owned = p->stream->owns_port;
+        p = NULL;
+    }
     if (p) flow_app_start(flow, p);
 }
 
@@ -351,6 +374,7 @@ static void held_feed(struct feed *f) {
         tcp_close(f);
         v->src = source;
         f->frame = h->frame;
+        f->old = slice_of(h->bytes, h->len - fresh.n);
         f->in_packet = false;
         feed_data(f, fresh);
         v->src = src;
@@ -364,9 +388,25 @@ static bool gap_known(const struct feed *f, const struct tcp_conv *c) {
     return peer->has_ack && seq_lt(f->stream->next, peer->last_ack);
 }
 
+/* left_behind returns how many bytes behind a hole of `gap` bytes still belong to the message under way; false: nobody
+ * knows where it ends. No protocol has more than LENGTH_WITHIN bytes up to the end of its length: with fewer what is needed
+ * is only the rest of the header. */
+static bool left_behind(const struct stream *s, uint32_t gap, uint64_t *left) {
+    enum { LENGTH_WITHIN = 16 };
+    uint64_t gone = s->n + gap, end = s->skip ? s->skip : s->n >= LENGTH_WITHIN ? s->needed : 0;
+    if (s->skip) gone = gap;
+    *left = end == READ_UNTIL_END ? end : end - gone;
+    return end >= gone;
+}
+
+/* skip_gap passes over bytes that will not come. They cost the message they were in; the next one is found where that
+ * ended. */
 static void skip_gap(struct feed *f, uint32_t to) {
+    uint64_t left;
+    bool known = left_behind(f->stream, to - f->stream->next, &left);
     lose(f);
-    f->stream->skip = 0;
+    f->stream->lost = !known;
+    f->stream->skip = known ? left : 0;
     f->stream->next = to;
 }
 
@@ -378,6 +418,7 @@ static void gaps_skip(struct feed *f, uint32_t seq) {
         held_feed(f);
     }
     f->frame = own.frame;
+    f->old = own.old;
     f->in_packet = own.in_packet;
     if (seq_lt(f->stream->next, seq)) skip_gap(f, seq);
 }
@@ -435,9 +476,13 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if (seq_lt(seq, st->next)) {
         uint32_t old = st->next - seq;
         if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
+            /* as in tshark, one that repeats the beginning or the last segment is a retransmission and no part of it */
+            if (old < st->n && old > in.n) stream_repeat(st, (uint32_t)st->n - old, in, f.frame);
+            if (old <= st->n) segment_data(&f, in, false);
             tcp_close(&f);
             return;
         }
+        f.old = slice_head(in, old);
         in = slice_tail(in, old);
     } else if (seq != st->next) {
         bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */

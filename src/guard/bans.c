@@ -33,11 +33,11 @@ static bool slot_read(const struct ban_slot *s, struct ban_slot *out) {
 }
 
 static void slot_write(struct ban_slot *s, const struct ban_slot *value) {
-    uint32_t seq = s->seq;
-    __atomic_store_n(&s->seq, seq + 1, __ATOMIC_RELAXED);
+    uint32_t writing = s->seq | 1; /* it is odd already where a process died in the middle */
+    __atomic_store_n(&s->seq, writing, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     memcpy((char *)s + sizeof s->seq, (const char *)value + sizeof s->seq, sizeof *s - sizeof s->seq);
-    __atomic_store_n(&s->seq, seq + 2, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->seq, writing + 1, __ATOMIC_RELEASE);
 }
 
 static bool in_force(const struct ban_slot *s, int64_t now) { return s->hash && s->until > now; }

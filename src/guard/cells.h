@@ -25,6 +25,7 @@ struct cell {
     uint64_t now, prev;
     uint64_t others; /* what the other processes count, as of others_at */
     int64_t others_at;
+    int64_t until; /* a window: when nothing of it counts any more */
 };
 
 struct talker {
@@ -52,6 +53,7 @@ struct region {
     struct ban_slot bans[BAN_SLOTS];
     struct talker talkers[TALKERS];
     uint32_t used;         /* cells in use: the first ones */
+    uint32_t sweep;        /* of them the one looked at last */
     uint32_t index[CELLS]; /* by key: a cell's number and some bits of its key (limit.c); 0: free */
     struct cell cells[CELLS];
 };

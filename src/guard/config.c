@@ -94,7 +94,7 @@ int guard_config_make(struct guard_config **out, struct slice yaml, struct guard
 }
 
 /* A "host:port" whose host may be empty, *, a name or an address, IPv6 in brackets; or "unix:/path". */
-bool config_address_ok(const char *a) {
+bool config_address_ok(const char *a, bool own) {
     if (!strncmp(a, "unix:", 5)) return a[5] != 0;
     const char *colon = strrchr(a, ':');
     const char *close = a[0] == '[' ? strchr(a, ']') : NULL;
@@ -107,7 +107,7 @@ bool config_address_ok(const char *a) {
         port = port * 10 + (*p - '0');
         if (port > 65535) return false;
     }
-    return port > 0;
+    return port > 0 || own;
 }
 
 char *config_copy(struct guard_config *c, struct slice s) {
@@ -119,7 +119,7 @@ char *config_copy(struct guard_config *c, struct slice s) {
 }
 
 int guard_config_listen(struct guard_config *c, const char *address) {
-    if (!config_address_ok(address) || c->listener_count == LISTENERS_MAX) return ERR_FORMAT;
+    if (!config_address_ok(address, true) || c->listener_count == LISTENERS_MAX) return ERR_FORMAT;
     struct guard_listener *more = arena_get(&c->arena, (c->listener_count + 1) * sizeof *more);
     char *copy = config_copy(c, slice_str(address));
     if (!more || !copy) return ERR_NOMEM;
@@ -130,7 +130,7 @@ int guard_config_listen(struct guard_config *c, const char *address) {
 }
 
 int guard_config_broker(struct guard_config *c, const char *address) {
-    if (!config_address_ok(address) || c->broker_count == BROKERS_MAX) return ERR_FORMAT;
+    if (!config_address_ok(address, false) || c->broker_count == BROKERS_MAX) return ERR_FORMAT;
     struct guard_broker *more = arena_get(&c->arena, (c->broker_count + 1) * sizeof *more);
     char *copy = config_copy(c, slice_str(address));
     if (!more || !copy) return ERR_NOMEM;

@@ -52,15 +52,24 @@ static void broker_tls(struct bind *b, const yaml_node_t *n, void *at, const voi
     *(const struct guard_tls **)at = t;
 }
 
-static void read_address(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
-    const char **text = at;
+static void check_address(struct bind *b, const yaml_node_t *n, const char *text, bool own) {
+    if (text && !config_address_ok(text, own))
+        bind_wrong(b, n, "'%.100s' is no address; write host:port, [::]:port, *:port or unix:/path", text);
+}
+
+/* read_own reads an address of ours, where port 0 is any free one; read_peer somebody else's. */
+static void read_own(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
     read_text(b, n, at, arg);
-    if (*text && !config_address_ok(*text))
-        bind_wrong(b, n, "'%.100s' is no address; write host:port, [::]:port, *:port or unix:/path", *text);
+    check_address(b, n, *(const char **)at, true);
+}
+
+static void read_peer(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
+    read_text(b, n, at, arg);
+    check_address(b, n, *(const char **)at, false);
 }
 
 static const struct key listener_keys[] = {
-    {"address", read_address, offsetof(struct guard_listener, address)},
+    {"address", read_own, offsetof(struct guard_listener, address)},
     {"tls", listener_tls, offsetof(struct guard_listener, tls)},
     {"websocket", read_bool, offsetof(struct guard_listener, websocket)},
     {"path", read_text, offsetof(struct guard_listener, path)},
@@ -71,7 +80,7 @@ static const struct key listener_keys[] = {
 static void read_listener(struct bind *b, const yaml_node_t *n, void *at, const void *arg) {
     struct guard_listener *l = at;
     if (!bind_is_map(n)) {
-        read_address(b, n, &l->address, arg);
+        read_own(b, n, &l->address, arg);
         return;
     }
     bind_map(b, n, KEYS(listener_keys), l, "a listener");
@@ -84,7 +93,7 @@ static void read_listeners(struct bind *b, const yaml_node_t *n, void *at, const
 }
 
 static const struct key broker_keys[] = {
-    {"address", read_address, offsetof(struct guard_broker, address)},
+    {"address", read_peer, offsetof(struct guard_broker, address)},
     {"tls", broker_tls, offsetof(struct guard_broker, tls)},
     {"weight", read_unsigned, offsetof(struct guard_broker, weight), &(const struct range){0, 1000}},
     {"proxy_protocol", read_choice, offsetof(struct guard_broker, proxy_protocol), &proxies},
@@ -94,7 +103,7 @@ static void read_broker(struct bind *b, const yaml_node_t *n, void *at, const vo
     struct guard_broker *k = at;
     k->weight = 1;
     if (!bind_is_map(n)) {
-        read_address(b, n, &k->address, arg);
+        read_peer(b, n, &k->address, arg);
         return;
     }
     bind_map(b, n, KEYS(broker_keys), k, "a broker");
@@ -244,7 +253,7 @@ static const struct key top_keys[] = {
     {"connections", read_unsigned, AT(connections)},
     {"buffer", read_size, AT(buffer), &(const struct range){4096, 1 << 30}},
     {"user", read_text, AT(user)},
-    {"admin", read_address, AT(admin)},
+    {"admin", read_own, AT(admin)},
     {"audit", read_audit, 0},
     {"evidence", read_evidence, 0},
     {"login_log", read_text, AT(login_log)},

@@ -15,7 +15,8 @@ int config_bind(struct guard_config *c, struct guard_policy *p, struct slice yam
 void mistake_add(struct guard_mistakes *m, size_t line, size_t column, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-bool config_address_ok(const char *address);
+/* config_address_ok tells whether a text is an address; `own`: one to listen on, where port 0 is any free one. */
+bool config_address_ok(const char *address, bool own);
 char *config_copy(struct guard_config *c, struct slice s);
 
 #endif

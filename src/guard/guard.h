@@ -175,6 +175,8 @@ void guard_join(struct guard *g, struct guard_session *s, uint8_t version);
 struct slice guard_client_id(const struct guard_session *s);
 struct slice guard_user_name(const struct guard_session *s);
 struct slice guard_subject(const struct guard_session *s);
+/* guard_said_goodbye tells whether the client sent a DISCONNECT: the broker is about to close. */
+bool guard_said_goodbye(const struct guard_session *s);
 /* guard_hold_max returns the most bytes of one side guard_feed may ask the caller to hold. */
 size_t guard_hold_max(const struct guard_policy *p);
 /* guard_rule_id returns the id of the policy's rule of that number, NULL behind the last one. */

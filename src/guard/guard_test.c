@@ -554,6 +554,35 @@ static void conditions(void) {
     tube_free(&t);
 }
 
+/* publish_long sends a PUBLISH to "x" whose payload is n bytes of "ab" and a "c". */
+static void publish_long(struct tube *t, size_t n) {
+    char payload[8192];
+    for (size_t i = 0; i < n; i++) payload[i] = "ab"[i & 1];
+    memcpy(payload + n, "c", 2);
+    struct slice s = test_publish(5, 0, 0, "x", payload);
+    tube_send(t, C, s);
+    free((void *)s.p);
+}
+
+static void undecided(void) {
+    struct tube t;
+    tube_make(&t, "rules:\n"
+                  "  - {id: allowed, when: 'mqtt.msg matches \"^(a|b)+d$\"', action: allow}\n"
+                  "  - {id: long, when: 'mqtt.msg matches \"^(a|b)+c$\"'}\n");
+    tube_up(&t, 5, "a");
+    publish_long(&t, 6000);
+    CHECK(tube_got(&t, B, "") && tube_saw(&t, "long"), "a long payload is searched to its end (%s)", t.rules);
+    tube_free(&t);
+    tube_make(&t, "rules:\n"
+                  "  - {id: allowed, when: 'mqtt.msg matches \"^((a|b)+)+$\"', action: allow}\n"
+                  "  - {id: endless, when: 'mqtt.msg matches \"^((a|b)+)+$\"'}\n");
+    tube_up(&t, 5, "a");
+    publish_long(&t, 6000);
+    CHECK(tube_got(&t, B, "") && tube_saw(&t, "endless") && strstr(t.last, "undecided"),
+          "what a search cannot decide is stopped, and never allowed (%s)", t.rules);
+    tube_free(&t);
+}
+
 static void example(void) {
     struct guard_config *c = NULL;
     struct guard_mistakes m;
@@ -721,6 +750,7 @@ int main(void) {
     mistakes();
     example();
     conditions();
+    undecided();
     splitting();
     random_streams();
     return test_failures != 0;

@@ -387,9 +387,11 @@ static bool conditions(struct guard *g, struct guard_session *s, const struct mq
         if (c->types && !(c->types >> m->head.type & 1)) continue;
         if (c->sides && !(c->sides >> g->side & 1)) continue;
         if (!c->everyone && !who_fits(p, &c->who, s)) continue;
-        if (!expr_match(c->when, &g->fields)) continue;
+        bool unsure, fits = expr_ask(c->when, &g->fields, &unsure);
+        if (unsure) fits = c->act.action != GUARD_ALLOW; /* what cannot be judged gains nobody anything */
+        if (!fits) continue;
         if (c->act.action == GUARD_ALLOW) return false;
-        (void)judge_act(g, &c->act, "a condition is fulfilled", v);
+        (void)judge_act(g, &c->act, unsure ? "a condition is undecided at its limits" : "a condition is fulfilled", v);
         v->code = v->action == GUARD_DROP ? 0x87 : 0x98;
         matched_show(g, c->when, v);
         if (judge_ended(g, s, v)) return true;

@@ -9,11 +9,13 @@
  * Cells are used one after the other, so that memory is touched as things are counted; scattered by their keys, every
  * thing counted would take a page in each process, of those that only look as well. An index, small enough to be
  * touched all over, finds them: a keyed hash chooses CELL_WAYS neighbours, each of which names a cell and has some bits
- * of its key, so that a cell is looked at only where it is likely to be the one. Where all are taken the one that
- * counts nothing any more or was used longest ago gives way; cells of what is open never do. Then the newcomer is not
- * counted, which the statistics say. */
+ * of its key, so that a cell is looked at only where it is likely to be the one. Before a cell that was never used is
+ * begun, a few others are looked at in turn for one that counts nothing any more: so the cells in use stay in
+ * proportion to what is counted now, however many came and went. Where all the neighbours are taken the one used
+ * longest ago gives way; cells of what is open never do. Then the newcomer is not counted, which the statistics say. */
 #include "guard/cells.h"
 
+enum { SWEEP = 4 }; /* cells looked at for each that is begun: one in four being stale is enough */
 /* An entry of the index: the cell's number + 1 below, bits of the key above. */
 #define NUMBER_BITS 18
 _Static_assert(CELLS < 1 << NUMBER_BITS, "every cell's number fits into an entry");
@@ -53,15 +55,33 @@ static uint32_t *place(struct region *r, uint64_t key) {
     return oldest;
 }
 
-static struct cell *cell_get(struct region *r, uint64_t key, bool open) {
+static bool stale(const struct cell *c, int64_t now) { return c->window < 0 ? !c->now : c->until <= now; }
+
+/* reclaim takes a cell that counts nothing any more out of the index; NULL: none of those whose turn it is. */
+static struct cell *reclaim(struct region *r, int64_t now) {
+    for (unsigned k = 0; k < SWEEP && k < r->used; k++) {
+        if (++r->sweep >= r->used) r->sweep = 0;
+        struct cell *c = &r->cells[r->sweep];
+        if (!stale(c, now)) continue;
+        for (size_t i = 0; i < CELL_WAYS; i++) {
+            uint32_t *at = &r->index[(c->key + i) & (CELLS - 1)];
+            if (*at && cell_at(r, *at) == c) __atomic_store_n(at, 0, __ATOMIC_RELEASE);
+        }
+        return c;
+    }
+    return NULL;
+}
+
+static struct cell *cell_get(struct region *r, uint64_t key, bool open, int64_t now) {
     struct cell *c = cell_find(r, key);
     if (c) return c;
     uint32_t *at = place(r, key);
-    if (!at) {
+    if (at) c = *at ? cell_at(r, *at) : reclaim(r, now);
+    if (at && !c && r->used < CELLS) c = &r->cells[r->used];
+    if (!c) {
         stat_add(r, GUARD_STAT_UNTRACKED, 1);
         return NULL;
     }
-    c = *at ? cell_at(r, *at) : &r->cells[r->used]; /* there are as many cells as entries */
     __atomic_store_n(&c->key, 0, __ATOMIC_RELEASE); /* who reads it for the old key shall not count the new one */
     *c = (struct cell){.window = open ? -1 : 0, .others_at = INT64_MIN / 2};
     __atomic_store_n(&c->key, key, __ATOMIC_RELEASE);
@@ -80,6 +100,7 @@ static uint64_t in_window(const struct cell *c, int64_t now, int64_t length) {
 
 static void roll(struct cell *c, int64_t now, int64_t length) {
     int64_t window = now / length;
+    c->until = (window + 2) * length;
     if (c->window == window) return;
     c->prev = c->window == window - 1 ? c->now : 0;
     c->now = 0;
@@ -91,7 +112,7 @@ enum { ASKS = 16 }; /* times in a window others are asked */
 uint64_t limit_count(struct guard_shared *h, unsigned writer, const struct guard_limit *l, uint64_t subject,
                      uint64_t add, bool exact, int64_t now) {
     uint64_t key = hash_mix(subject ^ l->key, l->key | 1) | 1;
-    struct cell *own = cell_get(&h->region[writer], key, false);
+    struct cell *own = cell_get(&h->region[writer], key, false, now);
     if (!own) return 0;
     roll(own, now, l->window);
     own->now += add;
@@ -108,7 +129,7 @@ uint64_t limit_count(struct guard_shared *h, unsigned writer, const struct guard
 
 uint64_t open_count(struct guard_shared *h, unsigned writer, uint64_t key, int add, int64_t now) {
     uint64_t sum = 0;
-    struct cell *own = add > 0 ? cell_get(&h->region[writer], key, true) : cell_find(&h->region[writer], key);
+    struct cell *own = add > 0 ? cell_get(&h->region[writer], key, true, now) : cell_find(&h->region[writer], key);
     if (own && add > 0) own->now++;
     if (own && add < 0 && own->now) own->now--;
     if (own) own->others_at = now;

@@ -273,6 +273,8 @@ void guard_expire(struct guard *g, struct guard_session *s, int64_t now, struct 
     session_finish(g, out);
 }
 
+bool guard_said_goodbye(const struct guard_session *s) { return s->conv.closed[GUARD_CLIENT]; }
+
 void guard_pause(struct guard_session *s, enum guard_side side, bool paused, int64_t now) {
     uint16_t flag = side == GUARD_CLIENT ? SESSION_PAUSED_CLIENT : SESSION_PAUSED_BROKER;
     if (paused) {

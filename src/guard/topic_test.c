@@ -141,7 +141,46 @@ static void processes(void) {
     free(memory);
 }
 
+/* A process that dies while it writes a ban spoils that ban, not the place. */
+static void a_ban_begun(void) {
+    void *memory = calloc(1, guard_shared_size(2));
+    struct guard_shared *h = guard_shared_make(memory, 2);
+    struct ban_slot found;
+    for (int i = 0; i < 3; i++) {
+        CHECK(!guard_ban_set(h, 0, GUARD_BAN_USER, SLICE("eve"), SLICE("why"), 1000, INT64_MAX), "a ban is set");
+        CHECK(ban_find_name(h, GUARD_BAN_USER, SLICE("eve"), 2000, &found), "and found");
+        for (size_t k = 0; k < BAN_SLOTS; k++)
+            if (h->region[0].bans[k].hash) h->region[0].bans[k].seq++; /* as it is in the middle of writing */
+        CHECK(!ban_find_name(h, GUARD_BAN_USER, SLICE("eve"), 2000, &found), "what is half written is not believed");
+    }
+    free(memory);
+}
+
+/* Very many come and go, a hundred in each window; what is counted and what is open stays, and the table small. */
+static void many_come_and_go(void) {
+    void *memory = calloc(1, guard_shared_size(2));
+    struct guard_shared *h = guard_shared_make(memory, 2);
+    struct guard_limit l = {.window = 1000000000, .key = 77};
+    int64_t now = 5000000000000;
+    (void)open_count(h, 0, 12345, 1, now);
+    for (uint64_t i = 0; i < 300000; i++, now += 10000000) {
+        (void)limit_count(h, 0, &l, hash_mix(i + 1000, 1), 1, true, now);
+        uint64_t kept = limit_count(h, 0, &l, 99, 1, true, now);
+        CHECK(i < 100 || (kept >= 99 && kept <= 101), "who stays is counted on");
+        (void)open_count(h, 0, hash_mix(i, 3), 1, now);
+        (void)open_count(h, 0, hash_mix(i, 3), -1, now);
+    }
+    CHECK(open_count(h, 1, 12345, 0, now) == 1, "what is open is not forgotten");
+    CHECK(h->region[0].used < 1000, "cells in use are in proportion to what is counted now");
+    uint64_t stats[GUARD_STAT_COUNT];
+    guard_stats_sum(h, stats);
+    CHECK(stats[GUARD_STAT_UNTRACKED] == 0, "none was turned away");
+    free(memory);
+}
+
 int main(void) {
+    a_ban_begun();
+    many_come_and_go();
     sets();
     indexed();
     placeholders();

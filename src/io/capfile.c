@@ -19,6 +19,15 @@ static bool grow(struct capfile *c, size_t n) {
     return true;
 }
 
+enum { PIECE_FIRST = 16 << 10 };
+
+static size_t piece_next(struct capfile *c) {
+    size_t room = c->cap - c->end, piece = c->piece;
+    if (!piece || piece >= room) return c->piece = 0, room;
+    c->piece = piece * 2;
+    return piece;
+}
+
 bool cf_fill(struct capfile *c, size_t n) {
     size_t have = c->end - c->pos;
     if (c->eof || c->src.err) return false;
@@ -31,7 +40,7 @@ bool cf_fill(struct capfile *c, size_t n) {
     c->pos = 0;
     c->end = have;
     while (c->end < n) {
-        ssize_t got = source_read(&c->src, c->buf + c->end, c->cap - c->end);
+        ssize_t got = source_read(&c->src, c->buf + c->end, piece_next(c));
         if (got <= 0) {
             c->eof = got == 0;
             return false;
@@ -106,9 +115,16 @@ int capfile_resume(struct capfile *c) {
 }
 
 int capfile_seek(struct capfile *c, uint64_t at, uint64_t number) {
-    if (!c->next) return ERR_UNSUPPORTED;
+    if (!c->next || c->src.kind != SOURCE_PLAIN || c->src.fd < 0) return ERR_UNSUPPORTED;
     c->packets = number - 1;
     c->unread = 0;
+    if (at >= c->base && at < c->base + c->end) {
+        c->pos = (size_t)(at - c->base);
+        c->ahead = at;
+        c->err = 0;
+        return OK;
+    }
+    c->piece = PIECE_FIRST;
     return go_to(c, at);
 }
 

@@ -53,6 +53,8 @@ void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struc
 /* capfile_on_block sets who is called with every pcapng block that is no packet; larger ones than CAPFILE_BLOCK_MAX are
  * not handed out. */
 void capfile_on_block(struct capfile *c, void (*fn)(void *to, const struct capfile_block *b), void *to);
+/* capfile_list_blocks makes capfile_next give the custom blocks of a pcapng file too, as packets with is_block. */
+void capfile_list_blocks(struct capfile *c);
 /* capfile_packet_block gives the present packet's block as it stands in the file, until the next packet is read; false
  * where there is none (classic pcap). */
 bool capfile_packet_block(const struct capfile *c, struct capfile_block *b);

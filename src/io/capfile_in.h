@@ -23,6 +23,7 @@ struct capfile {
     struct source src;
     uint8_t *buf; /* bytes buf[pos..end) are read and not used */
     size_t pos, end, cap;
+    size_t piece; /* bytes of the next read, 0: as many as fit; after a jump nobody knows how many will be used */
     uint64_t base; /* offset of buf[0] in the (decompressed) file */
     bool eof;
     bool swap; /* the file's byte order is not little-endian */
@@ -50,6 +51,7 @@ struct capfile {
     bool secrets_only; /* packets are passed over */
     void (*on_block)(void *to, const struct capfile_block *b);
     void *block_to;
+    bool blocks_listed; /* capfile_list_blocks */
     struct block block; /* the last one read, the present packet's */
 };
 

@@ -104,15 +104,23 @@ static int read_interface(struct capfile *c, const struct block *b) {
     return list_interface(c, i) ? OK : cf_error(c, ERR_NOMEM, b->at, "out of memory");
 }
 
-/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. */
+/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. One with
+ * the top bit set is what becomes of a time before 1970 [draft-ietf-opsawg-pcapng 4.3 has none]: it is read as that. */
 static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
     const uint64_t second = 1000000000;
+    bool before = ts > INT64_MAX;
+    uint64_t amount = before ? 0 - ts : ts;
     /* Nearly all files have microseconds: a division by what the compiler knows is a multiplication. */
-    uint64_t s = i->ticks == 1000000 ? ts / 1000000 : ts / i->ticks, rest = ts - s * i->ticks;
+    uint64_t s = i->ticks == 1000000 ? amount / 1000000 : amount / i->ticks, rest = amount - s * i->ticks;
     int64_t seconds, ns;
     if (i->ticks == 1000000) rest *= 1000;
     else if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
-    if (s > INT64_MAX || __builtin_add_overflow((int64_t)s, i->offset, &seconds)) return INT64_MAX;
+    if (s > INT64_MAX) return before ? INT64_MIN : INT64_MAX;
+    if (before && rest) {
+        s++;
+        rest = second - rest;
+    }
+    if (__builtin_add_overflow(before ? -(int64_t)s : (int64_t)s, i->offset, &seconds)) return i->offset < 0 ? INT64_MIN : INT64_MAX;
     if (__builtin_mul_overflow(seconds, (int64_t)second, &ns) || __builtin_add_overflow(ns, (int64_t)rest, &ns))
         return seconds < 0 ? INT64_MIN : INT64_MAX;
     return ns;
@@ -216,13 +224,15 @@ static bool is_packet(uint32_t type) {
     return type == BLOCK_ENHANCED || type == BLOCK_SIMPLE || type == BLOCK_PACKET_OBSOLETE;
 }
 
+static bool is_custom(uint32_t type) { return type == BLOCK_CUSTOM || type == BLOCK_CUSTOM_NO_COPY; }
+
 /* takes_number tells blocks that Wireshark lists as records: they keep their number, so that numbers agree. */
 static bool takes_number(uint32_t type) {
-    return type == BLOCK_CUSTOM || type == BLOCK_CUSTOM_NO_COPY || type == BLOCK_JOURNAL;
+    return is_custom(type) || type == BLOCK_JOURNAL;
 }
 
 static bool is_wanted(const struct capfile *c, uint32_t type) {
-    return (is_packet(type) && !c->secrets_only) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
+    return (is_packet(type) && !c->secrets_only) || (c->blocks_listed && is_custom(type)) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
            (type == BLOCK_SECRETS && c->on_secrets);
 }
 
@@ -254,7 +264,7 @@ static int take_block(struct capfile *c, struct block *b) {
         uint64_t whole = ((uint64_t)total + 3) & ~(uint64_t)3;
         if (total < BLOCK_MIN) return cf_error(c, ERR_DAMAGED, at, "a block length of %u is less than 12", total);
         if (takes_number(type)) c->unread++;
-        bool held = is_wanted(c, type) && (whole <= CAPFILE_BLOCK_MAX || !c->on_block);
+        bool held = is_wanted(c, type) && (whole <= CAPFILE_BLOCK_MAX || !(c->on_block || is_custom(type)));
         if (!held) {
             int r = pass_over(c, at, total, whole);
             if (r < 0) return r;
@@ -286,6 +296,23 @@ static int other_block(struct capfile *c, const struct block *b) {
     return r;
 }
 
+/* read_custom gives a custom block in the place of a packet; it took its number in take_block. */
+static void read_custom(const struct capfile *c, const struct block *b, struct packet *pkt) {
+    static const struct capture_interface none = {.linktype = UINT32_MAX, .ticks = 1000000};
+    struct slice content = slice_tail(b->body, 4);
+    *pkt = (struct packet){.number = c->packets + c->unread,
+                           .len = (uint32_t)content.n,
+                           .data = content,
+                           .iface = &none,
+                           .section = c->section,
+                           .offset = b->at,
+                           .is_block = true,
+                           .block_copied = b->type == BLOCK_CUSTOM,
+                           .block_pen = cf_u32(c, b->body.p)};
+}
+
+void capfile_list_blocks(struct capfile *c) { c->blocks_listed = true; }
+
 static int pcapng_next(struct capfile *c, struct packet *pkt) {
     struct block *b = &c->block;
     for (;;) {
@@ -295,6 +322,10 @@ static int pcapng_next(struct capfile *c, struct packet *pkt) {
         if (b->type == BLOCK_SIMPLE) return read_simple(c, b, pkt);
         r = other_block(c, b);
         if (r < 0) return r;
+        if (c->blocks_listed && is_custom(b->type) && b->body.n >= 4) {
+            read_custom(c, b, pkt);
+            return OK;
+        }
     }
 }
 

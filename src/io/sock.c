@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -223,6 +225,11 @@ void sock_buffers(int fd, int n) {
     if (n <= 0) return;
     option(fd, SOL_SOCKET, SO_SNDBUF, n);
     option(fd, SOL_SOCKET, SO_RCVBUF, n);
+}
+
+int sock_unsent(int fd) {
+    int n;
+    return ioctl(fd, SIOCOUTQ, &n) == 0 ? n : -1;
 }
 
 void sock_close_hard(int fd) {

@@ -5,6 +5,7 @@
  * between two calls, and with SSL_MODE_RELEASE_BUFFERS an idle connection has no buffer at all. Writes go straight to
  * the socket, one record a call. tls_read's TLS_READ_MIN is chosen so that `in` and a kept record fit. */
 #include "io/tls_in.h"
+#include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -210,19 +211,37 @@ static int ask_clients(SSL_CTX *ctx, const struct tls_server_config *c, struct w
     return OK;
 }
 
+/* name_sessions sees to it that a session is only resumed where the same authorities vouch for clients, as strictly:
+ * what resumes shows no certificate again, and all listeners share the keys of tickets, also across reloads. */
+static bool name_sessions(SSL_CTX *ctx, const struct tls_server_config *c) {
+    uint8_t name[SSL_MAX_SID_CTX_LENGTH], one[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    uint8_t strict = c->client_required;
+    static_assert(sizeof name == 32, "a SHA-256 names sessions");
+    EVP_MD_CTX *d = EVP_MD_CTX_new();
+    const STACK_OF(X509_OBJECT) *known = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+    bool ok = d && EVP_DigestInit_ex(d, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(d, &strict, 1) == 1;
+    for (int i = 0; ok && c->client_ca && i < sk_X509_OBJECT_num(known); i++) {
+        X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(known, i));
+        ok = !cert || (X509_digest(cert, EVP_sha256(), one, &n) == 1 && EVP_DigestUpdate(d, one, n) == 1);
+    }
+    ok = ok && EVP_DigestFinal_ex(d, name, &n) == 1 && SSL_CTX_set_session_id_context(ctx, name, n) == 1;
+    EVP_MD_CTX_free(d);
+    return ok;
+}
+
 int tls_server(struct ssl_ctx_st **out, const struct tls_server_config *c, struct writer *why) {
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!ctx) return ERR_NOMEM;
     common(ctx, c->only_13);
-    /* Sessions live in tickets the clients keep, not in a cache here; the context's id must be set for resumption with
-     * client certificates. */
+    /* Sessions live in tickets the clients keep, not in a cache here. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"weir", 4);
     SSL_CTX_set_num_tickets(ctx, 1);
     if (c->tickets) SSL_CTX_set_tlsext_ticket_keys(ctx, (void *)(uintptr_t)c->tickets, TLS_TICKET_KEY);
     int r = load_pair(ctx, c->cert, c->key, why);
     if (r == OK) r = ask_clients(ctx, c, why);
+    if (r == OK && !name_sessions(ctx, c)) r = say_error(why, "session tickets", NULL);
     if (r == OK && c->ciphers && SSL_CTX_set_cipher_list(ctx, c->ciphers) != 1)
         r = say_error(why, "ciphers", c->ciphers);
     if (r != OK) SSL_CTX_free(ctx);

@@ -146,6 +146,7 @@ static long take_record(struct tls_wire *w, struct parked *p, struct slice r, ui
     /* 5.1: nothing comes between the parts of a message. */
     if (type != RECORD_DATA || p->head_n || p->skip) return unexpected(w, p);
     if (n) p->idle = 0;
+    else if (++p->idle > IDLE_MAX) return unexpected(w, p);
     return n;
 }
 
@@ -212,6 +213,7 @@ ssize_t parked_read(struct tls_wire *w, struct parked *p, void *buf, size_t n) {
 
 ssize_t parked_write(struct tls_wire *w, struct parked *p, const void *buf, size_t n) {
     size_t done = 0;
+    if (p->said_end) return TLS_FAILED; /* 6.1, 6.2: nothing is sent behind an alert that ends it */
     while (done < n) {
         if (p->pending) {
             int r = flush(w, p);

@@ -245,6 +245,25 @@ static void a_flood_of_key_updates_is_answered_once(void) {
     end_pair(&p);
 }
 
+/* Records without data are allowed (5.4 calls them useful against listeners), but not without end; each costs us a
+ * decryption. Some data between them make them harmless again. */
+static void a_flood_of_empty_records_ends_it(void) {
+    struct pair p = make_pair(TLS1_3_VERSION);
+    static uint8_t out[64 * 64];
+    size_t len = 0;
+    for (int i = 0; i < 32; i++) len += seal(&p, RECORD_DATA, "", 0, out + len);
+    len += seal(&p, RECORD_DATA, "x", 1, out + len);
+    for (int i = 0; i < 20; i++) len += seal(&p, RECORD_DATA, "", 0, out + len);
+    put(&p, out, len);
+    CHECK(read_once(&p) == 1 && read_once(&p) == TLS_AGAIN);
+    len = 0;
+    for (int i = 0; i < 13; i++) len += seal(&p, RECORD_DATA, "", 0, out + len);
+    put(&p, out, len);
+    CHECK(read_once(&p) == TLS_FAILED);
+    CHECK(tls_write(wire, p.tls, p.fd[0], "no", 2) == TLS_FAILED); /* nothing behind a fatal alert (6.2) */
+    end_pair(&p);
+}
+
 /* A message may be divided among records, but nothing may come in between, and keys change between records only. */
 static void messages_in_parts(void) {
     uint8_t out[256];
@@ -371,6 +390,7 @@ int main(void) {
     what_was_said_before_the_end_counts(TLS1_2_VERSION);
     what_breaks_the_rules_ends_it();
     a_flood_of_key_updates_is_answered_once();
+    a_flood_of_empty_records_ends_it();
     messages_in_parts();
     tickets_are_passed_over();
     the_peer_is_sent_no_larger_records_than_it_takes(TLS1_3_VERSION);

@@ -3,7 +3,9 @@
  * there. A deadline that moves later only changes `due`; when the wheel passes the list, a node whose time has not come
  * moves to its right place, which may be several rounds away. A deadline that moves earlier is put in its new list at
  * once. A list is first moved to the place WALKING, so that fire may change anything: a node cleared meanwhile unlinks
- * itself from there as from any list. */
+ * itself from there as from any list, and the walk may rest in the middle: what is put in meanwhile goes to a list
+ * ahead.
+ */
 #include "io/wheel.h"
 #include <string.h>
 
@@ -59,21 +61,22 @@ static void take_list(struct wheel *w, uint32_t slot) {
     for (uint32_t at = w->slot[WALKING]; at; at = at_node(w, at)->next) at_node(w, at)->slot = WALKING + 1;
 }
 
-static void walk(struct wheel *w, uint32_t tick) {
-    take_list(w, tick % WHEEL_SLOTS);
-    for (uint32_t at; (at = w->slot[WALKING]);) {
-        struct wheel_node *n = at_node(w, at);
-        unlink_node(w, n);
-        if (n->due > tick) {
-            link_node(w, at, n, n->due % WHEEL_SLOTS);
-        } else {
+bool wheel_turn(struct wheel *w, int64_t now, unsigned most) {
+    uint32_t last = (uint32_t)((now - w->start) / WHEEL_TICK_MS) + 1;
+    for (;;) {
+        for (uint32_t at; (at = w->slot[WALKING]);) {
+            struct wheel_node *n = at_node(w, at);
+            bool due = n->due < w->tick;
+            if (due && most-- == 0) return true;
+            unlink_node(w, n);
+            if (!due) {
+                link_node(w, at, n, n->due % WHEEL_SLOTS);
+                continue;
+            }
             n->due = 0;
             w->fire(w->owner, at);
         }
+        if (w->tick > last) return false;
+        take_list(w, w->tick++ % WHEEL_SLOTS);
     }
-}
-
-void wheel_turn(struct wheel *w, int64_t now) {
-    uint32_t last = (uint32_t)((now - w->start) / WHEEL_TICK_MS) + 1;
-    while (w->tick <= last) walk(w, w->tick++);
 }

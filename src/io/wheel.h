@@ -32,7 +32,8 @@ void wheel_init(struct wheel *w, int64_t now);
 void wheel_set(struct wheel *w, uint32_t at, int64_t when);
 /* wheel_clear takes node `at` out. */
 void wheel_clear(struct wheel *w, uint32_t at);
-/* wheel_turn fires everything due at `now`; `fire` may set and clear any node. */
-void wheel_turn(struct wheel *w, int64_t now);
+/* wheel_turn fires what is due at `now`, `most` nodes at most: true where more are, for the next call. `fire` may set
+ * and clear any node. */
+bool wheel_turn(struct wheel *w, int64_t now, unsigned most);
 
 #endif

@@ -35,7 +35,7 @@ static struct clockwork *make(void) {
     return c;
 }
 static void run_to(struct clockwork *c, int64_t end) {
-    for (; c->now < end; c->now += 10) wheel_turn(&c->w, c->now);
+    for (; c->now < end; c->now += 10) CHECK(!wheel_turn(&c->w, c->now, NODES));
 }
 
 static void deadlines_fire_once_and_never_early(void) {
@@ -81,7 +81,29 @@ static void a_node_set_while_it_fires_is_due_at_the_next_tick(void) {
     free(c);
 }
 
+/* Very many deadlines of one moment are met in several turns; what moves or goes in between is not fired. */
+static void a_turn_fires_no_more_than_it_may(void) {
+    struct clockwork *c = make();
+    for (uint32_t i = 1; i < NODES; i++) wheel_set(&c->w, i, 3000);
+    c->now = 4000;
+    CHECK(wheel_turn(&c->w, c->now, 100));
+    unsigned fired = 0, turns = 1;
+    for (uint32_t i = 1; i < NODES; i++) fired += c->fired[i] != 0;
+    CHECK(fired == 100 && c->fired[NODES - 1] && !c->fired[7]);
+    wheel_clear(&c->w, 5);
+    wheel_set(&c->w, 6, 8000);
+    wheel_set(&c->w, NODES - 1, 4100); /* a new one while the walk rests */
+    while (wheel_turn(&c->w, c->now, 100)) turns++;
+    CHECK(turns == 2 && !c->fired[5] && !c->fired[6] && c->fired[7] == 4000);
+    run_to(c, 5000);
+    CHECK(c->fired[NODES - 1] >= 4100 && !c->fired[6]);
+    run_to(c, 9000);
+    CHECK(c->fired[6] >= 8000);
+    free(c);
+}
+
 int main(void) {
+    a_turn_fires_no_more_than_it_may();
     deadlines_fire_once_and_never_early();
     a_deadline_moves_both_ways();
     a_cleared_node_does_not_fire_even_in_the_list_being_walked();

@@ -64,18 +64,12 @@ static void feed_tcp(struct hello *h, const struct sock_peer *from, const struct
     feed(h, &w, ts);
 }
 
-/* invisible: controls, and marks of Unicode that turn the text around them or take no room. */
-static bool invisible(uint32_t c) {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
-}
-
 /* harmless copies text that decoders made, with what cannot be seen escaped. */
 static void harmless(struct writer *w, struct slice s) {
     while (s.n) {
         uint32_t c;
         size_t n = utf8_next(s, &c);
-        if (!n || invisible(c)) wr_f(w, "\\u%04x", n ? c : s.p[0]);
+        if (!n || utf8_hidden(c)) wr_f(w, "\\u%04x", n ? c : s.p[0]);
         else wr_bytes(w, s.p, n);
         s = slice_tail(s, n ? n : 1);
     }
@@ -138,7 +132,7 @@ static bool mostly_text(struct slice s) {
     for (; s.n; all++) {
         uint32_t c;
         size_t n = utf8_next(s, &c);
-        seen += n && (!invisible(c) || c == '\n' || c == '\r' || c == '\t');
+        seen += n && (!utf8_hidden(c) || c == '\n' || c == '\r' || c == '\t');
         s = slice_tail(s, n ? n : 1);
     }
     return seen * 4 >= all * 3;
@@ -154,7 +148,7 @@ static void text_words(struct writer *w, struct slice s) {
         else if (c == '\r') wr_s(w, "\\r");
         else if (c == '\t') wr_s(w, "\\t");
         else if (c == '"' || c == '\\') wr_f(w, "\\%c", (char)c);
-        else if (invisible(c)) wr_f(w, c < 256 ? "\\x%02x" : "\\u%04x", c);
+        else if (utf8_hidden(c)) wr_f(w, c < 256 ? "\\x%02x" : "\\u%04x", c);
         else wr_bytes(w, s.p, n);
         s = slice_tail(s, n ? n : 1);
     }

@@ -9,6 +9,7 @@
  * and take our last words with it. The end is told to the owner exactly once. */
 #include "lab/server.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,7 +250,7 @@ void lab_turn(struct lab_server *s, int ms) {
         case KIND_CONN: conn_event(s, &e[i]); break;
         }
     }
-    wheel_turn(&s->wheel, s->now);
+    (void)wheel_turn(&s->wheel, s->now, UINT_MAX);
     if (s->owner.turn) s->owner.turn(s->owner.to);
     sweep(s, e, n);
     rest_end(s);

@@ -82,6 +82,8 @@ struct stream_ops {
     bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */
     bool clears_info;
+    /* owns_port: bytes on its port that nobody recognises are shown by TCP alone, as Wireshark does, not as data. */
+    bool owns_port;
     /* probe tells whether the first bytes of a conversation's side look like this protocol. */
     enum probe_result (*probe)(struct slice in);
 };

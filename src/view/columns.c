@@ -169,9 +169,27 @@ static void padded(struct writer *w, size_t from, size_t width, bool right) {
     w->p += width - len;
 }
 
+/* paint_of returns the colour of a line, or NULL: what breaks a specification or the framing, what was lost, repeated or
+ * reset, and what carries nothing. */
+static const char *paint_of(const struct decode *d) {
+    const struct layer_mark *m = top(d);
+    if ((d->out->bad && !d->cut) || d->out->worst == SEV_ERROR) return "\033[31m";
+    if (d->out->worst == SEV_WARN) return "\033[33m";
+    if (!m || m->proto != &proto_tcp) return NULL;
+    bool again = false, empty = false;
+    for (uint32_t i = 0; i < d->out->n; i++) {
+        uint16_t id = d->out->v[i].id;
+        again |= id == FID_TCP_AN_RETRANSMISSION || id == FID_TCP_AN_FAST_RETRANSMISSION || id == FID_TCP_AN_SPURIOUS;
+        empty |= id == FID_TCP_LEN && !d->out->v[i].u;
+    }
+    return again ? "\033[33m" : empty && !d->out->worst ? "\033[90m" : NULL;
+}
+
 void columns_print(struct writer *w, const struct decode *d, struct view *view) {
     enum { LINE_HEAD = 512 }; /* what stands before Info fits: columns are padded in place */
     if (!wr_fits(w, LINE_HEAD)) return;
+    const char *paint = view->color ? paint_of(d) : NULL;
+    if (paint) wr_s(w, paint);
     size_t at = wr_len(w);
     wr_u(w, d->pkt->number);
     padded(w, at, 5, true);
@@ -193,5 +211,6 @@ void columns_print(struct writer *w, const struct decode *d, struct view *view) 
     wr_u(w, d->pkt->len);
     wr_c(w, ' ');
     columns_info(w, d);
+    if (paint) wr_s(w, "\033[0m");
     wr_c(w, '\n');
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two runs side by side in a terminal. */
 #include "analyse/explain/judge.h"
+#include "field/print.h"
 #include "view/diff_view.h"
 #include "view/explain_view.h"
 #include "view/words.h"
@@ -83,14 +84,34 @@ const struct finding *diff_cause(const struct comparison *c, const struct diff_v
 static void list_label(struct writer *w, const struct deed_list *l) {
     struct endpoint client = {l->client, l->client_port}, server = {l->server, l->port};
     if (l->id.n) {
-        wr_slice(w, slice_head(l->id, 40));
+        print_string(w, slice_head(l->id, 40));
         wr_s(w, " ");
     }
     if (l->is_dns) addr_write(w, &client.addr);
     else endpoint_write(w, &client);
     wr_s(w, " - ");
     endpoint_write(w, &server);
-    if (!l->is_dns) wr_f(w, " (tcp.stream %u)", l->stream);
+}
+
+/* list_heads writes who spoke with whom above both columns, and below them the numbers of the conversations. */
+static void list_heads(struct writer *w, const struct comparison *c, const struct pairing *p, const struct diff_view *v,
+                       size_t side) {
+    const struct deed_list *list[] = {p->good >= 0 ? &c->good->list[p->good] : NULL,
+                                      p->bad >= 0 ? &c->bad->list[p->bad] : NULL};
+    for (int line = 0; line < 2; line++) {
+        bool any = false;
+        for (int i = 0; i < 2; i++) any |= list[i] && (!line || !list[i]->is_dns);
+        if (!any) return;
+        wr_f(w, "%s  ", paint(v, line ? "\033[2m" : "\033[1m"));
+        for (int i = 0; i < 2; i++) {
+            char text[TEXT_MAX];
+            struct writer t = wr_fixed(text, sizeof text);
+            if (list[i] && !line) list_label(&t, list[i]);
+            else if (list[i] && !list[i]->is_dns) wr_f(&t, "tcp.stream %u", list[i]->stream);
+            text_pad(w, slice_head(wr_done(&t), side), i ? 0 : side + 3);
+        }
+        wr_f(w, "%s\n", paint(v, "\033[0m"));
+    }
 }
 
 /* side_text writes one deed as half a line, cut to the width. */
@@ -142,15 +163,8 @@ static void pair_print(struct writer *w, const struct comparison *c, const struc
     size_t side = (v->width - 5) / 2 < SIDE_LEAST ? SIDE_LEAST : (v->width - 5) / 2;
     uint32_t before = BEFORE, from = v->all || p->first < before ? 0 : p->first - before,
              to = v->all || p->first + AFTER > p->rows ? p->rows : p->first + AFTER;
-    char text[TEXT_MAX];
-    struct writer t = wr_fixed(text, sizeof text);
-    wr_f(w, "\n%s  ", paint(v, "\033[1m"));
-    if (p->good >= 0) list_label(&t, &c->good->list[p->good]);
-    text_pad(w, slice_head(wr_done(&t), side), side + 3);
-    wr_reset(&t);
-    if (p->bad >= 0) list_label(&t, &c->bad->list[p->bad]);
-    wr_slice(w, slice_head(wr_done(&t), side));
-    wr_f(w, "%s\n", paint(v, "\033[0m"));
+    wr_c(w, '\n');
+    list_heads(w, c, p, v, side);
     if (from) wr_f(w, "  %s\n", v->unicode ? "⋮" : "...");
     for (uint32_t i = from; i < to; i++) i += row_print(w, c, p, &p->row[i], v, side);
     if (to < p->rows) wr_f(w, "  %s\n", v->unicode ? "⋮" : "...");
@@ -166,9 +180,13 @@ static void consequences(struct writer *w, const struct comparison *c, const str
         pairs += c->pair[i].first < c->pair[i].rows;
     }
     struct argument arg[] = {number(n[0], missing), number(n[1], extra), number(n[2], pairs)};
+    struct writer t = wr_grow();
+    words_fill(&t, N_("In all: steps of the good run that are missing: %1$s, new steps: %2$s, conversations: %3$s."),
+               arg, 3);
     wr_f(w, "\n%s", paint(v, "\033[2m"));
-    words_fill(w, N_("In all %1$s steps of the good run are missing, %2$s are new, in %3$s conversations."), arg, 3);
-    wr_f(w, "%s\n", paint(v, "\033[0m"));
+    text_wrap(w, wr_done(&t), 0, v->width);
+    wr_f(w, "%s", paint(v, "\033[0m"));
+    wr_free(&t);
 }
 
 static void look(struct writer *w, const struct run *r, const struct deed *d, const struct diff_view *v) {
@@ -193,12 +211,15 @@ static void head(struct writer *w, const struct comparison *c, const struct diff
     if (f) {
         wr_reset(&t);
         finding_sentence(&t, f);
-        wr_f(w, "  %s: ", finding_id(f));
-        text_wrap(w, wr_done(&t), 4, v->width - strlen(finding_id(f)));
+        wr_f(w, "  %s\n    ", finding_id(f));
+        text_wrap(w, wr_done(&t), 4, v->width);
         wr_reset(&t);
         finding_next(&t, f);
-        wr_f(w, "  %s ", words(N_("Next:")));
-        text_wrap(w, wr_done(&t), 4, v->width - 6);
+        struct slice next = slice_str(words(N_("Next:")));
+        wr_s(w, "    ");
+        wr_slice(w, next);
+        wr_c(w, ' ');
+        text_wrap(w, wr_done(&t), 5 + text_width(next), v->width);
     }
     wr_free(&t);
     const struct row *next = p->first + 1 < p->rows ? r + 1 : NULL;

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* explain for programs: one JSON object; and the catalogue as JSON and Markdown. */
 #include "analyse/explain/judge.h"
+#include "base/json.h"
 #include "view/explain_view.h"
 #include "view/words.h"
-
-static void json_text(struct writer *w, struct slice s) {
-    wr_c(w, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (c == '"' || c == '\\') wr_f(w, "\\%c", c);
-        else if (c == '\n') wr_s(w, "\\n");
-        else if (c < 0x20 || c == 0x7f) wr_f(w, "\\u%04x", c);
-        else wr_c(w, (char)c);
-    }
-    wr_c(w, '"');
-}
 
 static void json_pair(struct writer *w, const char *name, struct slice s) {
     wr_f(w, "\"%s\":", name);
@@ -32,7 +21,7 @@ static void json_made(struct writer *w, const char *name, void (*make)(struct wr
 static const char *const levels[LEVELS] = {"note", "warning", "error"};
 static const char *const blames[BLAMES] = {"", "client", "server", "path"};
 static const char *const certain[] = {"sure", "likely", "guess"};
-static const char *const stages[STAGES] = {"capture", "dns", "tcp", "tls", "web", "mqtt", "delivery"};
+static const char *const stages[STAGES] = {"capture", "link", "dns", "tcp", "tls", "web", "mqtt", "delivery"};
 
 static void finding_json(struct writer *w, const struct finding *f, const struct explain_view *v) {
     bool check = f->check < explain_checks_count;

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12 };
+enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12, TOLD_MAX = 64 };
 
 static const char *paint(const struct explain_view *v, const char *code) { return v->color ? code : ""; }
 static const char *const level_paint[LEVELS] = {
@@ -260,19 +260,31 @@ static void conv_head(struct writer *w, const struct explain *e, const struct co
     wr_c(w, '\n');
 }
 
+/* told_before tells whether the same was said, with the same next step, of a conversation that stands above. */
+static bool told_before(const struct finding **told, size_t *n, const struct finding *f) {
+    for (size_t i = 0; i < *n; i++)
+        if (told[i]->check == f->check && told[i]->text == f->text && told[i]->next == f->next) return true;
+    if (*n < TOLD_MAX) told[(*n)++] = f;
+    return false;
+}
+
+static void finding_line(struct writer *w, const struct finding *f, const char *remark, const struct explain_view *v) {
+    wr_f(w, "    %s", paint(v, level_paint[f->level]));
+    wr_slice(w, level_title(f->level));
+    wr_f(w, "%s  %s  %s\n", paint(v, PLAIN), finding_id(f), words(remark));
+}
+
 static void conv_print(struct writer *w, const struct explain *e, const struct conv *c, const struct finding *cause,
-                       enum severity_level least, const struct explain_view *v) {
+                       enum severity_level least, const struct finding **told, size_t *n_told,
+                       const struct explain_view *v) {
     conv_head(w, e, c, v);
     for (uint32_t i = 0; i < e->findings; i++) {
         const struct finding *f = &e->finding[i];
         if (f->stream != (int64_t)c->stream || f->level < least) continue;
-        if (f == cause) {
-            wr_f(w, "    %s", paint(v, level_paint[f->level]));
-            wr_slice(w, level_title(f->level));
-            wr_f(w, "%s  %s  %s\n", paint(v, PLAIN), finding_id(f), words(N_("(the verdict above)")));
-        } else {
-            finding_print(w, f, v, 4);
-        }
+        bool before = told_before(told, n_told, f);
+        if (f == cause) finding_line(w, f, N_("(the verdict above)"), v);
+        else if (before && !v->verbose) finding_line(w, f, N_("(as above; -v says it in full)"), v);
+        else finding_print(w, f, v, 4);
     }
 }
 
@@ -291,7 +303,10 @@ static void convs_print(struct writer *w, struct explain *e, const struct findin
     enum severity_level least = v->verbose ? LEVEL_NOTE : LEVEL_WARNING;
     size_t all, n = convs_with_findings(e, least, list, v->verbose ? 256 : SHOWN_CONVS, &all);
     if (n) wr_f(w, "\n%s%s%s\n", paint(v, BOLD), words(N_("Conversations")), paint(v, PLAIN));
-    for (size_t i = 0; i < n; i++) conv_print(w, e, list[i], cause, least, v);
+    const struct finding *told[TOLD_MAX];
+    size_t n_told = 0;
+    if (cause->stream >= 0) told[n_told++] = cause;
+    for (size_t i = 0; i < n; i++) conv_print(w, e, list[i], cause, least, told, &n_told, v);
     if (all > n) number_line(w, N_("Further conversations with findings: %1$s (-v shows more)"), all - n);
     if (e->convs > all && all)
         number_line(w,

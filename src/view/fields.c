@@ -13,6 +13,8 @@ uint16_t column_find(struct slice name) {
     return 0;
 }
 
+const char *field_title(uint16_t id) { return id >= COLUMN_NUMBER ? columns[id - COLUMN_NUMBER] : field_of(id)->name; }
+
 static bool is_expert(uint16_t id) { return id >= FID_WS_EXPERT && id < FID_WS_EXPERT_END; }
 
 void fields_want(struct want *w, uint16_t id) {
@@ -21,7 +23,8 @@ void fields_want(struct want *w, uint16_t id) {
         return;
     }
     want_add(w, id);
-    if (id == FID_WS_EXPERT_MESSAGE || id == FID_WS_EXPERT) want_all(w); /* put together of any fields */
+    /* words put together of any fields */
+    if (id == FID_WS_EXPERT_MESSAGE || id == FID_WS_EXPERT || field_of(id)->type == FT_PROTOCOL) want_all(w);
     for (size_t i = 1; is_expert(id) && i < weir_fields.count; i++)
         if (weir_fields.fields[i].severity) want_add(w, (uint16_t)i);
 }
@@ -30,7 +33,7 @@ void fields_header(struct writer *w, const uint16_t *ids, size_t n, const struct
     if (!o->header) return;
     for (size_t i = 0; i < n; i++) {
         if (i) wr_c(w, o->separator);
-        wr_s(w, ids[i] >= COLUMN_NUMBER ? columns[ids[i] - COLUMN_NUMBER] : field_of(ids[i])->name);
+        wr_s(w, field_title(ids[i]));
     }
     wr_c(w, '\n');
 }
@@ -53,11 +56,12 @@ static void expert(struct writer *w, const struct fvec *v, uint32_t at, uint16_t
     }
 }
 
-static void one(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
+void field_show(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
     if (is_expert(id)) expert(w, v, at, id);
     else if (field->secret && !view->show_secrets) wr_s(w, HIDDEN_SECRET);
+    else if (field->type == FT_PROTOCOL) label_print(w, v, at, view->show_secrets);
     else if (field->type == FT_NONE) wr_c(w, '1');
     else if (field->type == FT_BYTES) wr_hexbytes(w, f->s, 0); /* here tshark parts them by nothing */
     else print_value(w, field, f);
@@ -69,29 +73,29 @@ static bool is_value(const struct fvec *v, uint32_t at, uint16_t id) {
     return field_of(v->v[at].id)->severity && !(v->v[at].flags & FV_PLAIN);
 }
 
-static void values(struct writer *w, const struct fvec *v, uint16_t id, const struct fields_options *o, const struct view *view) {
-    uint32_t last = v->n;
-    bool any = false;
-    for (uint32_t i = 0; i < v->n; i++) {
+uint32_t field_next(const struct fvec *v, uint16_t id, char occurrence, uint32_t from) {
+    uint32_t found = v->n;
+    if (occurrence == 'f' && from) return v->n;
+    for (uint32_t i = from; i < v->n; i++) {
         if (!is_value(v, i, id)) continue;
-        last = i;
-        if (o->occurrence == 'l') continue;
-        if (!any && o->quote) wr_c(w, o->quote);
-        if (any) wr_c(w, o->aggregator);
-        one(w, v, i, id, view);
-        any = true;
-        if (o->occurrence == 'f') break;
+        found = i;
+        if (occurrence != 'l') break;
     }
-    if (o->occurrence == 'l' && last < v->n) {
-        if (o->quote) wr_c(w, o->quote);
-        one(w, v, last, id, view);
-        any = true;
-    }
-    if (any && o->quote) wr_c(w, o->quote);
+    return found;
 }
 
-static void column(struct writer *w, const struct decode *d, uint16_t id, const struct fields_options *o, const struct view *view) {
+static void values(struct writer *w, const struct fvec *v, uint16_t id, const struct fields_options *o, const struct view *view) {
+    uint32_t first = field_next(v, id, o->occurrence, 0);
+    if (first == v->n) return;
     if (o->quote) wr_c(w, o->quote);
+    for (uint32_t at = first; at < v->n; at = field_next(v, id, o->occurrence, at + 1)) {
+        if (at > first) wr_c(w, o->aggregator);
+        field_show(w, v, at, id, view);
+    }
+    if (o->quote) wr_c(w, o->quote);
+}
+
+void column_show(struct writer *w, const struct decode *d, uint16_t id, const struct view *view) {
     switch ((enum column_id)id) {
     case COLUMN_NUMBER: wr_u(w, d->pkt->number); break;
     case COLUMN_TIME: columns_time(w, d->pkt, view); break;
@@ -101,6 +105,11 @@ static void column(struct writer *w, const struct decode *d, uint16_t id, const 
     case COLUMN_LENGTH: wr_u(w, d->pkt->len); break;
     default: columns_info(w, d);
     }
+}
+
+static void column(struct writer *w, const struct decode *d, uint16_t id, const struct fields_options *o, const struct view *view) {
+    if (o->quote) wr_c(w, o->quote);
+    column_show(w, d, id, view);
     if (o->quote) wr_c(w, o->quote);
 }
 

@@ -108,7 +108,7 @@ static void text_print(struct writer *w, const struct follow_chunk *c, enum foll
     wr_c(w, '\n');
 }
 
-/* utf8_print keeps characters of any script, but no control character save the ends of lines and tabs. */
+/* utf8_print keeps characters of any script, but nothing hidden save the ends of lines and tabs. */
 static void utf8_print(struct writer *w, const struct follow_chunk *c) {
     struct slice s = c->bytes;
     wr_f(w, "%s%zu\n", c->side ? "\t" : "", s.n);
@@ -116,7 +116,7 @@ static void utf8_print(struct writer *w, const struct follow_chunk *c) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
         if (!n) wr_s(w, "\xef\xbf\xbd");
-        else if (code < 32 || (code >= 127 && code < 160))
+        else if (utf8_hidden(code))
             wr_c(w, code == '\n' || code == '\r' || code == '\t' ? (char)code : '.');
         else wr_slice(w, slice_head(s, n));
         s = slice_tail(s, n ? n : 1);

@@ -110,16 +110,24 @@ static uint32_t object(struct writer *w, const struct fvec *v, uint32_t at, uint
     return at;
 }
 
-void json_print(struct writer *w, const struct decode *d, struct view *view) {
+static void day_write(struct writer *w, const struct packet *p) {
     char text[40];
-    time_t t = (time_t)(d->pkt->ts / 1000000000);
+    time_t t = (time_t)(p->ts / 1000000000);
     struct tm tm;
-    size_t n = localtime_r(&t, &tm) ? strftime(text, sizeof text, "%Y-%m-%d", &tm) : 0;
+    wr_bytes(w, text, localtime_r(&t, &tm) ? strftime(text, sizeof text, "%Y-%m-%d", &tm) : 0);
+}
+
+/* packet_begin writes what stands around the layers of a packet. */
+static void packet_begin(struct writer *w, const struct decode *d, struct view *view) {
     wr_s(w, view->ended_once ? ",\n  {" : "\n  {");
     view->ended_once = true;
     wr_s(w, "\n    \"_index\": \"packets-");
-    wr_bytes(w, text, n);
+    day_write(w, d->pkt);
     wr_s(w, "\",\n    \"_type\": \"doc\",\n    \"_score\": null,\n    \"_source\": {\n      \"layers\": ");
+}
+
+void json_print(struct writer *w, const struct decode *d, struct view *view) {
+    packet_begin(w, d, view);
     if (d->out->n) object(w, d->out, 0, 3, view);
     else wr_s(w, "{}");
     wr_s(w, "\n    }\n  }");
@@ -162,6 +170,102 @@ void jsonl_print(struct writer *w, const struct decode *d, const struct view *vi
             if (v->v[more].id != f->id) continue;
             wr_c(w, ',');
             typed(w, &v->v[more], view);
+        }
+        if (array) wr_c(w, ']');
+    }
+    wr_s(w, "}\n");
+}
+
+/* as_text writes one value of field `id` as text. */
+static void as_text(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
+    const struct fval *f = &v->v[at];
+    if (f->id == id && field_of(id)->type == FT_STRING) {
+        shown_text(w, f, view->show_secrets);
+        return;
+    }
+    struct writer t = wr_grow();
+    field_show(&t, v, at, id, view);
+    json_text(w, wr_done(&t));
+    wr_free(&t);
+}
+
+static void column_text(struct writer *w, const struct decode *d, uint16_t id, const struct view *view) {
+    struct writer t = wr_grow();
+    column_show(&t, d, id, view);
+    json_text(w, wr_done(&t));
+    wr_free(&t);
+}
+
+/* arrays writes the members of the fields that are there, each an array of texts; `compact` in one line, names without
+ * dots. */
+static bool arrays(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, bool compact,
+                   const struct view *view) {
+    const char *parts[] = {compact ? "," : ",\n          ", compact ? "" : "\n        "};
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        bool col = ids[i] >= COLUMN_NUMBER;
+        uint32_t at = col ? 0 : field_next(d->out, ids[i], occurrence, 0);
+        if (!col && at == d->out->n) continue;
+        wr_s(w, any ? "," : "");
+        wr_s(w, parts[1]);
+        any = true;
+        wr_c(w, '"');
+        for (const char *c = field_title(ids[i]); *c; c++) wr_c(w, compact && *c == '.' ? '_' : *c);
+        wr_s(w, compact ? "\":[" : "\": [");
+        wr_s(w, parts[0] + 1);
+        if (col) column_text(w, d, ids[i], view);
+        for (bool more = false; !col && at < d->out->n; at = field_next(d->out, ids[i], occurrence, at + 1), more = true) {
+            if (more) wr_s(w, parts[0]);
+            as_text(w, d->out, at, ids[i], view);
+        }
+        wr_s(w, parts[1]);
+        wr_c(w, ']');
+    }
+    return any;
+}
+
+void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, struct view *view) {
+    packet_begin(w, d, view);
+    wr_c(w, '{');
+    if (arrays(w, d, ids, n, occurrence, false, view)) wr_s(w, "\n      ");
+    wr_s(w, "}\n    }\n  }");
+}
+
+void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view) {
+    wr_s(w, "{\"index\":{\"_index\":\"packets-");
+    day_write(w, d->pkt);
+    long long ms = (long long)(d->pkt->ts / 1000000);
+    wr_f(w, "\",\"_type\":\"doc\"}}\n{\"timestamp\":\"%lld%03lld\",\"layers\":{", ms / 1000, ms % 1000);
+    arrays(w, d, ids, n, occurrence, true, view);
+    wr_s(w, "}}\n");
+}
+
+/* typed_as writes one value of field `id` as typed has it; what an anomaly is said to be has the types of those fields. */
+static void typed_as(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
+    if (v->v[at].id == id) typed(w, &v->v[at], view);
+    else if (is_number(field_of(id))) field_show(w, v, at, id, view);
+    else as_text(w, v, at, id, view);
+}
+
+void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view) {
+    bool any = false;
+    wr_c(w, '{');
+    for (size_t i = 0; i < n; i++) {
+        bool col = ids[i] >= COLUMN_NUMBER;
+        uint32_t at = col ? 0 : field_next(d->out, ids[i], occurrence, 0);
+        uint32_t more = col ? 0 : at == d->out->n ? at : field_next(d->out, ids[i], occurrence, at + 1);
+        if (!col && at == d->out->n) continue;
+        bool array = !col && more < d->out->n;
+        if (any) wr_c(w, ',');
+        any = true;
+        json_text(w, slice_str(field_title(ids[i])));
+        wr_s(w, array ? ":[" : ":");
+        if (ids[i] == COLUMN_NUMBER || ids[i] == COLUMN_LENGTH) column_show(w, d, ids[i], view);
+        else if (col) column_text(w, d, ids[i], view);
+        else typed_as(w, d->out, at, ids[i], view);
+        for (; array && more < d->out->n; more = field_next(d->out, ids[i], occurrence, more + 1)) {
+            wr_c(w, ',');
+            typed_as(w, d->out, more, ids[i], view);
         }
         if (array) wr_c(w, ']');
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sequence picture in a terminal: a column for each party, a line for each packet. */
 #include "analyse/explain/judge.h"
+#include "field/print.h"
 #include "view/ladder_view.h"
 #include "view/teach.h"
 #include "view/words.h"
@@ -199,7 +200,7 @@ static void head_line(const struct drawing *d, const uint8_t *order,
     wr_free(&line);
 }
 
-static void head_client(struct writer *w, const struct party *p) { wr_slice(w, p->client); }
+static void head_client(struct writer *w, const struct party *p) { print_string(w, p->client); }
 static void head_role(struct writer *w, const struct party *p) { wr_s(w, words(party_role(p))); }
 
 static void number_line(struct writer *w, const char *text, uint64_t n) {

@@ -2,6 +2,7 @@
 #include "view/mqtt_talk.h"
 
 #include "base/utf8.h"
+#include "field/print.h"
 #include "view/view.h"
 
 #include <inttypes.h>
@@ -25,28 +26,6 @@ void mqtt_talk_head_print(struct writer *w, const struct mqtt_talk *t) {
     wr_c(w, '\n');
 }
 
-static bool readable(struct slice s) {
-    while (s.n) {
-        uint32_t code;
-        size_t n = utf8_next(s, &code);
-        if (!n || (code < 32 && code != '\n' && code != '\t' && code != '\r') || (code >= 127 && code < 160))
-            return false;
-        s = slice_tail(s, n);
-    }
-    return true;
-}
-
-/* safe_text writes text from the wire so that a terminal takes no orders from it. */
-static void safe_text(struct writer *w, struct slice s) {
-    while (s.n) {
-        uint32_t code;
-        size_t n = utf8_next(s, &code);
-        if (n && code >= 32 && code != 127 && !(code > 127 && code < 160)) wr_slice(w, slice_head(s, n));
-        else wr_f(w, "\\x%02x", s.p[0]);
-        s = slice_tail(s, n ? n : 1);
-    }
-}
-
 static void payload_print(struct writer *w, const struct mqtt_turn *t) {
     struct slice all = t->msg.payload, s = slice_head(all, PAYLOAD_SHOWN);
     while (s.n < all.n && s.n && (s.p[s.n] & 0xc0) == 0x80) s.n--; /* no half characters */
@@ -55,9 +34,9 @@ static void payload_print(struct writer *w, const struct mqtt_turn *t) {
         return;
     }
     wr_f(w, ", %u byte%s: ", t->payload_n, t->payload_n == 1 ? "" : "s");
-    if (readable(s)) {
+    if (utf8_readable(s)) {
         wr_c(w, '"');
-        safe_text(w, s);
+        print_string(w, s);
         wr_c(w, '"');
     } else {
         s = slice_head(all, HEX_SHOWN);
@@ -68,11 +47,11 @@ static void payload_print(struct writer *w, const struct mqtt_turn *t) {
 
 static void connect_print(struct writer *w, const struct mqtt_msg *m) {
     wr_c(w, ' ');
-    if (m->client_id.n) safe_text(w, m->client_id);
+    if (m->client_id.n) print_string(w, m->client_id);
     else wr_s(w, "(no client id)");
     if (m->user.n) {
         wr_s(w, ", user ");
-        safe_text(w, m->user);
+        print_string(w, m->user);
     }
     wr_f(w, ", MQTT %s, keep-alive %u s%s%s",
          m->version == MQTT_5     ? "5.0"
@@ -88,7 +67,7 @@ static void body_print(struct writer *w, const struct mqtt_turn *t) {
     case MQTT_CONNECT: connect_print(w, m); break;
     case MQTT_PUBLISH:
         wr_c(w, ' ');
-        safe_text(w, m->topic);
+        print_string(w, m->topic);
         wr_f(w, ", QoS %u", m->qos);
         if (m->has_id) wr_f(w, ", id %u", m->id);
         wr_f(w, "%s%s", m->retain ? ", retained" : "", m->dup ? ", again" : "");
@@ -100,7 +79,7 @@ static void body_print(struct writer *w, const struct mqtt_turn *t) {
             const uint8_t *nl = memchr(s.p, '\n', s.n);
             size_t n = nl ? (size_t)(nl - s.p) : s.n;
             wr_s(w, s.p == t->filters.p ? " " : ", ");
-            safe_text(w, slice_head(s, n));
+            print_string(w, slice_head(s, n));
             s = slice_tail(s, n + 1);
         }
         break;
@@ -175,7 +154,7 @@ void mqtt_turn_json(struct writer *w, const struct mqtt_turn *t) {
         json_named(w, "topic", m->topic);
         wr_f(w, ",\"qos\":%u,\"retain\":%s,\"dup\":%s,\"payload_bytes\":%u", m->qos, m->retain ? "true" : "false",
              m->dup ? "true" : "false", t->payload_n);
-        if (readable(m->payload)) json_named(w, "payload", m->payload);
+        if (utf8_readable(m->payload)) json_named(w, "payload", m->payload);
         else {
             wr_s(w, ",\"payload_hex\":\"");
             wr_hexbytes(w, m->payload, 0);

@@ -27,6 +27,7 @@ static void raw(struct writer *w, struct slice s) {
         if (!n) wr_s(w, "\xef\xbf\xbd");
         else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7f || code == 0xfffe || code == 0xffff)
             wr_f(w, "\\x%x", (unsigned)code);
+        else if (code > 0x7f && utf8_hidden(code)) wr_f(w, "&#x%x;", (unsigned)code); /* the same to a parser, but a terminal is safe */
         else escaped(w, slice_head(s, n));
         s = slice_tail(s, n ? n : 1);
     }

@@ -2,7 +2,7 @@
 /* Tables for people and programs. */
 #include "view/tables.h"
 
-#include "base/utf8.h"
+#include "field/print.h"
 
 #include <time.h>
 
@@ -32,26 +32,11 @@ static void seconds_write(struct writer *w, int64_t ns, int digits) {
     wr_uz(w, digits == 9 ? abs % 1000000000 : abs % 1000000000 / 1000, digits);
 }
 
-/* text_write writes what came from the wire so that a terminal takes no orders from it. */
-static void text_write(struct writer *w, struct slice s) {
-    while (s.n) {
-        uint32_t code;
-        size_t n = utf8_next(s, &code);
-        if (!n || code < 32 || (code >= 127 && code < 160)) {
-            wr_f(w, "\\x%02x", s.p[0]);
-            n = 1;
-        } else {
-            wr_slice(w, slice_head(s, n));
-        }
-        s = slice_tail(s, n);
-    }
-}
-
 static void list_write(struct writer *w, struct slice s) {
     while (s.n) {
         const uint8_t *nl = memchr(s.p, '\n', s.n);
         size_t len = nl ? (size_t)(nl - s.p) : s.n;
-        text_write(w, slice_head(s, len));
+        print_string(w, slice_head(s, len));
         s = slice_tail(s, len + 1);
         if (s.n) wr_s(w, ", ");
     }
@@ -61,7 +46,7 @@ static void cell_people(struct writer *w, const struct cell *c) {
     for (uint8_t i = 0; i < c->indent; i++) wr_s(w, "  ");
     switch ((enum cell_kind)c->kind) {
     case CELL_NONE: break;
-    case CELL_TEXT: text_write(w, c->s); break;
+    case CELL_TEXT: print_string(w, c->s); break;
     case CELL_LIST: list_write(w, c->s); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;

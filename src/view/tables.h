@@ -5,6 +5,7 @@
 #include "analyse/stats_expert.h"
 #include "analyse/stats_io.h"
 #include "analyse/stats_phs.h"
+#include "analyse/stats_srt.h"
 #include "analyse/stats_talk.h"
 #include "analyse/stats_tree.h"
 #include "view/view.h"
@@ -21,6 +22,10 @@ void tap_phs_print(struct writer *w, const struct phs *p, const char *filter);
 
 void tap_io_print(struct writer *w, const struct io_stats *s);
 void tap_tree_print(struct writer *w, const struct stats_tree *t);
+/* tap_lists_print writes the counters below each root as a list without rates; where tshark follows its hash table, the
+ * greatest comes first. */
+void tap_lists_print(struct writer *w, const struct stats_tree *t, const char *filter);
 void tap_expert_print(struct writer *w, const struct expert *x);
+void tap_srt_print(struct writer *w, struct srt *s, const char *filter);
 
 #endif

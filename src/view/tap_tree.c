@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TREE_COLUMNS = 8, COLUMN_WIDTH = 13, DEPTH_MAX = 16 };
+enum { TREE_COLUMNS = 8, COLUMN_WIDTH = 13, DEPTH_MAX = 16, LIST_RULE = 67 };
 
 static const char *const heads[TREE_COLUMNS] = {"Count",     "Average", "Min Val",    "Max Val",
                                                 "Rate (ms)", "Percent", "Burst Rate", "Burst Start"};
@@ -14,7 +14,7 @@ static const char *const heads[TREE_COLUMNS] = {"Count",     "Average", "Min Val
 static size_t name_width(const struct stats_tree *t, uint32_t parent, size_t depth) {
     size_t most = 0;
     for (uint32_t at = parent ? tree_at(t, parent)->children : t->roots; at; at = tree_at(t, at)->next) {
-        size_t own = strlen(tree_at(t, at)->name) + depth, below = depth < DEPTH_MAX ? name_width(t, at, depth + 1) : 0;
+        size_t own = strlen(tree_name(tree_at(t, at))) + depth, below = depth < DEPTH_MAX ? name_width(t, at, depth + 1) : 0;
         if (own > most) most = own;
         if (below > most) most = below;
     }
@@ -55,7 +55,7 @@ static void rows_print(struct writer *w, const struct stats_tree *t, uint32_t pa
         const struct tree_counter *c = tree_at(t, places[i]);
         cells_make(cell, t, c);
         wr_spaces(w, depth);
-        wr_f(w, "%-*s", (int)(width - depth), c->name);
+        wr_f(w, "%-*s", (int)(width - depth), tree_name(c));
         for (int k = 0; k < TREE_COLUMNS; k++) wr_f(w, " %-*s", COLUMN_WIDTH, cell[k]);
         wr_c(w, '\n');
         if (depth < DEPTH_MAX) rows_print(w, t, places[i], depth + 1, width);
@@ -66,6 +66,26 @@ static void rows_print(struct writer *w, const struct stats_tree *t, uint32_t pa
 static void rule(struct writer *w, char c, size_t n) {
     while (n--) wr_c(w, c);
     wr_c(w, '\n');
+}
+
+void tap_lists_print(struct writer *w, const struct stats_tree *t, const char *filter) {
+    uint32_t roots, *root = tree_sorted(t, 0, &roots);
+    wr_c(w, '\n');
+    rule(w, '=', LIST_RULE);
+    wr_s(w, t->kind->title);
+    if (filter) wr_f(w, " with filter %s", filter);
+    wr_c(w, '\n');
+    for (uint32_t i = 0; i < roots; i++) {
+        uint32_t n, *at = tree_sorted(t, root[i], &n);
+        wr_f(w, "* %-39s %9s\n", tree_name(tree_at(t, root[i])), "Packets");
+        for (uint32_t k = 0; k < n; k++) {
+            const struct tree_counter *c = tree_at(t, at[k]);
+            wr_f(w, "  %-39s %9u%s\n", tree_name(c), c->count, i ? " " : "");
+        }
+        free(at);
+    }
+    free(root);
+    rule(w, '=', LIST_RULE);
 }
 
 void tap_tree_print(struct writer *w, const struct stats_tree *t) {

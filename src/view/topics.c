@@ -6,17 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool readable(struct slice s) {
-    while (s.n) {
-        uint32_t code;
-        size_t n = utf8_next(s, &code);
-        if (!n || (code < 32 && code != '\n' && code != '\t' && code != '\r') || (code >= 127 && code < 160))
-            return false;
-        s = slice_tail(s, n);
-    }
-    return true;
-}
-
 /* head_whole cuts a character off that is not complete. */
 static struct slice head_whole(struct slice s) {
     size_t back = 0;
@@ -45,7 +34,7 @@ static void sample_json(struct writer *w, const struct topic_sample *s) {
          (double)s->at / 1e9, (unsigned long long)s->frame, s->stream, s->size, s->qos, s->retain ? "true" : "false",
          s->dup ? "true" : "false", s->delivered ? "broker" : "client");
     if (!cut && number_of(text, &value)) wr_f(w, ",\"value\":%.15g", value);
-    if (readable(cut ? head_whole(text) : text)) {
+    if (utf8_readable(cut ? head_whole(text) : text)) {
         wr_s(w, ",\"text\":");
         json_text(w, cut ? head_whole(text) : text);
     } else {

@@ -83,6 +83,15 @@ uint16_t column_find(struct slice name);
 /* fields_want adds what has to be decoded for a field, a column, or what _ws.expert says of all anomalies. */
 void fields_want(struct want *w, uint16_t id);
 
+/* field_title returns the name of a field or column. */
+const char *field_title(uint16_t id);
+/* field_next returns the first place from `from` on (0, or behind the one before) whose value field `id` shows, as
+ * tshark's -E occurrence (f, l or a) has it; v->n: there is none. */
+uint32_t field_next(const struct fvec *v, uint16_t id, char occurrence, uint32_t from);
+/* field_show writes the value of field `id` that stands at a place, column_show a column. */
+void field_show(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view);
+void column_show(struct writer *w, const struct decode *d, uint16_t id, const struct view *view);
+
 /* fields_options are tshark's -E. */
 struct fields_options {
     bool header;
@@ -92,6 +101,11 @@ struct fields_options {
 void fields_header(struct writer *w, const uint16_t *ids, size_t n, const struct fields_options *o);
 void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, const struct fields_options *o,
                   const struct view *view);
+
+/* json_fields, ek_fields and jsonl_fields write chosen fields: tshark's -T json and -T ek with -e, and typed values. */
+void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, struct view *view);
+void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view);
+void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view);
 
 /* HIDDEN_SECRET stands where a secret would. */
 #define HIDDEN_SECRET "(hidden, --show-secrets shows it)"

@@ -2,6 +2,7 @@
 /* Translations by the C library's gettext. It looks at LANGUAGE, which it obeys in any locale but "C"; so a program
  * without an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has.
  */
+#include "field/print.h"
 #include "view/words.h"
 
 #include <libintl.h>
@@ -23,7 +24,56 @@ void words_start(const char *language, const char *dir) {
     textdomain("weir");
 }
 
-const char *words(const char *english) { return *english ? gettext(english) : ""; }
+/* ---- catalogues ---- */
+
+static _Thread_local const struct words_catalogue *in_use;
+
+void words_use(const struct words_catalogue *c) { in_use = c; }
+
+static uint32_t number_at(const struct words_catalogue *c, size_t at) {
+    uint32_t n;
+    memcpy(&n, c->mo.p + at, sizeof n);
+    return n;
+}
+
+/* text_at gives a text of a table; NULL where it is not inside the file, with the NUL behind it. */
+static const char *text_at(const struct words_catalogue *c, uint32_t table, uint32_t i) {
+    size_t entry = table + (size_t)i * 8, n = number_at(c, entry), at = number_at(c, entry + 4);
+    bool fits = at < c->mo.n && n < c->mo.n - at && !c->mo.p[at + n];
+    return fits ? (const char *)c->mo.p + at : NULL;
+}
+
+bool words_catalogue_read(struct words_catalogue *c, struct slice mo) {
+    enum { MAGIC = 0x950412de, HEAD = 28 }; /* in the byte order of this machine: it is made with the program */
+    struct words_catalogue made = {.mo = mo};
+    if (mo.n < HEAD || number_at(&made, 0) != MAGIC || number_at(&made, 4)) return false;
+    made.n = number_at(&made, 8);
+    made.from = number_at(&made, 12);
+    made.to = number_at(&made, 16);
+    size_t most = mo.n / 8, last = mo.n - (size_t)8 * (made.n < most ? made.n : most);
+    if (made.n > most || made.from > last || made.to > last) return false;
+    *c = made;
+    return true;
+}
+
+/* catalogue_find: the table of English texts is in the order of strcmp. */
+static const char *catalogue_find(const struct words_catalogue *c, const char *english) {
+    uint32_t low = 0, high = c->n;
+    while (low < high) {
+        uint32_t i = low + (high - low) / 2;
+        const char *text = text_at(c, c->from, i), *found;
+        int order = text ? strcmp(english, text) : 1;
+        if (!order) return (found = text_at(c, c->to, i)) && *found ? found : english;
+        if (order < 0) high = i;
+        else low = i + 1;
+    }
+    return english;
+}
+
+const char *words(const char *english) {
+    if (!*english) return "";
+    return in_use ? catalogue_find(in_use, english) : gettext(english);
+}
 
 void words_fill(struct writer *w, const char *english, const struct argument *arg, size_t n) {
     const char *s = words(english);
@@ -34,7 +84,7 @@ void words_fill(struct writer *w, const char *english, const struct argument *ar
         } else if (s[0] == '%' && s[1] >= '1' && s[1] <= '9' && s[2] == '$' && s[3] == 's') {
             size_t k = (size_t)(s[1] - '1');
             if (k < n && arg[k].words) wr_s(w, words((const char *)arg[k].text.p));
-            else if (k < n) wr_slice(w, arg[k].text);
+            else if (k < n) print_string(w, arg[k].text);
             s += 3;
         } else {
             wr_c(w, *s);

@@ -10,6 +10,15 @@
 /* words_start selects the language: a name as in LANG ("ja", "zh_CN.UTF-8"), or NULL for that of the environment. `dir`
  * is where the translations lie, NULL: nowhere. */
 void words_start(const char *language, const char *dir);
+/* words_catalogue is the translations of one language, as msgfmt writes them (.mo); it must live while it is in use.
+ * words_catalogue_read tells whether the bytes are such a file. words_use makes the words of this thread those of a
+ * catalogue, English where it is empty; NULL: those words_start selected. */
+struct words_catalogue {
+    struct slice mo;
+    uint32_t n, from, to; /* texts, and where the tables of English and translated ones are */
+};
+bool words_catalogue_read(struct words_catalogue *c, struct slice mo);
+void words_use(const struct words_catalogue *c);
 /* words returns the translation of a text; the texts of the source are English. */
 const char *words(const char *english) __attribute__((format_arg(1)));
 /* words_fill writes a translated template with its numbered arguments, %1$s to %9$s. */

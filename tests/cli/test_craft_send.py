@@ -489,7 +489,7 @@ def test_every_break_is_sent_and_the_broker_lives(weir, broker):
     """mosquitto ends the connection for nearly all of them, and serves the next client."""
     closed, names = 0, breaks(weir)
     assert len(names) >= 30
-    runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(broker), "--break", n, "--wait", "0.2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
+    runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(broker), "--break", n, "--wait", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
     for name, p in runs:
         out, err = p.communicate(timeout=30)
         assert p.returncode == 0 and ("(" in out or name == "no-connect"), name + out + err

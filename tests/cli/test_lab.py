@@ -109,7 +109,7 @@ def test_hellos_are_told_in_words():
         p.say(bytes(range(32)) * 8)
         _, out, _ = p.stop()
     assert "MQTT CONNECT sleeper1" in out and "CONNACK" in out
-    assert "HTTP GET /abc" in out and "HTTP GET /\\u202egnp" in out
+    assert "HTTP GET /abc" in out and "HTTP GET /\\u202Egnp" in out
     assert "00 01 02 03" in out and "and 224 bytes more" in out
 
 

@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -246,3 +247,83 @@ def test_from_and_to(weir, sample):
     some = [float(t) for t in weir("read", "-r", sample, "--from", "+1", "--to", "+3", "-T", "fields", "-e", "frame.time_relative").out.split()]
     assert some == [t for t in every if 1 <= t < 3] and 0 < len(some) < len(every)
     assert weir("read", "-r", sample, "--from", "yesterday").returncode == 2
+
+
+def tcp_capture(segments, port=50000):
+    """A capture of segments from a client to port 1883: (sequence number, bytes) each."""
+    import struct
+    out = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)
+    for i, (seq, data) in enumerate(segments):
+        tcp = struct.pack(">HHIIBBHHH", port, 1883, seq, 1, 0x50, 0x18, 8192, 0, 0) + data
+        ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, 0x0a000001, 0x0a000002) + tcp
+        out += struct.pack("<IIII", 1700000000 + i, 0, len(ip), len(ip)) + ip
+    return out
+
+
+def mqtt_publish(topic):
+    body = len(topic).to_bytes(2, "big") + topic + b"x"
+    return b"\x30" + bytes([len(body)]) + body
+
+
+@pytest.mark.parametrize("args", [["read"], ["read", "-V"], ["read", "-T", "fields", "-e", "mqtt.topic"], ["read", "-T", "json"],
+                                  ["read", "-T", "jsonl"], ["read", "-T", "ek", "-e", "mqtt.topic"], ["read", "-T", "pdml"],
+                                  ["read", "--events"], ["stats", "mqtt"], ["explain", "-v"], ["explain", "--json"], ["ladder"],
+                                  ["follow", "mqtt", "0"], ["follow", "tcp", "0", "-f", "utf-8"]])
+def test_hidden_characters_of_a_packet_reach_no_terminal(weir, tmp_path, args):
+    topic = "x\u202egnp.exe\u200b\u2066\ufeff\U000e0041\x1b[2J".encode()
+    (tmp_path / "f").write_bytes(tcp_capture([(1, mqtt_publish(topic))]))
+    file = [tmp_path / "f"] if args[0] in ("explain", "ladder") else ["-r", tmp_path / "f"]
+    text = weir(*args, *file).out
+    assert "gnp.exe" in text and not [c for c in text if c in "\u202e\u200b\u2066\ufeff\U000e0041\x1b"]
+
+
+def test_chosen_fields_and_columns_as_json(weir, sample):
+    names = ["frame.number", "ip.addr", "_ws.col.Info", "mqtt.topic", "ip.addr"]
+    args = [a for name in names for a in ("-e", name)]
+    plain = [line.split("\t") for line in out(weir, "-r", sample, "-T", "fields", *args, "-E", "aggregator=;").splitlines()]
+    packets = json.loads(out(weir, "-r", sample, "-T", "json", *args))
+    lines = out(weir, "-r", sample, "-T", "ek", *args).splitlines()
+    flat = [json.loads(line) for line in out(weir, "-r", sample, "-T", "jsonl", *args).splitlines()]
+    assert len(packets) == len(plain) == len(flat) == len(lines) / 2 > 5
+    for packet, row, ek, typed in zip(packets, plain, lines[1::2], flat):
+        layers = packet["_source"]["layers"]
+        assert [";".join(layers.get(name, [])) for name in names] == row
+        assert json.loads(ek)["layers"] == {name.replace(".", "_"): value for name, value in layers.items()}
+        assert typed["frame.number"] == int(row[0]) and typed["_ws.col.Info"] == row[2]
+    assert weir("read", "-r", sample, "-T", "ek").returncode == 2
+
+
+def test_segments_that_overlap_are_told_and_the_first_bytes_win(weir, tmp_path):
+    message = mqtt_publish(b"overlapping/segments/of/a/topic")
+    fields = ["tcp.segment", "tcp.segment.overlap", "tcp.segment.overlap.conflict", "tcp.segment.error", "mqtt.topic"]
+    args = [a for field in fields for a in ("-e", field)]
+    file = tmp_path / "f"
+    file.write_bytes(tcp_capture([(1, message[:10]), (6, message[5:])]))
+    assert out(weir, "-r", file, "-T", "fields", *args, "-Y", "tcp.segments").split("\t")[:4] == ["1,2", "1", "", ""]
+    file.write_bytes(tcp_capture([(1, message[:10]), (6, b"#####" + message[10:])]))
+    row = out(weir, "-r", file, "-T", "fields", *args, "-Y", "tcp.segments").strip().split("\t")
+    assert row == ["1", "1", "1", "2", "overlapping/segments/of/a/topic"]
+    file.write_bytes(tcp_capture([(1, message[:10]), (11, message[10:20]), (13, b"##"), (21, message[20:])]))  # repeated otherwise
+    row = out(weir, "-r", file, "-T", "fields", *args, "-Y", "tcp.segments").strip().split("\t")
+    assert row == ["1,2,4", "1", "1", "3", "overlapping/segments/of/a/topic"]
+    file.write_bytes(tcp_capture([(1, message[:10]), (11, message[10:])]))
+    assert out(weir, "-r", file, "-Y", "tcp.segment.overlap or tcp.segment.error or tcp.segment.multipletails") == ""
+
+
+def test_colours_only_where_asked_for_or_on_a_terminal(weir, sample, tmp_path):
+    plain = out(weir, "-r", sample)
+    assert "\x1b" not in plain and "\x1b" not in out(weir, "-r", sample, "--color=never")
+    coloured = out(weir, "-r", sample, "--color")
+    assert "\x1b[90m" in coloured  # bare acknowledgments
+    assert re.sub(r"(?m)^\x1b\[\d+m(.*)\x1b\[0m$", r"\1", coloured) == plain
+    reset = tmp_path / "reset.pcapng"
+    weir("craft", "-q", "-w", reset, 'IP(src="10.0.0.1",dst="10.0.0.2")/TCP(flags="R")')
+    assert out(weir, "-r", reset, "--color=always").startswith("\x1b[33m")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("command, words", [(["read", "-i", "lo"], "behind -Y"), (["capture", "-i", "lo", "-w", "x.pcapng"], "when you read")])
+def test_a_display_filter_in_the_place_of_a_capture_filter(weir, command, words, tmp_path):
+    run = weir(*command, "tcp.srcport == 50000 or mqtt", cwd=tmp_path)
+    assert run.returncode == 2 and "display filter" in run.err and words in run.err and run.err.count("\n") == 1
+    assert "display filter" not in weir(*command, "prt 5", cwd=tmp_path).err

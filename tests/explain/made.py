@@ -69,6 +69,27 @@ class Capture:
             return self.udp(client, port, server, 53, body, step)
         return self.udp(server, 53, client, port, body, step)
 
+    def arp(self, asker, wanted, answer=False):
+        """A question, or its answer, on a capture of Ethernet."""
+        macs = [b"\2\0\0\0\0" + bytes([int(a.rpartition(".")[2])]) for a in (asker, wanted)]
+        ips = [ipaddress.ip_address(a).packed for a in (asker, wanted)]
+        head = b"\0\1\x08\0\6\4"
+        if answer:
+            return self.put(macs[0] + macs[1] + b"\x08\6" + head + b"\0\2" + macs[1] + ips[1] + macs[0] + ips[0])
+        return self.put(b"\xff" * 6 + macs[0] + b"\x08\6" + head + b"\0\1" + macs[0] + ips[0] + bytes(6) + ips[1])
+
+    def dhcp(self, kind, mac=b"\2\0\0\0\0\1"):
+        """DHCP by broadcast: 1 Discover, 2 Offer."""
+        reply = kind in (2, 5, 6)
+        body = bytes([2 if reply else 1, 1, 6, 0]) + bytes(24) + mac + bytes(10 + 192) + b"\x63\x82\x53\x63" + bytes([53, 1, kind, 255])
+        return self.udp("10.0.0.1" if reply else "0.0.0.0", 67 if reply else 68, "255.255.255.255", 68 if reply else 67, body)
+
+    def unreachable(self, src, sport, dst, dport, code=3):
+        """ICMP that brings a datagram back."""
+        inner = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed
+        body = struct.pack("!BBHI", 3, code, 0, 0) + inner + struct.pack("!HHHH", sport, dport, 8, 0)
+        return self.ip(dst, src, 1, body[:2] + struct.pack("!H", checksum(body)) + body[4:])
+
     def lookup(self, client, name, address, server="10.0.0.53"):
         self.dns(client, server, name)
         self.dns(client, server, name, rcode=0, addresses=[address])

@@ -111,6 +111,36 @@ def _(cap, hit):
         t.c(publish("t/%d" % n), acked=False)
 
 
+# The network below TCP.
+
+
+@case("link.no-neighbour")
+def _(cap, hit):
+    cap.link = ETHERNET
+    for n in range(3):
+        cap.arp("10.0.0.2", "10.0.0.1")
+        cap.wait(1)
+    if not hit:
+        cap.arp("10.0.0.2", "10.0.0.1", answer=True)
+
+
+@case("link.no-address")
+def _(cap, hit):
+    for n in range(3):
+        cap.dhcp(1)
+        cap.wait(2)
+    if not hit:
+        cap.dhcp(2)
+
+
+@case("udp.refused")
+def _(cap, hit):
+    for n in range(3):
+        cap.udp("10.0.0.2", 40000, "10.0.0.1", 5683, bytes.fromhex("40010001b474656d70"))
+        if hit or not n:  # one alone is chance
+            cap.unreachable("10.0.0.2", 40000, "10.0.0.1", 5683)
+
+
 # DNS.
 
 
@@ -131,6 +161,14 @@ def _(cap, hit):
     if not hit:  # a step of the resolver's search list
         cap.dns("10.0.0.2", "10.0.0.53", "broker.exmaple.lan")
         cap.dns("10.0.0.2", "10.0.0.53", "broker.exmaple.lan", rcode=0, addresses=["10.0.0.1"])
+        session(cap)
+
+
+@case("dns.nowhere")
+def _(cap, hit):
+    cap.lookup("10.0.0.2", "broker.example", "0.0.0.0" if hit else "10.0.0.1")
+    cap.wait(2)
+    if not hit:
         session(cap)
 
 
@@ -712,6 +750,23 @@ def _(cap, hit):
         d.c(ack(4, 9))
     cap.wait(8)
     t.c(PINGREQ)
+
+
+@case("http.unexpected")
+def _(cap, hit):
+    t = Tcp(cap).open()
+    t.c(connect())
+    t.s(b"HTTP/1.1 302 Found\r\nServer: x\r\nLocation: http://login.example/\r\n\r\n" if hit else connack())
+    t.close(1)
+
+
+@case("mqtt.closed-on-packet")
+def _(cap, hit):
+    t = session(cap)
+    t.c(publish("secret/a", b"x" * 50, qos=1))
+    if not hit:
+        t.s(ack(4))
+    t.close(1)
 
 
 @case("leg.no-subscriber-seen")

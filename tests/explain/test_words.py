@@ -57,10 +57,10 @@ def test_every_text_of_the_catalogue_is_translated(lang):
 
 # Words that stay as they are in any language: names of protocols, their packets and fields, programs, options.
 TERMS = set("""
-    A ACK AES ALPN AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
-    ClientHello Hello Hellman ICMP ID IPv IoT Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
+    A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
+    ClientHello Hello Hellman ICMP ID IPv IoT LAN Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NTP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
-    TTL UDP URL UTF Upgrade Via WebSocket Weir Will X raw s xx mosquitto weir explain mqtt x -v
+    TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx weir explain mqtt x -v
     ESTABLISHED Enter FIN HTTP HTTPS IP RECEIVED SELECT SENT TIME UNION WAIT close curl door home key lock nc notify openssl pump server
     sudo xc""".split())
 
@@ -173,3 +173,34 @@ def test_diff_learns_from_several_good_runs(tmp_path):
 def test_healthy_traffic_has_no_errors(name):
     out = json.loads(weir("explain", CORPUS / name, "--json").stdout)
     assert not [f for f in out["findings"] if f["severity"] == "error"]
+
+
+def test_the_same_is_said_once(tmp_path):
+    """Ten devices with one fault: the verdict stays on the screen."""
+    cap = Capture()
+    for n in range(10):
+        t = Tcp(cap, client=f"10.0.0.{n + 2}", sport=40000 + n).open()
+        t.c(connect(client=f"c{n}"))
+        t.s(connack(5))
+        t.close()
+    path = cap.write(tmp_path / "ten.pcap")
+    short, full = weir("explain", path).stdout, weir("explain", path, "-v").stdout
+    assert short.count("Next:") == 1 and short.count("as above") == 9
+    assert full.count("Next:") >= 10 and "as above" not in full
+
+
+@pytest.mark.parametrize("lang", ["en", "ja", "zh_CN"])
+def test_diff_fits_the_terminal(lang, tmp_path):
+    runs = []
+    for n in range(2):
+        cap = Capture()
+        t = Tcp(cap, client="192.168.100.102", server="192.168.100.101").open()
+        t.c(connect())
+        t.s(connack(5 * n))
+        t.close()
+        runs.append(cap.write(tmp_path / str(n)))
+    out = weir("diff", *runs, "--lang", lang, env={"COLUMNS": "80"}).stdout
+    assert out.count("tcp.stream 0") == 2 and "192.168.100.102:40000 - 192.168.100.101:1883"[:37] in out
+    for line in out.splitlines():
+        width = sum(2 if ord(c) >= 0x1100 and not 0x2000 <= ord(c) < 0x2e80 else 1 for c in line)
+        assert width <= 82 or "weir read" in line, line

@@ -312,3 +312,42 @@ test('a link to a packet shows it, also within a filter', async () => {
   await page.waitForSelector('.row.picked:has-text("Publish")');
   await page.waitForSelector('.leaf:has-text("Topic: home/kitchen/temperature")');
 });
+
+test('series of one\'s own are drawn over time, stand in the address, and are taken away', async () => {
+  await at('/stats/io');
+  await page.waitForSelector('.plot canvas');
+  const plots = async n => page.waitForFunction(n => document.querySelectorAll('.plot canvas').length === n, n);
+  await plots(2);
+  await page.click('summary');
+  await page.fill('input[name=text]', 'mqtt.msgtype == 3');
+  await page.click('form.add button');
+  await plots(4); // packets and bytes of what passes the filter
+  await page.selectOption('form.add select', 'AVG');
+  await page.fill('input[name=field]', 'tcp.len');
+  await page.fill('input[name=text]', 'mqtt');
+  await page.click('form.add button');
+  await plots(5);
+  await page.reload();
+  await plots(5);
+  await page.waitForSelector('h3:has-text("AVG(tcp.len)mqtt")');
+  await page.click('.chip:has-text("msgtype")');
+  await plots(3);
+  await page.fill('input[name=text]', 'mqtt.nix');
+  await page.click('form.add button');
+  await page.waitForSelector('.wrong:has-text("mqtt.nix")');
+  await page.click('.chip:has-text("nix")');
+  await plots(3);
+});
+
+test('work that takes long tells how far it is, and is given up when nobody waits for it', async () => {
+  let id = '', given_up = false;
+  await page.route('**/explain?*', r => { id = new URL(r.request().url()).searchParams.get('job'); }); // no answer comes
+  await page.route('**/v1/jobs', r => r.fulfill({ json: { jobs: [{ id: 'f'.repeat(16), done: 9, size: 10 }, { id, done: 3, size: 4 }] } }));
+  page.on('requestfailed', r => { given_up ||= r.url().includes('/explain?'); });
+  await at('/findings');
+  await page.waitForFunction(() => document.querySelector('.wait progress')?.value === 0.75);
+  assert.match(id, /^[0-9a-f]{16}$/);
+  await at('/packets');
+  await counted('100 packets');
+  assert.ok(given_up);
+});

@@ -77,7 +77,7 @@ class Guard:
         self.folder = folder
         self.err_path = folder / f"guard-{free_port()}.err"
         self.err_file = open(self.err_path, "wb")
-        argv = [WEIR, "guard", *(with_ports(str(a)) for a in args)]
+        argv = [WEIR, "guard", *map(str, args)]
         if "--admin" not in args:
             argv += ["--admin", "127.0.0.1:0"]
         if config is not None:

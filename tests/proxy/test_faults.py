@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -51,6 +52,73 @@ def test_clients_are_closed_when_their_broker_dies(start):
     broker.kill()
     assert all(r.closed() for r in raws)
     until(lambda: guard.metric("connections_open") == 0)
+
+
+def time_waits(port):
+    """Ends of connections to that port that hold a port of their own for a while."""
+    lines = (line.split() for line in open("/proc/net/tcp"))
+    return sum(f[3] == "06" and f[2].endswith(f":{port:04X}") for f in lines)
+
+
+def test_a_reset_is_passed_on_and_overtakes_nothing(start):
+    broker, guard = start.before()
+    sub = subscribe(Raw(broker.port, "sub"), "reset/#")
+    for i in range(20):
+        flags = 2 | 4  # clean session, a will of QoS 0
+        raw = Raw(guard.port, f"r{i}", flags=flags, more=string("reset/will") + string(f"will{i}"))
+        raw.send(b"".join(publish_packet("reset/data", b"%04d" % (100 * i + k)) for k in range(100)))
+        raw.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.close()
+        got = [sub.read()[1] for _ in range(101)]
+        assert got == [string("reset/data") + b"%04d" % (100 * i + k) for k in range(100)] + \
+            [string("reset/will") + b"will%d" % i]
+    until(lambda: guard.metric("connections_open") == 0)
+
+
+def test_who_leaves_leaves_no_port_to_the_broker_behind(start):
+    """With few ports for one broker, those in TIME_WAIT would be the limit of new connections."""
+    broker, guard = start.before()
+    before = time_waits(broker.port)
+    for i in range(20):
+        raw = Raw(guard.port, f"t{i}")
+        if i % 2:
+            raw.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            raw.send(b"\xe0\0")
+        raw.close()
+    until(lambda: guard.metric("connections_open") == 0)
+    assert time_waits(broker.port) <= before + 2  # health checks
+
+
+def test_a_broker_that_stays_after_a_disconnect_is_left(start):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"127.0.0.1:{s.getsockname()[1]}")
+        raw = Raw(guard.port, connect=False)
+        raw.send(connect_packet("c"))
+        while True:  # its health checks come and go
+            there = s.accept()[0]
+            there.settimeout(5)
+            if read_packet(there):
+                break
+        there.sendall(b"\x20\x02\0\0")
+        assert raw.read() == (0x20, b"\0\0")
+        raw.send(b"\xe0\0")
+        raw.close()
+        begun = time.monotonic()
+        assert read_packet(there) == (0xe0, b"") and there.recv(1) == b""
+        assert time.monotonic() - begun < 3
+
+
+def test_any_free_port_is_taken_where_none_is_said(start):
+    broker, guard = start.before()
+    assert "127.0.0.1:0" in guard.argv and guard.port > 0
+    assert Raw(guard.port).connack == (0x20, b"\0\0")
+    run = subprocess.run([WEIR, "guard", "--listen", "127.0.0.1:1", "--broker", "127.0.0.1:0"], capture_output=True,
+                         text=True, timeout=10)
+    assert run.returncode == 2 and "127.0.0.1:0" in run.stderr
+    run = subprocess.run([WEIR, "guard", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--broker",
+                          broker.address], capture_output=True, text=True, timeout=10)
+    assert run.returncode == 2 and "given twice" in run.stderr
 
 
 def test_another_broker_is_tried_before_a_client_is_refused(start):
@@ -139,6 +207,37 @@ def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(start):
     assert held < 300_000 and rss < 40 << 10, (held, rss)
     assert guard.metric("backpressure_total") > 0
     until(lambda: guard.metric("buffered_bytes") == 0)
+
+
+def test_who_is_refused_all_the_time_does_not_keep_others_waiting(start):
+    """A flood of messages that are dropped meets no back-pressure of a broker. What is allowed between them passes, in
+    order, and a neighbour of the same worker is served in between."""
+    broker = start.broker()
+    guard = start.guard("--workers", 1, config=f"""
+listen: ["127.0.0.1:0"]
+brokers: ["{broker.address}"]
+topics: {{rules: [{{deny: publish, to: ["no/#"], action: drop}}]}}
+""")
+    sub = subscribe(Raw(broker.port, "sub", timeout=20), "yes")
+    refused = publish_packet("no/x") * 1500
+    bad = [Raw(guard.port, f"bad{i}", timeout=20) for i in range(8)]
+    senders = [threading.Thread(target=lambda r=r, i=i: [r.send(refused + publish_packet("yes", b"%d %02d" % (i, k)))
+                                                         for k in range(20)]) for i, r in enumerate(bad)]
+    polite, waits = Raw(guard.port, "polite", timeout=20), []
+    for t in senders:
+        t.start()
+    while any(t.is_alive() for t in senders):
+        begun = time.monotonic()
+        polite.send(b"\xc0\0")
+        assert polite.read() == (0xd0, b"")
+        waits.append(time.monotonic() - begun)
+    for t in senders:
+        t.join()
+    got = [sub.read()[1][5:].decode().split() for _ in range(160)]
+    for i in range(8):
+        assert [k for who, k in got if who == str(i)] == [f"{k:02d}" for k in range(20)]
+    assert guard.metric("guard_dropped_total") == 8 * 20 * 1500
+    assert max(waits) < 2, max(waits)
 
 
 def test_signals_to_reload_do_not_disturb(start):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What works with the broker works through the guard."""
 import queue
+import signal
 import ssl
 import subprocess
 import threading
@@ -254,6 +255,46 @@ brokers: [{{address: "{broker.address}"}}]
             resumed += s.session_reused
             session = s.session
     assert resumed == 11 and guard.metric("tls_resumed_total") == 11
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_no_way_around_a_certificate(start, certs, version):
+    """A ticket from a listener that asks for nothing, or from the time before another authority was believed, is worth
+    nothing where a certificate is asked for; from the same listener it is."""
+    from conftest import connect_packet
+    broker = start.broker()
+    ca = start.folder / "believed.pem"
+    ca.write_bytes((certs / "ca.pem").read_bytes())
+    server = f"certificate: {certs}/server.pem, key: {certs}/server.key"
+    guard = start.guard(config=f"""
+listen:
+  - {{address: "127.0.0.1:0", tls: {{{server}}}}}
+  - {{address: "127.0.0.1:0", tls: {{{server}, ca: {ca}, client_certificate: optional}}}}
+  - {{address: "127.0.0.1:0", tls: {{{server}, ca: {ca}, client_certificate: required}}}}
+brokers: ["{broker.address}"]
+""")
+    anybody, known = (ssl.create_default_context(cafile=certs / "ca.pem") for _ in range(2))
+    known.load_cert_chain(certs / "client.pem", certs / "client.key")
+
+    def come(port, context, session=None):
+        context.minimum_version = context.maximum_version = version
+        with context.wrap_socket(Raw(port, connect=False).s, server_hostname="localhost", session=session) as s:
+            s.sendall(connect_packet("c"))
+            assert s.recv(4) == b"\x20\x02\0\0"
+            return s.session, s.session_reused
+
+    for port in guard.ports[:2]:
+        session, _ = come(port, anybody)
+        assert come(port, anybody, session)[1]
+        with pytest.raises((OSError, AssertionError)):
+            come(guard.ports[2], anybody, session)
+    session, _ = come(guard.ports[2], known)
+    assert come(guard.ports[2], known, session)[1]
+    ca.write_bytes((certs / "server.pem").read_bytes())
+    guard.signal(signal.SIGHUP)
+    until(lambda: guard.metric("reloads_total") == 1)
+    with pytest.raises((OSError, AssertionError)):
+        come(guard.ports[2], known, session)
 
 
 def test_the_broker_may_ask_for_tls(start, certs):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir serve as its clients see it: the API, the page's headers, and hostile requests."""
 import glob
+import gzip
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 import urllib.parse
 
@@ -308,6 +310,86 @@ def test_pages_and_packets_of_a_large_capture_are_the_same_by_its_index(serve):
     assert server("GET", f"/v1/{base}/12001")[0] == 404
 
 
+FILTERS = ["tcp", "mqtt", "!mqtt", "dns", "mqtt && !udp || arp", "mqtt.topic contains \"7\"", "tcp.stream == 7", "tcp.stream in {3, 44}", "!(mqtt.topic)",
+           "mqtt && frame.time_delta > 0.01", "tcp.len > 60 && !mqtt", "_ws.expert", "count(mqtt.topic) == 1 && tcp.srcport == 40003", "dns.id == 1", "frame.number in {1, 512, 513, 9000}",
+           "tcp.segments", "frame.time_delta_displayed > 2", "mqtt contains \"home/1\"", "frame.time_relative > 100 && mqtt"]
+
+
+def read_numbers(path, text):
+    out = subprocess.run([WEIR, "read", "-r", path, "-Y", text, "-T", "fields", "-e", "frame.number"], capture_output=True, text=True, check=True).stdout
+    return [int(n) for n in out.split()]
+
+
+def streamed_numbers(server, text):
+    numbers = []
+    for event in Events(server, "large.pcap", filter=text, limit=100000):
+        numbers += [row["no"] for row in event.get("frames", [])]
+    assert event["event"] == "end" and event["complete"] and event["matched"] == len(numbers) and event["read"] == 12000
+    return numbers
+
+
+def test_a_filter_by_the_index_lets_the_same_frames_through(serve):
+    server = serve("--listen", "127.0.0.1:0")
+    path = os.path.join(server.folder, "large.pcap")
+    large_capture(path)
+    want = {text: read_numbers(path, text) for text in FILTERS}
+    assert sum(0 < len(n) < 12000 for n in want.values()) > 10
+    assert {text: streamed_numbers(server, text) for text in FILTERS} == want  # some while the index is being made
+    index_of(server, "large.pcap")
+    server.stop()
+    rows = lambda text: [r["no"] for r in server.get("captures/large.pcap/frames", filter=text, limit=5000)["frames"]]
+    for by, most in ((lambda text: streamed_numbers(server, text), 12000), (rows, 5000)):
+        server = serve("--listen", "127.0.0.1:0")  # nothing is remembered, all comes from the index
+        assert {text: by(text) for text in FILTERS} == {text: n[:most] for text, n in want.items()}
+        server.stop()
+
+
+def test_columns_of_ones_own_and_conversations_come_out_the_same_by_the_index(serve):
+    server = serve("--listen", "127.0.0.1:0")
+    path = os.path.join(server.folder, "large.pcap")
+    large_capture(path)
+    page = dict(offset=7000, limit=300, columns="mqtt.topic,tcp.seq,tcp.stream,frame.time_delta")
+    talks = ("tcp/0", "tcp/31", "mqtt/7")
+    server.get("captures/large.pcap/frames", limit=1)
+    index_of(server, "large.pcap")
+    rows = server.get("captures/large.pcap/frames", **page)["frames"]
+    fields = subprocess.run([WEIR, "read", "-r", path, "-Y", "frame.number > 7000 && frame.number <= 7300", "-T", "fields", "-e", "mqtt.topic", "-e", "tcp.seq", "-e", "tcp.stream", "-e", "frame.time_delta"], capture_output=True, text=True, check=True).stdout
+    assert [r["columns"] for r in rows] == [line.split("\t") for line in fields.splitlines()]
+    by_index = [server.get("captures/large.pcap/follow/" + t) for t in talks]
+    assert all(len(t["pieces"]) > 100 for t in by_index) and server("GET", "/v1/captures/large.pcap/follow/tcp/50")[0] == 404
+    with open(path, "rb") as f, gzip.open(os.path.join(server.folder, "packed.pcap.gz"), "wb", 1) as out:
+        out.write(f.read())  # in a compressed file nothing can be begun in the middle
+    assert [server.get("captures/packed.pcap.gz/follow/" + t) for t in talks] == by_index
+    assert server.get("captures/packed.pcap.gz/frames", **page)["frames"] == rows
+
+
+def test_work_on_a_whole_capture_can_be_watched_and_stopped_and_ends_with_its_client(serve):
+    server = serve("--listen", "127.0.0.1:0")
+    large_capture(os.path.join(server.folder, "large.pcap"), packets=400000)
+    job = "0123456789abcdef"
+    answers = []
+    ask = lambda: answers.append(server("GET", f"/v1/captures/large.pcap/explain?job={job}")[0])
+    under_way = lambda: [j for j in server.get("jobs")["jobs"] if j["id"] == job]
+
+    def wait_for(what):
+        end = time.monotonic() + 15
+        while not what():
+            assert time.monotonic() < end
+            time.sleep(0.002)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_for(lambda: any(0 < j["done"] < j["size"] and j["read"] for j in under_way()))
+    assert server("DELETE", "/v1/jobs/" + job)[0] == 204
+    asking.join(20)
+    assert answers == [409] and not under_way()
+    c = http.client.HTTPConnection("127.0.0.1", server.port)
+    c.request("GET", f"/v1/captures/large.pcap/explain?job={job}&filter=tcp")
+    wait_for(under_way)
+    c.sock.close()
+    wait_for(lambda: not under_way())
+
+
 def test_an_index_belongs_to_one_file_and_survives_nothing_else(serve):
     server = serve("--listen", "127.0.0.1:0")
     path = os.path.join(server.folder, "large.pcap")
@@ -339,11 +421,11 @@ def test_what_a_killed_server_left_is_swept(serve):
     large_capture(os.path.join(server.folder, "large.pcap"))
     server.get("captures/large.pcap/frames", limit=1)
     index_of(server, "large.pcap")
-    for name in (".upload-abcdef", ".new-idx-abcdef", ".idx-gone.pcap"):
+    for name in (".upload-abcdef", ".new-idx-abcdef", ".idx-gone.pcap", ".ans-gone.pcap-a"):
         open(os.path.join(server.folder, name), "w").close()
     server.stop()
     serve("--listen", "127.0.0.1:0")
-    left = [n for n in os.listdir(server.folder) if n.startswith((".upload", ".new", ".idx"))]
+    left = [n for n in os.listdir(server.folder) if n.startswith((".upload", ".new", ".idx", ".ans"))]
     assert left == [".idx-large.pcap"]
 
 

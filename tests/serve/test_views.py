@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API says of a whole capture: pictures, tables, values over time; and of the guard beside it."""
+import glob
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -203,11 +205,21 @@ def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(ser
     assert ask() == first
     again = time.monotonic() - begin
     assert len({json.dumps(a) for a in first}) == len(asked)
+    kept = [n for n in os.listdir(server.folder) if n.startswith(".ans-l.pcap-")]
+    assert kept and not [n for n in os.listdir(server.folder) if n.startswith(".new")]
+    server.stop()
+    for name in kept[1:]:  # a damaged one is no answer
+        with open(os.path.join(server.folder, name), "r+b") as f:
+            f.truncate(os.path.getsize(f.name) - 1)
+    server = serve("--listen", "127.0.0.1:0")
+    assert ask() == first
     large_capture(path, packets=50000)
     os.utime(path, (1700000001, 1700000001))
     assert server.get("captures/l.pcap/connections")["packets"] == 50000 and again < 20
     assert sum(c["packets"][0] for c in server.get("captures/l.pcap/connections")["connections"]) == 50000
     assert len(server.get("captures/l.pcap/connections", limit=3)["connections"]) == 3
+    assert server("DELETE", "/v1/captures/l.pcap")[0] == 204
+    assert not [n for n in os.listdir(server.folder) if n.startswith(".ans")]
 
 
 def test_the_guard_is_shown_and_its_bans_are_lifted(serve):
@@ -249,3 +261,80 @@ def test_the_guard_is_shown_and_its_bans_are_lifted(serve):
 def test_without_a_guard_nothing_is_asked(server):
     assert server.get("guard") == {"configured": False}
     assert server("GET", "/v1/guard/stats")[0] == 404 and server("POST", "/v1/guard/bans?kind=client&value=x")[0] == 404
+
+
+# ---- languages ----
+
+def verdict(server, query="", **headers):
+    status, _, body = server("GET", f"/v1/{ON}explain{query}", **headers)
+    assert status == 200
+    return body["verdict"]["text"]
+
+
+def language(text):
+    return "ja" if any("\u3040" <= c <= "\u30ff" for c in text) else "zh" if any("\u4e00" <= c <= "\u9fff" for c in text) else "en"
+
+
+@pytest.mark.skipif(not glob.glob(os.path.join(os.path.dirname(WEIR), "po", "ja", "*", "weir.mo")), reason="built without translations")
+def test_each_request_is_answered_in_its_own_language(server):
+    for query, header, want in (("?lang=ja", "en", "ja"), ("?lang=zh", "", "zh"), ("?lang=en", "ja", "en"), ("?lang=zh-Hans", "", "zh"), ("", "", "en"), ("", "ja", "ja"),
+                                ("", "fr, ja-JP;q=0.8, en;q=0.5", "ja"), ("", "en;q=0.5, zh-CN", "zh"), ("", "zh-TW, ja;q=0.2", "ja"), ("", "zh-Hant-HK", "en"), ("", "de", "en"),
+                                ("", "ja;q=0, zh;q=0.001", "zh"), ("?lang=xx", "ja", "ja"), ("", "jam, english", "en"), ("?lang=../../ja", "", "en"),
+                                ("", "," * 3000 + "x;q=,;q=1e9,ja;q=nan" + ",y" * 500, "en")):
+        assert language(verdict(server, query, **({"Accept_Language": header} if header else {}))) == want, (query, header)
+    got = []
+    ask = lambda lang: got.extend((lang, language(verdict(server, "?lang=" + lang))) for _ in range(20))
+    threads = [threading.Thread(target=ask, args=(lang,)) for lang in ("en", "ja", "zh") * 2]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(got) == 120 and all(want == is_ for want, is_ in got)
+
+
+@pytest.mark.skipif(not glob.glob(os.path.join(os.path.dirname(WEIR), "po", "ja", "*", "weir.mo")), reason="built without translations")
+def test_a_difference_and_what_is_kept_of_a_large_capture_have_their_language(serve):
+    from test_serve import large_capture
+    server = serve("--listen", "127.0.0.1:0", SAMPLE)
+    large_capture(os.path.join(server.folder, "l.pcap"), packets=60000)
+    for _ in range(2):  # the second time it is the kept one
+        for lang in ("en", "ja", "zh"):
+            assert language(server.get("captures/l.pcap/explain", lang=lang)["findings"][0]["text"]) == lang
+            assert language(server.get("diff", good="sample.pcapng", bad="l.pcap", lang=lang)["text"]) == lang
+
+
+# ---- what was uploaded does not stay for ever ----
+
+def test_uploads_expire_and_what_lay_in_the_folder_stays(serve):
+    server = serve("--listen", "127.0.0.1:0", "--expiry", "3s")
+    if server.get("sessions") is None:
+        pytest.skip("built without a store")
+    with open(SAMPLE, "rb") as f:
+        sample = f.read()
+    for name in ("mine.pcapng", "changed.pcapng", "again.pcapng"):
+        assert server("PUT", "/v1/captures/" + name, sample)[0] == 201
+    with open(os.path.join(server.folder, "laid.pcapng"), "wb") as f:
+        f.write(sample)
+    os.utime(os.path.join(server.folder, "laid.pcapng"), (1600000000, 1600000000))
+    os.utime(os.path.join(server.folder, "changed.pcapng"), (time.time() + 3600,) * 2)  # somebody wrote it since
+    expires = {c["name"]: "expires" in c for c in server.get("captures")["captures"]}
+    assert expires == {"mine.pcapng": True, "again.pcapng": True, "changed.pcapng": False, "laid.pcapng": False}
+    server.stop()  # what was promised outlives the server
+    server = serve("--listen", "127.0.0.1:0", "--expiry", "3s")
+    time.sleep(1.5)
+    assert server("PUT", "/v1/captures/again.pcapng", sample)[0] == 201  # its time begins anew
+    names = lambda: [c["name"] for c in server.get("captures")["captures"]]
+    end = time.monotonic() + 10
+    while "mine.pcapng" in names():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert "again.pcapng" in names()
+    while "again.pcapng" in names():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert names() == ["changed.pcapng", "laid.pcapng"]
+    assert ("expiry", "/v1/captures/mine.pcapng") in [(a["who"], a["path"]) for a in server.get("audit")["actions"]]
+    server.stop()
+    server = serve("--listen", "127.0.0.1:0", "--expiry", "0")
+    assert server("PUT", "/v1/captures/kept.pcapng", sample)[0] == 201
+    assert "expires" not in server.get("captures/kept.pcapng")

@@ -5,7 +5,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { isDark } from '../settings';
 import { useWidth } from '../use';
 
-export interface Curve { label: string; values: (number | null)[]; bars?: boolean; own?: boolean; show?: (v: number) => string }
+/** A curve; bars reach from their point to the next, or as far as the number says. */
+export interface Curve { label: string; values: (number | null)[]; bars?: number; own?: boolean; show?: (v: number) => string }
 
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -18,10 +19,10 @@ function options(curves: Curve[], wide: number, high: number, time: boolean, on?
   });
   const axes: uPlot.Axis[] = [{ stroke: text, grid, ticks: grid, ...(time ? {} : { values: (_: uPlot, all: number[]) => all.map(v => v + ' s') }) }, ...curves.filter((c, i) => !i || c.own).map(axis)];
   return {
-    width: wide, height: high, axes, scales: { x: { time }, ...Object.fromEntries(curves.map((c, i) => [c.own ? 'y' + i : 'y', c.bars || c.own ? { range: (_: uPlot, __: number, most: number): [number, number] => [0, (most || 1) * 1.05] } : {}])) }, cursor: { drag: { x: true, y: false } },
+    width: wide, height: high, axes, scales: { x: { time, ...(curves[0].bars ? { range: (_: uPlot, from: number, to: number): [number, number] => [from, to + curves[0].bars!] } : {}) }, ...Object.fromEntries(curves.map((c, i) => [c.own ? 'y' + i : 'y', c.bars || c.own ? { range: (_: uPlot, __: number, most: number): [number, number] => [0, (most || 1) * 1.05] } : {}])) }, cursor: { drag: { x: true, y: false } },
     series: [{ label: time ? '' : 't', value: (_, v) => (v == null ? '' : time ? new Date(v * 1000).toISOString().slice(11, 23) : v.toFixed(3) + ' s') }, ...curves.map((c, i) => ({
       label: c.label, scale: c.own ? 'y' + i : 'y', stroke: colour(i ? '--curve2' : '--curve1'), width: 1.5, value: show(c),
-      ...(c.bars ? { fill: colour('--curve1-soft'), paths: uPlot.paths.bars!({ size: [0.9, 60] }), points: { show: false } } : {}),
+      ...(c.bars ? { fill: colour('--curve1-soft'), paths: uPlot.paths.bars!({ size: [0.9, 60], align: 1 }), points: { show: false } } : {}),
     }))],
     hooks: on ? { ready: [u => u.over.addEventListener('click', () => u.cursor.idx != null && !u.select.width && on(u.cursor.idx))] } : {},
   };

@@ -31,12 +31,15 @@ export function Wrong({ error, again }: { error: Error; again?: () => void }) {
   );
 }
 
-export const Wait = () => <div class="wait" role="status"><span class="spin" aria-hidden="true" />{t('reading')}</div>;
+export const Wait = ({ done }: { done?: number }) => <div class="wait" role="status"><span class="spin" aria-hidden="true" />{t('reading')}{done ? <progress value={done} aria-label={t('reading')} /> : null}</div>;
+
+/** Said shows a sentence; what stands between backticks is set apart. */
+export const Said = ({ text }: { text: string }) => <>{text.split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</>;
 
 /** Got shows data when it is there, else why not. */
 export function Got<T>({ from, children }: { from: Loaded<T>; children: (data: T) => ComponentChildren }) {
   if (from.data !== undefined) return <>{children(from.data)}</>;
-  return from.error ? <Wrong error={from.error} again={from.again} /> : <Wait />;
+  return from.error ? <Wrong error={from.error} again={from.again} /> : <Wait done={from.done} />;
 }
 
 interface Said { text: string; bad: boolean; id: number }

@@ -22,7 +22,7 @@ export function cellText(key: string, v: Cell | undefined): string {
   if (/bytes|payload|billed|^size$/.test(key)) return size(v);
   return Number.isInteger(v) ? num(v) : v.toPrecision(4);
 }
-export const headText = (key: string): string => tOr('th_' + key, key.replaceAll('_', ' ').replace('a b', 'A → B').replace('b a', 'B → A'));
+export const headText = (key: string): string => tOr('th_' + key, key.replace(/^./, c => c.toUpperCase()).replaceAll('_', ' ').replace('a b', 'A → B').replace('b a', 'B → A'));
 
 interface Props {
   lines: Line[];

@@ -6,7 +6,7 @@ import { captures, list } from '../captures';
 import { num } from '../format';
 import { lang, t } from '../i18n';
 import { go, href, route } from '../route';
-import { Empty, Got } from '../parts/say';
+import { Empty, Got, Said } from '../parts/say';
 import { useData } from '../use';
 import type { Deed, Diff as Result, DiffEnd, DiffRow } from '../types';
 
@@ -60,7 +60,7 @@ function Talk({ c, got }: { c: Result['conversations'][number]; got: Result }) {
 function All({ got }: { got: Result }) {
   return (
     <>
-      <div class={'verdict ' + (got.same ? 'fine' : 'warning')}><p class="verdict-text">{got.same ? t('sameRuns') : got.text}</p>{got.explain && <p>{got.explain.text}</p>}</div>
+      <div class={'verdict ' + (got.same ? 'fine' : 'warning')}><p class="verdict-text"><Said text={(got.same ? t('sameRuns') : got.text) || ''} /></p>{got.explain && <p><Said text={got.explain.text} /></p>}</div>
       {[...got.conversations].sort((a, b) => Number(b.differs) - Number(a.differs)).map((c, i) => <Talk key={i} c={c} got={got} />)}
     </>
   );

@@ -5,7 +5,7 @@ import { at } from '../api';
 import { t, tOr, lang } from '../i18n';
 import { capture, filter, go } from '../route';
 import { FrameLinks } from '../parts/frames';
-import { Empty, Got } from '../parts/say';
+import { Empty, Got, Said } from '../parts/say';
 import { useData } from '../use';
 import type { Explained, Finding } from '../types';
 
@@ -17,8 +17,8 @@ function One({ f }: { f: Finding }) {
     <article class={'finding ' + f.severity}>
       <p class="finding-head"><span class={'badge ' + f.severity}>{tOr('sev_' + f.severity, f.severity)}</span>
         <span class="quiet">{f.stage.toUpperCase()} · <code>{f.id}</code>{f.confidence && f.confidence !== 'sure' && <> · {tOr('conf_' + f.confidence, f.confidence)}</>}</span></p>
-      <p class="finding-text">{f.text}</p>
-      {f.next && <p class="finding-next">{f.next}</p>}
+      <p class="finding-text"><Said text={f.text} /></p>
+      {f.next && <p class="finding-next"><Said text={f.next} /></p>}
       <FrameLinks frames={f.frames} />
       {stream !== undefined && <p><button type="button" class="link" onClick={() => go({ view: 'follow', args: ['tcp', String(stream)], query: {} })}>{t('followConversation', stream)}</button></p>}
     </article>
@@ -43,7 +43,7 @@ function All({ e }: { e: Explained }) {
   return (
     <div class="page findings">
       <div class={'verdict ' + (e.fine ? 'fine' : e.errors ? 'error' : e.warnings ? 'warning' : 'fine')}>
-        <p class="verdict-text">{e.verdict && !e.fine ? e.verdict.text : t('nothingWrong')}</p>
+        <p class="verdict-text"><Said text={e.verdict && !e.fine ? e.verdict.text : t('nothingWrong')} /></p>
         {e.verdict && !e.fine && <FrameLinks frames={e.verdict.frames} />}
       </div>
       <div class="chips" role="group" aria-label={t('severity')}>

@@ -8,6 +8,7 @@ import { t } from '../i18n';
 import { capture, go, route } from '../route';
 import { FrameLink } from '../parts/frames';
 import { Empty, Got } from '../parts/say';
+import { headText } from '../parts/table';
 import { useData, useVirtual } from '../use';
 import type { Followed, Piece } from '../types';
 
@@ -28,7 +29,7 @@ function dump(hex: string): string {
 
 const known = ['time', 'frame', 'from', 'type', 'size', 'acks', 'complete', 'payload', 'topic'];
 function MqttPiece({ p }: { p: Piece }) {
-  const rest = Object.entries(p).filter(([k, v]) => !known.includes(k) && v !== false && v !== null && typeof v !== 'object').map(([k, v]) => `${k} ${v}`).join(' · ');
+  const rest = Object.entries(p).filter(([k, v]) => !known.includes(k) && v !== false && v !== null && typeof v !== 'object').map(([k, v]) => `${headText(k)} ${v}`).join(' · ');
   const acks = Array.isArray(p.acks) ? (p.acks as { type: string; frame: number; after: number }[]) : [];
   return (
     <>

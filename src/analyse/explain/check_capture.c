@@ -3,7 +3,7 @@
 #include "analyse/explain/judge.h"
 #include "proto/fields.h"
 
-enum { ONE_WAY_PACKETS = 4, SLOW_DNS_MS = 1000, QUIET_DNS_S = 2, OTHERS_LEAST = 3 };
+enum { ONE_WAY_PACKETS = 4, SLOW_DNS_MS = 1000, QUIET_DNS_S = 2, OTHERS_LEAST = 3, PORT_DNS = 53 };
 
 void check_empty(struct judge *j) {
     if (!j->e->packets) found(j);
@@ -94,7 +94,7 @@ void check_clock(struct judge *j) {
 }
 
 void check_others(struct judge *j) {
-    if (j->e->broadcast < OTHERS_LEAST || j->e->unicast) return;
+    if (j->e->broadcast < OTHERS_LEAST || j->e->unicast || link_explains(j->e)) return;
     struct finding *f = found(j);
     say_number(j, f, j->e->packets);
     cite(f, &j->e->first);
@@ -122,8 +122,14 @@ static bool resolved(const struct name_rec *n) {
     return n->addrs[0] || n->addrs[1] || (n->other_type && (got(n, 0) || got(n, 1)) && !n->rcode[0]);
 }
 
-/* A reverse look-up is curiosity, not need. */
-static bool is_reverse(const struct name_rec *n) { return n->other_type == 12; }
+/* is_curious: reverse look-ups, and the names operating systems try whether they are there; nobody needs an answer. */
+static bool is_curious(const struct name_rec *n) {
+    static const char *const heads[] = {"wpad.", "isatap.", "_ldap.", "_kerberos."};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (n->name.n > strlen(heads[i]) && strncasecmp((const char *)n->name.p, heads[i], strlen(heads[i])) == 0)
+            return true;
+    return n->other_type == 12;
+}
 
 void check_dns_unanswered(struct judge *j) {
     const struct name_rec *n = j->n;
@@ -133,7 +139,15 @@ void check_dns_unanswered(struct judge *j) {
         struct finding *f = name_found(j);
         say_number(j, f, n->tries[0] + n->tries[1]);
         cite(f, &n->asked[kind]);
-        if (is_reverse(n)) f->level = LEVEL_NOTE;
+        const struct sought_rec *back = sought_refused(j->e, &n->who, &n->server, PORT_DNS);
+        if (back) {
+            f->text = N_("%1$s asked %2$s for the address of %3$s %4$s times, and ICMP came back: no name server takes "
+                         "queries there.");
+            f->next = N_("Configure another name server in the device, or start the one at %2$s (UDP port 53).");
+            cite(f, &back->first);
+        }
+        if (is_curious(n)) f->level = LEVEL_NOTE;
+        else if (n->tries[kind] < 2) f->level = LEVEL_WARNING; /* one query alone may have been lost */
         return;
     }
 }
@@ -172,7 +186,7 @@ static void failed(struct judge *j, bool nxdomain) {
         say_words(f, rcode_words(code));
         if (asked(n, kind)) cite(f, &n->asked[kind]);
         cite(f, &n->answered[kind]);
-        if (is_reverse(n) || searched(j->e, n)) f->level = LEVEL_NOTE;
+        if (is_curious(n) || searched(j->e, n)) f->level = LEVEL_NOTE;
         else if (n->other_type) f->level = LEVEL_WARNING;
         return;
     }
@@ -187,15 +201,32 @@ void check_dns_slow(struct judge *j) {
     say_time(j, f, j->n->slowest);
     cite(f, &j->n->slow_asked);
     cite(f, &j->n->slow_answered);
-    if (is_reverse(j->n)) f->level = LEVEL_NOTE;
+    if (is_curious(j->n)) f->level = LEVEL_NOTE;
+}
+
+static bool v6_only(const struct explain *e, const struct name_rec *n) {
+    return n->addrs[1] && !n->addrs[0] && asked(n, 0) && got(n, 0) && !n->used && !e->ipv6_used;
 }
 
 void check_dns_v6_only(struct judge *j) {
     const struct name_rec *n = j->n;
-    if (!n->addrs[1] || n->addrs[0] || !asked(n, 0) || !got(n, 0) || n->used || j->e->ipv6_used) return;
+    if (!v6_only(j->e, n)) return;
     struct finding *f = name_found(j);
     cite(f, &n->answered[1]);
     cite(f, &n->answered[0]);
+}
+
+static bool leads_nowhere(const struct name_rec *n) {
+    return n->nowhere.len && !n->used && !slice_eq(n->name, SLICE("localhost"));
+}
+
+void check_dns_nowhere(struct judge *j) {
+    const struct name_rec *n = j->n;
+    if (!leads_nowhere(n)) return;
+    struct finding *f = name_found(j);
+    say_addr(j, f, &n->nowhere);
+    for (int kind = 0; kind < 2; kind++)
+        if (n->addrs[kind]) cite(f, &n->answered[kind]);
 }
 
 void check_dns_no_query(struct judge *j) {
@@ -209,10 +240,12 @@ void check_dns_no_query(struct judge *j) {
 void check_no_syn(struct judge *j) {
     const struct name_rec *n = j->n;
     int kind = n->addrs[0] ? 0 : 1;
-    if (!n->addrs[kind] || n->used || !asked(n, kind) || is_reverse(n)) return;
+    if (!n->addrs[kind] || n->used || !asked(n, kind) || is_curious(n)) return;
+    if (v6_only(j->e, n) || leads_nowhere(n)) return; /* these say why */
     if ((double)(j->now - n->answered[kind].ts) < 1e9 && j->e->convs) return;
     struct finding *f = name_found(j);
     cite(f, &n->asked[kind]);
     cite(f, &n->answered[kind]);
+    if (j->now - n->answered[kind].ts < SECOND) f->confidence = LIKELY; /* the capture ends here */
     if (j->e->convs) f->level = LEVEL_NOTE; /* others things worked: a prefetch, or one of several addresses */
 }

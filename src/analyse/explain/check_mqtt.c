@@ -4,7 +4,7 @@
 #include "proto/mqtt/mqtt.h"
 #include "proto/protos.h"
 
-enum { CONNACK_WAIT_S = 5, PING_WAIT_S = 10, ACK_WAIT_S = 5, KICK_MS = 2000 };
+enum { CONNACK_WAIT_S = 5, PING_WAIT_S = 10, ACK_WAIT_S = 5, KICK_MS = 2000, AT_ONCE_MS = 500, TAKEOVERS = 3 };
 
 static const char *side_words(int side) { return side == CLIENT ? N_("client") : N_("server"); }
 
@@ -29,7 +29,7 @@ void check_no_connack(struct judge *j) {
         c->first_bytes[SERVER] == PAYLOAD_TLS)
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
-    if (c->lost) return;
+    if (c->lost || c->stray.n) return;
     struct finding *f = found(j);
     if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
@@ -96,7 +96,7 @@ static const char *reason_words(uint8_t code) {
 void check_mqtt_refused(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
     if (!m || !mark_set(&m->connack) || !m->connack_code) return;
-    const char *words = m->version == MQTT_5 || m->connack_code >= 0x80 ? NULL : return_words(m->connack_code);
+    const char *words = m->connack_code >= 0x80 ? NULL : return_words(m->connack_code);
     struct finding *f = found(j);
     say_number(j, f, m->connack_code);
     say_words(f, words ? words : reason_words(m->connack_code));
@@ -132,6 +132,12 @@ void check_id_twice(struct judge *j) {
     if (same) f->level = LEVEL_WARNING;
     say_text(j, f, m->client);
     say_endpoint(j, f, &by->end[CLIENT]);
+    const struct client_rec *k = client_of(j->e, c);
+    if (k && k->takeovers >= TAKEOVERS) {
+        f->text = N_("Two programs use the client id “%3$s” and throw each other out, %5$s times in this capture: when "
+                     "%4$s connected with it, the broker %2$s closed the connection of %1$s.");
+        say_number(j, f, k->takeovers);
+    }
     cite(f, &m->connect);
     cite(f, &m->taken_over);
     cite(f, end);
@@ -191,7 +197,7 @@ static const struct flight *flight_old(const struct judge *j, uint8_t qos, int *
 void check_qos1(struct judge *j) {
     int side;
     const struct flight *fl = flight_old(j, 1, &side);
-    if (!fl || j->c->half[side].stuck_times) return;
+    if (!fl || j->c->half[side].stuck_times || closed_on(j->c)) return;
     struct finding *f = found(j);
     /* A client that left on its own right after publishing did not wait for the answer. */
     if (mark_set(&j->c->mqtt->disconnect[CLIENT]) || side == SERVER) f->level = LEVEL_WARNING;
@@ -206,7 +212,7 @@ void check_qos1(struct judge *j) {
 void check_qos2(struct judge *j) {
     int side;
     const struct flight *fl = flight_old(j, 2, &side);
-    if (!fl || j->c->half[side].stuck_times) return;
+    if (!fl || j->c->half[side].stuck_times || closed_on(j->c)) return;
     struct finding *f = found(j);
     if (mark_set(&j->c->mqtt->disconnect[CLIENT]) || side == SERVER) f->level = LEVEL_WARNING;
     static const char *const missing[] = {
@@ -287,6 +293,36 @@ void check_alias(struct judge *j) {
     cite(found(j), &m->no_alias);
 }
 
+/* server_end returns when the broker closed, or a mark that is not set. */
+static const struct mark *server_end(const struct conv *c) {
+    const struct half *s = &c->half[SERVER];
+    return mark_set(&s->fin) ? &s->fin : &s->rst;
+}
+
+bool closed_on(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    if (!m || !mark_set(&m->connack) || m->connack_code || m->after || c->lost) return false;
+    const struct mark *end = server_end(c), *left = &c->half[CLIENT].fin;
+    if (!mark_set(end) || mark_set(&m->disconnect[0]) || mark_set(&m->disconnect[1])) return false;
+    if ((mark_set(left) && left->frame < end->frame) || mark_set(&c->half[CLIENT].rst)) return false;
+    return (m->last_type == MQTT_PUBLISH || m->last_type == MQTT_SUBSCRIBE) &&
+           m->last_server.frame < m->last_client.frame && end->ts - m->last_client.ts < AT_ONCE_MS * MILLI;
+}
+
+void check_closed_on(struct judge *j) {
+    const struct mqtt_rec *m = j->c->mqtt;
+    if (!closed_on(j->c)) return;
+    bool publish = m->last_type == MQTT_PUBLISH;
+    struct finding *f = found(j);
+    f->confidence = LIKELY;
+    say_text(j, f, publish ? SLICE("PUBLISH") : SLICE("SUBSCRIBE"));
+    if (!m->last_about) say_words(f, N_("(unknown)"));
+    else say_text(j, f, publish ? j->e->topic[m->last_about - 1].topic : j->e->filter[m->last_about - 1].filter);
+    say_number(j, f, m->last_len);
+    cite(f, &m->last_client);
+    cite(f, server_end(j->c));
+}
+
 void check_server_closed(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
     if (!m || !mark_set(&m->disconnect[SERVER])) return;
@@ -327,7 +363,8 @@ void check_will(struct judge *j) {
 
 void check_violation(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!m || !mark_set(&m->violation) || j->c->lost || (j->c->first_bytes[SERVER] == PAYLOAD_TLS && !j->c->tls))
+    if (!m || !mark_set(&m->violation) || j->c->lost || j->c->stray.n ||
+        (j->c->first_bytes[SERVER] == PAYLOAD_TLS && !j->c->tls))
         return;
     const struct field *rule = field_of(m->violation_id);
     struct finding *f = found(j);

@@ -122,11 +122,35 @@ static int stuck_side(const struct judge *j) {
     return -1;
 }
 
+/* speaks_on tells whether the peer of what is stuck still sends, so that the way is not dead. */
+static bool speaks_on(const struct conv *c, int side) {
+    const struct half *peer = &c->half[!side];
+    return peer->last.ts > conv_trouble(c, side)->stuck.ts &&
+           !(mark_set(&peer->rst) && peer->last.frame == peer->rst.frame);
+}
+
+/* hole_side returns the side whose data has a hole, at the receiver, that never was filled although what is behind it
+ * came; or -1. Had only the capture missed it, the receiver would have acknowledged it. */
+static int hole_side(const struct judge *j) {
+    const struct conv *c = j->c;
+    for (int side = 0; side < 2; side++) {
+        const struct half *peer = &c->half[!side];
+        const struct trouble *t = conv_trouble(c, side);
+        if (!mark_set(&t->hole) || t->hole_len < LARGE || t->hole_len > UINT16_MAX || peer->acked != t->hole_seq)
+            continue;
+        if (peer->last.frame > t->hole.frame && j->now - t->hole.ts >= SYN_WAIT_S * SECOND) return side;
+    }
+    return -1;
+}
+
+bool conv_path_broken(const struct judge *j) { return stuck_side(j) >= 0 || hole_side(j) >= 0; }
+
 static bool is_mtu(const struct judge *j, int side) {
     uint32_t took = j->c->half[!side].largest_ack; /* the largest segment that got through */
     uint32_t len = conv_trouble(j->c, side)->stuck_len;
     bool told = mark_set(&j->c->icmp) && j->c->icmp_mtu;
-    return len >= LARGE && took && (told || (took < len && took < LARGE));
+    if (!took) return len >= LARGE && speaks_on(j->c, side); /* not even the first one came through */
+    return len >= LARGE && (told || (took < len && took < LARGE));
 }
 
 static struct finding *stuck_found(struct judge *j, int side) {
@@ -142,11 +166,32 @@ static struct finding *stuck_found(struct judge *j, int side) {
     return f;
 }
 
+static void hole_found(struct judge *j, int side) {
+    const struct trouble *t = conv_trouble(j->c, side);
+    struct finding *f = found(j);
+    f->text =
+        N_("%4$s bytes that %3$s sent never arrived, while the smaller segment behind them did: large packets are "
+           "lost on the way (an MTU black hole).");
+    f->confidence = LIKELY;
+    say_side(f, side);
+    say_number(j, f, t->hole_len);
+    cite(f, &t->hole);
+    cite(f, &j->c->half[!side].last);
+}
+
 void check_mtu(struct judge *j) {
-    int side = stuck_side(j);
+    int side = stuck_side(j), hole = hole_side(j);
+    if (side < 0 && hole >= 0) {
+        hole_found(j, hole);
+        return;
+    }
     if (side < 0 || !is_mtu(j, side)) return;
     struct finding *f = stuck_found(j, side);
     say_number(j, f, j->c->half[!side].largest_ack);
+    if (!j->c->half[!side].largest_ack)
+        f->text =
+            N_("Segments of %4$s bytes from %3$s were sent %5$s times and never acknowledged, while small packets "
+               "passed: large packets are lost on the way (an MTU black hole).");
     f->confidence = LIKELY;
     if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
 }
@@ -230,7 +275,7 @@ static bool explained(const struct judge *j) {
     if (c->from_start && mark_set(&c->half[CLIENT].rst) &&
         (!c->half[CLIENT].segments || c->half[CLIENT].first_data.frame > c->half[CLIENT].rst.frame))
         return true;
-    if (gap_death(j) || stuck_side(j) >= 0) return true;
+    if (gap_death(j) || conv_path_broken(j) || c->stray.n || closed_on(c)) return true;
     if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER]))
         return true; /* the checks of TLS say more */
     if (c->tls && (mark_set(&c->tls->alert[0]) || mark_set(&c->tls->alert[1]))) return true;

@@ -22,6 +22,7 @@ enum alert {
     ALERT_ACCESS_DENIED = 49,
     ALERT_VERSION = 70,
     ALERT_INSUFFICIENT = 71,
+    ALERT_INTERNAL = 80,
     ALERT_CANCELED = 90,
     ALERT_NAME = 112,
     ALERT_CERTIFICATE_REQUIRED = 116,
@@ -93,6 +94,15 @@ void check_tls_ca(struct judge *j) {
     if (alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CA) alert_found(j, CLIENT);
 }
 
+static void say_day(struct judge *j, struct finding *f, int64_t seconds) {
+    char text[40];
+    struct tm tm;
+    time_t t = (time_t)seconds;
+    gmtime_r(&t, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
+    say_text(j, f, slice_of(text, n));
+}
+
 static bool about_certificate(int code) {
     return (code >= ALERT_NO_CERTIFICATE && code <= ALERT_UNKNOWN_CERTIFICATE) || code == ALERT_CERTIFICATE_REQUIRED ||
            code == ALERT_UNKNOWN_CA || code == ALERT_ACCESS_DENIED;
@@ -100,12 +110,28 @@ static bool about_certificate(int code) {
 
 void check_tls_server_cert(struct judge *j) {
     int code = alert_of(j->c, CLIENT);
-    if (code != ALERT_UNKNOWN_CA && code > 0 && about_certificate(code)) alert_found(j, CLIENT);
+    if (code == ALERT_UNKNOWN_CA || code <= 0 || !about_certificate(code)) return;
+    struct finding *f = alert_found(j, CLIENT);
+    const struct certificate_rec *c = &j->c->tls->cert;
+    int64_t now = c->at.ts / SECOND;
+    if ((code != ALERT_EXPIRED && code != ALERT_BAD_CERTIFICATE) || !c->read || now > c->not_after ||
+        now < c->not_before)
+        return;
+    /* OpenSSL says 45 of a certificate that is over and 42 of one that is not valid yet. */
+    f->blame = BLAME_CLIENT;
+    say_day(j, f, c->not_before);
+    say_day(j, f, c->not_after);
+    if (code == ALERT_EXPIRED)
+        f->text = N_("The client %1$s says that the certificate of %2$s is not valid now (alert %3$s, %4$s); by the "
+                     "capture's clock it is, from %5$s to %6$s: the client's clock is wrong.");
+    f->next =
+        N_("By the capture's clock the certificate is valid from %5$s to %6$s: set the client's clock (NTP) before it "
+           "connects; one that stands before or behind these days rejects it like this.");
 }
 
 /* A Certificate message of TLS 1.3 without a certificate is 25 bytes when encrypted, an alert is 19: eight and two
  * bytes, a type, and a tag of 16 (RFC 8446 4.4.2, 5.2). */
-enum { EMPTY_CERTIFICATE = 25, HIDDEN_ALERT = 19 };
+enum { EMPTY_CERTIFICATE = 25, HIDDEN_ALERT = 19, QUIT_S = 5 };
 
 static bool empty_certificate(const struct conv *c) {
     const struct tls_rec *t = c->tls;
@@ -199,7 +225,13 @@ void check_tls_alert(struct judge *j) {
         bool named = code < 0 || about_certificate(code) || is_params(code) || code == ALERT_VERSION ||
                      (side == SERVER && (code == ALERT_NAME || code == ALERT_ALPN));
         if (named) continue;
-        say_words(alert_found(j, side), side_words(side));
+        struct finding *f = alert_found(j, side);
+        say_words(f, side_words(side));
+        if (side == CLIENT && code == ALERT_INTERNAL && mark_set(&j->c->tls->server_hello) &&
+            !mark_set(&j->c->tls->data[CLIENT]))
+            f->next = N_("The client broke off at the server's certificate, and many clients call every reason an "
+                         "internal error: check that the name it connects to stands in the certificate, that it trusts "
+                         "the CA, and its clock.");
         return;
     }
 }
@@ -211,7 +243,7 @@ void check_tls_silent(struct judge *j) {
     const struct tls_rec *t = c->tls;
     if (!t || !mark_set(&t->client_hello) || mark_set(&t->server_hello) || has_alert(c)) return;
     if (c->half[SERVER].segments && c->first_bytes[SERVER] == PAYLOAD_TLS && !conv_closed(c)) return;
-    if (!quiet_for(j, &t->client_hello, 3) || c->half[CLIENT].stuck_times) return;
+    if (!quiet_for(j, &t->client_hello, 3) || conv_path_broken(j) || c->stray.n) return;
     if (c->first_bytes[SERVER] == PAYLOAD_MQTT || c->end[SERVER].port == 1883) return; /* tls.to-plain-port */
     struct finding *f = found(j);
     if (c->half[SERVER].segments) say_words(f, N_("it answered in another protocol"));
@@ -222,53 +254,69 @@ void check_tls_silent(struct judge *j) {
     cite(f, &c->last);
 }
 
+/* first_end returns when the first side closed, and which. */
+static struct mark first_end(const struct conv *c, int *first) {
+    struct mark end = {0};
+    *first = SERVER;
+    for (int side = 0; side < 2; side++) {
+        const struct half *h = &c->half[side];
+        const struct mark *m = mark_set(&h->fin) ? &h->fin : &h->rst;
+        if (!mark_set(m) || (end.frame && m->frame > end.frame)) continue;
+        end = *m;
+        *first = side;
+    }
+    return end;
+}
+
+/* quitter_13 returns the side that broke off a handshake of TLS 1.3, or -1. A client that sent more than an alert (an
+ * empty certificate, Finished) accepted the server's certificate; a server that answered it with more than an alert
+ * accepted the client's. */
+static int quitter_13(const struct tls_rec *t, int first, const struct mark *end) {
+    bool soon = end->ts - t->client_hello.ts < QUIT_S * SECOND;
+    if (t->records[CLIENT] < 2 && t->first_len[CLIENT] < EMPTY_CERTIFICATE)
+        return t->last_short_len[CLIENT] == HIDDEN_ALERT ? CLIENT : first;
+    bool alerted = t->replies == 1 && t->last_short_len[SERVER] == HIDDEN_ALERT && t->records[CLIENT] <= 3 &&
+                   t->last_short_len[CLIENT] != HIDDEN_ALERT && t->last_short[SERVER].frame <= end->frame;
+    return soon && (alerted || (first == SERVER && !t->replies)) ? SERVER : -1;
+}
+
+static int quitter_12(const struct tls_rec *t, int first) {
+    if (mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]) || (mark_set(&t->alert[0]) && mark_set(&t->alert[1])))
+        return -1;
+    return first;
+}
+
 /* The handshake ended without application data and without an alert that can be read: in TLS 1.3 alerts are encrypted,
  * and look like a short record before the close. */
 void check_tls_hidden(struct judge *j) {
     const struct conv *c = j->c;
     const struct tls_rec *t = c->tls;
     if (!t || !mark_set(&t->server_hello) || !mark_set(&t->client_hello) || has_alert(c) || !conv_closed(c) ||
-        empty_certificate(c))
+        empty_certificate(c) || conv_path_broken(j))
         return;
-    bool is_13 = tls_is_13(t->version);
-    int first = SERVER;
-    struct mark end = {0};
-    for (int side = 0; side < 2; side++) {
-        const struct half *h = &c->half[side];
-        const struct mark *m = mark_set(&h->fin) ? &h->fin : &h->rst;
-        if (mark_set(m) && (!end.frame || m->frame < end.frame)) {
-            end = *m;
-            first = side;
-        }
-    }
-    bool spoke = is_13 ? t->records[CLIENT] > 2 && t->records[SERVER] > 0
-                       : mark_set(&t->data[CLIENT]) || mark_set(&t->data[SERVER]);
-    bool alert_like = is_13 && (t->last_short_len[CLIENT] == HIDDEN_ALERT || t->last_short_len[SERVER] == HIDDEN_ALERT);
-    bool early = is_13 && ((t->records[CLIENT] == 1 && t->last_short_len[CLIENT] == HIDDEN_ALERT) ||
-                           (alert_like && t->records[CLIENT] <= 3 && t->replies == 1 && t->last_short_len[SERVER] == HIDDEN_ALERT &&
-                            first == SERVER && end.ts - t->client_hello.ts < SECOND));
-    if (spoke && !early) return;
-    if (!is_13 && mark_set(&t->alert[0]) && mark_set(&t->alert[1])) return;
+    int first;
+    struct mark end = first_end(c, &first);
+    if (first == CLIENT && end.frame < t->server_hello.frame) return; /* it gave up before there was an answer */
+    int side = tls_is_13(t->version) ? quitter_13(t, first, &end) : quitter_12(t, first);
+    if (side < 0) return;
+    bool alert = t->last_short_len[side] == HIDDEN_ALERT || mark_set(&t->alert[side]);
     struct finding *f = found(j);
     f->confidence = LIKELY;
-    int side = early && t->last_short_len[CLIENT] == HIDDEN_ALERT && t->records[CLIENT] == 1 ? CLIENT : first;
     f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
     say_words(f, side_words(side));
-    say_words(f, early || mark_set(&t->alert[side]) ? N_("it sent what looks like an encrypted alert and closed")
-                                                    : N_("it closed without an alert that can be read"));
+    say_words(f, alert ? N_("it sent what looks like an encrypted alert and closed")
+                       : N_("it closed without an alert that can be read"));
+    f->next = side == CLIENT
+                  ? N_("A client that breaks off here usually rejects the server's certificate: it does not "
+                       "trust the CA, the name it connects to is not in the certificate, or its clock is "
+                       "wrong. A key log (`SSLKEYLOGFILE`, `weir run`) shows the alert.")
+                  : N_("A server that breaks off here usually rejects the client's certificate: it is "
+                       "missing, expired, not activated, or not issued by the CA the server knows. A key log "
+                       "(`SSLKEYLOGFILE`, `weir run`) shows the alert.");
     cite(f, &t->client_hello);
     cite(f, &t->server_hello);
     if (mark_set(&t->last_short[side])) cite(f, &t->last_short[side]);
     cite(f, &end);
-}
-
-static void say_day(struct judge *j, struct finding *f, int64_t seconds) {
-    char text[40];
-    struct tm tm;
-    time_t t = (time_t)seconds;
-    gmtime_r(&t, &tm);
-    size_t n = strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
-    say_text(j, f, slice_of(text, n));
 }
 
 void check_tls_dates(struct judge *j) {
@@ -290,6 +338,7 @@ void check_tls_name(struct judge *j) {
     const struct tls_rec *t = j->c->tls;
     if (!t || !t->cert.read || !t->cert.name_differs || !t->name.n) return;
     struct finding *f = found(j);
+    if (mark_set(&t->data[SERVER]) && mark_set(&t->data[CLIENT])) f->level = LEVEL_NOTE; /* the client did not mind */
     say_text(j, f, t->name);
     say_text(j, f, t->cert.names);
     cite(f, &t->client_hello);

@@ -15,7 +15,7 @@ static void say_status(struct judge *j, struct finding *f, uint16_t code, struct
     char text[128];
     struct writer w = wr_fixed(text, sizeof text);
     wr_u(&w, code);
-    wr_c(&w, ' ');
+    if (phrase.n) wr_c(&w, ' ');
     wr_slice(&w, slice_head(phrase, 80));
     say_text(j, f, wr_done(&w));
 }
@@ -40,6 +40,10 @@ void check_http_no_answer(struct judge *j) {
     if (c->half[SERVER].segments || c->lost || !c->half[SERVER].packets || !quiet_for(j, &w->request, 10)) return;
     struct finding *f = found(j);
     say_text(j, f, w->method);
+    if (c->end[SERVER].port == 1883 || c->end[SERVER].port == 8883)
+        f->next =
+            N_("This is a port of MQTT brokers, which do not answer HTTP: use an MQTT client, or the port of the web "
+               "server.");
     cite(f, &w->request);
 }
 
@@ -47,8 +51,21 @@ void check_ws_refused(struct judge *j) {
     const struct web_rec *w = j->c->web;
     if (!w || !mark_set(&w->upgrade) || mark_set(&w->upgraded) || !w->code) return;
     struct finding *f = found(j);
-    say_status(j, f, w->code, w->failed_phrase);
+    say_status(j, f, w->code, w->phrase);
     say_text(j, f, w->uri);
+    if (w->code == 404 || w->code == 405)
+        f->next =
+            N_("There is nothing at `%4$s`: brokers usually offer WebSocket at `/mqtt` or `/`; check path and port.");
+    else if (w->code < 400 || w->code == 400 || w->code == 426)
+        f->next =
+            N_("The request reached a server that sees no upgrade in it: a proxy must pass `Upgrade` and "
+               "`Connection` on (nginx: `proxy_http_version 1.1` and both headers), or the port is that of a plain "
+               "web server.");
+    else if (w->code == 401 || w->code == 403)
+        f->next = N_("Check the credentials, the token and the `Origin` the client sends.");
+    else if (w->code >= 500)
+        f->next = N_("The proxy answers, the broker behind it does not: look at the proxy's log and whether the broker "
+                     "runs.");
     cite(f, &w->upgrade);
     cite(f, &w->response);
 }
@@ -77,4 +94,14 @@ void check_proxy(struct judge *j) {
     else if (w->forwarded.n) say_words(f, N_("the request carries X-Forwarded-For"));
     else say_words(f, N_("the messages carry Via"));
     cite(f, &w->proxy);
+}
+
+void check_http_stray(struct judge *j) {
+    const struct conv *c = j->c;
+    if (!c->stray.n) return;
+    struct finding *f = found(j);
+    say_text(j, f, c->first_bytes[CLIENT] == PAYLOAD_TLS ? SLICE("TLS") : SLICE("MQTT"));
+    say_text(j, f, c->stray);
+    cite(f, &c->half[CLIENT].first_data);
+    cite(f, &c->half[SERVER].first_data);
 }

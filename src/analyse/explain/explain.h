@@ -26,6 +26,7 @@ enum {
     FLIGHTS = 16,         /* unfinished deliveries of QoS 1 and 2 of a side */
     MESSAGE_TO = 6,       /* receivers of a message that are remembered */
     WILLS_MAX = 256,
+    SOUGHT_MAX = 64,  /* neighbours asked for by ARP, hosts that ask for an address, datagrams that came back */
     CONV_FILTERS = 8, /* subscriptions of a conversation that deliveries are counted for */
     FINDINGS_MAX = 4096,
     FINDING_FRAMES = 8,
@@ -52,7 +53,9 @@ struct trouble {
     struct mark zero, zero_end;    /* the window was closed, and opened */
     struct mark stuck, stuck_last; /* the oldest segment sent again that is not acknowledged */
     uint32_t stuck_seq, stuck_len;
-    struct mark resent; /* first segment sent again */
+    struct mark resent;          /* first segment sent again */
+    struct mark hole;            /* the first segment behind one that is missing */
+    uint32_t hole_seq, hole_len; /* the missing one */
 };
 
 /* half is what one side of a TCP conversation did. What every packet touches comes first and fills a cache line. */
@@ -100,7 +103,7 @@ struct web_rec {
     uint16_t code, failed_code, ws_code;
     uint32_t requests, responses;
     bool is_websocket;
-    struct slice method, uri, asked, granted, failed_phrase, failed_uri, forwarded;
+    struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
     bool connect; /* CONNECT to a proxy */
 };
 
@@ -131,6 +134,9 @@ struct mqtt_rec {
         taken_over;
     uint32_t retained_count, duplicates, violations;
     uint16_t keep_alive, violation_id, reused_id;
+    uint32_t last_len;   /* of the client's last packet, */
+    uint16_t last_about; /* the place + 1 of its topic or filter, */
+    uint8_t last_type;   /* and its type */
     uint8_t version, connack_code, disconnect_code[2], suback_code, ack_refused_code, violation_side, too_large_side;
     bool session, will, user, password, clean, has_disconnect_code[2];
     uint32_t too_large_len;
@@ -168,8 +174,9 @@ struct conv {
     bool icmp_v6;
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
-    int64_t syn_rtt; /* from SYN to SYN/ACK; 0: not seen */
-    uint16_t name;   /* place in explain.name + 1; 0: not looked up */
+    struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
+    int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;      /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
     uint64_t said[4]; /* bit set of checks that spoke */
@@ -178,6 +185,19 @@ struct conv {
 };
 
 enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_OTHER };
+
+/* sought_rec is somebody who asks again and again: for a neighbour by ARP, for an address by DHCP; or the port of UDP
+ * that ICMP says cannot be reached. */
+struct sought_rec {
+    struct net_addr who, whom;
+    struct mark first, last;
+    uint32_t tries;
+    uint16_t port;
+    uint8_t mac[6];
+    uint8_t kind; /* enum sought */
+    bool answered;
+};
+enum sought { SOUGHT_NEIGHBOUR, SOUGHT_ADDRESS, SOUGHT_PORT };
 
 /* name_rec is a name somebody looked up. */
 struct name_rec {
@@ -191,7 +211,8 @@ struct name_rec {
     struct mark slow_asked, slow_answered;
     uint16_t other_type; /* type asked for where it was neither */
     uint16_t id[2];
-    bool used; /* a packet went to one of its addresses afterwards */
+    bool used;               /* a packet went to one of its addresses afterwards */
+    struct net_addr nowhere; /* its only address is that of no host, or of the asker itself; len 0: it is not */
     bool selected;
 };
 
@@ -240,8 +261,8 @@ struct topic_rec {
 struct client_rec {
     struct endpoint broker;
     struct slice id;
-    uint32_t stream; /* of the last CONNECT */
-    uint32_t connects;
+    uint32_t stream;              /* of the last CONNECT */
+    uint32_t connects, takeovers; /* takeovers: CONNECTs while another connection with the id was open */
 };
 
 /* message is one PUBLISH from a client to a broker. */
@@ -263,7 +284,7 @@ struct will_rec {
 };
 
 enum severity_level { LEVEL_NOTE, LEVEL_WARNING, LEVEL_ERROR, LEVELS };
-enum stage { STAGE_CAPTURE, STAGE_DNS, STAGE_TCP, STAGE_TLS, STAGE_WEB, STAGE_MQTT, STAGE_LEG, STAGES };
+enum stage { STAGE_CAPTURE, STAGE_LINK, STAGE_DNS, STAGE_TCP, STAGE_TLS, STAGE_WEB, STAGE_MQTT, STAGE_LEG, STAGES };
 enum blame { BLAME_NOBODY, BLAME_CLIENT, BLAME_SERVER, BLAME_PATH, BLAMES };
 enum confidence { SURE, LIKELY, GUESS };
 enum scope { PER_CAPTURE, PER_NAME, PER_CONV, PER_TOPIC };
@@ -326,8 +347,9 @@ struct explain {
     struct client_rec *client;
     struct message *message;
     struct will_rec will[WILLS_MAX];
+    struct sought_rec sought[SOUGHT_MAX];
     uint64_t bucket[MESSAGES_MAX];
-    uint32_t names, hosts, filters, brokers, topics, clients, wills;
+    uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts;
     uint64_t messages; /* serial of the last */
     struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
     struct finding *finding;

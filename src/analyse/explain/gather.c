@@ -285,6 +285,7 @@ static uint8_t payload_kind(const struct packet_events *p) {
     /* Who answers in TLS on a conversation taken for MQTT is read as MQTT: the bytes say it. */
     if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
         return PAYLOAD_TLS;
+    if (slice_starts(in, SLICE("HTTP/1."))) return PAYLOAD_HTTP;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;
@@ -328,6 +329,36 @@ static int roles_fix(struct conv *c, int side, const struct packet_events *p) {
     return side;
 }
 
+/* hole_note remembers what the receiver missed when the first segment behind a missing one came. */
+static void hole_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    const struct half *peer = &c->half[!side];
+    if (!peer->has_ack || !p->tcp.len || seq_lt(p->tcp.seq, peer->acked)) return;
+    struct trouble *t = trouble_of(e, c, side);
+    if (mark_set(&t->hole)) return;
+    t->hole = mark_of(p);
+    t->hole_seq = peer->acked;
+    t->hole_len = p->tcp.seq - peer->acked;
+}
+
+static struct slice line_of(struct slice s) {
+    const uint8_t *end = s.n ? memchr(s.p, '\r', s.n) : NULL;
+    return end ? slice_head(s, (size_t)(end - s.p)) : slice_head(s, 80);
+}
+
+/* stray_note keeps the status line of an answer in HTTP to a client that speaks something else, and where it leads. */
+static void stray_note(struct explain *e, struct conv *c, struct slice in) {
+    static const char location[] = "\r\nLocation: ";
+    char text[KEPT_TEXT];
+    struct writer w = wr_fixed(text, sizeof text);
+    wr_slice(&w, slice_head(line_of(in), 80));
+    const uint8_t *to = memmem(in.p, in.n, location, sizeof location - 1);
+    if (to) {
+        wr_s(&w, ", ");
+        wr_slice(&w, slice_head(line_of(slice_tail(in, (size_t)(to - in.p) + 2)), 120));
+    }
+    c->stray = keep(e, wr_done(&w));
+}
+
 static void segment_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
     gap_note(c, p);
@@ -337,8 +368,15 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     data_note(e, c, side, p);
     ack_note(c, side, p);
     window_note(e, c, side, p);
-    if (p->tcp.found & TA_LOST) c->lost++;
-    if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) c->first_bytes[side] = payload_kind(p);
+    if (p->tcp.found & TA_LOST) {
+        c->lost++;
+        hole_note(e, c, side, p);
+    }
+    if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
+        c->first_bytes[side] = payload_kind(p);
+        bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
+        if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
+    }
 }
 
 static void events_take(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
@@ -402,6 +440,8 @@ static void icmp_take(struct explain *e, const struct packet_events *p) {
     const struct icmp_event *i = &p->icmp;
     struct endpoint src = {i->src, i->sport}, dst = {i->dst, i->dport};
     e->icmp_packets++;
+    if (!i->error) gather_use(e, &p->src, &p->dst); /* a ping */
+    if (i->error && !i->tcp) gather_refused(e, p);
     if (!i->error || !i->tcp || e->icmp_packets > CONVS_MAX) return;
     struct conv *best = NULL;
     for (size_t n = 0; n < CONVS_MAX; n++) {
@@ -458,6 +498,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     else if (p->dst.len) e->broadcast++;
     if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
         e->ipv6_used = true;
+    if (p->link.arp | p->link.dhcp) gather_link(e, p);
     switch (p->transport) {
     case TRANSPORT_TCP: tcp_take(e, p, selected); break;
     case TRANSPORT_ICMP: icmp_take(e, p); break;

@@ -46,6 +46,12 @@ void gather_websocket(struct explain *e, struct conv *c, int side, const struct 
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct mqtt_event *m);
 void gather_dns(struct explain *e, const struct packet_events *p, const struct dns_event *q, bool selected);
+/* gather_link takes what a packet says of neighbours and addresses, gather_refused an ICMP error about a datagram. */
+void gather_link(struct explain *e, const struct packet_events *p);
+void gather_refused(struct explain *e, const struct packet_events *p);
+/* sought_refused finds the datagrams of a host to a port that ICMP says came to nobody; NULL: none. */
+const struct sought_rec *sought_refused(const struct explain *e, const struct net_addr *who,
+                                        const struct net_addr *whom, uint16_t port);
 /* gather_use notes that a packet went from src to dst: a name that stands for dst was put to use. It returns the name's
  * place + 1, or 0. */
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
@@ -53,6 +59,8 @@ uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct 
 void conv_release(struct conv *c);
 /* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
 uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);
+/* client_of returns what is known of the client id of an MQTT conversation; NULL: nothing. */
+const struct client_rec *client_of(const struct explain *e, const struct conv *c);
 /* certificate_read fills rec from the chain a server sent. */
 void certificate_read(struct explain *e, struct certificate_rec *rec, const struct tls_event *t, struct slice name);
 

@@ -67,8 +67,17 @@ static void dns_asked(struct name_rec *n, int kind, const struct packet_events *
     n->tries[kind]++;
 }
 
+/* is_nowhere: the unspecified address and loopback, which name servers that block names answer with. Other addresses of
+ * 127/8 are what black lists answer with, and fine. */
+static bool is_nowhere(const struct net_addr *a) {
+    static const uint8_t zero[16], own4[4] = {127, 0, 0, 1}, own6[16] = {[15] = 1};
+    const uint8_t *own = a->len == 4 ? own4 : own6;
+    return a->len && (!memcmp(a->bytes, zero, a->len) || !memcmp(a->bytes, own, a->len));
+}
+
 static void dns_answered(struct explain *e, struct name_rec *n, uint32_t place, int kind, const struct packet_events *p,
                          const struct dns_event *q) {
+    if (!n->server.len) n->server = p->src;
     if (!mark_set(&n->answered[kind]) && mark_set(&n->asked[kind])) {
         int64_t took = p->ts - n->asked[kind].ts;
         if (took > n->slowest) {
@@ -82,6 +91,7 @@ static void dns_answered(struct explain *e, struct name_rec *n, uint32_t place, 
         n->rcode[kind] = q->rcode;
     }
     if (q->addrs && n->addrs[kind] < UINT16_MAX - EVENT_NAMES) n->addrs[kind] = (uint16_t)(n->addrs[kind] + q->addrs);
+    if (q->addrs) n->nowhere = q->addrs == 1 && is_nowhere(&q->addr[0]) ? q->addr[0] : (struct net_addr){0};
     for (unsigned i = 0; i < q->addrs; i++) host_add(e, place, &n->who, &q->addr[i]);
 }
 
@@ -169,6 +179,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->responses++;
     w->response = mark_of(p);
     w->code = h->code;
+    w->phrase = keep(e, h->phrase);
     if (h->code == 101 && w->is_websocket) {
         mark_first(&w->upgraded, p);
         w->granted = keep(e, h->protocol);

@@ -130,6 +130,7 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
     uint32_t at = topic_again(e, r, m->topic[0]);
     if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, &c->end[SERVER], m->topic[0]);
     if (m->qos) flight_start(r, CLIENT, p, m, at);
+    r->last_about = at == PLACE_NONE ? 0 : (uint16_t)(at + 1);
     if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;
     struct topic_rec *t = &e->topic[at];
@@ -296,6 +297,7 @@ static void subscribe_take(struct explain *e, struct conv *c, const struct packe
     r->sub_id[turn] = m->id;
     r->sub_first[turn] = (uint16_t)e->filters;
     r->sub_count[turn] = 0;
+    r->last_about = m->topics && e->filters < FILTERS_MAX ? (uint16_t)(e->filters + 1) : 0;
     for (unsigned i = 0; i < m->topics; i++) {
         if (e->filters == FILTERS_MAX) {
             e->left_out++;
@@ -362,8 +364,14 @@ static void client_note(struct explain *e, struct conv *c, const struct packet_e
     k->connects++;
     k->stream = c->stream;
     if (!before || !before->mqtt || !conv_open(before)) return;
+    k->takeovers++;
     before->mqtt->after = c->stream + 1;
     before->mqtt->taken_over = mark_of(p);
+}
+
+const struct client_rec *client_of(const struct explain *e, const struct conv *c) {
+    uint32_t at = map_find(&e->by_client, broker_hash(e, &c->end[SERVER], c->mqtt->client));
+    return at == PLACE_NONE ? NULL : &e->client[at];
 }
 
 static void connect_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
@@ -402,7 +410,13 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     if (!c->mqtt) c->mqtt = calloc(1, sizeof *c->mqtt);
     struct mqtt_rec *r = c->mqtt;
     if (!r) return;
-    *(side == CLIENT ? &r->last_client : &r->last_server) = mark_of(p);
+    if (side == CLIENT) {
+        r->last_client = mark_of(p);
+        r->last_type = m->type;
+        r->last_len = m->length;
+    } else {
+        r->last_server = mark_of(p);
+    }
     if (m->violation && !r->violations++) {
         r->violation = mark_of(p);
         r->violation_id = m->violation;

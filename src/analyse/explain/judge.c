@@ -26,6 +26,7 @@ _Static_assert(sizeof explain_checks / sizeof *explain_checks <= 256, "said[] ha
 
 const char *stage_name(enum stage s) {
     static const char *const names[] = {[STAGE_CAPTURE] = N_("capture"),
+                                        [STAGE_LINK] = N_("network"),
                                         [STAGE_DNS] = "DNS",
                                         [STAGE_TCP] = "TCP",
                                         [STAGE_TLS] = "TLS",
@@ -84,7 +85,8 @@ void time_write(struct writer *w, int64_t ns) {
     else if (ns < SECOND) wr_f(w, "%.0f ms", s * 1e3);
     else if (s < 120) wr_f(w, "%.3g s", s);
     else if (s < 7200) wr_f(w, "%.3g min", s / 60);
-    else wr_f(w, "%.3g h", s / 3600);
+    else if (s < 48 * 3600) wr_f(w, "%.3g h", s / 3600);
+    else wr_f(w, "%.0f d", s / 86400);
 }
 
 static void say_writer(struct judge *j, struct finding *f, const struct writer *w) {

@@ -47,6 +47,9 @@ void endpoint_write(struct writer *w, const struct endpoint *p);
 void addr_write(struct writer *w, const struct net_addr *a);
 void time_write(struct writer *w, int64_t ns);
 
+/* link_explains tells whether something below TCP says why nothing was sent to a single host. */
+bool link_explains(const struct explain *e);
+
 /* judge_conv runs the checks of conversations. */
 void judge_conv(struct explain *e, struct conv *c, bool final);
 
@@ -57,6 +60,10 @@ bool conv_closed(const struct conv *c);
 bool conv_refused_early(const struct conv *c);
 bool conv_handshaken(const struct conv *c);
 bool conv_is_mqtt(const struct conv *c);
+/* conv_path_broken tells whether data of a side stays away while the other side still waits for it. */
+bool conv_path_broken(const struct judge *j);
+/* closed_on tells whether the broker closed right after a packet of the client, without an answer to it. */
+bool closed_on(const struct conv *c);
 
 #define CHECK(name, ident, stage, level, scope, blame, title, text, next) void check_##name(struct judge *j);
 #include "analyse/explain/checks.def"

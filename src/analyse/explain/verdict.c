@@ -24,7 +24,7 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
 /* all_well makes the sentence of a capture in which nothing is wrong, with what can be said for it. */
 static void all_well(struct judge *j, struct finding *f) {
     struct explain *e = j->e;
-    uint64_t published = 0, delivered = 0, brokers = 0, encrypted = 0;
+    uint64_t published = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
     const struct topic_rec *first = NULL;
     for (uint32_t i = 0; i < e->topics; i++) {
         published += e->topic[i].published;
@@ -33,11 +33,13 @@ static void all_well(struct judge *j, struct finding *f) {
     }
     for (size_t i = 0; i < CONVS_MAX; i++) {
         brokers += e->conv[i] && e->conv[i]->mqtt;
+        if (e->conv[i] && e->conv[i]->mqtt) retained += e->conv[i]->mqtt->retained_count;
         encrypted += e->conv[i] && e->conv[i]->tls && mark_set(&e->conv[i]->tls->data[SERVER]) && !e->conv[i]->mqtt;
     }
     if (first) {
-        f->text = N_("The messages arrived: %1$s were published, on %2$s topics they were seen reaching a subscriber; "
-                     "`%3$s` took %4$s.");
+        f->text =
+            N_("The messages arrived. Published: %1$s; topics on which they were seen reaching a subscriber: %2$s; the "
+               "first to `%3$s` took %4$s.");
         say_number(j, f, published);
         say_number(j, f, delivered);
         say_text(j, f, first->topic);
@@ -45,18 +47,23 @@ static void all_well(struct judge *j, struct finding *f) {
         cite(f, &first->first);
         cite(f, &first->got);
     } else if (published) {
-        f->text = N_("%1$s messages were published and the broker took them; no subscriber is seen in this capture.");
+        f->text = N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.");
         say_number(j, f, published);
+    } else if (brokers && retained) {
+        f->text = N_("MQTT connections: %1$s; nothing wrong was found. Nothing was published meanwhile: what arrived "
+                     "(messages: %2$s) was retained, published before the capture began.");
+        say_number(j, f, brokers);
+        say_number(j, f, retained);
     } else if (brokers) {
-        f->text = N_("%1$s MQTT connections, and nothing wrong was found; no message was published.");
+        f->text = N_("MQTT connections: %1$s; nothing wrong was found, and no message was published.");
         say_number(j, f, brokers);
     } else if (e->convs) {
-        f->text = encrypted ? N_("%1$s TCP conversations, %2$s of them encrypted; nothing wrong was found.")
-                            : N_("%1$s TCP conversations; nothing wrong was found.");
+        f->text = encrypted ? N_("TCP conversations: %1$s, encrypted: %2$s; nothing wrong was found.")
+                            : N_("TCP conversations: %1$s; nothing wrong was found.");
         say_number(j, f, e->convs);
         say_number(j, f, encrypted);
     } else {
-        f->text = N_("%1$s packets without any TCP conversation; nothing wrong was found.");
+        f->text = N_("Packets: %1$s, no TCP conversation among them; nothing wrong was found.");
         say_number(j, f, e->packets);
     }
 }

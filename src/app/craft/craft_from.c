@@ -163,7 +163,7 @@ int craft_from(const struct opt_command *cmd, const struct from_opts *o, const s
     } while (rc == OPT_GO);
     if (made) dissector_free(&f->ds);
     feed_close(&f->feed);
-    expr_free(f->filter);
+    filter_free(cmd, f->filter);
     amend_free(&f->amend);
     free(f);
     return rc;

@@ -95,29 +95,24 @@ struct ends {
     bool found, syn, gap;
 };
 
-static struct ends ends_of(const struct fvec *v, uint32_t before) {
-    struct ends e = {0};
-    for (uint32_t i = 0; i < before; i++) {
-        const struct fval *f = &v->v[i];
-        uint8_t four[4] = {(uint8_t)(f->u >> 24), (uint8_t)(f->u >> 16), (uint8_t)(f->u >> 8), (uint8_t)f->u};
-        switch (f->id) {
-        case FID_IP_SRC: e.src = addr_of(four, 4); break;
-        case FID_IP_DST: e.dst = addr_of(four, 4); break;
-        case FID_IPV6_SRC: e.src = addr_of(f->s.p, 16); break;
-        case FID_IPV6_DST: e.dst = addr_of(f->s.p, 16); break;
-        case FID_TCP_SRCPORT: e.sport = (uint16_t)f->u; break;
-        case FID_TCP_DSTPORT: e.dport = (uint16_t)f->u; break;
-        case FID_TCP_STREAM:
-            e.stream = (uint32_t)f->u;
-            e.found = true;
-            break;
-        case FID_TCP_FLAGS_SYN: e.syn = f->u != 0; break;
-        case FID_TCP_AN_LOST_SEGMENT:
-        case FID_TCP_AN_ACK_LOST: e.gap = true; break;
-        default: break;
-        }
+static void ends_take(struct ends *e, const struct fval *f) {
+    uint8_t four[4] = {(uint8_t)(f->u >> 24), (uint8_t)(f->u >> 16), (uint8_t)(f->u >> 8), (uint8_t)f->u};
+    switch (f->id) {
+    case FID_IP_SRC: e->src = addr_of(four, 4); break;
+    case FID_IP_DST: e->dst = addr_of(four, 4); break;
+    case FID_IPV6_SRC: e->src = addr_of(f->s.p, 16); break;
+    case FID_IPV6_DST: e->dst = addr_of(f->s.p, 16); break;
+    case FID_TCP_SRCPORT: e->sport = (uint16_t)f->u; break;
+    case FID_TCP_DSTPORT: e->dport = (uint16_t)f->u; break;
+    case FID_TCP_STREAM:
+        e->stream = (uint32_t)f->u;
+        e->found = true;
+        break;
+    case FID_TCP_FLAGS_SYN: e->syn = f->u != 0; break;
+    case FID_TCP_AN_LOST_SEGMENT:
+    case FID_TCP_AN_ACK_LOST: e->gap = true; break;
+    default: break;
     }
-    return e;
 }
 
 static struct session *session_of(struct replay *r, uint32_t stream) {
@@ -199,7 +194,8 @@ static void frame_take(struct replay *r, const struct packet *p) {
     const struct decode *d = dissector_packet(&r->ds, p);
     const struct fvec *v = d->out;
     guard_set_frame(r->g, p->number);
-    struct ends whole = ends_of(v, v->n);
+    struct ends whole = {0}, e = {0};
+    for (uint32_t i = 0; i < v->n; i++) ends_take(&whole, &v->v[i]);
     struct session *known = whole.found && (whole.syn || whole.gap) ? session_of(r, whole.stream) : NULL;
     if (known) {
         known->whole |= whole.syn;
@@ -207,8 +203,8 @@ static void frame_take(struct replay *r, const struct packet *p) {
     }
     for (uint32_t i = 0; i < v->n; i++) {
         const struct fval *f = &v->v[i];
+        ends_take(&e, f); /* of a packet in a tunnel, those that are nearest */
         if (f->id != FID_MQTT) continue;
-        struct ends e = ends_of(v, i);
         struct slice source = v->source[f->src].bytes;
         if (e.found && f->off <= source.n) packet_feed(r, &e, slice_head(slice_tail(source, f->off), f->len), p->ts);
     }

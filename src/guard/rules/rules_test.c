@@ -4,6 +4,7 @@
 #include "guard/rules/rules.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static unsigned failures;
 static const char *testing;
@@ -377,6 +378,44 @@ static void test_spans(void) {
     free(text);
 }
 
+static int64_t real_clock(bool exact) {
+    struct timespec t;
+    clock_gettime(exact ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A call of PCRE2's machine code cannot be interrupted, and its match limit counts groups and repetitions, not bytes:
+ * what would take each of these minutes or years must end in a fraction of a second all the same. */
+static void test_hostile(void) {
+    static const char *const patterns[] = {
+        "(?:a+)+b",       "(a|aa|aaa)*b",      "a*a*a*a*a*b",   ".*.*.*.*=x",         "(a+)(a+)\\1\\2b",
+        "(?=(a+))a*b\\1", "(?:(a+)(?=\\1b))+", "(a(?1)?a|a)b",  "(?:x?a*?x?){50}b",   "(?:(?=a*b)|a)+b",
+        "(?>a*?b|a)+?c",  "((?:a+?)*?)*?b",    "^(?:\\w+ ?)*$", "(?:a{1,3000}){9,}b", "[ab]*[ab]*[ab]*[ab]*c",
+    };
+    enum { LONG = 65000, SECOND = 1000000000 };
+    static char text[LONG + 1];
+    memset(text, 'a', LONG);
+    memcpy(text + LONG - 10, "z b c = x!", 10); /* what each pattern ends in is there: it cannot give up early */
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        char rule[128];
+        snprintf(rule, sizeof rule, "SecRule ARGS:payload \"@rx %s\" \"id:1,deny\"", patterns[i]);
+        testing = patterns[i];
+        clock_used = real_clock;
+        struct rules_set *set = load(rule, true);
+        CHECK(set);
+        struct rules_tx *tx = set ? rules_tx_make(set, NULL) : NULL;
+        if (!tx) continue;
+        rules_tx_start(tx, 1700000000000000000);
+        rules_tx_payload(tx, slice_str(text));
+        int64_t begun = real_clock(true);
+        rules_tx_judge(tx, &verdict);
+        CHECK(verdict.limited && real_clock(true) - begun < SECOND);
+        rules_tx_free(tx);
+        rules_free(set);
+    }
+    clock_used = NULL;
+}
+
 int main(void) {
     test_errors();
     test_notes();
@@ -389,6 +428,7 @@ int main(void) {
     test_limits();
     test_time();
     test_spans();
+    test_hostile();
     if (failures) printf("%u failed\n", failures);
     return failures != 0;
 }

@@ -36,9 +36,38 @@ static void interface_add(struct decode *d) {
     fv_close(d->out);
 }
 
+/* ---- a custom block of a pcapng file, which takes the place of a packet ---- */
+
+static void block_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *pen = fv_first(v, FID_FRAME_CB_PEN, at, end), *copy = fv_first(v, FID_FRAME_CB_COPY, at, end);
+    if (pen && copy) wr_f(w, "Custom Block: PEN = %u, will %sbe copied", (unsigned)pen->u, copy->u ? "" : "not ");
+}
+
+static const struct proto block = {.name = "frame", .column = "PCAPNG", .id = FID_FRAME, .end = FID_FRAME_END, .info = block_info};
+
+static void block_begin(struct decode *d) {
+    const struct packet *p = d->pkt;
+    struct fvec *v = d->out;
+    d_begin(d, &block, 0, (uint32_t)p->data.n);
+    fv_u(v, FID_FRAME_SECTION, 0, 0, p->section);
+    fv_u(v, FID_FRAME_NUMBER, 0, 0, p->number);
+    fv_u(v, FID_FRAME_LEN, 0, 0, p->len);
+    fv_u(v, FID_FRAME_CAP_LEN, 0, 0, p->data.n);
+    fv_u(v, FID_FRAME_MARKED, 0, 0, 0);
+    fv_u(v, FID_FRAME_IGNORED, 0, 0, 0);
+    fv_u(v, FID_FRAME_CB_PEN, 0, 0, p->block_pen);
+    fv_u(v, FID_FRAME_CB_COPY, 0, 0, p->block_copied);
+    fv_add(v, FID_FRAME_PROTOCOLS, 0, 0);
+    d_end(d);
+}
+
 void frame_begin(struct decode *d, const struct frame_times *t) {
     const struct packet *p = d->pkt;
     struct fvec *v = d->out;
+    if (p->is_block) {
+        block_begin(d);
+        return;
+    }
     d_begin(d, &proto_frame, 0, (uint32_t)p->data.n);
     if (!want_any(v->want, FID_FRAME_COMMENT, FID_FRAME_END) && p->len >= p->data.n) {
         d_end(d);
@@ -116,7 +145,14 @@ static void title(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *number = fv_first(v, FID_FRAME_NUMBER, at, end), *len = fv_first(v, FID_FRAME_LEN, at, end);
     const struct fval *cap = fv_first(v, FID_FRAME_CAP_LEN, at, end), *name = fv_first(v, FID_FRAME_IFACE_NAME, at, end);
     const struct fval *id = fv_first(v, FID_FRAME_IFACE_ID, at, end);
+    const struct fval *pen = fv_first(v, FID_FRAME_CB_PEN, at, end), *copy = fv_first(v, FID_FRAME_CB_COPY, at, end);
     if (!number || !len || !cap) return;
+    if (pen && copy) {
+        wr_f(w, "PCAPNG Custom Block %llu: ", (unsigned long long)number->u);
+        bits(w, len->u, " of custom data and options");
+        wr_f(w, ", PEN %u, copying %s", (unsigned)pen->u, copy->u ? "allowed" : "forbidden");
+        return;
+    }
     wr_f(w, "Frame %llu: ", (unsigned long long)number->u);
     bits(w, len->u, " on wire");
     wr_s(w, ", ");
@@ -157,4 +193,6 @@ static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
-const struct proto proto_frame = {.name = "frame", .id = FID_FRAME, .end = FID_FRAME_END, .label = frame_label};
+static const uint16_t block_fields[] = {FID_FRAME_CB_PEN, FID_FRAME_CB_COPY, 0};
+const struct proto proto_frame = {
+    .name = "frame", .id = FID_FRAME, .end = FID_FRAME_END, .info_fields = block_fields, .label = frame_label};

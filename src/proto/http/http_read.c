@@ -299,6 +299,7 @@ static const struct stream_ops stream = {.state_size = sizeof(struct http_state)
                                          .read = http_read,
                                          .lost = http_lost,
                                          .resyncs = true,
+                                         .owns_port = true,
                                          .probe = http_probe};
 static const struct proto_key keys[] = {
     {TABLE_TCP, 80},   {TABLE_TCP, 3128}, {TABLE_TCP, 3132}, {TABLE_TCP, 5985},  {TABLE_TCP, 8080}, {TABLE_TCP, 8088},

@@ -15,6 +15,7 @@ struct tcp_segment {
     uint16_t window;
     uint8_t hlen; /* bytes */
     bool has_wscale, has_mss, has_ts;
+    bool short_header; /* it ended on the wire within its header: nothing but the flags counts */
     uint8_t wscale;
     uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;
@@ -73,9 +74,11 @@ struct tcp_side {
     uint32_t sacked;     /* bytes its last segment acknowledged selectively */
     uint32_t fin_seq;
     uint32_t unacked, unacked_last; /* list in the pool, oldest first */
+    uint32_t unacked_low, unacked_high; /* first byte in the list, and the one behind its last */
     uint16_t unacked_count;
     int8_t wscale; /* shift count, or WSCALE_... */
     bool has_base : 1, has_next : 1, has_top : 1, has_ack : 1, pushed : 1, saw_fin : 1, lost_bytes : 1, saw_window : 1;
+    bool unacked_sorted : 1;
     uint64_t next_frame, nondup_frame, fin_frame;
     int64_t next_time, last_ack_time;
 };
@@ -115,5 +118,8 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
 /* Sequence numbers wrap: RFC 9293 3.4. */
 static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0; }
 static inline bool seq_le(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
+
+/* tcp_flags_print writes the names of the flags that are set, "SYN, ACK". */
+void tcp_flags_print(struct writer *w, uint64_t flags);
 
 #endif

@@ -135,7 +135,7 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
 
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
     struct reader r = d_reader(d, options);
-    if (!options.n) return;
+    if (s->hlen <= HEADER) return;
     uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
@@ -240,16 +240,18 @@ static void window_add(struct decode *d, const struct tcp_segment *s, const stru
 
 static void numbers_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side, uint32_t off) {
     struct fvec *v = d->out;
-    uint32_t base = c ? c->side[side].base_seq : 0, peer = c ? c->side[!side].base_seq : 0;
+    bool relative = c && !s->short_header;
+    uint32_t base = relative ? c->side[side].base_seq : 0, peer = relative ? c->side[!side].base_seq : 0;
     uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : s->ack;
     if (c) {
         fv_u(v, FID_TCP_STREAM, off, 0, d->times.stream);
         fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen_before);
-        fv_u(v, FID_TCP_LEN, off, 0, s->len);
     }
+    if (relative) fv_u(v, FID_TCP_LEN, off, 0, s->len);
+    if (s->short_header && c) d_anomaly(d, FID_TCP_SHORT_SEGMENT, off, 0);
     fv_u(v, FID_TCP_SEQ, off + 4, 4, seq);
     fv_u(v, FID_TCP_SEQ_RAW, off + 4, 4, s->seq);
-    if (c) fv_u(v, FID_TCP_NXTSEQ, off, 0, seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0));
+    if (relative) fv_u(v, FID_TCP_NXTSEQ, off, 0, seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0));
     if (!(s->flags & TH_ACK) && s->ack && !d->quoted) d_anomaly(d, FID_TCP_ACK_NONZERO, off + 8, 4);
     fv_u(v, FID_TCP_ACK, off + 8, 4, ack);
     fv_u(v, FID_TCP_ACK_RAW, off + 8, 4, s->ack);
@@ -263,13 +265,9 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     if (!rd_ok(r)) return false;
     fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
     fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));
-    if (rd_left(r) < HEADER - 4 && !d->quoted) {
-        d_anomaly(d, FID_TCP_SHORT_SEGMENT, off, 0);
-        return false;
-    }
     s->seq = rd_be32(r);
     if (!rd_ok(r)) return false;
-    if (rd_left(r) < HEADER - 8) { /* quoted: eight bytes are all there is, RFC 792 */
+    if (rd_left(r) < HEADER - 8 && d->quoted) { /* quoted: eight bytes are all there is, RFC 792 */
         fv_u(v, FID_TCP_SEQ, off + 4, 4, s->seq);
         fv_u(v, FID_TCP_SEQ_RAW, off + 4, 4, s->seq);
         return false;
@@ -279,7 +277,7 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
     s->hlen = (uint8_t)(word >> 12 << 2);
     s->flags = word & 0xfff;
     s->window = rd_be16(r);
-    return true;
+    return rd_ok(r);
 }
 
 /* fields_add adds what a segment says besides its ports. */
@@ -324,6 +322,7 @@ static void tcp_read(struct decode *d, struct slice in) {
     uint32_t whole = d->wire_len > in.n ? d->wire_len : (uint32_t)in.n;
     s.payload = slice_tail(in, s.hlen);
     s.len = whole > s.hlen ? whole - s.hlen : 0;
+    s.short_header = s.hlen > whole && !d->quoted;
     options_scan(slice_head(slice_tail(in, HEADER), s.hlen - HEADER), &s);
     int side = 0;
     struct tcp_analysis a = {0};
@@ -331,17 +330,17 @@ static void tcp_read(struct decode *d, struct slice in) {
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
     if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
     else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
-    if (s.hlen > in.n) {
-        struct reader rest = d_reader(d, in);
-        rd_skip(&rest, s.hlen);
-        d_bad(d, &rest);
-    }
-    if (c) {
-        if (d->tcp_fields) times_add(d, c, &a, off);
+    if (c && d->tcp_fields) times_add(d, c, &a, off);
+    if (c && !s.short_header) {
         d->ops->tcp_data(d, &s, side);
     } else {
         d_end(d);
         if (!d->quoted) d_data(d, s.payload);
+    }
+    if (s.hlen > in.n) {
+        struct reader rest = d_reader(d, in);
+        rd_skip(&rest, s.hlen);
+        d_bad(d, &rest);
     }
 }
 

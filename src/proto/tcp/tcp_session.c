@@ -7,8 +7,9 @@
  * documented analysis (tcp.analysis.*), so that people find what they know.
  *
  * Limits: UNACKED_MAX segments are remembered for each side, and as many as the pool holds for all; past that round
- * trip times and bytes in flight are not shown for the missing ones, nothing else changes. Time is the packet's.
- * What it does not do: reassembly (flow/stream.c). Specification: RFC 9293 3.4, 3.8, 3.10; RFC 7323; RFC 5681 3.2. */
+ * trip times and bytes in flight are not shown for the missing ones, nothing else changes. A list whose segments were
+ * sent in order is walked only as far as an acknowledgment reaches, no list where it reaches none of it. Time is the
+ * packet's. What it does not do: reassembly (flow/stream.c). Specification: RFC 9293 3.4, 3.8, 3.10; RFC 7323; RFC 5681 3.2. */
 #include "proto/tcp/tcp.h"
 
 enum { UNACKED_MAX = 4096, MILLISECOND = 1000000, FAST_RETRANSMISSION_WITHIN = 20 * MILLISECOND, REORDER_WITHIN = 3 * MILLISECOND };
@@ -38,20 +39,34 @@ bool tcp_is_new(const struct tcp_conv *c, const struct tcp_segment *s, int side)
     return me->has_base ? s->seq != me->base_seq : c->seen != 0;
 }
 
-static void list_add(struct tcp_side *me, struct pool *pool, const struct tcp_segment *s, uint32_t end, uint64_t frame, int64_t ts) {
+static void list_add(struct tcp_side *me, struct pool *pool, const struct tcp_segment *s, uint32_t end, uint64_t frame,
+                     int64_t ts) {
     uint32_t n = me->unacked_count < UNACKED_MAX ? pool_get(pool) : 0;
     if (!n) return;
-    *(struct tcp_unacked *)pool_at(pool, n) = (struct tcp_unacked){
-        .seq = s->seq, .end = end, .control = end != s->seq + s->len, .frame = frame, .ts = ts};
-    if (me->unacked_last) ((struct tcp_unacked *)pool_at(pool, me->unacked_last))->next = n;
+    *(struct tcp_unacked *)pool_at(pool, n) =
+        (struct tcp_unacked){.seq = s->seq, .end = end, .control = end != s->seq + s->len, .frame = frame, .ts = ts};
+    struct tcp_unacked *last = me->unacked_last ? pool_at(pool, me->unacked_last) : NULL;
+    if (last) last->next = n;
     else me->unacked = n;
+    me->unacked_sorted = !last || (me->unacked_sorted && seq_le(last->seq, s->seq) && seq_le(last->end, end));
+    if (!last || seq_lt(s->seq, me->unacked_low)) me->unacked_low = s->seq;
+    if (!last || seq_lt(me->unacked_high, s->seq + s->len)) me->unacked_high = s->seq + s->len;
     me->unacked_last = n;
     me->unacked_count++;
 }
 
+static void list_take_out(struct tcp_side *side, struct pool *pool, uint32_t before, uint32_t n, uint32_t next) {
+    if (before) ((struct tcp_unacked *)pool_at(pool, before))->next = next;
+    else side->unacked = next;
+    if (side->unacked_last == n) side->unacked_last = before;
+    side->unacked_count--;
+    pool_put(pool, n);
+}
+
 /* list_ack drops what `ack` acknowledges and finds the segment it was the answer to. */
 static void list_ack(struct tcp_side *peer, struct pool *pool, uint32_t ack, int64_t ts, struct tcp_analysis *out) {
-    uint32_t before = 0;
+    uint32_t before = 0, low = 0;
+    if (!peer->unacked || seq_le(ack, peer->unacked_low)) return;
     for (uint32_t n = peer->unacked, next; n; n = next) {
         struct tcp_unacked *u = pool_at(pool, n);
         next = u->next;
@@ -63,26 +78,18 @@ static void list_ack(struct tcp_side *peer, struct pool *pool, uint32_t ack, int
             u->seq = ack;
         }
         if (seq_lt(ack, u->end)) {
+            if (!before || seq_lt(u->seq, low)) low = u->seq;
             before = n;
+            if (peer->unacked_sorted && seq_lt(ack, u->seq)) break;
             continue;
         }
-        if (before) ((struct tcp_unacked *)pool_at(pool, before))->next = next;
-        else peer->unacked = next;
-        if (peer->unacked_last == n) peer->unacked_last = before;
-        peer->unacked_count--;
-        pool_put(pool, n);
+        list_take_out(peer, pool, before, n, next);
     }
+    peer->unacked_low = low;
 }
 
-static uint32_t list_in_flight(const struct tcp_side *me, uint32_t sacked, const struct pool *pool) {
-    uint32_t first = 0, last = 0;
-    for (uint32_t n = me->unacked; n;) {
-        const struct tcp_unacked *u = pool_at(pool, n);
-        if (n == me->unacked || seq_lt(u->seq, first)) first = u->seq;
-        if (n == me->unacked || seq_lt(last, u->end - u->control)) last = u->end - u->control;
-        n = u->next;
-    }
-    uint32_t bytes = last - first;
+static uint32_t list_in_flight(const struct tcp_side *me, uint32_t sacked) {
+    uint32_t bytes = me->unacked ? me->unacked_high - me->unacked_low : 0;
     return bytes < 2000000000u && bytes > sacked ? bytes - sacked : 0;
 }
 
@@ -171,7 +178,7 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     if (carries) list_add(me, pool, s, end, frame, ts);
     if (!(found & TA_ZERO_PROBE)) {
         if (!me->has_next || seq_lt(me->next_seq, end)) {
-            me->next_seq = end;
+            if (!me->has_next || !(s->flags & TH_RST)) me->next_seq = end; /* what a reset says need not be true */
             me->next_frame = frame;
             me->next_time = ts;
             me->has_next = true;
@@ -188,7 +195,7 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     if (s->len && !me->lost_bytes) {
         push_count(me, s);
         out->counted = true;
-        out->in_flight = list_in_flight(me, peer->sacked, pool);
+        out->in_flight = list_in_flight(me, peer->sacked);
         out->push_bytes = me->push_bytes;
     }
     me->sacked = s->sacked;
@@ -196,8 +203,10 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     out->flags |= found;
 }
 
-/* handshake_update notes what was seen; `known` says that the sender's numbers were known before this segment. */
-static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts, bool known) {
+/* handshake_update notes what was seen. What a conversation is met with counts only where it is a SYN: the rest may be of any
+ * part of it. */
+static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts) {
+    uint8_t before = c->seen;
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
         c->syn_time = ts;
         c->seen |= SEEN_SYN;
@@ -210,17 +219,19 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
     } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt) {
         c->initial_rtt = ts - c->syn_time;
     }
-    if ((s->flags & (CONTROL | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
-    if (known && s->len) c->seen |= SEEN_DATA;
+    if ((s->flags & (TH_SYN | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
+    if (s->len) c->seen |= SEEN_DATA;
     if (s->flags & TH_FIN) c->seen |= SEEN_FIN;
     if (s->flags & TH_RST) c->seen |= SEEN_RST;
+    if (!c->started && (s->flags & (TH_SYN | TH_ACK)) != TH_SYN) c->seen = before;
 }
 
 static void window_update(struct tcp_conv *c, const struct tcp_segment *s, int side) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     if (s->flags & TH_SYN) { /* RFC 7323 2.2: only where both sides sent the option */
-        me->wscale = (int8_t)(s->has_wscale ? (s->wscale > 14 ? 14 : s->wscale) : WSCALE_NONE);
-        if (me->wscale == WSCALE_NONE && (s->flags & TH_ACK)) peer->wscale = WSCALE_NONE;
+        if (s->has_wscale) me->wscale = (int8_t)(s->wscale > 14 ? 14 : s->wscale);
+        if (me->wscale == WSCALE_UNKNOWN) me->wscale = peer->wscale = WSCALE_NONE;
+        else if ((s->flags & TH_ACK) && peer->wscale == WSCALE_NONE) me->wscale = WSCALE_NONE;
     }
     me->window = s->window;
     me->saw_window = true;
@@ -230,9 +241,15 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
                      struct pool *unacked, struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
-    bool known = me->has_base;
-    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && known && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
+    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && me->has_base && !s->short_header && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
     c->seen_before = c->seen;
+    handshake_update(c, s, side, ts);
+    if (c->reused && !c->started) c->seen_before = c->seen; /* the SYN that begins the conversation anew is part of it already */
+    c->started = true;
+    if (s->short_header) {
+        out->flags = 0;
+        return;
+    }
     if (!me->has_base || (s->flags & TH_SYN)) {
         me->base_seq = s->flags & TH_SYN ? s->seq : s->seq - 1;
         me->has_base = true;
@@ -241,7 +258,6 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         peer->base_seq = s->ack - 1;
         peer->has_base = true;
     }
-    handshake_update(c, s, side, ts, known);
     if (analyse) analyse_segment(c, s, side, frame, ts, unacked, out);
     window_update(c, s, side);
     if (s->flags & TH_ACK) {
@@ -255,5 +271,4 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         me->fin_seq = s->seq + s->len;
         if (!out->fin_frame) me->fin_frame = frame;
     }
-    c->started = true;
 }

@@ -45,7 +45,7 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
     }
 }
 
-static void flags_names(struct writer *w, uint64_t flags) {
+void tcp_flags_print(struct writer *w, uint64_t flags) {
     static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
     static const char *const usual[32] = {[TH_ACK] = "ACK",
                                           [TH_PUSH | TH_ACK] = "PSH, ACK",
@@ -134,7 +134,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     wr_u(w, dport->u);
     if (!flags || !seq) return;
     wr_s(w, " [");
-    flags_names(w, flags->u);
+    tcp_flags_print(w, flags->u);
     pair(w, "] Seq=", seq->u);
     if (flags->u & TH_ACK && ack) pair(w, " Ack=", ack->u);
     if (win) pair(w, " Win=", win->u);
@@ -207,13 +207,15 @@ static void options_title(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
+static bool is_segment(const struct fval *f) { return f->id == FID_TCP_SEGMENT || f->id == FID_TCP_SEGMENT_ERROR; }
+
 static void segments_title(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at), count = 0;
-    for (uint32_t i = at + 1; i < end; i++) count += v->v[i].id == FID_TCP_SEGMENT;
+    for (uint32_t i = at + 1; i < end; i++) count += is_segment(&v->v[i]);
     wr_f(w, "[%u Reassembled TCP Segments (%u bytes): ", count, v->v[at].len);
     bool any = false;
     for (uint32_t i = at + 1; i < end; i++) {
-        if (v->v[i].id != FID_TCP_SEGMENT) continue;
+        if (!is_segment(&v->v[i])) continue;
         wr_f(w, "%s#%llu(%u)", any ? ", " : "", (unsigned long long)v->v[i].u, v->v[i].len);
         any = true;
     }
@@ -268,7 +270,7 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_TCP_FLAGS:
         wr_f(w, "Flags: 0x%03x (", (unsigned)f->u);
-        flags_names(w, f->u);
+        tcp_flags_print(w, f->u);
         wr_c(w, ')');
         return true;
     case FID_TCP_WINDOW_SCALE:
@@ -295,6 +297,7 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_SEGMENT_DATA: wr_f(w, "%s (%u byte%s)", field_of(f->id)->label, f->len, f->len == 1 ? "" : "s"); return true;
     case FID_TCP_SEGMENTS: segments_title(w, v, at); return true;
     case FID_TCP_SEGMENT:
+    case FID_TCP_SEGMENT_ERROR:
         wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len);
         return true;
     default: return false;

@@ -211,6 +211,7 @@ static void *keeper_live(void *to) {
         if (second) look_after(k, used);
         pthread_mutex_unlock(&k->lock);
         if (second) expire(k);
+        if (second && k->plan.expiry_ms) k->plan.expire(k->plan.to);
         if (second) looked = loop_now();
     }
     return NULL;

@@ -18,6 +18,8 @@ struct keeper_plan {
      * a descriptor, or -1 with errno. */
     uint64_t (*used)(void *to);
     int (*create)(void *to, char name[SESSION_NAME_MAX + 1]);
+    /* expire is asked once a second to let go what else of the folder is older than expiry_ms. */
+    void (*expire)(void *to);
     /* removed says that the file at path is gone. */
     void (*removed)(void *to, const char *path);
     void *to;

@@ -30,6 +30,7 @@ static const char tables[] =
     "CREATE INDEX IF NOT EXISTS session_device ON session (device, id);"
     "CREATE TABLE IF NOT EXISTS token (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE,"
     " role INTEGER NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS upload (file TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS used (nonce TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,"
     " address TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL);";
@@ -302,6 +303,36 @@ int store_token_remove(struct store *s, int64_t id) {
     arg_i(&q, id);
     int rc = run(&q, &changed);
     return rc < 0 ? rc : changed ? OK : ERR_NOTFOUND;
+}
+
+/* ---- uploads ---- */
+
+int store_upload_put(struct store *s, const char *file, int64_t at) {
+    struct query q = query(s, "INSERT OR REPLACE INTO upload VALUES (?,?)");
+    arg_s(&q, file), arg_i(&q, at);
+    return run(&q, NULL);
+}
+
+int store_upload_remove(struct store *s, const char *file) {
+    struct query q = query(s, "DELETE FROM upload WHERE file = ?");
+    arg_s(&q, file);
+    return run(&q, NULL);
+}
+
+int64_t store_upload_at(struct store *s, const char *file) {
+    struct query q = query(s, "SELECT at FROM upload WHERE file = ?");
+    arg_s(&q, file);
+    int64_t at = row(&q) ? sqlite3_column_int64(q.st, 0) : 0;
+    (void)done(&q, NULL);
+    return at;
+}
+
+int store_uploads(struct store *s, int64_t before, uint32_t limit, void (*take)(void *to, const char *file, int64_t at),
+                  void *to) {
+    struct query q = query(s, "SELECT file, at FROM upload WHERE at < ? LIMIT ?");
+    arg_i(&q, before), arg_i(&q, limit);
+    while (row(&q)) take(to, text(&q, 0), sqlite3_column_int64(q.st, 1));
+    return done(&q, NULL);
 }
 
 /* ---- one-time addresses, actions ---- */

@@ -55,6 +55,14 @@ int store_token_remove(struct store *s, int64_t id) MUST_USE;
  * later. */
 int store_use(struct store *s, const char *nonce, int64_t expires, int64_t now) MUST_USE;
 
+/* store_upload_put notes that a file of the folder was uploaded, and when (ms); store_upload_at tells when, 0: it was
+ * not. store_uploads hands out at most `limit` that came before a time. */
+int store_upload_put(struct store *s, const char *file, int64_t at) MUST_USE;
+int store_upload_remove(struct store *s, const char *file);
+int64_t store_upload_at(struct store *s, const char *file);
+int store_uploads(struct store *s, int64_t before, uint32_t limit, void (*take)(void *to, const char *file, int64_t at),
+                  void *to);
+
 /* store_audit_add writes down an action; the oldest go beyond STORE_AUDIT_MAX. */
 struct store_action {
     int64_t id, at; /* ms */

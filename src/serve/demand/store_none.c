@@ -34,6 +34,15 @@ int store_token_remove(struct store *s, int64_t id) { return (void)s, (void)id, 
 int store_use(struct store *s, const char *nonce, int64_t expires, int64_t now) {
     return (void)s, (void)nonce, (void)expires, (void)now, ERR_UNSUPPORTED;
 }
+int store_upload_put(struct store *s, const char *file, int64_t at) {
+    return (void)s, (void)file, (void)at, ERR_UNSUPPORTED;
+}
+int store_upload_remove(struct store *s, const char *file) { return (void)s, (void)file, ERR_UNSUPPORTED; }
+int64_t store_upload_at(struct store *s, const char *file) { return (void)s, (void)file, 0; }
+int store_uploads(struct store *s, int64_t before, uint32_t limit, void (*take)(void *to, const char *file, int64_t at),
+                  void *to) {
+    return (void)s, (void)before, (void)limit, (void)take, (void)to, ERR_UNSUPPORTED;
+}
 int store_audit_add(struct store *s, const struct store_action *a) { return (void)s, (void)a, ERR_UNSUPPORTED; }
 int store_audit(struct store *s, int64_t before, uint32_t limit, void (*take)(void *to, const struct store_action *a),
                 void *to) {

@@ -226,13 +226,30 @@ static void discard(struct worker *w, struct conn *c, enum guard_side from) {
     }
 }
 
+/* gone: the peer was reset, or failed otherwise, and nothing of it is left to be read. */
+static bool gone(const struct side *s) { return (s->flags & SIDE_DEAD) && (s->flags & SIDE_EOF); }
+
 /* shut passes the end of a stream on, once nothing is queued any more. */
 static void shut(struct worker *w, struct conn *c, enum guard_side to) {
     struct side *s = &c->side[to];
-    if (s->fd < 0 || s->flags & SIDE_SHUT || !data_flush(w, c, to)) return;
+    if (s->fd < 0 || s->flags & SIDE_SHUT || gone(s) || !data_flush(w, c, to)) return;
     s->flags |= SIDE_SHUT;
     if (s->tls && !(s->flags & SIDE_DEAD)) (void)tls_end(w->wire, s->tls, s->fd);
     (void)shutdown(s->fd, SHUT_WR);
+}
+
+/* leave_broker ends the broker's side of a connection that closes. Who closes first keeps the port for a while
+ * (TIME_WAIT, RFC 9293 3.6), and the ports from here to one broker are few. So behind a DISCONNECT it is the broker that
+ * closes (MQTT 3.14.4); one that does not has CLOSE_MS. And a client's reset is passed on as one, unless that could
+ * overtake what was sent before. */
+static void leave_broker(struct worker *w, struct conn *c) {
+    struct side *b = &c->side[GUARD_BROKER];
+    if (b->fd < 0 || (guard_said_goodbye(&c->guard) && !(b->flags & SIDE_EOF))) return;
+    if (!gone(&c->side[GUARD_CLIENT]) || b->tls || !data_flush(w, c, GUARD_BROKER) || sock_unsent(b->fd) != 0)
+        return shut(w, c, GUARD_BROKER);
+    sock_close_hard(b->fd);
+    b->fd = -1;
+    worker_count(w, PROXY_STAT_BROKERS, -1);
 }
 
 static bool over(const struct conn *c) {
@@ -297,7 +314,7 @@ static void settle(struct worker *w, struct conn *c) {
     if (c->state == CONN_OPEN) settle_open(w, c);
     if (c->state == CONN_CLOSE) {
         shut(w, c, GUARD_CLIENT);
-        shut(w, c, GUARD_BROKER);
+        leave_broker(w, c);
         discard(w, c, GUARD_CLIENT);
         discard(w, c, GUARD_BROKER);
     }
@@ -319,9 +336,9 @@ static bool go_on(struct worker *w, struct conn *c) {
 void conn_open_up(struct worker *w, struct conn *c) {
     c->state = CONN_OPEN;
     conn_due(w, c, DUE_NONE, 0);
-    c->side[GUARD_BROKER].flags |= SIDE_WRITABLE | SIDE_READABLE;
+    /* The end of a TLS handshake may have brought the broker's first bytes; so it also comes first. */
+    c->side[GUARD_BROKER].flags |= c->side[GUARD_BROKER].tls ? SIDE_WRITABLE | SIDE_READABLE : SIDE_WRITABLE;
     (void)data_flush(w, c, GUARD_BROKER);
-    /* the broker first: the end of a TLS handshake may have brought its first bytes */
     data_pump(w, c, GUARD_BROKER);
     data_pump(w, c, GUARD_CLIENT);
 }

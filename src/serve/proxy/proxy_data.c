@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
-enum { KEEP_GRAIN = 256 };
+enum { KEEP_GRAIN = 256, STOPS = 64 };
 
 /* bytes_free wipes what is given up: it may hold a CONNECT with its password. */
 static void bytes_free(struct bytes *b) {
@@ -163,11 +163,13 @@ static void remember(struct worker *w, struct conn *c, enum guard_side from, str
     evidence_add(w, c, GUARD_BROKER, out->inject[GUARD_CLIENT]);
 }
 
-/* judge hands `in` to the guard until it wants more bytes or something is in the way; returns what was consumed. */
+/* judge hands `in` to the guard until it wants more bytes, something is in the way, or it has stopped STOPS packets: each
+ * of those is told, so who sends nothing else would keep others waiting. Returns what was consumed. */
 static size_t judge(struct worker *w, struct conn *c, enum guard_side from, struct slice in) {
     struct side *s = &c->side[from];
     struct guard_out out;
     size_t at = 0;
+    int stops = 0;
     do {
         w->caught_n = 0;
         guard_feed(w->guard, &c->guard, from, slice_tail(in, at), w->now, &out);
@@ -176,7 +178,7 @@ static size_t judge(struct worker *w, struct conn *c, enum guard_side from, stru
         s->need = (uint32_t)out.needed;
         s->flags = (uint8_t)(out.again ? s->flags | SIDE_AGAIN : s->flags & ~SIDE_AGAIN);
         conn_apply(w, c, from, &out);
-    } while (out.again && may_read(c, from) && at < in.n);
+    } while (out.again && may_read(c, from) && at < in.n && ++stops < STOPS);
     return at;
 }
 

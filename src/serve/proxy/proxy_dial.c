@@ -158,9 +158,10 @@ static void connected(struct worker *w, struct conn *c) {
 
 void dial_event(struct worker *w, struct conn *c, uint32_t events) {
     if (c->state == CONN_DIAL_TLS) return shake_hands(w, c);
-    if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) return;
+    bool failed = events & (EPOLLERR | EPOLLHUP);
+    if (!failed && !(events & EPOLLOUT)) return;
     /* A reload in between has other numbers for brokers: this attempt belongs to the past. */
-    if (sock_connected(c->side[GUARD_BROKER].fd) != 0 || c->generation != w->generation) give_up(w, c);
+    if (failed || c->generation != w->generation) give_up(w, c);
     else connected(w, c);
 }
 

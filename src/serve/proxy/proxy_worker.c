@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX = 16 << 20, TRIM_AFTER = 256, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
+enum { CONFIG_MAX = 16 << 20, TRIM_AFTER = 256, TRIM_BUSY_MS = 10000, BEAT_MS = 1000, TURN_MS = WHEEL_TICK_MS };
 
 static bool add_chunk(struct worker *w) {
     uint32_t k = w->conns / CONN_CHUNK;
@@ -236,26 +236,29 @@ static void say_goodbye(struct worker *w) {
         if (worker_conn(w, at)->state != CONN_FREE) conn_goodbye(w, at);
 }
 
-/* give_back returns what the heap keeps of handshakes and connections that have ended, once there were many of them and
- * in a moment without events: it takes milliseconds. */
+/* give_back returns what the heap keeps of handshakes and connections that have ended, once there were many of them. It
+ * takes a millisecond or some, so it waits for a moment without events, but not for ever: a worker that never has one
+ * would keep the most it ever needed, in pieces. */
 static void give_back(struct worker *w) {
     uint64_t did = w->cell->stat[PROXY_STAT_ACCEPTED];
     if (did - w->trimmed < TRIM_AFTER && w->connections >= w->trim_below) return;
+    if (!w->idle && w->now_ms < w->trim_by) return;
     malloc_trim(0);
     w->trimmed = did;
     w->trim_below = w->connections / 2;
+    w->trim_by = w->now_ms + TRIM_BUSY_MS;
 }
 
 /* keep_house does what is due by the clock; true: the worker may end. */
 static bool keep_house(struct worker *w) {
-    wheel_turn(&w->wheel, w->now_ms);
+    w->expiring = wheel_turn(&w->wheel, w->now_ms, EXPIRE_BATCH);
     if (w->accept_again && w->accept_again <= w->now_ms && w->connections < w->connections_max) watch_listeners(w);
     if (atomic_load_explicit(&w->cell->beat, memory_order_relaxed) + BEAT_MS / 2 < w->now_ms) {
         atomic_store_explicit(&w->cell->beat, w->now_ms, memory_order_relaxed);
         w->wall = loop_wall() - w->now;
         guard_set_wall(w->guard, w->wall);
     }
-    if (w->idle) give_back(w);
+    give_back(w);
     if (!w->draining) return false;
     if (!w->said_goodbye && w->now_ms >= w->drained_by) say_goodbye(w);
     return w->connections == 0;
@@ -263,7 +266,8 @@ static bool keep_house(struct worker *w) {
 
 static void turn(struct worker *w) {
     struct loop_event e[LOOP_BATCH];
-    int n = loop_wait(&w->loop, e, w->ready ? 0 : w->connections || w->accept_again || w->draining ? TURN_MS : BEAT_MS);
+    bool work = w->ready || w->expiring;
+    int n = loop_wait(&w->loop, e, work ? 0 : w->connections || w->accept_again || w->draining ? TURN_MS : BEAT_MS);
     w->idle = n == 0;
     read_clock(w);
     run_ready(w);

@@ -100,11 +100,23 @@ static int count_check(const struct guard_config *c, struct writer *why) {
     return ERR_USAGE;
 }
 
+/* twice_check: of two listeners of one address each would get some of the clients. */
+static int twice_check(const struct setting *s, struct writer *why) {
+    const struct setting_listener *last = &s->listener[s->listeners - 1];
+    for (const struct setting_listener *l = s->listener; l < last; l++) {
+        if (!sock_same(&l->addr, &last->addr)) continue;
+        wr_f(why, "listener %s: its address is given twice\n", last->conf->address);
+        return ERR_USAGE;
+    }
+    return OK;
+}
+
 static int resolve(struct setting *s, const uint8_t *tickets, struct writer *why) {
     const struct guard_config *c = s->config;
     int r = count_check(c, why);
     for (size_t i = 0; r == OK && i < c->listener_count; i++)
-        r = make_listener(&s->listener[s->listeners++], &c->listeners[i], tickets, why);
+        if ((r = make_listener(&s->listener[s->listeners++], &c->listeners[i], tickets, why)) == OK)
+            r = twice_check(s, why);
     for (size_t i = 0; r == OK && i < c->broker_count; i++)
         r = make_broker(&s->broker[s->brokers++], &c->brokers[i], why);
     for (size_t i = 0; r == OK && i < c->source_count; i++)

@@ -17,6 +17,7 @@ enum {
     CONN_CHUNKS = 4096, /* a million connections; descriptors end long before */
     FD_RESERVE = 48,    /* descriptors that are no connection's */
     ACCEPT_BATCH = 64,
+    EXPIRE_BATCH = 64, /* deadlines of one turn: thousands of slow clients come to theirs at once */
     ACCEPT_PAUSE_MS = 50,
     HALF_CLOSED_MS = 15000, /* one side ended, the other goes on */
     STALL_MS = 120000,      /* a peer that reads nothing of what is queued for it */
@@ -58,8 +59,10 @@ struct worker {
     int64_t accept_again; /* milliseconds; 0: accepting is not paused */
     int64_t drained_by;
     bool idle;        /* nothing happened in this turn */
+    bool expiring;    /* more deadlines have passed than one turn deals with */
     uint64_t trimmed; /* connections accepted when memory was given back last */
     uint32_t trim_below;
+    int64_t trim_by; /* milliseconds; from then on also in a busy moment */
     uint32_t connections, connections_max;
 
     struct conn *chunk[CONN_CHUNKS];

@@ -112,6 +112,7 @@ enum MHD_Result web_reply_send(struct web_request *q) {
     if (r->location[0]) MHD_add_response_header(r->made, "Location", r->location);
     if (r->status == 503) MHD_add_response_header(r->made, "Retry-After", "1");
     if (r->packed) MHD_add_response_header(r->made, "Content-Encoding", "gzip");
+    if (q->language && *q->language) MHD_add_response_header(r->made, "Vary", "Accept-Language");
     if (r->challenge) MHD_add_response_header(r->made, "WWW-Authenticate", "Bearer");
     enum MHD_Result ok = MHD_queue_response(q->c, r->status, r->made);
     MHD_destroy_response(r->made);
@@ -145,7 +146,8 @@ static void tell_change(struct web_request *q) {
 static struct web_request *request_make(struct web *s, struct MHD_Connection *c, const char *method, const char *url) {
     struct web_request *q = calloc(1, sizeof *q);
     if (!q) return NULL;
-    *q = (struct web_request){.web = s, .c = c, .method = method, .url = url, .upload_fd = -1, .body = wr_grow()};
+    *q = (struct web_request){
+        .web = s, .c = c, .method = method, .url = url, .upload_fd = -1, .language = "", .body = wr_grow()};
     q->reply = (struct web_reply){.status = 200, .type = "application/json", .w = wr_grow()};
     return q;
 }
@@ -307,6 +309,8 @@ static bool folder_take(struct opened *o, const char *dir, struct writer *why) {
     return false;
 }
 
+static void keeper_expire(void *to) { web_uploads_expire(to); }
+
 /* keep_begin opens the store and takes over the captures of it; without a store the server only reads. */
 static bool keep_begin(struct web *s, struct opened *o) {
     char path[WEB_PATH_MAX];
@@ -324,6 +328,7 @@ static bool keep_begin(struct web *s, struct opened *o) {
                                .quota = s->plan->quota,
                                .used = keeper_used,
                                .create = keeper_create,
+                               .expire = keeper_expire,
                                .removed = keeper_removed,
                                .to = s};
     if (!web_tokens_begin(s)) return false;
@@ -340,8 +345,9 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
                                    {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2], MHD_OPTION_END);
+                            (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2],
+                            MHD_OPTION_END);
 }
 
 static void tell(struct web *s, const struct sock_addr *at) {

@@ -3,6 +3,7 @@
 #define WEIR_SERVE_WEB_H
 
 #include "serve/demand/opener.h"
+#include "view/words.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,12 @@
 /* web_label is a device given a name in the configuration. */
 struct web_label {
     const char *label, *device, *interface, *description; /* the last two may be NULL */
+};
+
+/* web_language is a language answers may be in. */
+struct web_language {
+    const char *name; /* "ja", "zh_CN" */
+    struct words_catalogue words;
 };
 
 /* web_plan is what `weir serve` was asked for. */
@@ -21,16 +28,18 @@ struct web_plan {
     size_t n_files;
     char **hosts; /* names the server is reached by, beside addresses and localhost */
     size_t n_hosts;
-    const char *guard; /* ADDRESS:PORT of a guard's admin page; NULL: none */
-    uint64_t upload_max; /* bytes of one upload */
-    uint64_t quota;      /* bytes of all captures in the folder; 0: no limit */
-    bool no_auth;        /* no token, wherever it listens */
-    bool auth;           /* a token on loopback, too */
+    const char *guard;      /* ADDRESS:PORT of a guard's admin page; NULL: none */
+    uint64_t upload_max;    /* bytes of one upload */
+    uint64_t quota;         /* bytes of all captures in the folder; 0: no limit */
+    bool no_auth;           /* no token, wherever it listens */
+    bool auth;              /* a token on loopback, too */
     const char *cert, *key; /* PEM files; NULL: no TLS */
     const char *interface;  /* captures on demand are taken from; NULL: any */
-    int64_t expiry_ms;      /* of captures on demand; 0: they stay */
+    int64_t expiry_ms;      /* of captures on demand and uploads; 0: they stay */
     const struct web_label *labels;
     size_t n_labels;
+    const struct web_language *languages; /* beside English */
+    size_t n_languages;
     struct opener_user user; /* whom to become when sockets and files are open */
 };
 

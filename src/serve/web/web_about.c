@@ -88,7 +88,9 @@ struct asking {
 
 static void ask(struct web_request *q, void *to) {
     const struct asking *a = to;
+    if (a->about->kept) q->job = web_job_begin(q, a->name);
     a->about->answer(q, a->path, a->more, a->name);
+    web_job_answered(q);
 }
 
 bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n) {

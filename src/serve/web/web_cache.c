@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/web/web_cache.h"
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { KEY_MAX = 8192 };
 
@@ -28,6 +31,7 @@ void web_cache_free(struct web_cache *c) {
 static enum MHD_Result argument(void *to, enum MHD_ValueKind kind, const char *key, const char *value) {
     struct writer *w = to;
     (void)kind;
+    if (!strcmp(key, "job") || !strcmp(key, "lang")) return MHD_YES; /* its name and language are no part of it */
     wr_s(w, key);
     wr_c(w, 0);
     wr_s(w, value ? value : "");
@@ -42,7 +46,92 @@ static void key_make(struct web_request *q, const char *path, struct writer *w) 
     wr_s(w, q->url);
     wr_c(w, 0);
     MHD_get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, argument, w);
+    wr_s(w, q->language);
 }
+
+static void keep(struct web_cache *c, struct slice key, const struct index_stamp *stamp, struct slice body);
+
+/* ---- in files ---- */
+
+struct file_head {
+    char magic[8], version[32];
+    struct index_stamp stamp;
+    uint32_t key, body; /* bytes of each, behind the head */
+};
+static const char magic[8] = "WEIRAN1";
+
+static bool file_name(const struct web *s, const char *path, unsigned slot, char out[WEB_PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    char name[WEB_NAME_MAX + 1];
+    web_name_clean(name, slash ? slash + 1 : path);
+    return snprintf(out, WEB_PATH_MAX, "%s/" WEB_CACHE_FILE "%s-%x", s->plan->dir, name, slot) < WEB_PATH_MAX;
+}
+
+static unsigned slot_of(struct slice key) {
+    struct hash_key k = {1, 2};
+    return (unsigned)(hash_bytes(k, key.p, key.n) % WEB_CACHE_FILES);
+}
+
+static struct file_head head_of(struct slice key, const struct index_stamp *stamp, size_t body) {
+    struct file_head h;
+    memset(&h, 0, sizeof h);
+    memcpy(h.magic, magic, sizeof magic);
+    snprintf(h.version, sizeof h.version, "%s", WEIR_VERSION);
+    h.stamp = *stamp;
+    h.key = (uint32_t)key.n;
+    h.body = (uint32_t)body;
+    return h;
+}
+
+void web_cache_drop(const struct web *s, const char *path) {
+    char file[WEB_PATH_MAX];
+    for (unsigned i = 0; i < WEB_CACHE_FILES; i++)
+        if (file_name(s, path, i, file)) unlink(file);
+}
+
+static void file_save(const struct web *s, const char *path, struct slice key, const struct index_stamp *stamp,
+                      struct slice body) {
+    char file[WEB_PATH_MAX], made[WEB_PATH_MAX];
+    struct file_head h = head_of(key, stamp, body.n);
+    if (!file_name(s, path, slot_of(key), file) ||
+        snprintf(made, sizeof made, "%s/" WEB_INDEX_NEW "XXXXXX", s->plan->dir) >= (int)sizeof made)
+        return;
+    int fd = mkostemp(made, O_CLOEXEC);
+    if (fd < 0) return;
+    bool ok = write(fd, &h, sizeof h) == sizeof h && write(fd, key.p, key.n) == (ssize_t)key.n &&
+              write(fd, body.p, body.n) == (ssize_t)body.n;
+    if (close(fd) || !ok || rename(made, file)) unlink(made);
+}
+
+/* file_load takes an answer that is to this very question, of this file as it is; the caller frees *body. */
+static bool file_load(const struct web *s, const char *path, struct slice key, const struct index_stamp *stamp,
+                      uint8_t **body, size_t *n) {
+    char file[WEB_PATH_MAX], asked[KEY_MAX];
+    struct file_head h, mine;
+    int fd = file_name(s, path, slot_of(key), file) ? open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0) return false;
+    bool ok = read(fd, &h, sizeof h) == sizeof h && h.body <= WEB_CACHE_ANSWER;
+    mine = head_of(key, stamp, ok ? h.body : 0);
+    ok = ok && !memcmp(&h, &mine, sizeof h) && read(fd, asked, key.n) == (ssize_t)key.n && !memcmp(asked, key.p, key.n);
+    *body = ok ? malloc(h.body + 1) : NULL;
+    ok = *body && read(fd, *body, h.body) == (ssize_t)h.body;
+    *n = ok ? h.body : 0;
+    if (!ok) free(*body);
+    close(fd);
+    return ok;
+}
+
+static bool find_in_file(struct web_request *q, const char *path, struct slice key, const struct index_stamp *now) {
+    uint8_t *body;
+    size_t n;
+    if (!file_load(q->web, path, key, now, &body, &n)) return false;
+    wr_bytes(&q->reply.w, body, n);
+    keep(q->web->cache, key, now, slice_of(body, n));
+    free(body);
+    return true;
+}
+
+/* ---- in memory ---- */
 
 static bool find(struct web_request *q, struct web_cache *c, struct slice key, const struct index_stamp *now) {
     bool found = false;
@@ -105,10 +194,11 @@ void web_cached(struct web_request *q, const char *path, void (*answer)(struct w
     struct index_stamp stamp;
     key_make(q, path, &key);
     bool may = q->web->cache && !key.err && index_stamp_of(q->web, path, &stamp);
-    if (may && find(q, q->web->cache, wr_done(&key), &stamp)) return;
+    if (may && (find(q, q->web->cache, wr_done(&key), &stamp) || find_in_file(q, path, wr_done(&key), &stamp))) return;
     int64_t begin = now_ms();
     answer(q, to);
     bool fine = q->reply.status == 200 && !q->reply.made && !q->reply.w.err && wr_len(&q->reply.w) <= WEB_CACHE_ANSWER;
-    if (may && fine && now_ms() - begin >= WEB_CACHE_LEAST_MS && !atomic_load(&q->web->stopping))
-        keep(q->web->cache, wr_done(&key), &stamp, wr_done(&q->reply.w));
+    if (!may || !fine || now_ms() - begin < WEB_CACHE_LEAST_MS || atomic_load(&q->web->stopping)) return;
+    keep(q->web->cache, wr_done(&key), &stamp, wr_done(&q->reply.w));
+    file_save(q->web, path, wr_done(&key), &stamp, wr_done(&q->reply.w));
 }

@@ -12,7 +12,7 @@ static const struct {
     {"arp", "arp"},
     {"icmp", "icmp || icmpv6"},
     {"rst", "tcp.flags.reset == 1"},
-    {"ttl", "(ip.dst != 224.0.0.0/4 && ip.ttl < 5 && ip.proto != 103 && ip.proto != 89) || "
+    {"ttl", "(ip.ttl < 5 && ip.dst != 224.0.0.0/4 && ip.proto != 103 && ip.proto != 89) || " /* the cheap one first */
             "(ip.dst == 224.0.0.0/24 && ip.dst != 224.0.0.251 && ip.ttl != 1 && ip.proto != 112)"},
     {"checksum", "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0"},
     {"http", "http || tcp.port == 80 || http2"},

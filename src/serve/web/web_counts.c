@@ -4,7 +4,7 @@
 #include "analyse/explain/explain.h"
 #include "analyse/follow.h"
 #include "analyse/stats_io.h"
-#include "serve/web/web_read.h"
+#include "serve/web/web_pick.h"
 #include "view/explain_view.h"
 #include "view/mqtt_talk.h"
 #include "view/tables.h"
@@ -196,34 +196,69 @@ static void follow_finish(struct following *f, const struct web_reading *r, cons
     wr_s(w, "}\n");
 }
 
+/* talking is a conversation being read: with an index only its own frames are. */
+struct talking {
+    struct web_reading *r;
+    struct web_index *index;
+    struct web_pick pick;
+    bool picked;
+};
+
+/* talk_open begins to read conversation `stream`; false after a problem. */
+static bool talk_open(struct talking *t, struct web_request *q, const char *path, const struct want *want, bool tcp,
+                      uint32_t stream) {
+    struct web_index *x = web_index_of(q->web, path);
+    bool whole = x && web_index_wait(x, 0, web_gone_away, q);
+    t->picked = false;
+    t->r = web_reading_open(q, path, want);
+    if (t->r && whole && !(t->picked = web_pick_begin(&t->pick, t->r, x))) {
+        web_reading_close(t->r); /* its first packet is read */
+        t->r = web_reading_open(q, path, want);
+    }
+    if (t->picked) web_pick_stream(&t->pick, tcp, stream);
+    t->index = x;
+    if (!t->r) web_index_release(x);
+    return t->r != NULL;
+}
+
+static const struct decode *talk_next(struct talking *t) {
+    return t->picked ? web_pick_next(&t->pick, UINT64_MAX) : web_reading_next(t->r);
+}
+
+static void talk_close(struct talking *t) {
+    if (t->picked) web_pick_end(&t->pick);
+    web_reading_close(t->r);
+    web_index_release(t->index);
+}
+
 static void follow_bytes(struct web_request *q, const char *path, enum follow_proto proto, uint32_t stream) {
     struct following f = {.q = q};
+    struct talking t;
     struct follow follow = {.proto = proto, .by_stream = true, .stream = stream, .take = chunk_take, .to = &f};
     struct want want = {0};
     const struct decode *d;
     follow_want(&follow, &want);
-    struct web_reading *r = web_reading_open(q, path, &want);
-    if (!r) return;
+    if (!talk_open(&t, q, path, &want, proto == FOLLOW_TCP, stream)) return;
     wr_s(&q->reply.w, "{\"pieces\":[");
-    while (!f.cut && (d = web_reading_next(r))) follow_packet(&follow, d);
-    follow_finish(&f, r, follow.begun ? &follow.end[0] : NULL, &follow.end[1]);
+    while (!f.cut && (d = talk_next(&t))) follow_packet(&follow, d);
+    follow_finish(&f, t.r, follow.begun ? &follow.end[0] : NULL, &follow.end[1]);
     follow_end(&follow);
-    web_reading_close(r);
+    talk_close(&t);
 }
 
 static void follow_mqtt(struct web_request *q, const char *path, uint32_t stream) {
     struct following f = {.q = q};
+    struct talking t;
     struct mqtt_talk talk = {.stream = stream, .take = turn_take, .to = &f};
     struct want want = {0};
     const struct decode *d;
     mqtt_msg_want(&want);
-    struct web_reading *r = web_reading_open(q, path, &want);
-    if (!r) return;
+    if (!talk_open(&t, q, path, &want, true, stream)) return;
     wr_s(&q->reply.w, "{\"pieces\":[");
-    while (!f.cut && (d = web_reading_next(r))) mqtt_talk_packet(&talk, d, r->begin);
+    while (!f.cut && (d = talk_next(&t))) mqtt_talk_packet(&talk, d, t.r->begin);
     mqtt_talk_end(&talk);
-    follow_finish(&f, r, talk.client_known ? &talk.client : NULL, &talk.broker);
-    web_reading_close(r);
+    follow_finish(&f, t.r, talk.client_known ? &talk.client : NULL, &talk.broker);
+    talk_close(&t);
 }
 
 void web_follow(struct web_request *q, const char *path, const char *proto, const char *number) {

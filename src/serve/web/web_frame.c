@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One packet: its columns, its fields in the order of the tree, the bytes of every source. What stands before it is
  * decoded too, since a message may have begun there; where there is an index, only what belongs to it is. */
-#include "base/utf8.h"
 #include "field/print.h"
-#include "serve/web/web_index.h"
+#include "serve/web/web_pick.h"
 #include "view/view.h"
 #include <stdlib.h>
 
@@ -14,22 +13,8 @@ static void text_json(struct writer *w, struct writer *t) {
     wr_reset(t);
 }
 
-/* quoted_print writes a string as a filter has it; what is not UTF-8 would not survive JSON and becomes \xNN. */
-static void quoted_print(struct writer *t, struct slice s) {
-    uint32_t code;
-    wr_c(t, '"');
-    while (s.n) {
-        size_t n = utf8_next(s, &code);
-        if (!n || code < 0x20 || code == 0x7f) wr_f(t, "\\x%02x", s.p[0]);
-        else if (code == '"' || code == '\\') wr_f(t, "\\%c", (char)code);
-        else wr_slice(t, slice_head(s, n));
-        s = slice_tail(s, n ? n : 1);
-    }
-    wr_c(t, '"');
-}
-
 static void value_print(struct writer *t, const struct field *field, const struct fval *f) {
-    if (field->type == FT_STRING) quoted_print(t, f->s);
+    if (field->type == FT_STRING) print_quoted(t, f->s);
     else if (field_is_int(field) && !field_signed(field)) wr_u(t, f->u);
     else if (field->type == FT_ABSTIME) wr_c(t, '"'), print_value(t, field, f), wr_c(t, '"');
     else print_value(t, field, f);
@@ -103,88 +88,52 @@ static void frame_json(struct writer *w, const struct decode *d) {
     wr_free(&t);
 }
 
-/* ---- the middle of a large capture ---- */
+/* ---- finding it ---- */
 
-/* group_of gives a frame's group in the index; GROUP_ALL where there is none. */
-static uint32_t group_of(struct web_pages *p, uint64_t number) {
-    uint32_t groups[INDEX_BLOCK];
-    uint64_t first = 0;
-    uint32_t n = web_page_groups(p, number, groups, &first);
-    return n && number - first < n ? groups[number - first] : GROUP_ALL;
-}
-
-/* feed decodes one frame out of its order. The number of its conversation, should it be the first of one, is that which
- * it got when all were decoded. */
-static const struct decode *feed(struct web_reading *r, struct web_pages *p, uint64_t number) {
-    struct web_row row;
-    if (!web_page_row(p, number, &row) || capfile_seek(r->file, row.offset, number)) return NULL;
-    if (capfile_next(r->file, &r->packet)) return NULL;
-    r->packet.number = number;
-    r->ds.driver.flows.tcp_streams = r->ds.driver.flows.udp_streams = row.stream;
-    return dissector_packet(&r->ds, &r->packet);
-}
-
-/* times_set makes the times as if all frames before had been decoded. */
-static void times_set(struct web_reading *r, struct web_pages *p, uint64_t number) {
-    struct web_row row;
-    struct frame_times *t = &r->ds.times;
-    *t = (struct frame_times){0};
-    if (number == 1) return;
-    t->first = web_index_begin(p->x, &t->has_first);
-    if (web_page_row(p, number - 1, &row)) t->previous = row.ts;
-}
-
-/* frame_from_index decodes a frame and what it may depend on, and nothing else: NULL where that cannot be. */
-static const struct decode *frame_from_index(struct web_reading *r, struct web_pages *p, uint64_t asked) {
-    uint32_t groups[INDEX_BLOCK], mine = group_of(p, asked);
-    if (mine == GROUP_ALL || capfile_next(r->file, &r->packet))
-        return NULL; /* the interfaces stand before the first one */
-    for (uint64_t first = 1; first < asked; first += INDEX_BLOCK) {
-        uint64_t at;
-        uint32_t n = web_page_groups(p, first, groups, &at);
-        for (uint32_t i = 0; i < n && first + i < asked; i++) {
-            if (groups[i] != mine && groups[i] != GROUP_ALL) continue;
-            if (atomic_load(&r->web->stopping) || !feed(r, p, first + i)) return NULL;
+/* by_index decodes a frame and what it may depend on, and nothing else: NULL where that cannot be. */
+static const struct decode *by_index(struct web_reading *r, struct web_index *x, uint64_t asked) {
+    struct web_pick p;
+    const struct decode *d = NULL;
+    if (web_pick_begin(&p, r, x) && web_pick_choose_frames(&p, &asked, 1))
+        while ((d = web_pick_next(&p, asked)) && p.number < asked) {
         }
-    }
-    times_set(r, p, asked);
-    return feed(r, p, asked);
+    web_pick_end(&p);
+    return d;
 }
 
-/* frame_find decodes the frame that was asked for; NULL: there is none. */
-static const struct decode *frame_find(struct web_reading *r, uint64_t asked) {
+/* in_order decodes all up to the frame that was asked for; NULL: there is none. */
+static const struct decode *in_order(struct web_reading *r, uint64_t asked) {
     const struct decode *d;
     while ((d = web_reading_next(r)) && d->pkt->number < asked) {
     }
     return d;
 }
 
-static const struct decode *frame_by_index(struct web_request *q, const char *path, struct web_reading *r,
-                                           uint64_t asked) {
-    struct web_pages p = {.x = web_index_of(q->web, path)};
+static void frame_answer(struct web_request *q, const char *path, struct web_index *x, uint64_t asked) {
+    struct want want;
+    struct web_reading *r = NULL;
     const struct decode *d = NULL;
-    if (p.x && web_index_seekable(p.x)) d = frame_from_index(r, &p, asked);
-    web_pages_free(&p);
-    web_index_release(p.x);
-    return d;
-}
-
-void web_frame(struct web_request *q, const char *path, const char *number) {
-    struct want want = {0};
-    char *end;
-    size_t n = strspn(number, "0123456789");
-    uint64_t asked = n && n < 20 && !number[n] ? strtoull(number, &end, 10) : 0;
-    if (!asked) return web_problem(q, 400, "a frame has a number, from 1");
     want_all(&want);
-    struct web_reading *r = web_reading_open(q, path, &want);
-    if (!r) return;
-    const struct decode *d = frame_by_index(q, path, r, asked);
+    if (x && web_index_wait(x, asked, web_gone_away, q)) {
+        if (!(r = web_reading_open(q, path, &want))) return;
+        d = by_index(r, x, asked);
+    }
     if (!d) {
         web_reading_close(r); /* its conversations are begun: anew */
         if (!(r = web_reading_open(q, path, &want))) return;
-        d = frame_find(r, asked);
+        d = in_order(r, asked);
     }
     if (d) frame_json(&q->reply.w, d);
     else web_problem(q, 404, "the capture has %llu frames", (unsigned long long)r->packets);
     web_reading_close(r);
+}
+
+void web_frame(struct web_request *q, const char *path, const char *number) {
+    char *end;
+    size_t n = strspn(number, "0123456789");
+    uint64_t asked = n && n < 20 && !number[n] ? strtoull(number, &end, 10) : 0;
+    if (!asked) return web_problem(q, 400, "a frame has a number, from 1");
+    struct web_index *x = web_index_of(q->web, path);
+    frame_answer(q, path, x, asked);
+    web_index_release(x);
 }

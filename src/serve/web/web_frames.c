@@ -5,7 +5,7 @@
  *
  * A large file has an index, and rows that stand in it are taken from there: those of all packets, and those of a
  * filter that was once read to the end. Then `matched` is all there are. */
-#include "serve/web/web_index.h"
+#include "serve/web/web_pick.h"
 #include <stdlib.h>
 
 enum { PIECE = 32 * 1024, PACKETS_PER_TURN = 20000 };
@@ -18,8 +18,11 @@ struct rows {
     struct web_cells cells;
     struct web_index *index;
     struct web_matches *matches;
+    struct web_sift sift;
+    uint64_t before;  /* the last frame that matched */
+    uint64_t skipped; /* frames whose share is done: decoded, not looked at */
     uint64_t offset, limit, matched, shown;
-    bool count, begun, ended;
+    bool count, begun, ended, sifting;
     struct writer w;
     size_t sent; /* bytes of w handed on */
 };
@@ -32,18 +35,44 @@ static void rows_end(struct rows *s) {
     }
     wr_f(&s->w, "\n],\"matched\":%llu,\"read\":%llu,\"complete\":%s", (unsigned long long)s->matched,
          (unsigned long long)s->r->packets, whole ? "true" : "false");
-    web_reading_note(&s->w, s->r);
+    if (s->sifting) web_index_note(&s->w, s->index);
+    else web_reading_note(&s->w, s->r);
     wr_s(&s->w, "}\n");
     s->ended = true;
+}
+
+static bool row_show(struct rows *s, struct web_pages *p, uint64_t number, uint64_t before, const struct decode *d) {
+    wr_s(&s->w, s->shown++ ? ",\n" : "\n");
+    return web_page_write(&s->w, p, &s->view, number, before, &s->cells, d);
+}
+
+/* row_sift looks at one packet by the index; false at the end. */
+static bool row_sift(struct rows *s) {
+    enum web_sifted found = web_sift_step(&s->sift);
+    uint64_t number = s->r->packets = s->sift.pick.number;
+    if (found == SIFT_MATCH) {
+        web_matches_add(s->matches, number);
+        if (s->matched++ >= s->offset && s->shown < s->limit) row_show(s, &s->sift.pick.pages, number, s->before, NULL);
+        s->before = number;
+    } else if (found == SIFT_LOST && !s->sift.decodes) {
+        s->sifting = false;
+        s->skipped = number;
+        s->r->packets = 0;
+    } else if (found == SIFT_OVER || found == SIFT_LOST) {
+        s->r->rc = found == SIFT_OVER && !web_index_damaged(s->index) ? ERR_END : ERR_CUT;
+        return false;
+    }
+    return true;
 }
 
 /* row_take looks at one packet; false at the end. */
 static bool row_take(struct rows *s) {
     if (!s->count && s->shown == s->limit) return false;
+    if (s->sifting) return row_sift(s);
     s->view.times = s->r->ds.times;
     const struct decode *d = web_reading_next(s->r);
     if (!d) return false;
-    if (s->filter && !expr_match(s->filter, d->out)) return true;
+    if (d->pkt->number <= s->skipped || (s->filter && !expr_match(s->filter, d->out))) return true;
     web_matches_add(s->matches, d->pkt->number);
     if (s->matched++ >= s->offset && s->shown < s->limit) {
         wr_s(&s->w, s->shown++ ? ",\n" : "\n");
@@ -84,6 +113,7 @@ static ssize_t rows_read(void *to, uint64_t at, char *out, size_t max) {
 
 static void rows_free(void *to) {
     struct rows *s = to;
+    web_sift_end(&s->sift);
     web_reading_close(s->r);
     web_matches_free(s->matches);
     web_index_release(s->index);
@@ -107,30 +137,23 @@ static bool rows_ask(struct web_request *q, struct rows *s) {
 
 /* ---- from the index ---- */
 
-/* before_time is the time of the last frame before `number` that has one. */
-static bool before_time(struct web_pages *p, uint64_t number, int64_t *ts) {
-    struct web_row row;
-    while (--number)
-        if (web_page_row(p, number, &row) && row.has_ts) return *ts = row.ts, true;
-    return false;
-}
-
-/* row_show writes one row; `shown_before` is the frame in the row above. */
-static bool row_show(struct rows *s, struct web_pages *p, uint64_t number, uint64_t shown_before) {
-    struct web_row row;
-    struct frame_times *t = &s->view.times;
-    int64_t begin = t->first;
-    *t = (struct frame_times){.first = begin};
-    if (s->view.time == TIME_RELATIVE) t->has_first = true;
-    if (s->view.time == TIME_DELTA) t->has_first = before_time(p, number, &t->previous);
-    if (s->view.time == TIME_DELTA_SHOWN && shown_before && web_page_row(p, shown_before, &row)) {
-        t->displayed = row.ts;
-        t->has_displayed = true;
+/* decoded_rows shows n rows with columns the index has not: the frames are decoded, with what they depend on. */
+static bool decoded_rows(struct web_request *q, const char *path, struct rows *s, const uint64_t *number, size_t n,
+                         uint64_t before) {
+    struct web_pick p;
+    struct want want = {0};
+    size_t i = 0;
+    for (size_t k = 0; k < s->cells.n; k++) fields_want(&want, s->cells.id[k]);
+    struct web_reading *r = web_reading_open(q, path, &want);
+    bool ok = r && web_pick_begin(&p, r, s->index) && web_pick_choose_frames(&p, number, n);
+    while (ok && i < n) {
+        const struct decode *d = web_pick_next(&p, number[i]);
+        ok = d && (p.number < number[i] || row_show(s, &p.pages, number[i], i ? number[i - 1] : before, d));
+        i += ok && p.number == number[i];
     }
-    if (!web_page_row(p, number, &row)) return false;
-    wr_s(&s->w, s->shown++ ? ",\n" : "\n");
-    web_row_write(&s->w, &row, &s->view, NULL, NULL);
-    return true;
+    if (r) web_pick_end(&p);
+    web_reading_close(r);
+    return ok;
 }
 
 /* numbers_find fills the numbers of the page's frames: how many, or -1 where the index does not know. */
@@ -147,15 +170,16 @@ static int64_t numbers_find(struct rows *s, const char *filter, uint64_t *number
 }
 
 /* from_index makes the answer of what the index has; false where it has not all of it. */
-static bool from_index(struct web_request *q, struct rows *s) {
+static bool from_index(struct web_request *q, const char *path, struct rows *s) {
     struct web_pages p = {.x = s->index};
     uint64_t *number = malloc((s->limit + 1) * sizeof *number), all, before;
     bool whole, has, ok;
     int64_t n = number ? numbers_find(s, web_query(q, "filter"), number, &all, &before, &whole) : -1;
-    s->view.times.first = web_index_begin(s->index, &has);
     wr_s(&s->w, "{\"frames\":[");
     ok = n >= 0;
-    for (int64_t i = 0; ok && i < n; i++) ok = row_show(s, &p, number[i], i ? number[i - 1] : before);
+    if (ok && s->cells.n) ok = decoded_rows(q, path, s, number, (size_t)n, before);
+    else
+        for (int64_t i = 0; ok && i < n; i++) ok = row_show(s, &p, number[i], i ? number[i - 1] : before, NULL);
     web_pages_free(&p);
     free(number);
     if (ok) {
@@ -172,7 +196,6 @@ static bool from_index(struct web_request *q, struct rows *s) {
     }
     wr_reset(&s->w);
     s->shown = 0;
-    s->view.times = (struct frame_times){0};
     return false;
 }
 
@@ -182,9 +205,13 @@ void web_frames(struct web_request *q, const char *path) {
     s->w = wr_grow();
     if (!rows_ask(q, s)) return rows_free(s);
     s->index = web_index_of(q->web, path);
-    if (s->index && !s->cells.n && from_index(q, s)) return rows_free(s); /* the index has no other fields */
+    if (s->index && from_index(q, path, s)) return rows_free(s);
+    if (q->reply.status != 200) return rows_free(s);
     if (s->index && s->count) s->matches = web_matches_make(web_query(q, "filter"));
-    if (!(s->r = web_reading_open(q, path, &s->want))) return rows_free(s);
+    bool may = s->index && s->filter && !s->cells.n && s->view.time != TIME_DELTA_SHOWN;
+    if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want, &s->sifting);
+    else s->r = web_reading_open(q, path, &s->want);
+    if (!s->r) return rows_free(s);
     q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, rows_read, s, rows_free);
     if (q->reply.made) return;
     rows_free(s);

@@ -99,6 +99,8 @@ struct web_request {
     char who[SESSION_WHO_MAX + 1]; /* the token's name */
     char from[128];                /* the client's address */
     bool audited;                  /* written down although nothing is changed */
+    const char *language; /* of the answer; "": the server's */
+    struct web_job *job;           /* of an answer made of a whole capture; NULL: none */
     struct web_reply reply;
 };
 
@@ -113,6 +115,8 @@ bool web_filter(struct web_request *q, struct expr **out);
 void web_filter_json(struct writer *w, struct slice text, const struct field_index *names);
 enum MHD_Result web_reply_send(struct web_request *q);
 void web_route(struct web_request *q);
+/* web_language_use makes the words of this thread those of the language the request asks for. */
+void web_language_use(struct web_request *q);
 
 /* The folder. web_name_fine tells whether text may name a capture: letters, digits, dot, dash and underscore, no dot in
  * front. web_name_clean makes such a name of any text. */
@@ -134,6 +138,8 @@ void web_upload_begin(struct web_request *q);
 void web_upload_data(struct web_request *q, struct slice piece);
 void web_upload_end(struct web_request *q, const char *name, bool replace);
 void web_upload_drop(struct web_request *q);
+/* web_uploads_expire deletes uploads older than the plan's expiry_ms. */
+void web_uploads_expire(struct web *s);
 /* web_upload_there tells whether a body came whole; else a problem is the answer. */
 bool web_upload_there(struct web_request *q);
 
@@ -201,9 +207,17 @@ bool web_about(struct web_request *q, const char *name, const char *const *part,
 void web_frames(struct web_request *q, const char *path);
 void web_frame(struct web_request *q, const char *path, const char *number);
 void web_stream(struct web_request *q, const char *path, const char *name);
-/* web_jobs lists what is under way, web_job_stop stops one. */
+/* web_jobs lists what is under way, web_job_stop stops one. web_job_begin makes the request a job, NULL where too many
+ * are under way; web_job_counts writes how far it is. web_gone_away tells whether nobody waits for a request any more:
+ * its client has gone, or it was stopped. */
 void web_jobs(struct web_request *q);
 void web_job_stop(struct web_request *q, const char *id);
+struct web_job *web_job_begin(struct web_request *q, const char *capture);
+void web_job_end(struct web *s, struct web_job *j);
+/* web_job_answered ends the request's job; where it was stopped the answer becomes a problem. */
+void web_job_answered(struct web_request *q);
+void web_job_counts(struct writer *w, struct web_job *j);
+bool web_gone_away(void *request);
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which);
 void web_explain(struct web_request *q, const char *path, const char *name);
 void web_follow(struct web_request *q, const char *path, const char *proto, const char *number);

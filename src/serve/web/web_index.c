@@ -12,13 +12,13 @@
 struct head {
     char magic[8], version[32];
     struct index_stamp stamp;
-    uint64_t frames, blocks, directory;
+    uint64_t frames, blocks, kinds, directory; /* the kinds stand behind the directory */
     int64_t begin;
     uint8_t seekable, has_begin;
     char damaged[256];
 };
 _Static_assert(sizeof(struct head) <= INDEX_HEAD, "the head has room");
-static const char magic[8] = "WEIRIX3";
+static const char magic[8] = "WEIRIX4";
 
 /* ---- what it belongs to ---- */
 
@@ -50,6 +50,7 @@ bool index_save(struct web_index *x) {
     struct head h = {.stamp = x->stamp,
                      .frames = x->frames,
                      .blocks = x->blocks,
+                     .kinds = x->kinds,
                      .begin = x->begin,
                      .seekable = x->seekable,
                      .has_begin = x->has_begin};
@@ -60,7 +61,9 @@ bool index_save(struct web_index *x) {
     snprintf(h.version, sizeof h.version, "%s", WEIR_VERSION);
     memcpy(h.damaged, x->damaged, sizeof h.damaged);
     memcpy(bytes, &h, sizeof h);
+    size_t kinds = x->kinds * sizeof *x->kind;
     return pwrite(x->fd, x->block, n, (off_t)h.directory) == (ssize_t)n &&
+           pwrite(x->fd, x->kind, kinds, (off_t)(h.directory + n)) == (ssize_t)kinds &&
            pwrite(x->fd, bytes, sizeof bytes, 0) == sizeof bytes;
 }
 
@@ -68,7 +71,7 @@ static bool blocks_sane(const struct web_index *x, uint64_t end) {
     uint64_t at = INDEX_HEAD;
     for (uint64_t i = 0; i < x->blocks; i++) {
         const struct index_block *b = &x->block[i];
-        if (b->at != at || b->packed < INDEX_BLOCK * sizeof(uint32_t) || b->packed > end - at) return false;
+        if (b->at != at || b->packed < sizeof(struct web_places) || b->packed > end - at) return false;
         at += b->packed;
     }
     return at == end;
@@ -80,7 +83,9 @@ static bool load_head(struct web_index *x, const struct head *h) {
         return false;
     if (memcmp(&h->stamp, &x->stamp, sizeof x->stamp) != 0) return false;
     if (h->frames > INDEX_FRAMES_MAX || h->blocks != (h->frames + INDEX_BLOCK - 1) / INDEX_BLOCK) return false;
+    if (h->kinds > INDEX_KINDS_MAX) return false;
     x->frames = h->frames;
+    x->kinds = (uint32_t)h->kinds;
     x->blocks = x->room = h->blocks;
     x->begin = h->begin;
     x->seekable = h->seekable;
@@ -96,8 +101,9 @@ bool index_load(struct web_index *x) {
     x->fd = open(x->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (x->fd < 0) return false;
     bool ok = pread(x->fd, &h, sizeof h, 0) == sizeof h && !fstat(x->fd, &st) && load_head(x, &h);
-    size_t n = ok ? x->blocks * sizeof *x->block : 0;
-    ok = ok && (uint64_t)st.st_size == h.directory + n && (x->block = malloc(n ? n : 1)) &&
+    size_t n = ok ? x->blocks * sizeof *x->block : 0, kinds = ok ? x->kinds * sizeof *x->kind : 0;
+    ok = ok && (uint64_t)st.st_size == h.directory + n + kinds &&
+         pread(x->fd, x->kind, kinds, (off_t)(h.directory + n)) == (ssize_t)kinds && (x->block = malloc(n ? n : 1)) &&
          pread(x->fd, x->block, n, (off_t)h.directory) == (ssize_t)n && blocks_sane(x, h.directory);
     if (ok) {
         x->whole = true;
@@ -107,7 +113,7 @@ bool index_load(struct web_index *x) {
     free(x->block);
     x->fd = -1;
     x->block = NULL;
-    x->blocks = x->room = x->frames = 0;
+    x->blocks = x->room = x->frames = x->kinds = 0;
     return false;
 }
 
@@ -265,9 +271,26 @@ uint64_t web_index_frames(struct web_index *x, bool *whole) {
 
 bool web_index_seekable(struct web_index *x) {
     pthread_mutex_lock(&x->lock);
-    bool is = x->whole && x->seekable;
+    bool is = x->seekable;
     pthread_mutex_unlock(&x->lock);
     return is;
+}
+
+bool web_index_comes(struct web_index *x) {
+    pthread_mutex_lock(&x->lock);
+    bool comes = x->whole || (!x->failed && !x->idle);
+    pthread_mutex_unlock(&x->lock);
+    return comes;
+}
+
+bool web_index_wait(struct web_index *x, uint64_t number, bool (*stop)(void *to), void *to) {
+    for (;;) {
+        pthread_mutex_lock(&x->lock);
+        bool there = x->whole || (number && x->blocks * INDEX_BLOCK >= number), never = x->failed || x->idle;
+        pthread_mutex_unlock(&x->lock);
+        if (there || never || atomic_load(&x->web->stopping) || (stop && stop(to))) return there;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
 }
 
 int64_t web_index_begin(struct web_index *x, bool *has) {
@@ -276,6 +299,13 @@ int64_t web_index_begin(struct web_index *x, bool *has) {
     *has = x->has_begin;
     pthread_mutex_unlock(&x->lock);
     return begin;
+}
+
+bool web_index_damaged(struct web_index *x) {
+    pthread_mutex_lock(&x->lock);
+    bool is = x->damaged[0];
+    pthread_mutex_unlock(&x->lock);
+    return is;
 }
 
 void web_index_note(struct writer *w, struct web_index *x) {

@@ -9,19 +9,22 @@
  *
  * Theory of operation. A capture of WEB_INDEX_LEAST bytes or more gets an index when it is asked for first: a thread
  * decodes it from beginning to end and writes the rows, in blocks of INDEX_BLOCK frames, to a hidden file of the
- * folder. Each block has the frames' groups as they are and the rest compressed; the places of the blocks stand in
- * memory (16 bytes per block) and, once all is read, at the file's end. Rows already written serve while others are
+ * folder. Each block has the frames' places as they are and the rest compressed; where the blocks are stands in memory
+ * (24 bytes per block) and, once all is read, at the file's end. Rows already written serve while others are
  * being made. An index belongs to one file (device, inode, size, time of change), one set of keys and one version of
  * this program; else it is made anew. While a capture grows the thread waits for more, until INDEX_QUIET_MS bring
  * nothing.
  *
  * A group is the frames that a frame's decoding may depend on: those of the same conversation. Frames whose group is
  * GROUP_ALL (fragments, tunnels, link layers we do not look into) may matter to any other, so they are always decoded,
- * and need all before them. So one packet of the middle is decoded with its conversation, not with the file; where the
- * packet before it starts anywhere in a large conversation, that is what it costs.
+ * and need all before them. So one packet of the middle is decoded with its conversation, not with the file; in a large
+ * conversation that is what it costs. web_pick.h does it.
+ *
+ * A kind is a set of protocols (struct index_kind). A filter that asks for protocols alone is answered by the frames'
+ * kinds; one that asks for more needs only those frames decoded that have its protocols, and their conversations.
  *
  * Which frames a filter lets through is remembered for the last INDEX_FILTERS filters that were read to the end.
- * Limits: WEB_INDEXES_MAX captures, WEB_BUILDERS_MAX being made, INDEX_FRAMES_MAX frames and
+ * Limits: WEB_INDEXES_MAX captures, WEB_BUILDERS_MAX being made, INDEX_FRAMES_MAX frames, INDEX_KINDS_MAX kinds and
  * INDEX_BYTES_MAX bytes of an index. */
 
 enum {
@@ -47,10 +50,17 @@ struct web_index *web_index_of(struct web *s, const char *path);
 void web_index_release(struct web_index *x);
 /* web_index_frames tells how many frames have rows; *whole: that is all of them. */
 uint64_t web_index_frames(struct web_index *x, bool *whole);
-/* web_index_note writes ,"damaged":"why" where the file could not be read to its end. */
+/* web_index_damaged tells whether the file could not be read to its end. web_index_note writes ,"damaged":"why" where
+ * the file could not be read to its end. */
+bool web_index_damaged(struct web_index *x);
 void web_index_note(struct writer *w, struct web_index *x);
-/* web_index_seekable tells whether reading may begin at any frame. */
+/* web_index_seekable tells whether reading may begin at any frame that has a row. */
 bool web_index_seekable(struct web_index *x);
+/* web_index_comes tells whether more rows will come by themselves. */
+bool web_index_comes(struct web_index *x);
+/* web_index_wait waits for an index in the making to have `number` frames, 0: to be whole; false where that will not be
+ * soon, or `stop` (may be NULL) says that nobody waits any more. */
+bool web_index_wait(struct web_index *x, uint64_t number, bool (*stop)(void *to), void *to);
 /* web_index_drop forgets and deletes the index of a capture that is gone. */
 void web_index_drop(struct web *s, const char *path);
 /* web_index_end stops what is being made and forgets all. */
@@ -70,8 +80,17 @@ struct web_pages {
 void web_pages_free(struct web_pages *p);
 /* web_page_row gives the row of a frame, whose texts live until the next call; false where it has none. */
 bool web_page_row(struct web_pages *p, uint64_t number, struct web_row *row);
-/* web_page_groups gives the groups of the block of a frame and the number of its first frame; how many, 0: none. */
-uint32_t web_page_groups(struct web_pages *p, uint64_t number, uint32_t groups[INDEX_BLOCK], uint64_t *first);
+/* web_page_write writes a frame's row as JSON; `shown_before` is the frame in the row above, 0: none; cells and d as
+ * web_row_write has them. false: no such row. */
+bool web_page_write(struct writer *w, struct web_pages *p, const struct view *view, uint64_t number,
+                    uint64_t shown_before, const struct web_cells *cells, const struct decode *d);
+/* web_places is where the frames of a block are, and of what group and kind. */
+struct web_places {
+    uint32_t group[INDEX_BLOCK], offset[INDEX_BLOCK]; /* offset: from the block's base */
+    uint16_t kind[INDEX_BLOCK];
+};
+/* web_page_places gives the places of the block of a frame, and its base; how many frames, 0: none. */
+uint32_t web_page_places(struct web_index *x, uint64_t number, struct web_places *out, uint64_t *base);
 /* web_index_begin tells when the capture began; *has: there is such a time. */
 int64_t web_index_begin(struct web_index *x, bool *has);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making an index. A block is: the groups of its frames, 4 bytes each and padded with zeros to INDEX_BLOCK of them;
- * then, compressed, the number of frames, and of each frame the distance of its record from the one before in the file,
- * that of its time, a byte of flags, digits of its clock and colour, length, stream and four texts. Numbers are varints
- * (7 bits a byte, low ones first); what may be negative is in zigzag. */
+/* Making an index. A block is: the places of its frames (struct web_places), padded with zeros; then, compressed, the
+ * number of frames, and of each frame the distance of its record from the one before in the file, that of its time, a
+ * byte of flags, digits of its clock and colour, length, stream and four texts. Numbers are varints (7 bits a byte, low
+ * ones first); what may be negative is in zigzag. */
 #include "io/capfile.h"
+#include "proto/protos.h"
 #include "serve/web/web_index_in.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,14 +21,17 @@ struct building {
     struct web_reading *r;
     char name[WEB_PATH_MAX]; /* of the file in the making */
     uint64_t at;             /* its end */
-    uint32_t group[INDEX_BLOCK];
+    struct web_places places;
+    uint64_t base; /* of the block */
     uint32_t n;
+    uint64_t tcp, udp;                  /* conversations before the present frame */
+    uint8_t bit_of[FIELD_MAX];          /* of a protocol's entry: its place in weir_protos + 1 */
+    uint16_t slot[4 * INDEX_KINDS_MAX]; /* where a kind is in x->kind, + 1; by its hash */
     struct writer raw;
     uint8_t *packed;
     size_t packed_room;
     uint64_t last_offset;
     int64_t last_ts;
-    bool late_blocks; /* interfaces or sections were met behind packets */
 };
 
 static void varint(struct writer *w, uint64_t v) {
@@ -39,6 +43,50 @@ static void zigzag(struct writer *w, int64_t v) { varint(w, (uint64_t)v << 1 ^ (
 static void text(struct writer *w, struct slice s) {
     varint(w, s.n);
     wr_slice(w, s);
+}
+
+/* kind_find gives the place of a kind, which is put where there is none like it; reading may not begin anywhere once
+ * there are too many. */
+static uint16_t kind_find(struct building *b, const struct index_kind *k) {
+    struct web_index *x = b->x;
+    enum { SLOTS = 4 * INDEX_KINDS_MAX };
+    uint64_t h = (k->protos[0] * 0x9e3779b97f4a7c15u ^ k->protos[1]) * 0xbf58476d1ce4e5b9u + k->tcp * 31 + k->udp;
+    for (uint32_t i = (uint32_t)(h >> 32) % SLOTS;; i = (i + 1) % SLOTS) {
+        if (b->slot[i] && !memcmp(&x->kind[b->slot[i] - 1], k, sizeof *k)) return (uint16_t)(b->slot[i] - 1);
+        if (b->slot[i]) continue;
+        pthread_mutex_lock(&x->lock);
+        if (x->kinds == INDEX_KINDS_MAX) x->seekable = false;
+        else x->kind[x->kinds] = *k, b->slot[i] = (uint16_t)++x->kinds;
+        pthread_mutex_unlock(&x->lock);
+        return b->slot[i] ? (uint16_t)(b->slot[i] - 1) : 0;
+    }
+}
+
+static uint16_t kind_of(struct building *b, const struct decode *d) {
+    const struct flow_table *flows = &b->r->ds.driver.flows;
+    struct index_kind k = {.tcp = (uint32_t)(flows->tcp_streams - b->tcp),
+                           .udp = (uint32_t)(flows->udp_streams - b->udp)};
+    for (uint32_t i = 0; i < d->out->n; i++) {
+        unsigned bit = b->bit_of[d->out->v[i].id];
+        if (bit) k.protos[(bit - 1) / 64] |= (uint64_t)1 << (bit - 1) % 64;
+    }
+    b->tcp = flows->tcp_streams;
+    b->udp = flows->udp_streams;
+    return kind_find(b, &k);
+}
+
+/* place notes where a frame is, and what it is. */
+static void place(struct building *b, const struct web_row *row, const struct decode *d) {
+    if (!b->n) b->base = row->offset;
+    uint64_t offset = row->offset - b->base;
+    b->places.group[b->n] = row->group;
+    b->places.offset[b->n] = (uint32_t)offset;
+    b->places.kind[b->n] = kind_of(b, d);
+    b->n++;
+    if (offset <= UINT32_MAX) return;
+    pthread_mutex_lock(&b->x->lock);
+    b->x->seekable = false;
+    pthread_mutex_unlock(&b->x->lock);
 }
 
 static void record(struct building *b, const struct web_row *row) {
@@ -59,25 +107,24 @@ static void record(struct building *b, const struct web_row *row) {
     text(w, row->info);
     b->last_offset = row->offset;
     b->last_ts = row->ts;
-    b->group[b->n++] = row->group;
 }
 
 /* block_end writes the block that was collected; false where the disk is full. */
 static bool block_end(struct building *b) {
-    size_t groups = sizeof b->group, room = compressBound(wr_len(&b->raw));
+    size_t places = sizeof b->places, room = compressBound(wr_len(&b->raw));
     if (!b->n) return true;
-    if (groups + room > b->packed_room) {
+    if (places + room > b->packed_room) {
         free(b->packed);
-        b->packed_room = groups + room;
+        b->packed_room = places + room;
         b->packed = malloc(b->packed_room);
     }
     uLongf packed = room;
-    memset(b->group + b->n, 0, (INDEX_BLOCK - b->n) * sizeof *b->group);
     if (!b->packed || b->raw.err ||
-        compress2(b->packed + groups, &packed, (const Bytef *)b->raw.buf, wr_len(&b->raw), 1) != Z_OK)
+        compress2(b->packed + places, &packed, (const Bytef *)b->raw.buf, wr_len(&b->raw), 1) != Z_OK)
         return false;
-    memcpy(b->packed, b->group, groups);
-    struct index_block block = {b->at, (uint32_t)(groups + packed), (uint32_t)wr_len(&b->raw)};
+    memcpy(b->packed, &b->places, places);
+    memset(&b->places, 0, places);
+    struct index_block block = {b->at, b->base, (uint32_t)(places + packed), (uint32_t)wr_len(&b->raw)};
     if (pwrite(b->x->fd, b->packed, block.packed, (off_t)b->at) != (ssize_t)block.packed) return false;
     b->at += block.packed;
     if (b->at > INDEX_BYTES_MAX) return false;
@@ -164,7 +211,10 @@ uint32_t index_group_of(const struct decode *d) {
 
 static void block_seen(void *to, const struct capfile_block *block) {
     struct building *b = to;
-    if (b->r && b->r->packets && (block->type == 0x0a0d0d0a || block->type == 1)) b->late_blocks = true;
+    if (!b->r || !b->r->packets || (block->type != 0x0a0d0d0a && block->type != 1)) return;
+    pthread_mutex_lock(&b->x->lock);
+    b->x->seekable = false;
+    pthread_mutex_unlock(&b->x->lock);
 }
 
 /* waits tells whether the file had more to come within INDEX_QUIET_MS; then reading goes on. */
@@ -200,6 +250,12 @@ static void begin_note(struct building *b) {
     pthread_mutex_unlock(&b->x->lock);
 }
 
+static void idle_set(struct building *b, bool idle) {
+    pthread_mutex_lock(&b->x->lock);
+    b->x->idle = idle;
+    pthread_mutex_unlock(&b->x->lock);
+}
+
 /* read_all makes rows until the file ends; false where it cannot go on. */
 static bool read_all(struct building *b) {
     static _Thread_local char texts[WEB_ROW_TEXT];
@@ -210,6 +266,7 @@ static bool read_all(struct building *b) {
             web_row_of(&row, b->r, d, texts);
             row.group = index_group_of(d);
             record(b, &row);
+            place(b, &row, d);
             dissector_shown(&b->r->ds);
             if (row.number != b->r->packets) return false; /* records that are no packets took numbers */
             if (b->r->packets == 1) begin_note(b);
@@ -217,7 +274,9 @@ static bool read_all(struct building *b) {
             if (b->r->packets == INDEX_FRAMES_MAX || atomic_load(&b->x->stale)) return false;
         }
         if (atomic_load(&b->x->web->stopping)) return false;
+        idle_set(b, true);
         if (!waits(b)) return block_end(b);
+        idle_set(b, false);
     }
 }
 
@@ -228,7 +287,7 @@ static void finish(struct building *b) {
     pthread_mutex_lock(&x->lock);
     snprintf(x->damaged, sizeof x->damaged, "%s", colon ? colon + 2 : reason);
     x->frames = b->r->packets;
-    x->seekable = !b->late_blocks && capfile_seek(b->r->file, 0, 1) == OK;
+    x->seekable = x->seekable && capfile_seek(b->r->file, 0, 1) == OK;
     bool same = index_stamp_of(x->web, x->path, &now) && now.size == x->stamp.size && now.keys == x->stamp.keys;
     if (same) x->stamp.changed = now.changed;
     if (same && index_save(x) && !rename(b->name, x->file)) x->whole = true;
@@ -243,12 +302,17 @@ static bool begin(struct building *b) {
     struct writer why = wr_fixed(reason, sizeof reason);
     struct web_index *x = b->x;
     web_row_want(x->web, &want);
+    for (size_t i = 0; weir_protos[i]; i++) {
+        want_add(&want, weir_protos[i]->id);
+        b->bit_of[weir_protos[i]->id] = (uint8_t)(i + 1);
+    }
     if (snprintf(b->name, sizeof b->name, "%s/" WEB_INDEX_NEW "XXXXXX", x->web->plan->dir) >= (int)sizeof b->name)
         return false;
     int fd = mkostemp(b->name, O_CLOEXEC);
     if (fd < 0) return b->name[0] = 0, false;
     pthread_mutex_lock(&x->lock);
     x->fd = fd;
+    x->seekable = true;
     pthread_mutex_unlock(&x->lock);
     b->raw = wr_grow();
     b->at = INDEX_HEAD;

@@ -13,9 +13,18 @@ struct index_stamp {
 };
 
 struct index_block {
-    uint64_t at;
-    uint32_t packed, raw; /* bytes in the file, with the groups; bytes of the records */
+    uint64_t at, base;    /* where it begins; where the record of its first frame begins in the capture */
+    uint32_t packed, raw; /* bytes in the file, with the places; bytes of the records */
 };
+
+/* index_kind is what frames of a kind share: the protocols they have, by their places in weir_protos, and how many
+ * conversations begin with each of them. */
+enum { INDEX_KINDS_MAX = 2048 };
+struct index_kind {
+    uint64_t protos[2];
+    uint32_t tcp, udp;
+};
+_Static_assert(PROTOS_MAX <= 128, "a kind has a bit for every protocol");
 
 struct web_index {
     struct web *web;
@@ -28,7 +37,9 @@ struct web_index {
     int fd;
     struct index_block *block;
     uint64_t blocks, room, frames;
-    bool whole, failed, seekable, has_begin;
+    bool whole, failed, seekable, has_begin, idle; /* idle: all that is in the growing file was read */
+    struct index_kind kind[INDEX_KINDS_MAX];       /* those below `kinds` do not change any more */
+    atomic_uint_least32_t kinds;
     int64_t begin;
     char damaged[256];
     struct web_matches *match[INDEX_FILTERS];

@@ -66,13 +66,13 @@ static void record_read(struct reader *r, struct web_row *row, uint64_t *offset,
 }
 
 static bool unpack(struct web_pages *p, const struct index_block *b, int fd) {
-    enum { GROUPS = INDEX_BLOCK * sizeof(uint32_t), RAW_MAX = INDEX_BLOCK * (WEB_ROW_TEXT + 64) };
-    if (b->packed < GROUPS || b->raw > RAW_MAX) return false;
-    size_t packed = b->packed - GROUPS;
+    enum { PLACES = sizeof(struct web_places), RAW_MAX = INDEX_BLOCK * (WEB_ROW_TEXT + 64) };
+    if (b->packed < PLACES || b->raw > RAW_MAX) return false;
+    size_t packed = b->packed - PLACES;
     uint8_t *in = malloc(packed ? packed : 1), *raw = realloc(p->raw, b->raw ? b->raw : 1);
     uLongf n = b->raw;
     if (raw) p->raw = raw;
-    bool ok = in && raw && pread(fd, in, packed, (off_t)(b->at + GROUPS)) == (ssize_t)packed &&
+    bool ok = in && raw && pread(fd, in, packed, (off_t)(b->at + PLACES)) == (ssize_t)packed &&
               uncompress(raw, &n, in, packed) == Z_OK && n == b->raw;
     free(in);
     p->n = n;
@@ -111,14 +111,41 @@ bool web_page_row(struct web_pages *p, uint64_t number, struct web_row *row) {
     return rd_ok(&r);
 }
 
-uint32_t web_page_groups(struct web_pages *p, uint64_t number, uint32_t groups[INDEX_BLOCK], uint64_t *first) {
+uint32_t web_page_places(struct web_index *x, uint64_t number, struct web_places *out, uint64_t *base) {
     struct index_block b;
     int fd;
     uint32_t frames;
-    size_t n = INDEX_BLOCK * sizeof *groups;
-    if (!block_find(p->x, number, &b, &fd, &frames) || pread(fd, groups, n, (off_t)b.at) != (ssize_t)n) return 0;
-    *first = (number - 1) / INDEX_BLOCK * INDEX_BLOCK + 1;
+    if (!block_find(x, number, &b, &fd, &frames) || pread(fd, out, sizeof *out, (off_t)b.at) != sizeof *out) return 0;
+    for (uint32_t i = 0; i < frames; i++)
+        if (out->kind[i] >= x->kinds) return 0;
+    *base = b.base;
     return frames;
+}
+
+/* before_time is the time of the last frame before `number` that has one. */
+static bool before_time(struct web_pages *p, uint64_t number, int64_t *ts) {
+    struct web_row row;
+    while (--number)
+        if (web_page_row(p, number, &row) && row.has_ts) return *ts = row.ts, true;
+    return false;
+}
+
+bool web_page_write(struct writer *w, struct web_pages *p, const struct view *view, uint64_t number,
+                    uint64_t shown_before, const struct web_cells *cells, const struct decode *d) {
+    struct web_row row;
+    struct view own = *view;
+    struct frame_times *t = &own.times;
+    bool has;
+    *t = (struct frame_times){.first = web_index_begin(p->x, &has)};
+    t->has_first = view->time == TIME_RELATIVE;
+    if (view->time == TIME_DELTA) t->has_first = before_time(p, number, &t->previous);
+    if (view->time == TIME_DELTA_SHOWN && shown_before && web_page_row(p, shown_before, &row)) {
+        t->displayed = row.ts;
+        t->has_displayed = true;
+    }
+    if (!web_page_row(p, number, &row)) return false;
+    web_row_write(w, &row, &own, cells, d);
+    return true;
 }
 
 /* ---- filters ---- */

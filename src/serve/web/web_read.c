@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { WAIT_NS = 5000000, PATIENCE = 400 };
+enum { WAIT_NS = 5000000, PATIENCE = 400, WATCH_EVERY = 4096 };
 
 static bool place_take(atomic_int *taken, int most) {
     if (atomic_fetch_add(taken, 1) < most) return true;
@@ -110,7 +110,11 @@ struct web_reading *web_reading_open(struct web_request *q, const char *path, co
     unsigned status;
     struct writer why = wr_fixed(text, sizeof text - 1);
     struct web_reading *r = web_reading_begin(q->web, path, want, &status, &why);
-    if (r) return r->c = q->c, r;
+    if (r) {
+        r->c = q->c;
+        r->q = q->job ? q : NULL;
+        return r;
+    }
     *why.p = 0;
     web_problem(q, status, "%s", text);
     return NULL;
@@ -126,8 +130,16 @@ void web_reading_close(struct web_reading *r) {
     free(r);
 }
 
+/* watch ends a reading nobody waits for, and tells how far it is. */
+static void watch(struct web_reading *r) {
+    if (!r->q) return;
+    web_job_note(r->q->job, r->file, r->packets);
+    if (web_gone_away(r->q)) r->rc = ERR_END;
+}
+
 const struct decode *web_reading_next(struct web_reading *r) {
     struct packet *p = &r->packet;
+    if (r->packets % WATCH_EVERY == WATCH_EVERY - 1 && r->rc == OK) watch(r);
     if (r->rc == OK) r->rc = atomic_load(&r->web->stopping) ? ERR_END : capfile_next(r->file, p);
     if (r->rc != OK) return NULL;
     if (!r->packets++) r->begin = p->has_ts ? p->ts : 0;

@@ -10,6 +10,7 @@
 /* web_reading is a capture being decoded for one request. */
 struct web_reading {
     struct web *web;
+    struct web_request *q;    /* who waits for all of it; NULL: nobody, or for a part at a time */
     struct MHD_Connection *c; /* who asked; NULL: nobody does */
     struct capfile *file;
     struct dissector ds;
@@ -30,6 +31,8 @@ struct web_reading *web_reading_open(struct web_request *q, const char *path, co
 void web_reading_close(struct web_reading *r);
 /* web_reading_next decodes the next packet; NULL at the end, where the file is damaged, and where the server ends. */
 const struct decode *web_reading_next(struct web_reading *r);
+/* web_job_note tells how far a job is. */
+void web_job_note(struct web_job *j, const struct capfile *file, uint64_t packets);
 /* web_reading_pause gives the place among those who decode back while a piece of the answer is sent, web_reading_go_on
  * waits for one; so clients that read slowly keep nobody out, and who takes nothing for WEB_SLOW_S is let go. false:
  * the server ends. */

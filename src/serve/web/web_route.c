@@ -235,6 +235,7 @@ static void change(struct web_request *q, const struct parts *p) {
 void web_route(struct web_request *q) {
     struct parts p = {0};
     bool reads = is(q->method, "GET") || is(q->method, "HEAD");
+    web_language_use(q);
     if (reads && page(q)) return;
     if (web_demand(q)) return;
     if (!split(q->url, &p)) return web_problem(q, 404, "no such address; /v1/openapi.json lists them");

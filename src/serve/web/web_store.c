@@ -5,7 +5,7 @@
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
 #include "io/out.h"
-#include "serve/web/web_index.h"
+#include "serve/web/web_cache.h"
 #include "serve/web/web_keys.h"
 #include "view/view.h"
 #include <dirent.h>
@@ -68,11 +68,26 @@ static void time_json(struct writer *w, time_t t) {
     wr_c(w, '"');
 }
 
-static void entry_json(struct writer *w, const char *name, const struct stat *st, bool fixed) {
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* is_upload tells whether the file of that name is still the one that was uploaded at that time. */
+static bool is_upload(const struct stat *st, int64_t at) {
+    enum { SLACK_MS = 2000 }; /* between the last write and the note in the store */
+    int64_t changed = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+    return at && changed <= at + SLACK_MS;
+}
+
+static void entry_json(const struct web *s, struct writer *w, const char *name, const struct stat *st, bool fixed) {
+    int64_t at = s->store && s->plan->expiry_ms && !fixed ? store_upload_at(s->store, name) : 0;
     wr_s(w, "{\"name\":");
     json_text(w, slice_str(name));
     wr_f(w, ",\"size\":%llu,\"modified\":", (unsigned long long)st->st_size);
     time_json(w, st->st_mtime);
+    if (is_upload(st, at)) web_time_json(w, "expires", at + s->plan->expiry_ms);
     wr_s(w, fixed ? ",\"fixed\":true}" : ",\"fixed\":false}");
 }
 
@@ -107,15 +122,20 @@ uint64_t web_used(const struct web *s) {
 void web_gone(struct web *s, const char *path) {
     web_keys_forget(s, path);
     web_index_drop(s, path);
+    web_cache_drop(s, path);
 }
 
-/* left_over tells whether a hidden file is of no more use: half of an upload or of an index, or the index of a capture
- * that is gone. */
+/* left_over tells whether a hidden file is of no more use: half of an upload or of an index, or what was kept beside a
+ * capture that is gone. */
 static bool left_over(struct web *s, const char *name) {
-    char path[WEB_PATH_MAX];
+    char path[WEB_PATH_MAX], of[WEB_NAME_MAX + 1];
     bool fixed;
     if (!strncmp(name, ".upload-", 8) || !strncmp(name, WEB_INDEX_NEW, sizeof WEB_INDEX_NEW - 1)) return true;
-    return !strncmp(name, ".idx-", 5) && !web_find(s, name + 5, path, &fixed);
+    if (!strncmp(name, ".idx-", 5)) return !web_find(s, name + 5, path, &fixed);
+    const char *dash = strrchr(name, '-');
+    if (strncmp(name, WEB_CACHE_FILE, 5) != 0 || dash - name < 5) return false;
+    snprintf(of, sizeof of, "%.*s", (int)(dash - name - 5), name + 5);
+    return !web_find(s, of, path, &fixed);
 }
 
 void web_sweep(struct web *s) {
@@ -136,7 +156,7 @@ struct listing {
 static void list_one(void *to, const char *name, const struct stat *st) {
     struct listing *l = to;
     if (l->n++) wr_s(&l->q->reply.w, ",\n");
-    entry_json(&l->q->reply.w, name, st, false);
+    entry_json(l->q->web, &l->q->reply.w, name, st, false);
 }
 
 void web_captures(struct web_request *q) {
@@ -148,7 +168,7 @@ void web_captures(struct web_request *q) {
         if (!is_plain_file(q->web->plan->files[i], true, &st)) continue;
         web_name_clean(shown, base_name(q->web->plan->files[i]));
         if (l.n++) wr_s(&q->reply.w, ",\n");
-        entry_json(&q->reply.w, shown, &st, true);
+        entry_json(q->web, &q->reply.w, shown, &st, true);
     }
     each(q->web, list_one, &l);
     wr_s(&q->reply.w, "]}\n");
@@ -159,7 +179,7 @@ void web_capture(struct web_request *q, const char *name) {
     struct stat st;
     bool fixed;
     if (!web_find(q->web, name, path, &fixed) || stat(path, &st)) return web_problem(q, 404, "no such capture");
-    entry_json(&q->reply.w, name, &st, fixed);
+    entry_json(q->web, &q->reply.w, name, &st, fixed);
     wr_c(&q->reply.w, '\n');
 }
 
@@ -239,6 +259,7 @@ void web_delete(struct web_request *q, const char *name) {
         return web_problem(q, 409, "this capture is under way; stop it first");
     if (unlink(path)) return web_problem(q, 500, "it could not be deleted: %s", strerror(errno));
     web_gone(q->web, path);
+    if (q->web->store) store_upload_remove(q->web->store, name);
     q->reply.status = 204;
 }
 
@@ -311,6 +332,40 @@ int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]) {
     return errno = EEXIST, -1;
 }
 
+enum { EXPIRE_BATCH = 32 };
+struct expired {
+    char file[EXPIRE_BATCH][WEB_NAME_MAX + 1];
+    int64_t at[EXPIRE_BATCH];
+    size_t n;
+};
+
+static void expired_take(void *to, const char *file, int64_t at) {
+    struct expired *e = to;
+    if (e->n == EXPIRE_BATCH) return;
+    e->at[e->n] = at;
+    snprintf(e->file[e->n++], WEB_NAME_MAX + 1, "%s", file);
+}
+
+/* upload_expire: a file somebody put in its place by hand is theirs and stays. */
+static void upload_expire(struct web *s, const char *file, int64_t at) {
+    char path[WEB_PATH_MAX], said[WEB_NAME_MAX + 32];
+    struct stat st;
+    bool fixed, there = web_find(s, file, path, &fixed) && !fixed && !lstat(path, &st) && is_upload(&st, at);
+    if (store_upload_remove(s->store, file) < 0 || !there || unlink(path)) return;
+    web_gone(s, path);
+    snprintf(said, sizeof said, "/v1/captures/%s", file);
+    struct store_action a = {.at = now_ms(), .who = "expiry", .from = "", .method = "DELETE", .path = said};
+    (void)store_audit_add(s->store, &a);
+}
+
+void web_uploads_expire(struct web *s) {
+    struct expired e = {.n = 0};
+    pthread_mutex_lock(&s->changing);
+    store_uploads(s->store, now_ms() - s->plan->expiry_ms, EXPIRE_BATCH, expired_take, &e);
+    for (size_t i = 0; i < e.n; i++) upload_expire(s, e.file[i], e.at[i]);
+    pthread_mutex_unlock(&s->changing);
+}
+
 /* is_capture: it begins as one, and what comes first can be read, if only in part. */
 static bool is_capture(const char *path, char *why, size_t n) {
     struct capfile *file = NULL;
@@ -343,7 +398,9 @@ static void upload_name(struct web_request *q, const char *name, bool replace) {
     q->upload_path[0] = 0;
     q->reply.status = 201;
     snprintf(q->reply.location, sizeof q->reply.location, "/v1/captures/%s", shown);
-    entry_json(&q->reply.w, shown, &st, false);
+    if (q->web->store && store_upload_put(q->web->store, shown, now_ms()) < 0)
+        fprintf(stderr, "weir serve: %s: the store cannot be written: this upload does not expire\n", shown);
+    entry_json(q->web, &q->reply.w, shown, &st, false);
     wr_c(&q->reply.w, '\n');
 }
 

@@ -159,7 +159,9 @@ void web_diff(struct web_request *q) {
     struct diffing f = {.e = calloc(1, sizeof *f.e)};
     bool made = f.e && explain_make(f.e) == OK;
     if (!made) web_problem(q, 500, "out of memory");
-    else if (runs_take(q, &f)) diff_answer(q, &f);
+    else q->job = web_job_begin(q, "");
+    if (made && runs_take(q, &f)) diff_answer(q, &f);
+    web_job_answered(q);
     for (size_t i = 0; i <= DIFF_MAX; i++) {
         if (f.run[i]) run_free(f.run[i]);
         free(f.run[i]);

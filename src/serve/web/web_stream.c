@@ -4,10 +4,9 @@
  * while the answer is sent, so a client that goes away ends the work at the next event, and one is sent at least every
  * BEAT_MS; another request may end it too (DELETE /v1/jobs/ID). With `tail` the work goes on where the file ends: its
  * size is looked at every LOOK_MS, and meanwhile no place among the readers is held. */
-#include "serve/web/web_index.h"
+#include "serve/web/web_pick.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -26,6 +25,10 @@ struct events {
     struct web_job *job;
     struct web_index *index;
     struct web_matches *matches; /* kept when all is read */
+    struct web_sift sift;
+    uint64_t before;  /* the last frame that matched */
+    uint64_t skipped; /* frames whose share is done: decoded, not looked at */
+    bool sifting;
     struct expr *filter;
     struct want want;
     struct view view;
@@ -45,76 +48,6 @@ static int64_t now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* ---- jobs ---- */
-
-static struct web_job *job_begin(struct web *s, const char *capture, const char *filter) {
-    uint64_t id;
-    struct web_job *found = NULL;
-    if (getrandom(&id, sizeof id, 0) != sizeof id) return NULL;
-    pthread_mutex_lock(&s->jobs_lock);
-    for (int i = 0; i < WEB_JOBS_MAX && !found; i++)
-        if (!s->job[i].used) found = &s->job[i];
-    if (found) {
-        found->used = true;
-        snprintf(found->id, sizeof found->id, "%016llx", (unsigned long long)id);
-        snprintf(found->capture, sizeof found->capture, "%s", capture);
-        snprintf(found->filter, sizeof found->filter, "%s", filter ? filter : "");
-        atomic_store(&found->cancelled, false);
-        atomic_store(&found->done, 0);
-        atomic_store(&found->size, 0);
-        atomic_store(&found->read, 0);
-        atomic_store(&found->matched, 0);
-    }
-    pthread_mutex_unlock(&s->jobs_lock);
-    return found;
-}
-
-static void job_end(struct web *s, struct web_job *j) {
-    if (!j) return;
-    pthread_mutex_lock(&s->jobs_lock);
-    j->used = false;
-    pthread_mutex_unlock(&s->jobs_lock);
-}
-
-static void counts_json(struct writer *w, struct web_job *j) {
-    wr_f(w, "\"read\":%llu,\"matched\":%llu,\"done\":%llu,\"size\":%llu", (unsigned long long)atomic_load(&j->read),
-         (unsigned long long)atomic_load(&j->matched), (unsigned long long)atomic_load(&j->done),
-         (unsigned long long)atomic_load(&j->size));
-}
-
-void web_jobs(struct web_request *q) {
-    struct web *s = q->web;
-    struct writer *w = &q->reply.w;
-    unsigned n = 0;
-    wr_s(w, "{\"jobs\":[");
-    pthread_mutex_lock(&s->jobs_lock);
-    for (int i = 0; i < WEB_JOBS_MAX; i++) {
-        struct web_job *j = &s->job[i];
-        if (!j->used) continue;
-        wr_f(w, "%s{\"id\":\"%s\",\"capture\":\"%s\",\"filter\":", n++ ? ",\n" : "\n", j->id, j->capture);
-        json_text(w, slice_str(j->filter));
-        wr_c(w, ',');
-        counts_json(w, j);
-        wr_c(w, '}');
-    }
-    pthread_mutex_unlock(&s->jobs_lock);
-    wr_s(w, "]}\n");
-}
-
-void web_job_stop(struct web_request *q, const char *id) {
-    struct web *s = q->web;
-    bool found = false;
-    pthread_mutex_lock(&s->jobs_lock);
-    for (int i = 0; i < WEB_JOBS_MAX; i++) {
-        if (!s->job[i].used || strcmp(s->job[i].id, id) != 0) continue;
-        atomic_store(&s->job[i].cancelled, true);
-        found = true;
-    }
-    pthread_mutex_unlock(&s->jobs_lock);
-    if (found) q->reply.status = 204;
-    else web_problem(q, 404, "no such job; it may be done");
 }
 
 /* ---- events ---- */
@@ -140,7 +73,8 @@ static void rows_send(struct events *s) {
 }
 
 static void progress_note(struct events *s) {
-    uint64_t done = capfile_done(s->r->file), size = capfile_size(s->r->file);
+    uint64_t done = s->sifting ? web_pick_offset(&s->sift.pick) : capfile_done(s->r->file),
+             size = capfile_size(s->r->file);
     atomic_store(&s->job->read, s->r->packets);
     atomic_store(&s->job->matched, s->matched);
     atomic_store(&s->job->done, done);
@@ -150,12 +84,13 @@ static void progress_note(struct events *s) {
 static void progress_send(struct events *s, const char *name) {
     progress_note(s);
     event_begin(s, name);
-    counts_json(&s->w, s->job);
+    web_job_counts(&s->w, s->job);
     if (!strcmp(name, "end")) {
         bool cancelled = atomic_load(&s->job->cancelled);
         wr_f(&s->w, ",\"complete\":%s,\"cancelled\":%s", s->r->rc == ERR_END && !cancelled ? "true" : "false",
              cancelled ? "true" : "false");
-        web_reading_note(&s->w, s->r);
+        if (s->sifting) web_index_note(&s->w, s->index);
+        else web_reading_note(&s->w, s->r);
     }
     event_end(s);
     s->last_progress = s->last_event;
@@ -176,19 +111,41 @@ static bool stopped(const struct events *s) {
     return atomic_load(&s->job->cancelled) || atomic_load(&s->r->web->stopping);
 }
 
+static bool row_next(struct events *s, uint64_t number) {
+    s->matched++;
+    web_matches_add(s->matches, number);
+    if (number <= s->from || s->shown >= s->limit) return false;
+    if (s->pending++) wr_s(&s->rows, ",");
+    s->shown++;
+    return true;
+}
+
+/* sift looks at one packet by the index; false at the end. */
+static bool sift(struct events *s) {
+    enum web_sifted found = web_sift_step(&s->sift);
+    uint64_t number = s->r->packets = s->sift.pick.number;
+    if (found == SIFT_MATCH) {
+        if (row_next(s, number)) web_page_write(&s->rows, &s->sift.pick.pages, &s->view, number, s->before, NULL, NULL);
+        s->before = number;
+    } else if (found == SIFT_LOST && !s->sift.decodes) {
+        s->sifting = false;
+        s->skipped = number;
+        s->r->packets = 0;
+    } else if (found == SIFT_OVER || found == SIFT_LOST) {
+        s->r->rc = found == SIFT_OVER && !web_index_damaged(s->index) ? ERR_END : ERR_CUT;
+        return false;
+    }
+    return true;
+}
+
 /* take looks at one packet; false at the end of what there is. */
 static bool take(struct events *s) {
+    if (s->sifting) return sift(s);
     s->view.times = s->r->ds.times;
     const struct decode *d = web_reading_next(s->r);
     if (!d) return false;
-    if (s->filter && !expr_match(s->filter, d->out)) return true;
-    s->matched++;
-    web_matches_add(s->matches, d->pkt->number);
-    if (d->pkt->number > s->from && s->shown < s->limit) {
-        if (s->pending++) wr_s(&s->rows, ",");
-        web_row_json(&s->rows, s->r, d, &s->view, &s->cells);
-        s->shown++;
-    }
+    if (d->pkt->number <= s->skipped || (s->filter && !expr_match(s->filter, d->out))) return true;
+    if (row_next(s, d->pkt->number)) web_row_json(&s->rows, s->r, d, &s->view, &s->cells);
     dissector_shown(&s->r->ds);
     return true;
 }
@@ -266,7 +223,8 @@ static ssize_t events_read_out(void *to, uint64_t at, char *out, size_t max) {
 
 static void events_free(void *to) {
     struct events *s = to;
-    if (s->r) job_end(s->r->web, s->job);
+    if (s->r) web_job_end(s->r->web, s->job);
+    web_sift_end(&s->sift);
     web_reading_close(s->r);
     web_matches_free(s->matches);
     web_index_release(s->index);
@@ -303,12 +261,16 @@ void web_stream(struct web_request *q, const char *path, const char *name) {
     s->w = wr_grow();
     s->rows = wr_grow();
     memcpy(s->path, path, strlen(path) + 1);
-    if (!ask(q, s) || !(s->r = web_reading_open(q, path, &s->want))) return events_free(s);
-    if (!(s->job = job_begin(q->web, name, web_query(q, "filter")))) {
+    if (!ask(q, s)) return events_free(s);
+    s->index = web_index_of(q->web, path);
+    bool may = s->index && !s->tail && !s->cells.n && s->view.time != TIME_DELTA_SHOWN;
+    if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want, &s->sifting);
+    else s->r = web_reading_open(q, path, &s->want);
+    if (!s->r) return events_free(s);
+    if (!(s->job = web_job_begin(q, name))) {
         events_free(s);
         return web_problem(q, 503, "%d jobs are under way; try again", WEB_JOBS_MAX);
     }
-    s->index = web_index_of(q->web, path);
     if (s->index) s->matches = web_matches_make(web_query(q, "filter"));
     q->reply.type = s->lines ? "application/x-ndjson" : "text/event-stream";
     q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, events_read_out, s, events_free);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks and is not answered below TCP: for a neighbour (ARP), for an address (DHCP), at a port of UDP (ICMP).
+ *
+ * A host that is answered asks once; so what is asked several times was not answered, even where the answer could not
+ * be seen, as on a port of a switch. One table for all, which takes nothing new when it is full. */
+#include "analyse/explain/gather.h"
+
+enum {
+    ARP_REQUEST = 1,
+    ARP_REPLY = 2,
+    DHCP_DISCOVER = 1,
+    DHCP_OFFER = 2,
+    DHCP_REQUEST = 3,
+    DHCP_ACK = 5,
+    DHCP_NAK = 6
+};
+enum { ICMP_UNREACHABLE = 3, ICMPV6_UNREACHABLE = 1, EPHEMERAL = 32768 };
+
+static struct sought_rec *sought_find(struct explain *e, const struct sought_rec *like) {
+    for (uint32_t i = 0; i < e->soughts; i++) {
+        struct sought_rec *s = &e->sought[i];
+        if (s->kind == like->kind && s->port == like->port && addr_same(&s->who, &like->who) &&
+            addr_same(&s->whom, &like->whom) && !memcmp(s->mac, like->mac, sizeof s->mac))
+            return s;
+    }
+    return NULL;
+}
+
+static struct sought_rec *sought_add(struct explain *e, const struct sought_rec *like, const struct packet_events *p) {
+    struct sought_rec *s = sought_find(e, like);
+    if (!s && e->soughts == SOUGHT_MAX) return NULL;
+    if (!s) {
+        s = &e->sought[e->soughts++];
+        *s = *like;
+        s->first = mark_of(p);
+    }
+    s->last = mark_of(p);
+    s->tries++;
+    return s;
+}
+
+static void neighbour_take(struct explain *e, const struct packet_events *p) {
+    const struct link_event *l = &p->link;
+    for (uint32_t i = 0; i < e->soughts; i++) /* whoever speaks is there */
+        if (e->sought[i].kind == SOUGHT_NEIGHBOUR && addr_same(&e->sought[i].whom, &l->from))
+            e->sought[i].answered = true;
+    if (l->arp == ARP_REQUEST && !l->own && !addr_same(&l->from, &l->to))
+        sought_add(e, &(struct sought_rec){.kind = SOUGHT_NEIGHBOUR, .who = l->from, .whom = l->to}, p);
+}
+
+static void lease_take(struct explain *e, const struct packet_events *p) {
+    struct sought_rec like = {.kind = SOUGHT_ADDRESS};
+    memcpy(like.mac, p->link.mac, sizeof like.mac);
+    if (p->link.dhcp == DHCP_DISCOVER || p->link.dhcp == DHCP_REQUEST) {
+        sought_add(e, &like, p);
+    } else if (p->link.dhcp == DHCP_OFFER || p->link.dhcp == DHCP_ACK || p->link.dhcp == DHCP_NAK) {
+        struct sought_rec *s = sought_find(e, &like);
+        if (s) s->answered = true;
+    }
+}
+
+void gather_link(struct explain *e, const struct packet_events *p) {
+    if (p->link.arp) neighbour_take(e, p);
+    else lease_take(e, p);
+}
+
+void gather_refused(struct explain *e, const struct packet_events *p) {
+    const struct icmp_event *i = &p->icmp;
+    if (i->type != (i->v6 ? ICMPV6_UNREACHABLE : ICMP_UNREACHABLE) || i->tcp) return;
+    if (!i->dport || i->dport >= i->sport || i->dport >= EPHEMERAL) return; /* an answer that came too late */
+    sought_add(e, &(struct sought_rec){.kind = SOUGHT_PORT, .who = i->src, .whom = i->dst, .port = i->dport}, p);
+}
+
+const struct sought_rec *sought_refused(const struct explain *e, const struct net_addr *who,
+                                        const struct net_addr *whom, uint16_t port) {
+    for (uint32_t i = 0; i < e->soughts; i++) {
+        const struct sought_rec *s = &e->sought[i];
+        if (s->kind == SOUGHT_PORT && s->port == port && addr_same(&s->who, who) && addr_same(&s->whom, whom)) return s;
+    }
+    return NULL;
+}

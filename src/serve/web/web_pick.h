@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_SERVE_WEB_PICK_H
+#define WEIR_SERVE_WEB_PICK_H
+
+#include "serve/web/web_index_in.h"
+
+/* Decoding chosen frames of a capture that has an index.
+ *
+ * Theory of operation. A pick walks over the frames' places in the index and decodes, in order, those of the chosen
+ * groups and of GROUP_ALL; the others are not even read. What is decoded comes out as if all had been: conversations
+ * are counted with the kinds of the frames passed over, times are taken from the index. Where a capture has more
+ * conversations at once than the flow table holds, one that was given up for others when all were decoded is still
+ * there. One pick goes forward only. */
+struct web_pick {
+    struct web_reading *r;
+    struct web_pages pages;
+    struct web_places places;
+    uint64_t base, first;   /* of the block in `places`: where it begins, its first frame; 0: none is there */
+    uint32_t frames;        /* in it */
+    uint64_t number;        /* the frame the pick stands at; 0: before the first */
+    uint64_t next_at;       /* the frame the file stands at */
+    uint64_t tcp, udp;      /* conversations begun before it */
+    struct index_kind kind; /* of the frame */
+    uint32_t group;
+    bool all;            /* everything is chosen */
+    bool needs_previous; /* somebody wants the time since the frame before */
+    uint32_t *chosen;    /* a hash table of groups; 0: empty */
+    size_t n_chosen, room;
+};
+
+/* web_pick_begin begins before the first frame; r is a reading that has read nothing yet and stays the caller's. false:
+ * reading cannot begin in the middle of this capture. web_pick_end releases what the pick holds. */
+bool web_pick_begin(struct web_pick *p, struct web_reading *r, struct web_index *x);
+void web_pick_end(struct web_pick *p);
+/* web_pick_choose adds a group; with GROUP_ALL, which may depend on any, all. */
+void web_pick_choose(struct web_pick *p, uint32_t group);
+/* web_pick_choose_frames adds the groups of n frames, numbers in ascending order; false where they are not all there.
+ */
+bool web_pick_choose_frames(struct web_pick *p, const uint64_t *number, size_t n);
+/* web_pick_step goes to the next frame that has a row; false behind the last one. */
+bool web_pick_step(struct web_pick *p);
+/* web_pick_wanted tells whether the frame belongs to what was chosen; web_pick_decode decodes it: NULL where it cannot
+ * be read. web_pick_next steps to the next frame wanted, up to `last`, and decodes it: NULL behind it. */
+bool web_pick_wanted(const struct web_pick *p);
+const struct decode *web_pick_decode(struct web_pick *p);
+const struct decode *web_pick_next(struct web_pick *p, uint64_t last);
+/* web_pick_offset returns where the frame's record begins in the file. web_pick_again goes back to before the first
+ * frame; nothing may have been decoded. */
+uint64_t web_pick_offset(const struct web_pick *p);
+void web_pick_again(struct web_pick *p);
+/* web_pick_stream chooses the group of a conversation by its number; false where there is no such conversation. */
+bool web_pick_stream(struct web_pick *p, bool tcp, uint64_t stream);
+
+/* web_sift finds the frames a filter lets through, by their kinds as far as those tell, else by decoding them. r must
+ * have what the filter wants. web_sift_begin: as web_pick_begin, and false where it would be no help: frames that must
+ * be decoded are found only once the index is whole. web_sift_end releases what it holds. */
+struct web_sift {
+    struct web_pick pick;
+    const struct expr *filter;      /* NULL: all pass */
+    uint8_t guess[INDEX_KINDS_MAX]; /* + 1; 0: not asked yet */
+    bool whole, decodes;
+};
+bool web_sift_begin(struct web_sift *s, struct web_reading *r, struct web_index *x, const struct expr *filter);
+void web_sift_end(struct web_sift *s);
+/* web_sift_open opens a reading of the fields in want and begins to sift it, *sifting: with that there is success; else
+ * the reading is good for reading in order. NULL after a problem. */
+struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, const char *path, struct web_index *x,
+                                  const struct expr *filter, const struct want *want, bool *sifting);
+/* web_sift_step looks at the next frame, which is s->pick.number then. SIFT_WAIT: it has no row yet, and a moment
+ * was waited. SIFT_LOST: it must be
+ * decoded and cannot be here; r can then read from the beginning, where nothing was decoded. */
+enum web_sifted { SIFT_NO, SIFT_MATCH, SIFT_OVER, SIFT_WAIT, SIFT_LOST };
+enum web_sifted web_sift_step(struct web_sift *s);
+
+#endif

@@ -26,12 +26,7 @@ static void app_end(struct flow *f) {
     f->app_state = NULL;
 }
 
-static void tunnel_end(struct flow *f) {
-    free(f->tunnel);
-    f->tunnel = NULL;
-}
-
-void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port) {
+void flow_tunnel_set(struct flow_tcp *f, const struct proto *by, struct slice host, uint16_t port) {
     if (!f->tunnel) f->tunnel = calloc(1, sizeof *f->tunnel);
     if (!f->tunnel) return;
     host = slice_head(host, TUNNEL_HOST_MAX);
@@ -54,6 +49,10 @@ static void tcp_end(struct flow_table *t, struct flow *f) {
     tcp_conv_end(&tcp->conv, &t->unacked);
     stream_reset(&tcp->side[0], &t->limits);
     stream_reset(&tcp->side[1], &t->limits);
+    free(tcp->tunnel);
+    tcp->tunnel = NULL;
+    tcp->before = NULL;
+    tcp->port = 0;
 }
 
 static void flow_drop(struct flow_table *t, uint32_t n) {
@@ -62,7 +61,6 @@ static void flow_drop(struct flow_table *t, uint32_t n) {
     while (*link && *link != n) link = &flow_at(t, *link)->chain;
     if (*link) *link = f->chain;
     app_end(f);
-    tunnel_end(f);
     tcp_end(t, f);
     f->bucket = UINT32_MAX;
     if (n & FLOW_IN_TCPS) pool_put(&t->tcps, n ^ FLOW_IN_TCPS);
@@ -182,11 +180,8 @@ void flow_number_again(struct flow *f) {
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
     app_end(f);
-    tunnel_end(f);
     tcp_end(t, f);
     if (side) f->flipped = !f->flipped; /* who opens is the client */
-    f->port = 0;
-    f->before = NULL;
     begin(t, f, ts);
     if (flow_is_tcp(f)) flow_tcp(f)->conv.reused = true;
 }

@@ -44,18 +44,18 @@ struct flow {
     struct flow_key key;
     uint32_t stream; /* number shown to people: counts conversations of a protocol from 0 */
     bool flipped;    /* side 0 is end[1] of the key */
+    enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number : 8; /* of a UDP conversation: see flow_number_again */
     int64_t first, last; /* time stamps */
     const struct proto *app;
     void *app_state;
-    const struct proto *before; /* what the conversation spoke before it turned to `app`; NULL: nothing else */
-    struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
-    uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
-    enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number; /* of a UDP conversation: see flow_number_again */
 };
 
 /* flow_tcp is a TCP conversation. */
 struct flow_tcp {
     struct flow flow; /* first: either is found from the other */
+    const struct proto *before; /* what the conversation spoke before it turned to flow.app; NULL: nothing else */
+    struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
+    uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
     struct tcp_conv conv;
     struct stream side[2];
 };
@@ -111,7 +111,7 @@ static inline struct flow *flow_at(const struct flow_table *t, uint32_t n) {
 static inline bool flow_is_tcp(const struct flow *f) { return flow_key_proto(&f->key) == FLOW_PROTO_TCP; }
 static inline struct flow_tcp *flow_tcp(struct flow *f) { return (struct flow_tcp *)f; }
 /* flow_tunnel_set says that the conversation goes through a tunnel of protocol `by` to a host; a long name is cut. */
-void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port);
+void flow_tunnel_set(struct flow_tcp *f, const struct proto *by, struct slice host, uint16_t port);
 /* flow_app_start makes p the protocol of the conversation's payload, with fresh state. */
 void flow_app_start(struct flow *f, const struct proto *p);
 

@@ -44,6 +44,7 @@ static const uint16_t wanted[] = {
     FID_ARP_ISGRATUITOUS,
     FID_ARP_ISPROBE,
     FID_ARP_ISANNOUNCEMENT,
+    FID_ARP_SRC_HW_MAC,
     FID_ARP_SRC_PROTO_IPV4,
     FID_ARP_DST_PROTO_IPV4,
     FID_DHCP_HW_MAC_ADDR,
@@ -513,6 +514,7 @@ static void link_field(struct walk *w, const struct fval *f) {
     case FID_ARP_ISANNOUNCEMENT: l->own |= f->u != 0; break;
     case FID_ARP_SRC_PROTO_IPV4: addr4(&l->from, f->u); break;
     case FID_ARP_DST_PROTO_IPV4: addr4(&l->to, f->u); break;
+    case FID_ARP_SRC_HW_MAC:
     case FID_DHCP_HW_MAC_ADDR: memcpy(l->mac, f->s.p, f->s.n < sizeof l->mac ? f->s.n : sizeof l->mac); break;
     case FID_DHCP_OPTION_DHCP: l->dhcp = (uint8_t)f->u; break;
     }

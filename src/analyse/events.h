@@ -102,7 +102,7 @@ struct link_event {
     uint8_t arp;              /* operation; 0: no ARP */
     uint8_t dhcp;             /* message type; 0: no DHCP */
     bool own;                 /* ARP about the sender's own address */
-    uint8_t mac[6];           /* of the DHCP client */
+    uint8_t mac[6];           /* of the DHCP client, or who speaks ARP */
     struct net_addr from, to; /* who asks by ARP, and for whom */
 };
 

@@ -13,11 +13,11 @@ const struct stats_ops *stats_find(const char *name) {
     return NULL;
 }
 
-void stats_note(struct table *t, uint64_t refused, const char *what) {
-    if (!refused || t->note[0]) return;
+void stats_note(struct table *t, const struct keytab *of, const char *what) {
+    if (!of->refused || t->note[0]) return;
     struct writer w = wr_fixed(t->note, sizeof t->note - 1);
-    wr_f(&w, "%" PRIu64 " packets of further %s are not counted: the limit of %d is reached", refused, what,
-         STATS_ENTRIES_MAX);
+    wr_f(&w, "%" PRIu64 " packets of further %s are not counted: the limit of %u is reached", of->refused, what,
+         of->limit);
     *w.p = 0;
 }
 

@@ -3,6 +3,7 @@
 #define WEIR_ANALYSE_STATS_H
 
 #include "analyse/dissect.h"
+#include "analyse/keytab.h"
 #include "analyse/table.h"
 
 /* Statistics: packets in, tables out.
@@ -43,8 +44,8 @@ struct stats_ops {
 extern const struct stats_ops *const stats_kinds[];
 const struct stats_ops *stats_find(const char *name);
 
-/* stats_note says in t's note that `refused` packets were not counted for want of room. */
-void stats_note(struct table *t, uint64_t refused, const char *what);
+/* stats_note says in t's note how many packets were not counted for want of room in a table. */
+void stats_note(struct table *t, const struct keytab *of, const char *what);
 /* stats_outer returns the end of the fields that belong to the packet itself and not to one quoted in it. */
 uint32_t stats_outer(const struct decode *d);
 

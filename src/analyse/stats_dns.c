@@ -155,7 +155,7 @@ static struct table *tables(void *state) {
     }
     if (!t) return first;
     table_sort(t, 1, false);
-    stats_note(t, s->names.refused, "names");
+    stats_note(t, &s->names, "names");
     first->next = t;
     return first;
 }

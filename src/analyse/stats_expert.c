@@ -80,7 +80,7 @@ static struct table *tables(void *state) {
             c[5] = cell_str(field_of(e->id)->name);
             c[6] = cell_count(e->first);
         }
-    if (out) stats_note(out, x->tab.refused, "findings");
+    if (out) stats_note(out, &x->tab, "findings");
     return out;
 }
 

@@ -5,8 +5,8 @@
  * that comes again is one row; without a CONNECT the client is the side that speaks like one (or has the higher port),
  * under its address. Which client used which topic is a table of its own, whose entries hang on lists of both. Who
  * subscribes to a topic is counted by what was delivered: clients the broker sent a message of it. Limits:
- * STATS_ENTRIES_MAX clients, topics, and uses; names are kept up to NAME_SIZE bytes, longer ones by their beginning and
- * a hash. */
+ * STATS_ENTRIES_MAX uses, an eighth of it clients, a quarter topics; names are kept up to NAME_SIZE bytes, longer ones by
+ * their beginning and a hash. */
 #include "analyse/mqtt_msg.h"
 #include "analyse/name.h"
 
@@ -309,7 +309,7 @@ static struct table *clients_table(struct mqtt_stats *s) {
         *c = cell_str(role(p));
     }
     wr_free(&w);
-    if (out) stats_note(out, s->clients.refused, "clients");
+    if (out) stats_note(out, &s->clients, "clients");
     return out;
 }
 
@@ -346,7 +346,8 @@ static struct table *topics_table(struct mqtt_stats *s, bool filters) {
         }
         *c = cell_count(t->qos);
     }
-    if (out) stats_note(out, s->topics.refused + s->uses.refused, "topics");
+    if (out) stats_note(out, &s->topics, "topics");
+    if (out) stats_note(out, &s->uses, "uses of topics");
     return out;
 }
 

@@ -321,7 +321,7 @@ static struct table *hosts_table(void *state) {
         *c = cell_bytes(h->received_bytes);
     }
     free(places);
-    if (out) stats_note(out, t->tab.refused, "endpoints");
+    if (out) stats_note(out, &t->tab, "endpoints");
     return out;
 }
 
@@ -370,7 +370,7 @@ static struct table *pairs_table(void *state) {
         *c = cell_seconds(p->last - p->first);
     }
     free(places);
-    if (out) stats_note(out, t->tab.refused, "conversations");
+    if (out) stats_note(out, &t->tab, "conversations");
     return out;
 }
 

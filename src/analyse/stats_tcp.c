@@ -198,7 +198,7 @@ static struct table *rtt_tables(void *state) {
         c[8] = cell_real(r->sum / (double)r->samples / 1e6);
         c[9] = cell_real((double)r->most / 1e6);
     }
-    if (t) stats_note(t, s->tab.refused, "conversations");
+    if (t) stats_note(t, &s->tab, "conversations");
     return t;
 }
 

@@ -362,7 +362,7 @@ static struct table *kind_table(const struct volume *v, enum row_kind kind) {
     }
     if (!t) return NULL;
     table_sort(t, 4, false);
-    stats_note(t, v->rows.refused, "names");
+    stats_note(t, &v->rows, "names");
     return t;
 }
 

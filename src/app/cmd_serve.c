@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir serve: reads its options and finds the folder; the rest is serve/. */
 #include "app/cmd.h"
+#include "base/isotime.h"
 #include "app/opt.h"
 #include "app/rights.h"
 #include "app/serve_config.h"
@@ -160,12 +161,12 @@ static bool duration_read(const char *text, int64_t *ms) {
 /* ---- tokens ---- */
 
 static void token_print(void *to, const struct store_token *t) {
-    char when[32] = "";
-    time_t at = (time_t)(t->created / 1000);
-    struct tm tm;
+    char when[32];
+    struct writer w = wr_fixed(when, sizeof when);
     (void)to;
-    if (gmtime_r(&at, &tm)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    printf("%lld\t%s\t%s\t%s\n", (long long)t->id, store_role_name(t->role), when, t->name);
+    iso_time(&w, t->created * 1000000, 0);
+    wr_c(&w, 0);
+    printf("%lld\t%s\t%sZ\t%s\n", (long long)t->id, store_role_name(t->role), when, t->name);
 }
 
 static int token_add(struct store *store, const struct serve_opts *o) {

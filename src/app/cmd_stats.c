@@ -68,7 +68,7 @@ static const struct opt_command command = {
                    "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
                    "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, "
                    "conv, io,phs and expert; "
-                   "weir read -q -z prints them in its form.",
+                   "tshark's own names (io,phs, conv,tcp) work too, and print them in its form, as weir read -q -z does.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -248,7 +248,21 @@ static int go(struct run *r) {
     return whole ? written : EXIT_TROUBLE;
 }
 
+/* as_tshark answers `weir stats io,phs -r FILE` as `weir read -q -z io,phs -r FILE` does: tshark's name, its form. */
+static int as_tshark(int argc, char **argv) {
+    static char read[] = "read", quiet[] = "-qz";
+    char **as = calloc((size_t)argc + 2, sizeof *as);
+    if (!as) return opt_bad_use(&command, "out of memory");
+    as[0] = read;
+    as[1] = quiet;
+    memcpy(as + 2, argv + 1, (size_t)(argc - 1) * sizeof *as);
+    int rc = cmd_read(argc + 1, as);
+    free(as);
+    return rc;
+}
+
 int cmd_stats(int argc, char **argv) {
+    if (argc > 1 && *argv[1] != '-' && strchr(argv[1], ',')) return as_tshark(argc, argv);
     struct run *r = calloc(1, sizeof *r);
     if (!r) return opt_bad_use(&command, "out of memory");
     r->out_fd = STDOUT_FILENO;

@@ -42,7 +42,7 @@ static const struct command *find(const char *name) {
 
 static void print_short_help(FILE *f) {
     fprintf(f, "weir captures, decodes and explains device traffic, and guards its broker.\n\n"
-               "  weir demo                              see a real MQTT conversation captured and decoded\n"
+               "  weir demo                              real MQTT traffic, captured and read\n"
                "  weir capture -i lo -w mqtt.pcapng      record loopback until Ctrl-C\n"
                "  weir explain mqtt.pcapng               where did it stop, and what to do\n\n"
                "`weir --help` lists all commands.\n");

@@ -55,6 +55,8 @@ static int unknown_long(const struct parse *p, const char *name) {
 
 /* The nearest to an unknown letter is the same letter in the other case. */
 static int unknown_letter(const struct parse *p, char letter) {
+    for (const char *const *e = p->cmd->elsewhere; e && *e; e++)
+        if (**e == letter) return opt_bad_use(p->cmd, "there is no '-%c' here: %s", letter, *e + 1);
     for (size_t i = 0; i < p->cmd->n_defs; i++)
         if (p->cmd->defs[i].letter == (letter ^ 0x20) && p->cmd->defs[i].help)
             return opt_bad_use(p->cmd, "unknown option '-%c'; did you mean '-%c' (%s)?", letter, letter ^ 0x20,

@@ -57,6 +57,8 @@ struct opt_command {
     size_t n_defs;
     size_t words_at;   /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
     const char *const *parts; /* what the first word can be, NULL at the end; NULL: anything */
+    const char *const *elsewhere; /* letters the command's ancestor has and it has not, each with where that is done:
+                                     "w`weir edit -w FILE`"; NULL at the end; may be NULL */
     bool stop_at_word; /* the first word ends the options (a command line follows) */
 };
 

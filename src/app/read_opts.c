@@ -55,6 +55,11 @@ static const char *const examples[] = {"weir read -r capture.pcapng", "weir read
                                        "weir read -r capture.pcapng -T fields -e frame.number -e ip.src -e mqtt.topic",
                                        "weir read -r capture.pcapng -Y 'mqtt.topic contains \"sensor\" and ip.src == 10.0.0.0/8'",
                                        "weir read --events -r capture.pcapng | jq 'select(.mqtt.publish)'", "weir read -i lo port 1883", NULL};
+/* What tshark does with one command. */
+static const char *const elsewhere[] = {"wpackets are written by `weir edit FILE -Y FILTER -w OUT`, and from an interface by `weir capture -w OUT`",
+                                        "Fformats are written by `weir edit FILE -F pcap -w OUT`",
+                                        "Dinterfaces are listed by `weir capture -D`",
+                                        "Gfields are listed by `weir fields`", NULL};
 const struct opt_command read_command = {
     .name = "read",
     .synopsis = "-r FILE | -i NAME [FILTER] [options]",
@@ -64,6 +69,7 @@ const struct opt_command read_command = {
                    "Display filters are written in the language of Wireshark 4.0.\n\n"
                    "With -i the packets come from an interface until Ctrl-C, -c or -a; privileges are given up once it is open.",
     .examples = examples,
+    .elsewhere = elsewhere,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
     .words_at = offsetof(struct read_opts, words),

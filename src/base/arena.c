@@ -29,17 +29,23 @@ enum { CHUNK = 16 * 1024 };
 
 struct arena arena_make(size_t cap) { return (struct arena){.cap = cap}; }
 
+struct arena arena_make_of(size_t cap, struct arena_budget *of) { return (struct arena){.of = of, .cap = cap}; }
+
+static bool has_room(const struct arena *a, size_t n) {
+    if (n > a->cap || a->held > a->cap - n) return false;
+    return !a->of || (n <= a->of->cap && a->of->held <= a->of->cap - n);
+}
+
 static struct arena_chunk *chunk_new(struct arena *a, size_t n) {
     size_t size = n > CHUNK ? n : CHUNK;
-    if (size > a->cap || a->held > a->cap - size) {
-        size = n; /* near the cap: exactly what is asked for */
-        if (size > a->cap || a->held > a->cap - size) return NULL;
-    }
+    if (!has_room(a, size)) size = n; /* near the cap: exactly what is asked for */
+    if (!has_room(a, size)) return NULL;
     struct arena_chunk *c = malloc(sizeof *c + size);
     if (!c) return NULL;
     c->next = NULL;
     c->size = size;
     a->held += size;
+    if (a->of) a->of->held += size;
     POISON(c->bytes, size);
     return c;
 }
@@ -72,6 +78,7 @@ static void chunks_free(struct arena *a, struct arena_chunk *c) {
     while (c) {
         struct arena_chunk *next = c->next;
         a->held -= c->size;
+        if (a->of) a->of->held -= c->size;
         UNPOISON(c->bytes, c->size);
         free(c);
         c = next;
@@ -89,5 +96,5 @@ void arena_reset(struct arena *a) {
 
 void arena_free(struct arena *a) {
     chunks_free(a, a->first);
-    *a = (struct arena){.cap = a->cap};
+    *a = (struct arena){.of = a->of, .cap = a->cap};
 }

@@ -3,6 +3,7 @@
 #undef NDEBUG
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/isotime.h"
 #include "base/near.h"
 #include "base/pool.h"
 #include "base/reader.h"
@@ -88,6 +89,14 @@ static void memory_test(void) {
     arena_reset(&a);
     assert(arena_get(&a, 1000) != NULL);
     arena_free(&a);
+    struct arena_budget both = {.cap = 100 * 1024};
+    struct arena one = arena_make_of(1 << 20, &both), two = arena_make_of(1 << 20, &both);
+    assert(arena_get(&one, 60 * 1024) && !arena_get(&two, 60 * 1024) && arena_get(&two, 1000));
+    arena_free(&one);
+    assert(arena_get(&two, 60 * 1024));
+    arena_free(&two);
+    assert(both.held == 0);
+    SAYS("arenas of one budget share it, and give back what they had");
     struct pool p = pool_make(24, 100);
     uint32_t first = pool_get(&p), n = 1;
     while (pool_get(&p)) n++;
@@ -107,8 +116,23 @@ static void near_test(void) {
     SAYS("words of more than a line are far from everything");
 }
 
+static bool iso_is(int64_t ns, int digits, const char *text) {
+    char buf[64];
+    struct writer w = wr_fixed(buf, sizeof buf);
+    iso_time(&w, ns, digits);
+    return slice_eq(wr_done(&w), slice_str(text));
+}
+
+static void isotime_test(void) {
+    assert(iso_is(1700000000123456789, 0, "2023-11-14T22:13:20") && iso_is(1700000000123456789, 6, "2023-11-14T22:13:20.123456"));
+    assert(iso_is(0, 3, "1970-01-01T00:00:00.000") && iso_is(-1, 9, "1969-12-31T23:59:59.999999999"));
+    assert(iso_is(INT64_MAX, 0, "2262-04-11T23:47:16") && iso_is(INT64_MIN, 0, "1677-09-21T00:12:43"));
+    SAYS("moments are written in UTC, before 1970 too, cut and not rounded");
+}
+
 int main(void) {
     reader_test();
+    isotime_test();
     writer_test();
     utf8_test();
     near_test();

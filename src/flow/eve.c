@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/eve.h"
+#include "base/isotime.h"
 
 #include "field/print.h"
 
 #include <openssl/sha.h>
-#include <time.h>
 
 enum { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17, IP_ICMPV6 = 58 };
 
 void eve_time(struct writer *w, int64_t ns) {
-    char buf[40];
-    time_t seconds = (time_t)(ns / 1000000000);
-    int64_t rest = ns % 1000000000;
-    struct tm tm;
-    if (rest < 0) {
-        rest += 1000000000;
-        seconds--;
-    }
-    if (!gmtime_r(&seconds, &tm)) memset(&tm, 0, sizeof tm);
-    wr_bytes(w, buf, strftime(buf, sizeof buf, "%Y-%m-%dT%H:%M:%S", &tm));
-    wr_c(w, '.');
-    wr_uz(w, (uint64_t)(rest / 1000), 6);
+    iso_time(w, ns, 6);
     wr_s(w, "+0000");
 }
 

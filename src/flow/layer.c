@@ -82,7 +82,8 @@ int driver_make(struct driver *dr, const struct want *want) {
     dr->arena = arena_make(PACKET_ARENA);
     fvec_make(&dr->fields, &dr->want);
     useful_find(dr);
-    dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .ops = &ops, .driver = dr};
+    dr->kept.cap = KEPT_MAX;
+    dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .kept = &dr->kept, .ops = &ops, .driver = dr};
     dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
     dr->d.tcp_analysis = want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)

@@ -17,12 +17,13 @@
  * Invariants: one driver serves one capture, in order; everything handed out in a packet lives until the next one.
  * Limits: NESTING_MAX decoders inside each other; those of flow.h, stream.h, frag.h. */
 
-enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20 };
+enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20, KEPT_MAX = 256 << 20 };
 
 struct driver {
     struct decode d;
     struct fvec fields;
     struct arena arena;
+    struct arena_budget kept;
     struct want want;
     uint8_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1; the top bit: the user said so */
     bool useful[PROTOS_MAX];     /* by place in weir_protos */

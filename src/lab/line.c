@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab/line.h"
+#include "base/isotime.h"
 
 #include <time.h>
 
@@ -13,12 +14,8 @@ void line_clock(struct writer *w, int64_t ts) {
 }
 
 void line_time(struct writer *w, int64_t ts) {
-    time_t t = ts / SECOND_NS;
-    struct tm tm = {0};
-    char text[32];
-    gmtime_r(&t, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    wr_f(w, "%s.%06dZ", text, (int)(ts % SECOND_NS / 1000));
+    iso_time(w, ts, 6);
+    wr_c(w, 'Z');
 }
 
 void line_day(struct writer *w, int64_t ts) {

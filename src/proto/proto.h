@@ -236,6 +236,7 @@ struct decode_ops {
 struct decode {
     struct fvec *out;
     struct arena *arena; /* packet lifetime */
+    struct arena_budget *kept; /* memory of the states of all conversations; NULL: no limit but their own */
     const struct decode_ops *ops;
     void *driver;        /* the ops' own */
     const struct packet *pkt;

@@ -81,34 +81,35 @@ const struct finding *diff_cause(const struct comparison *c, const struct diff_v
     return NULL;
 }
 
-static void list_label(struct writer *w, const struct deed_list *l) {
+/* list_label writes who asked (line 0) and whom (line 1). */
+static void list_label(struct writer *w, const struct deed_list *l, int line, const struct diff_view *v) {
     struct endpoint client = {l->client, l->client_port}, server = {l->server, l->port};
+    if (line) {
+        wr_s(w, v->unicode ? "→ " : "-> ");
+        endpoint_write(w, &server);
+        if (!l->is_dns) wr_f(w, " (tcp.stream %u)", l->stream);
+        return;
+    }
     if (l->id.n) {
         print_string(w, slice_head(l->id, 40));
         wr_s(w, " ");
     }
     if (l->is_dns) addr_write(w, &client.addr);
     else endpoint_write(w, &client);
-    wr_s(w, " - ");
-    endpoint_write(w, &server);
 }
 
-/* list_heads writes who spoke with whom above both columns, and below them the numbers of the conversations. */
+/* list_heads writes above both columns who spoke with whom. */
 static void list_heads(struct writer *w, const struct comparison *c, const struct pairing *p, const struct diff_view *v,
                        size_t side) {
     const struct deed_list *list[] = {p->good >= 0 ? &c->good->list[p->good] : NULL,
                                       p->bad >= 0 ? &c->bad->list[p->bad] : NULL};
     for (int line = 0; line < 2; line++) {
-        bool any = false;
-        for (int i = 0; i < 2; i++) any |= list[i] && (!line || !list[i]->is_dns);
-        if (!any) return;
-        wr_f(w, "%s  ", paint(v, line ? "\033[2m" : "\033[1m"));
+        wr_f(w, "%s  ", paint(v, "\033[1m"));
         for (int i = 0; i < 2; i++) {
             char text[TEXT_MAX];
             struct writer t = wr_fixed(text, sizeof text);
-            if (list[i] && !line) list_label(&t, list[i]);
-            else if (list[i] && !list[i]->is_dns) wr_f(&t, "tcp.stream %u", list[i]->stream);
-            text_pad(w, slice_head(wr_done(&t), side), i ? 0 : side + 3);
+            if (list[i]) list_label(&t, list[i], line, v);
+            text_pad(w, slice_head(wr_done(&t), side + (line && v->unicode ? 2 : 0)), i ? 0 : side + 3);
         }
         wr_f(w, "%s\n", paint(v, "\033[0m"));
     }

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables for people and programs. */
 #include "view/tables.h"
+#include "base/isotime.h"
 
 #include "field/print.h"
 
-#include <time.h>
 
 enum { BAR_MAX = 20, BAR_LEAST = 6 };
 
 static void time_write(struct writer *w, int64_t ns) {
-    time_t t = (time_t)(ns / 1000000000);
-    int64_t part = ns % 1000000000;
-    struct tm tm;
-    char text[40];
-    if (part < 0) {
-        part += 1000000000;
-        t--;
-    }
-    if (!gmtime_r(&t, &tm)) return;
-    wr_bytes(w, text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm));
-    wr_c(w, '.');
-    wr_uz(w, (uint64_t)part / 1000, 6);
+    iso_time(w, ns, 6);
     wr_c(w, 'Z');
 }
 

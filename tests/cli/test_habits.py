@@ -104,3 +104,16 @@ def test_the_option_table_has_other_forms(weir, form):
     for command in COMMANDS:
         run = weir(command, f"--help={form}")
         assert run.returncode == 0 and "help" in run.out
+
+
+@pytest.mark.parametrize("args, words", [(["read", "-r", "x", "-w", "y"], "weir edit"), (["read", "-D"], "weir capture -D"),
+                                         (["capture", "-r", "x"], "weir read"), (["capture", "-i", "lo", "-X"], "weir read")])
+def test_what_an_ancestor_does_elsewhere_is_said(weir, args, words):
+    run = weir(*args)
+    assert run.returncode == 2 and words in run.err and run.err.count("\n") == 1
+
+
+def test_stats_knows_tsharks_names(weir, sample):
+    for name in ("io,phs", "conv,tcp", "endpoints,ip"):
+        run = weir("stats", name, "-r", sample)
+        assert run.returncode == 0 and run.out and run.out == weir("read", "-q", "-z", name, "-r", sample).out

@@ -315,7 +315,7 @@ def test_colours_only_where_asked_for_or_on_a_terminal(weir, sample, tmp_path):
     assert "\x1b" not in plain and "\x1b" not in out(weir, "-r", sample, "--color=never")
     coloured = out(weir, "-r", sample, "--color")
     assert "\x1b[90m" in coloured  # bare acknowledgments
-    assert re.sub(r"(?m)^\x1b\[\d+m(.*)\x1b\[0m$", r"\1", coloured) == plain
+    assert re.sub("\x1b\\[[0-9]*m", "", coloured) == plain
     reset = tmp_path / "reset.pcapng"
     weir("craft", "-q", "-w", reset, 'IP(src="10.0.0.1",dst="10.0.0.2")/TCP(flags="R")')
     assert out(weir, "-r", reset, "--color=always").startswith("\x1b[33m")

@@ -69,9 +69,11 @@ class Capture:
             return self.udp(client, port, server, 53, body, step)
         return self.udp(server, 53, client, port, body, step)
 
-    def arp(self, asker, wanted, answer=False):
-        """A question, or its answer, on a capture of Ethernet."""
+    def arp(self, asker, wanted, answer=False, mac=None):
+        """A question, or its answer, on a capture of Ethernet; mac is the last byte of who speaks, if not that of the address."""
         macs = [b"\2\0\0\0\0" + bytes([int(a.rpartition(".")[2])]) for a in (asker, wanted)]
+        if mac:
+            macs[int(answer)] = b"\2\0\0\0\0" + bytes([mac])
         ips = [ipaddress.ip_address(a).packed for a in (asker, wanted)]
         head = b"\0\1\x08\0\6\4"
         if answer:

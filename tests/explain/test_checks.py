@@ -141,6 +141,24 @@ def _(cap, hit):
             cap.unreachable("10.0.0.2", 40000, "10.0.0.1", 5683)
 
 
+@case("udp.no-answer")
+def _(cap, hit):
+    for n in range(4):
+        cap.udp("10.0.0.2", 123, "10.0.0.9", 123, b"\x23" + bytes(47))
+        cap.wait(2)
+    if not hit:
+        cap.udp("10.0.0.9", 123, "10.0.0.2", 123, b"\x24" + bytes(47))
+
+
+@case("link.address-twice")
+def _(cap, hit):
+    cap.link = ETHERNET
+    for n in range(3):  # a spare that takes over once is none
+        cap.arp("10.0.0.7", "10.0.0.2", answer=True, mac=2 if not hit or n != 1 else 9)
+        cap.wait(30)
+    cap.arp("10.0.0.7", "10.0.0.2", answer=True, mac=9)
+
+
 # DNS.
 
 

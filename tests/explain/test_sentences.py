@@ -219,3 +219,14 @@ def test_curiosity_is_no_failure(name, tmp_path):
         cap.dns("10.0.0.2", "10.0.0.53", name, ident=n)
         cap.wait(2)
     assert not ids(verdict(cap, tmp_path))
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_the_broker_took_is_only_claimed_where_it_spoke(answered, tmp_path):
+    cap = Capture()
+    t = Tcp(cap).open()
+    t.c(connect())
+    if answered:
+        t.s(connack())
+    t.c(publish("a/b"))
+    assert ("broker took them" in verdict(cap, tmp_path)["verdict"]["text"]) == answered

@@ -57,7 +57,7 @@ def test_every_text_of_the_catalogue_is_translated(lang):
 
 # Words that stay as they are in any language: names of protocols, their packets and fields, programs, options.
 TERMS = set("""
-    A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
+    A ACK AES ALPN ARP AUTH AWS Broker CA CID CLIENT CONNACK CONNECT CoAP Connection Core DHCP DHE DISCONNECT DNS DUP Diffie ECDHE ECH EXPORT FORMERR Handling
     ClientHello Hello Hellman ICMP ID IPv IoT LAN Local MAC MQTT MSS MTU NAT NOTAUTH NOTIMP NTP NXDOMAIN No OS PINGREQ PINGRESP PSK PUBACK
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
     TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx weir explain mqtt x -v
@@ -200,7 +200,7 @@ def test_diff_fits_the_terminal(lang, tmp_path):
         t.close()
         runs.append(cap.write(tmp_path / str(n)))
     out = weir("diff", *runs, "--lang", lang, env={"COLUMNS": "80"}).stdout
-    assert out.count("tcp.stream 0") == 2 and "192.168.100.102:40000 - 192.168.100.101:1883"[:37] in out
+    assert out.count("sensor-1 192.168.100.102:40000") == 2 and out.count("→ 192.168.100.101:1883 (tcp.stream 0)") == 2
     for line in out.splitlines():
         width = sum(2 if ord(c) >= 0x1100 and not 0x2000 <= ord(c) < 0x2e80 else 1 for c in line)
         assert width <= 82 or "weir read" in line, line

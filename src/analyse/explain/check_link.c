@@ -4,7 +4,7 @@
 #include "analyse/explain/judge.h"
 #include "field/print.h"
 
-enum { ARP_TRIES = 3, DHCP_TRIES = 2, UDP_TRIES = 3, ARP_PAUSE_S = 5, SCAN = 4, PORT_DNS = 53 };
+enum { ARP_TRIES = 3, DHCP_TRIES = 2, UDP_TRIES = 3, ARP_PAUSE_S = 5, SCAN = 4, PORT_DNS = 53, PORT_NTP = 123 };
 
 static bool asks(const struct sought_rec *s, enum sought kind, uint32_t tries) {
     return s->kind == kind && !s->answered && s->tries >= tries;
@@ -59,14 +59,32 @@ void check_arp(struct judge *j) {
     cite(f, &s->last);
 }
 
+static void say_mac(struct judge *j, struct finding *f, const uint8_t mac[6]) {
+    char text[24];
+    struct writer w = wr_fixed(text, sizeof text);
+    print_ether(&w, mac);
+    say_text(j, f, wr_done(&w));
+}
+
+void check_address_twice(struct judge *j) {
+    for (uint32_t i = 0; i < j->e->owners; i++) {
+        const struct owner_rec *o = &j->e->owner[i];
+        if (!mark_set(&o->clash)) continue;
+        struct finding *f = found(j);
+        say_addr(j, f, &o->addr);
+        say_mac(j, f, o->mac[0]);
+        say_mac(j, f, o->mac[1]);
+        cite(f, &o->at[0]);
+        cite(f, &o->at[1]);
+        return;
+    }
+}
+
 void check_dhcp(struct judge *j) {
     const struct sought_rec *s = no_lease(j->e);
     if (!s) return;
-    char text[24];
-    struct writer w = wr_fixed(text, sizeof text);
     struct finding *f = found(j);
-    print_ether(&w, s->mac);
-    say_text(j, f, wr_done(&w));
+    say_mac(j, f, s->mac);
     say_number(j, f, s->tries);
     if (j->e->unicast) f->level = LEVEL_NOTE; /* another host's; what it is told may not pass here */
     cite(f, &s->first);
@@ -89,6 +107,26 @@ void check_udp_refused(struct judge *j) {
         say_number(j, f, s->tries);
         if (is_probe(s->port)) f->level = LEVEL_NOTE;
         else if (j->e->convs) f->level = LEVEL_WARNING; /* something else works */
+        cite(f, &s->first);
+        cite(f, &s->last);
+        return;
+    }
+}
+
+void check_udp_silent(struct judge *j) {
+    for (uint32_t i = 0; i < j->e->soughts; i++) {
+        const struct sought_rec *s = &j->e->sought[i];
+        if (!asks(s, SOUGHT_SERVICE, UDP_TRIES) || sought_refused(j->e, &s->who, &s->whom, s->port)) continue;
+        struct finding *f = found(j);
+        struct endpoint to = {s->whom, s->port};
+        say_addr(j, f, &s->who);
+        say_endpoint(j, f, &to);
+        say_number(j, f, s->tries);
+        say_text(j, f, s->port == PORT_NTP ? SLICE("NTP") : SLICE("CoAP"));
+        if (s->port == PORT_NTP)
+            f->next = N_("Check route and firewall for UDP port 123, or choose another time server: without the time a "
+                         "device rejects certificates as not valid yet.");
+        if (j->e->convs) f->level = LEVEL_WARNING; /* something else works */
         cite(f, &s->first);
         cite(f, &s->last);
         return;

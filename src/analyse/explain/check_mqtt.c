@@ -107,6 +107,10 @@ void check_mqtt_refused(struct judge *j) {
                      "anonymous clients at the broker.");
     if ((words && m->connack_code == 1) || m->connack_code == 0x84)
         f->next = N_("Set the client to a protocol version the broker speaks (3.1.1 or 5).");
+    if ((words && m->connack_code == 2) || m->connack_code == 0x85)
+        f->next =
+            N_("Change the client id: it is empty, too long, or not one the broker takes from this device (AWS IoT "
+               "Core: its policy names those allowed).");
     if ((words && m->connack_code == 3) || m->connack_code == 0x88 || m->connack_code == 0x89) {
         f->blame = BLAME_SERVER;
         f->next = N_("The broker is not able to serve now: look at its log, and let the client try again later.");

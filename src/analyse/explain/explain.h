@@ -27,6 +27,7 @@ enum {
     MESSAGE_TO = 6,       /* receivers of a message that are remembered */
     WILLS_MAX = 256,
     SOUGHT_MAX = 64,  /* neighbours asked for by ARP, hosts that ask for an address, datagrams that came back */
+    OWNERS_MAX = 256, /* addresses that are told by ARP */
     CONV_FILTERS = 8, /* subscriptions of a conversation that deliveries are counted for */
     FINDINGS_MAX = 4096,
     FINDING_FRAMES = 8,
@@ -186,8 +187,8 @@ struct conv {
 
 enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_OTHER };
 
-/* sought_rec is somebody who asks again and again: for a neighbour by ARP, for an address by DHCP; or the port of UDP
- * that ICMP says cannot be reached. */
+/* sought_rec is somebody who asks again and again: for a neighbour by ARP, for an address by DHCP, for an answer by NTP
+ * or CoAP; or the port of UDP that ICMP says cannot be reached. */
 struct sought_rec {
     struct net_addr who, whom;
     struct mark first, last;
@@ -197,7 +198,15 @@ struct sought_rec {
     uint8_t kind; /* enum sought */
     bool answered;
 };
-enum sought { SOUGHT_NEIGHBOUR, SOUGHT_ADDRESS, SOUGHT_PORT };
+enum sought { SOUGHT_NEIGHBOUR, SOUGHT_ADDRESS, SOUGHT_PORT, SOUGHT_SERVICE };
+
+/* owner_rec is who says by ARP that an address is his. */
+struct owner_rec {
+    struct net_addr addr;
+    uint8_t mac[2][6];
+    struct mark at[2]; /* when each said so last */
+    struct mark clash; /* when both did in turn */
+};
 
 /* name_rec is a name somebody looked up. */
 struct name_rec {
@@ -348,8 +357,9 @@ struct explain {
     struct message *message;
     struct will_rec will[WILLS_MAX];
     struct sought_rec sought[SOUGHT_MAX];
+    struct owner_rec owner[OWNERS_MAX];
     uint64_t bucket[MESSAGES_MAX];
-    uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts;
+    uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts, owners;
     uint64_t messages; /* serial of the last */
     struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
     struct finding *finding;

@@ -504,6 +504,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     case TRANSPORT_ICMP: icmp_take(e, p); break;
     case TRANSPORT_UDP:
         e->udp_packets++;
+        if (p->unicast && (port_answers(p->dport) || port_answers(p->sport))) gather_service(e, p);
         for (uint32_t i = 0; i < p->n; i++)
             if (p->event[i].kind == EV_DNS) gather_dns(e, p, &p->event[i].dns, selected);
         if (e->hosts && p->sport != 53 && p->dport != 53) gather_use(e, &p->src, &p->dst);

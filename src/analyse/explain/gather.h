@@ -49,6 +49,9 @@ void gather_dns(struct explain *e, const struct packet_events *p, const struct d
 /* gather_link takes what a packet says of neighbours and addresses, gather_refused an ICMP error about a datagram. */
 void gather_link(struct explain *e, const struct packet_events *p);
 void gather_refused(struct explain *e, const struct packet_events *p);
+/* gather_service takes a datagram of a protocol in which every request is answered. */
+void gather_service(struct explain *e, const struct packet_events *p);
+static inline bool port_answers(uint16_t port) { return port == 123 || port == 5683 || port == 5684; }
 /* sought_refused finds the datagrams of a host to a port that ICMP says came to nobody; NULL: none. */
 const struct sought_rec *sought_refused(const struct explain *e, const struct net_addr *who,
                                         const struct net_addr *whom, uint16_t port);

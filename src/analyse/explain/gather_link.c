@@ -39,8 +39,43 @@ static struct sought_rec *sought_add(struct explain *e, const struct sought_rec 
     return s;
 }
 
+/* owner_note remembers who has an address. A host that takes over another's once is a spare; two that speak in turn, or
+ * at the same time, are one too many. */
+static void owner_note(struct explain *e, const struct packet_events *p) {
+    const struct link_event *l = &p->link;
+    static const struct net_addr none = {.len = 4};
+    struct owner_rec *o = e->owner, *end = e->owner + e->owners;
+    if (!l->from.len || addr_same(&l->from, &none)) return;
+    while (o < end && !addr_same(&o->addr, &l->from)) o++;
+    if (o == end && e->owners == OWNERS_MAX) return;
+    if (o == end) {
+        *o = (struct owner_rec){.addr = l->from};
+        memcpy(o->mac[0], l->mac, sizeof l->mac);
+        e->owners++;
+    }
+    int who = !memcmp(o->mac[0], l->mac, sizeof l->mac) ? 0 : 1;
+    if (who == 1 && !mark_set(&o->at[1])) memcpy(o->mac[1], l->mac, sizeof l->mac);
+    if (memcmp(o->mac[who], l->mac, sizeof l->mac) != 0) return; /* a third one */
+    const struct mark *other = &o->at[!who];
+    bool again = mark_set(&o->at[who]) && other->ts > o->at[who].ts, close = p->ts - other->ts < SECOND;
+    if (mark_set(other) && (again || close) && !mark_set(&o->clash)) o->clash = mark_of(p);
+    o->at[who] = mark_of(p);
+}
+
+void gather_service(struct explain *e, const struct packet_events *p) {
+    struct sought_rec like = {.kind = SOUGHT_SERVICE, .who = p->dst, .whom = p->src, .port = p->sport};
+    struct sought_rec *asked = sought_find(e, &like);
+    if (asked) {
+        asked->answered = true;
+    } else if (port_answers(p->dport)) {
+        like = (struct sought_rec){.kind = SOUGHT_SERVICE, .who = p->src, .whom = p->dst, .port = p->dport};
+        sought_add(e, &like, p);
+    }
+}
+
 static void neighbour_take(struct explain *e, const struct packet_events *p) {
     const struct link_event *l = &p->link;
+    owner_note(e, p);
     for (uint32_t i = 0; i < e->soughts; i++) /* whoever speaks is there */
         if (e->sought[i].kind == SOUGHT_NEIGHBOUR && addr_same(&e->sought[i].whom, &l->from))
             e->sought[i].answered = true;

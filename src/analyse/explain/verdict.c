@@ -25,6 +25,7 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
 static void all_well(struct judge *j, struct finding *f) {
     struct explain *e = j->e;
     uint64_t published = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
+    bool answered = false;
     const struct topic_rec *first = NULL;
     for (uint32_t i = 0; i < e->topics; i++) {
         published += e->topic[i].published;
@@ -32,9 +33,13 @@ static void all_well(struct judge *j, struct finding *f) {
         if (e->topic[i].delivered && !first) first = &e->topic[i];
     }
     for (size_t i = 0; i < CONVS_MAX; i++) {
-        brokers += e->conv[i] && e->conv[i]->mqtt;
-        if (e->conv[i] && e->conv[i]->mqtt) retained += e->conv[i]->mqtt->retained_count;
-        encrypted += e->conv[i] && e->conv[i]->tls && mark_set(&e->conv[i]->tls->data[SERVER]) && !e->conv[i]->mqtt;
+        const struct conv *c = e->conv[i];
+        const struct mqtt_rec *m = c ? c->mqtt : NULL;
+        encrypted += c && !m && c->tls && mark_set(&c->tls->data[SERVER]);
+        if (!m) continue;
+        brokers++;
+        retained += m->retained_count;
+        answered |= mark_set(&m->last_server) || !c->from_start;
     }
     if (first) {
         f->text =
@@ -47,7 +52,11 @@ static void all_well(struct judge *j, struct finding *f) {
         cite(f, &first->first);
         cite(f, &first->got);
     } else if (published) {
-        f->text = N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.");
+        f->text =
+            answered
+                ? N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.")
+                : N_("Messages published: %1$s; nothing the broker says is seen, neither that it took them nor that it "
+                     "did not.");
         say_number(j, f, published);
     } else if (brokers && retained) {
         f->text = N_("MQTT connections: %1$s; nothing wrong was found. Nothing was published meanwhile: what arrived "

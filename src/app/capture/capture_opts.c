@@ -50,6 +50,14 @@ static const char *const examples[] = {
     NULL,
 };
 
+/* What tcpdump and dumpcap do with one command. */
+static const char *const elsewhere[] = {"rcaptures are read by `weir read -r FILE`",
+                                        "tthe time is chosen by `weir read -i NAME -t ad`",
+                                        "eheaders of the link are shown by `weir read -i NAME -V`",
+                                        "Xbytes are shown by `weir read -i NAME -x`",
+                                        "xbytes are shown by `weir read -i NAME -x`",
+                                        "Atext is shown by `weir follow tcp 0 -i NAME`",
+                                        NULL};
 const struct opt_command capture_command = {
     .name = "capture",
     .synopsis = "[-i NAME] [-w FILE] [options] [FILTER]",
@@ -68,6 +76,7 @@ const struct opt_command capture_command = {
         "can "
         "open only them. -Z root (and -z without -Z) keeps root.",
     .examples = examples,
+    .elsewhere = elsewhere,
     .defs = defs,
     .n_defs = sizeof defs / sizeof defs[0],
     .words_at = AT(words),

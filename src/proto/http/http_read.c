@@ -138,6 +138,7 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
                 : slice_eq(f->method, SLICE("CONNECT")) ? HTTP_ASKED_CONNECT
                 : s->rpc                                ? HTTP_ASKED_RPC
                                                         : HTTP_ASKED_OTHER;
+    if (!st->memory.cap) st->memory = arena_make_of(2 * HTTP_URI_MAX, d->kept);
     arena_reset(&st->memory);
     struct slice asked = uri.n ? uri : f->uri; /* without a Host it stands alone */
     st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && asked.n <= HTTP_URI_MAX ? arena_copy(&st->memory, asked) : (struct slice){0};
@@ -193,11 +194,6 @@ static void continuation(struct decode *d, struct slice in) {
     d_begin(d, &proto_http, off, (uint32_t)in.n);
     http_body_add(d, &none, in, &nothing, off);
     d_end(d);
-}
-
-static void http_start(void *state) {
-    struct http_state *st = state;
-    st->memory = arena_make(2 * HTTP_URI_MAX);
 }
 
 static void http_end(void *state) {
@@ -286,7 +282,7 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
 static void ssdp_read(struct decode *d, struct slice in) {
     struct http_state alone = {0}, *st = d->ops->udp_state ? d->ops->udp_state(d, &proto_ssdp) : NULL;
     struct http_scan s = {0};
-    if (!st) http_start(st = &alone);
+    if (!st) st = &alone;
     struct read_result r = http_frame(&s, in, HTTP_ASKED_OTHER, true);
     if (r.status == READ_OK) http_message(d, &proto_ssdp, st, &s, slice_head(in, r.consumed));
     else d_data(d, in);
@@ -294,7 +290,6 @@ static void ssdp_read(struct decode *d, struct slice in) {
 }
 
 static const struct stream_ops stream = {.state_size = sizeof(struct http_state),
-                                         .start = http_start,
                                          .end = http_end,
                                          .read = http_read,
                                          .lost = http_lost,
@@ -319,7 +314,7 @@ const struct proto proto_http = {.name = "http",
                                  .tunnel = http_tunnel,
                                  .label = http_label};
 
-static const struct stream_ops ssdp_state = {.state_size = sizeof(struct http_state), .start = http_start, .end = http_end};
+static const struct stream_ops ssdp_state = {.state_size = sizeof(struct http_state), .end = http_end};
 static const struct proto_key ssdp_keys[] = {{TABLE_UDP, 1900}, {TABLE_COUNT, 0}};
 const struct proto proto_ssdp = {.name = "ssdp",
                                  .column = "SSDP",

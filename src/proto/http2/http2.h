@@ -25,6 +25,8 @@ enum { H2_END_STREAM = 0x01, H2_ACK = 0x01, H2_END_HEADERS = 0x04, H2_PADDED = 0
  * for it, blocks stay as they are. */
 struct http2_hpack {
     void *inflater; /* NULL: not begun */
+    struct arena_budget *of;
+    size_t charged; /* bytes of it */
     bool inside;    /* the last block ended inside a header field, which the next one goes on with */
 };
 
@@ -41,9 +43,9 @@ struct http2_field {
 /* http2_hpack_works tells whether header blocks can be decompressed at all. */
 bool http2_hpack_works(void);
 /* http2_hpack_read decompresses a block, or a part of one where `last` is false, into at most max fields, whose text is
- * in the arena. It returns how many; *ok is false where the block is damaged, *more where it has more than max: what
+ * in the packet's memory. It returns how many; *ok is false where the block is damaged, *more where it has more than max: what
  * follows from this sender is then decompressed without what it said before. */
-size_t http2_hpack_read(struct http2_hpack *h, struct arena *arena, struct slice block, bool last, struct http2_field *out, size_t max,
+size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out, size_t max,
                         bool *ok, bool *more);
 /* http2_hpack_end releases the table; a later block begins with an empty one. */
 void http2_hpack_end(struct http2_hpack *h);
@@ -92,7 +94,7 @@ void http2_block_add(struct decode *d, struct http2_state *st, int from, const s
 /* http2_data_add shows what a DATA frame carries, and with the last one of a message its whole body. */
 void http2_data_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, struct slice data);
 /* http2_body_type notes what a message's body is; http2_body_coded that its content is compressed. */
-struct http2_body *http2_body_start(struct http2_state *st, int from, uint32_t stream);
+struct http2_body *http2_body_start(struct decode *d, struct http2_state *st, int from, uint32_t stream);
 void http2_body_end(struct http2_state *st, struct http2_body *b);
 struct http2_body *http2_body_find(struct http2_state *st, int from, uint32_t stream);
 

@@ -193,10 +193,10 @@ static void uri_add(struct decode *d, const struct http2_field *list, size_t n, 
 }
 
 /* body_note remembers what the block says of the body to come. */
-static void body_note(struct http2_state *st, int from, uint32_t stream, const struct http2_field *list, size_t n) {
+static void body_note(struct decode *d, struct http2_state *st, int from, uint32_t stream, const struct http2_field *list, size_t n) {
     struct slice type = find(list, n, "content-type"), coding = find(list, n, "content-encoding");
     if (!find(list, n, ":method").n && !find(list, n, ":status").n) return; /* a trailer */
-    struct http2_body *b = http2_body_start(st, from, stream);
+    struct http2_body *b = http2_body_start(d, st, from, stream);
     b->type_len = (uint8_t)(type.n < HTTP2_TYPE_MAX ? type.n : HTTP2_TYPE_MAX);
     if (b->type_len) memcpy(b->type, type.p, b->type_len);
     b->coded = (uint8_t)http_coding_of(coding);
@@ -210,7 +210,7 @@ void http2_block_add(struct decode *d, struct http2_state *st, int from, const s
     struct http2_field *list = wanted && http2_hpack_works() ? arena_get(d->arena, HTTP2_LINES_MAX * sizeof *list) : NULL;
     if (!list) return; /* the wishes stay the same for all packets: a table that nobody reads need not be kept */
     bool ok, more;
-    size_t n = http2_hpack_read(h, d->arena, block, f->flags & H2_END_HEADERS, list, HTTP2_LINES_MAX, &ok, &more);
+    size_t n = http2_hpack_read(h, d, block, f->flags & H2_END_HEADERS, list, HTTP2_LINES_MAX, &ok, &more);
     uint32_t off = block.n ? d_off(d, block.p) : f->off, at = 0;
     struct slice text = text_make(d, list, n);
     uint8_t own = text.n ? fvec_add_source(d->out, text, "Decompressed Header") : 0;
@@ -228,5 +228,5 @@ void http2_block_add(struct decode *d, struct http2_state *st, int from, const s
     if (!ok) d_anomaly(d, FID_HTTP2_BAD_HEADERS, off, (uint32_t)block.n);
     if (more) d_anomaly(d, FID_HTTP2_HEADERS_EXCEEDED, off, (uint32_t)block.n);
     uri_add(d, list, n, f->off);
-    body_note(st, from, stream, list, n);
+    body_note(d, st, from, stream, list, n);
 }

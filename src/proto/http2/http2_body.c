@@ -17,7 +17,7 @@ void http2_body_end(struct http2_state *st, struct http2_body *b) {
     *b = (struct http2_body){0};
 }
 
-struct http2_body *http2_body_start(struct http2_state *st, int from, uint32_t stream) {
+struct http2_body *http2_body_start(struct decode *d, struct http2_state *st, int from, uint32_t stream) {
     struct http2_side *s = &st->side[from];
     struct http2_body *b = http2_body_find(st, from, stream);
     for (size_t i = 0; !b && i < HTTP2_BODIES; i++)
@@ -28,7 +28,7 @@ struct http2_body *http2_body_start(struct http2_state *st, int from, uint32_t s
     }
     http2_body_end(st, b);
     b->stream = stream;
-    b->memory = arena_make(2 * HTTP2_BODY_MAX);
+    b->memory = arena_make_of(2 * HTTP2_BODY_MAX, d->kept);
     return b;
 }
 

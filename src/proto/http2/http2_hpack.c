@@ -13,13 +13,25 @@
 
 bool http2_hpack_works(void) { return true; }
 
+enum { INFLATER_BYTES = 6 * 1024 }; /* that it takes with an empty table */
+
+/* charge keeps the budget's account of the inflater's memory; false: there is no more room. */
+static bool charge(struct http2_hpack *h, size_t bytes) {
+    if (!h->of) return true;
+    h->of->held = h->of->held - h->charged + bytes;
+    h->charged = bytes;
+    return h->of->held <= h->of->cap;
+}
+
 void http2_hpack_end(struct http2_hpack *h) {
     if (h->inflater) nghttp2_hd_inflate_del(h->inflater);
+    (void)charge(h, 0);
     *h = (struct http2_hpack){0};
 }
 
-static bool begin(struct http2_hpack *h) {
+static bool begin(struct http2_hpack *h, struct arena_budget *of) {
     if (h->inflater) return true;
+    h->of = of;
     nghttp2_hd_inflater *inflater;
     if (nghttp2_hd_inflate_new(&inflater)) return false;
     if (nghttp2_hd_inflate_change_table_size(inflater, HTTP2_TABLE_MAX)) {
@@ -27,7 +39,7 @@ static bool begin(struct http2_hpack *h) {
         return false;
     }
     h->inflater = inflater;
-    return true;
+    return charge(h, INFLATER_BYTES);
 }
 
 /* number_read reads an integer with a prefix of `bits`: RFC 7541 5.1. */
@@ -69,11 +81,11 @@ static size_t sizes_read(struct slice block, size_t at, struct http2_field *out,
     return n;
 }
 
-size_t http2_hpack_read(struct http2_hpack *h, struct arena *arena, struct slice block, bool last, struct http2_field *out, size_t max,
+size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out, size_t max,
                         bool *ok, bool *more) {
     size_t n = 0, at = 0;
     bool done = false;
-    *ok = begin(h);
+    *ok = begin(h, d->kept);
     *more = false;
     while (*ok && !done) {
         if (!h->inside) {
@@ -95,8 +107,8 @@ size_t http2_hpack_read(struct http2_hpack *h, struct arena *arena, struct slice
             struct http2_field f = {.off = (uint32_t)start, .len = (uint32_t)(at - start)};
             struct reader r = rd_init(slice_head(slice_tail(block, start), f.len), block.p);
             if (!h->inside) repr_read(&r, &f);
-            f.name = arena_copy(arena, slice_of(nv.name, nv.namelen));
-            f.value = arena_copy(arena, slice_of(nv.value, nv.valuelen));
+            f.name = arena_copy(d->arena, slice_of(nv.name, nv.namelen));
+            f.value = arena_copy(d->arena, slice_of(nv.value, nv.valuelen));
             out[n++] = f;
             h->inside = false;
         } else if (!last && at > start) {
@@ -105,6 +117,7 @@ size_t http2_hpack_read(struct http2_hpack *h, struct arena *arena, struct slice
         done = flags & NGHTTP2_HD_INFLATE_FINAL || (!(flags & NGHTTP2_HD_INFLATE_EMIT) && at >= block.n);
         if (flags & NGHTTP2_HD_INFLATE_FINAL) nghttp2_hd_inflate_end_headers(h->inflater);
     }
+    *ok = *ok && charge(h, INFLATER_BYTES + nghttp2_hd_inflate_get_dynamic_table_size(h->inflater));
     if (!*ok || *more) http2_hpack_end(h);
     return n;
 }
@@ -113,9 +126,9 @@ size_t http2_hpack_read(struct http2_hpack *h, struct arena *arena, struct slice
 
 bool http2_hpack_works(void) { return false; }
 void http2_hpack_end(struct http2_hpack *h) { (void)h; }
-size_t http2_hpack_read(struct http2_hpack *h, struct arena *arena, struct slice block, bool last, struct http2_field *out, size_t max,
+size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out, size_t max,
                         bool *ok, bool *more) {
-    (void)h, (void)arena, (void)block, (void)last, (void)out, (void)max;
+    (void)h, (void)d, (void)block, (void)last, (void)out, (void)max;
     *ok = true;
     *more = false;
     return 0;

@@ -278,12 +278,15 @@ static void http2_lost(void *state, int from) {
     for (size_t i = 0; i < HTTP2_BODIES; i++) s->body[i].overflow = true; /* they have a hole */
 }
 
-static void http2_end(void *state) {
+static void http2_closed(void *state, int from) {
     struct http2_state *st = state;
-    for (int side = 0; side < 2; side++) {
-        http2_hpack_end(&st->side[side].hpack);
-        for (size_t i = 0; i < HTTP2_BODIES; i++) http2_body_end(st, &st->side[side].body[i]);
-    }
+    struct http2_side *s = &st->side[from & 1];
+    http2_hpack_end(&s->hpack);
+    for (size_t i = 0; i < HTTP2_BODIES; i++) http2_body_end(st, &s->body[i]);
+}
+
+static void http2_end(void *state) {
+    for (int side = 0; side < 2; side++) http2_closed(state, side);
 }
 
 static const struct stream_ops stream = {.state_size = sizeof(struct http2_state),
@@ -291,6 +294,7 @@ static const struct stream_ops stream = {.state_size = sizeof(struct http2_state
                                          .read = http2_read,
                                          .frame = http2_cut,
                                          .lost = http2_lost,
+                                         .closed = http2_closed,
                                          .probe = http2_probe};
 const struct proto proto_http2 = {.name = "http2",
                                   .column = "HTTP2",

@@ -104,7 +104,7 @@ enum tls_params {
 
 /* tls_gather_take adds the first bytes of `in` to a message, up to its end, and returns their number; 0: the message is too
  * long, and dropped. tls_gather_whole tells whether it is complete. tls_gather_drop forgets it. */
-size_t tls_gather_take(struct tls_gather *g, struct slice in, uint64_t frame);
+size_t tls_gather_take(struct decode *d, struct tls_gather *g, struct slice in);
 bool tls_gather_whole(const struct tls_gather *g);
 void tls_gather_drop(struct tls_gather *g);
 /* tls_gather_show lists the pieces of a whole message, whose bytes are the source src; `off` is the record's place. */

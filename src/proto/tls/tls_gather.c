@@ -17,10 +17,10 @@ void tls_gather_drop(struct tls_gather *g) {
     *g = (struct tls_gather){0};
 }
 
-/* room_make makes room for n bytes in all. */
+/* room_make makes room for n bytes in all, and some more. */
 static bool room_make(struct tls_gather *g, size_t n) {
     if (n <= g->room) return true;
-    if (!g->memory.cap) g->memory = arena_make(2 * (TLS_MESSAGE_MOST + HEADER));
+    if (n < 2 * (size_t)g->room) n = 2 * (size_t)g->room; /* not as much as the message says it will be */
     uint8_t *larger = arena_get(&g->memory, n);
     if (!larger) return false;
     if (g->have) memcpy(larger, g->bytes, g->have);
@@ -36,12 +36,13 @@ static bool take(struct tls_gather *g, struct slice part) {
     return true;
 }
 
-size_t tls_gather_take(struct tls_gather *g, struct slice in, uint64_t frame) {
+size_t tls_gather_take(struct decode *d, struct tls_gather *g, struct slice in) {
     size_t used = 0;
     bool ok = true;
+    if (!g->memory.cap) g->memory = arena_make_of(4 * (TLS_MESSAGE_MOST + HEADER), d->kept);
     while (ok && used < in.n && g->have < whole_of(g)) { /* the header first, which says how much there is */
         uint32_t want = whole_of(g);
-        ok = want <= TLS_MESSAGE_MOST + HEADER && (want == HEADER || room_make(g, want));
+        ok = want <= TLS_MESSAGE_MOST + HEADER;
         struct slice part = slice_head(slice_tail(in, used), want - g->have);
         ok = ok && take(g, part);
         if (ok) used += part.n;
@@ -50,7 +51,7 @@ size_t tls_gather_take(struct tls_gather *g, struct slice in, uint64_t frame) {
         tls_gather_drop(g);
         return 0;
     }
-    if (g->pieces < TLS_PIECES_MOST) g->piece[g->pieces] = (struct tls_piece){frame, (uint32_t)used};
+    if (g->pieces < TLS_PIECES_MOST) g->piece[g->pieces] = (struct tls_piece){d->pkt->number, (uint32_t)used};
     g->pieces++;
     return used;
 }

@@ -246,7 +246,7 @@ static void piece_read(struct decode *d, struct tls_state *st, int from, struct 
     uint32_t off = rd_off(r);
     bool later = g->have > 0;
     uint8_t type = later ? g->bytes[0] : (uint8_t)rd_peek(r, 0);
-    size_t n = tls_gather_take(g, rd_rest(r), d->pkt->number);
+    size_t n = tls_gather_take(d, g, rd_rest(r));
     bool last = n && tls_gather_whole(g);
     uint32_t len = (uint32_t)(n ? n : rd_left(r));
     uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, len);

@@ -61,10 +61,10 @@ static void window_put(voidpf arena, voidpf p) { (void)arena, (void)p; }
 
 enum { WINDOW_MEMORY = 96 * 1024 };
 
-static bool inflater_start(struct websocket_side *s) {
+static bool inflater_start(struct decode *d, struct websocket_side *s) {
     if (s->inflating) return true;
     arena_free(&s->window);
-    s->window = arena_make(WINDOW_MEMORY);
+    s->window = arena_make_of(WINDOW_MEMORY, d->kept);
     s->z = (z_stream){.zalloc = window_get, .zfree = window_put, .opaque = &s->window};
     s->inflating = inflateInit2(&s->z, -MAX_WBITS) == Z_OK;
     return s->inflating;
@@ -85,7 +85,7 @@ static bool unfold_piece(struct websocket_side *s, struct slice in, uint8_t *out
 /* unfold returns a compressed message as it was: RFC 7692 7.2.2. */
 static bool unfold(struct decode *d, struct websocket_side *s, struct slice in, struct slice *out) {
     size_t have = 0, room = in.n < 512 ? 4096 : in.n < WEBSOCKET_MESSAGE_MAX / 16 ? in.n * 16 : WEBSOCKET_MESSAGE_MAX;
-    if (s->inflate_failed || in.n > WEBSOCKET_MESSAGE_MAX || !inflater_start(s)) return false;
+    if (s->inflate_failed || in.n > WEBSOCKET_MESSAGE_MAX || !inflater_start(d, s)) return false;
     uint8_t *p = arena_get(d->arena, room);
     bool ok = p && unfold_piece(s, in, p, room, &have);
     while (p && !ok && s->z.avail_out == 0 && room < WEBSOCKET_MESSAGE_MAX) {
@@ -204,7 +204,7 @@ static void data_frame(struct decode *d, struct websocket_state *st, int from, c
         return;
     }
     if (!continues) {
-        s->pieces = arena_make(2 * WEBSOCKET_MESSAGE_MAX);
+        s->pieces = arena_make_of(2 * WEBSOCKET_MESSAGE_MAX, d->kept);
         s->opcode = f->opcode;
         s->compressed = f->rsv & 4;
         s->open = true;
@@ -257,12 +257,16 @@ static struct read_result websocket_cut(struct slice in) {
     return websocket_frame_read(in, &f);
 }
 
+static void websocket_closed(void *state, int from) {
+    struct websocket_side *s = &((struct websocket_state *)state)->side[from & 1];
+    collect_reset(s);
+    arena_free(&s->window);
+    s->inflating = false;
+}
+
 static void websocket_end(void *state) {
     struct websocket_state *st = state;
-    for (int i = 0; i < 2; i++) {
-        arena_free(&st->side[i].pieces);
-        arena_free(&st->side[i].window);
-    }
+    for (int i = 0; i < 2; i++) websocket_closed(state, i);
     if (st->inner) st->inner->end(st->inner);
 }
 
@@ -293,13 +297,15 @@ static const struct stream_ops stream = {.state_size = sizeof(struct websocket_s
                                          .end = websocket_end,
                                          .read = websocket_read,
                                          .frame = websocket_cut,
-                                         .lost = websocket_lost};
+                                         .lost = websocket_lost,
+                                         .closed = websocket_closed};
 static const struct stream_ops mqtt_stream = {.state_size = sizeof(struct websocket_state),
                                               .start = mqtt_start,
                                               .end = websocket_end,
                                               .read = websocket_read,
                                               .frame = websocket_cut,
-                                              .lost = websocket_lost};
+                                              .lost = websocket_lost,
+                                              .closed = websocket_closed};
 const struct proto proto_websocket = {.name = "websocket",
                                       .column = "WebSocket",
                                       .id = FID_WEBSOCKET,

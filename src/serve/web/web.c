@@ -11,6 +11,7 @@
  * Privileges: the socket is bound, certificate and key are read, and the opener is forked (opener.c); then the process
  * becomes a plain user for good, and only then are there threads, strangers' bytes and files of the folder. */
 #include "io/keyfile.h"
+#include "base/isotime.h"
 #include "io/sock.h"
 #include "proto/fields.h"
 #include "serve/web/web_cache.h"
@@ -132,14 +133,14 @@ static void from_write(struct web_request *q) {
 /* tell_change writes one line about what changed something or was refused; what an outsider wrote is cut to plain
  * letters. */
 static void tell_change(struct web_request *q) {
-    char when[32] = "", url[160];
-    time_t now = time(NULL);
-    struct tm tm;
+    char when[32], url[160];
+    struct writer w = wr_fixed(when, sizeof when);
     size_t n = 0;
     for (; q->url[n] && n < sizeof url - 1; n++) url[n] = q->url[n] > ' ' && q->url[n] < 0x7f ? q->url[n] : '?';
     url[n] = 0;
-    if (gmtime_r(&now, &tm)) strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    fprintf(stderr, "%s %s %s %.8s %s %u\n", when, q->from, *q->who ? q->who : "-", q->method, url, q->reply.status);
+    iso_time(&w, (int64_t)time(NULL) * 1000000000, 0);
+    wr_c(&w, 0);
+    fprintf(stderr, "%sZ %s %s %.8s %s %u\n", when, q->from, *q->who ? q->who : "-", q->method, url, q->reply.status);
     web_audit(q);
 }
 

@@ -3,21 +3,20 @@
  * identifier is any name of a device. A list is an array, the next page's key stands in a header; times are UTC; the
  * download address stands in `url` when there is something to download. */
 #include "serve/web/web_in.h"
+#include "base/isotime.h"
 #include "view/view.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { PAGE = 10, PAGE_MAX = 100 };
 
 static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
 static void time_member(struct writer *w, const char *name, int64_t ms) {
-    char text[32];
-    struct tm tm;
-    time_t t = (time_t)(ms / 1000);
-    if (ms && gmtime_r(&t, &tm) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm))
-        wr_f(w, ",\"%s\":\"%s\"", name, text);
+    if (!ms) return;
+    wr_f(w, ",\"%s\":\"", name);
+    iso_time(w, ms * 1000000, 0);
+    wr_s(w, "Z\"");
 }
 
 static void session_json(struct web_request *q, const struct session *x) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A capture on demand in JSON: what is asked for, and what it is. */
 #include "analyse/redact.h"
+#include "base/isotime.h"
 #include "guard/json.h"
 #include "io/live.h"
 #include "serve/web/web_in.h"
@@ -24,11 +25,10 @@ static void text_json(struct writer *w, const char *name, const char *text) {
 }
 
 void web_time_json(struct writer *w, const char *name, int64_t ms) {
-    char text[32];
-    struct tm tm;
-    time_t t = (time_t)(ms / 1000);
-    if (!ms || !gmtime_r(&t, &tm) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm)) return;
-    wr_f(w, ",\"%s\":\"%s.%03dZ\"", name, text, (int)(ms % 1000));
+    if (!ms) return;
+    wr_f(w, ",\"%s\":\"", name);
+    iso_time(w, ms * 1000000, 3);
+    wr_s(w, "Z\"");
 }
 
 static void redact_json(struct writer *w, uint32_t what) {

@@ -4,6 +4,7 @@
  * captures. An upload is written to a hidden file and gets its name when it is complete and its beginning is that of a
  * capture: nobody sees half of one. */
 #include "io/capfile.h"
+#include "base/isotime.h"
 #include "io/out.h"
 #include "serve/web/web_cache.h"
 #include "serve/web/web_keys.h"
@@ -61,11 +62,9 @@ bool web_find(struct web *s, const char *name, char path[WEB_PATH_MAX], bool *fi
 }
 
 static void time_json(struct writer *w, time_t t) {
-    char text[32];
-    struct tm tm;
     wr_c(w, '"');
-    if (gmtime_r(&t, &tm)) wr_bytes(w, text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm));
-    wr_c(w, '"');
+    iso_time(w, (int64_t)t * 1000000000, 0);
+    wr_s(w, "Z\"");
 }
 
 static int64_t now_ms(void) {

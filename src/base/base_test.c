@@ -11,6 +11,7 @@
 #include "base/writer.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #define SAYS(sentence) puts("ok " sentence)
@@ -59,6 +60,20 @@ static void writer_test(void) {
     wr_uz(&all, 7, 3);
     assert(slice_eq(wr_done(&all), SLICE("18446744073709551615 -9223372036854775808 00ab 007")));
     SAYS("numbers are written at their limits");
+    for (uint64_t power = 1; power <= UINT64_MAX / 10; power *= 10)
+        for (int more = -1; more <= 1; more++) {
+            char want[64], tight[24];
+            uint64_t v = power * (power % 7 + 1) + (uint64_t)more;
+            struct writer close = wr_fixed(tight, sizeof tight);
+            int n = snprintf(want, sizeof want, "%" PRIu64 "%09" PRIu64, v, v);
+            wr_reset(&all);
+            wr_u(&all, v);
+            wr_uz(&all, v, 9);
+            assert(slice_eq(wr_done(&all), slice_of(want, (size_t)n)));
+            wr_u(&close, v);
+            assert(!close.err && slice_starts(slice_of(want, (size_t)n), wr_done(&close)));
+        }
+    SAYS("numbers of any length are written as printf does, with room behind them and without");
     wr_free(&all);
 }
 

@@ -75,19 +75,6 @@ void wr_bytes_slow(struct writer *w, const void *p, size_t n) {
     w->p += n;
 }
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051"
-                            "52535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697989"
-                            "9";
-
-static int digits_of(uint64_t v) {
-    for (int n = 0;; n += 4, v /= 10000) {
-        if (v < 10) return n + 1;
-        if (v < 100) return n + 2;
-        if (v < 1000) return n + 3;
-        if (v < 10000) return n + 4;
-    }
-}
-
 /* eight_digits returns the digits of a number below 10^8, the first one in the lowest byte: halves, quarters and eighths
  * are worked out side by side, without a branch that the next number could take the other way. */
 static uint64_t eight_digits(uint32_t v) {
@@ -98,36 +85,30 @@ static uint64_t eight_digits(uint32_t v) {
     return tens | (x - 10 * tens) << 8;
 }
 
-/* short_put writes v, below 10^8, with at least `least` digits, of 1 to 8; eight bytes must fit. */
-static void short_put(struct writer *w, uint32_t v, unsigned least) {
-    uint64_t digits = eight_digits(v), text;
-    unsigned blank = (unsigned)__builtin_ctzll(digits | 1ull << 8 * (8 - least)) / 8;
-    text = htole64((digits + 0x3030303030303030) >> 8 * blank);
-    memcpy(w->p, &text, sizeof text);
-    w->p += 8 - blank;
-}
+enum { EIGHT = 100000000, NUMBER_ROOM = 32 }; /* what number_put may write to is a little more than what it writes */
 
-static bool is_short(const struct writer *w, uint64_t v) { return v < 100000000 && w->end - w->p >= 8; }
-
-/* number_put writes v with n digits, where they are to stand: what is written in pieces and copied soon after makes the
- * processor wait. */
-static void number_put(struct writer *w, uint64_t v, int n) {
-    char tmp[20];
-    bool fits = w->end - w->p >= n;
-    char *begin = fits ? w->p : tmp, *q = begin + n;
-    for (; q - begin >= 2; v /= 100) {
-        q -= 2;
-        memcpy(q, pairs + 2 * (v % 100), 2);
+/* number_put writes v with at least `least` digits, 1 to 20, at p and returns the end. */
+static char *number_put(char *p, uint64_t v, unsigned least) {
+    if (v >= EIGHT || least > 8) {
+        p = number_put(p, v / EIGHT, least > 8 ? least - 8 : 1);
+        v %= EIGHT;
+        least = 8;
     }
-    if (q > begin) *begin = (char)('0' + v % 10);
-    if (fits) w->p += n;
-    else wr_bytes(w, tmp, (size_t)n);
+    uint64_t digits = eight_digits((uint32_t)v);
+    unsigned blank = (unsigned)__builtin_ctzll(digits | 1ull << 8 * (8 - least)) / 8;
+    uint64_t text = htole64((digits + 0x3030303030303030) >> 8 * blank);
+    memcpy(p, &text, sizeof text);
+    return p + 8 - blank;
 }
 
-void wr_u(struct writer *w, uint64_t v) {
-    if (__builtin_expect(is_short(w, v), 1)) short_put(w, (uint32_t)v, 1);
-    else number_put(w, v, digits_of(v));
+void wr_uz(struct writer *w, uint64_t v, int digits) {
+    unsigned least = digits < 1 ? 1 : digits > 20 ? 20 : (unsigned)digits;
+    char tmp[NUMBER_ROOM];
+    if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v, least);
+    else wr_bytes(w, tmp, (size_t)(number_put(tmp, v, least) - tmp));
 }
+
+void wr_u(struct writer *w, uint64_t v) { wr_uz(w, v, 1); }
 
 void wr_i(struct writer *w, int64_t v) {
     if (v < 0) {
@@ -149,15 +130,6 @@ void wr_hex(struct writer *w, uint64_t v, int digits) {
     } while (v);
     while (n < digits && n < 16) tmp[15 - n++] = '0';
     wr_bytes(w, tmp + 16 - n, (size_t)n);
-}
-
-void wr_uz(struct writer *w, uint64_t v, int digits) {
-    if (digits > 0 && digits <= 8 && is_short(w, v)) {
-        short_put(w, (uint32_t)v, (unsigned)digits);
-        return;
-    }
-    int n = digits_of(v);
-    number_put(w, v, n > digits ? n : digits < 20 ? digits : 20);
 }
 
 void wr_hexbytes(struct writer *w, struct slice s, char sep) {

@@ -62,7 +62,7 @@ static void lines_ask(const void *p, size_t n) {
 
 static void state_ask(const struct flow_table *t, const struct flow *f) {
     size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : sizeof(struct flow_tcp);
-    if (f->tcp && f->tcp < t->tcps.used) lines_ask(flow_tcp(t, f), size);
+    if (flow_is_tcp(f)) lines_ask(f + 1, size - sizeof *f);
     if (f->app_state) lines_ask(f->app_state, APP_STATE_HEAD);
 }
 
@@ -80,12 +80,12 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
     }
     if (mid->bucket) {
         mid->flow = t->buckets[mid->bucket - 1];
-        if (mid->flow) lines_ask(pool_at(&t->flows, mid->flow), sizeof(struct flow));
+        if (mid->flow) lines_ask(flow_at(t, mid->flow), sizeof(struct flow));
     }
-    if (old->flow) state_ask(t, pool_at(&t->flows, old->flow));
+    if (old->flow) state_ask(t, flow_at(t, old->flow));
 }
 
 uint32_t flow_ahead_stream(const struct flow_table *t, unsigned steps) {
     const struct ahead_slot *slot = &t->ahead[(t->ahead_turn + steps) % AHEAD_SLOTS];
-    return slot->flow ? ((const struct flow *)pool_at(&t->flows, slot->flow))->stream : UINT32_MAX;
+    return slot->flow ? flow_at(t, slot->flow)->stream : UINT32_MAX;
 }

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { UNACKED_NODES = 1 << 18, IP_TCP = 6, VICTIMS = 16 };
+enum { UNACKED_NODES = 1 << 18, VICTIMS = 16 };
 
 int flow_table_make(struct flow_table *t) {
     memset(t, 0, sizeof *t);
@@ -17,8 +17,6 @@ int flow_table_make(struct flow_table *t) {
     return t->buckets ? OK : ERR_NOMEM;
 }
 
-static struct flow *at(const struct flow_table *t, uint32_t n) { return pool_at(&t->flows, n); }
-
 static void app_end(struct flow *f) {
     if (f->app && f->app_state) {
         if (f->app->stream && f->app->stream->end) f->app->stream->end(f->app_state);
@@ -28,12 +26,7 @@ static void app_end(struct flow *f) {
     f->app_state = NULL;
 }
 
-static void tunnel_end(struct flow *f) {
-    free(f->tunnel);
-    f->tunnel = NULL;
-}
-
-void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port) {
+void flow_tunnel_set(struct flow_tcp *f, const struct proto *by, struct slice host, uint16_t port) {
     if (!f->tunnel) f->tunnel = calloc(1, sizeof *f->tunnel);
     if (!f->tunnel) return;
     host = slice_head(host, TUNNEL_HOST_MAX);
@@ -51,30 +44,35 @@ void flow_app_start(struct flow *f, const struct proto *p) {
 }
 
 static void tcp_end(struct flow_table *t, struct flow *f) {
-    if (!f->tcp) return;
-    struct flow_tcp *tcp = flow_tcp(t, f);
+    if (!flow_is_tcp(f)) return;
+    struct flow_tcp *tcp = flow_tcp(f);
     tcp_conv_end(&tcp->conv, &t->unacked);
     stream_reset(&tcp->side[0], &t->limits);
     stream_reset(&tcp->side[1], &t->limits);
+    free(tcp->tunnel);
+    tcp->tunnel = NULL;
+    tcp->before = NULL;
+    tcp->port = 0;
 }
 
 static void flow_drop(struct flow_table *t, uint32_t n) {
-    struct flow *f = at(t, n);
+    struct flow *f = flow_at(t, n);
     uint32_t *link = &t->buckets[f->bucket];
-    while (*link && *link != n) link = &at(t, *link)->chain;
+    while (*link && *link != n) link = &flow_at(t, *link)->chain;
     if (*link) *link = f->chain;
     app_end(f);
-    tunnel_end(f);
     tcp_end(t, f);
-    pool_put(&t->tcps, f->tcp);
     f->bucket = UINT32_MAX;
-    pool_put(&t->flows, n);
+    if (n & FLOW_IN_TCPS) pool_put(&t->tcps, n ^ FLOW_IN_TCPS);
+    else pool_put(&t->flows, n);
     t->count--;
 }
 
 void flow_table_free(struct flow_table *t) {
+    for (uint32_t n = 1; n < t->tcps.used; n++)
+        if (flow_at(t, n | FLOW_IN_TCPS)->bucket != UINT32_MAX) flow_drop(t, n | FLOW_IN_TCPS);
     for (uint32_t n = 1; n < t->flows.used; n++)
-        if (at(t, n)->bucket != UINT32_MAX) flow_drop(t, n);
+        if (flow_at(t, n)->bucket != UINT32_MAX) flow_drop(t, n);
     free(t->buckets);
     pool_free(&t->flows);
     pool_free(&t->tcps);
@@ -108,18 +106,26 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e) {
 }
 
 static void begin(struct flow_table *t, struct flow *f, int64_t ts) {
-    f->stream = flow_key_proto(&f->key) == IP_TCP ? t->tcp_streams++ : t->udp_streams++;
+    f->stream = flow_is_tcp(f) ? t->tcp_streams++ : t->udp_streams++;
     f->first = f->last = ts;
-    if (f->tcp) tcp_conv_start(&flow_tcp(t, f)->conv);
+    if (flow_is_tcp(f)) tcp_conv_start(&flow_tcp(f)->conv);
 }
 
-/* victim_find returns an old entry: the oldest of a few that a hand going round points at. */
+/* hand_move moves one of the hands that go round the entries to its next one. */
+static uint32_t hand_move(struct flow_table *t, bool tcp) {
+    uint32_t *hand = &t->hand[tcp], used = tcp ? t->tcps.used : t->flows.used;
+    *hand = *hand + 1 < used ? *hand + 1 : 1;
+    return tcp ? *hand | FLOW_IN_TCPS : *hand;
+}
+
+/* victim_find returns an old entry: the oldest of a few that the hands point at. */
 static uint32_t victim_find(struct flow_table *t) {
     uint32_t oldest = 0;
     for (uint32_t looked = 0; looked < VICTIMS || !oldest; looked++) {
-        t->hand = t->hand + 1 < t->flows.used ? t->hand + 1 : 1;
-        const struct flow *f = at(t, t->hand);
-        if (f->bucket != UINT32_MAX && (!oldest || f->last < at(t, oldest)->last)) oldest = t->hand;
+        bool tcp = t->flows.used < 2 || (looked % 2 && t->tcps.used > 1); /* the first node of a pool is none */
+        uint32_t n = hand_move(t, tcp);
+        const struct flow *f = flow_at(t, n);
+        if (f->bucket != UINT32_MAX && (!oldest || f->last < flow_at(t, oldest)->last)) oldest = n;
     }
     return oldest;
 }
@@ -129,15 +135,12 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
         flow_drop(t, victim_find(t));
         t->evicted++;
     }
-    uint32_t tcp = flow_key_proto(key) == IP_TCP ? pool_get(&t->tcps) : 0;
-    uint32_t n = flow_key_proto(key) != IP_TCP || tcp ? pool_get(&t->flows) : 0;
-    if (!n) {
-        pool_put(&t->tcps, tcp);
-        return 0;
-    }
-    struct flow *f = at(t, n);
+    bool tcp = flow_key_proto(key) == FLOW_PROTO_TCP;
+    uint32_t n = pool_get(tcp ? &t->tcps : &t->flows);
+    if (!n) return 0;
+    if (tcp) n |= FLOW_IN_TCPS;
+    struct flow *f = flow_at(t, n);
     f->key = *key;
-    f->tcp = tcp;
     f->bucket = bucket;
     f->chain = t->buckets[bucket];
     t->buckets[bucket] = n;
@@ -149,10 +152,10 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
 /* flow_search returns the number of the entry with the key; where there is none it is made. */
 static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bool flipped, int64_t ts) {
     uint32_t bucket = bucket_of(t, key), n = t->buckets[bucket];
-    while (n && !flow_key_same(&at(t, n)->key, key)) n = at(t, n)->chain;
+    while (n && !flow_key_same(&flow_at(t, n)->key, key)) n = flow_at(t, n)->chain;
     if (n) return n;
     n = flow_add(t, key, bucket, ts);
-    if (n) at(t, n)->flipped = flipped;
+    if (n) flow_at(t, n)->flipped = flipped;
     return n;
 }
 
@@ -160,9 +163,9 @@ struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int clie
     struct flow_key key;
     bool second = flow_key_make(&key, e);
     uint32_t n = t->ahead[t->ahead_turn].flow; /* the guess */
-    if (!n || at(t, n)->bucket == UINT32_MAX || !flow_key_same(&at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    if (!n || flow_at(t, n)->bucket == UINT32_MAX || !flow_key_same(&flow_at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
     if (!n) return NULL;
-    struct flow *f = at(t, n);
+    struct flow *f = flow_at(t, n);
     *side = second != f->flipped;
     if (f->number == NUMBER_DUE) {
         begin(t, f, ts);
@@ -177,11 +180,8 @@ void flow_number_again(struct flow *f) {
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
     app_end(f);
-    tunnel_end(f);
     tcp_end(t, f);
     if (side) f->flipped = !f->flipped; /* who opens is the client */
-    f->port = 0;
-    f->before = NULL;
     begin(t, f, ts);
-    if (f->tcp) flow_tcp(t, f)->conv.reused = true;
+    if (flow_is_tcp(f)) flow_tcp(f)->conv.reused = true;
 }

@@ -10,7 +10,8 @@
 /* The flow table: which conversation a packet belongs to.
  *
  * Theory of operation. A conversation is found by protocol, both addresses and both ports; one entry serves both
- * directions. Entries live in a pool and are named by number; a hash with a secret key finds them. When the table is
+ * directions. Entries live in pools and are named by number; a hash with a secret key finds them. Those of TCP are longer
+ * and have a pool of their own: what a packet touches then lies together, which is what looking it up costs. When the table is
  * full the oldest of a few entries is given up: a list kept in order for that would cost every packet. What is given
  * up is counted in `evicted`.
  * Invariants: an entry is in exactly one bucket; side 0 is the client where that is known
@@ -42,20 +43,19 @@ struct flow {
     uint32_t bucket;
     struct flow_key key;
     uint32_t stream; /* number shown to people: counts conversations of a protocol from 0 */
-    uint32_t tcp;    /* node of struct flow_tcp, 0: none */
     bool flipped;    /* side 0 is end[1] of the key */
+    enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number : 8; /* of a UDP conversation: see flow_number_again */
     int64_t first, last; /* time stamps */
     const struct proto *app;
     void *app_state;
-    const struct proto *before; /* what the conversation spoke before it turned to `app`; NULL: nothing else */
-    struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
-    uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
-    enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number; /* of a UDP conversation: see flow_number_again */
 };
 
-/* flow_tcp is what only TCP conversations have. */
+/* flow_tcp is a TCP conversation. */
 struct flow_tcp {
-    uint32_t unused;
+    struct flow flow; /* first: either is found from the other */
+    const struct proto *before; /* what the conversation spoke before it turned to flow.app; NULL: nothing else */
+    struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
+    uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
     struct tcp_conv conv;
     struct stream side[2];
 };
@@ -68,10 +68,10 @@ struct ahead_slot {
 };
 
 struct flow_table {
-    struct pool flows, tcps, unacked;
+    struct pool flows, tcps, unacked; /* tcps: of struct flow_tcp; flows: all others */
     uint32_t *buckets;
     struct hash_key hash_key;
-    uint32_t hand; /* where the search for an entry to give up goes on */
+    uint32_t hand[2]; /* where the search for an entry to give up goes on; [1]: among those of TCP */
     uint32_t count, tcp_streams, udp_streams;
     uint64_t evicted;
     struct stream_limits limits;
@@ -103,9 +103,15 @@ void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
 /* flow_number_again lets the conversation begin anew, once, with its next datagram: Wireshark counts the messages of SNMP
  * behind the first as a conversation of their own, and numbers must agree for filters to mean the same. */
 void flow_number_again(struct flow *f);
-static inline struct flow_tcp *flow_tcp(const struct flow_table *t, const struct flow *f) { return pool_at(&t->tcps, f->tcp); }
+/* flow_at returns an entry by its number; flow_tcp the whole of one that is of TCP. */
+enum { FLOW_IN_TCPS = 1 << 30 /* bit of an entry's number */, FLOW_PROTO_TCP = 6 };
+static inline struct flow *flow_at(const struct flow_table *t, uint32_t n) {
+    return n & FLOW_IN_TCPS ? pool_at(&t->tcps, n ^ FLOW_IN_TCPS) : pool_at(&t->flows, n);
+}
+static inline bool flow_is_tcp(const struct flow *f) { return flow_key_proto(&f->key) == FLOW_PROTO_TCP; }
+static inline struct flow_tcp *flow_tcp(struct flow *f) { return (struct flow_tcp *)f; }
 /* flow_tunnel_set says that the conversation goes through a tunnel of protocol `by` to a host; a long name is cut. */
-void flow_tunnel_set(struct flow *f, const struct proto *by, struct slice host, uint16_t port);
+void flow_tunnel_set(struct flow_tcp *f, const struct proto *by, struct slice host, uint16_t port);
 /* flow_app_start makes p the protocol of the conversation's payload, with fresh state. */
 void flow_app_start(struct flow *f, const struct proto *p);
 

@@ -185,13 +185,13 @@ static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *
     struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_TCP, &d->src, &d->dst, s->sport, s->dport}, hint, d->pkt->ts, side);
     dr->flow = f;
     if (!f) return NULL;
-    struct tcp_conv *c = &flow_tcp(&dr->flows, f)->conv;
+    struct tcp_conv *c = &flow_tcp(f)->conv;
     if (tcp_is_new(c, s, *side)) {
         flow_restart(&dr->flows, f, *side, d->pkt->ts);
         *side = 0;
-        c = &flow_tcp(&dr->flows, f)->conv;
+        c = &flow_tcp(f)->conv;
     }
-    c->times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
+    d->times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
     f->last = d->pkt->ts;
     return c;
 }

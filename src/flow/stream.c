@@ -44,18 +44,18 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
     size_t want = s->n + bytes.n;
     if (want > MESSAGE_MAX || !pieces_grow(s)) return false;
     if (want > s->cap) {
-        size_t cap = s->cap * 2 > want ? s->cap * 2 : want;
+        size_t cap = (size_t)s->cap * 2 > want ? (size_t)s->cap * 2 : want;
         if (s->needed > want && s->needed < cap) cap = s->needed;
         if (l->held + (cap - s->cap) > STREAMS_MAX) return false;
         uint8_t *buf = realloc(s->buf, cap);
         if (!buf) return false;
         l->held += cap - s->cap;
         s->buf = buf;
-        s->cap = cap;
+        s->cap = (uint32_t)cap;
     }
     if (bytes.n) memcpy(s->buf + s->n, bytes.p, bytes.n);
-    s->pieces[s->piece_count++] = (struct piece){.frame = frame, .at = (uint32_t)s->n, .len = (uint32_t)bytes.n};
-    s->n = want;
+    s->pieces[s->piece_count++] = (struct piece){.frame = frame, .at = s->n, .len = (uint32_t)bytes.n};
+    s->n = (uint32_t)want;
     return true;
 }
 

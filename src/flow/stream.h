@@ -40,11 +40,11 @@ struct piece {
 struct stream {
     uint32_t next, first; /* first: what `next` began with */
     bool synced, lost; /* lost: a gap broke the framing and no message start was seen since */
+    uint16_t held_count;
     struct held *held; /* in order of seq */
-    uint32_t held_count;
-    uint8_t *buf; /* bytes of the unfinished message */
-    size_t n, cap;
-    size_t needed; /* bytes the message has in all; 0: not known */
+    uint8_t *buf;      /* bytes of the unfinished message */
+    uint32_t n, cap;   /* up to MESSAGE_MAX */
+    size_t needed;     /* bytes the message has in all; 0: not known */
     struct piece *pieces;
     uint32_t piece_count, piece_cap;
     uint64_t skip; /* bytes of an oversized message still to be passed over */

@@ -87,20 +87,20 @@ void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
 void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port) {
     struct driver *dr = d->driver;
     driver_become(d, NULL, port);
-    if (dr->flow) flow_tunnel_set(dr->flow, p, host, port);
+    if (dr->flow && flow_is_tcp(dr->flow)) flow_tunnel_set(flow_tcp(dr->flow), p, host, port);
 }
 
 /* become_done makes the conversation what its protocol said it goes on as. */
 static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
     f->dr->become.asked = false;
-    f->flow->before = f->flow->app;
+    flow_tcp(f->flow)->before = f->flow->app;
     flow_app_start(f->flow, f->dr->become.proto);
-    if (f->dr->become.port) f->flow->port = f->dr->become.port;
+    if (f->dr->become.port) flow_tcp(f->flow)->port = f->dr->become.port;
 }
 
 static void tunnel_show(struct feed *f, struct slice in) {
-    const struct flow_tunnel *t = f->flow->tunnel;
+    const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
     if (t && t->by->tunnel && f->flow->app != t->by)
         t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
 }
@@ -109,16 +109,17 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
     f->dr->become.asked = false;
-    f->d->service = f->flow->port ? f->flow->port : flow_key_port(&f->flow->key, !f->flow->flipped);
+    const struct flow_tcp *tcp = flow_tcp(f->flow);
+    f->d->service = tcp->port ? tcp->port : flow_key_port(&f->flow->key, !f->flow->flipped);
     struct fvec *v = f->d->out;
     uint32_t fields = v->n;
     uint8_t layers = f->d->layers;
     tunnel_show(f, in);
-    f->d->before = f->flow->tunnel ? NULL : f->flow->before; /* a tunnel shows its own layer */
+    f->d->before = tcp->tunnel ? NULL : tcp->before; /* a tunnel shows its own layer */
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->before = NULL;
     f->d->nesting = nesting;
-    if (r.status == READ_MORE && f->flow->tunnel) { /* its message is still to come */
+    if (r.status == READ_MORE && tcp->tunnel) { /* its message is still to come */
         v->n = fields;
         f->d->layers = layers;
     }
@@ -253,7 +254,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
 
 static void app_search(struct feed *f, struct slice in) {
     struct flow *flow = f->flow;
-    uint16_t a = flow->port ? flow->port : flow_key_port(&flow->key, 0), b = flow->port ? flow->port : flow_key_port(&flow->key, 1);
+    uint16_t port = flow_tcp(flow)->port, a = port ? port : flow_key_port(&flow->key, 0), b = port ? port : flow_key_port(&flow->key, 1);
     const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
     if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
     bool forced = driver_forced(f->dr, TABLE_TCP, a) || driver_forced(f->dr, TABLE_TCP, b);
@@ -437,9 +438,10 @@ static void stream_finish(struct feed *f) {
     message_release(f);
 }
 
-/* stream_close: nothing follows in this direction. */
+/* stream_close: nothing follows in this direction, and a message that is not complete never will be. */
 static void stream_close(struct feed *f) {
     stream_finish(f);
+    stream_drop_message(f->stream, &f->dr->flows.limits);
     const struct proto *app = f->flow->app;
     if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
 }
@@ -451,7 +453,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         d_end(d);
         return;
     }
-    struct flow_tcp *tcp = flow_tcp(&dr->flows, dr->flow);
+    struct flow_tcp *tcp = flow_tcp(dr->flow);
     struct stream *st = &tcp->side[side];
     struct feed f = {.dr = dr, .d = d, .flow = dr->flow, .stream = st, .side = side, .frame = d->pkt->number,
                      .in_packet = true, .open = true, .tcp_off = d_off(d, s->payload.p) - s->hlen};

@@ -109,9 +109,12 @@ static int read_interface(struct capfile *c, const struct block *b) {
 static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
     const uint64_t second = 1000000000;
     bool before = ts > INT64_MAX;
-    uint64_t amount = before ? 0 - ts : ts, s = amount / i->ticks, rest = amount % i->ticks;
+    uint64_t amount = before ? 0 - ts : ts;
+    /* Nearly all files have microseconds: a division by what the compiler knows is a multiplication. */
+    uint64_t s = i->ticks == 1000000 ? amount / 1000000 : amount / i->ticks, rest = amount - s * i->ticks;
     int64_t seconds, ns;
-    if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
+    if (i->ticks == 1000000) rest *= 1000;
+    else if (i->ticks != second) rest = (uint64_t)((__uint128_t)rest * second / i->ticks);
     if (s > INT64_MAX) return before ? INT64_MIN : INT64_MAX;
     if (before && rest) {
         s++;

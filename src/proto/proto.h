@@ -244,6 +244,7 @@ struct decode {
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
+    struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */

@@ -345,6 +345,8 @@ struct place_map {
 struct explain {
     struct hash_key key;
     struct arena arena;
+    void *memory;      /* of room[] */
+    struct conv *room; /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct conv *conv[CONVS_MAX];
     struct name_rec *name;
     struct host_rec *host;

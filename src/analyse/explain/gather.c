@@ -2,8 +2,8 @@
 /* Packets into records: the capture as a whole and TCP. What the protocols above say is in gather_app.c and
  * gather_mqtt.c.
  *
- * Invariants: conv[i] holds a conversation whose number is i modulo CONVS_MAX; side CLIENT of a record is who opened
- * the connection or, where that was not seen, who looks like it. Times are the packets'. */
+ * Invariants: conv[i] is room[i] where that holds a conversation, whose number is then i modulo CONVS_MAX, else NULL;
+ * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the packets'. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
@@ -54,6 +54,16 @@ uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct s
     return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
 }
 
+/* room_make makes room for the conversations, at the beginning of a cache line. */
+static bool room_make(struct explain *e) {
+    enum { ALIGN = _Alignof(struct conv) };
+    e->memory = calloc(CONVS_MAX + 1, sizeof *e->room);
+    if (!e->memory) return false;
+    e->room = (struct conv *)(((uintptr_t)e->memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+    e->room[0].stream = UINT32_MAX; /* nobody's; all other free places have 0, which is not a number of theirs */
+    return true;
+}
+
 int explain_make(struct explain *e) {
     memset(e, 0, sizeof *e);
     e->key = hash_key_random();
@@ -70,7 +80,7 @@ int explain_make(struct explain *e) {
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
              map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
     bool made =
-        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK;
+        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK && room_make(e);
     return made ? OK : ERR_NOMEM;
 }
 
@@ -81,11 +91,11 @@ void conv_release(struct conv *c) {
     free(c->web);
     for (int side = 0; c->mqtt && side < 2; side++) free(c->mqtt->flight[side]);
     free(c->mqtt);
-    free(c);
 }
 
 void explain_free(struct explain *e) {
     for (size_t i = 0; i < CONVS_MAX; i++) conv_release(e->conv[i]);
+    free(e->memory);
     free(e->name);
     free(e->host);
     free(e->filter);
@@ -104,8 +114,8 @@ void explain_free(struct explain *e) {
 }
 
 struct conv *explain_conv(const struct explain *e, uint32_t stream) {
-    struct conv *c = e->conv[stream % CONVS_MAX];
-    return c && c->stream == stream ? c : NULL;
+    struct conv *c = &e->room[stream % CONVS_MAX];
+    return c->stream == stream ? c : NULL;
 }
 
 /* client_speaks guesses who opened a conversation that was on its way when the capture began. */
@@ -130,8 +140,7 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
         e->left_out++;
         conv_release(*slot);
     }
-    struct conv *c = *slot = aligned_alloc(_Alignof(struct conv), sizeof *c);
-    if (!c) return NULL;
+    struct conv *c = *slot = &e->room[p->tcp.stream % CONVS_MAX];
     memset(c, 0, sizeof *c);
     bool client = client_speaks(p);
     struct endpoint from = {p->src, p->sport}, to = {p->dst, p->dport};
@@ -464,8 +473,8 @@ void explain_expect(const struct explain *e, uint32_t now, uint32_t next) {
     if (c && c->mqtt) /* asked for when the conversation itself is there */
         for (size_t at = 0; at < offsetof(struct mqtt_rec, first_publish); at += 64)
             __builtin_prefetch((const char *)c->mqtt + at, 1);
-    c = next == UINT32_MAX ? NULL : e->conv[next % CONVS_MAX];
-    if (!c) return;
+    if (next == UINT32_MAX) return;
+    c = &e->room[next % CONVS_MAX];
     __builtin_prefetch(c, 1);
     __builtin_prefetch(&c->half[0], 1);
     __builtin_prefetch(&c->half[1], 1);

@@ -118,13 +118,13 @@ struct mqtt_conv {
 };
 
 /* A captured conversation's topic aliases of both directions share this many bytes; the oldest give way. */
-enum { MQTT_ALIAS_BYTES = 480 };
+enum { MQTT_ALIAS_BYTES = 480, MQTT_ALIAS_FEW = 96 /* for one or two */ };
 
 /* mqtt_kept is a conversation that keeps its aliases. Few conversations have any, so there is room for them with the first. */
 struct mqtt_kept {
     struct mqtt_conv conv; /* first: decoders know nothing else */
-    uint16_t used;         /* bytes of alias[] in use */
-    uint8_t *alias;        /* MQTT_ALIAS_BYTES, oldest first: side, alias, length of the topic, topic; NULL: none was set */
+    uint16_t used, room;   /* bytes of alias[] in use, and in all: none, MQTT_ALIAS_FEW or MQTT_ALIAS_BYTES */
+    uint8_t *alias;        /* oldest first: side, alias, length of the topic, topic */
     struct arena memory;   /* of alias[] */
 };
 /* mqtt_kept_start makes the conversation new and has it keep its aliases itself; mqtt_kept_end frees them. */

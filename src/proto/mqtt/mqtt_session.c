@@ -205,12 +205,23 @@ static void entry_drop(struct mqtt_kept *c, size_t at) {
     c->used = (uint16_t)(c->used - size);
 }
 
+/* room_make makes room for n bytes, of MQTT_ALIAS_BYTES at most; false without memory. */
+static bool room_make(struct mqtt_kept *c, size_t n) {
+    if (n <= c->room || c->room == MQTT_ALIAS_BYTES) return true;
+    uint16_t room = n <= MQTT_ALIAS_FEW ? MQTT_ALIAS_FEW : MQTT_ALIAS_BYTES;
+    uint8_t *more = arena_get(&c->memory, room);
+    if (!more) return false;
+    if (c->used) memcpy(more, c->alias, c->used);
+    c->alias = more;
+    c->room = room;
+    return true;
+}
+
 static void kept_set(struct mqtt_conv *conv, int from, uint16_t alias, struct slice topic) {
     struct mqtt_kept *c = (struct mqtt_kept *)conv;
     size_t size = ENTRY_HEAD + topic.n, at = entry_find(c, from, alias);
     if (at < c->used) entry_drop(c, at);
-    if (!c->alias) c->alias = arena_get(&c->memory, MQTT_ALIAS_BYTES);
-    if (size > MQTT_ALIAS_BYTES || !c->alias) {
+    if (size > MQTT_ALIAS_BYTES || !room_make(c, c->used + size)) {
         c->conv.forgot[from] = true;
         return;
     }
@@ -234,7 +245,7 @@ static struct slice kept_get(const struct mqtt_conv *conv, int from, uint16_t al
 
 void mqtt_kept_start(struct mqtt_kept *k) {
     static const struct mqtt_alias_ops kept = {kept_set, kept_get};
-    *k = (struct mqtt_kept){.conv = {.aliases = &kept}, .memory = arena_make(MQTT_ALIAS_BYTES)};
+    *k = (struct mqtt_kept){.conv = {.aliases = &kept}, .memory = arena_make(MQTT_ALIAS_FEW + MQTT_ALIAS_BYTES)};
 }
 
 void mqtt_kept_end(struct mqtt_kept *k) { arena_free(&k->memory); }

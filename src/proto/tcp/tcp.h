@@ -61,7 +61,7 @@ struct tcp_unacked {
 
 enum { WSCALE_UNKNOWN = -1, WSCALE_NONE = -2 };
 
-/* tcp_side is what is known of one sender. */
+/* tcp_side is what is known of one sender. There are many, and where they lie in memory is what a packet of them costs. */
 struct tcp_side {
     uint32_t base_seq;   /* what relative numbers count from */
     uint32_t next_seq;   /* behind the highest byte sent */
@@ -73,12 +73,14 @@ struct tcp_side {
     uint32_t push_bytes;
     uint32_t sacked;     /* bytes its last segment acknowledged selectively */
     uint32_t fin_seq;
-    uint32_t unacked, unacked_last, unacked_count; /* list in the pool, oldest first */
-    uint32_t unacked_low, unacked_high;            /* first byte in the list, and the one behind its last */
+    uint32_t unacked, unacked_last; /* list in the pool, oldest first */
+    uint32_t unacked_low, unacked_high; /* first byte in the list, and the one behind its last */
+    uint16_t unacked_count;
+    int8_t wscale; /* shift count, or WSCALE_... */
+    bool has_base : 1, has_next : 1, has_top : 1, has_ack : 1, pushed : 1, saw_fin : 1, lost_bytes : 1, saw_window : 1;
+    bool unacked_sorted : 1;
     uint64_t next_frame, nondup_frame, fin_frame;
     int64_t next_time, last_ack_time;
-    int8_t wscale; /* shift count, or WSCALE_... */
-    bool has_base, has_next, has_top, has_ack, pushed, saw_fin, lost_bytes, saw_window, unacked_sorted;
 };
 
 /* Which parts of a conversation were seen; bits of tcp_conv.seen, shown as tcp.completeness. */
@@ -87,7 +89,6 @@ enum { SEEN_SYN = 1, SEEN_SYNACK = 2, SEEN_ACK = 4, SEEN_DATA = 8, SEEN_FIN = 16
 /* tcp_conv is the state of one conversation, owned by the flow table and zeroed when it begins. */
 struct tcp_conv {
     struct tcp_side side[2];
-    struct conv_times times; /* of the present packet */
     int64_t syn_time, initial_rtt;
     uint8_t seen, seen_before; /* after and before the present packet */
     bool started, reused, closing;

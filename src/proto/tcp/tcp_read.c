@@ -244,7 +244,7 @@ static void numbers_add(struct decode *d, const struct tcp_segment *s, const str
     uint32_t base = relative ? c->side[side].base_seq : 0, peer = relative ? c->side[!side].base_seq : 0;
     uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : s->ack;
     if (c) {
-        fv_u(v, FID_TCP_STREAM, off, 0, c->times.stream);
+        fv_u(v, FID_TCP_STREAM, off, 0, d->times.stream);
         fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen_before);
     }
     if (relative) fv_u(v, FID_TCP_LEN, off, 0, s->len);
@@ -296,8 +296,8 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
 static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
     fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
     d->out->depth++;
-    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, c->times.relative);
-    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, c->times.delta);
+    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
+    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
     fv_close(d->out);
     analysis_add(d, a, c, off);
     if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
@@ -329,7 +329,7 @@ static void tcp_read(struct decode *d, struct slice in) {
     struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
     if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
-    else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, c->times.stream);
+    else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
     if (c && d->tcp_fields) times_add(d, c, &a, off);
     if (c && !s.short_header) {
         d->ops->tcp_data(d, &s, side);

@@ -221,7 +221,7 @@ def test_keys_change_within_a_session(weir, lab, tmp_path):
 def test_renegotiation(weir, lab, tmp_path):
     for suite, keys in (("AES128-SHA", "rsa"), ("ECDHE-RSA-AES256-GCM-SHA384", "log"), ("ECDHE-RSA-AES128-SHA", "log")):
         log = tmp_path / (suite + ".log")
-        relay, _ = s_client(lab, log, ["-tls1_2", "-rev", "-client_renegotiation"], [b"before\n", b"R\n", b"after\n"], "-cipher",
+        relay, _ = s_client(lab, log, ["-tls1_2", "-rev", "-client_renegotiation"], [b"before\n", (b"erofeb", b"R\n"), b"after\n"], "-cipher",
                             suite + ":@SECLEVEL=0", server_more=["-cipher", suite + ":@SECLEVEL=0"], wait=b"retfa")
         capture = Capture()
         relay.record(capture)

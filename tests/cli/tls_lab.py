@@ -243,7 +243,8 @@ class Server:
 
 
 def client(port, lines, *args, pause=0.05, wait=b"", limit=15):
-    """openssl s_client sending lines one after the other; it reads until the output has `wait` in it, at most `limit` seconds."""
+    """openssl s_client sending lines one after the other, of (answer, line) each only after its answer; it reads until the output
+    has `wait` in it, at most `limit` seconds."""
     process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *args],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     got = bytearray()
@@ -260,6 +261,8 @@ def client(port, lines, *args, pause=0.05, wait=b"", limit=15):
             time.sleep(0.005)
     until(b"Verify return code")
     for line in lines:
+        answer, line = line if isinstance(line, tuple) else (b"", line)
+        until(answer)
         time.sleep(pause)
         try:
             process.stdin.write(line)

@@ -261,7 +261,13 @@ class Raw:
     """A client on a socket."""
 
     def __init__(self, port, client_id="raw", version=4, connect=True, host="127.0.0.1", timeout=5, **kw):
-        self.s = socket.create_connection((host, port), timeout)
+        try:
+            self.s = socket.create_connection((host, port), timeout)
+        except ConnectionResetError:
+            if connect:
+                raise
+            self.s = None  # ended as soon as it was accepted
+            return
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if connect:
             self.s.sendall(connect_packet(client_id, version, **kw))
@@ -275,6 +281,8 @@ class Raw:
 
     def closed(self, seconds=3):
         """True when the other side ends the connection within the time, whatever it sends before."""
+        if not self.s:
+            return True
         self.s.settimeout(seconds)
         try:
             while self.s.recv(65536):
@@ -286,4 +294,5 @@ class Raw:
             return False
 
     def close(self):
-        self.s.close()
+        if self.s:
+            self.s.close()

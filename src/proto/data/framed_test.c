@@ -6,7 +6,16 @@
 static bool cuts(const char *hex, enum read_status status, size_t n) {
     struct slice in = unhex(hex);
     struct read_result r = proto_framed.stream->frame(in);
-    return r.status == status && (status == READ_OK ? r.consumed : r.needed) == n;
+    bool as_said = r.status == status && (status == READ_OK ? r.consumed : r.needed) == n;
+    free((void *)in.p);
+    return as_said;
+}
+
+static enum probe_result probed(const char *hex) {
+    struct slice in = unhex(hex);
+    enum probe_result r = proto_framed.stream->probe(in);
+    free((void *)in.p);
+    return r;
 }
 
 #define RPC_HEAD                                                                                                       \
@@ -56,8 +65,8 @@ int main(void) {
                READ_BAD, 0),
           "and is never left open");
     CHECK(cuts("0500", READ_MORE, 16), "two bytes do not tell");
-    CHECK(proto_framed.stream->probe(unhex("0500")) == PROBE_NO, "and begin nothing");
-    CHECK(proto_framed.stream->probe(unhex(UNBIND)) == PROBE_CERTAIN, "a message that is there does");
+    CHECK(probed("0500") == PROBE_NO, "and begin nothing");
+    CHECK(probed(UNBIND) == PROBE_CERTAIN, "a message that is there does");
     CHECK(proto_framed.stream->probe((struct slice){0}) == PROBE_NO, "no bytes are no message");
     return test_failures != 0;
 }

@@ -10,10 +10,13 @@ import struct
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from conftest import (LOAD, LONG, WEIR, Raw, connect_packet, free_port, load, packet, publish_packet, read_packet, string, until)
+
+SANITIZED = b"__asan_init" in Path(WEIR).read_bytes()  # its memory is its own
 
 
 def subscribe(raw, topic, qos=0, ident=9):
@@ -204,7 +207,7 @@ def test_a_slow_reader_holds_its_sender_back_and_loses_nothing(start):
         first, body = sub.read()
         assert body[7:15] == b"%08d" % i
     sender.join()
-    assert held < 300_000 and rss < 40 << 10, (held, rss)
+    assert held < 300_000 and (SANITIZED or rss < 40 << 10), (held, rss)
     assert guard.metric("backpressure_total") > 0
     until(lambda: guard.metric("buffered_bytes") == 0)
 
@@ -482,7 +485,7 @@ brokers: [{{address: "{broker.address}"}}]
 
 
 def test_want_of_memory_closes_connections_not_the_guard(start):
-    if b"__asan_init" in open(WEIR, "rb").read():
+    if SANITIZED:
         pytest.skip("a sanitized program has its own way with memory")
     broker, guard = start.before(workers=1)
     pid = guard.workers()[0]

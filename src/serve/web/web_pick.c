@@ -258,3 +258,9 @@ enum web_sifted web_sift_step(struct web_sift *s) {
     return guess == EXPR_MAYBE ? (expr_match(s->filter, d->out) ? SIFT_MATCH : SIFT_NO)
                                : (guess == EXPR_YES ? SIFT_MATCH : SIFT_NO);
 }
+
+bool web_sift_ended(enum web_sifted found, struct web_index *index, struct web_reading *r) {
+    if (found != SIFT_OVER && found != SIFT_LOST) return false;
+    r->rc = found == SIFT_OVER && !web_index_damaged(index) ? ERR_END : ERR_CUT;
+    return true;
+}

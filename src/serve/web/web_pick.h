@@ -77,4 +77,7 @@ struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, con
 enum web_sifted { SIFT_NO, SIFT_MATCH, SIFT_OVER, SIFT_WAIT, SIFT_LOST };
 enum web_sifted web_sift_step(struct web_sift *s);
 
+/* web_sift_ended tells whether a step was the last one; then r->rc says whether all of the file was seen. */
+bool web_sift_ended(enum web_sifted found, struct web_index *index, struct web_reading *r);
+
 #endif

@@ -131,9 +131,8 @@ static bool sift(struct events *s) {
         s->sifting = false;
         s->skipped = number;
         s->r->packets = 0;
-    } else if (found == SIFT_OVER || found == SIFT_LOST) {
-        s->r->rc = found == SIFT_OVER && !web_index_damaged(s->index) ? ERR_END : ERR_CUT;
-        return false;
+    } else {
+        return !web_sift_ended(found, s->index, s->r);
     }
     return true;
 }

@@ -50,7 +50,8 @@ static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") =
 static void useful_find(struct driver *dr) {
     bool transport = false;
     /* These depend on every layer of the packet. */
-    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT);
+    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT) ||
+                    want_has(&dr->want, FID_WS_UNREASSEMBLED);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
         if (is_app(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
@@ -279,6 +280,7 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = 0;
     d->quoted = d->nesting = d->layers = 0;
     d->cut = p->len > p->data.n;
+    d->fragment = false;
     d->wire_len = 0;
     d->payload_end = NULL;
 }

@@ -30,7 +30,7 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
 }
 
 void d_bad(struct decode *d, const struct reader *r) {
-    uint16_t id = d->cut ? FID_WS_SHORT : FID_WS_MALFORMED;
+    uint16_t id = d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
     uint8_t depth = d->out->depth;
     if (d->out->bad) return; /* once a packet is enough */
     d->out->bad = true;

@@ -10,6 +10,7 @@ void columns_want(struct want *w) {
         for (const uint16_t *id = weir_protos[i]->info_fields; id && *id; id++) want_add(w, *id);
     want_add(w, FID_WS_MALFORMED);
     want_add(w, FID_WS_SHORT);
+    want_add(w, FID_WS_UNREASSEMBLED);
 }
 
 static void seconds(struct writer *w, int64_t ns, int digits) {
@@ -153,7 +154,10 @@ void columns_info(struct writer *w, const struct decode *d) {
             comma_drop(w, at);
         }
     }
-    if (d->out->bad) wr_s(w, d->cut ? "[Packet size limited during capture]" : "[Malformed Packet]");
+    if (d->out->bad)
+        wr_s(w, d->cut        ? "[Packet size limited during capture]"
+                : d->fragment ? "[BoundErrorUnreassembled Packet]"
+                              : "[Malformed Packet]");
 }
 
 /* A column is padded to its width and parted by one space; addresses stand to both sides of the arrow. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Internet Protocol version 4: header, options, fragments (RFC 791; RFC 2474 and 3168 for the DS field). */
 #include "field/print.h"
+#include "proto/ip/ip.h"
 #include "proto/protos.h"
 
 enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0 };
@@ -149,13 +150,14 @@ static void payload_pass(struct decode *d, const struct ip_header *h, struct sli
                              .ids = {FID_IP_FRAGMENTS, FID_IP_FRAGMENT, FID_IP_FRAGMENT_COUNT, FID_IP_REASSEMBLED_LEN,
                                      FID_IP_REASSEMBLED_DATA}};
         struct slice whole;
-        bool first_whole_header = h->frag == 0 && d->quoted;
-        if (!first_whole_header) {
-            if (!d->ops->fragment || d->quoted || d->cut || !d->ops->fragment(d, &f, &whole)) {
-                d_end(d);
-                d_data(d, payload);
-                return;
-            }
+        bool broken = payload.n + (h->vhl & 15) * 4u < h->len; /* not all of it is here: it can be put to nothing */
+        if (h->frag == 0 && (d->quoted || broken)) {
+            d->fragment = !d->quoted;
+        } else if (!d->ops->fragment || d->quoted || broken || !d->ops->fragment(d, &f, &whole)) {
+            d_end(d);
+            d_data(d, payload);
+            return;
+        } else {
             payload = whole;
         }
     }
@@ -288,22 +290,27 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
+const char *ip_proto_name(uint64_t number) {
+    const char *name = field_value_name(&vals_ip_proto, number);
+    return name ? name : number < 224 ? "Unassigned" : "Unknown";
+}
+
 /* The header alone is the topmost layer only for a fragment or a protocol nobody knows. */
 static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *flags = fv_first(v, FID_IP_FLAGS, at, end), *frag = fv_first(v, FID_IP_FRAG_OFFSET, at, end);
     const struct fval *proto = fv_first(v, FID_IP_PROTO, at, end), *id = fv_first(v, FID_IP_ID, at, end);
     if (!proto || !flags || !frag || !id) {
-        wr_s(w, "Bogus IPv4 version");
+        const struct fval *version = fv_first(v, FID_IP_VERSION, at, end);
+        if (version && version->u != 4) wr_f(w, "Bogus IPv4 version (%u, must be 4)", (unsigned)version->u);
         return;
     }
-    const char *name = field_value_name(&vals_ip_proto, proto->u);
+    const char *name = ip_proto_name(proto->u);
     if (frag->u || (flags->u & FLAG_MF))
-        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name ? name : "Unknown", (unsigned)proto->u,
-             (unsigned)frag->u * 8, (unsigned)id->u);
-    else wr_f(w, "%s (%u)", name ? name : "Unknown", (unsigned)proto->u);
+        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name, (unsigned)proto->u, (unsigned)frag->u * 8, (unsigned)id->u);
+    else wr_f(w, "%s (%u)", name, (unsigned)proto->u);
 }
 
-static const uint16_t info_fields[] = {FID_IP_FLAGS, FID_IP_FRAG_OFFSET, FID_IP_PROTO, FID_IP_ID, 0};
+static const uint16_t info_fields[] = {FID_IP_VERSION, FID_IP_FLAGS, FID_IP_FRAG_OFFSET, FID_IP_PROTO, FID_IP_ID, 0};
 static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x0800}, {TABLE_IP, 4}, {TABLE_PPP, 0x0021}, {TABLE_COUNT, 0}};
 const struct proto proto_ip = {.name = "ip",
                                .column = "IPv4",

@@ -196,7 +196,8 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
     v->depth++;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (a->flags & list[i].bit) d_anomaly(d, list[i].id, off, 0);
-    if (a->flags & TA_DUP_ACK) fv_add(v, FID_TCP_AN_IS_DUP_ACK, off, 0);
+    struct fval *plain = a->flags & TA_DUP_ACK ? fv_add(v, FID_TCP_AN_DUP_ACK, off, 0) : NULL;
+    if (plain) plain->flags |= FV_PLAIN;
     fv_close(v);
     if (a->flags & TA_DUP_ACK) {
         fv_u(v, FID_TCP_AN_DUP_ACK_NUM, off, 0, a->dup_num);

@@ -135,6 +135,7 @@ static void op_call(struct decode *d, const struct proto *p, struct slice in) {
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     struct driver *dr = driver_of(d);
     uint8_t place = place_of(dr, table, key);
+    if (!place && table == TABLE_ETHERTYPE) d->unknown_type = (int32_t)key;
     if (!place) return false;
     if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
     if (in.n) op_call(d, weir_protos[place - 1], in);
@@ -281,6 +282,7 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->quoted = d->nesting = d->layers = 0;
     d->cut = p->len > p->data.n;
     d->fragment = false;
+    d->unknown_type = -1;
     d->wire_len = 0;
     d->payload_end = NULL;
 }

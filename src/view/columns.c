@@ -100,7 +100,8 @@ void columns_protocol(struct writer *w, const struct decode *d) {
         around++;
     }
     const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
-    wr_s(w, name ? name : p->column);
+    if (d->unknown_type >= 0) wr_f(w, "0x%04x", (unsigned)d->unknown_type);
+    else wr_s(w, name ? name : p->column);
     while (around--) wr_c(w, '>');
 }
 

@@ -90,7 +90,9 @@ enum { EIGHT = 100000000, NUMBER_ROOM = 32 }; /* what number_put may write to is
 /* number_put writes v with at least `least` digits, 1 to 20, at p and returns the end. */
 static char *number_put(char *p, uint64_t v, unsigned least) {
     if (v >= EIGHT || least > 8) {
-        p = number_put(p, v / EIGHT, least > 8 ? least - 8 : 1);
+        uint64_t high = v / EIGHT;
+        if (high < 10 && least <= 9) *p++ = (char)('0' + high); /* nanoseconds have nine digits */
+        else p = number_put(p, high, least > 8 ? least - 8 : 1);
         v %= EIGHT;
         least = 8;
     }
@@ -101,14 +103,15 @@ static char *number_put(char *p, uint64_t v, unsigned least) {
     return p + 8 - blank;
 }
 
-void wr_uz(struct writer *w, uint64_t v, int digits) {
-    unsigned least = digits < 1 ? 1 : digits > 20 ? 20 : (unsigned)digits;
+static inline void number_write(struct writer *w, uint64_t v, unsigned least) {
     char tmp[NUMBER_ROOM];
     if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v, least);
     else wr_bytes(w, tmp, (size_t)(number_put(tmp, v, least) - tmp));
 }
 
-void wr_u(struct writer *w, uint64_t v) { wr_uz(w, v, 1); }
+void wr_uz(struct writer *w, uint64_t v, int digits) { number_write(w, v, digits < 1 ? 1 : digits > 20 ? 20 : (unsigned)digits); }
+
+void wr_u(struct writer *w, uint64_t v) { number_write(w, v, 1); }
 
 void wr_i(struct writer *w, int64_t v) {
     if (v < 0) {

@@ -63,11 +63,23 @@ void print_ipv6(struct writer *w, const uint8_t a[16]) {
 
 void print_ether(struct writer *w, const uint8_t mac[6]) { wr_hexbytes(w, slice_of(mac, 6), ':'); }
 
+/* plain_length returns how many bytes from the beginning on are printable ASCII; most text is, so eight are looked at at a time. */
+static size_t plain_length(struct slice s) {
+    const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
+    size_t n = 0;
+    for (uint64_t eight; s.n - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, s.p + n, sizeof eight);
+        uint64_t below = (eight - 0x20 * ones) & ~eight, above = (eight + ones) | eight; /* the top bit of some byte */
+        if ((below | above) & tops) break;
+    }
+    while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f) n++;
+    return n;
+}
+
 void print_string(struct writer *w, struct slice s) {
     static const char named[] = "abtnvfr";
     while (s.n) {
-        size_t plain = 0;
-        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f) plain++;
+        size_t plain = plain_length(s);
         wr_bytes(w, s.p, plain);
         s = slice_tail(s, plain);
         if (!s.n) break;

@@ -294,11 +294,13 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
 }
 
 static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
-    fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
-    d->out->depth++;
-    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
-    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
-    fv_close(d->out);
+    if (want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) {
+        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+        d->out->depth++;
+        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
+        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
+        fv_close(d->out);
+    }
     analysis_add(d, a, c, off);
     if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
 }

@@ -64,13 +64,9 @@ static void ttl_check(struct decode *d, const struct ip_header *h) {
     fv_close(d->out);
 }
 
-static void header_add(struct decode *d, const struct ip_header *h) {
-    struct fvec *v = d->out;
+/* front_add adds what stands before the TTL, back_add what stands behind it. */
+static void front_add(struct fvec *v, const struct ip_header *h) {
     uint32_t off = h->off;
-    if (!want_any(v->want, FID_IP_DSFIELD, FID_IP_OPTIONS_NOP)) {
-        ttl_check(d, h);
-        return;
-    }
     fv_u(v, FID_IP_DSFIELD, off + 1, 1, h->tos);
     v->depth++;
     fv_u(v, FID_IP_DSCP, off + 1, 1, h->tos >> 2);
@@ -85,13 +81,24 @@ static void header_add(struct decode *d, const struct ip_header *h) {
     fv_u(v, FID_IP_FLAGS_MF, off + 6, 1, h->flags & 1);
     fv_close(v);
     fv_u(v, FID_IP_FRAG_OFFSET, off + 6, 2, h->frag);
-    fv_u(v, FID_IP_TTL, off + 8, 1, h->ttl);
-    ttl_check(d, h);
+}
+
+static void back_add(struct decode *d, const struct ip_header *h) {
+    struct fvec *v = d->out;
+    uint32_t off = h->off;
     fv_u(v, FID_IP_PROTO, off + 9, 1, h->proto);
     fv_u(v, FID_IP_CHECKSUM, off + 10, 2, h->checksum);
     fv_u(v, FID_IP_CHECKSUM_STATUS, off + 10, 0, 2);
     address_add(d, FID_IP_SRC, FID_IP_SRC_HOST, off + 12, h->src);
     address_add(d, FID_IP_DST, FID_IP_DST_HOST, off + 16, h->dst);
+}
+
+static void header_add(struct decode *d, const struct ip_header *h) {
+    const struct want *want = d->out->want;
+    if (want_any(want, FID_IP_DSFIELD, FID_IP_TTL)) front_add(d->out, h);
+    fv_u(d->out, FID_IP_TTL, h->off + 8, 1, h->ttl);
+    ttl_check(d, h);
+    if (want_any(want, FID_IP_PROTO, FID_IP_OPTIONS_NOP)) back_add(d, h);
 }
 
 static uint16_t option_field(uint8_t type) {

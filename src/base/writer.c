@@ -168,20 +168,16 @@ void wr_hexbytes(struct writer *w, struct slice s, char sep) {
 
 void wr_spaces(struct writer *w, size_t n) {
     static const char blanks[] = "                                ";
-    while (n) {
-        size_t part = n < sizeof blanks - 1 ? n : sizeof blanks - 1;
-        wr_bytes(w, blanks, part);
-        n -= part;
-    }
+    for (; n >= sizeof blanks; n -= sizeof blanks - 1) wr_bytes(w, blanks, sizeof blanks - 1);
+    wr_bytes(w, blanks, n);
 }
 
-void wr_f(struct writer *w, const char *fmt, ...) {
+/* formatted writes what printf would. */
+static void formatted(struct writer *w, const char *fmt, va_list ap) {
     char small[256];
-    va_list ap, again;
-    va_start(ap, fmt);
+    va_list again;
     va_copy(again, ap);
     int n = vsnprintf(small, sizeof small, fmt, ap);
-    va_end(ap);
     if (n >= (int)sizeof small) {
         char *big = malloc((size_t)n + 1);
         if (big) {
@@ -195,4 +191,34 @@ void wr_f(struct writer *w, const char *fmt, ...) {
         wr_bytes(w, small, (size_t)n);
     }
     va_end(again);
+}
+
+/* Of printf's conversions %s, %u and %x, also of long long and with leading zeros, are done here, as they are nearly all there
+ * are and printf takes its time; from the first other one on it is asked. */
+void wr_f(struct writer *w, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    for (;;) {
+        const char *percent = strchrnul(fmt, '%'), *p = percent + 1;
+        wr_bytes(w, fmt, (size_t)(percent - fmt));
+        fmt = percent;
+        if (!*fmt) break;
+        int zeros = 1;
+        if (p[0] == '0' && p[1] >= '1' && p[1] <= '9') {
+            zeros = p[1] - '0';
+            p += 2;
+        }
+        bool wide = p[0] == 'l' && p[1] == 'l';
+        if (wide) p += 2;
+        if (*p == 's' && p == percent + 1) {
+            const char *s = va_arg(ap, const char *);
+            wr_s(w, s ? s : "(null)");
+        }
+        else if (*p == 'u') wr_uz(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
+        else if (*p == 'x') wr_hex(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
+        else break;
+        fmt = p + 1;
+    }
+    if (*fmt) formatted(w, fmt, ap);
+    va_end(ap);
 }

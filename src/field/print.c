@@ -253,12 +253,13 @@ void print_named(struct writer *w, const struct field *f, uint64_t value) {
 }
 
 void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
-    int shift = mask ? __builtin_ctzll(mask) : 0;
+    char text[64 + 64 / 4 + sizeof " = "], *p = text;
+    value <<= mask ? __builtin_ctzll(mask) : 0;
     for (int i = bits - 1; i >= 0; i--) {
-        if (!(mask >> i & 1)) wr_c(w, '.');
-        else wr_c(w, i >= shift && value >> (i - shift) & 1 ? '1' : '0');
-        if (i && i % 4 == 0) wr_c(w, ' ');
+        *p++ = mask >> i & 1 ? (char)('0' + (value >> i & 1)) : '.';
+        if (i && i % 4 == 0) *p++ = ' ';
     }
+    wr_bytes(w, text, (size_t)(p - text));
     wr_s(w, " = ");
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <endian.h>
 #include <time.h>
 
 /* The bytes of an address with the dot behind them: how many digits the next one has cannot be foretold, so there is no
@@ -252,15 +253,25 @@ void print_named(struct writer *w, const struct field *f, uint64_t value) {
     }
 }
 
+/* spread has a byte for each bit of a number, that of the highest bit the lowest. */
+static const uint32_t spread[16] = {
+    0x00000000, 0xff000000, 0x00ff0000, 0xffff0000, 0x0000ff00, 0xff00ff00, 0x00ffff00, 0xffffff00,
+    0x000000ff, 0xff0000ff, 0x00ff00ff, 0xffff00ff, 0x0000ffff, 0xff00ffff, 0x00ffffff, 0xffffffff,
+};
+
 void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
-    char text[64 + 64 / 4 + sizeof " = "], *p = text;
+    char text[(4 + 1) * 64 / 4], *p = text;
+    size_t skip = (size_t)-bits & 3; /* the first four may be fewer */
     value <<= mask ? __builtin_ctzll(mask) : 0;
-    for (int i = bits - 1; i >= 0; i--) {
-        *p++ = mask >> i & 1 ? (char)('0' + (value >> i & 1)) : '.';
-        if (i && i % 4 == 0) *p++ = ' ';
+    for (int shift = (bits - 1) & ~3; shift >= 0; shift -= 4) {
+        uint32_t shown = spread[mask >> shift & 15], digits = 0x30303030 | (spread[value >> shift & 15] & 0x01010101);
+        uint32_t four = htole32((digits & shown) | (0x2e2e2e2e & ~shown));
+        memcpy(p, &four, sizeof four);
+        p[4] = ' ';
+        p += 5;
     }
-    wr_bytes(w, text, (size_t)(p - text));
-    wr_s(w, " = ");
+    wr_bytes(w, text + skip, (size_t)(p - text) - skip);
+    wr_s(w, "= ");
 }
 
 enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them */

@@ -7,10 +7,10 @@ uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t
     /* The messages of a stream that come in the same bytes are one layer, as the layer operator of filters counts them. */
     uint8_t seen = 1;
     int src = -1;
-    for (uint8_t i = 0; i < d->layers; i++) {
-        if (d->layer[i].proto != p) continue;
-        if (!p->stream || d->layer[i].src != src) seen++;
-        src = d->layer[i].src;
+    for (const struct layer_mark *m = d->layer, *end = m + d->layers; m < end; m++) {
+        if (m->proto != p) continue;
+        if (!p->stream || m->src != src) seen++;
+        src = m->src;
     }
     d->out->layer = p->stream && src == d->out->src ? (uint8_t)(seen - 1) : seen;
     if (d->layers < LAYERS_MAX)

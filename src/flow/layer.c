@@ -278,6 +278,7 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->pkt = p;
     d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = 0;
     d->quoted = d->nesting = d->layers = 0;
+    d->begun = 0;
     d->cut = p->len > p->data.n;
     d->wire_len = 0;
     d->payload_end = NULL;

@@ -261,6 +261,7 @@ struct decode {
     const void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
     struct layer_mark layer[LAYERS_MAX];
+    uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
     uint8_t layers;
 };
 

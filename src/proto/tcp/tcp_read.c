@@ -133,9 +133,14 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
     }
 }
 
+/* options_plain tells whether the options are what nearly every segment has, time stamps behind two NOPs (RFC 7323,
+ * appendix A): they say nothing about the conversation, and nothing can be wrong with them. */
+static bool options_plain(struct slice o) { return o.n == 12 && load_be32(o.p) == 0x0101080a; }
+
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
     struct reader r = d_reader(d, options);
     if (s->hlen <= HEADER) return;
+    if (options_plain(options) && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
     uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
@@ -162,6 +167,7 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
 
 /* options_scan takes what the conversation needs from the options. */
 static void options_scan(struct slice o, struct tcp_segment *s) {
+    if (options_plain(o)) return;
     while (o.n) {
         uint8_t kind = o.p[0];
         size_t len = kind <= KIND_NOP ? 1 : o.n > 1 ? o.p[1] : 0;

@@ -7,6 +7,7 @@
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
+#include "base/pages.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/tls/tls.h"
 
@@ -59,6 +60,7 @@ static bool room_make(struct explain *e) {
     enum { ALIGN = _Alignof(struct conv) };
     e->memory = calloc(CONVS_MAX + 1, sizeof *e->room);
     if (!e->memory) return false;
+    pages_wide(e->memory, (CONVS_MAX + 1) * sizeof *e->room);
     e->room = (struct conv *)(((uintptr_t)e->memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
     e->room[0].stream = UINT32_MAX; /* nobody's; all other free places have 0, which is not a number of theirs */
     return true;

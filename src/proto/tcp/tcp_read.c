@@ -309,6 +309,22 @@ static void times_add(struct decode *d, const struct tcp_conv *c, const struct t
     if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
 }
 
+static void said_set(struct decode *d, struct slice in, const struct tcp_segment *s, const struct tcp_analysis *a) {
+    bool all = !s->short_header;
+    d->tcp = (struct tcp_said){.there = true,
+                               .header = s->hlen,
+                               .sport = s->sport,
+                               .dport = s->dport,
+                               .flags = s->flags,
+                               .checksum = in.n >= 18 ? load_be16(in.p + 16) : 0,
+                               .stream = d->times.stream,
+                               .seq = s->seq,
+                               .ack = s->ack,
+                               .len = all ? s->len : 0,
+                               .found = a->flags,
+                               .data = all ? s->payload : (struct slice){0}};
+}
+
 static void tcp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     struct tcp_segment s = {0};
@@ -334,6 +350,7 @@ static void tcp_read(struct decode *d, struct slice in) {
     struct tcp_analysis a = {0};
     struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
+    if (c && d->tcp_heard) said_set(d, in, &s, &a);
     if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
     else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
     if (c && d->tcp_fields) times_add(d, c, &a, off);

@@ -124,7 +124,7 @@ void event_label(struct writer *w, const struct event *e) {
 }
 
 /* flags_label writes what a segment is: the flags that matter, or its bytes. */
-static void flags_words(struct writer *w, const struct tcp_event *t, bool bytes) {
+static void flags_words(struct writer *w, const struct tcp_said *t, bool bytes) {
     bool any = false;
     static const struct {
         uint16_t bit;

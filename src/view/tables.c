@@ -35,8 +35,8 @@ static void cell_people(struct writer *w, const struct cell *c) {
     for (uint8_t i = 0; i < c->indent; i++) wr_s(w, "  ");
     switch ((enum cell_kind)c->kind) {
     case CELL_NONE: break;
-    case CELL_TEXT: print_string(w, c->s); break;
-    case CELL_LIST: list_write(w, c->s); break;
+    case CELL_TEXT: print_string(w, cell_slice(c)); break;
+    case CELL_LIST: list_write(w, cell_slice(c)); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;
     case CELL_REAL: wr_f(w, "%.1f", c->d); break;
@@ -163,7 +163,7 @@ void table_csv(struct writer *w, const struct table *t) {
             if (!first) wr_c(w, ',');
             first = false;
             cell.indent = 0;
-            if (cell.kind == CELL_TEXT || cell.kind == CELL_LIST) csv_text(w, cell.s);
+            if (cell.kind == CELL_TEXT || cell.kind == CELL_LIST) csv_text(w, cell_slice(&cell));
             else if (cell.kind == CELL_SECONDS) seconds_write(w, cell.i, 9);
             else if (cell.kind == CELL_REAL) wr_f(w, "%.6g", cell.d);
             else cell_people(w, &cell);
@@ -187,8 +187,8 @@ static void json_list(struct writer *w, struct slice s) {
 static void json_cell(struct writer *w, const struct cell *c) {
     switch ((enum cell_kind)c->kind) {
     case CELL_NONE: wr_s(w, "null"); break;
-    case CELL_TEXT: json_text(w, c->s); break;
-    case CELL_LIST: json_list(w, c->s); break;
+    case CELL_TEXT: json_text(w, cell_slice(c)); break;
+    case CELL_LIST: json_list(w, cell_slice(c)); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;
     case CELL_REAL: wr_f(w, "%.10g", c->d); break;

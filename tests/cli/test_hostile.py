@@ -173,3 +173,24 @@ def test_limit_of_file_size_is_told(weir, tmp_path):
     run = subprocess.run([weir.path, "edit", path, "-w", made], capture_output=True, text=True, check=False,
                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
     assert run.returncode == 2 and "full" in run.stderr
+
+
+def strangers(n, says=b"", own=lambda i: b""):
+    """Connections with one segment each."""
+    for i in range(n):
+        yield frame(CLIENT + i // 60000, SERVER, 1024 + i % 60000, 1883, 1000, says + own(i))
+
+
+@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+@pytest.mark.parametrize("what, made", [
+    (["mqtt"], strangers(140000, b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04", struct.Struct(">I").pack)),
+    (["conversations", "tcp"], strangers(530000)),
+])
+def test_a_table_of_strangers_has_a_limit_that_is_told(weir, tmp_path, what, made):
+    path = str(tmp_path / "many.pcap")
+    write(path, made)
+    with subprocess.Popen([weir.path, "stats", *what, "-r", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        told = run.stderr.read()
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode == 0 and "the limit of" in told and used.ru_maxrss < 256 << 10, (told, used.ru_maxrss)

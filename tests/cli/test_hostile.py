@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures made to cost much: four times as much of them may cost about four times as much, and no memory without end."""
+import csv
+import io
 import os
+import re
 import resource
 import signal
 import struct
 import subprocess
 import time
+import xml.dom.minidom
 import zlib
 
 import pytest
@@ -194,3 +198,40 @@ def test_a_table_of_strangers_has_a_limit_that_is_told(weir, tmp_path, what, mad
         _, status, used = os.wait4(run.pid, 0)
         run.returncode = os.waitstatus_to_exitcode(status)
     assert run.returncode == 0 and "the limit of" in told and used.ru_maxrss < 256 << 10, (told, used.ru_maxrss)
+
+
+NAMES = [b"<script>alert(1)</script>", b"]]>", b"\x1b[31mred", b"\x1b]0;title\x07", b"\x9b31m", "\u202eevil".encode(), b"\xff\xfe", "\u00e9".encode() * 60, b"=cmd|' /c calc'!A0",
+         b"@SUM(1)", b"+cmd|x", b"\r\nforged", b"../../x", "\uffff".encode()]
+
+
+def named():
+    """MQTT clients, topics and a broken web server that bear these names."""
+    def text(s):
+        return struct.pack(">H", len(s)) + s
+
+    for i, name in enumerate(NAMES):
+        connect = b"\x00\x04MQTT\x04\x02\x00\x3c" + text(name)
+        publish = text(name) + b"\x00\x01" + name
+        said = b"\x10" + struct.pack("B", len(connect)) + connect
+        yield frame(CLIENT, SERVER, 2000 + i, 1883, 1000, said)
+        yield frame(SERVER, CLIENT, 1883, 2000 + i, 5000, b"\x20\x02\x00\x00", ack=1000 + len(said))
+        yield frame(CLIENT, SERVER, 2000 + i, 1883, 1000 + len(said), b"\x32" + bytes([len(publish) % 128 + 128, len(publish) // 128]) + publish, ack=5004)
+        yield frame(CLIENT, SERVER, 3000 + i, 80, 1000, b"GET /" + name + b" HTTP/1.1\r\nHost: " + name + b"\r\n\r\n")
+        yield frame(SERVER, CLIENT, 80, 3000 + i, 5000, b"HTTP/1.1 404 " + name + b"\r\nContent-Type: " + name + b"\r\nContent-Length: 1\r\n\r\nx", ack=1000)
+
+
+@pytest.mark.parametrize("args", [["read", "-r", "F"], ["read", "-V", "-r", "F"], ["read", "-T", "fields", "-e", "_ws.col.Info", "-e", "mqtt.topic", "-r", "F"], ["explain", "-v", "F"],
+                                  ["explain", "--md", "F"], ["explain", "--svg", "F"], ["ladder", "F"], ["ladder", "--svg", "F"], ["diff", "-v", "F", "G"], ["diff", "--svg", "F", "G"],
+                                  ["stats", "mqtt", "-r", "F"], ["stats", "mqtt", "--csv", "-r", "F"], ["stats", "volume", "--csv", "-r", "F"], ["follow", "mqtt", "0", "-r", "F"],
+                                  ["read", "-q", "-z", "http,tree", "-z", "expert", "-z", "flow,any,standard", "-r", "F"], ["guard", "--replay", "F"]])
+def test_names_are_shown_and_do_nothing(weir, tmp_path, args):
+    write(tmp_path / "F", named())
+    write(tmp_path / "G", list(named())[:30])
+    run = weir(*args, cwd=tmp_path)
+    text = run.stdout.decode()  # UTF-8 whatever came
+    assert run.returncode in (0, 1) and len(text) > 300 and not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    if "--svg" in args:
+        assert not {e.tagName for e in xml.dom.minidom.parseString(text).getElementsByTagName("*")} & {"script", "image"}
+    if "--csv" in args:
+        cells = [c for row in csv.reader(io.StringIO(text, newline="")) for c in row]
+        assert "'=cmd|' /c calc'!A0" in cells and not [c for c in cells if c[:1] in ("=", "@", "\t", "\r") and c]

@@ -235,3 +235,20 @@ def test_names_are_shown_and_do_nothing(weir, tmp_path, args):
     if "--csv" in args:
         cells = [c for row in csv.reader(io.StringIO(text, newline="")) for c in row]
         assert "'=cmd|' /c calc'!A0" in cells and not [c for c in cells if c[:1] in ("=", "@", "\t", "\r") and c]
+
+
+def test_a_split_does_with_the_descriptors_there_are(weir, tmp_path):
+    write(tmp_path / "F", (one for _ in range(2) for one in strangers(40)))
+    for folder in "few", "many":
+        (tmp_path / folder).mkdir()
+    limits = {"few": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)), "many": None}
+    for folder, limit in limits.items():
+        assert weir("edit", "F", "-w", folder + "/o.pcapng", "--split", "tcp", cwd=tmp_path, preexec_fn=limit).returncode == 0
+    names = sorted(p.name for p in (tmp_path / "few").iterdir())
+    assert len(names) == 40 and all((tmp_path / "few" / n).read_bytes() == (tmp_path / "many" / n).read_bytes() for n in names)
+
+
+def test_what_could_not_be_written_leaves_no_empty_capture(weir, tmp_path):
+    write(tmp_path / "F", strangers(30))
+    run = weir("edit", "F", "-w", "o.pcapng", "--split", "tcp", cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)))
+    assert run.returncode == 2 and "full" in run.err and [p.name for p in tmp_path.iterdir()] == ["F"]

@@ -62,7 +62,7 @@ struct volume {
     const struct volume *baseline;
     struct keytab rows, pairs;
     struct stream_note {
-        bool known, from_a, storm;
+        bool known, storm;
         struct talk_addr device;
         uint32_t client; /* row + 1 */
     } * streams;

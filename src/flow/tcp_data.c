@@ -13,7 +13,6 @@ struct feed {
     struct flow *flow;
     struct stream *stream;
     int side;
-    uint32_t tcp_at;  /* place of TCP's own entry among the fields; FV_UNWANTED: none */
     uint32_t tcp_off; /* of the TCP header */
     uint64_t frame;   /* that brought the data */
     struct slice old; /* bytes of its segment before the data, which were seen already */

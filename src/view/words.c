@@ -2,8 +2,9 @@
 /* Translations by the C library's gettext. It looks at LANGUAGE, which it obeys in any locale but "C"; so a program
  * without an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has.
  */
-#include "field/print.h"
 #include "view/words.h"
+#include "base/utf8.h"
+#include "field/print.h"
 
 #include <libintl.h>
 #include <locale.h>
@@ -184,4 +185,18 @@ void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width) {
         fresh = space = false;
     }
     wr_c(w, '\n');
+}
+
+void xml_text(struct writer *w, struct slice s, size_t most) {
+    for (; s.n && most; most--) {
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (n && code < 0x20) wr_c(w, ' ');
+        else if (!n || utf8_hidden(code) || code == 0xfffe || code == 0xffff) wr_s(w, "\xef\xbf\xbd");
+        else if (code == '<') wr_s(w, "&lt;");
+        else if (code == '>') wr_s(w, "&gt;");
+        else if (code == '&') wr_s(w, "&amp;");
+        else wr_slice(w, slice_head(s, n));
+        s = slice_tail(s, n ? n : 1);
+    }
 }

@@ -31,5 +31,8 @@ void text_pad(struct writer *w, struct slice s, size_t width);
 /* text_wrap writes a text in lines of at most `width` columns, with `indent` spaces before each line but the first, and
  * a newline behind the last. */
 void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width);
+/* xml_text writes the first `most` characters of a text into a document of XML; what cannot be seen, or is no UTF-8,
+ * becomes U+FFFD, a control character a space. */
+void xml_text(struct writer *w, struct slice s, size_t most);
 
 #endif

@@ -44,12 +44,6 @@ struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
 }
 
-void *keep_zero(struct explain *e, size_t n) {
-    void *p = arena_get(&e->arena, n);
-    if (p) memset(p, 0, n);
-    return p;
-}
-
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text) {
     uint64_t a = hash_bytes(e->key, head, n), b = hash_bytes(e->key, text.p, text.n);
     return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
@@ -505,7 +499,6 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     case TRANSPORT_TCP: tcp_take(e, p, selected); break;
     case TRANSPORT_ICMP: icmp_take(e, p); break;
     case TRANSPORT_UDP:
-        e->udp_packets++;
         if (p->unicast && (port_answers(p->dport) || port_answers(p->sport))) gather_service(e, p);
         for (uint32_t i = 0; i < p->n; i++)
             if (p->event[i].kind == EV_DNS) gather_dns(e, p, &p->event[i].dns, selected);

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { OUT_SIZE = 64 * 1024 };
@@ -192,11 +191,6 @@ static bool colored(const struct run *r) {
     return r->o.color == 1 || (r->o.color == 0 && isatty(STDOUT_FILENO) && !(no && *no));
 }
 
-static unsigned terminal_width(void) {
-    struct winsize size;
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 static void table_write(struct run *r, const struct table *t, bool several) {
     struct writer *w = &r->out;
     if (r->o.json && several) wr_f(w, "\"%s\": ", t->name);
@@ -204,7 +198,7 @@ static void table_write(struct run *r, const struct table *t, bool several) {
     else if (r->o.csv) table_csv(w, t);
     else {
         if (several) wr_f(w, "%s\n", t->title);
-        table_print(w, t, terminal_width(), colored(r));
+        table_print(w, t, opt_screen(), colored(r));
     }
     if (t->next) wr_s(w, r->o.json ? ",\n" : "\n");
 }

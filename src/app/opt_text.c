@@ -4,16 +4,28 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#define HELP_COLUMN 30
-#define HELP_WIDTH 100
+enum { HELP_COLUMN = 30, HELP_LEAST = 60, HELP_MOST = 100 };
 
-/* Text from the current column on, broken at blanks so that no line passes HELP_WIDTH. */
+unsigned opt_screen(void) {
+    struct winsize size;
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* help_width is how long lines of help may be: as the terminal allows, and no longer than reads well. */
+static int help_width(void) {
+    int screen = (int)opt_screen();
+    return !screen || screen > HELP_MOST ? HELP_MOST : screen < HELP_LEAST ? HELP_LEAST : screen;
+}
+
+/* Text from the current column on, broken at blanks so that no line is longer than help_width. */
 static void wrapped(const char *text, int column) {
-    int at = column;
+    int at = column, width = help_width();
     while (*text) {
         size_t n = strcspn(text, " \n");
-        if (at > column && at + 1 + (int)n > HELP_WIDTH) printf("\n%*s", column, ""), at = column;
+        if (at > column && at + 1 + (int)n > width) printf("\n%*s", column, ""), at = column;
         else if (at > column) putchar(' '), at++;
         printf("%.*s", (int)n, text);
         at += (int)n;
@@ -146,7 +158,8 @@ bool opt_print(const struct opt_command *cmd, const char *form) {
     static const struct {
         const char *name;
         void (*print)(const struct opt_command *);
-    } forms[] = {{"help", print_help}, {"man", print_man}, {"words", print_words}, {"parts", print_parts}, {"zsh", print_zsh}};
+    } forms[] = {
+        {"help", print_help}, {"man", print_man}, {"words", print_words}, {"parts", print_parts}, {"zsh", print_zsh}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (!strcmp(form, forms[i].name)) return forms[i].print(cmd), true;
     return false;

@@ -101,11 +101,20 @@ static void print_values(const struct field *f) {
 static void print_row(const struct field *f, int name_width, int label_width, int screen) {
     const char *clause = f->clause ? f->clause : "";
     int name = (int)strlen(f->name), label = (int)strlen(f->label), at = (name > name_width ? name : name_width) + 12;
-    printf("%-*s  %-8s  %s", name_width, f->name, type_of(f), f->label);
+    printf("%-*s  %-8s  ", name_width, f->name, type_of(f));
+    if (screen && at + label > screen) {
+        opt_wrapped(f->label, at, at);
+        if (clause[0]) printf("%*s", at, ""), opt_wrapped(clause, at, at);
+        return;
+    }
+    printf("%s", f->label);
     int pad = label < label_width ? label_width - label : 0;
-    if (clause[0] && screen && at + label + pad + 2 + (int)strlen(clause) > screen) printf("\n%*s%s", at, "", clause);
-    else if (clause[0]) printf("%*s  %s", pad, "", clause);
-    putchar('\n');
+    if (clause[0] && screen && at + label + pad + 2 + (int)strlen(clause) > screen) {
+        printf("\n%*s", at, "");
+        opt_wrapped(clause, at, at);
+    } else {
+        printf(clause[0] ? "%*s  %s\n" : "\n", pad, "", clause);
+    }
 }
 
 static void print_rows(const struct listing *l, bool aligned, bool values) {

@@ -62,7 +62,7 @@ TERMS = set("""
     PUBCOMP PUBLISH PUBREC PUBREL QoS REFUSED RSA RST Retain SERVFAIL SNI SSLKEYLOGFILE SUBACK SUBSCRIBE SYN Scapy TCP TLS
     TTL UDP URL UTF Upgrade VLAN Via WebSocket Weir Will X raw s xx mosquitto nginx ms kbit weir explain mqtt x -v
     ESTABLISHED Enter FIN HTTP HTTPS IP RECEIVED SELECT SENT TIME UNION WAIT close curl door home key lock nc notify openssl pump server
-    sudo xc C Content Ctrl Length POST PUT chunked http https""".split())
+    sudo xc C Content Ctrl Length POST PUT PROXY HAProxy chunked http https""".split())
 
 
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])

@@ -29,8 +29,11 @@ void check_no_connack(struct judge *j) {
         c->first_bytes[SERVER] == PAYLOAD_TLS)
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
-    if (c->lost || c->stray.n) return;
+    if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY) return;
     struct finding *f = found(j);
+    if (!mark_set(&c->half[SERVER].rst) && !mark_set(&c->half[SERVER].fin))
+        f->next = N_("Whatever listens there takes connections and says nothing: check on that machine which program it is "
+                     "(`ss -ltnp`), whether it is a broker at all, and whether it hangs.");
     if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
     else say_words(f, N_("it stayed silent"));
@@ -161,17 +164,31 @@ void check_ping(struct judge *j) {
     cite(f, &j->c->last);
 }
 
+static const struct mark *server_left(const struct conv *c) {
+    const struct half *server = &c->half[SERVER];
+    if (mark_set(&c->mqtt->disconnect[SERVER])) return &c->mqtt->disconnect[SERVER];
+    return mark_set(&server->fin) ? &server->fin : &server->rst;
+}
+
+static bool keep_alive_said(const struct mqtt_rec *m) {
+    return m->has_disconnect_code[SERVER] && m->disconnect_code[SERVER] == 0x8d;
+}
+
+bool keep_alive_over(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    if (!m || !m->keep_alive || !mark_set(&m->connack) || mark_set(&m->disconnect[CLIENT]) || m->after) return false;
+    const struct mark *end = server_left(c);
+    if (!mark_set(end) || (mark_set(&c->half[CLIENT].fin) && c->half[CLIENT].fin.frame < end->frame)) return false;
+    double silent = (double)(end->ts - m->last_client.ts) / 1e9, limit = 1.5 * m->keep_alive;
+    return keep_alive_said(m) || (silent >= limit - 0.6 && silent <= limit + 10 + limit / 2);
+}
+
 void check_keep_alive(struct judge *j) {
     const struct conv *c = j->c;
     const struct mqtt_rec *m = c->mqtt;
-    if (!m || !m->keep_alive || !mark_set(&m->connack) || mark_set(&m->disconnect[CLIENT]) || m->after) return;
-    const struct mark *end = mark_set(&m->disconnect[SERVER]) ? &m->disconnect[SERVER]
-                             : mark_set(&c->half[SERVER].fin) ? &c->half[SERVER].fin
-                                                              : &c->half[SERVER].rst;
-    if (!mark_set(end) || (mark_set(&c->half[CLIENT].fin) && c->half[CLIENT].fin.frame < end->frame)) return;
-    double silent = (double)(end->ts - m->last_client.ts) / 1e9, limit = 1.5 * m->keep_alive;
-    bool said = m->has_disconnect_code[SERVER] && m->disconnect_code[SERVER] == 0x8d;
-    if (!said && (silent < limit - 0.6 || silent > limit + 10 + limit / 2)) return;
+    if (!keep_alive_over(c)) return;
+    const struct mark *end = server_left(c);
+    bool said = keep_alive_said(m);
     struct finding *f = found(j);
     say_time(j, f, end->ts - m->last_client.ts);
     say_number(j, f, m->keep_alive);

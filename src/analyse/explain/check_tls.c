@@ -194,7 +194,15 @@ static void say_or_none(struct judge *j, struct finding *f, struct slice s) {
 }
 
 void check_tls_name_alert(struct judge *j) {
-    if (alert_of(j->c, SERVER) == ALERT_NAME) say_or_none(j, alert_found(j, SERVER), j->c->tls->name);
+    if (alert_of(j->c, SERVER) != ALERT_NAME) return;
+    struct finding *f = alert_found(j, SERVER);
+    say_or_none(j, f, j->c->tls->name);
+    if (j->c->tls->name.n) return;
+    f->text = N_("%1$s did not say which host it wants (no SNI in its ClientHello), and %2$s serves nobody without "
+                 "(alert %3$s, %4$s).");
+    f->next =
+        N_("Let the client connect by the host's name and send it as SNI; a client that is given an IP address, or "
+           "an old TLS library, sends none.");
 }
 
 void check_tls_alpn(struct judge *j) {

@@ -286,6 +286,7 @@ static uint8_t payload_kind(const struct packet_events *p) {
     if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
         return PAYLOAD_TLS;
     if (slice_starts(in, SLICE("HTTP/1."))) return PAYLOAD_HTTP;
+    if (slice_starts(in, SLICE("PROXY ")) || slice_starts(in, SLICE("\r\n\r\n\0\r\nQUIT\n"))) return PAYLOAD_PROXY;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;

@@ -143,6 +143,16 @@ static bool which_has(const struct stats_ops *ops, const char *word) {
     return false;
 }
 
+static int unknown(const char *word) {
+    const char *names[64];
+    size_t n = 0;
+    for (; n < sizeof names / sizeof *names && stats_kinds[n]; n++) names[n] = stats_kinds[n]->name;
+    int near = opt_nearest(word, names, n);
+    if (near < 0) return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted", word);
+    return opt_bad_use(&command, "'%s' is not known; did you mean '%s'? `weir stats --help` lists what can be counted", word,
+                       names[near]);
+}
+
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
 static int words_take(struct run *r) {
     const struct opt_list *words = &r->o.words;
@@ -154,8 +164,7 @@ static int words_take(struct run *r) {
     if (!words->n) return opt_bad_use(&command, "what to count is missing; `weir stats --help` lists it");
     const struct stats_ops *ops = stats_find(words->item[at++]);
     if (!ops)
-        return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted",
-                           words->item[0]);
+        return unknown(words->item[0]);
     if (ops->which && at < words->n && (!ops->which_optional || which_has(ops, words->item[at])))
         args.which = words->item[at++];
     if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];

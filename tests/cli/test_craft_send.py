@@ -3,7 +3,6 @@
 replayed with edits, broken MQTT packets. As root, between two network namespaces of our own."""
 import json
 import os
-import os
 import shutil
 import signal
 import socket

@@ -3,6 +3,7 @@
 
 #include "proto/fields.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static bool as_display(char *out, size_t n, const char *text) {
     const char *way = !strcmp(first, "src") || !strcmp(first, "dst") ? first : "";
     bool proto = !strcmp(first, "tcp") || !strcmp(first, "udp");
     const char *what = *way || proto ? second : first, *value = *way || proto ? third : second;
-    if (words < (*way || proto ? 3 : 2)) return false;
+    if (words < (*way || proto ? 3 : 2) || !isalnum((unsigned char)*value)) return false;
     if (!strcmp(what, "port")) return snprintf(out, n, "%s.%sport == %s", proto ? first : "tcp", way, value) < (int)n;
     if (!strcmp(what, "host") || !strcmp(what, "net"))
         return snprintf(out, n, "%s.%s == %s", strchr(value, ':') ? "ipv6" : "ip", *way ? way : "addr", value) < (int)n;

@@ -173,3 +173,18 @@ def test_a_folded_table_loses_nothing(weir, sample):
     whole = weir("stats", "conversations", "tcp", "-r", sample).out.split()
     folded = " ".join(in_a_terminal(60, "stats", "conversations", "tcp", "-r", sample)).split()
     assert sorted(folded) == sorted(whole)
+
+
+@pytest.mark.parametrize("words, better", [
+    ("port 1883", "tcp.port == 1883"), ("udp port 53", "udp.port == 53"), ("dst port 80", "tcp.dstport == 80"),
+    ("host 10.0.0.5", "ip.addr == 10.0.0.5"), ("src host fe80::1", "ipv6.src == fe80::1"), ("host == 5", None), ("nonsense at all", None)])
+def test_words_of_a_capture_filter_where_a_display_filter_belongs(weir, sample, words, better):
+    err = weir("read", "-r", sample, "-Y", words).err
+    assert ("as a display filter: " in err) == (better is not None)
+    if better:
+        assert err.strip().endswith(": " + better)
+        assert weir("read", "-r", sample, "-Y", better).returncode == 0
+
+
+def test_statistics_misspelt(weir, sample):
+    assert "did you mean 'endpoints'?" in weir("stats", "endpont", "ip", "-r", sample).err

@@ -774,6 +774,20 @@ def _(cap, hit):
     t.c(PINGREQ)
 
 
+@case("leg.other-broker")
+def _(cap, hit):
+    server = "10.0.0.9" if hit else "10.0.0.1"
+    d = Tcp(cap, client="10.0.0.3", server=server, sport=41000).open()
+    d.c(connect("dashboard"))
+    d.s(connack())
+    d.c(subscribe("home/#"))
+    d.s(suback(0))
+    t = session(cap, "pump", 40007, addr="10.0.0.4")
+    t.c(publish("home/temp"))
+    if not hit:
+        d.s(publish("home/temp"))
+
+
 @case("leg.slow")
 def _(cap, hit):
     d = subscriber(cap, "topic/#")

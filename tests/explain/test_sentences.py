@@ -336,3 +336,41 @@ def test_name_server_that_answers_others(tmp_path):
         cap.wait(1)
     out = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "dns.unanswered"][0]
     assert "can be reached" in out["next"] and out["frames"] == [3, 5]
+
+
+@pytest.mark.parametrize("wrong", [connect(b"pump\xff"), publish("a/#")])
+def test_what_a_broker_closes_on_is_named(tmp_path, wrong):
+    """That the broker closed, and without a word, is the consequence."""
+    cap = Capture()
+    if wrong[0] == 0x10:
+        t = Tcp(cap).open()
+    else:
+        t = session(cap)
+    t.c(wrong)
+    t.close(1)
+    out = verdict(cap, tmp_path)
+    assert ids(out) == ["mqtt.violation"] and out["verdict"]["severity"] == "error" and "closed the connection on it" in out["verdict"]["text"]
+
+
+@pytest.mark.parametrize("first, ident", [(connect(), "mqtt.no-connack"), (client_hello("b.example"), "tls.no-answer")])
+def test_another_service_says_who_it_is(tmp_path, first, ident):
+    cap = Capture()
+    t = Tcp(cap).open() if ident.startswith("mqtt") else Tcp(cap, port=8883).open()
+    t.s(b"220 mail.example ESMTP\r\n")
+    t.c(first)
+    cap.wait(6)
+    t.close(1)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == ident and "220 mail.example ESMTP" in out["text"]
+
+
+def test_a_bridge_is_no_other_broker(tmp_path):
+    """The message is seen going to the subscriber's broker too."""
+    cap = Capture()
+    subscriber(cap, "home/#")
+    t = Tcp(cap, server="10.0.0.9").open()
+    t.c(connect())
+    t.s(connack())
+    t.c(publish("home/temp"))
+    session(cap, "bridge", 40009, addr="10.0.0.9").c(publish("home/temp"))
+    assert "leg.other-broker" not in ids(verdict(cap, tmp_path))

@@ -283,6 +283,38 @@ void check_leg_unacked(struct judge *j) {
     }
 }
 
+/* elsewhere finds who subscribes to the topic at another broker, where nobody published it either: NULL where the
+ * message was seen at another broker too, which is what a proxy or a bridge in between looks like. */
+static const struct filter_rec *elsewhere(const struct judge *j) {
+    struct explain *e = j->e;
+    for (uint32_t i = 0; i < e->topics; i++)
+        if (&e->topic[i] != j->t && slice_eq(e->topic[i].topic, j->t->topic)) return NULL;
+    for (uint32_t i = 0; i < e->filters && e->likened < LIKENED_MAX; i++) {
+        const struct filter_rec *f = &e->filter[i];
+        e->likened++;
+        if (endpoint_same(&f->broker, &j->t->broker) || (f->answered && f->code >= 0x80)) continue;
+        if (alive(e, f, j->t->first.ts) && explain_topic_matches(f->filter, j->t->topic)) return f;
+    }
+    return NULL;
+}
+
+static bool wanted(const struct judge *j) {
+    return j->t->published && !j->t->delivered && !reserved_topic(j->t) && !j->matches;
+}
+
+void check_other_broker(struct judge *j) {
+    match_topic(j);
+    const struct filter_rec *who = wanted(j) ? elsewhere(j) : NULL;
+    if (!who) return;
+    struct finding *f = topic_found(j);
+    say_client(j, f, who->stream);
+    say_text(j, f, who->filter);
+    say_endpoint(j, f, &who->broker);
+    f->confidence = LIKELY;
+    cite(f, &j->t->first);
+    cite(f, &who->at);
+}
+
 void check_nobody(struct judge *j) {
     match_topic(j);
     if (!j->t->published || j->t->delivered || reserved_topic(j->t) || j->matches || j->near) return;

@@ -29,11 +29,22 @@ void check_no_connack(struct judge *j) {
         c->first_bytes[SERVER] == PAYLOAD_TLS)
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
-    if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY) return;
+    if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY || closed_on_violation(c)) return;
     struct finding *f = found(j);
+    if (c->greeting.n) {
+        f->text = N_("%1$s sent CONNECT to %2$s, where no broker is: it says “%3$s”.");
+        f->next =
+            N_("Another service listens there: check the port the client uses, and what is published or forwarded "
+               "under it (brokers usually listen at 1883, with TLS at 8883).");
+        say_text(j, f, c->greeting);
+        cite(f, &m->connect);
+        cite(f, &c->half[SERVER].first_data);
+        return;
+    }
     if (!mark_set(&c->half[SERVER].rst) && !mark_set(&c->half[SERVER].fin))
-        f->next = N_("Whatever listens there takes connections and says nothing: check on that machine which program it is "
-                     "(`ss -ltnp`), whether it is a broker at all, and whether it hangs.");
+        f->next =
+            N_("Whatever listens there takes connections and says nothing: check on that machine which program it is "
+               "(`ss -ltnp`), whether it is a broker at all, and whether it hangs.");
     if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
     else say_words(f, N_("it stayed silent"));
@@ -320,6 +331,15 @@ static const struct mark *server_end(const struct conv *c) {
     return mark_set(&s->fin) ? &s->fin : &s->rst;
 }
 
+bool closed_on_violation(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    const struct mark *left = &c->half[CLIENT].fin;
+    if (!m || !mark_set(&m->violation) || m->violation_side != CLIENT || !mark_set(server_end(c)) || c->lost)
+        return false;
+    if (mark_set(left) && left->frame < server_end(c)->frame) return false;
+    return m->last_server.frame < m->violation.frame && server_end(c)->ts - m->violation.ts < AT_ONCE_MS * MILLI;
+}
+
 bool closed_on(const struct conv *c) {
     const struct mqtt_rec *m = c->mqtt;
     if (!m || !mark_set(&m->connack) || m->connack_code || m->after || c->lost) return false;
@@ -332,7 +352,7 @@ bool closed_on(const struct conv *c) {
 
 void check_closed_on(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!closed_on(j->c)) return;
+    if (!closed_on(j->c) || closed_on_violation(j->c)) return;
     bool publish = m->last_type == MQTT_PUBLISH;
     struct finding *f = found(j);
     f->confidence = LIKELY;
@@ -394,6 +414,11 @@ void check_violation(struct judge *j) {
     say_words(f, rule->label);
     say_text(j, f, slice_str(rule->clause ? rule->clause : "MQTT"));
     cite(f, &m->violation);
+    if (!closed_on_violation(j->c)) return;
+    f->level = LEVEL_ERROR;
+    f->text = N_("%1$s broke a rule of MQTT, and the broker %2$s closed the connection on it: %4$s (%5$s).");
+    f->next = N_("Correct what the client sends there: it is its program or its MQTT library that makes this packet.");
+    cite(f, server_end(j->c));
 }
 
 void check_password(struct judge *j) {

@@ -254,7 +254,10 @@ void check_tls_silent(struct judge *j) {
     if (!quiet_for(j, &t->client_hello, 3) || conv_path_broken(j) || c->stray.n) return;
     if (c->first_bytes[SERVER] == PAYLOAD_MQTT || c->end[SERVER].port == 1883) return; /* tls.to-plain-port */
     struct finding *f = found(j);
-    if (c->half[SERVER].segments) say_words(f, N_("it answered in another protocol"));
+    if (c->greeting.n) {
+        f->text = N_("%1$s began TLS with %2$s, which speaks another protocol: it says “%3$s”.");
+        say_text(j, f, c->greeting);
+    } else if (c->half[SERVER].segments) say_words(f, N_("it answered in another protocol"));
     else if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
     else say_words(f, N_("it stayed silent"));

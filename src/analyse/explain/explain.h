@@ -176,6 +176,7 @@ struct conv {
     bool icmp_v6;
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
+    struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
     struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
     int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
     uint16_t name;      /* place in explain.name + 1; 0: not looked up */

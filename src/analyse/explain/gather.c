@@ -3,7 +3,8 @@
  * gather_mqtt.c.
  *
  * Invariants: conv[i] is room[i] where that holds a conversation, whose number is then i modulo CONVS_MAX, else NULL;
- * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the packets'. */
+ * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the
+ * packets'. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
@@ -75,8 +76,8 @@ int explain_make(struct explain *e) {
     int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
              map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
-    bool made =
-        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK && room_make(e);
+    bool made = e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding &&
+                rc == OK && room_make(e);
     return made ? OK : ERR_NOMEM;
 }
 
@@ -282,6 +283,7 @@ static uint8_t payload_kind(const struct packet_events *p) {
     if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
         return PAYLOAD_TLS;
     if (slice_starts(in, SLICE("HTTP/1."))) return PAYLOAD_HTTP;
+    if (slice_starts(in, SLICE("PROXY ")) || slice_starts(in, SLICE("\r\n\r\n\0\r\nQUIT\n"))) return PAYLOAD_PROXY;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;
@@ -341,6 +343,15 @@ static struct slice line_of(struct slice s) {
     return end ? slice_head(s, (size_t)(end - s.p)) : slice_head(s, 80);
 }
 
+/* greeting_note keeps the first line of a server's first bytes, where they are text that nobody decodes. */
+static void greeting_note(struct explain *e, struct conv *c, struct slice in) {
+    enum { GREETING_LEAST = 4, GREETING_MOST = 80 };
+    size_t n = 0;
+    while (n < in.n && n < GREETING_MOST && in.p[n] >= 0x20 && in.p[n] < 0x7f) n++;
+    bool ends = n == in.n || n == GREETING_MOST || in.p[n] == '\r' || in.p[n] == '\n';
+    if (n >= GREETING_LEAST && ends) c->greeting = keep(e, slice_head(in, n));
+}
+
 /* stray_note keeps the status line of an answer in HTTP to a client that speaks something else, and where it leads. */
 static void stray_note(struct explain *e, struct conv *c, struct slice in) {
     static const char location[] = "\r\nLocation: ";
@@ -370,6 +381,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
+        if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
     }

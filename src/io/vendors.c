@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VENDORS_MAX = 1 << 17, FILE_MAX = 16 << 20 };
+enum { VENDORS_MAX = 1 << 17, FILE_MAX = 16 << 20, NAME_MAX_BYTES = 63 /* as in Wireshark, for the same value */ };
 
 struct vendor {
     uint32_t oui;
@@ -69,7 +69,8 @@ static bool line_parse(struct slice line, struct vendor *out) {
         const uint8_t *comment = memchr(full.p, '\t', full.n);
         if (comment) full = blanks_skip(slice_head(full, (size_t)(comment - full.p)));
         bool named = full.n && full.p[0] != '#'; /* a comment may stand in its place */
-        out->name = named ? full : blanks_skip(slice_head(rest, short_len));
+        out->name = named ? slice_head(full, full.n < NAME_MAX_BYTES ? full.n : NAME_MAX_BYTES)
+                          : blanks_skip(slice_head(rest, short_len));
         return out->name.n > 0;
     }
     rest = blanks_skip(rest);
@@ -98,7 +99,8 @@ static bool text_parse(struct vendors *v, size_t n) {
 }
 
 struct vendors *vendors_load(void) {
-    static const char *const paths[] = {"/usr/share/wireshark/manuf", "/usr/share/ieee-data/oui.txt", "/var/lib/ieee-data/oui.txt"};
+    static const char *const paths[] = {"/usr/share/wireshark/manuf", "/usr/share/ieee-data/oui.txt",
+                                        "/var/lib/ieee-data/oui.txt"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         size_t n = 0;
         struct vendors *v = calloc(1, sizeof *v);

@@ -76,11 +76,13 @@ static void detail(struct writer *w, const struct finding *f, const struct expla
     wr_free(&t);
 }
 
-static void sentence(struct writer *w, const struct finding *f, const struct explain_view *v, size_t indent) {
+/* sentence writes what a finding says, from `column` on. */
+static void sentence(struct writer *w, const struct finding *f, const struct explain_view *v, size_t column,
+                     size_t indent) {
     struct writer t = wr_grow();
     finding_sentence(&t, f);
     if (f->confidence) wr_f(&t, " (%s)", words(confidence_words(f)));
-    text_wrap(w, wr_done(&t), indent, v->width);
+    text_wrap_from(w, wr_done(&t), column, indent, v->width);
     wr_free(&t);
 }
 
@@ -90,7 +92,7 @@ static void finding_print(struct writer *w, const struct finding *f, const struc
     wr_slice(w, level_title(f->level));
     wr_f(w, "%s  %s\n", paint(v, PLAIN), finding_id(f));
     wr_spaces(w, indent + 2);
-    sentence(w, f, v, indent + 2);
+    sentence(w, f, v, indent + 2, indent + 2);
     detail(w, f, v, indent + 2);
 }
 
@@ -113,9 +115,7 @@ static void verdict_print(struct writer *w, struct explain *e, const struct expl
         wr_s(w, ": ");
     }
     wr_f(w, "%s%s", paint(v, PLAIN), paint(v, BOLD));
-    struct explain_view head = *v;
-    head.width -= fine ? 0 : text_width(level_title(f->level)) + 2; /* it stands before the first line */
-    sentence(w, f, &head, 2);
+    sentence(w, f, v, fine ? 2 : 4 + text_width(level_title(f->level)), 2);
     wr_f(w, "%s", paint(v, PLAIN));
     detail(w, f, v, 2);
 }

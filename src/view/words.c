@@ -176,7 +176,11 @@ static struct slice piece_take(struct slice *s, size_t *width) {
 }
 
 void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width) {
-    size_t column = indent, room = width > indent + 20 ? width : indent + 20;
+    text_wrap_from(w, s, indent, indent, width);
+}
+
+void text_wrap_from(struct writer *w, struct slice s, size_t column, size_t indent, size_t width) {
+    size_t room = width > indent + 20 ? width : indent + 20;
     bool fresh = true, space = false;
     while (s.n) {
         if (s.p[0] == ' ') {

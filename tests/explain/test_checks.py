@@ -836,6 +836,21 @@ def _(cap, hit):
     t.close(1)
 
 
+@case("mqtt.refused-inside-tls")
+def _(cap, hit):
+    t = Tcp(cap, port=8883).open()
+    t.c(client_hello("broker.example"))
+    t.s(server_hello_13() + CCS + record(23, bytes(1200)))
+    t.c(CCS + record(23, bytes(69)))
+    t.s(record(23, bytes(250)) + record(23, bytes(250)))
+    t.c(record(23, bytes(43)))  # CONNECT
+    t.s(record(23, bytes(21)))  # CONNACK
+    if not hit:
+        t.c(record(23, bytes(40)))
+    t.s(record(23, bytes(19)))
+    t.close(1)
+
+
 @case("mqtt.dropped")
 def _(cap, hit):
     t = subscriber(cap, "a/#")

@@ -410,3 +410,19 @@ def test_request_on_a_connection_that_has_ended(tmp_path, late):
     assert ids(out) == (["http.no-answer"] if late else [])
     if late:
         assert "had closed the connection" in out["verdict"]["text"]
+
+
+@pytest.mark.parametrize("other", ["10.0.0.1", "10.0.0.77", None])
+def test_next_address_of_a_name(tmp_path, other):
+    """An address that refuses is no failure where the next one takes the connection; that of somebody else's is no next one."""
+    cap = Capture()
+    first = Tcp(cap, client="2001:db8::2", server="2001:db8::1", sport=40001)
+    first.segment(0, SYN)
+    first.rst(1)
+    if other == "10.0.0.77":  # another port
+        t = Tcp(cap, port=8883).open()
+        t.c(client_hello("broker.example"))
+    elif other:
+        session(cap).c(publish("a/b"))
+    out = verdict(cap, tmp_path)
+    assert [f["severity"] for f in out["findings"] if f["id"] == "tcp.refused"] == ["note" if other == "10.0.0.1" else "error"]

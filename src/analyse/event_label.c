@@ -130,7 +130,7 @@ void event_label(struct writer *w, const struct event *e, say_fn *say) {
 }
 
 /* flags_label writes what a segment is: the flags that matter, or its bytes. */
-static void flags_words(struct writer *w, const struct tcp_event *t, bool bytes, say_fn *say) {
+static void flags_words(struct writer *w, const struct tcp_said *t, bool bytes, say_fn *say) {
     bool any = false;
     static const struct {
         uint16_t bit;

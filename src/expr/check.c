@@ -35,10 +35,12 @@ bool node_is_bytes(enum field_type type) {
 }
 
 static bool is_whole(enum field_type type) { return (type >= FT_UINT8 && type <= FT_INT64) || type == FT_FRAMENUM; }
+static bool is_number(enum field_type t) { return is_whole(t) || t == FT_DOUBLE || t == FT_RELTIME; }
 
-/* fits tells whether values of two types may be compared. */
+/* fits tells whether values of two types may be compared: as in Wireshark, a number with a boolean behind it, but no
+ * boolean with a number. */
 static bool fits(enum field_type a, enum field_type b) {
-    if (is_whole(a)) return is_whole(b);
+    if (is_whole(a)) return is_whole(b) || b == FT_BOOL;
     if (a == FT_GUID || b == FT_GUID) return a == b;
     if (node_is_bytes(a)) return node_is_bytes(b);
     return a == b;
@@ -137,21 +139,24 @@ static bool folded(struct compiling *c, struct node *n) {
 }
 
 static bool resolve(struct compiling *c, struct node *n, enum field_type type, const struct field *names, bool partial);
+static bool check_number_argument(struct compiling *c, struct node *call, enum field_type type);
 
 static bool resolve_arith(struct compiling *c, struct node *n, enum field_type type) {
     struct node *own = typed(c, n);
     if (own && !check_value(c, own)) return false;
     if (own) type = (enum field_type)own->type;
     enum arith op = n->kind == NODE_NEGATE ? ARITH_SUB : (enum arith)n->op;
-    if (type == FT_BOOL && !own) type = FT_UINT64;
     struct node *blame = own ? own : n->a;
     if (!can_compute(op, type))
         return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_said(c, type));
-    if (n->kind == NODE_NEGATE && !(is_whole(type) || type == FT_DOUBLE || type == FT_RELTIME))
+    if (n->kind == NODE_NEGATE && !is_number(type))
         return fail(c, blame->at, blame->len, "a %s has no sign", type_said(c, type));
+    for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
+        if (part->kind == NODE_STRING || part->kind == NODE_CHAR)
+            return fail(c, part->at, part->len, "a calculation is done with numbers, not with what is quoted");
     if (!resolve(c, n->a, type, NULL, false) || (n->b && !resolve(c, n->b, type, NULL, false))) return false;
     for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
-        if (!fits(type, (enum field_type)part->type))
+        if (!fits(type, (enum field_type)part->type) || (part->type == FT_BOOL && type != FT_BOOL))
             return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_said(c, type),
                         type_said(c, (enum field_type)part->type));
     n->type = (uint8_t)type;
@@ -164,28 +169,30 @@ static bool resolve(struct compiling *c, struct node *n, enum field_type type, c
                     bool partial) {
     if (n->kind == NODE_CONST) return true;
     if (n->kind == NODE_ARITH || n->kind == NODE_NEGATE) return resolve_arith(c, n, type);
-    if (n->kind == NODE_WORD && !resolve_field(c, n) && n->spans.count) return no_field(c, n);
+    if (n->kind == NODE_CALL && n->op >= FUNC_ABS) return check_number_argument(c, n, type);
+    if (n->kind == NODE_WORD && !resolve_field(c, n) && (n->spans.count || n->text.p[0] == '.')) return no_field(c, n);
     return is_plain(n) ? literal_make(c, n, type, names, partial) : check_value(c, n);
 }
 
-static bool check_number_argument(struct compiling *c, struct node *call) {
-    struct node *first = call->a;
-    if (first->kind == NODE_WORD) resolve_field(c, first);
-    /* abs(-67): numbers alone */
-    enum field_type type = FT_INT64;
-    struct node *own = typed(c, first);
-    for (struct node *a = call->a; !own && a; a = a->next) own = typed(c, a);
+/* check_number_argument checks the arguments of abs, min and max. They have one type: that of the first one or, where
+ * it is a constant, the `type` of what the call is compared with (FT_NONE: nothing yet). */
+static bool check_number_argument(struct compiling *c, struct node *call, enum field_type type) {
+    struct node *first = call->a, *own = typed(c, first);
+    const char *name = funcs[call->op].name;
     if (own && !check_value(c, own)) return false;
     if (own) type = (enum field_type)own->type;
+    else if (type == FT_NONE) return fail(c, first->at, first->len, "%s begins with a field or a function here", name);
     for (struct node *a = call->a; a; a = a->next) {
+        if (a->kind == NODE_STRING || a->kind == NODE_CHAR || a->kind == NODE_SLICE)
+            return fail(c, a->at, a->len, "%s takes fields and numbers, not %s", name,
+                        a->kind == NODE_SLICE ? say_by(c->say, N_("slices")) : say_by(c->say, N_("what is quoted")));
         if (!resolve(c, a, type, NULL, false)) return false;
-        if (!fits(type, (enum field_type)a->type))
-            return fail(c, a->at, a->len, "the arguments of %s have one type: a %s does not go with a %s",
-                        funcs[call->op].name, type_said(c, (enum field_type)a->type), type_said(c, type));
+        if (a->type != type)
+            return fail(c, a->at, a->len, "the arguments of %s have one type and one width: a %s does not go with a %s",
+                        name, type_said(c, (enum field_type)a->type), type_said(c, type));
     }
-    if (type == FT_NONE || type == FT_PROTOCOL)
-        return fail(c, first->at, first->len, "%s needs values, not a protocol or a label", funcs[call->op].name);
-    if (call->op == FUNC_ABS && !can_compute(ARITH_SUB, type))
+    if (type == FT_NONE) return fail(c, first->at, first->len, "%s needs values, not a label", name);
+    if (call->op == FUNC_ABS && !is_number(type) && type != FT_BOOL)
         return fail(c, first->at, first->len, "abs needs a number, not a %s", type_said(c, type));
     call->type = (uint8_t)type;
     return true;
@@ -193,17 +200,15 @@ static bool check_number_argument(struct compiling *c, struct node *call) {
 
 /* string_works: types whose values string() turns into text. */
 static bool string_works(enum field_type t) {
-    return is_whole(t) || t == FT_ETHER || t == FT_EUI64 || t == FT_IPV4 || t == FT_IPV6 || t == FT_GUID;
+    return is_whole(t) || t == FT_ETHER || t == FT_EUI64 || t == FT_IPV4 || t == FT_IPV6 || t == FT_GUID ||
+           t == FT_DOUBLE;
 }
 
 static bool check_field_argument(struct compiling *c, struct node *call) {
     struct node *arg = call->a;
     bool known = resolve_field(c, arg);
     if (!known && arg->kind == NODE_WORD && looks_like_name(arg->text)) return no_field(c, arg);
-    if (!known && is_plain(arg)) return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
-    if ((call->op == FUNC_COUNT || call->op == FUNC_STRING) && arg->kind != NODE_FIELD)
-        return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
-    if (!check_value(c, arg)) return false;
+    if (!known) return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
     enum field_type t = (enum field_type)arg->type;
     if (call->op == FUNC_STRING && !string_works(t))
         return fail(c, arg->at, arg->len, "string does not work with a %s", type_said(c, t));
@@ -230,7 +235,7 @@ static bool check_value(struct compiling *c, struct node *n) {
     if (resolve_field(c, n)) return true;
     switch (n->kind) {
     case NODE_SLICE: return check_slice(c, n);
-    case NODE_CALL: return n->op >= FUNC_ABS ? check_number_argument(c, n) : check_field_argument(c, n);
+    case NODE_CALL: return n->op >= FUNC_ABS ? check_number_argument(c, n, FT_NONE) : check_field_argument(c, n);
     case NODE_ARITH:
     case NODE_NEGATE: return resolve_arith(c, n, FT_INT64);
     case NODE_BYTES:

@@ -3,6 +3,7 @@
  * compared with, which only the checker knows. */
 #include "expr/compile.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
@@ -312,10 +313,36 @@ static uint32_t word_end(const struct compiling *c) {
     return at;
 }
 
+/* colons_fit tells whether the colons of a word are those of an IPv6 address or part bytes of two digits. */
+static bool colons_fit(struct slice s) {
+    uint8_t address[16];
+    char text[64];
+    size_t n = 0, digits = 0;
+    if (s.p[0] == ':' && !memchr(s.p + 1, ':', s.n - 1))
+        return s.n > 1; /* bytes with a colon in front, so that they are no name */
+    for (size_t i = 0; i < s.n; i++) {
+        bool pair = hex_value(s.p[i]) >= 0 && ++digits <= 2;
+        if (!pair && (s.p[i] != ':' || (digits != 2 && i))) break;
+        if (!pair) digits = 0;
+        if (i + 1 == s.n && digits == 2) return true;
+    }
+    for (; n < s.n && n + 1 < sizeof text && s.p[n] != '/' && s.p[n] != '%'; n++) text[n] = (char)s.p[n];
+    text[n] = 0;
+    return inet_pton(AF_INET6, text, address) == 1;
+}
+
 static void word(struct compiling *c, struct token *t) {
     uint32_t end = word_end(c);
     t->kind = TOK_WORD;
     t->text = slice_of(c->text.p + c->at, end - c->at);
+    if (memchr(t->text.p, ':', t->text.n) && !colons_fit(t->text)) {
+        fail(c, c->at, (uint32_t)t->text.n, "colons stand in addresses and between bytes; a text has double quotes");
+        return;
+    }
+    if (t->text.n > 1 && t->text.p[t->text.n - 1] == '.') {
+        fail(c, end - 1, 1, "a word does not end with a dot; a text has double quotes");
+        return;
+    }
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
         if (slice_eq(t->text, slice_str(keywords[i].text))) mark_set(t, &keywords[i]);
     if (t->kind == TOK_WORD && t->text.n < 4 && other_tongue(c, t->text)) return;
@@ -331,6 +358,10 @@ static void string(struct compiling *c, struct token *t, bool raw) {
 static void character(struct compiling *c, struct token *t) {
     uint32_t from = c->at++;
     t->kind = TOK_CHAR;
+    if (peek(c, 0) == '\\' && peek(c, 1) == 'n') { /* Wireshark 4.0 has no such constant either */
+        fail(c, from, 4, "a character constant cannot be a line break: write '\\x0a'");
+        return;
+    }
     t->text = quoted(c, '\'', false);
     if (!c->err && t->text.n != 1)
         fail(c, from, c->at - from,

@@ -36,22 +36,21 @@ static bool fraction(struct cursor *c, int64_t *ns) {
     return n > 0;
 }
 
-bool literal_span(struct slice text, int64_t *ns) {
+size_t literal_span(struct slice text, int64_t *ns) {
     struct cursor c = {text.p, text.p + text.n};
     int64_t seconds = 0, part = 0;
-    bool any = false;
-    for (; c.p < c.end && *c.p >= '0' && *c.p <= '9'; any = true) {
+    for (; c.p < c.end && *c.p >= '0' && *c.p <= '9';) {
         seconds = seconds * 10 + (*c.p++ - '0');
-        if (seconds > INT64_MAX / 1000000000 - 1) return false;
+        if (seconds > INT64_MAX / 1000000000 - 1) return 0;
     }
-    if (c.p < c.end && *c.p == '.') {
-        c.p++;
-        if (!fraction(&c, &part)) return false;
-        any = true;
+    if (c.p == text.p) return 0;
+    if (literally(&c, ".")) {
+        if (!fraction(&c, &part)) return 0;
+    } else if (c.p < c.end) {
+        return 0;
     }
     *ns = seconds * 1000000000 + part;
-    literally(&c, "s");
-    return any && c.p == c.end;
+    return (size_t)(c.p - text.p);
 }
 
 static bool month(struct cursor *c, int *out) {

@@ -35,8 +35,8 @@ static void cell_people(struct writer *w, const struct cell *c) {
     for (uint8_t i = 0; i < c->indent; i++) wr_s(w, "  ");
     switch ((enum cell_kind)c->kind) {
     case CELL_NONE: break;
-    case CELL_TEXT: print_string(w, c->s); break;
-    case CELL_LIST: list_write(w, c->s); break;
+    case CELL_TEXT: print_string(w, cell_slice(c)); break;
+    case CELL_LIST: list_write(w, cell_slice(c)); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;
     case CELL_REAL: wr_f(w, "%.1f", c->d); break;
@@ -263,15 +263,34 @@ void table_print(struct writer *w, const struct table *t, unsigned width, bool c
 
 /* ---- for programs ---- */
 
-static void csv_text(struct writer *w, struct slice s) {
+/* is_formula tells whether a spreadsheet that opens the file would compute the text and not show it; a topic filter
+ * such as +/a is none. */
+static bool is_formula(struct slice s) {
+    if (!s.n || (s.p[0] != '+' && s.p[0] != '-')) return s.n && (s.p[0] == '=' || s.p[0] == '@');
+    return memchr(s.p, '(', s.n) || memchr(s.p, '|', s.n) || memchr(s.p, '!', s.n);
+}
+
+/* csv_text writes text as people see it, those of a list in lines; the apostrophe is how spreadsheets mark text. */
+static void csv_text(struct writer *w, struct slice s, bool list) {
+    struct writer shown = wr_grow();
+    while (s.n) {
+        const uint8_t *nl = list ? memchr(s.p, '\n', s.n) : NULL;
+        struct slice line = nl ? slice_head(s, (size_t)(nl - s.p)) : s;
+        print_string(&shown, line);
+        if (nl) wr_c(&shown, '\n');
+        s = slice_tail(s, line.n + 1);
+    }
+    s = wr_done(&shown);
     bool quote = s.n == 0;
-    for (size_t i = 0; i < s.n; i++) quote |= s.p[i] == ',' || s.p[i] == '"' || s.p[i] < 32;
+    for (size_t i = 0; i < s.n; i++) quote |= s.p[i] == ',' || s.p[i] == '"' || s.p[i] == '\n';
     if (quote) wr_c(w, '"');
+    if (is_formula(s)) wr_c(w, '\'');
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '"') wr_c(w, '"');
         wr_c(w, (char)s.p[i]);
     }
     if (quote) wr_c(w, '"');
+    wr_free(&shown);
 }
 
 static bool column_data(const struct table_column *c) { return !c->people_only; }
@@ -293,7 +312,8 @@ void table_csv(struct writer *w, const struct table *t) {
             if (!first) wr_c(w, ',');
             first = false;
             cell.indent = 0;
-            if (cell.kind == CELL_TEXT || cell.kind == CELL_LIST) csv_text(w, cell.s);
+            if (cell.kind == CELL_TEXT || cell.kind == CELL_LIST)
+                csv_text(w, cell_slice(&cell), cell.kind == CELL_LIST);
             else if (cell.kind == CELL_SECONDS) seconds_write(w, cell.i, 9);
             else if (cell.kind == CELL_REAL) wr_f(w, "%.6g", cell.d);
             else cell_people(w, &cell);
@@ -317,8 +337,8 @@ static void json_list(struct writer *w, struct slice s) {
 static void json_cell(struct writer *w, const struct cell *c) {
     switch ((enum cell_kind)c->kind) {
     case CELL_NONE: wr_s(w, "null"); break;
-    case CELL_TEXT: json_text(w, c->s); break;
-    case CELL_LIST: json_list(w, c->s); break;
+    case CELL_TEXT: json_text(w, cell_slice(c)); break;
+    case CELL_LIST: json_list(w, cell_slice(c)); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;
     case CELL_REAL: wr_f(w, "%.10g", c->d); break;

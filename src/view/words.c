@@ -3,6 +3,7 @@
  * without an installed locale of the language speaks it too: the locale is then C.UTF-8, which the library always has.
  */
 #include "view/words.h"
+#include "base/utf8.h"
 #include "field/print.h"
 
 #include <libintl.h>
@@ -205,6 +206,20 @@ void text_wrap_from(struct writer *w, struct slice s, size_t column, size_t inde
         fresh = space = false;
     }
     wr_c(w, '\n');
+}
+
+void xml_text(struct writer *w, struct slice s, size_t most) {
+    for (; s.n && most; most--) {
+        uint32_t code;
+        size_t n = utf8_next(s, &code);
+        if (n && code < 0x20) wr_c(w, ' ');
+        else if (!n || utf8_hidden(code) || code == 0xfffe || code == 0xffff) wr_s(w, "\xef\xbf\xbd");
+        else if (code == '<') wr_s(w, "&lt;");
+        else if (code == '>') wr_s(w, "&gt;");
+        else if (code == '&') wr_s(w, "&amp;");
+        else wr_slice(w, slice_head(s, n));
+        s = slice_tail(s, n ? n : 1);
+    }
 }
 
 void text_number(struct writer *w, size_t width, const char *english, uint64_t n) {

@@ -30,15 +30,16 @@ static bool attempted(const struct conv *c) {
 
 enum { NEXT_CONVS = 8, NEXT_S = 3 };
 
-/* instead returns the connection that came up in place of a failed one: the client went on to the next address of a
- * name, as with one of IPv6 and one of IPv4; NULL: there is none. */
+/* instead returns the connection that came up in place of a failed one: the client went on to the next address of the
+ * same name or, where no name is known, to one of the other version of IP; NULL: there is none. */
 static const struct conv *instead(const struct judge *j) {
     const struct conv *c = j->c;
     for (uint32_t i = 1; i <= NEXT_CONVS; i++) {
         const struct conv *o = explain_conv(j->e, c->stream + i);
         if (!o || o->port[SERVER] != c->port[SERVER] || addr_same(&o->end[SERVER].addr, &c->end[SERVER].addr)) continue;
-        bool same =
-            o->end[CLIENT].addr.len != c->end[CLIENT].addr.len || addr_same(&o->end[CLIENT].addr, &c->end[CLIENT].addr);
+        bool other = o->end[SERVER].addr.len != c->end[SERVER].addr.len;
+        bool same = c->name && o->name ? slice_eq(j->e->name[c->name - 1].name, j->e->name[o->name - 1].name)
+                                       : other && !c->name && !o->name;
         if (same && mark_set(&o->established) && o->first.ts - c->half[CLIENT].last.ts < NEXT_S * SECOND) return o;
     }
     return NULL;

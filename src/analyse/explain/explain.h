@@ -103,7 +103,7 @@ struct tls_rec {
 
 struct web_rec {
     struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
-    uint16_t code, failed_code, ws_code;
+    uint16_t code, failed_code;
     uint32_t requests, responses;
     bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
@@ -124,7 +124,7 @@ struct flight {
 /* mqtt_rec is an MQTT session. What every packet touches comes first. */
 struct mqtt_rec {
     struct mark last_client, last_server, ping;
-    uint32_t publishes[2], pings, pongs;
+    uint32_t publishes[2];
     struct flight *flight[2];               /* by sender of the PUBLISH; grows up to FLIGHTS */
     uint8_t flights[2];                     /* how many it has room for */
     uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
@@ -267,9 +267,6 @@ struct topic_rec {
     uint32_t got_stream;
     int64_t delay;    /* of the first delivery */
     struct mark lost; /* a message that a matching subscriber did not get */
-    uint32_t lost_stream;
-    uint16_t lost_filter;
-    bool got_acked;
 };
 
 struct client_rec {
@@ -338,7 +335,6 @@ extern const size_t explain_checks_count;
 
 const char *stage_name(enum stage s);          /* "TCP" */
 const char *level_name(enum severity_level l); /* "error", to be translated */
-const char *blame_name(enum blame b);
 
 /* place_map finds places of a table by hash: open addressing, nothing is ever taken out. */
 struct place_map {
@@ -372,7 +368,7 @@ struct explain {
     struct finding all_well;
     uint64_t per_level[LEVELS];
     /* The capture. */
-    uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
+    uint64_t packets, tcp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
     uint64_t partial;
     uint64_t segments, repeats; /* of all conversations: data, and data sent again */
     struct mark first, last, first_cut, first_drop;

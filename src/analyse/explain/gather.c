@@ -8,6 +8,7 @@
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
+#include "base/pages.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/tls/tls.h"
 
@@ -44,12 +45,6 @@ struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
 }
 
-void *keep_zero(struct explain *e, size_t n) {
-    void *p = arena_get(&e->arena, n);
-    if (p) memset(p, 0, n);
-    return p;
-}
-
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text) {
     uint64_t a = hash_bytes(e->key, head, n), b = hash_bytes(e->key, text.p, text.n);
     return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
@@ -60,6 +55,7 @@ static bool room_make(struct explain *e) {
     enum { ALIGN = _Alignof(struct conv) };
     e->memory = calloc(CONVS_MAX + 1, sizeof *e->room);
     if (!e->memory) return false;
+    pages_wide(e->memory, (CONVS_MAX + 1) * sizeof *e->room);
     e->room = (struct conv *)(((uintptr_t)e->memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
     e->room[0].stream = UINT32_MAX; /* nobody's; all other free places have 0, which is not a number of theirs */
     return true;
@@ -160,7 +156,7 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
 
 /* packet_digest makes one number of what copies of a packet have in common: its numbers and its IP identification. */
 static uint64_t packet_digest(const struct explain *e, const struct packet_events *p) {
-    const struct tcp_event *t = &p->tcp;
+    const struct tcp_said *t = &p->tcp;
     uint64_t numbers = (uint64_t)t->seq << 32 | t->ack, rest = (uint64_t)t->checksum << 32 | (uint64_t)p->ip_id << 16;
     return hash_mix(numbers ^ e->key.a, (rest | t->flags) ^ (uint64_t)t->len << 40 ^ e->key.b);
 }
@@ -206,7 +202,7 @@ static void stuck_note(struct conv *c, int side, struct trouble *t, const struct
 
 static void data_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
-    const struct tcp_event *t = &p->tcp;
+    const struct tcp_said *t = &p->tcp;
     bool again = t->found & TA_RETRANSMISSION;
     if (!t->len || (t->found & (TA_KEEP_ALIVE | TA_ZERO_PROBE))) return;
     if (!me->segments++) me->first_data = mark_of(p);
@@ -226,7 +222,7 @@ static void data_note(struct explain *e, struct conv *c, int side, const struct 
 /* ack_note takes the acknowledgment of one side for what the other sent. */
 static void ack_note(struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
-    const struct tcp_event *t = &p->tcp;
+    const struct tcp_said *t = &p->tcp;
     if (!(t->flags & TH_ACK) || (t->flags & TH_RST)) return;
     if (me->has_ack && seq_lt(me->acked, t->ack)) {
         uint32_t got = t->ack - me->acked;
@@ -430,7 +426,7 @@ static int side_of(const struct conv *c, const struct packet_events *p) {
 static void tcp_take(struct explain *e, const struct packet_events *p, bool selected) {
     struct conv *c = explain_conv(e, p->tcp.stream);
     e->tcp_packets++;
-    if (p->tcp.checksum_partial && p->tcp.checksum) {
+    if (p->checksum_partial && p->tcp.checksum) {
         e->partial++;
         mark_first(&e->partial_at, p);
     }
@@ -515,7 +511,6 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     case TRANSPORT_TCP: tcp_take(e, p, selected); break;
     case TRANSPORT_ICMP: icmp_take(e, p); break;
     case TRANSPORT_UDP:
-        e->udp_packets++;
         if (p->unicast && (port_answers(p->dport) || port_answers(p->sport))) gather_service(e, p);
         for (uint32_t i = 0; i < p->n; i++)
             if (p->event[i].kind == EV_DNS) gather_dns(e, p, &p->event[i].dns, selected);

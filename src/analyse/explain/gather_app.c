@@ -215,8 +215,5 @@ void gather_websocket(struct explain *e, struct conv *c, int side, const struct 
     if (!c->web) c->web = calloc(1, sizeof *c->web);
     if (!c->web) return;
     c->web->is_websocket = true;
-    if (w->opcode == 8 && !mark_set(&c->web->ws_close)) {
-        c->web->ws_close = mark_of(p);
-        c->web->ws_code = w->code;
-    }
+    if (w->opcode == 8 && !mark_set(&c->web->ws_close)) c->web->ws_close = mark_of(p);
 }

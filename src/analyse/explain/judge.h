@@ -57,7 +57,6 @@ void judge_conv(struct explain *e, struct conv *c, bool final);
 bool quiet_for(const struct judge *j, const struct mark *m, double seconds);
 /* Common questions about a conversation. */
 bool conv_closed(const struct conv *c);
-bool conv_refused_early(const struct conv *c);
 bool conv_handshaken(const struct conv *c);
 bool conv_is_mqtt(const struct conv *c);
 /* conv_path_broken tells whether data of a side stays away while the other side still waits for it. */

@@ -129,7 +129,6 @@ struct tcp {
     int64_t began, quiet;
     uint32_t irs;
     uint64_t received;
-    bool reset_here; /* the system's own reset was seen */
     bool unicode, aborted, sent_badly;
     uint16_t id;
     FILE *keys; /* where Enter comes from */
@@ -252,7 +251,6 @@ static bool between(const struct talk_packet *p, const uint8_t *src, const uint8
 /* own_reset: a reset from our end that we did not send is the system's. */
 static void own_reset(struct tcp *t, const struct talk_packet *p) {
     if (!(p->flags & TALK_RST) || t->aborted) return;
-    t->reset_here = true;
     segment_line(t, true, p->flags, p->seq, p->ack, 0, p->window, 0);
     words_line(
         t,

@@ -693,6 +693,17 @@ def _(cap, hit):
     t.close()
 
 
+@case("mqtt.wide-subscription")
+def _(cap, hit):
+    d = subscriber(cap, "#" if hit else "cmd/#")
+    d.c(publish("state/pump"))
+    t = session(cap, "pump", 40007, addr="10.0.0.4")
+    for n in range(120):
+        topic = f"{'state' if hit else 'cmd'}/{n}"
+        t.c(publish(topic), acked=False)
+        d.s(publish(topic), acked=False)
+
+
 @case("mqtt.retained")
 def _(cap, hit):
     t = subscriber(cap, "a/b")

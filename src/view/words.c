@@ -130,10 +130,8 @@ void text_pad(struct writer *w, struct slice s, size_t width) {
 }
 
 void text_cut(struct writer *w, struct slice s, size_t width, bool unicode) {
-    const char *dots = unicode ? "…" : "..";
-    size_t room = width, used = 0, n = 0;
     if (text_width(s) <= width) return text_pad(w, s, width);
-    room = width > 2 ? width - (unicode ? 1 : 2) : 0;
+    size_t dots = unicode ? 1 : 2, room = width > 2 ? width - dots : 0, used = 0, n = 0;
     for (struct slice rest = s; rest.n;) {
         size_t wide = char_width(next_char(&rest));
         if (used + wide > room) break;
@@ -141,9 +139,8 @@ void text_cut(struct writer *w, struct slice s, size_t width, bool unicode) {
         n = s.n - rest.n;
     }
     wr_slice(w, slice_head(s, n));
-    if (room) wr_s(w, dots);
-    used += room ? width - room : 0;
-    if (used < width) wr_spaces(w, width - used);
+    if (room) wr_s(w, unicode ? "…" : "..");
+    wr_spaces(w, room - used + (room ? 0 : width));
 }
 
 /* must_not_begin: closing marks stay with the line before (the rule Japanese and Chinese call kinsoku). */

@@ -6,6 +6,7 @@
 #include "view/words.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12, TOLD_MAX = 64, LIST_ID = 34, LIST_LEVEL = 9 };
 
@@ -300,10 +301,12 @@ static bool told_before(const struct finding **told, size_t *n, const struct fin
     return false;
 }
 
-static void finding_line(struct writer *w, const struct finding *f, const char *remark, const struct explain_view *v) {
-    wr_f(w, "    %s", paint(v, level_paint[f->level]));
+static void finding_line(struct writer *w, const struct finding *f, const char *remark, const struct explain_view *v,
+                         size_t indent) {
+    wr_spaces(w, indent);
+    wr_f(w, "%s", paint(v, level_paint[f->level]));
     wr_slice(w, level_title(f->level));
-    wr_f(w, "%s  %s  %s\n", paint(v, PLAIN), finding_id(f), words(remark));
+    wr_f(w, "%s  %s%s%s\n", paint(v, PLAIN), finding_id(f), *remark ? "  " : "", words(remark));
 }
 
 static void conv_print(struct writer *w, const struct explain *e, const struct conv *c, const struct finding *cause,
@@ -314,8 +317,8 @@ static void conv_print(struct writer *w, const struct explain *e, const struct c
         const struct finding *f = &e->finding[i];
         if (f->stream != (int64_t)c->stream || f->level < least) continue;
         bool before = told_before(told, n_told, f);
-        if (f == cause) finding_line(w, f, N_("(the verdict above)"), v);
-        else if (before && !v->verbose) finding_line(w, f, N_("(as above; -v says it in full)"), v);
+        if (f == cause) finding_line(w, f, N_("(the verdict above)"), v, 4);
+        else if (before && !v->verbose) finding_line(w, f, N_("(as above; -v says it in full)"), v, 4);
         else finding_print(w, f, v, 4);
     }
 }
@@ -367,10 +370,20 @@ void explain_text(struct writer *w, struct explain *e, const struct explain_view
     }
 }
 
-void explain_one(struct writer *w, struct explain *e, const struct finding *f, const struct explain_view *v) {
-    (void)e;
+void explain_one(struct writer *w, const struct finding *f, bool again, const struct explain_view *v) {
+    char clock[16];
+    time_t t = (time_t)(f->ts / SECOND);
+    struct tm tm;
     if (f->level == LEVEL_NOTE && !v->verbose) return;
-    finding_print(w, f, v, 0);
+    localtime_r(&t, &tm);
+    if (f->ts && strftime(clock, sizeof clock, "%H:%M:%S", &tm)) wr_f(w, "%s  ", clock);
+    if (!again || v->verbose) {
+        finding_print(w, f, v, 0);
+        return;
+    }
+    finding_line(w, f, "", v, 0);
+    wr_spaces(w, 2);
+    sentence(w, f, v, 2, 2);
 }
 
 void explain_list(struct writer *w, const struct explain_view *v) {

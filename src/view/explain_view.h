@@ -22,8 +22,9 @@ void explain_svg(struct writer *w, struct explain *e, const struct explain_view 
 void explain_list(struct writer *w, const struct explain_view *view);
 void explain_list_json(struct writer *w);
 void explain_list_md(struct writer *w);
-/* explain_one writes one finding as it is made, in a live run. */
-void explain_one(struct writer *w, struct explain *e, const struct finding *f, const struct explain_view *view);
+/* explain_one writes one finding as it is made, in a live run, with its time of day; again: its next step was told before, of
+ * another conversation. */
+void explain_one(struct writer *w, const struct finding *f, bool again, const struct explain_view *view);
 
 /* For the forms. */
 void finding_sentence(struct writer *w, const struct finding *f);

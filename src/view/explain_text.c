@@ -353,7 +353,7 @@ static void others_print(struct writer *w, const struct explain *e, const struct
     }
 }
 
-void explain_text(struct writer *w, struct explain *e, const struct explain_view *v) {
+static void report_print(struct writer *w, struct explain *e, const struct explain_view *v) {
     bool fine;
     const struct finding *cause = explain_verdict(e, &fine);
     verdict_print(w, e, v);
@@ -368,6 +368,20 @@ void explain_text(struct writer *w, struct explain *e, const struct explain_view
         text_number(w, v->width, N_("Notes not shown: %1$s (-v shows them)"), e->per_level[LEVEL_NOTE]);
         wr_f(w, "%s", paint(v, PLAIN));
     }
+}
+
+void explain_text(struct writer *w, struct explain *e, const struct explain_view *v) {
+    if (!v->rows) return report_print(w, e, v);
+    struct writer t = wr_grow();
+    report_print(&t, e, v);
+    struct slice all = wr_done(&t);
+    size_t lines = 0;
+    for (size_t i = 0; i < all.n; i++) lines += all.p[i] == '\n';
+    wr_slice(w, all);
+    wr_free(&t);
+    if (lines < v->rows) return;
+    wr_c(w, '\n'); /* the first line has left the screen */
+    verdict_print(w, e, v);
 }
 
 void explain_one(struct writer *w, const struct finding *f, bool again, const struct explain_view *v) {

@@ -10,9 +10,11 @@ struct explain_view {
     const char *file; /* as typed, for the commands; NULL: there is none */
     bool color, unicode, verbose;
     size_t width; /* columns of the terminal */
+    size_t rows;  /* its rows; 0: none */
 };
 
-/* explain_text writes verdict, roles and conversations for a terminal, explain_json one JSON object, explain_md a
+/* explain_text writes verdict, roles and conversations for a terminal (and where that is more than it has rows, the verdict
+ * again at the end), explain_json one JSON object, explain_md a
  * report in Markdown, explain_svg the text as a picture. e is finished. */
 void explain_text(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_json(struct writer *w, struct explain *e, const struct explain_view *view);

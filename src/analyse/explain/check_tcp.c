@@ -269,7 +269,7 @@ static bool gap_death(const struct judge *j) {
 void check_unacked(struct judge *j) {
     int side = stuck_side(j);
     if (side < 0 || is_mtu(j, side) || gap_death(j)) return;
-    stuck_found(j, side);
+    say_side(stuck_found(j, side), !side);
 }
 
 void check_idle_reset(struct judge *j) {
@@ -363,6 +363,7 @@ static void percent(struct judge *j, struct finding *f, uint64_t part, uint64_t 
 
 void check_loss(struct judge *j) {
     uint64_t all = 0, again = 0;
+    if (conv_path_broken(j)) return; /* nothing arrives any more, which other checks say */
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
         if (h->segments < LOSS_SEGMENTS || h->repeats < LOSS_SEGMENTS / 4 ||

@@ -211,11 +211,9 @@ static void head(struct writer *w, const struct comparison *c, const struct diff
         text_wrap(w, wr_done(&t), 4, v->width);
         wr_reset(&t);
         finding_next(&t, f);
-        struct slice next = slice_str(words(N_("Next:")));
         wr_s(w, "    ");
-        wr_slice(w, next);
-        wr_c(w, ' ');
-        text_wrap(w, wr_done(&t), 5 + text_width(next), v->width);
+        size_t label = text_label(w, N_("Next:"));
+        text_wrap(w, wr_done(&t), 4 + label, v->width);
     }
     wr_free(&t);
     const struct row *next = p->first + 1 < p->rows ? r + 1 : NULL;

@@ -64,8 +64,10 @@ static void detail(struct writer *w, const struct finding *f, const struct expla
     finding_next(&t, f);
     if (wr_len(&t)) {
         wr_spaces(w, indent);
-        wr_f(w, "%s%s%s ", paint(v, BOLD), words(N_("Next:")), paint(v, PLAIN));
-        text_wrap(w, wr_done(&t), indent + text_width(slice_str(words(N_("Next:")))) + 1, v->width);
+        wr_s(w, paint(v, BOLD));
+        size_t label = text_label(w, N_("Next:"));
+        wr_s(w, paint(v, PLAIN));
+        text_wrap(w, wr_done(&t), indent + label, v->width);
     }
     wr_reset(&t);
     if (finding_command(&t, f, v)) {

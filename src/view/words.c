@@ -228,3 +228,11 @@ void text_number(struct writer *w, size_t width, const char *english, uint64_t n
     text_wrap(w, wr_done(&text), 0, width);
     wr_free(&text);
 }
+
+size_t text_label(struct writer *w, const char *english) {
+    struct slice label = slice_str(words(english));
+    bool narrow = label.n && label.p[label.n - 1] == ':';
+    wr_slice(w, label);
+    if (narrow) wr_c(w, ' ');
+    return text_width(label) + narrow;
+}

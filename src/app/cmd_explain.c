@@ -45,9 +45,9 @@ static const struct opt_command explain_command = {
     .purpose = "where did it stop, and what to do",
     .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from ARP "
                    "and DHCP over DNS, TCP, TLS and "
-                   "WebSocket to MQTT and the subscriber. The verdict comes first, then the conversations, worst "
-                   "first; each finding "
-                   "names the frames it rests on and the command that shows them.\n\n"
+                   "WebSocket to MQTT and the subscriber. The verdict comes first (again at the end of a report "
+                   "longer than the terminal), then the conversations, worst first; each finding names the frames it "
+                   "rests on and the command that shows them.\n\n"
                    "FILTER is a display filter: findings are limited to conversations with a packet it lets through. "
                    "Exit status: 0 nothing wrong, 1 a warning or an error was found, 2 trouble.",
     .examples = examples,
@@ -65,11 +65,14 @@ struct explaining {
     int out_fd;
     char buffer[64 * 1024];
     int64_t ticked;
+    const char *next[256]; /* what each check advised last, in a live run */
 };
 
 static void told(void *to, const struct finding *f) {
     struct explaining *g = to;
-    explain_one(&g->out, g->e, f, &g->view);
+    const char **next = &g->next[f->check % (sizeof g->next / sizeof *g->next)];
+    explain_one(&g->out, f, *next == f->next, &g->view);
+    *next = f->next;
     wr_flush(&g->out);
 }
 
@@ -133,8 +136,11 @@ int cmd_explain(int argc, char **argv) {
     g->e = calloc(1, sizeof *g->e);
     int rc = opt_parse(&explain_command, &g->o, argc, argv);
     story_words(g->o.language);
-    g->view = (struct explain_view){
-        .color = story_color(g->o.color), .unicode = story_unicode(), .verbose = g->o.verbose, .width = story_width()};
+    g->view = (struct explain_view){.color = story_color(g->o.color),
+                                    .unicode = story_unicode(),
+                                    .verbose = g->o.verbose,
+                                    .width = story_width(),
+                                    .rows = opt_screen_rows()};
     g->out_fd = STDOUT_FILENO;
     g->out = wr_sink(g->buffer, sizeof g->buffer, out_fd_flush, &g->out_fd);
     if (rc == OPT_GO && g->o.list) {

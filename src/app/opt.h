@@ -85,6 +85,8 @@ int opt_nearest(const char *word, const char *const *names, size_t n);
 
 /* opt_screen returns the columns of the terminal that standard output is, 0 where it is none. */
 unsigned opt_screen(void);
+/* opt_screen_rows returns its rows, 0 likewise. */
+unsigned opt_screen_rows(void);
 
 /* opt_wrapped writes a text from column `column` on and ends the line; no line is longer than the terminal (or 100), and
  * further ones begin at `indent`. */

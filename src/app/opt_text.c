@@ -9,10 +9,14 @@
 
 enum { HELP_COLUMN = 30, HELP_USAGE = 7, HELP_LEAST = 60, HELP_MOST = 100 };
 
-unsigned opt_screen(void) {
-    struct winsize size;
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+static struct winsize screen_size(void) {
+    struct winsize size = {0};
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size)) size = (struct winsize){0};
+    return size;
 }
+
+unsigned opt_screen(void) { return screen_size().ws_col; }
+unsigned opt_screen_rows(void) { return screen_size().ws_row; }
 
 /* help_width is how long lines of help may be: as the terminal allows, and no longer than reads well. */
 static int help_width(void) {

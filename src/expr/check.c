@@ -185,7 +185,7 @@ static bool check_number_argument(struct compiling *c, struct node *call, enum f
     for (struct node *a = call->a; a; a = a->next) {
         if (a->kind == NODE_STRING || a->kind == NODE_CHAR || a->kind == NODE_SLICE)
             return fail(c, a->at, a->len, "%s takes fields and numbers, not %s", name,
-                        a->kind == NODE_SLICE ? "slices" : "what is quoted");
+                        a->kind == NODE_SLICE ? say_by(c->say, N_("slices")) : say_by(c->say, N_("what is quoted")));
         if (!resolve(c, a, type, NULL, false)) return false;
         if (a->type != type)
             return fail(c, a->at, a->len, "the arguments of %s have one type and one width: a %s does not go with a %s",

@@ -98,6 +98,12 @@ static void list_label(struct writer *w, const struct deed_list *l, int line, co
     else endpoint_write(w, &client);
 }
 
+/* half_write writes half a line, cut to the width; the left one is filled up. */
+static void half_write(struct writer *w, struct slice s, size_t width, bool right, const struct diff_view *v) {
+    if (right && text_width(s) <= width) wr_slice(w, s);
+    else text_cut(w, s, width, v->unicode);
+}
+
 /* list_heads writes above both columns who spoke with whom. */
 static void list_heads(struct writer *w, const struct comparison *c, const struct pairing *p, const struct diff_view *v,
                        size_t side) {
@@ -109,7 +115,7 @@ static void list_heads(struct writer *w, const struct comparison *c, const struc
             char text[TEXT_MAX];
             struct writer t = wr_fixed(text, sizeof text);
             if (list[i]) list_label(&t, list[i], line, v);
-            text_cut(w, wr_done(&t), side, v->unicode);
+            half_write(w, wr_done(&t), side, i, v);
             if (!i) wr_spaces(w, 3);
         }
         wr_f(w, "%s\n", paint(v, "\033[0m"));
@@ -117,7 +123,7 @@ static void list_heads(struct writer *w, const struct comparison *c, const struc
 }
 
 /* side_text writes one deed as half a line, cut to the width. */
-static void side_text(struct writer *w, const struct deed *d, const struct diff_view *v, size_t width) {
+static void side_text(struct writer *w, const struct deed *d, const struct diff_view *v, size_t width, bool right) {
     char text[TEXT_MAX];
     struct writer t = wr_fixed(text, sizeof text);
     if (!d) {
@@ -128,7 +134,7 @@ static void side_text(struct writer *w, const struct deed *d, const struct diff_
     wr_f(&t, "%6llu %s ", (unsigned long long)d->frame, arrow);
     wr_slice(&t, d->text);
     if (d->times) wr_f(&t, " x%u", d->times + 1);
-    text_cut(w, wr_done(&t), width, v->unicode);
+    half_write(w, wr_done(&t), width, right, v);
 }
 
 /* row_print prints a row; one that is missing and one that is new in its place share a line. It returns how many more
@@ -141,9 +147,9 @@ static uint32_t row_print(struct writer *w, const struct comparison *c, const st
     bool differs = r->what != ROW_SAME && r->what != ROW_ALLOWED, first = r == &p->row[p->first];
     const char *mark = !differs ? " " : first ? (v->unicode ? "▶" : ">") : "*";
     wr_f(w, "%s%s ", differs ? paint(v, first ? "\033[31;1m" : "\033[33m") : "", mark);
-    side_text(w, g, v, side);
+    side_text(w, g, v, side, false);
     wr_s(w, v->unicode ? " │ " : " | ");
-    if (b) side_text(w, b, v, side);
+    if (b) side_text(w, b, v, side, true);
     wr_f(w, "%s\n", differs ? paint(v, "\033[0m") : "");
     return instead;
 }
@@ -205,11 +211,9 @@ static void head(struct writer *w, const struct comparison *c, const struct diff
         text_wrap(w, wr_done(&t), 4, v->width);
         wr_reset(&t);
         finding_next(&t, f);
-        struct slice next = slice_str(words(N_("Next:")));
         wr_s(w, "    ");
-        wr_slice(w, next);
-        wr_c(w, ' ');
-        text_wrap(w, wr_done(&t), 5 + text_width(next), v->width);
+        size_t label = text_label(w, N_("Next:"));
+        text_wrap(w, wr_done(&t), 4 + label, v->width);
     }
     wr_free(&t);
     const struct row *next = p->first + 1 < p->rows ? r + 1 : NULL;

@@ -84,6 +84,7 @@ void explain_svg(struct writer *w, struct explain *e, const struct explain_view 
     struct explain_view view = *v;
     view.color = view.unicode = true;
     view.width = COLUMNS;
+    view.rows = 0;
     struct writer made = wr_grow();
     explain_text(&made, e, &view);
     if (made.err) w->err = made.err;

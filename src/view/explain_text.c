@@ -6,6 +6,7 @@
 #include "view/words.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum { SHOWN_CONVS = 10, SHOWN_ROLES = 12, TOLD_MAX = 64, LIST_ID = 34, LIST_LEVEL = 9 };
 
@@ -63,8 +64,10 @@ static void detail(struct writer *w, const struct finding *f, const struct expla
     finding_next(&t, f);
     if (wr_len(&t)) {
         wr_spaces(w, indent);
-        wr_f(w, "%s%s%s ", paint(v, BOLD), words(N_("Next:")), paint(v, PLAIN));
-        text_wrap(w, wr_done(&t), indent + text_width(slice_str(words(N_("Next:")))) + 1, v->width);
+        wr_s(w, paint(v, BOLD));
+        size_t label = text_label(w, N_("Next:"));
+        wr_s(w, paint(v, PLAIN));
+        text_wrap(w, wr_done(&t), indent + label, v->width);
     }
     wr_reset(&t);
     if (finding_command(&t, f, v)) {
@@ -76,11 +79,13 @@ static void detail(struct writer *w, const struct finding *f, const struct expla
     wr_free(&t);
 }
 
-static void sentence(struct writer *w, const struct finding *f, const struct explain_view *v, size_t indent) {
+/* sentence writes what a finding says, from `column` on. */
+static void sentence(struct writer *w, const struct finding *f, const struct explain_view *v, size_t column,
+                     size_t indent) {
     struct writer t = wr_grow();
     finding_sentence(&t, f);
     if (f->confidence) wr_f(&t, " (%s)", words(confidence_words(f)));
-    text_wrap(w, wr_done(&t), indent, v->width);
+    text_wrap_from(w, wr_done(&t), column, indent, v->width);
     wr_free(&t);
 }
 
@@ -90,7 +95,7 @@ static void finding_print(struct writer *w, const struct finding *f, const struc
     wr_slice(w, level_title(f->level));
     wr_f(w, "%s  %s\n", paint(v, PLAIN), finding_id(f));
     wr_spaces(w, indent + 2);
-    sentence(w, f, v, indent + 2);
+    sentence(w, f, v, indent + 2, indent + 2);
     detail(w, f, v, indent + 2);
 }
 
@@ -113,9 +118,7 @@ static void verdict_print(struct writer *w, struct explain *e, const struct expl
         wr_s(w, ": ");
     }
     wr_f(w, "%s%s", paint(v, PLAIN), paint(v, BOLD));
-    struct explain_view head = *v;
-    head.width -= fine ? 0 : text_width(level_title(f->level)) + 2; /* it stands before the first line */
-    sentence(w, f, &head, 2);
+    sentence(w, f, v, fine ? 2 : 4 + text_width(level_title(f->level)), 2);
     wr_f(w, "%s", paint(v, PLAIN));
     detail(w, f, v, 2);
 }
@@ -300,10 +303,12 @@ static bool told_before(const struct finding **told, size_t *n, const struct fin
     return false;
 }
 
-static void finding_line(struct writer *w, const struct finding *f, const char *remark, const struct explain_view *v) {
-    wr_f(w, "    %s", paint(v, level_paint[f->level]));
+static void finding_line(struct writer *w, const struct finding *f, const char *remark, const struct explain_view *v,
+                         size_t indent) {
+    wr_spaces(w, indent);
+    wr_f(w, "%s", paint(v, level_paint[f->level]));
     wr_slice(w, level_title(f->level));
-    wr_f(w, "%s  %s  %s\n", paint(v, PLAIN), finding_id(f), words(remark));
+    wr_f(w, "%s  %s%s%s\n", paint(v, PLAIN), finding_id(f), *remark ? "  " : "", words(remark));
 }
 
 static void conv_print(struct writer *w, const struct explain *e, const struct conv *c, const struct finding *cause,
@@ -314,8 +319,8 @@ static void conv_print(struct writer *w, const struct explain *e, const struct c
         const struct finding *f = &e->finding[i];
         if (f->stream != (int64_t)c->stream || f->level < least) continue;
         bool before = told_before(told, n_told, f);
-        if (f == cause) finding_line(w, f, N_("(the verdict above)"), v);
-        else if (before && !v->verbose) finding_line(w, f, N_("(as above; -v says it in full)"), v);
+        if (f == cause) finding_line(w, f, N_("(the verdict above)"), v, 4);
+        else if (before && !v->verbose) finding_line(w, f, N_("(as above; -v says it in full)"), v, 4);
         else finding_print(w, f, v, 4);
     }
 }
@@ -350,7 +355,7 @@ static void others_print(struct writer *w, const struct explain *e, const struct
     }
 }
 
-void explain_text(struct writer *w, struct explain *e, const struct explain_view *v) {
+static void report_print(struct writer *w, struct explain *e, const struct explain_view *v) {
     bool fine;
     const struct finding *cause = explain_verdict(e, &fine);
     verdict_print(w, e, v);
@@ -367,10 +372,34 @@ void explain_text(struct writer *w, struct explain *e, const struct explain_view
     }
 }
 
-void explain_one(struct writer *w, struct explain *e, const struct finding *f, const struct explain_view *v) {
-    (void)e;
+void explain_text(struct writer *w, struct explain *e, const struct explain_view *v) {
+    if (!v->rows) return report_print(w, e, v);
+    struct writer t = wr_grow();
+    report_print(&t, e, v);
+    struct slice all = wr_done(&t);
+    size_t lines = 0;
+    for (size_t i = 0; i < all.n; i++) lines += all.p[i] == '\n';
+    wr_slice(w, all);
+    wr_free(&t);
+    if (lines < v->rows) return;
+    wr_c(w, '\n'); /* the first line has left the screen */
+    verdict_print(w, e, v);
+}
+
+void explain_one(struct writer *w, const struct finding *f, bool again, const struct explain_view *v) {
+    char clock[16];
+    time_t t = (time_t)(f->ts / SECOND);
+    struct tm tm;
     if (f->level == LEVEL_NOTE && !v->verbose) return;
-    finding_print(w, f, v, 0);
+    localtime_r(&t, &tm);
+    if (f->ts && strftime(clock, sizeof clock, "%H:%M:%S", &tm)) wr_f(w, "%s  ", clock);
+    if (!again || v->verbose) {
+        finding_print(w, f, v, 0);
+        return;
+    }
+    finding_line(w, f, "", v, 0);
+    wr_spaces(w, 2);
+    sentence(w, f, v, 2, 2);
 }
 
 void explain_list(struct writer *w, const struct explain_view *v) {

@@ -10,10 +10,12 @@ struct explain_view {
     const char *file; /* as typed, for the commands; NULL: there is none */
     bool color, unicode, verbose;
     size_t width; /* columns of the terminal */
+    size_t rows;  /* its rows; 0: none */
 };
 
-/* explain_text writes verdict, roles and conversations for a terminal, explain_json one JSON object, explain_md a
- * report in Markdown, explain_svg the text as a picture. e is finished. */
+/* explain_text writes verdict, roles and conversations for a terminal (and where that is more than it has rows, the
+ * verdict again at the end), explain_json one JSON object, explain_md a report in Markdown, explain_svg the text as a
+ * picture. e is finished. */
 void explain_text(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_json(struct writer *w, struct explain *e, const struct explain_view *view);
 void explain_md(struct writer *w, struct explain *e, const struct explain_view *view);
@@ -22,8 +24,9 @@ void explain_svg(struct writer *w, struct explain *e, const struct explain_view 
 void explain_list(struct writer *w, const struct explain_view *view);
 void explain_list_json(struct writer *w);
 void explain_list_md(struct writer *w);
-/* explain_one writes one finding as it is made, in a live run. */
-void explain_one(struct writer *w, struct explain *e, const struct finding *f, const struct explain_view *view);
+/* explain_one writes one finding as it is made, in a live run, with its time of day; again: its next step was told
+ * before, of another conversation. */
+void explain_one(struct writer *w, const struct finding *f, bool again, const struct explain_view *view);
 
 /* For the forms. */
 void finding_sentence(struct writer *w, const struct finding *f);

@@ -130,10 +130,8 @@ void text_pad(struct writer *w, struct slice s, size_t width) {
 }
 
 void text_cut(struct writer *w, struct slice s, size_t width, bool unicode) {
-    const char *dots = unicode ? "…" : "..";
-    size_t room = width, used = 0, n = 0;
     if (text_width(s) <= width) return text_pad(w, s, width);
-    room = width > 2 ? width - (unicode ? 1 : 2) : 0;
+    size_t dots = unicode ? 1 : 2, room = width > 2 ? width - dots : 0, used = 0, n = 0;
     for (struct slice rest = s; rest.n;) {
         size_t wide = char_width(next_char(&rest));
         if (used + wide > room) break;
@@ -141,9 +139,8 @@ void text_cut(struct writer *w, struct slice s, size_t width, bool unicode) {
         n = s.n - rest.n;
     }
     wr_slice(w, slice_head(s, n));
-    if (room) wr_s(w, dots);
-    used += room ? width - room : 0;
-    if (used < width) wr_spaces(w, width - used);
+    if (room) wr_s(w, unicode ? "…" : "..");
+    wr_spaces(w, room - used + (room ? 0 : width));
 }
 
 /* must_not_begin: closing marks stay with the line before (the rule Japanese and Chinese call kinsoku). */
@@ -177,7 +174,11 @@ static struct slice piece_take(struct slice *s, size_t *width) {
 }
 
 void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width) {
-    size_t column = indent, room = width > indent + 20 ? width : indent + 20;
+    text_wrap_from(w, s, indent, indent, width);
+}
+
+void text_wrap_from(struct writer *w, struct slice s, size_t column, size_t indent, size_t width) {
+    size_t room = width > indent + 20 ? width : indent + 20;
     bool fresh = true, space = false;
     while (s.n) {
         if (s.p[0] == ' ') {
@@ -226,4 +227,12 @@ void text_number(struct writer *w, size_t width, const char *english, uint64_t n
     words_fill(&text, english, &arg, 1);
     text_wrap(w, wr_done(&text), 0, width);
     wr_free(&text);
+}
+
+size_t text_label(struct writer *w, const char *english) {
+    struct slice label = slice_str(words(english));
+    bool narrow = label.n && label.p[label.n - 1] == ':';
+    wr_slice(w, label);
+    if (narrow) wr_c(w, ' ');
+    return text_width(label) + narrow;
 }

@@ -163,6 +163,13 @@ def test_nothing_wraps_in_a_terminal(sample, columns, language):
             assert columns_of(line) <= columns or line.lstrip().startswith("weir "), (args, line)
 
 
+def test_the_verdict_stays_in_sight(sample):
+    """Where the report is longer than the terminal, whose rows are 40 here, the verdict stands at its end too."""
+    long, short = in_a_terminal(80, "explain", "-v", sample), in_a_terminal(80, "explain", sample, "frame.number == 1")
+    assert len(long) > 40 and long.count(long[0]) == 2 and long.index(long[0], 1) > len(long) - 12
+    assert len(short) < 40 and short.count(short[0]) == 1
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_fits_a_terminal(command):
     for line in in_a_terminal(80, command, "--help"):

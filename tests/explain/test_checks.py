@@ -693,6 +693,17 @@ def _(cap, hit):
     t.close()
 
 
+@case("mqtt.wide-subscription")
+def _(cap, hit):
+    d = subscriber(cap, "#" if hit else "cmd/#")
+    d.c(publish("state/pump"))
+    t = session(cap, "pump", 40007, addr="10.0.0.4")
+    for n in range(120):
+        topic = f"{'state' if hit else 'cmd'}/{n}"
+        t.c(publish(topic), acked=False)
+        d.s(publish(topic), acked=False)
+
+
 @case("mqtt.retained")
 def _(cap, hit):
     t = subscriber(cap, "a/b")
@@ -833,6 +844,21 @@ def _(cap, hit):
     t.c(b"PROXY TCP4 10.0.0.9 10.0.0.1 40000 1883\r\n" + connect())
     if not hit:
         t.s(connack())
+    t.close(1)
+
+
+@case("mqtt.refused-inside-tls")
+def _(cap, hit):
+    t = Tcp(cap, port=8883).open()
+    t.c(client_hello("broker.example"))
+    t.s(server_hello_13() + CCS + record(23, bytes(1200)))
+    t.c(CCS + record(23, bytes(69)))
+    t.s(record(23, bytes(250)) + record(23, bytes(250)))
+    t.c(record(23, bytes(43)))  # CONNECT
+    t.s(record(23, bytes(21)))  # CONNACK
+    if not hit:
+        t.c(record(23, bytes(40)))
+    t.s(record(23, bytes(19)))
     t.close(1)
 
 

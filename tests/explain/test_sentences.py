@@ -374,3 +374,55 @@ def test_a_bridge_is_no_other_broker(tmp_path):
     t.c(publish("home/temp"))
     session(cap, "bridge", 40009, addr="10.0.0.9").c(publish("home/temp"))
     assert "leg.other-broker" not in ids(verdict(cap, tmp_path))
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_refused_inside_tls_12(tmp_path, refused):
+    cap = Capture()
+    t = Tcp(cap, port=8883).open()
+    t.c(client_hello("broker.example"))
+    t.s(server_hello() + message(14, b""))
+    t.c(message(16, bytes(66)) + CCS + record(22, bytes(40)))
+    t.s(CCS + record(22, bytes(40)))
+    t.c(record(23, bytes(60)))
+    t.s(record(23, bytes(28)))
+    t.close(1 if refused else 0)
+    assert ("mqtt.refused-inside-tls" in ids(verdict(cap, tmp_path))) == refused
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_request_on_a_connection_that_has_ended(tmp_path, late):
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    ask = b"POST /data HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+    t.c(ask)
+    t.s(b"HTTP/1.1 204 No Content\r\n\r\n")
+    cap.wait(5)
+    t.fin(1)
+    t.segment(0, ACK)
+    if late:
+        cap.wait(1)
+        t.c(ask, acked=False)
+        t.rst(1)
+    else:
+        t.fin(0)
+    out = verdict(cap, tmp_path)
+    assert ids(out) == (["http.no-answer"] if late else [])
+    if late:
+        assert "had closed the connection" in out["verdict"]["text"]
+
+
+@pytest.mark.parametrize("other", ["10.0.0.1", "10.0.0.77", None])
+def test_next_address_of_a_name(tmp_path, other):
+    """An address that refuses is no failure where the next one takes the connection; that of somebody else's is no next one."""
+    cap = Capture()
+    first = Tcp(cap, client="2001:db8::2", server="2001:db8::1", sport=40001)
+    first.segment(0, SYN)
+    first.rst(1)
+    if other == "10.0.0.77":  # another port
+        t = Tcp(cap, port=8883).open()
+        t.c(client_hello("broker.example"))
+    elif other:
+        session(cap).c(publish("a/b"))
+    out = verdict(cap, tmp_path)
+    assert [f["severity"] for f in out["findings"] if f["id"] == "tcp.refused"] == ["note" if other == "10.0.0.1" else "error"]

@@ -137,7 +137,8 @@ static bool is_curious(const struct name_rec *n) {
 /* answers_others tells whether a name's server gave somebody an answer about another name. */
 static bool answers_others(const struct explain *e, const struct name_rec *n) {
     for (uint32_t i = 0; i < e->names; i++)
-        if (&e->name[i] != n && addr_same(&e->name[i].server, &n->server) && (got(&e->name[i], 0) || got(&e->name[i], 1)))
+        if (&e->name[i] != n && addr_same(&e->name[i].server, &n->server) &&
+            (got(&e->name[i], 0) || got(&e->name[i], 1)))
             return true;
     return false;
 }

@@ -376,6 +376,29 @@ void check_server_closed(struct judge *j) {
     cite(f, &m->disconnect[SERVER]);
 }
 
+enum { WIDE_LEAST = 100 };
+
+static bool is_wide(struct slice filter) {
+    return slice_eq(filter, SLICE("#")) || slice_eq(filter, SLICE("+/#")) || slice_eq(filter, SLICE("/#"));
+}
+
+/* A dashboard may want to see everything; who publishes too is a device, and pays for what it gets. */
+void check_wide(struct judge *j) {
+    const struct mqtt_rec *m = j->c->mqtt;
+    for (unsigned i = 0; m && i < m->filters; i++) {
+        const struct filter_rec *r = &j->e->filter[m->filter[i]];
+        if (!is_wide(r->filter) || r->deliveries < WIDE_LEAST) continue;
+        struct finding *f = found(j);
+        if (!m->publishes[CLIENT]) f->level = LEVEL_NOTE;
+        say_text(j, f, r->filter);
+        say_number(j, f, r->deliveries);
+        say_number(j, f, j->c->half[SERVER].bytes);
+        cite(f, &r->at);
+        cite(f, &r->delivered);
+        return;
+    }
+}
+
 void check_retained(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
     if (!m || !mark_set(&m->retained)) return;

@@ -28,6 +28,37 @@ static bool attempted(const struct conv *c) {
     return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn);
 }
 
+enum { NEXT_CONVS = 8, NEXT_S = 3 };
+
+/* instead returns the connection that came up in place of a failed one: the client went on to the next address of the
+ * same name or, where no name is known, to one of the other version of IP; NULL: there is none. */
+static const struct conv *instead(const struct judge *j) {
+    const struct conv *c = j->c;
+    for (uint32_t i = 1; i <= NEXT_CONVS; i++) {
+        const struct conv *o = explain_conv(j->e, c->stream + i);
+        if (!o || o->port[SERVER] != c->port[SERVER] || addr_same(&o->end[SERVER].addr, &c->end[SERVER].addr)) continue;
+        bool other = o->end[SERVER].addr.len != c->end[SERVER].addr.len;
+        bool same = c->name && o->name ? slice_eq(j->e->name[c->name - 1].name, j->e->name[o->name - 1].name)
+                                       : other && !c->name && !o->name;
+        if (same && mark_set(&o->established) && o->first.ts - c->half[CLIENT].last.ts < NEXT_S * SECOND) return o;
+    }
+    return NULL;
+}
+
+/* instead_say makes less of a failure that another address made good. */
+static void instead_say(struct judge *j, struct finding *f) {
+    const struct conv *o = instead(j);
+    if (!o) return;
+    f->level = LEVEL_NOTE;
+    f->args = 2;
+    say_endpoint(j, f, &o->end[SERVER]);
+    f->text = N_("%1$s did not reach %2$s and went on to %3$s, which took the connection.");
+    f->next =
+        N_("Nothing to do; let the server listen at the first address too (`localhost`, for instance, often stands for "
+           "one of IPv6 and one of IPv4), and clients need not try twice.");
+    cite(f, &o->established);
+}
+
 void check_no_answer(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *me = &c->half[CLIENT];
@@ -39,6 +70,7 @@ void check_no_answer(struct judge *j) {
     say_time(j, f, me->syns > 1 ? me->last.ts - me->syn.ts : waited);
     cite(f, &me->syn);
     cite(f, &me->last);
+    instead_say(j, f);
 }
 
 void check_refused(struct judge *j) {
@@ -47,6 +79,7 @@ void check_refused(struct judge *j) {
     struct finding *f = found(j);
     cite(f, &c->half[CLIENT].syn);
     cite(f, &c->half[SERVER].rst);
+    instead_say(j, f);
 }
 
 static const char *icmp_words(const struct conv *c) {
@@ -92,6 +125,7 @@ void check_unreachable(struct judge *j) {
         f->next = N_("%3$s knows no way to that network: check the address, and the routes of %3$s.");
     cite(f, &c->half[CLIENT].syn);
     cite(f, &c->icmp);
+    instead_say(j, f);
 }
 
 void check_client_reset(struct judge *j) {
@@ -235,7 +269,7 @@ static bool gap_death(const struct judge *j) {
 void check_unacked(struct judge *j) {
     int side = stuck_side(j);
     if (side < 0 || is_mtu(j, side) || gap_death(j)) return;
-    stuck_found(j, side);
+    say_side(stuck_found(j, side), !side);
 }
 
 void check_idle_reset(struct judge *j) {
@@ -329,6 +363,7 @@ static void percent(struct judge *j, struct finding *f, uint64_t part, uint64_t 
 
 void check_loss(struct judge *j) {
     uint64_t all = 0, again = 0;
+    if (conv_path_broken(j)) return; /* nothing arrives any more, which other checks say */
     for (int side = 0; side < 2; side++) {
         const struct half *h = &j->c->half[side];
         if (h->segments < LOSS_SEGMENTS || h->repeats < LOSS_SEGMENTS / 4 ||

@@ -330,6 +330,48 @@ void check_tls_hidden(struct judge *j) {
     cite(f, &end);
 }
 
+/* A CONNECT has fourteen bytes at least [MQTT 3.1], a CONNACK of 3.1.1 four, one of 5.0 seldom more than some dozens;
+ * TLS adds sixteen or more. */
+enum { CONNECT_LEAST = 14 + 16, CONNACK_MOST = 64, LOGIN_S = 2 };
+
+static bool is_mqtt_tls(const struct conv *c) {
+    return c->tls && !c->mqtt && (c->end[SERVER].port == 8883 || c->tls->alpn_mqtt);
+}
+
+/* first_message tells whether the client has sent one message that may be a CONNECT, and nothing but an alert behind
+ * it. In TLS 1.3 its Finished is a record like any other. */
+static bool first_message(const struct tls_rec *t) {
+    uint32_t n = tls_is_13(t->version) ? t->records[CLIENT] - 1 : t->records[CLIENT];
+    if (!t->records[CLIENT] || n > 2 || (n == 2 && t->last_short_len[CLIENT] != HIDDEN_ALERT)) return false;
+    return n && (n == 1 ? t->last_short_len[CLIENT] : t->before_len[CLIENT]) >= CONNECT_LEAST;
+}
+
+/* short_answer tells whether the server's last message was as short as a CONNACK, an alert behind it aside. */
+static bool short_answer(const struct tls_rec *t) {
+    uint32_t last = t->last_short_len[SERVER];
+    if (!t->records[SERVER]) return false;
+    if (tls_is_13(t->version) && last == HIDDEN_ALERT) last = t->before_len[SERVER];
+    return last && last <= CONNACK_MOST;
+}
+
+/* The first message to a broker is CONNECT; one that answers it shortly and closes has refused it. */
+void check_refused_in_tls(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct tls_rec *t = c->tls;
+    const struct mark *end = mark_set(&c->half[SERVER].fin) ? &c->half[SERVER].fin : &c->half[SERVER].rst;
+    if (!is_mqtt_tls(c) || !mark_set(&t->server_hello) || !mark_set(end) || c->lost || has_alert(c) ||
+        !first_message(t))
+        return;
+    bool client_first = mark_set(&c->half[CLIENT].fin) && c->half[CLIENT].fin.frame < end->frame;
+    if (client_first || empty_certificate(c) || end->ts - t->data[CLIENT].ts > LOGIN_S * SECOND || !short_answer(t))
+        return;
+    struct finding *f = found(j);
+    f->confidence = LIKELY;
+    cite(f, &t->data[CLIENT]);
+    cite(f, &t->last_data[SERVER]);
+    cite(f, end);
+}
+
 void check_tls_dates(struct judge *j) {
     const struct tls_rec *t = j->c->tls;
     if (!t || !t->cert.read) return;

@@ -90,9 +90,28 @@ void check_http_redirect(struct judge *j) {
     cite(f, &w->response);
 }
 
+/* too_late tells whether the last request came when the server had closed already. */
+static bool too_late(const struct conv *c) {
+    const struct mark *end = &c->half[SERVER].fin;
+    return mark_set(end) && c->web->request.frame > end->frame && c->web->response.frame < end->frame && !c->lost;
+}
+
 void check_http_no_answer(struct judge *j) {
     const struct conv *c = j->c;
     const struct web_rec *w = c->web;
+    if (w && mark_set(&w->request) && too_late(c)) {
+        struct finding *f = found(j);
+        f->blame = BLAME_CLIENT;
+        f->text = N_("%1$s sent %3$s %4$s after %2$s had closed the connection: the request was not read.");
+        f->next =
+            N_("Let the client notice that the connection has ended, send the request again on a new one, and keep a "
+               "connection idle for less time than the server does.");
+        say_text(j, f, w->method);
+        say_text(j, f, w->uri);
+        cite(f, &c->half[SERVER].fin);
+        cite(f, &w->request);
+        return;
+    }
     if (!w || w->requests != 1 || w->responses || !mark_set(&w->request) || c->half[CLIENT].stuck_times) return;
     if (c->half[SERVER].segments || c->lost || !c->half[SERVER].packets || !quiet_for(j, &w->request, 10)) return;
     struct finding *f = found(j);

@@ -92,6 +92,8 @@ struct tls_rec {
     uint16_t offered, version, suite;
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
+    uint32_t before_len[2]; /* of the record before the last */
+    struct mark last_data[2];
     uint32_t replies; /* encrypted records of the server behind the client's first */
     struct slice name, alpn;
     struct slice shut; /* why it cannot be read, where keys were given */

@@ -153,6 +153,8 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         if (!r->records[side]++) r->first_len[side] = t->length;
         r->replies += side == SERVER && r->records[CLIENT];
         mark_first(&r->data[side], p);
+        r->last_data[side] = mark_of(p);
+        r->before_len[side] = r->last_short_len[side];
         r->last_short[side] = t->length <= SHORT_RECORD ? mark_of(p) : (struct mark){0};
         r->last_short_len[side] = t->length;
         break;

@@ -435,9 +435,7 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     case MQTT_PINGREQ:
         if (!mark_set(&r->ping)) r->ping = mark_of(p);
         break;
-    case MQTT_PINGRESP:
-        r->ping = (struct mark){0};
-        break;
+    case MQTT_PINGRESP: r->ping = (struct mark){0}; break;
     case MQTT_DISCONNECT:
         mark_first(&r->disconnect[side], p);
         r->disconnect_code[side] = m->code;

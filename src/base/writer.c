@@ -150,13 +150,13 @@ static const char hexdigits[] = "0123456789abcdef";
 
 void wr_hex(struct writer *w, uint64_t v, int digits) {
     char tmp[16];
-    int n = 0;
-    do {
-        tmp[15 - n++] = hexdigits[v & 15];
-        v >>= 4;
-    } while (v);
-    while (n < digits && n < 16) tmp[15 - n++] = '0';
-    wr_bytes(w, tmp + 16 - n, (size_t)n);
+    bool room = w->end - w->p >= (ptrdiff_t)sizeof tmp;
+    char *p = room ? w->p : tmp;
+    int n = (67 - __builtin_clzll(v | 1)) / 4;
+    if (n < digits) n = digits < 16 ? digits : 16;
+    for (int i = n - 1; i >= 0; i--, v >>= 4) p[i] = hexdigits[v & 15];
+    if (room) w->p += n;
+    else wr_bytes(w, tmp, (size_t)n);
 }
 
 void wr_hexbytes(struct writer *w, struct slice s, char sep) {

@@ -164,6 +164,8 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
 
 /* options_scan takes what the conversation needs from the options. */
 static void options_scan(struct slice o, struct tcp_segment *s) {
+    enum { TIMES_ALONE = KIND_NOP << 24 | KIND_NOP << 16 | KIND_TS << 8 | 10 };
+    if (o.n == 12 && load_be32(o.p) == TIMES_ALONE) return; /* as in nearly all that have any */
     while (o.n) {
         uint8_t kind = o.p[0];
         size_t len = kind <= KIND_NOP ? 1 : o.n > 1 ? o.p[1] : 0;

@@ -59,11 +59,12 @@ bool peek_item(struct slice *inside, struct slice *item) {
 #include <curl/curl.h>
 #include <dlfcn.h>
 
-/* The library is loaded when a server is to be asked: with the thirty that it needs itself it would cost every start of the
- * program more than all the others together. */
-#define CALLS(X) \
-    X(curl_global_init) X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_strerror) \
-    X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
+/* The library is loaded when a server is to be asked: with the thirty that it needs itself it would cost every start of
+ * the program more than all the others together. */
+#define CALLS(X)                                                                                                       \
+    X(curl_global_init)                                                                                                \
+    X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_strerror)              \
+        X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
 static struct {
 #define X(name) __typeof__(&name) name;
     CALLS(X)
@@ -76,7 +77,7 @@ static bool library_load(void) {
 #define X(name) lib.name = (__typeof__(&name))(uintptr_t)dlsym(handle, #name);
     CALLS(X)
 #undef X
-#define X(name) && lib.name
+#define X(name) &&lib.name
     return true CALLS(X);
 #undef X
 }
@@ -155,7 +156,8 @@ int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *wh
     p->stop = plan->stop;
     if (plan->ca) lib.curl_easy_setopt(p->curl, CURLOPT_CAINFO, plan->ca);
     if (plan->insecure)
-        lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L), lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+        lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L),
+            lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYHOST, 0L);
     *out = p;
     return OK;
 }
@@ -243,7 +245,7 @@ static int send_request(struct request *q, const char *method, const char *path,
     lib.curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_piece);
     lib.curl_easy_setopt(c, CURLOPT_WRITEDATA, q);
     lib.curl_easy_setopt(c, CURLOPT_NOPROGRESS,
-                     q->take && q->p->stop ? 0L : 1L); /* what is asked at the end is not to end at once */
+                         q->take && q->p->stop ? 0L : 1L); /* what is asked at the end is not to end at once */
     lib.curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, q->take ? 0L : (long)SILENCE_S);
     int rc = outcome(q, lib.curl_easy_perform(c), why);
     wr_free(&q->problem);

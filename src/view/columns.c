@@ -10,6 +10,7 @@ void columns_want(struct want *w) {
         for (const uint16_t *id = weir_protos[i]->info_fields; id && *id; id++) want_add(w, *id);
     want_add(w, FID_WS_MALFORMED);
     want_add(w, FID_WS_SHORT);
+    want_add(w, FID_WS_UNREASSEMBLED);
 }
 
 static void seconds(struct writer *w, int64_t ns, int digits) {
@@ -101,7 +102,8 @@ void columns_protocol(struct writer *w, const struct decode *d) {
         around++;
     }
     const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
-    wr_s(w, name ? name : p->column);
+    if (d->unknown_type >= 0) wr_f(w, "0x%04x", (unsigned)d->unknown_type);
+    else wr_s(w, name ? name : p->column);
     while (around--) wr_c(w, '>');
 }
 
@@ -156,7 +158,10 @@ void columns_info(struct writer *w, const struct decode *d) {
             comma_drop(w, at);
         }
     }
-    if (d->out->bad) wr_s(w, d->cut ? "[Packet size limited during capture]" : "[Malformed Packet]");
+    if (d->out->bad)
+        wr_s(w, d->cut        ? "[Packet size limited during capture]"
+                : d->fragment ? "[BoundErrorUnreassembled Packet]"
+                              : "[Malformed Packet]");
 }
 
 enum { WIDTH_MAX = 16, LINE_HEAD = 512 /* what stands before Info fits, and more: columns are padded in place */ };

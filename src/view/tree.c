@@ -23,7 +23,7 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, const stru
         return;
     }
     if (p && p->label && p->label(w, v, at)) return;
-    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT) wr_f(w, "[%s]", field->label);
+    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT || f->id == FID_WS_UNREASSEMBLED) wr_f(w, "[%s]", field->label);
     else print_label(w, field, f);
 }
 

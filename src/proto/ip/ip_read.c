@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Internet Protocol version 4: header, options, fragments (RFC 791; RFC 2474 and 3168 for the DS field). */
 #include "field/print.h"
+#include "proto/ip/ip.h"
 #include "proto/protos.h"
 
 enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0 };
@@ -168,13 +169,14 @@ static void payload_pass(struct decode *d, const struct ip_header *h, struct sli
                              .ids = {FID_IP_FRAGMENTS, FID_IP_FRAGMENT, FID_IP_FRAGMENT_COUNT, FID_IP_REASSEMBLED_LEN,
                                      FID_IP_REASSEMBLED_DATA}};
         struct slice whole;
-        bool first_whole_header = h->frag == 0 && d->quoted;
-        if (!first_whole_header) {
-            if (!d->ops->fragment || d->quoted || d->cut || !d->ops->fragment(d, &f, &whole)) {
-                d_end(d);
-                d_data(d, payload);
-                return;
-            }
+        bool broken = payload.n + (h->vhl & 15) * 4u < h->len; /* not all of it is here: it can be put to nothing */
+        if (h->frag == 0 && (d->quoted || broken)) {
+            d->fragment = !d->quoted;
+        } else if (!d->ops->fragment || d->quoted || broken || !d->ops->fragment(d, &f, &whole)) {
+            d_end(d);
+            d_data(d, payload);
+            return;
+        } else {
             payload = whole;
         }
     }
@@ -306,20 +308,25 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
+const char *ip_proto_name(uint64_t number) {
+    const char *name = field_value_name(&vals_ip_proto, number);
+    return name ? name : number < 224 ? "Unassigned" : "Unknown";
+}
+
 /* The header alone is the topmost layer only for a fragment or a protocol nobody knows: for that no line should have to ask for
  * its fields, so they are read again. */
 static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *own = fv_first(v, FID_IP, at, end);
     struct slice header = own ? slice_tail(v->source[own->src].bytes, own->off) : (struct slice){0};
     if (header.n < HEADER || own->extra != INFO_FITS) {
-        wr_s(w, "Bogus IPv4 version");
+        if (header.n && header.p[0] >> 4 != 4) wr_f(w, "Bogus IPv4 version (%u, must be 4)", header.p[0] >> 4);
         return;
     }
     struct ip_header h = header_of(header.p, own->off);
-    const char *name = field_value_name(&vals_ip_proto, h.proto);
+    const char *name = ip_proto_name(h.proto);
     if (h.frag || (h.flags & FLAG_MF))
-        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name ? name : "Unknown", h.proto, h.frag * 8u, h.id);
-    else wr_f(w, "%s (%u)", name ? name : "Unknown", h.proto);
+        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name, h.proto, h.frag * 8u, h.id);
+    else wr_f(w, "%s (%u)", name, h.proto);
 }
 
 static const uint16_t info_fields[] = {FID_IP, 0};

@@ -9,6 +9,7 @@
 #include "proto/websocket/websocket.h"
 
 #include "field/print.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 struct read_result websocket_frame_read(struct slice in, struct websocket_frame *f) {
@@ -174,7 +175,11 @@ static void payload_add(struct decode *d, struct websocket_state *st, int from, 
     uint32_t off = d_off(d, in.p), len = (uint32_t)in.n;
     switch (opcode) {
     case WS_CONTINUE: fv_s(d->out, FID_WEBSOCKET_CONTINUE, off, len, in); break;
-    case WS_TEXT: fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in); break;
+    case WS_TEXT:
+        fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in);
+        st->text = in;
+        st->text_src = d->out->src;
+        break;
     case WS_BINARY: binary_add(d, st, from, in); break;
     case WS_CLOSE: close_add(d, in); break;
     case WS_PING: fv_s(d->out, FID_WEBSOCKET_PING, off, len, in); break;
@@ -241,6 +246,7 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     if (r.status != READ_OK) return r;
     uint32_t off = d_off(d, in.p);
     uint8_t src = d->out->src;
+    st->text.n = 0;
     d_begin(d, &proto_websocket, off, (uint32_t)r.consumed);
     header_add(d, &f, off);
     if (f.payload.n) {
@@ -257,6 +263,11 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
         d->out->src = src;
     }
     d_end(d);
+    if (st->text.n && d->ops && media_wanted(d)) {
+        d->out->src = st->text_src;
+        d->ops->call(d, &proto_data_text_lines, st->text);
+        d->out->src = src;
+    }
     return r;
 }
 

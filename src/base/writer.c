@@ -128,6 +128,10 @@ void wr_u(struct writer *w, uint64_t v) {
 
 void wr_uz(struct writer *w, uint64_t v, int digits) {
     char tmp[NUMBER_ROOM];
+    if (digits < 2) {
+        wr_u(w, v);
+        return;
+    }
     if (digits == 9 && v < 1000000000 && w->end - w->p >= NUMBER_ROOM) { /* nanoseconds */
         w->p = triple_put(triple_put(triple_put(w->p, v / SIX), v / 1000 % 1000), v % 1000);
         return;
@@ -150,26 +154,42 @@ static const char hexdigits[] = "0123456789abcdef";
 
 void wr_hex(struct writer *w, uint64_t v, int digits) {
     char tmp[16];
-    int n = 0;
-    do {
-        tmp[15 - n++] = hexdigits[v & 15];
-        v >>= 4;
-    } while (v);
-    while (n < digits && n < 16) tmp[15 - n++] = '0';
-    wr_bytes(w, tmp + 16 - n, (size_t)n);
+    bool room = w->end - w->p >= (ptrdiff_t)sizeof tmp;
+    char *p = room ? w->p : tmp;
+    int n = (67 - __builtin_clzll(v | 1)) / 4;
+    if (n < digits) n = digits < 16 ? digits : 16;
+    for (int i = n - 1; i >= 0; i--, v >>= 4) p[i] = hexdigits[v & 15];
+    if (room) w->p += n;
+    else wr_bytes(w, tmp, (size_t)n);
 }
 
 void wr_hexbytes(struct writer *w, struct slice s, char sep) {
-    for (size_t i = 0; i < s.n; i++) {
-        char tmp[3] = {hexdigits[s.p[i] >> 4], hexdigits[s.p[i] & 15], sep};
-        wr_bytes(w, tmp, sep && i + 1 < s.n ? 3 : 2);
+    enum { PIECE = 64 };
+    char text[3 * PIECE];
+    while (s.n) {
+        struct slice piece = slice_head(s, PIECE);
+        char *p = text;
+        for (size_t i = 0; i < piece.n; i++) {
+            *p++ = hexdigits[piece.p[i] >> 4];
+            *p++ = hexdigits[piece.p[i] & 15];
+            if (sep) *p++ = sep;
+        }
+        s = slice_tail(s, piece.n);
+        if (sep && !s.n) p--; /* between them, not behind the last */
+        wr_bytes(w, text, (size_t)(p - text));
     }
 }
 
 void wr_spaces(struct writer *w, size_t n) {
-    static const char blanks[] = "                                ";
-    for (; n >= sizeof blanks; n -= sizeof blanks - 1) wr_bytes(w, blanks, sizeof blanks - 1);
-    wr_bytes(w, blanks, n);
+    static const char blanks[32] = "                                ";
+    while (n) {
+        size_t part = n < sizeof blanks ? n : sizeof blanks;
+        bool room = w->end - w->p >= (ptrdiff_t)sizeof blanks; /* what is written behind them does not count */
+        if (room) memcpy(w->p, blanks, sizeof blanks);
+        if (room) w->p += part;
+        else wr_bytes(w, blanks, part);
+        n -= part;
+    }
 }
 
 /* formatted writes what printf would. */

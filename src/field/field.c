@@ -9,6 +9,8 @@
 
 const char *field_value_name(const struct field_values *values, uint64_t v) {
     size_t lo = 0, hi = values->count;
+    uint64_t place = hi ? v - values->list->lo : 0;
+    if (place < hi && v >= values->list[place].lo && v <= values->list[place].hi) return values->list[place].name; /* no holes before it */
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         const struct field_value *e = &values->list[mid];

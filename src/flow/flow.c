@@ -83,10 +83,11 @@ bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {
     uint64_t src[2], dst[2];
     memcpy(src, e->src->bytes, sizeof src); /* behind a short address there are zeros */
     memcpy(dst, e->dst->bytes, sizeof dst);
-    bool second = src[0] != dst[0] ? src[0] > dst[0] : src[1] != dst[1] ? src[1] > dst[1] : e->sport > e->dport;
-    const uint64_t *a = second ? dst : src, *b = second ? src : dst;
-    uint64_t first = second ? e->dport : e->sport, other = second ? e->sport : e->dport;
-    *k = (struct flow_key){{{a[0], a[1]}, {b[0], b[1]}}, first | other << 16 | (uint64_t)e->src->len << 32 | (uint64_t)e->proto << 40};
+    /* Who sends changes with every other packet and cannot be foretold, so there is no branch on it. */
+    bool second = (src[0] > dst[0]) | ((src[0] == dst[0]) & ((src[1] > dst[1]) | ((src[1] == dst[1]) & (e->sport > e->dport))));
+    uint64_t all = 0 - (uint64_t)second, a = (src[0] ^ dst[0]) & all, b = (src[1] ^ dst[1]) & all, c = (uint64_t)(e->sport ^ e->dport) & all;
+    *k = (struct flow_key){{{src[0] ^ a, src[1] ^ b}, {dst[0] ^ a, dst[1] ^ b}},
+                           (e->sport ^ c) | (e->dport ^ c) << 16 | (uint64_t)e->src->len << 32 | (uint64_t)e->proto << 40};
     return second;
 }
 

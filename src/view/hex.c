@@ -3,17 +3,16 @@
 #include "view/view.h"
 
 void hex_dump(struct writer *w, struct slice s) {
-    for (size_t at = 0; at < s.n; at += 16) {
-        size_t n = s.n - at < 16 ? s.n - at : 16;
+    enum { LINE = 16 };
+    for (size_t at = 0; at < s.n; at += LINE) {
+        struct slice line = slice_head(slice_tail(s, at), LINE);
+        char text[LINE];
+        for (size_t i = 0; i < line.n; i++) text[i] = line.p[i] >= 0x20 && line.p[i] < 0x7f ? (char)line.p[i] : '.';
         wr_hex(w, at, 4);
         wr_s(w, "  ");
-        for (size_t i = 0; i < 16; i++) {
-            if (i < n) wr_hex(w, s.p[at + i], 2);
-            else wr_s(w, "  ");
-            wr_c(w, ' ');
-        }
-        wr_s(w, "  ");
-        for (size_t i = 0; i < n; i++) wr_c(w, s.p[at + i] >= 0x20 && s.p[at + i] < 0x7f ? (char)s.p[at + i] : '.');
+        wr_hexbytes(w, line, ' ');
+        wr_spaces(w, 3 * (LINE - line.n) + 3);
+        wr_bytes(w, text, line.n);
         wr_c(w, '\n');
     }
 }

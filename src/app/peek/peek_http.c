@@ -55,7 +55,32 @@ bool peek_item(struct slice *inside, struct slice *item) {
 }
 
 #ifdef WEIR_CURL
+#define CURL_DISABLE_TYPECHECK /* the macros that check cannot call what is loaded */
 #include <curl/curl.h>
+#include <dlfcn.h>
+
+/* The library is loaded when a server is to be asked: with the thirty that it needs itself it would cost every start of
+ * the program more than all the others together. */
+#define CALLS(X)                                                                                                       \
+    X(curl_global_init)                                                                                                \
+    X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_strerror)              \
+        X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
+static struct {
+#define X(name) __typeof__(&name) name;
+    CALLS(X)
+#undef X
+} lib;
+
+static bool library_load(void) {
+    void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (!handle) return false;
+#define X(name) lib.name = (__typeof__(&name))(uintptr_t)dlsym(handle, #name);
+    CALLS(X)
+#undef X
+#define X(name) &&lib.name
+    return true CALLS(X);
+#undef X
+}
 
 enum { CONNECT_MS = 10000, SILENCE_S = 60 };
 
@@ -83,7 +108,7 @@ static bool address_read(struct peek *p, const char *server, char *token, size_t
 }
 
 static void header_add(struct peek *p, const char *text) {
-    struct curl_slist *more = curl_slist_append(p->headers, text);
+    struct curl_slist *more = lib.curl_slist_append(p->headers, text);
     if (more) p->headers = more;
 }
 
@@ -101,10 +126,14 @@ static int look_up(void *to, curl_off_t all, curl_off_t now, curl_off_t up_all, 
 }
 
 int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *why) {
+    if (!library_load()) {
+        wr_s(why, "no HTTP client: libcurl.so.4 cannot be loaded");
+        return ERR_UNSUPPORTED;
+    }
     struct peek *p = calloc(1, sizeof *p);
     char token[256] = "", header[320];
     const char *server = or_env(plan->server, "WEIR_SERVER"), *given = or_env(plan->token, "WEIR_TOKEN");
-    if (p && curl_global_init(CURL_GLOBAL_DEFAULT) == 0) p->curl = curl_easy_init();
+    if (p && lib.curl_global_init(CURL_GLOBAL_DEFAULT) == 0) p->curl = lib.curl_easy_init();
     if (!p || !p->curl || !address_read(p, server ? server : "http://127.0.0.1:8080", token, sizeof token)) {
         wr_s(why, err_text(ERR_NOMEM));
         peek_free(p);
@@ -115,27 +144,28 @@ int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *wh
     if (token[0] && !strpbrk(token, "\r\n")) header_add(p, header);
     header_add(p, "Content-Type: application/json");
     header_add(p, "Expect:");
-    curl_easy_setopt(p->curl, CURLOPT_HTTPHEADER, p->headers);
-    curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, p->error);
-    curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(p->curl, CURLOPT_USERAGENT, "weir-peek/" WEIR_VERSION);
-    curl_easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(p->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(plan->connect_ms ? plan->connect_ms : CONNECT_MS));
-    curl_easy_setopt(p->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, look_up);
-    curl_easy_setopt(p->curl, CURLOPT_XFERINFODATA, p);
+    lib.curl_easy_setopt(p->curl, CURLOPT_HTTPHEADER, p->headers);
+    lib.curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, p->error);
+    lib.curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L);
+    lib.curl_easy_setopt(p->curl, CURLOPT_USERAGENT, "weir-peek/" WEIR_VERSION);
+    lib.curl_easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    lib.curl_easy_setopt(p->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(plan->connect_ms ? plan->connect_ms : CONNECT_MS));
+    lib.curl_easy_setopt(p->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    lib.curl_easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, look_up);
+    lib.curl_easy_setopt(p->curl, CURLOPT_XFERINFODATA, p);
     p->stop = plan->stop;
-    if (plan->ca) curl_easy_setopt(p->curl, CURLOPT_CAINFO, plan->ca);
+    if (plan->ca) lib.curl_easy_setopt(p->curl, CURLOPT_CAINFO, plan->ca);
     if (plan->insecure)
-        curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L), curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+        lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L),
+            lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYHOST, 0L);
     *out = p;
     return OK;
 }
 
 void peek_free(struct peek *p) {
     if (!p) return;
-    curl_slist_free_all(p->headers);
-    if (p->curl) curl_easy_cleanup(p->curl);
+    lib.curl_slist_free_all(p->headers);
+    if (p->curl) lib.curl_easy_cleanup(p->curl);
     free(p->base);
     free(p);
 }
@@ -153,7 +183,7 @@ struct request {
 static size_t take_piece(char *bytes, size_t one, size_t n, void *to) {
     struct request *q = to;
     long status = 0;
-    curl_easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
+    lib.curl_easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
     struct slice piece = slice_of(bytes, one * n);
     struct writer *text = status / 100 == 2 ? q->text : &q->problem;
     if (status / 100 == 2 && q->take) {
@@ -183,10 +213,10 @@ static int code_of(long status) {
 static int outcome(struct request *q, CURLcode rc, struct writer *why) {
     char detail[PEEK_WHY_MAX] = "";
     long status = 0;
-    curl_easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
+    lib.curl_easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
     if (rc == CURLE_ABORTED_BY_CALLBACK) return OK;
     if (rc != CURLE_OK && !q->ended) {
-        wr_f(why, "%s: %s", q->p->base, q->p->error[0] ? q->p->error : curl_easy_strerror(rc));
+        wr_f(why, "%s: %s", q->p->base, q->p->error[0] ? q->p->error : lib.curl_easy_strerror(rc));
         return ERR_IO;
     }
     if (status / 100 == 2) return OK;
@@ -206,18 +236,18 @@ static int send_request(struct request *q, const char *method, const char *path,
     wr_c(&url, 0);
     q->problem = wr_grow();
     q->p->error[0] = 0;
-    curl_easy_setopt(c, CURLOPT_URL, url.err ? "" : url.buf);
-    curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(c, CURLOPT_POST, body ? 1L : 0L);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, body ? (long)strlen(body) : 0L);
-    if (!body) curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_piece);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, q);
-    curl_easy_setopt(c, CURLOPT_NOPROGRESS,
-                     q->take && q->p->stop ? 0L : 1L); /* what is asked at the end is not to end at once */
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, q->take ? 0L : (long)SILENCE_S);
-    int rc = outcome(q, curl_easy_perform(c), why);
+    lib.curl_easy_setopt(c, CURLOPT_URL, url.err ? "" : url.buf);
+    lib.curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+    lib.curl_easy_setopt(c, CURLOPT_POST, body ? 1L : 0L);
+    lib.curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
+    lib.curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, body ? (long)strlen(body) : 0L);
+    if (!body) lib.curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+    lib.curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_piece);
+    lib.curl_easy_setopt(c, CURLOPT_WRITEDATA, q);
+    lib.curl_easy_setopt(c, CURLOPT_NOPROGRESS,
+                         q->take && q->p->stop ? 0L : 1L); /* what is asked at the end is not to end at once */
+    lib.curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, q->take ? 0L : (long)SILENCE_S);
+    int rc = outcome(q, lib.curl_easy_perform(c), why);
     wr_free(&q->problem);
     wr_free(&url);
     return rc;

@@ -95,27 +95,20 @@ static void option_word(struct writer *w, const struct fval *f) {
 }
 
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *sport = NULL, *dport = NULL, *seq = NULL, *ack = NULL, *flags = NULL, *win = NULL, *len = NULL;
-    const struct fval *segment = NULL, *begun = NULL;
+    const struct fval *header[FID_TCP_OPTIONS - FID_TCP] = {NULL}, *segment = NULL, *begun = NULL;
     bool options = false, findings = false;
-    uint32_t urgent = 0;
     for (uint32_t i = at; i < end; i++) {
         const struct fval *f = &v->v[i];
-        switch (f->id) {
-        case FID_TCP_SRCPORT: sport = sport ? sport : f; break;
-        case FID_TCP_DSTPORT: dport = f; break;
-        case FID_TCP_SEQ: seq = f; break;
-        case FID_TCP_ACK: ack = f; break;
-        case FID_TCP_FLAGS: flags = f; break;
-        case FID_TCP_WINDOW_SIZE: win = f; break;
-        case FID_TCP_LEN: len = f; break;
-        case FID_TCP_URGENT: urgent = (uint32_t)f->u; break;
-        case FID_TCP_SEGMENT_DATA: segment = f; break;
-        case FID_TCP_BEGUN: begun = f; break;
-        case FID_TCP_AN_FLAGS: findings = true; break;
-        default: options |= f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES;
-        }
+        if (f->id >= FID_TCP && f->id < FID_TCP_OPTIONS) header[f->id - FID_TCP] = f;
+        else if (f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES) options = true;
+        else if (f->id == FID_TCP_SEGMENT_DATA) segment = f;
+        else if (f->id == FID_TCP_BEGUN) begun = f;
+        else if (f->id == FID_TCP_AN_FLAGS) findings = true;
     }
+    const struct fval *sport = header[FID_TCP_SRCPORT - FID_TCP], *dport = header[FID_TCP_DSTPORT - FID_TCP];
+    const struct fval *seq = header[FID_TCP_SEQ - FID_TCP], *ack = header[FID_TCP_ACK - FID_TCP];
+    const struct fval *flags = header[FID_TCP_FLAGS - FID_TCP], *win = header[FID_TCP_WINDOW_SIZE - FID_TCP];
+    const struct fval *len = header[FID_TCP_LEN - FID_TCP], *urgent = header[FID_TCP_URGENT - FID_TCP];
     if (begun) { /* what its protocol says of the message so far */
         tcp_info_prefix(w, v, at, end);
         print_string(w, begun->s);
@@ -138,7 +131,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     pair(w, "] Seq=", seq->u);
     if (flags->u & TH_ACK && ack) pair(w, " Ack=", ack->u);
     if (win) pair(w, " Win=", win->u);
-    if (flags->u & TH_URG) pair(w, " Urg=", urgent);
+    if (flags->u & TH_URG) pair(w, " Urg=", urgent ? (uint32_t)urgent->u : 0);
     if (len) pair(w, " Len=", len->u);
     for (uint32_t i = at; options && i < end; i++) option_word(w, &v->v[i]);
     if (segment) wr_s(w, " [TCP segment of a reassembled PDU]");

@@ -8,10 +8,10 @@
 static uint8_t layer_again(const struct decode *d, const struct proto *p) {
     uint8_t seen = 1;
     int src = -1;
-    for (uint8_t i = 0; i < d->layers; i++) {
-        if (d->layer[i].proto != p) continue;
-        if (!p->stream || d->layer[i].src != src) seen++;
-        src = d->layer[i].src;
+    for (const struct layer_mark *m = d->layer, *end = m + d->layers; m < end; m++) {
+        if (m->proto != p) continue;
+        if (!p->stream || m->src != src) seen++;
+        src = m->src;
     }
     return p->stream && src == d->out->src ? (uint8_t)(seen - 1) : seen;
 }
@@ -37,7 +37,7 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
 }
 
 void d_bad(struct decode *d, const struct reader *r) {
-    uint16_t id = d->cut ? FID_WS_SHORT : FID_WS_MALFORMED;
+    uint16_t id = d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
     uint8_t depth = d->out->depth;
     if (d->out->bad) return; /* once a packet is enough */
     d->out->bad = true;

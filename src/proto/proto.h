@@ -265,6 +265,8 @@ struct decode {
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
     bool tcp_heard;             /* somebody reads `tcp` */
     bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
+    int32_t unknown_type;       /* the Ethernet type whose payload no decoder knows; -1: none was met */
+    bool fragment;              /* what is read is the beginning of a datagram whose rest cannot be had */
     bool cut;                   /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */

@@ -3,7 +3,8 @@
  * gather_mqtt.c.
  *
  * Invariants: conv[i] is room[i] where that holds a conversation, whose number is then i modulo CONVS_MAX, else NULL;
- * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the packets'. */
+ * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the
+ * packets'. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
@@ -45,12 +46,6 @@ struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
 }
 
-void *keep_zero(struct explain *e, size_t n) {
-    void *p = arena_get(&e->arena, n);
-    if (p) memset(p, 0, n);
-    return p;
-}
-
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text) {
     uint64_t a = hash_bytes(e->key, head, n), b = hash_bytes(e->key, text.p, text.n);
     return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
@@ -82,8 +77,8 @@ int explain_make(struct explain *e) {
     int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
              map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
-    bool made =
-        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK && room_make(e);
+    bool made = e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding &&
+                rc == OK && room_make(e);
     return made ? OK : ERR_NOMEM;
 }
 
@@ -289,6 +284,7 @@ static uint8_t payload_kind(const struct packet_events *p) {
     if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
         return PAYLOAD_TLS;
     if (slice_starts(in, SLICE("HTTP/1."))) return PAYLOAD_HTTP;
+    if (slice_starts(in, SLICE("PROXY ")) || slice_starts(in, SLICE("\r\n\r\n\0\r\nQUIT\n"))) return PAYLOAD_PROXY;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;
@@ -348,6 +344,15 @@ static struct slice line_of(struct slice s) {
     return end ? slice_head(s, (size_t)(end - s.p)) : slice_head(s, 80);
 }
 
+/* greeting_note keeps the first line of a server's first bytes, where they are text that nobody decodes. */
+static void greeting_note(struct explain *e, struct conv *c, struct slice in) {
+    enum { GREETING_LEAST = 4, GREETING_MOST = 80 };
+    size_t n = 0;
+    while (n < in.n && n < GREETING_MOST && in.p[n] >= 0x20 && in.p[n] < 0x7f) n++;
+    bool ends = n == in.n || n == GREETING_MOST || in.p[n] == '\r' || in.p[n] == '\n';
+    if (n >= GREETING_LEAST && ends) c->greeting = keep(e, slice_head(in, n));
+}
+
 /* stray_note keeps the status line of an answer in HTTP to a client that speaks something else, and where it leads. */
 static void stray_note(struct explain *e, struct conv *c, struct slice in) {
     static const char location[] = "\r\nLocation: ";
@@ -377,6 +382,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
+        if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
     }
@@ -505,7 +511,6 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     case TRANSPORT_TCP: tcp_take(e, p, selected); break;
     case TRANSPORT_ICMP: icmp_take(e, p); break;
     case TRANSPORT_UDP:
-        e->udp_packets++;
         if (p->unicast && (port_answers(p->dport) || port_answers(p->sport))) gather_service(e, p);
         for (uint32_t i = 0; i < p->n; i++)
             if (p->event[i].kind == EV_DNS) gather_dns(e, p, &p->event[i].dns, selected);

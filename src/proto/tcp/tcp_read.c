@@ -141,11 +141,13 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
     struct reader r = d_reader(d, options);
     if (s->hlen <= HEADER) return;
     if (options_plain(options) && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
+    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS); /* somebody looks at what says nothing */
     uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
         const uint8_t *start = r.p;
         uint8_t kind = rd_u8(&r);
+        if (kind == KIND_NOP && !padding) continue;
         int len = kind <= KIND_NOP ? 1 : rd_peek(&r, 0);
         if (len < 1 || (kind > KIND_NOP && len < 2) || (size_t)len > rd_left(&r) + 1) {
             d_anomaly(d, FID_TCP_SUBOPT_LEN, d_off(d, start), 1);
@@ -202,7 +204,8 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
     v->depth++;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (a->flags & list[i].bit) d_anomaly(d, list[i].id, off, 0);
-    if (a->flags & TA_DUP_ACK) fv_add(v, FID_TCP_AN_IS_DUP_ACK, off, 0);
+    struct fval *plain = a->flags & TA_DUP_ACK ? fv_add(v, FID_TCP_AN_DUP_ACK, off, 0) : NULL;
+    if (plain) plain->flags |= FV_PLAIN;
     fv_close(v);
     if (a->flags & TA_DUP_ACK) {
         fv_u(v, FID_TCP_AN_DUP_ACK_NUM, off, 0, a->dup_num);
@@ -300,11 +303,13 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
 }
 
 static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
-    fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
-    d->out->depth++;
-    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
-    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
-    fv_close(d->out);
+    if (want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) {
+        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+        d->out->depth++;
+        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
+        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
+        fv_close(d->out);
+    }
     analysis_add(d, a, c, off);
     if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
 }

@@ -46,9 +46,12 @@ struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
 }
 
+uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text) {
+    return hash_mix(head ^ e->key.b, hash_bytes(e->key, text.p, text.n) + 0x9e3779b97f4a7c15u) | 1;
+}
+
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text) {
-    uint64_t a = hash_bytes(e->key, head, n), b = hash_bytes(e->key, text.p, text.n);
-    return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
+    return hash_behind(e, hash_bytes(e->key, head, n), text);
 }
 
 /* room_make makes room for the conversations, at the beginning of a cache line. */

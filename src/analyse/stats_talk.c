@@ -5,6 +5,7 @@
  * STATS_ENTRIES_MAX entries. */
 #include "analyse/stats_talk.h"
 
+#include "base/lines.h"
 #include "field/print.h"
 
 #include <endian.h>
@@ -188,8 +189,8 @@ static void next_ask(const struct talk *t, const struct driver *dr) {
     uint32_t stream = flow_ahead_stream(&dr->flows, 1);
     if (!t->pairs || stream >= t->tab.n) return;
     const char *entry = keytab_at(&t->tab, stream);
-    __builtin_prefetch(entry, 1);
-    __builtin_prefetch(entry + t->tab.entry_size - 1, 1);
+    line_ask(entry);
+    line_ask(entry + t->tab.entry_size - 1);
 }
 
 /* packet walks the fields once. An address belongs to the level when the second one of its header is there, a port when

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/ahead.h"
 
+#include "base/lines.h"
 #include "base/reader.h"
 
 enum {
@@ -53,13 +54,6 @@ static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2
     return true;
 }
 
-/* lines_ask asks for every cache line that the n bytes at p touch. */
-static void lines_ask(const void *p, size_t n) {
-    enum { LINE = 64 };
-    const char *end = (const char *)p + n;
-    for (const char *line = (const char *)p - (uintptr_t)p % LINE; line < end; line += LINE) __builtin_prefetch(line, 1);
-}
-
 static void state_ask(const struct flow_table *t, const struct flow *f) {
     size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : sizeof(struct flow_tcp);
     if (flow_is_tcp(f)) lines_ask(f + 1, size - sizeof *f);
@@ -76,7 +70,7 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
     *fresh = (struct ahead_slot){0};
     if (ends_of(network_of(link, frame), &e, addr)) {
         fresh->bucket = flow_bucket(t, &e) + 1;
-        __builtin_prefetch(&t->buckets[fresh->bucket - 1]);
+        line_ask(&t->buckets[fresh->bucket - 1]);
     }
     if (mid->bucket) {
         mid->flow = t->buckets[mid->bucket - 1];

@@ -204,7 +204,7 @@ static void heads_write(struct lines *o, const struct table *t) {
 
 /* text_take takes so much off a cell's text as its column has room for; at a blank where there is one. */
 static struct slice text_take(struct slice *s, size_t width) {
-    size_t n = text_width(*s) <= width ? s->n : 0, blank = 0, used = 0;
+    size_t n = text_width(*s) <= width ? s->n : 0, blank = 0, used = 0; /* most texts fit whole */
     while (n < s->n) {
         size_t len = 1;
         while (n + len < s->n && (s->p[n + len] & 0xc0) == 0x80) len++;

@@ -119,7 +119,8 @@ static unsigned char_width(uint32_t c) {
 
 size_t text_width(struct slice s) {
     size_t n = 0;
-    while (s.n) n += char_width(next_char(&s));
+    while (n < s.n && (uint8_t)(s.p[n] - 0x20) < 0x5f) n++; /* printable ASCII, as nearly all text is */
+    for (s = slice_tail(s, n); s.n;) n += char_width(next_char(&s));
     return n;
 }
 

@@ -132,6 +132,7 @@ struct mqtt_rec {
     uint32_t last_len;                      /* its length, */
     uint8_t last_type;                      /* its type */
     uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
+    uint64_t broker;                        /* hash of the server's end */
     uint64_t matched;                       /* serial of the last message that was delivered to it */
     uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
     /* Only some packets touch what follows. */

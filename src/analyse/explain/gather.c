@@ -8,6 +8,7 @@
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
+#include "base/lines.h"
 #include "base/pages.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/tls/tls.h"
@@ -45,9 +46,12 @@ struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
 }
 
+uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text) {
+    return hash_mix(head ^ e->key.b, hash_bytes(e->key, text.p, text.n) + 0x9e3779b97f4a7c15u) | 1;
+}
+
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text) {
-    uint64_t a = hash_bytes(e->key, head, n), b = hash_bytes(e->key, text.p, text.n);
-    return hash_mix(a ^ e->key.b, b + 0x9e3779b97f4a7c15u) | 1;
+    return hash_behind(e, hash_bytes(e->key, head, n), text);
 }
 
 /* room_make makes room for the conversations, at the beginning of a cache line. */
@@ -479,13 +483,12 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
 void explain_expect(const struct explain *e, uint32_t now, uint32_t next) {
     const struct conv *c = now == UINT32_MAX ? NULL : explain_conv(e, now);
     if (c && c->mqtt) /* asked for when the conversation itself is there */
-        for (size_t at = 0; at < offsetof(struct mqtt_rec, first_publish); at += 64)
-            __builtin_prefetch((const char *)c->mqtt + at, 1);
+        lines_ask(c->mqtt, offsetof(struct mqtt_rec, first_publish));
     if (next == UINT32_MAX) return;
     c = &e->room[next % CONVS_MAX];
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch(&c->half[0], 1);
-    __builtin_prefetch(&c->half[1], 1);
+    line_ask(c);
+    line_ask(&c->half[0]);
+    line_ask(&c->half[1]);
 }
 
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {

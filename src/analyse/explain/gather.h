@@ -34,6 +34,8 @@ static inline bool endpoint_same(const struct endpoint *a, const struct endpoint
     return a->port == b->port && addr_same(&a->addr, &b->addr);
 }
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text);
+/* hash_behind does so where the hash_bytes of the head is known. */
+uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text);
 
 /* What each kind of event adds; side is who sent it. */
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t);

@@ -18,14 +18,14 @@ struct place_key {
     uint16_t port;
 };
 
-static uint64_t broker_hash(const struct explain *e, const struct endpoint *broker, struct slice text) {
+static uint64_t endpoint_hash(const struct explain *e, const struct endpoint *broker) {
     struct place_key k = {.port = broker->port};
     memcpy(k.addr, broker->addr.bytes, broker->addr.len);
-    return hash_text(e, &k, sizeof k, text);
+    return hash_bytes(e->key, &k, sizeof k);
 }
 
-static uint64_t topic_hash(const struct explain *e, const struct endpoint *broker, struct slice topic) {
-    return broker_hash(e, broker, slice_head(topic, KEPT_TEXT));
+static uint64_t topic_hash(const struct explain *e, const struct mqtt_rec *r, struct slice topic) {
+    return hash_behind(e, r->broker, slice_head(topic, KEPT_TEXT));
 }
 
 /* topic_again finds the topic a session published to first: most publish to no other. */
@@ -33,8 +33,8 @@ static uint32_t topic_again(const struct explain *e, const struct mqtt_rec *r, s
     return r->topic && slice_eq(e->topic[r->topic - 1].topic, topic) ? r->topic - 1u : PLACE_NONE;
 }
 
-static uint32_t topic_add(struct explain *e, const struct endpoint *broker, struct slice topic) {
-    uint64_t hash = topic_hash(e, broker, topic);
+static uint32_t topic_add(struct explain *e, const struct conv *c, struct slice topic) {
+    uint64_t hash = topic_hash(e, c->mqtt, topic);
     uint32_t at = map_find(&e->by_topic, hash);
     if (at != PLACE_NONE) return at;
     if (e->topics == TOPICS_MAX) {
@@ -42,7 +42,7 @@ static uint32_t topic_add(struct explain *e, const struct endpoint *broker, stru
         return PLACE_NONE;
     }
     at = e->topics++;
-    e->topic[at] = (struct topic_rec){.broker = *broker, .topic = keep(e, topic)};
+    e->topic[at] = (struct topic_rec){.broker = c->end[SERVER], .topic = keep(e, topic)};
     map_set(&e->by_topic, hash, at);
     return at;
 }
@@ -73,9 +73,8 @@ static void message_add(struct explain *e, const struct conv *c, const struct pa
 static struct message *message_find(struct explain *e, const struct mqtt_rec *r, uint32_t topic, struct slice payload) {
     uint64_t hash = message_hash(e, topic, payload), serial = e->bucket[hash % MESSAGES_MAX];
     struct message *found = NULL, *m;
-    for (int i = 0; i < CHAIN_MAX && (m = message_at(e, serial)); i++, serial = m->before) {
+    for (int i = 0; i < CHAIN_MAX && serial > r->matched && (m = message_at(e, serial)); i++, serial = m->before) {
         if (m->hash != hash || m->topic != topic) continue;
-        if (m->serial <= r->matched) break;
         if (found && mark_set(&r->subscribe) && m->sent.ts < r->subscribe.ts) break; /* sent before it subscribed */
         found = m;
     }
@@ -128,7 +127,7 @@ static void flight_start(struct mqtt_rec *r, int side, const struct packet_event
 static void published(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     uint32_t at = topic_again(e, r, m->topic[0]);
-    if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, &c->end[SERVER], m->topic[0]);
+    if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, c, m->topic[0]);
     if (m->qos) flight_start(r, CLIENT, p, m, at);
     r->last_about = at == PLACE_NONE ? 0 : (uint16_t)(at + 1);
     if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
@@ -145,7 +144,7 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
 
 static void will_add(struct explain *e, const struct conv *c) {
     if (e->wills == WILLS_MAX) return;
-    uint64_t hash = topic_hash(e, &c->end[SERVER], c->mqtt->will_topic);
+    uint64_t hash = topic_hash(e, c->mqtt, c->mqtt->will_topic);
     uint32_t before = map_find(&e->by_will, hash);
     e->will[e->wills] = (struct will_rec){.broker = c->end[SERVER],
                                           .topic = c->mqtt->will_topic,
@@ -181,7 +180,7 @@ static void delivery_count(struct explain *e, struct conv *c, const struct packe
 
 static void delivered(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
-    uint64_t hash = m->topic[0].n ? topic_hash(e, &c->end[SERVER], m->topic[0]) : 0;
+    uint64_t hash = m->topic[0].n ? topic_hash(e, r, m->topic[0]) : 0;
     uint32_t at = m->topic[0].n ? map_find(&e->by_topic, hash) : PLACE_NONE;
     if (m->qos) flight_start(r, SERVER, p, m, at);
     delivery_count(e, c, p, m->topic[0]);
@@ -265,10 +264,6 @@ static void ack_take(struct explain *e, struct conv *c, int side, const struct p
     if (sender == CLIENT && m->type != MQTT_PUBREL) mark_first(&t->first_ack, p);
 }
 
-static uint64_t endpoint_hash(const struct explain *e, const struct endpoint *broker) {
-    return broker_hash(e, broker, (struct slice){0});
-}
-
 /* filter_chain puts a new filter behind those its broker was asked for before. */
 static void filter_chain(struct explain *e, uint32_t place) {
     uint64_t hash = endpoint_hash(e, &e->filter[place].broker);
@@ -350,7 +345,7 @@ static bool conv_open(const struct conv *c) {
 
 /* client_note finds out whether another connection uses the same client identifier at the same broker. */
 static void client_note(struct explain *e, struct conv *c, const struct packet_events *p, struct slice id) {
-    uint64_t hash = broker_hash(e, &c->end[SERVER], id);
+    uint64_t hash = hash_behind(e, c->mqtt->broker, id);
     uint32_t at = map_find(&e->by_client, hash);
     if (at == PLACE_NONE) {
         if (e->clients == CLIENTS_MAX) return;
@@ -369,7 +364,7 @@ static void client_note(struct explain *e, struct conv *c, const struct packet_e
 }
 
 const struct client_rec *client_of(const struct explain *e, const struct conv *c) {
-    uint32_t at = map_find(&e->by_client, broker_hash(e, &c->end[SERVER], c->mqtt->client));
+    uint32_t at = map_find(&e->by_client, hash_behind(e, c->mqtt->broker, c->mqtt->client));
     return at == PLACE_NONE ? NULL : &e->client[at];
 }
 
@@ -404,11 +399,17 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
     r->max_packet[side] = m->max_packet;
 }
 
+/* rec_new: from here on the sides stay what they are. */
+static bool rec_new(const struct explain *e, struct conv *c) {
+    c->mqtt = calloc(1, sizeof *c->mqtt);
+    if (c->mqtt) c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
+    return c->mqtt != NULL;
+}
+
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct mqtt_event *m) {
-    if (!c->mqtt) c->mqtt = calloc(1, sizeof *c->mqtt);
+    if (!c->mqtt && !rec_new(e, c)) return;
     struct mqtt_rec *r = c->mqtt;
-    if (!r) return;
     if (side == CLIENT) {
         r->last_client = mark_of(p);
         r->last_type = m->type;

@@ -111,15 +111,14 @@ static int up(const struct net_opts *o) {
     return EXIT_FINE; /* with --hold, the hosts end with us */
 }
 
-/* chosen gives the name meant: the one asked for, or the only one that is up. */
+/* chosen gives the name meant: the one asked for, whether it is up or not, or the only one that is up. */
 static int chosen(const struct net_opts *o, char name[static WORLD_NAME_MAX]) {
     char names[WORLDS_MAX][WORLD_NAME_MAX];
-    int n = worlds_up(names);
-    for (int i = 0; i < n; i++)
-        if (n == 1 || (o->name && !strcmp(o->name, names[i]))) snprintf(name, WORLD_NAME_MAX, "%.31s", names[i]);
-    if (o->name && strcmp(o->name, name)) return opt_bad_use(&command, "no network '%s' is up", o->name);
+    int n = o->name ? strlen(o->name) < WORLD_NAME_MAX : worlds_up(names);
+    if (!n && o->name) return opt_bad_use(&command, "no network '%s' is up", o->name);
     if (!n) return opt_bad_use(&command, "no network is up; `weir lab net up plain` makes one");
-    if (!name[0]) return opt_bad_use(&command, "%d networks are up; which? --name NAME", n);
+    if (n > 1) return opt_bad_use(&command, "%d networks are up; which? --name NAME", n);
+    snprintf(name, WORLD_NAME_MAX, "%.31s", o->name ? o->name : names[0]);
     return OPT_GO;
 }
 

@@ -235,8 +235,11 @@ def test_privileges_are_given_up(weir, tmp_path, pair):
 def test_a_pipe_into_read_shows_the_packets(weir, pair):
     script = f"'{weir.path}' capture -i {pair[0]} -c 5 -w - 2>/dev/null | '{weir.path}' read -n -r -"
     run = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.8)
-    send_frames(pair[1], 5)
+    for _ in range(100):  # how soon it listens is not known from outside
+        time.sleep(0.1)
+        send_frames(pair[1], 1)
+        if run.poll() is not None:
+            break
     out, err = run.communicate(timeout=10)
     assert run.returncode == 0 and len(out.splitlines()) == 5 and not err
 
@@ -246,8 +249,7 @@ def test_a_pipe_into_read_shows_the_packets(weir, pair):
 
 @pytest.mark.parametrize("command", [["capture"], ["read"], ["read", "-V"], ["read", "-T", "fields", "-e", "frame.number"]])
 def test_decoded_packets_come_as_they_are_seen(weir, pair, command):
-    run = subprocess.Popen([weir.path, *command, "-n", "-i", pair[0]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.7)
+    run = listening(subprocess.Popen([weir.path, *command, "-n", "-i", pair[0]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     send_frames(pair[1], 1)
     assert run.stdout.readline()  # before anything ends
     send_frames(pair[1], 2)

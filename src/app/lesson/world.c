@@ -287,23 +287,38 @@ static bool name_fits(const char *name) {
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == strlen(name);
 }
 
-/* file_lock opens the file of a name and locks it; the descriptor, or -1 with EWOULDBLOCK where a keeper has it. */
-static int file_lock(const char *name, char path[static 192]) {
+/* file_lock opens the file of a name and locks it; the descriptor, or -1 with EWOULDBLOCK where a keeper has it. The
+ * file locked may have lost its name meanwhile to who found it without a keeper: then it is of no use. */
+static int file_lock(const char *name, int flags, char path[static 192]) {
     const char *dir = folder();
     if (!dir) return -1;
     snprintf(path, 192, "%s/%s", dir, name);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-    int e = errno;
-    if (fd >= 0) close(fd);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    if (fd < 0) return -1;
+    struct stat mine, named;
+    int e = flock(fd, LOCK_EX | LOCK_NB) ? errno : 0;
+    if (!e && (fstat(fd, &mine) || stat(path, &named) || mine.st_ino != named.st_ino)) e = ESTALE;
+    if (!e) return fd;
+    close(fd);
     errno = e;
     return -1;
+}
+
+/* file_make is file_lock for a keeper: who only looks has a file without a keeper for a moment, so it tries again. */
+static int file_make(const char *name, char path[static 192]) {
+    struct timespec step = {.tv_nsec = 5000000};
+    int fd = file_lock(name, O_CREAT, path);
+    for (int i = 0; fd < 0 && (errno == EWOULDBLOCK || errno == ESTALE) && i < 20; i++) {
+        nanosleep(&step, NULL);
+        fd = file_lock(name, O_CREAT, path);
+    }
+    return fd;
 }
 
 /* find reads the numbers of a network that is up. */
 static bool find(const char *name, struct world *w) {
     char path[192], text[128] = "";
-    int fd = name_fits(name) ? file_lock(name, path) : -1;
+    int fd = name_fits(name) ? file_lock(name, 0, path) : -1;
     if (fd >= 0) { /* nobody keeps it: it is gone */
         unlink(path);
         close(fd);
@@ -367,7 +382,7 @@ int world_up(const struct world_kind *kind, const char *name, bool hold, struct 
     char path[192], said[512];
     int report[2];
     if (!name_fits(name)) return wr_s(why, "a name has letters, digits, - and _, at most 31"), ERR_USAGE;
-    int fd = file_lock(name, path);
+    int fd = file_make(name, path);
     if (fd < 0) {
         if (errno == EWOULDBLOCK) wr_f(why, "'%s' is up already; `weir lab net down %s` ends it", name, name);
         else wr_f(why, "the folder for networks cannot be used: %s", strerror(errno));

@@ -92,7 +92,7 @@ static const struct proto *image_of(struct slice type, struct slice data) {
     return is_one_of(type, jpeg) && slice_starts(data, SLICE("\xff\xd8\xff")) && data.n > 20 ? &proto_image_jfif : NULL;
 }
 
-void media_read(struct decode *d, struct slice type, struct slice data) {
+bool media_read(struct decode *d, struct slice type, struct slice data) {
     static const char *const text[] = {
         "text/plain",    "text/html", "text/css",      "text/javascript",  "application/x-javascript",
         "text/richtext", "text/rtf",  "text/enriched", "text/vnd.wap.wml", NULL};
@@ -112,18 +112,26 @@ void media_read(struct decode *d, struct slice type, struct slice data) {
                                       "application/rss+xml",
                                       "image/svg+xml",
                                       NULL};
-    if (!data.n) return;
-    if (!type.n || slice_eq(type, SLICE("application/octet-stream"))) d_data(d, data);
-    else if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
+    const struct proto *image = image_of(type, data);
+    if (!data.n || !type.n) return false;
+    if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
     else if (slice_eq(type, SLICE("application/dns-message"))) d->ops->call(d, &proto_dns, data); /* RFC 8484 6 */
-    else if (!media_wanted(d)) return;
+    else if (!media_wanted(d)) return true;
     else if (is_one_of(type, text)) lines_read(d, type, data);
     else if (is_one_of(type, json)) {
         struct slice rest = slice_tail(data, media_json_read(d, type, data));
         if (rest.n) lines_read(d, type, rest);
     } else if (is_one_of(type, xml)) empty_layer(d, &proto_xml, type, data);
     else if (slice_eq(type, SLICE("application/x-www-form-urlencoded"))) form_read(d, type, data);
-    else empty_layer(d, image_of(type, data) ? image_of(type, data) : &proto_media, type, data);
+    else if (image) empty_layer(d, image, type, data);
+    else return false;
+    return true;
+}
+
+void media_or_data_read(struct decode *d, struct slice type, struct slice data) {
+    if (media_read(d, type, data)) return;
+    if (!type.n || slice_eq(type, SLICE("application/octet-stream"))) d_data(d, data);
+    else if (data.n && media_wanted(d)) empty_layer(d, &proto_media, type, data);
 }
 
 static void lines_direct(struct decode *d, struct slice in) { lines_read(d, (struct slice){0}, in); }

@@ -10,7 +10,7 @@ static struct bench b;
 static void show(const char *type, const char *text) {
     struct slice in = slice_str(text);
     bench_start(&b, in);
-    media_read(&b.d, slice_str(type), in);
+    media_or_data_read(&b.d, slice_str(type), in);
 }
 
 static bool is(uint16_t id, unsigned nth, const char *text) {

@@ -9,18 +9,18 @@ static bool check_test(struct compiling *c, struct node *n);
 static bool check_value(struct compiling *c, struct node *n);
 
 static const char *const words[] = {
-    [FT_NONE] = "label",        [FT_PROTOCOL] = "byte string",
-    [FT_BOOL] = "boolean",      [FT_DOUBLE] = "floating-point number",
-    [FT_ABSTIME] = "time",      [FT_RELTIME] = "time span",
-    [FT_STRING] = "string",     [FT_BYTES] = "byte string",
-    [FT_ETHER] = "MAC address", [FT_EUI64] = "EUI-64 address",
-    [FT_IPV4] = "IPv4 address", [FT_IPV6] = "IPv6 address",
-    [FT_GUID] = "GUID",         [FT_OID] = "object identifier",
+    [FT_NONE] = N_("label"),        [FT_PROTOCOL] = N_("byte string"),
+    [FT_BOOL] = N_("boolean"),      [FT_DOUBLE] = N_("floating-point number"),
+    [FT_ABSTIME] = N_("time"),      [FT_RELTIME] = N_("time span"),
+    [FT_STRING] = N_("string"),     [FT_BYTES] = N_("byte string"),
+    [FT_ETHER] = N_("MAC address"), [FT_EUI64] = N_("EUI-64 address"),
+    [FT_IPV4] = N_("IPv4 address"), [FT_IPV6] = N_("IPv6 address"),
+    [FT_GUID] = N_("GUID"),         [FT_OID] = N_("object identifier"),
 };
 
 const char *type_words(enum field_type type) {
     const char *w = type < sizeof words / sizeof *words ? words[type] : NULL;
-    return w ? w : "number";
+    return w ? w : N_("number");
 }
 
 const char *relation_name(enum relation rel) {
@@ -148,17 +148,17 @@ static bool resolve_arith(struct compiling *c, struct node *n, enum field_type t
     enum arith op = n->kind == NODE_NEGATE ? ARITH_SUB : (enum arith)n->op;
     struct node *blame = own ? own : n->a;
     if (!can_compute(op, type))
-        return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_words(type));
+        return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_said(c, type));
     if (n->kind == NODE_NEGATE && !is_number(type))
-        return fail(c, blame->at, blame->len, "a %s has no sign", type_words(type));
+        return fail(c, blame->at, blame->len, "a %s has no sign", type_said(c, type));
     for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
         if (part->kind == NODE_STRING || part->kind == NODE_CHAR)
             return fail(c, part->at, part->len, "a calculation is done with numbers, not with what is quoted");
     if (!resolve(c, n->a, type, NULL, false) || (n->b && !resolve(c, n->b, type, NULL, false))) return false;
     for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
         if (!fits(type, (enum field_type)part->type) || (part->type == FT_BOOL && type != FT_BOOL))
-            return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_words(type),
-                        type_words((enum field_type)part->type));
+            return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_said(c, type),
+                        type_said(c, (enum field_type)part->type));
     n->type = (uint8_t)type;
     if (n->a->kind == NODE_CONST && (!n->b || n->b->kind == NODE_CONST)) return folded(c, n);
     return true;
@@ -189,11 +189,11 @@ static bool check_number_argument(struct compiling *c, struct node *call, enum f
         if (!resolve(c, a, type, NULL, false)) return false;
         if (a->type != type)
             return fail(c, a->at, a->len, "the arguments of %s have one type and one width: a %s does not go with a %s",
-                        name, type_words((enum field_type)a->type), type_words(type));
+                        name, type_said(c, (enum field_type)a->type), type_said(c, type));
     }
     if (type == FT_NONE) return fail(c, first->at, first->len, "%s needs values, not a label", name);
     if (call->op == FUNC_ABS && !is_number(type) && type != FT_BOOL)
-        return fail(c, first->at, first->len, "abs needs a number, not a %s", type_words(type));
+        return fail(c, first->at, first->len, "abs needs a number, not a %s", type_said(c, type));
     call->type = (uint8_t)type;
     return true;
 }
@@ -211,10 +211,10 @@ static bool check_field_argument(struct compiling *c, struct node *call) {
     if (!known) return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
     enum field_type t = (enum field_type)arg->type;
     if (call->op == FUNC_STRING && !string_works(t))
-        return fail(c, arg->at, arg->len, "string does not work with a %s", type_words(t));
+        return fail(c, arg->at, arg->len, "string does not work with a %s", type_said(c, t));
     if ((call->op == FUNC_UPPER || call->op == FUNC_LOWER) && t != FT_STRING)
-        return fail(c, arg->at, arg->len, "%s needs a string, not a %s", funcs[call->op].name, type_words(t));
-    if (call->op == FUNC_LEN && t == FT_NONE) return fail(c, arg->at, arg->len, "a %s has no length", type_words(t));
+        return fail(c, arg->at, arg->len, "%s needs a string, not a %s", funcs[call->op].name, type_said(c, t));
+    if (call->op == FUNC_LEN && t == FT_NONE) return fail(c, arg->at, arg->len, "a %s has no length", type_said(c, t));
     bool number = call->op == FUNC_LEN || call->op == FUNC_COUNT;
     call->type = number ? FT_UINT32 : FT_STRING;
     return true;
@@ -225,7 +225,7 @@ static bool check_slice(struct compiling *c, struct node *n) {
     if (!check_value(c, n->a)) return false;
     if (!sliceable((enum field_type)n->a->type))
         return fail(c, n->a->at, n->a->len, "a %s has no bytes to choose from",
-                    type_words((enum field_type)n->a->type));
+                    type_said(c, (enum field_type)n->a->type));
     n->type = FT_BYTES;
     return true;
 }
@@ -281,7 +281,7 @@ static bool sides_meet(struct compiling *c, struct node **left, struct node **ri
     if (((*left)->kind == NODE_SLICE && sliceable(b)) || ((*right)->kind == NODE_SLICE && sliceable(a)))
         return as_bytes(c, left) && as_bytes(c, right);
     if (fits(a, b)) return true;
-    return fail(c, (*right)->at, (*right)->len, "a %s cannot be compared with a %s", type_words(a), type_words(b));
+    return fail(c, (*right)->at, (*right)->len, "a %s cannot be compared with a %s", type_said(c, a), type_said(c, b));
 }
 
 static const struct field *names_of(const struct node *n) { return n->kind == NODE_FIELD ? n->field : NULL; }
@@ -302,7 +302,7 @@ static bool check_relation(struct compiling *c, struct node *n) {
         return fail(c, n->a->at, n->a->len, "this field is a label without a value: it can only be there or not");
     if (bytes && (!sliceable(t) || t == FT_IPV4 || t == FT_IPV6))
         return fail(c, n->a->at, n->a->len, "'%s' works on strings and bytes, not on a %s",
-                    relation_name((enum relation)n->op), type_words(t));
+                    relation_name((enum relation)n->op), type_said(c, t));
     if (n->op == REL_MATCHES) return check_matches(c, n);
     if (!resolve(c, n->b, t, names_of(n->a), bytes)) return false;
     if (n->b->kind == NODE_CONST) return true;

@@ -94,6 +94,7 @@ struct node {
 
 /* compiling is one run of the compiler. */
 struct compiling {
+    say_fn *say; /* of messages; NULL: English */
     struct slice text;
     const struct field_index *names;
     struct expr_error *why;
@@ -143,7 +144,10 @@ struct func_info {
 extern const struct func_info funcs[FUNC_COUNT_];
 const char *relation_name(enum relation rel);
 char arith_sign(enum arith op);
-/* type_words says what a type is, for messages. */
+/* type_words says what a type is, for messages; type_said does so in the words of the messages. */
 const char *type_words(enum field_type type);
+static inline const char *type_said(const struct compiling *c, enum field_type type) {
+    return say_by(c->say, type_words(type));
+}
 
 #endif

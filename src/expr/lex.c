@@ -154,16 +154,16 @@ static const char *span_read(struct slice s, struct span *out) {
     int32_t last;
     *out = (struct span){0, 1};
     if (!divide(s, &left, &right, &by)) return number(s, &out->first) ? NULL : "a place is a whole number";
-    if (left.n && !number(left, &out->first)) return "a place is a whole number";
-    if (!left.n && by == '-') return "the first place is missing";
+    if (left.n && !number(left, &out->first)) return N_("a place is a whole number");
+    if (!left.n && by == '-') return N_("the first place is missing");
     if (by == ':') {
         out->n = 0;
         if (!right.n) return left.n ? NULL : "there is no number at either side of the colon";
         return number(right, &out->n) && out->n > 0 ? NULL : "a length is a whole number above 0";
     }
-    if (!number(right, &last)) return "the last place is missing";
-    if ((out->first < 0) != (last < 0)) return "both places count from the beginning, or both from the end";
-    if (last <= out->first) return "the last place is not behind the first";
+    if (!number(right, &last)) return N_("the last place is missing");
+    if ((out->first < 0) != (last < 0)) return N_("both places count from the beginning, or both from the end");
+    if (last <= out->first) return N_("the last place is not behind the first");
     out->n = last - out->first + 1;
     return NULL;
 }
@@ -180,7 +180,7 @@ static void bracketed(struct compiling *c, struct spans *out) {
         struct slice s = slice_of(c->text.p + c->at, stop - c->at);
         if (out->count >= SPANS_MAX) fail(c, c->at, (uint32_t)s.n, "more than %d parts", SPANS_MAX);
         const char *why = c->err ? NULL : span_read(trimmed(s), &list[out->count]);
-        if (why) fail(c, c->at, s.n ? (uint32_t)s.n : 1, "%s", why);
+        if (why) fail(c, c->at, s.n ? (uint32_t)s.n : 1, "%s", say_by(c->say, why));
         out->count++;
         c->at = stop + 1;
         if (!comma) break;
@@ -274,20 +274,21 @@ static void mark_set(struct token *t, const struct mark *m) {
 static bool other_tongue(struct compiling *c, struct slice s) {
     static const struct {
         const char *typed, *instead;
-    } forms[] = {{"xor", "write (A and not B) or (not A and B)"},
-                 {"^^", "write (A and not B) or (not A and B)"},
-                 {"=~", "write matches, or ~"},
-                 {"=", "write == for a comparison"},
-                 {"AND", "write and"},
-                 {"OR", "write or"},
-                 {"NOT", "write not"},
-                 {"|", "write || or or"},
-                 {"@", "raw fields came with Wireshark 4.2"},
-                 {"$", "references and macros need a selected packet"},
-                 {"#", "# stands behind a field: ip.addr#2"}};
+    } forms[] = {{"xor", N_("write (A and not B) or (not A and B)")},
+                 {"^^", N_("write (A and not B) or (not A and B)")},
+                 {"=~", N_("write matches, or ~")},
+                 {"=", N_("write == for a comparison")},
+                 {"AND", N_("write and")},
+                 {"OR", N_("write or")},
+                 {"NOT", N_("write not")},
+                 {"|", N_("write || or or")},
+                 {"@", N_("raw fields came with Wireshark 4.2")},
+                 {"$", N_("references and macros need a selected packet")},
+                 {"#", N_("# stands behind a field: ip.addr#2")}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!slice_eq(s, slice_str(forms[i].typed))) continue;
-        fail(c, c->at, (uint32_t)s.n, "'%s' is not of this language; %s", forms[i].typed, forms[i].instead);
+        fail(c, c->at, (uint32_t)s.n, "'%s' is not of this language; %s", forms[i].typed,
+             say_by(c->say, forms[i].instead));
         return true;
     }
     return false;

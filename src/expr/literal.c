@@ -61,11 +61,11 @@ static bool named_value(const struct field *f, struct slice name, uint64_t *out)
 
 static void *no_literal(struct compiling *c, const struct node *n, enum field_type type) {
     return fail(c, n->at, n->len, "'%.*s' is no %s", (int)(n->text.n < 60 ? n->text.n : 60),
-                n->text.n ? (const char *)n->text.p : "", type_words(type));
+                n->text.n ? (const char *)n->text.p : "", type_said(c, type));
 }
 
 static void *no_string(struct compiling *c, const struct node *n, enum field_type type) {
-    return fail(c, n->at, n->len, "a string in quotes is no %s; write it without quotes", type_words(type));
+    return fail(c, n->at, n->len, "a string in quotes is no %s; write it without quotes", type_said(c, type));
 }
 
 static int type_bits(enum field_type type) {
@@ -123,8 +123,8 @@ static bool time_make(struct compiling *c, struct node *n, enum field_type type)
         if (used) return true;
         return n->kind == NODE_STRING ? no_string(c, n, type) : no_literal(c, n, type);
     }
-    const char *why = n->kind == NODE_CHAR ? "a character is no time" : literal_time(n->text, &n->value.i);
-    return !why || fail(c, n->at, n->len, "%s", why);
+    const char *why = n->kind == NODE_CHAR ? N_("a character is no time") : literal_time(n->text, &n->value.i);
+    return !why || fail(c, n->at, n->len, "%s", say_by(c->say, why));
 }
 
 /* split_prefix takes "/n" off an address and gives n, or most where there is none; -1 where n is no number up to most.
@@ -146,10 +146,10 @@ static bool ip_make(struct compiling *c, struct node *n, enum field_type type) {
     if (!bytes) return false;
     if (n->kind != NODE_WORD) return no_string(c, n, type);
     int bits = split_prefix(&s, most);
-    if (bits < 0) return fail(c, n->at, n->len, "the prefix of an %s has 0 to %d bits", type_words(type), most);
+    if (bits < 0) return fail(c, n->at, n->len, "the prefix of an %s has 0 to %d bits", type_said(c, type), most);
     if (!c_string(s, text) || inet_pton(type == FT_IPV4 ? AF_INET : AF_INET6, text, bytes) != 1)
         return fail(c, n->at, n->len, "'%.*s' is no %s; names of hosts are not looked up",
-                    (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, type_words(type));
+                    (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, type_said(c, type));
     n->value = type == FT_IPV4 ? (struct value){.kind = VAL_IPV4,
                                                 .u = (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 |
                                                      (uint64_t)bytes[2] << 8 | bytes[3]}
@@ -243,7 +243,7 @@ static bool bytes_make(struct compiling *c, struct node *n, enum field_type type
     if (!count && (!wanted || partial)) count = one_byte(n->text, bytes);
     if (!count) return no_literal(c, n, type);
     if (wanted && count != wanted && !partial)
-        return fail(c, n->at, n->len, "this has %zu bytes, and an %s has %zu", count, type_words(type), wanted);
+        return fail(c, n->at, n->len, "this has %zu bytes, and an %s has %zu", count, type_said(c, type), wanted);
     n->value.s = slice_of(bytes, count);
     return true;
 }

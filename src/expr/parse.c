@@ -26,8 +26,8 @@ static struct node *node_new(struct compiling *c, enum node_kind kind, uint32_t 
 static struct node *unexpected(struct compiling *c, const char *wanted) {
     const struct token *t = &c->now;
     if (c->err) return NULL;
-    if (t->kind == TOK_END) return fail(c, t->at, 1, "the filter ends where %s is expected", wanted);
-    return fail(c, t->at, t->len, "%s is expected here", wanted);
+    if (t->kind == TOK_END) return fail(c, t->at, 1, "the filter ends where %s is expected", say_by(c->say, wanted));
+    return fail(c, t->at, t->len, "%s is expected here", say_by(c->say, wanted));
 }
 
 static bool eat(struct compiling *c, enum token_kind kind) {
@@ -78,7 +78,7 @@ static struct node *parse_call(struct compiling *c, struct node *name) {
     if (!eat(c, TOK_CLOSE)) return unexpected(c, ")");
     if (n < funcs[f].least || n > funcs[f].most)
         return fail(c, name->at, name->len, "%s takes %s", funcs[f].name,
-                    funcs[f].most == 1 ? "one argument" : "one argument to 16");
+                    say_by(c->say, funcs[f].most == 1 ? N_("one argument") : N_("one argument to 16")));
     name->len = c->last_end - name->at;
     return name;
 }

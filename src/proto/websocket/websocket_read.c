@@ -33,7 +33,15 @@ struct slice websocket_unmask(struct arena *arena, const struct websocket_frame 
     if (!f->masked || !f->payload.n) return f->payload;
     uint8_t *out = arena_get(arena, f->payload.n);
     if (!out) return (struct slice){0};
-    for (size_t i = 0; i < f->payload.n; i++) out[i] = f->payload.p[i] ^ f->key[i & 3]; /* RFC 6455 5.3 */
+    size_t i = 0;
+    uint32_t key, four;
+    memcpy(&key, f->key, sizeof key);
+    for (; i + sizeof four <= f->payload.n; i += sizeof four) { /* RFC 6455 5.3 */
+        memcpy(&four, f->payload.p + i, sizeof four);
+        four ^= key;
+        memcpy(out + i, &four, sizeof four);
+    }
+    for (; i < f->payload.n; i++) out[i] = f->payload.p[i] ^ f->key[i & 3];
     return slice_of(out, f->payload.n);
 }
 

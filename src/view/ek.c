@@ -120,7 +120,7 @@ static void value(struct ek *e, uint32_t at) {
         wr_c(e->w, '}');
     } else if (is_text(f)) {
         t = wr_grow();
-        label_print(&t, e->v, at, e->view->show_secrets);
+        label_print(&t, e->v, at, proto_of(f->id), e->view->show_secrets);
         struct slice words = wr_done(&t);
         if (words.n > 1 && words.p[0] == '[' && words.p[words.n - 1] == ']') words = slice_of(words.p + 1, words.n - 2);
         json_text(e->w, words);

@@ -47,15 +47,15 @@ static int pairs_start(void *state, const struct stats_args *args, struct writer
 }
 
 static void want(const void *state, struct want *w) {
-    static const uint16_t ids[TALK_LEVELS][8] = {
+    static const uint16_t ids[TALK_LEVELS][10] = {
         [TALK_ETH] = {FID_ETH_SRC, FID_ETH_DST},
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
         [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET,
                        FID_IPV6_FRAGHDR_MORE},
-        [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_TCP_SRCPORT, FID_TCP_DSTPORT,
-                      FID_TCP_STREAM},
-        [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
-                      FID_UDP_STREAM},
+        [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT, FID_IPV6_ROUTING_SRC_ADDR,
+                      FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM},
+        [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT, FID_IPV6_ROUTING_SRC_ADDR,
+                      FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_STREAM},
     };
     const struct talk *t = state;
     for (const uint16_t *id = ids[t->level]; *id; id++) want_add(w, *id);
@@ -199,6 +199,7 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk *t = state;
     struct talk_addr src = {0}, dst = {0};
     bool whole = true; /* the TCP header is */
+    bool stops = false; /* the routing header has addresses the packet has not been to */
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
     if (talk_has_ports(t)) next_ask(t, d->driver);
     if (t->level == TALK_IPV6) {
@@ -218,6 +219,10 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
         case FID_IPV6_DST:
             talk_addr_set(&dst, f, f->id == FID_IP_DST ? 4 : 16);
             if (t->level < TALK_TCP) count(t, d, &src, &dst, NULL, begin);
+            break;
+        case FID_IPV6_ROUTING_SEGLEFT: stops = f->u > 0; break;
+        case FID_IPV6_ROUTING_SRC_ADDR: /* the last one is where the packet goes in the end: RFC 2460 4.4 */
+            if (stops) talk_addr_set(&dst, f, 16);
             break;
         case FID_TCP_SRCPORT:
         case FID_UDP_SRCPORT:

@@ -44,7 +44,10 @@ static void packet_print(struct reading *g, const struct decode *d) {
         if (g->n_ids) jsonl_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
         else jsonl_print(w, d, &g->view);
         break;
-    case FORM_EK: ek_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view); break;
+    case FORM_EK:
+        if (g->n_ids) ek_fields(w, d, g->ids, g->n_ids, g->fields.occurrence, &g->view);
+        else ek_print(w, d, &g->view);
+        break;
     case FORM_EVENTS:
         events_read(&g->now, d);
         eve_packet(&g->eve, w, &g->now);

@@ -34,7 +34,7 @@ static const struct opt_def defs[] = {
     {'V', NULL, NULL, "the packet's tree", OPT_FLAG, offsetof(struct read_opts, tree)},
     {'O', NULL, "PROTOCOLS", "the tree, details of these protocols only (comma between)", OPT_TEXT, offsetof(struct read_opts, only)},
     {'x', "hex", NULL, "the packet's bytes", OPT_FLAG, offsetof(struct read_opts, hex)},
-    {'T', NULL, "FORMAT", "output: text fields pdml json jsonl, and ek with -e", OPT_TEXT, offsetof(struct read_opts, format)},
+    {'T', NULL, "FORMAT", "output: text fields pdml json jsonl ek", OPT_TEXT, offsetof(struct read_opts, format)},
     {'e', NULL, "FIELD", "a field of -T fields, json, jsonl and ek, or a column as in _ws.col.Info; repeat for more", OPT_LIST, offsetof(struct read_opts, fields)},
     {'E', NULL, "NAME=VALUE", "of -T fields, and occurrence of all: header=y separator=, occurrence=f|l|a aggregator=; quote=d|s|n", OPT_LIST,
      offsetof(struct read_opts, field_options)},
@@ -104,8 +104,6 @@ static int form_parse(struct reading *g) {
     }
     if (g->form == FORM_TEXT && (g->o.tree || g->o.only)) g->form = FORM_TREE;
     if (g->form == FORM_FIELDS && !g->o.fields.n) return opt_bad_use(&read_command, "-T fields needs at least one -e FIELD");
-    if (g->form == FORM_EK && !g->o.fields.n)
-        return opt_bad_use(&read_command, "-T ek needs at least one -e FIELD; -T jsonl has all fields, one packet a line");
     return OPT_GO;
 }
 

@@ -220,8 +220,9 @@ static bool is_snmp(uint16_t sport, uint16_t dport, struct slice in) {
     enum { SNMP = 161, SNMP_TRAP = 162, SEQUENCE = 0x30, INTEGER = 2, VERSION_MAX = 3 };
     if (sport != SNMP && dport != SNMP && sport != SNMP_TRAP && dport != SNMP_TRAP) return false;
     if (in.n < 5 || in.p[0] != SEQUENCE) return false;
-    size_t head = in.p[1] < 0x80 ? 2 : 2u + (in.p[1] & 0x7f);
-    return head <= 6 && in.n > head + 2 && in.p[head] == INTEGER && in.p[head + 1] == 1 && in.p[head + 2] <= VERSION_MAX;
+    size_t head = in.p[1] < 0x80 ? 2 : 2u + (in.p[1] & 0x7f), length = head == 2 ? in.p[1] : 0;
+    for (size_t i = 2; i < head && i < in.n && head <= 6; i++) length = length << 8 | in.p[i];
+    return head <= 6 && in.n > head + 2 && length <= in.n - head && in.p[head] == INTEGER && in.p[head + 1] == 1 && in.p[head + 2] <= VERSION_MAX;
 }
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {

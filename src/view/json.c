@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-static void shown_text(struct writer *w, const struct fval *f, bool secrets) {
+void json_shown(struct writer *w, const struct fval *f, bool secrets) {
     const struct field *field = field_of(f->id);
     char small[256];
     if (field->secret && !secrets) {
@@ -86,7 +86,7 @@ static uint32_t member(struct writer *w, const struct fvec *v, uint32_t at, uint
     }
     if (!(bare && parent)) {
         key(w, v, at, false);
-        shown_text(w, f, view->show_secrets);
+        json_shown(w, f, view->show_secrets);
         if (!parent) return at + 1;
         wr_c(w, ',');
         indent(w, indents);
@@ -144,7 +144,7 @@ static void typed(struct writer *w, const struct fval *f, const struct view *vie
     else if (is_number(field)) wr_u(w, f->u);
     else if (field->type == FT_DOUBLE) wr_f(w, "%.17g", f->d);
     else if (field->type == FT_RELTIME) print_reltime(w, f->i);
-    else shown_text(w, f, view->show_secrets);
+    else json_shown(w, f, view->show_secrets);
 }
 
 void jsonl_print(struct writer *w, const struct decode *d, const struct view *view) {
@@ -180,7 +180,7 @@ void jsonl_print(struct writer *w, const struct decode *d, const struct view *vi
 static void as_text(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
     const struct fval *f = &v->v[at];
     if (f->id == id && field_of(id)->type == FT_STRING) {
-        shown_text(w, f, view->show_secrets);
+        json_shown(w, f, view->show_secrets);
         return;
     }
     struct writer t = wr_grow();
@@ -231,11 +231,15 @@ void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, 
     wr_s(w, "}\n    }\n  }");
 }
 
-void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view) {
+void ek_begin(struct writer *w, const struct decode *d) {
     wr_s(w, "{\"index\":{\"_index\":\"packets-");
     day_write(w, d->pkt);
     long long ms = (long long)(d->pkt->ts / 1000000);
     wr_f(w, "\",\"_type\":\"doc\"}}\n{\"timestamp\":\"%lld%03lld\",\"layers\":{", ms / 1000, ms % 1000);
+}
+
+void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view) {
+    ek_begin(w, d);
     arrays(w, d, ids, n, occurrence, true, view);
     wr_s(w, "}}\n");
 }

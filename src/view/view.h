@@ -108,6 +108,11 @@ void fields_header(struct writer *w, const uint16_t *ids, size_t n, const struct
 void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, const struct fields_options *o,
                   const struct view *view);
 
+/* ek_print writes a packet as tshark's -T ek: two lines, the first for Elasticsearch. ek_begin writes these up to the layers,
+ * json_shown a field's value as a text. */
+void ek_print(struct writer *w, const struct decode *d, const struct view *view);
+void ek_begin(struct writer *w, const struct decode *d);
+void json_shown(struct writer *w, const struct fval *f, bool secrets);
 /* json_fields, ek_fields and jsonl_fields write chosen fields: tshark's -T json and -T ek with -e, and typed values. */
 void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, struct view *view);
 void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view);

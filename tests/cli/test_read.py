@@ -290,7 +290,10 @@ def test_chosen_fields_and_columns_as_json(weir, sample):
         assert [";".join(layers.get(name, [])) for name in names] == row
         assert json.loads(ek)["layers"] == {name.replace(".", "_"): value for name, value in layers.items()}
         assert typed["frame.number"] == int(row[0]) and typed["_ws.col.Info"] == row[2]
-    assert weir("read", "-r", sample, "-T", "ek").returncode == 2
+    whole = out(weir, "-r", sample, "-T", "ek", "-Y", "mqtt.topic").splitlines()
+    assert "index" in json.loads(whole[0])
+    layers = json.loads(whole[1])["layers"]
+    assert list(layers)[-1] == "mqtt" and layers["tcp"]["tcp_tcp_port"][1].isdigit() and layers["tcp"]["tcp_tcp_flags_ack"] is True
 
 
 def test_segments_that_overlap_are_told_and_the_first_bytes_win(weir, tmp_path):

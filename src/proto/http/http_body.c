@@ -113,7 +113,7 @@ void http_content_read(struct decode *d, const struct http_content *c) {
     uint8_t src = d->out->src;
     if (!c->data.n || !d->ops) return;
     d->out->src = c->src;
-    media_read(d, c->type, c->data);
+    media_or_data_read(d, c->type, c->data);
     d->out->src = src;
 }
 

@@ -2,6 +2,7 @@
 /* The fields of a header block of HTTP/2, as a list of names and values in a source of their own. */
 #include "proto/http/http.h"
 #include "proto/http2/http2.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 static const struct known {
@@ -204,7 +205,7 @@ static void body_note(struct decode *d, struct http2_state *st, int from, uint32
 
 void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream, struct slice block) {
     struct http2_hpack *h = &st->side[from].hpack;
-    bool wanted = want_any(d->out->want, FID_HTTP2_HEADER, FID_HTTP2_REQUEST_FULL_URI + 1) || d_wants(d, FID_HTTP2_MEDIA) ||
+    bool wanted = want_any(d->out->want, FID_HTTP2_HEADER, FID_HTTP2_REQUEST_FULL_URI + 1) || d_wants(d, FID_HTTP2_MEDIA) || media_wanted(d) ||
                   want_any(d->out->want, FID_HTTP2_HEADERS_AUTHORITY, FID_HTTP2_HEADERS_WWW_AUTHENTICATE + 1) ||
                   want_any(d->out->want, FID_HTTP2_BODY_FRAGMENTS, FID_HTTP2_BODY_REASSEMBLED_DATA + 1);
     struct http2_field *list = wanted && http2_hpack_works() ? arena_get(d->arena, HTTP2_LINES_MAX * sizeof *list) : NULL;

@@ -5,6 +5,7 @@
  * its header compression (http2_hpack.c), and the messages whose bodies are under way (http2_body.c). A stream is
  * recognised by the client's preface, or, where that was not seen, by a SETTINGS frame at its start. */
 #include "proto/http2/http2.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -251,7 +252,11 @@ static void frame_add(struct decode *d, struct http2_state *st, int from, struct
     payload_add(d, st, from, &r, f);
     fv_close(d->out);
     d_end(d);
-    http_content_read(d, &st->content);
+    if (!st->content.data.n || !d->ops) return;
+    uint8_t src = d->out->src;
+    d->out->src = st->content.src;
+    media_read(d, st->content.type, st->content.data);
+    d->out->src = src;
 }
 
 static struct read_result http2_read(struct decode *d, void *state, int from, struct slice in) {

@@ -103,7 +103,9 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type, uint8_t
     struct slice body = rd_rest(r);
     if (extends) body = icmp_extensions(d, body, words, 4);
     else if (type == T_REDIRECT && body.n) body = slice_head(body, (body.p[0] & 15u) * 4 + 8); /* RFC 792 */
+    bool beyond = extends && words * 4u > body.n; /* the length says more than there is */
     icmp_quote(d, TYPE_IPV4, body);
+    if (beyond) d_bad(d, r);
 }
 
 /* timestamp_find tells whether the data starts with the time the packet was sent: seconds and microseconds in

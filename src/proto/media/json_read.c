@@ -80,27 +80,28 @@ static bool escape_take(struct reader *r, struct writer *w) {
     return true;
 }
 
-/* string_take reads a string from its opening quote on; its text goes to *out in the second walk. */
+/* string_end reads up to behind the closing quote, into *to where it is not NULL. */
+static bool string_end(struct reader *r, struct writer *to) {
+    for (int c = rd_u8(r); rd_ok(r) && c != '"'; c = rd_u8(r)) {
+        if (c < 0x20 || (c == '\\' && !escape_take(r, to))) return false;
+        if (to && c != '\\') wr_c(to, (char)c);
+    }
+    return rd_ok(r);
+}
+
+/* string_take reads a string from its opening quote on; its text goes to *out, in the second walk without escapes. */
 static bool string_take(struct walk *w, struct slice *out) {
-    size_t room = w->adds ? rd_left(&w->r) : 0, plain = 0;
     if (!eat(&w->r, '"')) return false;
+    struct reader text = w->r;
     struct slice rest = rd_rest(&w->r);
-    while (plain < rest.n && rest.p[plain] != '"' && rest.p[plain] != '\\' && rest.p[plain] >= 0x20) plain++;
-    if (plain < rest.n && rest.p[plain] == '"') { /* without escapes: where it is */
-        *out = slice_head(rest, plain);
-        rd_skip(&w->r, plain + 1);
-        return true;
-    }
-    const uint8_t *quote = rest.n ? memchr(rest.p, '"', rest.n) : NULL;
-    if (!quote) return false;
-    char *text = w->adds ? arena_get(w->d->arena, room + 1) : NULL;
-    struct writer to = wr_fixed(text, text ? room : 0);
-    for (int c = rd_u8(&w->r); rd_ok(&w->r) && c != '"'; c = rd_u8(&w->r)) {
-        if (c < 0x20 || (c == '\\' && !escape_take(&w->r, text ? &to : NULL))) return false;
-        if (text && c != '\\') wr_c(&to, (char)c);
-    }
-    *out = text ? wr_done(&to) : (struct slice){0};
-    return rd_ok(&w->r);
+    if (!string_end(&w->r, NULL)) return false;
+    *out = slice_head(rest, rest.n - rd_left(&w->r) - 1);
+    if (!w->adds || !out->n || !memchr(out->p, '\\', out->n)) return true;
+    char *plain = arena_get(w->d->arena, out->n + 1); /* no escape stands for more bytes than it has */
+    struct writer to = wr_fixed(plain, plain ? out->n + 1 : 0);
+    if (plain) string_end(&text, &to);
+    *out = plain ? wr_done(&to) : (struct slice){0};
+    return true;
 }
 
 static size_t digits_skip(struct reader *r) {
@@ -132,9 +133,12 @@ static void path_write(struct writer *w, const struct place *at) {
 }
 
 static struct slice path_of(struct decode *d, const struct place *at, struct slice value, bool with_value) {
-    char *text = arena_get(d->arena, PATH_ROOM + value.n);
+    size_t room = 1;
+    for (const struct place *p = at; p; p = p->up) room += 1 + p->name.n;
+    room = (room < PATH_ROOM ? room : PATH_ROOM) + value.n;
+    char *text = arena_get(d->arena, room);
     if (!text) return (struct slice){0};
-    struct writer w = wr_fixed(text, PATH_ROOM + value.n);
+    struct writer w = wr_fixed(text, room);
     path_write(&w, at);
     if (with_value) {
         wr_c(&w, ':');
@@ -235,22 +239,25 @@ static bool value_walk(struct walk *w, const struct place *at) {
     return fine;
 }
 
-/* texts_walk walks all of it; false where any of it is no object and no array. */
-static bool texts_walk(struct walk *w) {
+/* texts_walk walks objects and arrays, up to what is neither, and returns how many bytes they take. */
+static size_t texts_walk(struct walk *w, size_t most) {
+    uint32_t begin = rd_off(&w->r);
+    size_t used = 0;
     space_skip(&w->r);
-    do {
+    while (rd_left(&w->r) && used < most) {
         int c = rd_peek(&w->r, 0);
-        if ((c != '{' && c != '[') || !value_walk(w, NULL)) return false;
+        if ((c != '{' && c != '[') || !value_walk(w, NULL)) break;
         space_skip(&w->r);
-    } while (rd_left(&w->r));
-    return true;
+        used = rd_off(&w->r) - begin;
+    }
+    return used;
 }
 
-bool media_json_read(struct decode *d, struct slice data) {
+size_t media_json_read(struct decode *d, struct slice type, struct slice data) {
     struct walk check = {.d = d, .r = d_reader(d, data)}, add = {.d = d, .r = d_reader(d, data), .adds = true};
-    bool fine = texts_walk(&check);
-    d_begin(d, &proto_json, d_off(d, data.p), fine ? (uint32_t)data.n : 0);
-    if (fine && want_any(d->out->want, FID_JSON + 1, FID_JSON_END)) texts_walk(&add);
+    size_t used = texts_walk(&check, data.n);
+    media_begin(d, &proto_json, type, slice_head(data, used));
+    if (used && want_any(d->out->want, FID_JSON + 1, FID_JSON_END)) texts_walk(&add, used);
     d_end(d);
-    return fine;
+    return used;
 }

@@ -7,10 +7,15 @@
 /* media_wanted tells whether anybody asked for what content is. */
 bool media_wanted(const struct decode *d);
 /* media_read shows `data`, which lies in the present source, as what its media type says: in lower case and without
- * parameters, empty where nobody said. It begins layers, so the carrier's own entry must be closed. */
-void media_read(struct decode *d, struct slice type, struct slice data);
-/* media_json_read shows JSON texts, one behind the other; false where `data` is something else: then there is an empty
- * layer. */
-bool media_json_read(struct decode *d, struct slice data);
+ * parameters, empty where nobody said; false where nobody here knows the type. It begins layers, so the carrier's own
+ * entry must be closed. media_or_data_read shows what nobody knows as a layer without fields, or as data where it has
+ * no type. */
+bool media_read(struct decode *d, struct slice type, struct slice data);
+void media_or_data_read(struct decode *d, struct slice type, struct slice data);
+/* media_json_read shows JSON texts, one behind the other, and returns how many bytes of `data` they take; 0 where it is
+ * something else: then there is an empty layer. */
+size_t media_json_read(struct decode *d, struct slice type, struct slice data);
+/* media_begin begins a layer of content; its entry is closed with d_end. */
+void media_begin(struct decode *d, const struct proto *p, struct slice type, struct slice data);
 
 #endif

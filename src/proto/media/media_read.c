@@ -12,13 +12,18 @@ bool media_wanted(const struct decode *d) {
     return want_any(d->out->want, FID_DATA_TEXT_LINES, FID_MEDIA_END) || d_wants(d, FID_FRAME_PROTOCOLS);
 }
 
-static void empty_layer(struct decode *d, const struct proto *p, struct slice data) {
-    d_begin(d, p, d_off(d, data.p), (uint32_t)data.n);
+void media_begin(struct decode *d, const struct proto *p, struct slice type, struct slice data) {
+    struct fval *f = fv_at(d->out, d_begin(d, p, d_off(d, data.p), (uint32_t)data.n));
+    if (f) f->s = type; /* for its label */
+}
+
+static void empty_layer(struct decode *d, const struct proto *p, struct slice type, struct slice data) {
+    media_begin(d, p, type, data);
     d_end(d);
 }
 
-static void lines_read(struct decode *d, struct slice data) {
-    d_begin(d, &proto_data_text_lines, d_off(d, data.p), (uint32_t)data.n);
+static void lines_read(struct decode *d, struct slice type, struct slice data) {
+    media_begin(d, &proto_data_text_lines, type, data);
     for (unsigned i = 0; data.n && i < LINES_MAX && d_wants(d, FID_DATA_TEXT_LINES_LINE); i++) {
         const uint8_t *end = memchr(data.p, '\n', data.n);
         size_t n = end ? (size_t)(end - data.p) + 1 : data.n;
@@ -55,9 +60,9 @@ static struct slice part_take(struct slice *in, uint8_t by, bool *ended) {
     return part;
 }
 
-static void form_read(struct decode *d, struct slice data) {
+static void form_read(struct decode *d, struct slice type, struct slice data) {
     bool more, has_value;
-    d_begin(d, &proto_urlencoded_form, d_off(d, data.p), (uint32_t)data.n);
+    media_begin(d, &proto_urlencoded_form, type, data);
     for (unsigned i = 0;
          data.n && i < LINES_MAX && want_any(d->out->want, FID_URLENCODED_FORM_ITEM, FID_URLENCODED_FORM_END); i++) {
         struct slice value = part_take(&data, '&', &more), key;
@@ -87,7 +92,7 @@ static const struct proto *image_of(struct slice type, struct slice data) {
     return is_one_of(type, jpeg) && slice_starts(data, SLICE("\xff\xd8\xff")) && data.n > 20 ? &proto_image_jfif : NULL;
 }
 
-void media_read(struct decode *d, struct slice type, struct slice data) {
+bool media_read(struct decode *d, struct slice type, struct slice data) {
     static const char *const text[] = {
         "text/plain",    "text/html", "text/css",      "text/javascript",  "application/x-javascript",
         "text/richtext", "text/rtf",  "text/enriched", "text/vnd.wap.wml", NULL};
@@ -107,27 +112,44 @@ void media_read(struct decode *d, struct slice type, struct slice data) {
                                       "application/rss+xml",
                                       "image/svg+xml",
                                       NULL};
-    if (!data.n) return;
-    if (!type.n || slice_eq(type, SLICE("application/octet-stream"))) d_data(d, data);
-    else if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
+    const struct proto *image = image_of(type, data);
+    if (!data.n || !type.n) return false;
+    if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
     else if (slice_eq(type, SLICE("application/dns-message"))) d->ops->call(d, &proto_dns, data); /* RFC 8484 6 */
-    else if (!media_wanted(d)) return;
-    else if (is_one_of(type, text)) lines_read(d, data);
+    else if (!media_wanted(d)) return true;
+    else if (is_one_of(type, text)) lines_read(d, type, data);
     else if (is_one_of(type, json)) {
-        if (!media_json_read(d, data)) lines_read(d, data);
-    } else if (is_one_of(type, xml)) empty_layer(d, &proto_xml, data);
-    else if (slice_eq(type, SLICE("application/x-www-form-urlencoded"))) form_read(d, data);
-    else empty_layer(d, image_of(type, data) ? image_of(type, data) : &proto_media, data);
+        struct slice rest = slice_tail(data, media_json_read(d, type, data));
+        if (rest.n) lines_read(d, type, rest);
+    } else if (is_one_of(type, xml)) empty_layer(d, &proto_xml, type, data);
+    else if (slice_eq(type, SLICE("application/x-www-form-urlencoded"))) form_read(d, type, data);
+    else if (image) empty_layer(d, image, type, data);
+    else return false;
+    return true;
 }
 
-static void lines_direct(struct decode *d, struct slice in) { lines_read(d, in); }
+void media_or_data_read(struct decode *d, struct slice type, struct slice data) {
+    if (media_read(d, type, data)) return;
+    if (!type.n || slice_eq(type, SLICE("application/octet-stream"))) d_data(d, data);
+    else if (data.n && media_wanted(d)) empty_layer(d, &proto_media, type, data);
+}
+
+static void lines_direct(struct decode *d, struct slice in) { lines_read(d, (struct slice){0}, in); }
 
 static bool item_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     if (f->id == FID_DATA_TEXT_LINES) {
         unsigned n = 0;
         for (uint32_t i = at + 1; i < v->n && v->v[i].id == FID_DATA_TEXT_LINES_LINE; i++) n++;
-        wr_f(w, "Line-based text data (%u lines)", n);
+        wr_s(w, f->s.n ? "Line-based text data: " : "Line-based text data");
+        print_string(w, f->s);
+        wr_f(w, " (%u lines)", n);
+        return true;
+    }
+    if (f->id == FID_JSON || f->id == FID_URLENCODED_FORM || f->id == FID_MEDIA) {
+        wr_s(w, field_of(f->id)->label);
+        wr_s(w, ": ");
+        print_string(w, f->s);
         return true;
     }
     if (f->id == FID_DATA_TEXT_LINES_LINE) {

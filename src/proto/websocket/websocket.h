@@ -41,14 +41,14 @@ struct websocket_piece {
 
 /* websocket_side is what is known of one sender. */
 struct websocket_side {
-    struct arena pieces;  /* of the message being collected */
+    struct arena pieces; /* of the message being collected */
     struct websocket_piece *first, *last;
     uint32_t count;
-    size_t length;        /* bytes collected */
-    struct arena window;  /* the inflater's */
+    size_t length;       /* bytes collected */
+    struct arena window; /* the inflater's */
     z_stream z;
-    uint8_t opcode;       /* of the message's first frame */
-    bool open;            /* a message began and did not end */
+    uint8_t opcode; /* of the message's first frame */
+    bool open;      /* a message began and did not end */
     bool compressed, inflating, overflow, inflate_failed;
 };
 
@@ -56,8 +56,9 @@ struct websocket_state {
     struct websocket_side side[2];
     const struct proto *carries; /* what binary messages hold a stream of; NULL: nobody knows */
     struct nested *inner;        /* that stream; NULL: not begun */
-    struct slice text; /* of the frame being read: its text message, in source text_src */
-    uint8_t text_src;
+    struct slice message; /* of the frame being read: what it carries, shown behind its entry; in source message_src */
+    uint8_t message_src;
+    bool binary;
 };
 
 #endif

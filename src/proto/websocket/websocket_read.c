@@ -171,16 +171,16 @@ static void binary_add(struct decode *d, struct websocket_state *st, int from, s
 }
 
 /* payload_add shows a whole message or control frame; `in` lies in the present source. */
-static void payload_add(struct decode *d, struct websocket_state *st, int from, uint8_t opcode, struct slice in) {
+static void payload_add(struct decode *d, struct websocket_state *st, uint8_t opcode, struct slice in) {
     uint32_t off = d_off(d, in.p), len = (uint32_t)in.n;
     switch (opcode) {
     case WS_CONTINUE: fv_s(d->out, FID_WEBSOCKET_CONTINUE, off, len, in); break;
-    case WS_TEXT:
-        fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in);
-        st->text = in;
-        st->text_src = d->out->src;
+    case WS_TEXT: fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in); __attribute__((fallthrough));
+    case WS_BINARY:
+        st->message = in;
+        st->message_src = d->out->src;
+        st->binary = opcode == WS_BINARY;
         break;
-    case WS_BINARY: binary_add(d, st, from, in); break;
     case WS_CLOSE: close_add(d, in); break;
     case WS_PING: fv_s(d->out, FID_WEBSOCKET_PING, off, len, in); break;
     case WS_PONG: fv_s(d->out, FID_WEBSOCKET_PONG, off, len, in); break;
@@ -203,7 +203,7 @@ static void message_end(struct decode *d, struct websocket_state *st, int from, 
         if (!unfold(d, &st->side[from], in, &in)) d_anomaly(d, FID_WEBSOCKET_INFLATE_FAILED, 0, 0);
         if (!in.n || !source_add(d, in, "Decompressed payload")) return;
     }
-    if (in.n) payload_add(d, st, from, opcode, in);
+    if (in.n) payload_add(d, st, opcode, in);
 }
 
 /* data_frame takes the next frame of a message: RFC 6455 5.4. `in` is unmasked and in the present source. */
@@ -223,7 +223,7 @@ static void data_frame(struct decode *d, struct websocket_state *st, int from, c
         s->open = true;
     }
     if (s->open) collect(s, d->pkt->number, in);
-    if (!f->fin && continues) payload_add(d, st, from, WS_CONTINUE, in);
+    if (!f->fin && continues) payload_add(d, st, WS_CONTINUE, in);
     if (!f->fin || !s->open) return;
     if (s->overflow) {
         d_anomaly(d, FID_WEBSOCKET_TOO_LONG, 0, 0);
@@ -246,14 +246,14 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     if (r.status != READ_OK) return r;
     uint32_t off = d_off(d, in.p);
     uint8_t src = d->out->src;
-    st->text.n = 0;
+    st->message.n = 0;
     d_begin(d, &proto_websocket, off, (uint32_t)r.consumed);
     header_add(d, &f, off);
     if (f.payload.n) {
         fv_open(d->out, FID_WEBSOCKET_PAYLOAD, f.masked ? off : off + f.head, (uint32_t)f.length);
         struct slice plain = websocket_unmask(d->arena, &f);
         if (plain.n && (!f.masked || source_add(d, plain, "Unmasked data"))) {
-            if (f.opcode >= 3) payload_add(d, st, from, f.opcode, plain);
+            if (f.opcode >= 3) payload_add(d, st, f.opcode, plain);
             else data_frame(d, st, from, &f, plain);
         }
         d->out->src = src;
@@ -263,11 +263,11 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
         d->out->src = src;
     }
     d_end(d);
-    if (st->text.n && d->ops && media_wanted(d)) {
-        d->out->src = st->text_src;
-        d->ops->call(d, &proto_data_text_lines, st->text);
-        d->out->src = src;
-    }
+    if (!st->message.n || !d->ops) return r;
+    d->out->src = st->message_src;
+    if (st->binary) binary_add(d, st, from, st->message);
+    else if (media_wanted(d)) d->ops->call(d, &proto_data_text_lines, st->message);
+    d->out->src = src;
     return r;
 }
 

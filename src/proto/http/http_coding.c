@@ -15,7 +15,7 @@ enum http_coding http_coding_of(struct slice name) {
 #ifdef WEIR_BROTLI
     if (http_name_is(name, "br")) return HTTP_BROTLI;
 #endif
-    return HTTP_PLAIN;
+    return http_name_is(name, "identity") ? HTTP_PLAIN : HTTP_CODED;
 }
 
 static voidpf zlib_get(voidpf arena, uInt items, uInt size) { return arena_get(arena, (size_t)items * size); }
@@ -92,6 +92,7 @@ bool http_unfold(struct arena *arena, enum http_coding coding, struct slice body
 #else
     case HTTP_BROTLI:
 #endif
+    case HTTP_CODED:
     case HTTP_PLAIN: break;
     }
     return false;

@@ -103,7 +103,7 @@ static void media_add(struct decode *d, const struct http2_body *b, uint32_t off
     struct slice type = http_media_type(d, slice_of(b->type, b->type_len)), begins = {0};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (slice_eq(type, known[i].type)) begins = known[i].begins;
-    struct slice words = http_media_words(d, type, begins);
+    struct slice words = http_media_words(d, slice_of(b->type, b->type_len), begins, NULL);
     if (words.n) fv_hide(fv_s(d->out, FID_HTTP2_MEDIA, off, 0, words));
 }
 

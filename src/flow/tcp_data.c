@@ -177,6 +177,13 @@ static void lose(struct feed *f) {
     app_lost(f);
 }
 
+/* stranger_leave ends a protocol whose port the conversation uses but which recognised nothing of it so far. */
+static void stranger_leave(struct feed *f) {
+    f->owned = f->flow->app->stream->owns_port;
+    f->stream->lost = false;
+    flow_app_start(f->flow, NULL);
+}
+
 /* overlap_note says of the last piece that its segment began within the message: what was there before it won. It returns
  * the part of the segment that lies in the message. */
 static struct slice overlap_note(struct feed *f, struct slice part, size_t before) {
@@ -248,6 +255,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
     if (r.status == READ_BAD) {
         s->lost = true;
         app_lost(f);
+        if (r.stranger) stranger_leave(f);
     }
     return true;
 }
@@ -303,6 +311,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         if (r.status == READ_BAD) {
             lose(f);
+            if (r.stranger) stranger_leave(f);
             raw(f, in);
             return;
         }

@@ -54,6 +54,7 @@ struct read_result {
     size_t needed;
     /* READ_MORE: what the Info column says of the message so far, a part of `in`; empty: nothing. */
     struct slice begun;
+    bool stranger; /* READ_BAD: nothing of the conversation was this protocol's so far; somebody else may know it */
 };
 /* READ_UNTIL_END as `needed`: only the end of the stream ends the message (decode.stream_end). */
 #define READ_UNTIL_END SIZE_MAX

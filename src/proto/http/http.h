@@ -44,6 +44,8 @@ struct read_result http_frame(struct http_scan *s, struct slice in, enum http_as
 
 /* http_line_kind_of tells what a first line (without its end) is. */
 enum http_line_kind http_line_kind_of(struct slice line);
+/* http_blank returns the bytes of an empty line in front of a request: RFC 9112 2.2 lets one be there. */
+size_t http_blank(struct slice in);
 /* http_probe tells whether a stream begins as HTTP/1 does. */
 enum probe_result http_probe(struct slice in);
 

@@ -144,7 +144,8 @@ void columns_info(struct writer *w, const struct decode *d) {
         first = --m;
         while (first > d->layer && m->proto->stream && (follows(first - 1, m->proto) || carries(d, first - 1, m->proto))) first--;
         while (!follows(first, m->proto)) first++;
-        if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain);
+        if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain || m->proto->info_last);
+        if (m->proto->info_last) first = m;
         for (const struct layer_mark *one = first; one <= m; one++) {
             if (!follows(one, m->proto) || !says(one)) continue;
             if (one > first && !m->proto->info_plain) wr_s(w, ", ");

@@ -282,6 +282,7 @@ const struct proto proto_dns = {.name = "dns",
                                 .stream = &stream,
                                 .info = dns_info,
                                 .info_fields = dns_info_fields,
+                                .info_last = true,
                                 .label = dns_label};
 /* The other two have their own entry in the tree; their fields are DNS's. */
 const struct proto proto_mdns = {.name = "mdns",

@@ -139,7 +139,8 @@ static bool header_split(struct slice line, struct http_header *h) {
     const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
     size_t n = colon ? (size_t)(colon - line.p) : line.n;
     h->line = line;
-    h->name = trim(slice_head(line, n));
+    h->name = slice_head(line, n); /* RFC 9112 5.1: white space in front of the colon makes it another name */
+    if (!colon) h->name = trim(h->name);
     h->value = trim(slice_tail(line, n + 1));
     return colon != NULL;
 }
@@ -181,7 +182,8 @@ static void header_take(struct http_scan *s, struct slice line) {
     if ((c != 'c' && c != 't') || !header_split(line, &h)) return;
     if (http_name_is(h.name, "content-length")) length_take(s, h.value);
     if (!http_name_is(h.name, "transfer-encoding")) return;
-    if (http_has_token(h.value, "chunked")) s->chunked = true;
+    /* What a careless reader takes for chunked is taken for it, so that nothing hides behind it. */
+    if (http_has_token(h.value, "chunked") || http_name_is(slice_head(h.value, 7), "chunked")) s->chunked = true;
     else if (!http_name_is(h.value, "identity")) s->other_coding = true;
 }
 

@@ -32,7 +32,8 @@ static struct amend edits(const char *const *text, size_t n) {
 
 static size_t one(struct dissector *ds, struct amend *a, const uint8_t *bytes, size_t n) {
     static uint64_t number;
-    struct packet p = {.number = ++number,
+    number++;
+    struct packet p = {.number = number,
                        .ts = (int64_t)number,
                        .has_ts = true,
                        .len = (uint32_t)n,
@@ -55,8 +56,7 @@ static void grows(struct dissector *ds) {
     size_t n = one(ds, &a, publish, sizeof publish);
     assert(n == sizeof publish + 15 && load_be16(out + 2) == n && sums_fit(n) && out[16] == 192 && out[40] == 0x34 &&
            out[41] == 26);
-    assert(load_be16(out + 42) == 19 && !memcmp(out + 44, "a/much/longer/topic", 19) &&
-           !memcmp(out + n - 3, "hot", 3));
+    assert(load_be16(out + 42) == 19 && !memcmp(out + 44, "a/much/longer/topic", 19) && !memcmp(out + n - 3, "hot", 3));
     memcpy(later, publish, sizeof later);
     later[3] = 40;
     later[27] = 13; /* seq 0x100 + 13 */

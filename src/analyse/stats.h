@@ -12,8 +12,9 @@
  * Memory grows with what is counted (addresses, conversations, topics), never with packets, and each kind names its
  * limit; the table's note says when it was reached. */
 
-/* Addresses, conversations or names that one statistic tells apart. */
-enum { STATS_ENTRIES_MAX = 1 << 21 };
+/* Addresses, conversations or names that one statistic tells apart, such that with their rows they stay below 256 MiB;
+ * streams whose entry is remembered, so that it need not be looked for. */
+enum { STATS_ENTRIES_MAX = 1 << 19, STATS_STREAMS_MAX = 1 << 21 };
 
 struct stats_args {
     const char *which;          /* "ip", "tcp"; NULL: none was given */

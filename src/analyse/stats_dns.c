@@ -29,7 +29,7 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
     struct dns_stats *s = state;
     (void)args;
     (void)why;
-    s->names = keytab_make(sizeof(struct name), sizeof(struct dns_name), STATS_ENTRIES_MAX / 4);
+    s->names = keytab_make(sizeof(struct name), sizeof(struct dns_name), STATS_ENTRIES_MAX / 2);
     s->types = keytab_make(sizeof(uint32_t), sizeof(struct dns_kind), TYPES_MAX);
     s->secret = hash_key_random();
     return OK;

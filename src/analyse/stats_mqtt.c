@@ -5,8 +5,8 @@
  * that comes again is one row; without a CONNECT the client is the side that speaks like one (or has the higher port),
  * under its address. Which client used which topic is a table of its own, whose entries hang on lists of both. Who
  * subscribes to a topic is counted by what was delivered: clients the broker sent a message of it. Limits:
- * STATS_ENTRIES_MAX uses, an eighth of it clients, a quarter topics; names are kept up to NAME_SIZE bytes, longer ones by
- * their beginning and a hash. */
+ * STATS_ENTRIES_MAX uses, a quarter of it clients and as many topics, and STATS_STREAMS_MAX streams; names are kept up
+ * to NAME_SIZE bytes, longer ones by their beginning and a hash. */
 #include "analyse/mqtt_msg.h"
 #include "analyse/name.h"
 
@@ -18,15 +18,14 @@ enum { USE_PUBLISH = 1, USE_DELIVER = 2, USE_FILTER = 4 };
 
 struct client {
     struct name name;
-    bool by_address;
+    bool by_address, asked; /* asked: sent a SUBSCRIBE */
     uint8_t version, clean;
     uint16_t keep_alive;
     char user[USER_SIZE];
     uint32_t user_n;
     struct talk_addr at;
-    uint64_t connects, refused, packets[DIRECTIONS], bytes[DIRECTIONS], types[DIRECTIONS][MQTT_TYPES],
-        publishes[DIRECTIONS][3], payload[DIRECTIONS];
-    uint64_t type_bytes[MQTT_TYPES], qos_bytes[DIRECTIONS][3];
+    uint64_t connects, refused, packets[DIRECTIONS], bytes[DIRECTIONS], publishes[DIRECTIONS][3];
+    uint64_t types[MQTT_TYPES], type_bytes[MQTT_TYPES], qos_bytes[DIRECTIONS][3];
     uint32_t uses; /* first of the list, + 1 */
 };
 
@@ -59,7 +58,7 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
     struct mqtt_stats *s = state;
     (void)args;
     (void)why;
-    s->clients = keytab_make(sizeof(struct name), sizeof(struct client), STATS_ENTRIES_MAX / 8);
+    s->clients = keytab_make(sizeof(struct name), sizeof(struct client), STATS_ENTRIES_MAX / 4);
     s->topics = keytab_make(offsetof(struct topic, filter) + 1, sizeof(struct topic), STATS_ENTRIES_MAX / 4);
     s->uses = keytab_make(offsetof(struct use, how), sizeof(struct use), STATS_ENTRIES_MAX);
     s->secret = hash_key_random();
@@ -81,7 +80,7 @@ static void want(const void *state, struct want *w) {
 
 static struct link *link_of(struct mqtt_stats *s, uint32_t stream) {
     if (stream >= s->n_links) {
-        if (stream >= STATS_ENTRIES_MAX) return NULL;
+        if (stream >= STATS_STREAMS_MAX) return NULL;
         uint32_t n = s->n_links ? s->n_links * 2 : 64;
         while (n <= stream) n *= 2;
         struct link *more = realloc(s->links, n * sizeof *more);
@@ -194,15 +193,17 @@ static void message(void *to, const struct decode *d, const struct mqtt_msg *m) 
     if (m->type == MQTT_CONNACK && m->reason > 0) c->refused++;
     c->packets[way]++;
     c->bytes[way] += m->size;
-    c->types[way][m->type & 15]++;
+    c->types[m->type & 15]++;
     c->type_bytes[m->type & 15] += m->size;
     if (m->type == MQTT_PUBLISH && m->qos < 3) {
         c->publishes[way][m->qos]++;
         c->qos_bytes[way][m->qos] += m->size;
-        c->payload[way] += m->payload.n;
         publish_count(s, place, m, way);
     }
-    if (m->type == MQTT_SUBSCRIBE) filters_count(s, place, d, m);
+    if (m->type == MQTT_SUBSCRIBE) {
+        c->asked |= way == SENT;
+        filters_count(s, place, d, m);
+    }
 }
 
 static void packet(void *state, const struct decode *d, int64_t begin) {
@@ -232,12 +233,10 @@ static const char *version_name(uint8_t version) {
     return version == MQTT_5 ? "5.0" : version == MQTT_311 ? "3.1.1" : version == MQTT_31 ? "3.1" : "";
 }
 
-static struct cell types_list(struct table *out, const uint64_t *types, const uint64_t *more, struct writer *w) {
+static struct cell types_list(struct table *out, const uint64_t *types, struct writer *w) {
     wr_reset(w);
-    for (uint8_t i = 1; i < MQTT_TYPES; i++) {
-        uint64_t n = types[i] + (more ? more[i] : 0);
-        if (n) wr_f(w, "%s%s %llu", wr_len(w) ? "\n" : "", mqtt_msg_type_name(i), (unsigned long long)n);
-    }
+    for (uint8_t i = 1; i < MQTT_TYPES; i++)
+        if (types[i]) wr_f(w, "%s%s %llu", wr_len(w) ? "\n" : "", mqtt_msg_type_name(i), (unsigned long long)types[i]);
     struct cell cell = cell_text(out, wr_done(w));
     cell.kind = CELL_LIST;
     return cell;
@@ -247,7 +246,7 @@ static struct cell types_list(struct table *out, const uint64_t *types, const ui
 static const char *role(const struct client *c) {
     const uint64_t *sent = c->publishes[SENT], *received = c->publishes[RECEIVED];
     bool publishes = sent[0] + sent[1] + sent[2];
-    bool subscribes = c->types[SENT][MQTT_SUBSCRIBE] || received[0] + received[1] + received[2];
+    bool subscribes = c->asked || received[0] + received[1] + received[2];
     if (publishes && subscribes) return "publisher and subscriber";
     return publishes ? "publisher" : subscribes ? "subscriber" : "client";
 }
@@ -302,8 +301,8 @@ static struct table *clients_table(struct mqtt_stats *s) {
         for (int way = SENT; way <= RECEIVED; way++)
             *c++ = cell_count(p->publishes[way][0] + p->publishes[way][1] + p->publishes[way][2]);
         for (int q = 0; q < 3; q++) *c++ = cell_bytes(p->qos_bytes[SENT][q] + p->qos_bytes[RECEIVED][q]);
-        *c++ = types_list(out, p->types[SENT], p->types[RECEIVED], &w);
-        *c++ = types_list(out, p->type_bytes, NULL, &w);
+        *c++ = types_list(out, p->types, &w);
+        *c++ = types_list(out, p->type_bytes, &w);
         *c++ = uses_list(s, out, p, USE_PUBLISH, &w);
         *c++ = uses_list(s, out, p, USE_FILTER, &w);
         *c = cell_str(role(p));
@@ -346,8 +345,8 @@ static struct table *topics_table(struct mqtt_stats *s, bool filters) {
         }
         *c = cell_count(t->qos);
     }
-    if (out) stats_note(out, &s->topics, "topics");
-    if (out) stats_note(out, &s->uses, "uses of topics");
+    if (out && !filters) stats_note(out, &s->topics, "topics");
+    if (out && filters) stats_note(out, &s->uses, "uses of topics");
     return out;
 }
 

@@ -86,7 +86,7 @@ static void pair_count(struct talk_pair *p, const struct talk_addr *src, const s
 /* stream_slots returns the places kept for a stream, or NULL. */
 static uint32_t *stream_slots(struct talk *t, uint32_t stream) {
     if (stream >= t->streams) {
-        if (stream >= STATS_ENTRIES_MAX) return NULL;
+        if (stream >= STATS_STREAMS_MAX) return NULL;
         uint32_t n = t->streams ? t->streams * 2 : 256;
         while (n <= stream) n *= 2;
         uint32_t(*more)[2] = realloc(t->by_stream, n * sizeof *more);
@@ -179,7 +179,8 @@ static bool header_whole(const struct decode *d, const struct fval *port) {
     enum { OFFSET_BYTE = 12 };
     struct slice bytes = d->out->source[port->src].bytes;
     if (port->id != FID_TCP_SRCPORT) return true;
-    return port->off + OFFSET_BYTE < bytes.n && port->off + (size_t)(bytes.p[port->off + OFFSET_BYTE] >> 4) * 4 <= bytes.n;
+    return port->off + OFFSET_BYTE < bytes.n &&
+           port->off + (size_t)(bytes.p[port->off + OFFSET_BYTE] >> 4) * 4 <= bytes.n;
 }
 
 /* next_ask fetches the entry of the packet that comes next from memory, where the driver can tell its stream. */

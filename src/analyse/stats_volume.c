@@ -62,7 +62,7 @@ struct volume {
     const struct volume *baseline;
     struct keytab rows, pairs;
     struct stream_note {
-        bool known, from_a, storm;
+        bool known, storm;
         struct talk_addr device;
         uint32_t client; /* row + 1 */
     } * streams;
@@ -218,7 +218,7 @@ static void addr_row(struct volume *v, enum row_kind kind, const struct talk_add
 
 static struct stream_note *stream_of(struct volume *v, uint32_t stream) {
     if (stream >= v->n_streams) {
-        if (stream >= STATS_ENTRIES_MAX) return NULL;
+        if (stream >= STATS_STREAMS_MAX) return NULL;
         uint32_t n = v->n_streams ? v->n_streams * 2 : 64;
         while (n <= stream) n *= 2;
         struct stream_note *more = realloc(v->streams, n * sizeof *more);
@@ -362,7 +362,6 @@ static struct table *kind_table(const struct volume *v, enum row_kind kind) {
     }
     if (!t) return NULL;
     table_sort(t, 4, false);
-    stats_note(t, &v->rows, "names");
     return t;
 }
 
@@ -379,6 +378,7 @@ static struct table *tables(void *state) {
         *link = t;
         link = &t->next;
     }
+    if (first) stats_note(first, &v->rows, "names");
     return first;
 }
 

@@ -60,9 +60,9 @@ static int order(const struct cell *a, const struct cell *b) {
     case CELL_NONE: return 0;
     case CELL_TEXT:
     case CELL_LIST: {
-        size_t n = a->s.n < b->s.n ? a->s.n : b->s.n;
-        int c = n ? memcmp(a->s.p, b->s.p, n) : 0;
-        return c ? c : (a->s.n > b->s.n) - (a->s.n < b->s.n);
+        size_t n = a->n < b->n ? a->n : b->n;
+        int c = n ? memcmp(a->text, b->text, n) : 0;
+        return c ? c : (a->n > b->n) - (a->n < b->n);
     }
     case CELL_REAL: return (a->d < b->d) - (a->d > b->d);
     case CELL_SECONDS:
@@ -83,23 +83,33 @@ static int ranked_order(const void *a, const void *b, void *backwards) {
     return c ? c : (x->row > y->row) - (x->row < y->row);
 }
 
+/* circle_move puts the row that belongs at `to` there, the one that belongs in its place there, and so on until the
+ * circle is closed; a place that has its row has its own number in `rank`. */
+static void circle_move(struct table *t, struct ranked *rank, size_t to) {
+    struct cell first[COLUMNS_MAX];
+    size_t width = t->n_columns * sizeof *first, at = to;
+    if (rank[to].row == to) return;
+    memcpy(first, t->cells + to * t->n_columns, width);
+    while (rank[at].row != to) {
+        size_t from = rank[at].row;
+        memcpy(t->cells + at * t->n_columns, t->cells + from * t->n_columns, width);
+        rank[at].row = at;
+        at = from;
+    }
+    memcpy(t->cells + at * t->n_columns, first, width);
+    rank[at].row = at;
+}
+
 void table_sort(struct table *t, size_t column, bool backwards) {
     struct ranked *rank = malloc((t->rows + 1) * sizeof *rank);
-    struct cell *cells = malloc((t->rows + 1) * t->n_columns * sizeof *cells);
-    if (!rank || !cells) {
-        free(rank);
-        free(cells);
+    if (!rank) {
         t->short_of_memory = true;
         return;
     }
     for (size_t i = 0; i < t->rows; i++) rank[i] = (struct ranked){t->cells + i * t->n_columns + column, i};
     qsort_r(rank, t->rows, sizeof *rank, ranked_order, &backwards);
-    for (size_t i = 0; i < t->rows; i++)
-        memcpy(cells + i * t->n_columns, t->cells + rank[i].row * t->n_columns, t->n_columns * sizeof *cells);
-    free(t->cells);
+    for (size_t i = 0; i < t->rows; i++) circle_move(t, rank, i);
     free(rank);
-    t->cells = cells;
-    t->room = t->rows + 1;
 }
 
 void table_head(struct table *t, size_t n) {

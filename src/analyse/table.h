@@ -31,11 +31,12 @@ struct table_column {
 struct cell {
     uint8_t kind; /* enum cell_kind */
     uint8_t indent;
+    uint32_t n; /* bytes of text */
     union {
         uint64_t u;
         int64_t i;
         double d;
-        struct slice s;
+        const uint8_t *text;
     };
 };
 
@@ -73,8 +74,12 @@ static inline struct cell cell_time(int64_t ns) { return (struct cell){.kind = C
 static inline struct cell cell_real(double d) { return (struct cell){.kind = CELL_REAL, .d = d}; }
 static inline struct cell cell_bool(bool b) { return (struct cell){.kind = CELL_BOOL, .u = b}; }
 static inline struct cell cell_text(struct table *t, struct slice s) {
-    return (struct cell){.kind = CELL_TEXT, .s = table_text(t, s)};
+    struct slice copy = table_text(t, s);
+    return (struct cell){.kind = CELL_TEXT, .n = (uint32_t)copy.n, .text = copy.p};
 }
-static inline struct cell cell_str(const char *s) { return (struct cell){.kind = CELL_TEXT, .s = slice_str(s)}; }
+static inline struct cell cell_str(const char *s) {
+    return (struct cell){.kind = CELL_TEXT, .n = (uint32_t)strlen(s), .text = (const uint8_t *)s};
+}
+static inline struct slice cell_slice(const struct cell *c) { return slice_of(c->text, c->n); }
 
 #endif

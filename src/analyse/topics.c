@@ -6,7 +6,7 @@
 void topics_make(struct topics *t, uint32_t keep) {
     *t = (struct topics){.keep = keep, .secret = hash_key_random()};
     t->tab = keytab_make(sizeof(struct name), sizeof(struct topic_history), TOPICS_SHOWN);
-    t->links = keytab_make(sizeof(uint32_t), sizeof(struct topic_link), STATS_ENTRIES_MAX);
+    t->links = keytab_make(sizeof(uint32_t), sizeof(struct topic_link), STATS_STREAMS_MAX);
 }
 
 void topics_free(struct topics *t) {

@@ -392,6 +392,7 @@ static int go(struct edit *e) {
 }
 
 static void edit_free(struct edit *e) {
+    (void)edit_out_end(&e->out); /* where it was opened and nothing came of it */
     for (size_t i = 0; i < e->n_input; i++) {
         feed_close(&e->input[i].feed);
         free(e->input[i].ids);

@@ -17,7 +17,7 @@
  * Invariants: one driver serves one capture, in order; everything handed out in a packet lives until the next one.
  * Limits: NESTING_MAX decoders inside each other; those of flow.h, stream.h, frag.h. */
 
-enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20, KEPT_MAX = 256 << 20 };
+enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20, KEPT_MAX = 192 << 20 };
 
 struct driver {
     struct decode d;

@@ -13,7 +13,6 @@ struct feed {
     struct flow *flow;
     struct stream *stream;
     int side;
-    uint32_t tcp_at;  /* place of TCP's own entry among the fields; FV_UNWANTED: none */
     uint32_t tcp_off; /* of the TCP header */
     uint64_t frame;   /* that brought the data */
     struct slice old; /* bytes of its segment before the data, which were seen already */
@@ -453,9 +452,10 @@ static void stream_finish(struct feed *f) {
     message_release(f);
 }
 
-/* stream_close: nothing follows in this direction, and a message that is not complete never will be. */
-static void stream_close(struct feed *f) {
-    stream_finish(f);
+/* stream_close: nothing follows in this direction, and a message that is not complete never will be. After a reset not
+ * even one that ends with its stream is; what the other side had under way may still come by. */
+static void stream_close(struct feed *f, uint16_t flags) {
+    if (!(flags & TH_RST)) stream_finish(f);
     stream_drop_message(f->stream, &f->dr->flows.limits);
     const struct proto *app = f->flow->app;
     if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
@@ -482,7 +482,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {
-        if ((s->flags & TH_FIN) && seq == st->next) stream_close(&f);
+        if ((s->flags & (TH_FIN | TH_RST)) && seq == st->next) stream_close(&f, s->flags);
         tcp_close(&f);
         return;
     }
@@ -519,6 +519,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     if (st->held && gap_known(&f, &tcp->conv)) skip_gap(&f, st->held->seq);
     if (st->held) held_feed(&f);
-    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f);
+    if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f, s->flags);
     tcp_close(&f);
 }

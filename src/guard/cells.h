@@ -47,7 +47,6 @@ struct ban_slot {
 
 struct region {
     uint64_t stats[GUARD_STAT_COUNT];
-    uint64_t hits[GUARD_RULES_MAX]; /* by a rule's number */
     uint64_t change;
     uint64_t lengths[4]; /* prefix lengths among the bans: bit 0-32 IPv4, 64-192 IPv6 */
     struct ban_slot bans[BAN_SLOTS];

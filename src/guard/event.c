@@ -28,9 +28,6 @@ static bool told_too_often(struct guard *g, const struct verdict *v) {
 void event_tell(struct guard *g, struct guard_session *s, const struct verdict *v) {
     const struct mqtt_message *m = g->m;
     struct region *r = guard_region(g);
-    if (v->by && v->by->number < GUARD_RULES_MAX && v->by->number < g->policy->rule_count &&
-        g->policy->rule_ids[v->by->number] == v->by->id)
-        r->hits[v->by->number]++;
     if (v->would) stat_add(r, GUARD_STAT_WOULD_BLOCK, 1);
     else if (v->action == GUARD_LOG) stat_add(r, GUARD_STAT_LOGGED, 1);
     if (told_too_often(g, v)) {
@@ -90,8 +87,10 @@ static void mqtt_object(struct writer *w, const struct guard_event *e) {
 void guard_event_json(struct writer *w, const struct guard_event *e, int64_t wall) {
     const struct guard_peer *p = &e->session->peer;
     struct flow_ends ends = {IP_TCP, &p->client, &p->local, p->client_port, p->local_port};
-    eve_begin(w, &(struct eve_head){
-                     .ts = e->now + wall, .type = "alert", .flow_id = p->id, .frame = e->frame, .ends = &ends, .app = "mqtt"});
+    eve_begin(
+        w,
+        &(struct eve_head){
+            .ts = e->now + wall, .type = "alert", .flow_id = p->id, .frame = e->frame, .ends = &ends, .app = "mqtt"});
     wr_s(w, ",\"alert\":{\"action\":\"");
     wr_s(w, e->would ? "would_block" : actions[e->action]);
     wr_c(w, '"');

@@ -179,8 +179,6 @@ struct slice guard_subject(const struct guard_session *s);
 bool guard_said_goodbye(const struct guard_session *s);
 /* guard_hold_max returns the most bytes of one side guard_feed may ask the caller to hold. */
 size_t guard_hold_max(const struct guard_policy *p);
-/* guard_rule_id returns the id of the policy's rule of that number, NULL behind the last one. */
-const char *guard_rule_id(const struct guard_policy *p, unsigned number);
 /* guard_handshake_time returns how long a TLS or WebSocket handshake may take, nanoseconds. */
 int64_t guard_handshake_time(const struct guard_policy *p);
 

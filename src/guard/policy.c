@@ -106,26 +106,6 @@ static void want_make(struct guard_policy *p) {
         if (p->conditions[i].when) want_union(&p->want, expr_want(p->conditions[i].when));
 }
 
-static void number(struct guard_policy *p, struct guard_do *act) {
-    act->number = (uint16_t)p->rule_count;
-    p->rule_ids[p->rule_count++] = act->id;
-}
-
-/* numbers_give numbers everything that can act, so that hits can be counted by rule. */
-static int numbers_give(struct guard_policy *p) {
-    size_t n = 2 + GUARD_MAXIMUM_COUNT + p->limit_count + p->access_count + p->condition_count + p->shape_count;
-    p->rule_ids = arena_get(&p->arena, n * sizeof *p->rule_ids);
-    if (!p->rule_ids) return ERR_NOMEM;
-    number(p, &p->window_act);
-    number(p, &p->access_act);
-    for (size_t i = 0; i < GUARD_MAXIMUM_COUNT; i++) number(p, &p->max[i].act);
-    for (size_t i = 0; i < p->limit_count; i++) number(p, &p->limits[i].act);
-    for (size_t i = 0; i < p->access_count; i++) number(p, &p->access[i].act);
-    for (size_t i = 0; i < p->condition_count; i++) number(p, &p->conditions[i].act);
-    for (size_t i = 0; i < p->shape_count; i++) number(p, &p->shapes[i].act);
-    return 0;
-}
-
 static void limits_key(struct guard_policy *p) {
     for (size_t i = 0; i < p->limit_count; i++) {
         struct guard_limit *l = &p->limits[i];
@@ -139,7 +119,6 @@ static void limits_key(struct guard_policy *p) {
 
 int guard_policy_finish(struct guard_policy *p) {
     int rc = access_build(p);
-    if (!rc) rc = numbers_give(p);
     if (rc) return rc;
     limits_key(p);
     policy_bans_sort(p);
@@ -162,10 +141,6 @@ size_t guard_hold_max(const struct guard_policy *p) {
     if (other > GUARD_HOLD_OTHER) other = GUARD_HOLD_OTHER;
     if (p->max[GUARD_MAX_CONNECT].value > other) other = p->max[GUARD_MAX_CONNECT].value;
     return publish > other ? publish : other;
-}
-
-const char *guard_rule_id(const struct guard_policy *p, unsigned number) {
-    return number < p->rule_count ? p->rule_ids[number] : NULL;
 }
 
 int64_t guard_handshake_time(const struct guard_policy *p) { return p->handshake_time; }

@@ -30,9 +30,8 @@ struct guard_do {
     const char *id;     /* shown in audit records */
     const char *reason; /* one phrase, or NULL */
     enum guard_action action;
-    bool log_only;   /* say it, do nothing */
-    int64_t ban;     /* of GUARD_BAN, nanoseconds; INT64_MAX: for ever */
-    uint16_t number; /* place among all rules of the policy, for counting */
+    bool log_only; /* say it, do nothing */
+    int64_t ban;   /* of GUARD_BAN, nanoseconds; INT64_MAX: for ever */
 };
 
 /* guard_list is a list of texts in which * and ? stand for any text and any character. */
@@ -198,10 +197,8 @@ struct guard_policy {
     size_t shape_count;
     struct topic_index *shape_index;
     struct guard_rule_files rule_files;
-    size_t rule_count;     /* all that have a number */
-    const char **rule_ids; /* by number */
-    struct want want;      /* fields to decode */
-    bool want_addresses;   /* conditions ask for fields of IP and TCP */
+    struct want want;    /* fields to decode */
+    bool want_addresses; /* conditions ask for fields of IP and TCP */
     struct arena arena;
 };
 

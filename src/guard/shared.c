@@ -36,12 +36,6 @@ void guard_stats_sum(const struct guard_shared *h, uint64_t out[GUARD_STAT_COUNT
     }
 }
 
-uint64_t guard_rule_hits(const struct guard_shared *h, unsigned number) {
-    uint64_t n = 0;
-    for (unsigned w = 0; number < GUARD_RULES_MAX && w < h->writers; w++) n += cell_load(&h->region[w].hits[number]);
-    return n;
-}
-
 static const struct {
     const char *name, *help;
     char kind;

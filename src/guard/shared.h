@@ -54,8 +54,6 @@ enum guard_stat {
 
 /* guard_stats_sum adds up all writers. */
 void guard_stats_sum(const struct guard_shared *h, uint64_t out[GUARD_STAT_COUNT]);
-/* guard_rule_hits returns how often a rule of the policy applied, by its number (guard_rule_id). */
-uint64_t guard_rule_hits(const struct guard_shared *h, unsigned number);
 /* guard_stat_name and guard_stat_help are for /metrics: "weir_guard_" and the name. guard_stat_gauge: it can fall. */
 const char *guard_stat_name(enum guard_stat s);
 const char *guard_stat_help(enum guard_stat s);

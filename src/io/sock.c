@@ -221,12 +221,6 @@ struct sock_addr sock_peer_name(int fd) {
     return a;
 }
 
-void sock_buffers(int fd, int n) {
-    if (n <= 0) return;
-    option(fd, SOL_SOCKET, SO_SNDBUF, n);
-    option(fd, SOL_SOCKET, SO_RCVBUF, n);
-}
-
 int sock_unsent(int fd) {
     int n;
     return ioctl(fd, SIOCOUTQ, &n) == 0 ? n : -1;

@@ -73,8 +73,6 @@ int sock_hold_port(struct sock_addr *a);
 void sock_keepalive(int fd, int idle_s);
 struct sock_addr sock_name(int fd);
 struct sock_addr sock_peer_name(int fd);
-/* sock_buffers limits the kernel's buffers of a socket to n bytes per direction; 0 leaves them. */
-void sock_buffers(int fd, int n);
 /* sock_unsent returns how many bytes the peer has not acknowledged yet; -1: not known. */
 int sock_unsent(int fd);
 /* sock_close_hard closes with a reset: nothing is kept in the kernel for it. */

@@ -311,16 +311,11 @@ static void turn_to(struct tls_wire *w, struct tls *t, int fd, int helpings) {
     ERR_clear_error();
 }
 
-/* result makes one of tls_result of what OpenSSL said, and keeps the reason of a failure. */
-static int result(struct tls_wire *w, struct tls *t, int r) {
+/* result makes one of tls_result of what OpenSSL said. */
+static int result(struct tls *t, int r) {
     int e = SSL_get_error(t->ssl, r);
     if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) return TLS_AGAIN;
     if (e == SSL_ERROR_ZERO_RETURN) return TLS_EOF;
-    long verify = SSL_get_verify_result(t->ssl);
-    unsigned long code = ERR_peek_error();
-    const char *text = ERR_reason_error_string(code);
-    if (verify != X509_V_OK) text = X509_verify_cert_error_string(verify);
-    snprintf(w->why, sizeof w->why, "%s", text ? text : w->eof ? "the peer closed" : "the socket failed");
     ERR_clear_error();
     return TLS_FAILED;
 }
@@ -329,7 +324,7 @@ int tls_handshake(struct tls_wire *w, struct tls *t, int fd) {
     turn_to(w, t, fd, HANDSHAKE_HELPINGS);
     int r = SSL_do_handshake(t->ssl);
     if (r == 1) return 1;
-    r = result(w, t, r);
+    r = result(t, r);
     return r == TLS_AGAIN ? TLS_AGAIN : TLS_FAILED;
 }
 
@@ -346,7 +341,7 @@ ssize_t tls_read(struct tls_wire *w, struct tls *t, int fd, void *buf, size_t n,
     while (total < n && (r = SSL_read_ex(t->ssl, (char *)buf + total, n - total, &got)) == 1) total += got;
     /* The end behind data is told by the next call; the socket will not say again that there is something. */
     *drained = w->drained && !(total && SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN);
-    return total ? (ssize_t)total : result(w, t, r);
+    return total ? (ssize_t)total : result(t, r);
 }
 
 ssize_t tls_write(struct tls_wire *w, struct tls *t, int fd, const void *buf, size_t n) {
@@ -360,7 +355,7 @@ ssize_t tls_write(struct tls_wire *w, struct tls *t, int fd, const void *buf, si
             done += part;
             continue;
         }
-        int why = result(w, t, r);
+        int why = result(t, r);
         if (why == TLS_AGAIN) break;
         return TLS_FAILED;
     }
@@ -372,10 +367,8 @@ int tls_end(struct tls_wire *w, struct tls *t, int fd) {
     if (!t->ssl) return parked_end(w, t->parked);
     int r = SSL_shutdown(t->ssl);
     if (r >= 0) return 1;
-    return result(w, t, r) == TLS_AGAIN ? TLS_AGAIN : TLS_FAILED;
+    return result(t, r) == TLS_AGAIN ? TLS_AGAIN : TLS_FAILED;
 }
-
-const char *tls_reason(struct tls_wire *w) { return w->why; }
 
 bool tls_subject(struct tls *t, struct writer *out) {
     if (!t->ssl) return false;

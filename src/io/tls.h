@@ -49,7 +49,7 @@ struct tls *tls_accept(struct tls_wire *w, struct ssl_ctx_st *ctx);
 struct tls *tls_connect(struct tls_wire *w, struct ssl_ctx_st *ctx, const char *host);
 void tls_free(struct tls_wire *w, struct tls *t);
 
-/* tls_handshake goes on with the handshake: 1 done, TLS_AGAIN, TLS_FAILED (tls_reason says why). When it is done the
+/* tls_handshake goes on with the handshake: 1 done, TLS_AGAIN, TLS_FAILED. When it is done the
  * wire may hold the peer's first data: tls_read this connection before the wire turns to another one. */
 int tls_handshake(struct tls_wire *w, struct tls *t, int fd);
 /* tls_park gives up everything an established connection does not need any more: to be called when what tls_subject and
@@ -64,8 +64,6 @@ ssize_t tls_write(struct tls_wire *w, struct tls *t, int fd, const void *buf, si
 /* tls_end tells the peer that no more will be sent; 1 said, TLS_AGAIN, TLS_FAILED. */
 int tls_end(struct tls_wire *w, struct tls *t, int fd);
 
-/* tls_reason returns the text of the last failure of this wire; static until the next call. */
-const char *tls_reason(struct tls_wire *w);
 /* tls_subject writes the subject of the peer's verified certificate (RFC 2253); false: it showed none. tls_name writes
  * its common name alone. */
 bool tls_subject(struct tls *t, struct writer *out);

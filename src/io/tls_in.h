@@ -19,7 +19,6 @@ struct tls_wire {
     bool drained, eof;
     int helpings; /* how often the socket may still be read in this call */
     size_t at, n; /* unread part of `in` */
-    char why[160];
     uint8_t in[WIRE_REST + WIRE_IN];
     uint8_t out[RECORD_SEALED_MAX];
 };

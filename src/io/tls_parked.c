@@ -71,9 +71,8 @@ static void alert(struct tls_wire *w, struct parked *p, uint8_t level, uint8_t w
     p->said_end = true;
 }
 
-static int give_up(struct tls_wire *w, struct parked *p, enum record_alert what, const char *why) {
+static int give_up(struct tls_wire *w, struct parked *p, enum record_alert what) {
     alert(w, p, FATAL, (uint8_t)what);
-    snprintf(w->why, sizeof w->why, "%s", why);
     return TLS_FAILED;
 }
 
@@ -85,13 +84,11 @@ static bool renew(struct tls_wire *w, struct parked *p) {
     return seal_and_send(w, p, RECORD_HANDSHAKE, update, sizeof update, 0) && record_next(w->crypt, p->suite, &p->out);
 }
 
-static int unexpected(struct tls_wire *w, struct parked *p) {
-    return give_up(w, p, ALERT_UNEXPECTED, "an unexpected message");
-}
+static int unexpected(struct tls_wire *w, struct parked *p) { return give_up(w, p, ALERT_UNEXPECTED); }
 
 /* take_update handles a KeyUpdate, behind which nothing may stand in its record (5.1). */
 static int take_update(struct tls_wire *w, struct parked *p, bool last) {
-    if (p->head[4] > 1) return give_up(w, p, ALERT_ILLEGAL, "a wrong KeyUpdate");
+    if (p->head[4] > 1) return give_up(w, p, ALERT_ILLEGAL);
     if (!last) return unexpected(w, p);
     p->head_n = 0;
     /* One answer does for all that ask in one helping. */
@@ -132,7 +129,6 @@ static int take_alert(struct tls_wire *w, struct parked *p, const uint8_t *b, si
     bool harmless = b[1] == ALERT_USER_CANCELED || (record_is_12(p->suite) && b[0] == WARNING);
     if (harmless) return ++p->idle > IDLE_MAX ? unexpected(w, p) : 0;
     p->said_end = true; /* 6.2: whom an error ended sends nothing more */
-    snprintf(w->why, sizeof w->why, "the peer sent alert %u", b[1]);
     return TLS_FAILED;
 }
 
@@ -140,7 +136,7 @@ static int take_alert(struct tls_wire *w, struct parked *p, const uint8_t *b, si
 static long take_record(struct tls_wire *w, struct parked *p, struct slice r, uint8_t *out) {
     int type = 0;
     long n = record_open(w->crypt, p->suite, &p->in, r, out, &type);
-    if (n < 0) return give_up(w, p, (enum record_alert) - n, "a record does not open");
+    if (n < 0) return give_up(w, p, (enum record_alert) - n);
     if (type == RECORD_HANDSHAKE) return take_handshake(w, p, out, (size_t)n);
     if (type == RECORD_ALERT) return take_alert(w, p, out, (size_t)n);
     /* 5.1: nothing comes between the parts of a message. */
@@ -182,8 +178,8 @@ static size_t take_records(struct tls_wire *w, struct parked *p, uint8_t *buf) {
         size_t len = (size_t)(r[3] << 8 | r[4]);
         bool fits = len <= RECORD_CIPHER_MAX;
         if (fits && w->n - w->at < RECORD_HEAD + len) break;
-        long got = fits ? take_record(w, p, slice_of(r, RECORD_HEAD + len), buf + total)
-                        : give_up(w, p, ALERT_OVERFLOW, "a record is too long");
+        long got =
+            fits ? take_record(w, p, slice_of(r, RECORD_HEAD + len), buf + total) : give_up(w, p, ALERT_OVERFLOW);
         p->failed = got < 0;
         if (p->failed) break;
         total += (size_t)got;

@@ -5,19 +5,10 @@
 #include "view/explain_view.h"
 #include "view/words.h"
 
-enum { HALF = 430, LANE = 300, LEFT = 90, ROW = 24, TOP = 70, ROWS_MAX = 1000 };
+enum { HALF = 430, LANE = 300, LEFT = 90, ROW = 24, TOP = 70, ROWS_MAX = 1000, TEXT = 44 };
 
 static const struct deed *deed_at(const struct run *r, int32_t list, int32_t place) {
     return list < 0 || place < 0 ? NULL : &r->list[list].deed[place];
-}
-
-static void xml_text(struct writer *w, struct slice s) {
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '<') wr_s(w, "&lt;");
-        else if (s.p[i] == '>') wr_s(w, "&gt;");
-        else if (s.p[i] == '&') wr_s(w, "&amp;");
-        else wr_c(w, s.p[i] < 0x20 ? ' ' : (char)s.p[i]);
-    }
 }
 
 static void deed_svg(struct writer *w, const struct deed *d, int x, int y, bool differs) {
@@ -29,13 +20,13 @@ static void deed_svg(struct writer *w, const struct deed *d, int x, int y, bool 
          "x2=\"%d\" y2=\"%d\" marker-end=\"url(#p)\"/>",
          x - 10, y + 4, (unsigned long long)d->frame, class, from, y, to, y);
     wr_f(w, "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\"%s>", x + LANE / 2, y - 5, differs ? " class=\"badt\"" : "");
-    xml_text(w, slice_head(d->text, 44));
+    xml_text(w, d->text, TEXT);
     wr_s(w, "</text>\n");
 }
 
 static void lane(struct writer *w, const char *name, int x, int height) {
     wr_f(w, "<text class=\"h\" x=\"%d\" y=\"24\" text-anchor=\"middle\">", x + LANE / 2);
-    xml_text(w, slice_str(name));
+    xml_text(w, slice_str(name), SIZE_MAX);
     wr_f(w,
          "</text><text class=\"r\" x=\"%d\" y=\"48\" text-anchor=\"middle\">%s</text><text class=\"r\" x=\"%d\" "
          "y=\"48\" text-anchor=\"middle\">%s</text>",

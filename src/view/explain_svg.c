@@ -36,15 +36,6 @@ static size_t escape_take(struct slice s, struct slice *code) {
     return (size_t)(end - s.p) + 1;
 }
 
-static void byte_write(struct writer *w, uint8_t c) {
-    switch (c) {
-    case '<': wr_s(w, "&lt;"); break;
-    case '>': wr_s(w, "&gt;"); break;
-    case '&': wr_s(w, "&amp;"); break;
-    default: wr_c(w, c < 0x20 ? ' ' : (char)c);
-    }
-}
-
 /* line_write writes one line of the report. */
 static void line_write(struct writer *w, struct slice line) {
     bool open = false;
@@ -57,7 +48,9 @@ static void line_write(struct writer *w, struct slice line) {
             open = class != NULL;
             if (open) wr_f(w, "<tspan class=\"%s\">", class);
         } else {
-            byte_write(w, line.p[n++]);
+            const uint8_t *next = memchr(line.p + 1, 0x1b, line.n - 1);
+            n = next ? (size_t)(next - line.p) : line.n;
+            xml_text(w, slice_head(line, n), SIZE_MAX);
         }
         line = slice_tail(line, n);
     }

@@ -4,19 +4,7 @@
 #include "view/ladder_view.h"
 #include "view/words.h"
 
-enum { SVG_LEFT = 150, SVG_STEP = 330, SVG_TOP = 74, SVG_ROW = 24, SVG_ROWS_MAX = 4000 };
-
-static void xml_text(struct writer *w, struct slice s) {
-    for (size_t i = 0; i < s.n; i++) {
-        switch (s.p[i]) {
-        case '<': wr_s(w, "&lt;"); break;
-        case '>': wr_s(w, "&gt;"); break;
-        case '&': wr_s(w, "&amp;"); break;
-        case '"': wr_s(w, "&quot;"); break;
-        default: wr_c(w, s.p[i] < 0x20 ? ' ' : (char)s.p[i]);
-        }
-    }
-}
+enum { SVG_LEFT = 150, SVG_STEP = 330, SVG_TOP = 74, SVG_ROW = 24, SVG_ROWS_MAX = 4000, SVG_TEXT = 96 };
 
 static const char style[] = "<style>\n"
                             "svg{font:13px system-ui,sans-serif;background:#fff;color:#1b1f24}\n"
@@ -38,9 +26,9 @@ static void head(struct writer *w, const struct party *p, int x) {
     struct writer t = wr_fixed(name, sizeof name);
     party_name(&t, p);
     wr_f(w, "<text class=\"h\" text-anchor=\"middle\" x=\"%d\" y=\"24\">", x);
-    xml_text(w, p->client.n ? p->client : wr_done(&t));
+    xml_text(w, p->client.n ? p->client : wr_done(&t), SVG_TEXT);
     wr_f(w, "</text>\n<text class=\"r\" text-anchor=\"middle\" x=\"%d\" y=\"42\">", x);
-    if (p->client.n) xml_text(w, wr_done(&t));
+    if (p->client.n) xml_text(w, wr_done(&t), SVG_TEXT);
     wr_f(w, "</text>\n<text class=\"r\" text-anchor=\"middle\" x=\"%d\" y=\"58\">%s</text>\n", x, words(party_role(p)));
 }
 
@@ -61,7 +49,7 @@ static void arrow(struct writer *w, const struct rung *r, int from, int to, int 
          to, y);
     wr_f(w, "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\"%s>", (from + to) / 2, y - 5,
          r->mood == MOOD_BAD ? " class=\"badt\"" : "");
-    xml_text(w, slice_head(r->text, 96));
+    xml_text(w, r->text, SVG_TEXT);
     wr_s(w, "</text></g>\n");
 }
 

@@ -101,10 +101,11 @@ struct tls_rec {
 
 struct web_rec {
     struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
-    uint16_t code, failed_code, ws_code;
+    uint16_t code, failed_code;
     uint32_t requests, responses;
     bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
+    struct slice location; /* of the last response, where it leads elsewhere */
     bool connect; /* CONNECT to a proxy */
 };
 
@@ -121,7 +122,7 @@ struct flight {
 /* mqtt_rec is an MQTT session. What every packet touches comes first. */
 struct mqtt_rec {
     struct mark last_client, last_server, ping;
-    uint32_t publishes[2], pings, pongs;
+    uint32_t publishes[2];
     struct flight *flight[2];               /* by sender of the PUBLISH; grows up to FLIGHTS */
     uint8_t flights[2];                     /* how many it has room for */
     uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
@@ -175,6 +176,7 @@ struct conv {
     bool icmp_v6;
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
+    struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
     struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
     int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
     uint16_t name;      /* place in explain.name + 1; 0: not looked up */
@@ -185,7 +187,7 @@ struct conv {
     uint8_t failed;   /* bits of enum stage: where an error was found */
 };
 
-enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_OTHER };
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_PROXY, PAYLOAD_OTHER };
 
 /* sought_rec is somebody who asks again and again: for a neighbour by ARP, for an address by DHCP, for an answer by NTP
  * or CoAP; or the port of UDP that ICMP says cannot be reached. */
@@ -213,6 +215,7 @@ struct name_rec {
     struct net_addr who, server;
     struct slice name;
     struct mark asked[2], answered[2]; /* of A and AAAA */
+    struct mark last;                  /* the last question */
     uint32_t tries[2];
     uint8_t rcode[2];
     uint16_t addrs[2];
@@ -262,9 +265,6 @@ struct topic_rec {
     uint32_t got_stream;
     int64_t delay;    /* of the first delivery */
     struct mark lost; /* a message that a matching subscriber did not get */
-    uint32_t lost_stream;
-    uint16_t lost_filter;
-    bool got_acked;
 };
 
 struct client_rec {
@@ -333,7 +333,6 @@ extern const size_t explain_checks_count;
 
 const char *stage_name(enum stage s);          /* "TCP" */
 const char *level_name(enum severity_level l); /* "error", to be translated */
-const char *blame_name(enum blame b);
 
 /* place_map finds places of a table by hash: open addressing, nothing is ever taken out. */
 struct place_map {
@@ -367,7 +366,7 @@ struct explain {
     struct finding all_well;
     uint64_t per_level[LEVELS];
     /* The capture. */
-    uint64_t packets, tcp_packets, udp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
+    uint64_t packets, tcp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
     uint64_t partial;
     uint64_t segments, repeats; /* of all conversations: data, and data sent again */
     struct mark first, last, first_cut, first_drop;

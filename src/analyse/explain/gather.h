@@ -19,8 +19,6 @@ void map_set(struct place_map *m, uint64_t hash, uint32_t place);
 
 /* keep copies a text for the life of explain, cut to KEPT_TEXT. */
 struct slice keep(struct explain *e, struct slice s);
-/* keep_zero returns zeroed memory for the life of explain, or NULL. */
-void *keep_zero(struct explain *e, size_t n);
 
 static inline bool mark_set(const struct mark *m) { return m->frame != 0; }
 static inline struct mark mark_of(const struct packet_events *p) { return (struct mark){p->frame, p->ts}; }

@@ -64,6 +64,7 @@ static void dns_asked(struct name_rec *n, int kind, const struct packet_events *
     mark_first(&n->asked[kind], p);
     if (mark_set(&n->answered[kind]) && q->id != n->id[kind]) return; /* asked anew later */
     n->id[kind] = q->id;
+    n->last = mark_of(p);
     n->tries[kind]++;
 }
 
@@ -180,6 +181,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->response = mark_of(p);
     w->code = h->code;
     w->phrase = keep(e, h->phrase);
+    w->location = h->code / 100 == 3 ? keep(e, h->location) : (struct slice){0};
     if (h->code == 101 && w->is_websocket) {
         mark_first(&w->upgraded, p);
         w->granted = keep(e, h->protocol);
@@ -211,8 +213,5 @@ void gather_websocket(struct explain *e, struct conv *c, int side, const struct 
     if (!c->web) c->web = calloc(1, sizeof *c->web);
     if (!c->web) return;
     c->web->is_websocket = true;
-    if (w->opcode == 8 && !mark_set(&c->web->ws_close)) {
-        c->web->ws_close = mark_of(p);
-        c->web->ws_code = w->code;
-    }
+    if (w->opcode == 8 && !mark_set(&c->web->ws_close)) c->web->ws_close = mark_of(p);
 }

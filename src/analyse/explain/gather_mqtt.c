@@ -263,7 +263,6 @@ static void ack_take(struct explain *e, struct conv *c, int side, const struct p
     }
     if (!t) return;
     if (sender == CLIENT && m->type != MQTT_PUBREL) mark_first(&t->first_ack, p);
-    if (sender == SERVER && t->got.frame && t->got_stream == c->stream && m->type != MQTT_PUBREC) t->got_acked = true;
 }
 
 static uint64_t endpoint_hash(const struct explain *e, const struct endpoint *broker) {
@@ -434,11 +433,9 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     case MQTT_SUBACK: suback_take(e, c, p, m); break;
     case MQTT_UNSUBSCRIBE: unsubscribe_take(e, c, p, m); break;
     case MQTT_PINGREQ:
-        r->pings++;
         if (!mark_set(&r->ping)) r->ping = mark_of(p);
         break;
     case MQTT_PINGRESP:
-        r->pongs++;
         r->ping = (struct mark){0};
         break;
     case MQTT_DISCONNECT:

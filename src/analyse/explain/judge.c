@@ -44,13 +44,6 @@ const char *level_name(enum severity_level l) {
     return names[l];
 }
 
-const char *blame_name(enum blame b) {
-    static const char *const names[] = {
-        [BLAME_NOBODY] = "", [BLAME_CLIENT] = N_("client"), [BLAME_SERVER] = N_("server"), [BLAME_PATH] = N_("path")};
-    _Static_assert(sizeof names / sizeof *names == BLAMES, "every side has a name");
-    return names[b];
-}
-
 void addr_write(struct writer *w, const struct net_addr *a) {
     if (a->len == 4)
         print_ipv4(w, (uint32_t)a->bytes[0] << 24 | (uint32_t)a->bytes[1] << 16 | (uint32_t)a->bytes[2] << 8 |
@@ -217,10 +210,6 @@ bool conv_closed(const struct conv *c) {
 }
 
 bool conv_handshaken(const struct conv *c) { return mark_set(&c->half[SERVER].syn) && mark_set(&c->half[CLIENT].syn); }
-
-bool conv_refused_early(const struct conv *c) {
-    return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn) && mark_set(&c->half[SERVER].rst);
-}
 
 bool conv_is_mqtt(const struct conv *c) { return c->mqtt && (mark_set(&c->mqtt->connect) || !c->from_start); }
 

@@ -26,7 +26,7 @@ struct from {
     double speed;         /* 0: at the pace of --interval */
     int64_t begin, began; /* time of the first packet, and of its sending */
     bool started;
-    uint64_t taken, unsent, too_long, unedited;
+    uint64_t taken, unsent, too_long;
     uint8_t bytes[AMEND_PACKET_MAX];
 };
 

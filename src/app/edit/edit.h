@@ -9,7 +9,7 @@
 enum {
     EDIT_INPUTS_MAX = 256,
     EDIT_SPLIT_MAX = 100000,    /* files of one --split */
-    EDIT_OPEN_MAX = 64,         /* of them open at a time */
+    EDIT_OPEN_MAX = 256,        /* of them open at a time */
     EDIT_BLOCKS_MAX = 64 << 20, /* bytes of blocks that every file of a split gets */
 };
 
@@ -33,7 +33,8 @@ struct edit_out {
     struct edit_part *parts;
     size_t n_parts, room, held;
     struct edit_file **files; /* by number */
-    uint32_t n_files, open;
+    struct edit_file *opened[EDIT_OPEN_MAX];
+    uint32_t n_files, open; /* open: of `opened` */
     uint64_t clock;
     uint32_t linktype; /* of classic pcap, once has_linktype */
     bool has_linktype;
@@ -42,7 +43,7 @@ struct edit_out {
 
 /* edit_out_begin opens the output; edit_out_end closes it: 0 or a negative code, why has the line. */
 int edit_out_begin(struct edit_out *o) MUST_USE;
-int edit_out_end(struct edit_out *o) MUST_USE;
+int edit_out_end(struct edit_out *o);
 /* edit_out_block and edit_out_interface put something into every file, those to come too. */
 int edit_out_block(struct edit_out *o, uint32_t type, bool big_endian, struct slice body) MUST_USE;
 int edit_out_interface(struct edit_out *o, const struct capture_interface *i) MUST_USE;

@@ -45,34 +45,44 @@ static int write_failed(struct edit_out *o, const struct edit_file *f, int rc) {
                            rc == ERR_LIMIT ? "the disk is full, or a record is too large" : err_text(rc));
 }
 
-static int file_close(struct edit_out *o, struct edit_file *f) {
-    if (f->fd < 0) return OK;
+/* file_close closes an open file; one of which nothing could be written is no capture and does not stay. */
+static int file_close(struct edit_out *o, uint32_t place) {
+    struct edit_file *f = o->opened[place];
+    struct stat st;
     int rc = capwrite_close(f->w);
+    if (rc != OK && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) (void)unlink(f->path);
     if (f->fd != STDOUT_FILENO && close(f->fd) && rc == OK) rc = ERR_IO;
     f->fd = -1;
     f->w = NULL;
-    o->open--;
+    o->opened[place] = o->opened[--o->open];
     return write_failed(o, f, rc);
 }
 
 static int oldest_close(struct edit_out *o) {
-    struct edit_file *oldest = NULL;
-    for (uint32_t i = 0; i < o->n_files; i++)
-        if (o->files[i]->fd >= 0 && (!oldest || o->files[i]->used < oldest->used)) oldest = o->files[i];
-    return oldest ? file_close(o, oldest) : OK;
+    uint32_t oldest = 0;
+    for (uint32_t i = 1; i < o->open; i++)
+        if (o->opened[i]->used < o->opened[oldest]->used) oldest = i;
+    return file_close(o, oldest);
+}
+
+/* descriptor_get opens the file, and closes others where the system gives no more descriptors. */
+static int descriptor_get(struct edit_out *o, struct edit_file *f) {
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (f->begun ? O_APPEND : O_TRUNC), rc = OK;
+    if (strcmp(f->path, "-") == 0) f->fd = STDOUT_FILENO;
+    if (o->open == EDIT_OPEN_MAX) rc = oldest_close(o);
+    while (rc == OK && f->fd < 0 && (f->fd = open(f->path, flags, 0666)) < 0)
+        rc = errno == EMFILE && o->open ? oldest_close(o) : fail(o, ERR_IO, "%s: %s", f->path, strerror(errno));
+    return rc;
 }
 
 static int file_open(struct edit_out *o, struct edit_file *f, const struct capture_interface *i) {
     if (f->fd >= 0) return OK;
-    int rc = o->open >= EDIT_OPEN_MAX ? oldest_close(o) : OK;
+    int rc = descriptor_get(o, f);
     if (rc) return rc;
-    bool out = strcmp(f->path, "-") == 0;
-    f->fd = out ? STDOUT_FILENO : open(f->path, O_WRONLY | O_CREAT | O_CLOEXEC | (f->begun ? O_APPEND : O_TRUNC), 0666);
-    if (f->fd < 0) return fail(o, ERR_IO, "%s: %s", f->path, strerror(errno));
-    o->open++;
+    o->opened[o->open++] = f;
     if (f->begun || o->copy) rc = capwrite_continue(&f->w, f->fd, o->format);
     else rc = capwrite_open(&f->w, f->fd, o->format, o->format == CAPWRITE_PCAPNG ? NULL : i);
-    f->begun = rc == OK;
+    f->begun |= rc == OK;
     return write_failed(o, f, rc);
 }
 
@@ -226,9 +236,11 @@ int edit_out_end(struct edit_out *o) {
         static const struct capture_interface ethernet = {.linktype = 1};
         rc = file_open(o, o->files[0], &ethernet); /* an empty file is a file */
     }
-    for (uint32_t i = 0; i < o->n_files; i++) {
-        int closed = file_close(o, o->files[i]);
+    while (o->open) {
+        int closed = file_close(o, o->open - 1);
         if (rc == OK) rc = closed;
+    }
+    for (uint32_t i = 0; i < o->n_files; i++) {
         free(o->files[i]->path);
         free(o->files[i]);
     }

@@ -52,7 +52,7 @@ struct loop {
     struct held *first, **last;
     size_t held;
     uint64_t packets, early;
-    int64_t look_at, look_every;
+    int64_t look_at;
     int err;
 };
 

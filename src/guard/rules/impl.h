@@ -180,7 +180,6 @@ struct rule {
     const struct rule *head;
     struct acts_of a;
     struct var_ref *vars;
-    struct var_ref *extra_vars; /* from SecRuleUpdateTarget */
     struct op op;
     bool unconditional; /* SecAction */
     bool marker;
@@ -304,7 +303,7 @@ struct rules_tx {
     uint32_t first_of[V_COUNT], last_of[V_COUNT];
     uint64_t args_size;
     struct slice body;
-    bool json, has_body, body_error;
+    bool json, has_body;
     struct txval *tx;
     struct dynval dyn[DYN_MAX];
     uint32_t n_dyn;

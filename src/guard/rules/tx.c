@@ -108,7 +108,7 @@ void rules_tx_start(struct rules_tx *tx, int64_t now) {
     memset(tx->last_of, 0, sizeof tx->last_of);
     tx->args_size = 0;
     tx->body = (struct slice){0};
-    tx->json = tx->has_body = tx->body_error = tx->limited = tx->late = false;
+    tx->json = tx->has_body = tx->limited = tx->late = false;
     tx->tick = tx->began = 0;
     tx->now = now;
     tx->serial++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body of a message of HTTP/1: chunks, content codings, and what the Info column says of its media type. */
 #include "proto/http/http.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 struct slice http_dechunk(struct arena *arena, struct slice body) {
@@ -58,16 +59,23 @@ static void media_add(struct decode *d, struct slice value, struct slice data, u
 
 /* content_add shows the content and names its media type. `made` tells what made the bytes, which are not in the packet
  * then; NULL: they are. */
-static void content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f) {
+static struct http_content content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f) {
     uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, made) : src;
-    if (made && !own) return;
+    if (made && !own) return (struct http_content){0};
     d->out->src = own;
     uint32_t off = d_off(d, data.p);
     fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
     struct slice type = data.n && f->content_type.p ? http_media_type(d, f->content_type) : (struct slice){0};
     if (type.p && d_wants(d, FID_HTTP_MEDIA)) media_add(d, f->content_type, data, off);
-    if (slice_eq(type, SLICE("application/ocsp-response")) && d->ops && d->ops->call) d->ops->call(d, &proto_ocsp, data);
-    if (!type.p || http_media_is_data(type)) d_data(d, data);
+    d->out->src = src;
+    return (struct http_content){.type = type, .data = data, .src = own};
+}
+
+void http_content_read(struct decode *d, const struct http_content *c) {
+    uint8_t src = d->out->src;
+    if (!c->data.n || !d->ops) return;
+    d->out->src = c->src;
+    media_read(d, c->type, c->data);
     d->out->src = src;
 }
 
@@ -76,7 +84,8 @@ static bool decoded(struct decode *d, struct slice *body, const char **made, con
     enum http_coding coding = http_coding_of(f->content_encoding);
     if (coding == HTTP_PLAIN) return true;
     struct slice plain, type = http_media_type(d, f->content_type);
-    bool whole = d_wants(d, FID_HTTP_FILE_DATA) || !type.n || http_media_is_data(type) || http_media_is_multipart(type);
+    enum media_kind kind = media_kind_of(type);
+    bool whole = d_wants(d, FID_HTTP_FILE_DATA) || !type.n || kind == MEDIA_DATA || kind == MEDIA_MULTIPART || media_wanted(d);
     size_t room = d->out->source[d->out->src].bytes.n - msg;
     uint32_t off = *made ? msg : d_off(d, body->p);
     bool done = http_unfold(d->arena, coding, *body, whole ? HTTP_BODY_MAX : PEEK, &plain);
@@ -96,14 +105,14 @@ static bool decoded(struct decode *d, struct slice *body, const char **made, con
     return done;
 }
 
-void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
+struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
     const char *made = NULL;
-    if (!body.n) return;
+    if (!body.n) return (struct http_content){0};
     if (f->chunked) {
         chunks_add(d, s, body);
         body = http_dechunk(d->arena, body);
         made = "De-chunked entity body";
     }
-    if (body.n && f->content_encoding.p && !decoded(d, &body, &made, f, msg)) return;
-    content_add(d, body, made, f);
+    if (body.n && f->content_encoding.p && !decoded(d, &body, &made, f, msg)) return (struct http_content){0};
+    return content_add(d, body, made, f);
 }

@@ -1,74 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of content by its media type: the words in the Info column and the name in the Protocol column.
  *
- * A type is JSON or XML where it is registered for one of their readers, not by how its name ends. Content of a type
- * that says nothing of its form is known by its first bytes. Of a multipart body (RFC 2046 5.1) every part that another
+ * Content of a type that says nothing of its form is known by its first bytes. Of a multipart body (RFC 2046 5.1) every part that another
  * boundary ends is worded; MULTIPART_DEPTH bounds parts inside parts, WORDS_MAX the words altogether. */
 #include "proto/http/http.h"
+#include "proto/media/media.h"
 
 enum { WORDS_MAX = 2048, TYPE_MAX = 100, MULTIPART_DEPTH = 4, BOUNDARY_MAX = 255 };
-
-static const char *const json[] = {
-    "application/json",
-    "application/json-rpc",
-    "application/jsonrequest",
-    "application/x-ndjson",
-    "application/dds-web+json",
-    "application/problem+json",
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/vnd.oma.lwm2m+json",
-    "application/senml+json",
-    "application/sensml+json",
-};
-static const char *const xml[] = {
-    "text/xml",
-    "application/xml",
-    "application/rdf+xml",
-    "application/rss+xml",
-    "application/atom+xml",
-    "application/xml-dtd",
-    "application/xslt+xml",
-    "application/soap+xml",
-    "application/mathml+xml",
-    "application/x-wms-logconnectstats",
-    "application/pidf+xml",
-    "application/xcap-diff+xml",
-    "text/vnd.wap.wml",
-    "text/vnd.wap.si",
-    "text/vnd.wap.sl",
-    "text/vnd.wap.co",
-    "text/vnd.wap.emn",
-    "message/imdn+xml",
-    "application/vnd.etsi.aoc+xml",
-    "application/rls-services+xml",
-    "application/poc-settings+xml",
-    "application/watcherinfo+xml",
-    "application/resource-lists+xml",
-    "application/xcap-el+xml",
-    "application/auth-policy+xml",
-    "application/ccmp+xml",
-    "application/conference-info+xml",
-    "application/media_control+xml",
-    "application/note+xml",
-    "application/simple-filter+xml",
-    "image/svg+xml",
-};
-/* Content that is shown, or nothing is known of, without a word. */
-static const char *const silent[] = {
-    "application/octet-stream",   "application/grpc", "application/grpc+proto", "application/grpc-web",
-    "application/grpc-web+proto", "application/cbor", "application/cbor-seq",   "application/senml+cbor",
-    "application/sensml+cbor",    "application/cose", "application/cose-key",   "application/vnd.oma.lwm2m+tlv",
-    "application/x-fcs",
-};
-
-#define AMONG(list, type) among(list, sizeof(list) / sizeof *(list), type)
-
-static bool among(const char *const *list, size_t n, struct slice type) {
-    for (size_t i = 0; i < n; i++)
-        if (slice_eq(type, slice_str(list[i]))) return true;
-    return false;
-}
 
 struct slice http_media_type(struct decode *d, struct slice value) {
     size_t n = 0;
@@ -79,9 +17,6 @@ struct slice http_media_type(struct decode *d, struct slice value) {
     return slice_of(out, n);
 }
 
-bool http_media_is_data(struct slice type) { return slice_eq(type, SLICE("application/octet-stream")); }
-bool http_media_is_multipart(struct slice type) { return slice_starts(type, SLICE("multipart/")); }
-
 /* by_bytes names an image by how it begins; empty: it is none. */
 static struct slice by_bytes(struct slice data) {
     if (data.n >= 6 && slice_starts(data, SLICE("GIF87a"))) return SLICE(" (GIF87a)");
@@ -89,10 +24,6 @@ static struct slice by_bytes(struct slice data) {
     if (slice_starts(data, SLICE("\x89PNG"))) return SLICE(" (PNG)");
     if (slice_starts(data, SLICE("\xff\xd8"))) return SLICE(" (JPEG JFIF image)");
     return (struct slice){0};
-}
-
-static bool is_text(struct slice type) {
-    return slice_starts(type, SLICE("text/")) || memmem(type.p, type.n, "script", 6) != NULL;
 }
 
 /* parameter returns the value of a parameter of a content type, without its quotes: RFC 2045 5.1. */
@@ -167,27 +98,27 @@ static void parts_put(struct words *w, struct slice value, struct slice body, in
 
 static void words_put(struct words *w, struct slice value, struct slice data, int depth) {
     struct slice type = http_media_type(w->d, value), image = {0};
-    if (http_media_is_multipart(type)) {
-        parts_put(w, value, data, depth + 1);
-        return;
+    enum media_kind kind = media_kind_of(type);
+    switch (kind) {
+    case MEDIA_MULTIPART: parts_put(w, value, data, depth + 1); return;
+    case MEDIA_XML: w->kind = HTTP_MEDIA_XML; return;
+    case MEDIA_DATA:
+    case MEDIA_SILENT: return;
+    case MEDIA_JSON: w->kind = HTTP_MEDIA_JSON; break;
+    case MEDIA_OTHER: image = by_bytes(data); break;
+    case MEDIA_TEXT: break;
     }
-    if (AMONG(xml, type)) w->kind = HTTP_MEDIA_XML;
-    if (AMONG(xml, type) || AMONG(silent, type)) return;
-    bool is_json = AMONG(json, type);
-    if (is_json) w->kind = HTTP_MEDIA_JSON;
-    if (!is_json && !is_text(type)) image = by_bytes(data);
     if (image.n) {
         wr_slice(&w->w, image);
         return;
     }
-    wr_s(&w->w, is_json ? ", JavaScript Object Notation (" : " (");
+    wr_s(&w->w, kind == MEDIA_JSON ? ", JavaScript Object Notation (" : " (");
     wr_slice(&w->w, slice_head(type, TYPE_MAX));
     wr_c(&w->w, ')');
 }
 
 struct slice http_media_words(struct decode *d, struct slice value, struct slice data, uint8_t *kind) {
-    bool several = slice_starts(http_media_type(d, value), SLICE("multipart/"));
-    size_t room = several ? WORDS_MAX : TYPE_MAX + 40;
+    size_t room = media_kind_of(http_media_type(d, value)) == MEDIA_MULTIPART ? WORDS_MAX : TYPE_MAX + 40;
     char *text = arena_get(d->arena, room);
     if (!text) return (struct slice){0};
     struct words w = {d, wr_fixed(text, room), HTTP_MEDIA_OTHER};

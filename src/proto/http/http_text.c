@@ -17,7 +17,7 @@ void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
         const struct fval *media = fv_first(v, FID_HTTP_MEDIA, at, end);
         print_string(w, line_of(first->s));
         wr_c(w, ' ');
-        if (media) wr_slice(w, media->s);
+        if (media) print_string(w, media->s);
     } else if (!fv_first(v, FID_HTTP_PROXY_CONNECT_HOST, at, end)) {
         wr_s(w, "Continuation");
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Point-to-Point Protocol headers (RFC 1661, 1662) and PPP over Ethernet (RFC 2516). What control protocols
  * negotiate is not decoded. */
+#include "field/print.h"
 #include "proto/protos.h"
 
 enum { ADDRESS_CONTROL = 0xff03, PPPOE_HEADER = 6, FCS = 4, LEAST_FRAME = 60 };
@@ -140,7 +141,7 @@ static void pppoe_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     wr_s(w, text ? text : "Unknown");
     if (!name) return;
     wr_s(w, " AC-Name='");
-    wr_slice(w, name->s);
+    print_string(w, name->s);
     wr_c(w, '\'');
 }
 

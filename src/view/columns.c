@@ -132,6 +132,14 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
     return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
 }
 
+/* begun_put adds what a protocol says of the message that begins behind those the packet has whole. */
+static void begun_put(struct writer *w, const struct decode *d) {
+    const struct fval *begun = fv_first(d->out, FID_TCP_BEGUN, 0, d->out->n);
+    if (!begun) return;
+    print_string(w, begun->s);
+    wr_c(w, ' ');
+}
+
 /* comma_drop takes the comma before a text away that only says that a message of TLS has begun: tshark puts that right
  * behind what is there. Text that has left the buffer already stays as it is. */
 static void comma_drop(struct writer *w, size_t at) {
@@ -147,7 +155,9 @@ void columns_info(struct writer *w, const struct decode *d) {
     while (m > d->layer && !says(m - 1)) m--;
     if (m > d->layer) {
         first = --m;
-        while (first > d->layer && m->proto->stream && (follows(first - 1, m->proto) || carries(d, first - 1, m->proto))) first--;
+        while (first > d->layer && m->proto->stream &&
+               (follows(first - 1, m->proto) || carries(d, first - 1, m->proto) || first[-1].proto->inner))
+            first--;
         while (!follows(first, m->proto)) first++;
         if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain || m->proto->info_last);
         if (m->proto->info_last) first = m;
@@ -158,6 +168,7 @@ void columns_info(struct writer *w, const struct decode *d) {
             one->proto->info(w, d->out, one->at, layer_end(d, one));
             comma_drop(w, at);
         }
+        if (m->proto->info_plain) begun_put(w, d);
     }
     if (d->out->bad)
         wr_s(w, d->cut        ? "[Packet size limited during capture]"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of content by its media type: the words in the Info column and the name in the Protocol column.
  *
- * Content of a type that says nothing of its form is known by its first bytes. Of a multipart body (RFC 2046 5.1) every part that another
- * boundary ends is worded; MULTIPART_DEPTH bounds parts inside parts, WORDS_MAX the words altogether. */
+ * Content of a type that says nothing of its form is known by its first bytes. Of a multipart body (RFC 2046 5.1) every
+ * part that another boundary ends is worded; MULTIPART_DEPTH bounds parts inside parts, WORDS_MAX the words altogether,
+ * PARAMETERS_MAX the bytes of a content type that are looked through. */
 #include "proto/http/http.h"
 #include "proto/media/media.h"
 
-enum { WORDS_MAX = 2048, TYPE_MAX = 100, MULTIPART_DEPTH = 4, BOUNDARY_MAX = 255 };
+enum { WORDS_MAX = 2048, TYPE_MAX = 100, MULTIPART_DEPTH = 4, BOUNDARY_MAX = 255, PARAMETERS_MAX = 1024 };
 
 struct slice http_media_type(struct decode *d, struct slice value) {
     size_t n = 0;
@@ -28,6 +29,7 @@ static struct slice by_bytes(struct slice data) {
 
 /* parameter returns the value of a parameter of a content type, without its quotes: RFC 2045 5.1. */
 static struct slice parameter(struct slice value, const char *name) {
+    value = slice_head(value, PARAMETERS_MAX);
     for (;;) {
         const uint8_t *semicolon = value.n ? memchr(value.p, ';', value.n) : NULL;
         if (!semicolon) return (struct slice){0};

@@ -132,9 +132,9 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
     return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
 }
 
-/* begun_put adds what a protocol says of the message that begins behind those the packet has whole. */
-static void begun_put(struct writer *w, const struct decode *d) {
-    const struct fval *begun = fv_first(d->out, FID_TCP_BEGUN, 0, d->out->n);
+/* begun_put adds what a protocol says of the message that begins behind the packet's last whole one, m. */
+static void begun_put(struct writer *w, const struct decode *d, const struct layer_mark *m) {
+    const struct fval *begun = fv_first(d->out, FID_TCP_BEGUN, m->at, d->out->n);
     if (!begun) return;
     print_string(w, begun->s);
     wr_c(w, ' ');
@@ -168,7 +168,7 @@ void columns_info(struct writer *w, const struct decode *d) {
             one->proto->info(w, d->out, one->at, layer_end(d, one));
             comma_drop(w, at);
         }
-        if (m->proto->info_plain) begun_put(w, d);
+        if (m->proto->info_plain) begun_put(w, d, m);
     }
     if (d->out->bad)
         wr_s(w, d->cut        ? "[Packet size limited during capture]"

@@ -132,6 +132,9 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
     return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
 }
 
+/* is_content tells whether layer m is what a message holds: it does not part the message from the next one. */
+static bool is_content(const struct layer_mark *m) { return m->proto->inner || m->proto == &proto_data; }
+
 /* begun_put adds what a protocol says of the message that begins behind the packet's last whole one, m. */
 static void begun_put(struct writer *w, const struct decode *d, const struct layer_mark *m) {
     const struct fval *begun = fv_first(d->out, FID_TCP_BEGUN, m->at, d->out->n);
@@ -156,7 +159,7 @@ void columns_info(struct writer *w, const struct decode *d) {
     if (m > d->layer) {
         first = --m;
         while (first > d->layer && m->proto->stream &&
-               (follows(first - 1, m->proto) || carries(d, first - 1, m->proto) || first[-1].proto->inner))
+               (follows(first - 1, m->proto) || carries(d, first - 1, m->proto) || is_content(first - 1)))
             first--;
         while (!follows(first, m->proto)) first++;
         if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain || m->proto->info_last);

@@ -73,7 +73,7 @@ static struct slice pieces_add(struct decode *d, const struct http2_body *b) {
 
 /* content_add shows a whole body, unfolded where its sender compressed it, and returns it so. */
 static struct http_content content_add(struct decode *d, const struct http2_body *b, struct slice body) {
-    struct slice plain = body, type = b->type_len && media_wanted(d) ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
+    struct slice plain = body, type = b->type_len ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
     struct http_content as_is = {.type = type, .data = body, .src = d->out->src};
     uint32_t off = d_off(d, body.p);
     if (!b->coded || (!d_wants(d, FID_HTTP2_DATA_DATA) && !media_wanted(d))) {

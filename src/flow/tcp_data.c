@@ -176,6 +176,15 @@ static void lose(struct feed *f) {
     app_lost(f);
 }
 
+/* stranger_leave ends a protocol that recognised nothing of the conversation so far. true where another knows the bytes. */
+static bool stranger_leave(struct feed *f, struct slice in) {
+    const struct proto *app = f->flow->app, *sure = driver_probe(f->dr, in);
+    f->owned = app->stream->owns_port;
+    f->stream->lost = false;
+    flow_app_start(f->flow, NULL);
+    return sure && sure != app;
+}
+
 /* overlap_note says of the last piece that its segment began within the message: what was there before it won. It returns
  * the part of the segment that lies in the message. */
 static struct slice overlap_note(struct feed *f, struct slice part, size_t before) {
@@ -247,6 +256,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
     if (r.status == READ_BAD) {
         s->lost = true;
         app_lost(f);
+        if (r.stranger) stranger_leave(f, (struct slice){0});
     }
     return true;
 }
@@ -278,6 +288,7 @@ static void cut_read(struct feed *f, struct slice in) {
 
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
 static void messages_read(struct feed *f, struct slice in, bool first) {
+    bool left = false;
     while (in.n) {
         if (f->d->out->overflowed) return;
         if (!f->flow->app) app_search(f, in);
@@ -302,6 +313,10 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         if (r.status == READ_BAD) {
             lose(f);
+            if (r.stranger && stranger_leave(f, in) && !left) {
+                left = true;
+                continue;
+            }
             raw(f, in);
             return;
         }

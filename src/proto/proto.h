@@ -54,6 +54,7 @@ struct read_result {
     size_t needed;
     /* READ_MORE: what the Info column says of the message so far, a part of `in`; empty: nothing. */
     struct slice begun;
+    bool stranger; /* READ_BAD: nothing binds the conversation to this protocol; another may know the bytes */
 };
 /* READ_UNTIL_END as `needed`: only the end of the stream ends the message (decode.stream_end). */
 #define READ_UNTIL_END SIZE_MAX
@@ -112,6 +113,8 @@ struct proto {
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
     bool info_plain;
+    /* info_last: of several messages in a packet the last one's text stands alone. */
+    bool info_last;
     /* tunnel shows that the bytes `in` go to a host and port through a tunnel of this protocol (decode_ops.tunnel). */
     void (*tunnel)(struct decode *d, struct slice host, uint16_t port, struct slice in);
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */

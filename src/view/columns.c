@@ -132,6 +132,17 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
     return m > d->layer && m->proto->stream && m->proto != &proto_tcp && m[1].proto == p && m[-1].proto == p;
 }
 
+/* is_content tells whether layer m is what a message holds: it does not part the message from the next one. */
+static bool is_content(const struct layer_mark *m) { return m->proto->inner || m->proto == &proto_data; }
+
+/* begun_put adds what a protocol says of the message that begins behind the packet's last whole one, m. */
+static void begun_put(struct writer *w, const struct decode *d, const struct layer_mark *m) {
+    const struct fval *begun = fv_first(d->out, FID_TCP_BEGUN, m->at, d->out->n);
+    if (!begun) return;
+    print_string(w, begun->s);
+    wr_c(w, ' ');
+}
+
 /* comma_drop takes the comma before a text away that only says that a message of TLS has begun: tshark puts that right
  * behind what is there. Text that has left the buffer already stays as it is. */
 static void comma_drop(struct writer *w, size_t at) {
@@ -147,9 +158,12 @@ void columns_info(struct writer *w, const struct decode *d) {
     while (m > d->layer && !says(m - 1)) m--;
     if (m > d->layer) {
         first = --m;
-        while (first > d->layer && m->proto->stream && (follows(first - 1, m->proto) || carries(d, first - 1, m->proto))) first--;
+        while (first > d->layer && m->proto->stream &&
+               (follows(first - 1, m->proto) || carries(d, first - 1, m->proto) || is_content(first - 1)))
+            first--;
         while (!follows(first, m->proto)) first++;
-        if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain);
+        if (m->proto->stream) tcp_prefix(w, d, first, m->proto->info_plain || m->proto->info_last);
+        if (m->proto->info_last) first = m;
         for (const struct layer_mark *one = first; one <= m; one++) {
             if (!follows(one, m->proto) || !says(one)) continue;
             if (one > first && !m->proto->info_plain) wr_s(w, ", ");
@@ -157,6 +171,7 @@ void columns_info(struct writer *w, const struct decode *d) {
             one->proto->info(w, d->out, one->at, layer_end(d, one));
             comma_drop(w, at);
         }
+        if (m->proto->info_plain) begun_put(w, d, m);
     }
     if (d->out->bad)
         wr_s(w, d->cut        ? "[Packet size limited during capture]"

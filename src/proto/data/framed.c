@@ -55,7 +55,7 @@ static size_t length_of(struct slice in) {
 static struct read_result framed_cut(struct slice in) {
     size_t n = length_of(in);
     if (!n && in.n < HEAD) return (struct read_result){.status = READ_MORE, .needed = HEAD};
-    if (!n) return (struct read_result){.status = READ_BAD};
+    if (!n) return (struct read_result){.status = READ_BAD, .stranger = true};
     if (n > in.n) return (struct read_result){.status = READ_MORE, .needed = n};
     return (struct read_result){.status = READ_OK, .consumed = n};
 }

@@ -269,7 +269,7 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
 }
 
 static const struct stream_ops stream = {.start = stream_start, .frame = stream_frame, .read = stream_read};
-static const struct proto_key dns_keys[] = {{TABLE_UDP, 53}, {TABLE_TCP, 53}, {TABLE_TLS, 853}, {TABLE_COUNT, 0}};
+static const struct proto_key dns_keys[] = {{TABLE_UDP, 53}, {TABLE_TCP, 53}, {TABLE_TCP, 5353}, {TABLE_TLS, 853}, {TABLE_COUNT, 0}};
 static const struct proto_key mdns_keys[] = {{TABLE_UDP, 5353}, {TABLE_COUNT, 0}};
 static const struct proto_key llmnr_keys[] = {{TABLE_UDP, 5355}, {TABLE_COUNT, 0}};
 
@@ -282,6 +282,7 @@ const struct proto proto_dns = {.name = "dns",
                                 .stream = &stream,
                                 .info = dns_info,
                                 .info_fields = dns_info_fields,
+                                .info_last = true,
                                 .label = dns_label};
 /* The other two have their own entry in the tree; their fields are DNS's. */
 const struct proto proto_mdns = {.name = "mdns",

@@ -44,6 +44,8 @@ struct read_result http_frame(struct http_scan *s, struct slice in, enum http_as
 
 /* http_line_kind_of tells what a first line (without its end) is. */
 enum http_line_kind http_line_kind_of(struct slice line);
+/* http_blank returns the bytes of an empty line in front of a request: RFC 9112 2.2 lets one be there. */
+size_t http_blank(struct slice in);
 /* http_probe tells whether a stream begins as HTTP/1 does. */
 enum probe_result http_probe(struct slice in);
 
@@ -68,8 +70,8 @@ struct slice http_dechunk(struct arena *arena, struct slice body);
 /* http_chunk_next takes the next chunk off *body: its header line with line end in *head, its bytes in *data, the line
  * end behind them in *tail. false at the end of bytes or where there is no size. */
 bool http_chunk_next(struct slice *body, struct slice *head, struct slice *data, struct slice *tail);
-/* http_coding_of tells what a content coding's name stands for; those nothing here undoes are HTTP_PLAIN. */
-enum http_coding { HTTP_PLAIN, HTTP_DEFLATED, HTTP_BROTLI };
+/* http_coding_of tells what a content coding's name stands for; HTTP_CODED: one that nothing here undoes. */
+enum http_coding { HTTP_PLAIN, HTTP_DEFLATED, HTTP_BROTLI, HTTP_CODED };
 enum http_coding http_coding_of(struct slice name);
 /* http_unfold undoes a content coding, into at most max bytes of the arena; false where the body is damaged. */
 bool http_unfold(struct arena *arena, enum http_coding coding, struct slice body, size_t max, struct slice *out);
@@ -103,9 +105,10 @@ struct http_facts {
 };
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f);
 /* http_media_type returns a content type without its parameters, in lower case. http_media_words is what the Info column
- * says of content of that type, which begins with data; empty: nothing. */
+ * says of content (data: its bytes, the first 16 will do but for a multipart type) of the type in a content type's value;
+ * empty: nothing. *kind gets what the Protocol column says beside HTTP; kind may be NULL. */
 struct slice http_media_type(struct decode *d, struct slice value);
-struct slice http_media_words(struct decode *d, struct slice type, struct slice data);
+struct slice http_media_words(struct decode *d, struct slice value, struct slice data, uint8_t *kind);
 /* http_content is a body without its codings: in source src, of a media type. */
 struct http_content {
     struct slice type, data;

@@ -43,45 +43,6 @@ static void chunks_add(struct decode *d, const struct http_scan *s, struct slice
     fv_close(d->out);
 }
 
-struct slice http_media_type(struct decode *d, struct slice value) {
-    size_t n = 0;
-    while (n < value.n && value.p[n] != ';' && value.p[n] != ' ' && value.p[n] != '\t' && value.p[n] != ',') n++;
-    uint8_t *out = arena_get(d->arena, n + 1);
-    if (!out) return (struct slice){0};
-    for (size_t i = 0; i < n; i++) out[i] = value.p[i] >= 'A' && value.p[i] <= 'Z' ? value.p[i] | 0x20 : value.p[i];
-    return slice_of(out, n);
-}
-
-static bool ends_with(struct slice s, const char *text) {
-    struct slice end = slice_str(text);
-    return s.n >= end.n && slice_eq(slice_tail(s, s.n - end.n), end);
-}
-
-static bool is_xml(struct slice type) {
-    return slice_eq(type, SLICE("text/xml")) || slice_eq(type, SLICE("application/xml")) || ends_with(type, "+xml");
-}
-
-static bool is_json(struct slice type) {
-    return slice_eq(type, SLICE("application/json")) || slice_eq(type, SLICE("text/json")) || ends_with(type, "+json");
-}
-
-struct slice http_media_words(struct decode *d, struct slice type, struct slice data) {
-    enum { ROOM = 200 };
-    if (slice_eq(type, SLICE("image/gif")) && slice_starts(data, SLICE("GIF8")) && data.n >= 6)
-        return data.p[4] == '7' ? SLICE(" (GIF87a)") : SLICE(" (GIF89a)");
-    if (slice_eq(type, SLICE("image/png")) && slice_starts(data, SLICE("\x89PNG"))) return SLICE(" (PNG)");
-    if ((slice_eq(type, SLICE("image/jpeg")) || slice_eq(type, SLICE("image/jpg"))) && slice_starts(data, SLICE("\xff\xd8")))
-        return SLICE(" (JPEG JFIF image)");
-    if (is_xml(type)) return (struct slice){0};
-    char *text = arena_get(d->arena, ROOM);
-    if (!text) return (struct slice){0};
-    struct writer w = wr_fixed(text, ROOM);
-    wr_s(&w, is_json(type) ? ", JavaScript Object Notation (" : " (");
-    wr_slice(&w, slice_head(type, ROOM / 2));
-    wr_c(&w, ')');
-    return wr_done(&w);
-}
-
 struct slice http_string(struct slice s) {
     const uint8_t *nul = s.n ? memchr(s.p, 0, s.n) : NULL;
     return slice_head(s, nul ? (size_t)(nul - s.p) : s.n);
@@ -89,24 +50,25 @@ struct slice http_string(struct slice s) {
 
 enum { PEEK = 16 }; /* bytes unfolded where nobody wants the body itself */
 
-static void media_add(struct decode *d, struct slice type, struct slice data, uint32_t off) {
-    struct fval *media = fv_s(d->out, FID_HTTP_MEDIA, off, 0, http_media_words(d, type, data));
-    if (media) media->extra = is_json(type) ? HTTP_MEDIA_JSON : is_xml(type) ? HTTP_MEDIA_XML : HTTP_MEDIA_OTHER;
+static void media_add(struct decode *d, struct slice value, struct slice data, uint32_t off) {
+    uint8_t kind = HTTP_MEDIA_OTHER;
+    struct fval *media = fv_s(d->out, FID_HTTP_MEDIA, off, 0, http_media_words(d, value, data, &kind));
+    if (media) media->extra = kind;
     fv_hide(media);
 }
 
 /* content_add shows the content and names its media type. `made` tells what made the bytes, which are not in the packet
- * then; NULL: they are. Where its coding could not be undone (`whole` is false) it is no more than bytes. */
-static struct http_content content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f, bool whole) {
+ * then; NULL: they are. */
+static struct http_content content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f) {
     uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, made) : src;
     if (made && !own) return (struct http_content){0};
     d->out->src = own;
     uint32_t off = d_off(d, data.p);
     fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
-    struct slice type = data.n && f->content_type.n ? http_media_type(d, f->content_type) : (struct slice){0};
-    if (type.n && d_wants(d, FID_HTTP_MEDIA)) media_add(d, type, data, off);
+    struct slice type = data.n && f->content_type.p ? http_media_type(d, f->content_type) : (struct slice){0};
+    if (type.p && d_wants(d, FID_HTTP_MEDIA)) media_add(d, f->content_type, data, off);
     d->out->src = src;
-    return (struct http_content){.type = whole ? type : (struct slice){0}, .data = data, .src = own};
+    return (struct http_content){.type = type, .data = data, .src = own};
 }
 
 void http_content_read(struct decode *d, const struct http_content *c) {
@@ -117,27 +79,40 @@ void http_content_read(struct decode *d, const struct http_content *c) {
     d->out->src = src;
 }
 
+/* decoded undoes a content coding. false where it cannot be undone: the bytes are nothing but data then. */
+static bool decoded(struct decode *d, struct slice *body, const char **made, const struct http_facts *f, uint32_t msg) {
+    enum http_coding coding = http_coding_of(f->content_encoding);
+    if (coding == HTTP_PLAIN) return true;
+    struct slice plain, type = http_media_type(d, f->content_type);
+    enum media_kind kind = media_kind_of(type);
+    bool whole = d_wants(d, FID_HTTP_FILE_DATA) || !type.n || kind == MEDIA_DATA || kind == MEDIA_MULTIPART || media_wanted(d);
+    size_t room = d->out->source[d->out->src].bytes.n - msg;
+    uint32_t off = *made ? msg : d_off(d, body->p);
+    bool done = http_unfold(d->arena, coding, *body, whole ? HTTP_BODY_MAX : PEEK, &plain);
+    fv_open(d->out, FID_HTTP_TEXT, off, (uint32_t)(body->n < room ? body->n : room));
+    if (!done) {
+        d_anomaly(d, FID_HTTP_DECOMPRESSION_FAILED, msg, 0);
+        uint8_t src = d->out->src, own = *made ? fvec_add_source(d->out, *body, *made) : src;
+        if (own || !*made) {
+            d->out->src = own;
+            d_data(d, *body);
+            d->out->src = src;
+        }
+    }
+    fv_close(d->out);
+    *body = plain;
+    *made = "Uncompressed entity body";
+    return done;
+}
+
 struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
     const char *made = NULL;
-    bool whole = true;
     if (!body.n) return (struct http_content){0};
     if (f->chunked) {
         chunks_add(d, s, body);
         body = http_dechunk(d->arena, body);
         made = "De-chunked entity body";
     }
-    if (body.n && http_coding_of(f->content_encoding) != HTTP_PLAIN) {
-        size_t max = d_wants(d, FID_HTTP_FILE_DATA) || !f->content_type.n || media_wanted(d) ? HTTP_BODY_MAX : PEEK;
-        struct slice plain;
-        size_t room = d->out->source[d->out->src].bytes.n - msg;
-        fv_add(d->out, FID_HTTP_TEXT, made ? msg : d_off(d, body.p), (uint32_t)(body.n < room ? body.n : room));
-        if (http_unfold(d->arena, http_coding_of(f->content_encoding), body, max, &plain)) {
-            body = plain;
-            made = "Uncompressed entity body";
-        } else {
-            d_anomaly(d, FID_HTTP_DECOMPRESSION_FAILED, msg, 0);
-            whole = false;
-        }
-    }
-    return content_add(d, body, made, f, whole);
+    if (body.n && f->content_encoding.p && !decoded(d, &body, &made, f, msg)) return (struct http_content){0};
+    return content_add(d, body, made, f);
 }

@@ -15,7 +15,7 @@ enum http_coding http_coding_of(struct slice name) {
 #ifdef WEIR_BROTLI
     if (http_name_is(name, "br")) return HTTP_BROTLI;
 #endif
-    return HTTP_PLAIN;
+    return http_name_is(name, "identity") ? HTTP_PLAIN : HTTP_CODED;
 }
 
 static voidpf zlib_get(voidpf arena, uInt items, uInt size) { return arena_get(arena, (size_t)items * size); }
@@ -50,8 +50,12 @@ static bool inflate_as(struct arena *arena, struct slice body, size_t max, int w
     return (rc == Z_STREAM_END || rc == Z_OK || rc == Z_BUF_ERROR) && p;
 }
 
+/* inflate_any: without a header only the whole of the bytes tells whether they were deflated at all. */
 static bool inflate_any(struct arena *arena, struct slice body, size_t max, struct slice *out) {
-    return inflate_as(arena, body, max, MAX_WBITS + GZIP_OR_ZLIB, out) || inflate_as(arena, body, max, -MAX_WBITS, out);
+    if (inflate_as(arena, body, max, MAX_WBITS + GZIP_OR_ZLIB, out)) return true;
+    bool raw = inflate_as(arena, body, HTTP_BODY_MAX, -MAX_WBITS, out);
+    *out = slice_head(*out, max);
+    return raw;
 }
 
 #ifdef WEIR_BROTLI
@@ -92,6 +96,7 @@ bool http_unfold(struct arena *arena, enum http_coding coding, struct slice body
 #else
     case HTTP_BROTLI:
 #endif
+    case HTTP_CODED:
     case HTTP_PLAIN: break;
     }
     return false;

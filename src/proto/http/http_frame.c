@@ -8,11 +8,49 @@
 #include "proto/http/http.h"
 
 static const char *const methods[] = {
-    "GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "CONNECT", "TRACE", "PATCH", "LINK", "UNLINK",
-    "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "CHECKOUT", "CHECKIN", "UNCHECKOUT",
-    "MKACTIVITY", "MERGE", "MKWORKSPACE", "UPDATE", "LABEL", "BASELINE-CONTROL", "VERSION-CONTROL", "SEARCH", "ACL",
-    "POLL", "BPROPFIND", "BPROPPATCH", "BCOPY", "BMOVE", "BDELETE", "RPC_CONNECT", "RPC_IN_DATA", "RPC_OUT_DATA",
-    "CCM_POST", "REGISTER-IPP", "M-SEARCH",
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "OPTIONS",
+    "DELETE",
+    "CONNECT",
+    "TRACE",
+    "PATCH",
+    "LINK",
+    "UNLINK",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "CHECKOUT",
+    "CHECKIN",
+    "UNCHECKOUT",
+    "MKACTIVITY",
+    "MERGE",
+    "MKWORKSPACE",
+    "UPDATE",
+    "LABEL",
+    "BASELINE-CONTROL",
+    "VERSION-CONTROL",
+    "SEARCH",
+    "ACL",
+    "POLL",
+    "BPROPFIND",
+    "BPROPPATCH",
+    "BCOPY",
+    "BMOVE",
+    "BDELETE",
+    "RPC_CONNECT",
+    "RPC_IN_DATA",
+    "RPC_OUT_DATA",
+    "CCM_POST",
+    "REGISTER-IPP",
+    "M-SEARCH",
 };
 static const char *const notifications[] = {"NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"};
 
@@ -28,9 +66,10 @@ static struct slice word_of(struct slice line) {
 }
 
 enum http_line_kind http_line_kind_of(struct slice line) {
-    if (slice_starts(line, SLICE("HTTP")) || slice_starts(line, SLICE("ICY "))) return HTTP_LINE_RESPONSE;
+    if (slice_starts(line, SLICE("HTTP/")) || slice_starts(line, SLICE("ICY "))) return HTTP_LINE_RESPONSE;
     struct slice word = word_of(line);
-    if (word.n == 0 || word.n == line.n) return HTTP_LINE_OTHER;
+    if (slice_starts(word, SLICE("M-")) && !slice_eq(word, SLICE("M-SEARCH")))
+        word = slice_tail(word, 2); /* RFC 2774 4 */
     if (among(notifications, sizeof notifications / sizeof *notifications, word)) return HTTP_LINE_NOTIFICATION;
     return among(methods, sizeof methods / sizeof *methods, word) ? HTTP_LINE_REQUEST : HTTP_LINE_OTHER;
 }
@@ -45,18 +84,26 @@ static size_t line_end(struct slice in, size_t seen, struct slice *text) {
     return n + 1;
 }
 
+static bool printable(uint8_t c) { return c >= 0x20 && c < 0x7f; }
+
+size_t http_blank(struct slice in) {
+    if (!slice_starts(in, SLICE("\r\n"))) return 0;
+    struct slice line = slice_tail(in, 2);
+    line_end(line, 0, &line);
+    return http_line_kind_of(line) == HTTP_LINE_REQUEST ? 2 : 0;
+}
+
 enum probe_result http_probe(struct slice in) {
-    struct slice line = slice_head(in, HTTP_URI_MAX);
+    struct slice line = slice_head(slice_tail(in, http_blank(in)), HTTP_URI_MAX);
+    if (slice_starts(line, SLICE("HTTP/1."))) return PROBE_CERTAIN;
     size_t n = line_end(line, 0, &line);
     bool known = http_line_kind_of(line) != HTTP_LINE_OTHER;
-    if (slice_starts(line, SLICE("HTTP/1."))) return PROBE_CERTAIN;
     if (n) {
         bool versioned = line.n > 9 && slice_starts(slice_tail(line, line.n - 9), SLICE(" HTTP/1."));
-        return versioned ? (known ? PROBE_CERTAIN : PROBE_UNSURE) : PROBE_NO;
+        return versioned && known ? PROBE_CERTAIN : versioned || known ? PROBE_UNSURE : PROBE_NO;
     }
-    for (size_t i = 0; i < line.n; i++)
-        if (line.p[i] < 0x20 || line.p[i] >= 0x7f) return PROBE_NO;
-    return known && line.n < HTTP_URI_MAX ? PROBE_UNSURE : PROBE_NO;
+    if (!line.n || !printable(line.p[0])) return PROBE_NO;
+    return known && line.n < HTTP_URI_MAX ? PROBE_UNSURE : PROBE_UNLIKELY; /* the line's end is still to come */
 }
 
 static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
@@ -92,7 +139,8 @@ static bool header_split(struct slice line, struct http_header *h) {
     const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
     size_t n = colon ? (size_t)(colon - line.p) : line.n;
     h->line = line;
-    h->name = trim(slice_head(line, n));
+    h->name = slice_head(line, n); /* RFC 9112 5.1: white space in front of the colon makes it another name */
+    if (!colon) h->name = trim(h->name);
     h->value = trim(slice_tail(line, n + 1));
     return colon != NULL;
 }
@@ -134,7 +182,8 @@ static void header_take(struct http_scan *s, struct slice line) {
     if ((c != 'c' && c != 't') || !header_split(line, &h)) return;
     if (http_name_is(h.name, "content-length")) length_take(s, h.value);
     if (!http_name_is(h.name, "transfer-encoding")) return;
-    if (http_has_token(h.value, "chunked")) s->chunked = true;
+    /* What a careless reader takes for chunked is taken for it, so that nothing hides behind it. */
+    if (http_has_token(h.value, "chunked") || http_name_is(slice_head(h.value, 7), "chunked")) s->chunked = true;
     else if (!http_name_is(h.value, "identity")) s->other_coding = true;
 }
 
@@ -151,7 +200,8 @@ static enum http_body_kind body_kind(const struct http_scan *s, enum http_asked 
     /* A tunnel, whatever length it announces; an answer that announces none ends with the connection. */
     if (s->rpc || (asked == HTTP_ASKED_RPC && (s->has_length || s->chunked))) return HTTP_BODY_NONE;
     if (s->kind == HTTP_LINE_RESPONSE) {
-        if (asked == HTTP_ASKED_HEAD || s->status / 100 == 1 || s->status == 204 || s->status == 304) return HTTP_BODY_NONE;
+        if (asked == HTTP_ASKED_HEAD || s->status / 100 == 1 || s->status == 204 || s->status == 304)
+            return HTTP_BODY_NONE;
         if (asked == HTTP_ASKED_CONNECT && s->status / 100 == 2) return HTTP_BODY_NONE;
     }
     if (s->chunked) return HTTP_BODY_CHUNKED;
@@ -161,12 +211,21 @@ static enum http_body_kind body_kind(const struct http_scan *s, enum http_asked 
 
 static const struct read_result more = {.status = READ_MORE}, bad = {.status = READ_BAD};
 
+/* no_line tells whether the bytes, which have no LF, begin no first line: those of one are printable up to a CR. */
+static bool no_line(struct slice in, size_t seen) {
+    if (in.n && !printable(in.p[0]) && in.p[0] != '\r') return true;
+    const uint8_t *cr = in.n > seen ? memchr(in.p + seen, '\r', in.n - seen) : NULL;
+    size_t n = cr ? (size_t)(cr - in.p) : in.n;
+    return n + 1 < in.n && http_line_kind_of(slice_head(in, n)) == HTTP_LINE_OTHER;
+}
+
 /* head_scan looks for the empty line. */
 static enum read_status head_scan(struct http_scan *s, struct slice in, enum http_asked asked) {
     while (!s->head) {
         struct slice line = slice_tail(in, s->line), text;
         size_t n = line_end(line, s->seen - s->line, &text);
         if (n == 0) {
+            if (!s->first && no_line(in, s->seen)) return READ_BAD;
             s->seen = in.n;
             return in.n > HTTP_HEAD_MAX ? READ_BAD : READ_MORE;
         }

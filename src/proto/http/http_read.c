@@ -250,6 +250,8 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     struct http_scan *s = &st->scan[from & 1];
     struct read_result r;
     if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
+    size_t blank = s->seen ? 0 : http_blank(in);
+    if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};
     r = http_frame(s, in, st->asked, d->stream_end);
     bool cut = r.status == READ_MORE && d->cut && d->stream_end;
     if (cut) r = cut_take(s, in);
@@ -260,6 +262,7 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     struct http_scan done = *s;
     *s = (struct http_scan){0};
     if (r.status == READ_BAD) {
+        r.stranger = !st->seen;
         if (!st->seen) return r;
         if (http2_is_preface(in) && d->ops->become) { /* RFC 9113 3.4: a client may know that the server speaks it */
             d_begin(d, &proto_http, d_off(d, in.p), HTTP2_PREFACE);

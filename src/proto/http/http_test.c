@@ -141,7 +141,40 @@ static void fields_test(void) {
     bench_free(&b);
 }
 
+static bool words_are(struct bench *b, const char *type, const char *data, const char *want) {
+    return slice_eq(http_media_words(&b->d, slice_str(type), slice_str(data), NULL), slice_str(want));
+}
+
+static void media_test(void) {
+    struct bench b;
+    bench_make(&b);
+    begin(&b, SLICE("x"));
+    CHECK(words_are(&b, "Text/HTML; charset=x", "<p>", " (text/html)"), "a type is named without its parameters");
+    CHECK(words_are(&b, "application/octet-stream", "x", ""), "bytes of which nothing is known have no name");
+    CHECK(words_are(&b, "application/foo+json", "{}", " (application/foo+json)"), "the end of a name makes no JSON");
+    CHECK(words_are(&b, "image/x", "GIF89a....", " (GIF89a)"), "an image is known by its bytes");
+    const char *parts = "before\r\n--A\r\nContent-Type: text/csv\r\n\r\nx\r\n--AB\r\n--A\r\nX: y\r\n\r\nz\r\n"
+                        "--A\r\nContent-Type: application/pdf\r\n\r\ny\r\n--A--\r\n";
+    CHECK(words_are(&b, "multipart/mixed; boundary=\"A\"", parts, " (text/csv) (application/pdf)"), "parts are named");
+    CHECK(words_are(&b, "multipart/mixed", parts, ""), "not without a boundary");
+    CHECK(words_are(&b, "multipart/mixed; boundary=A", "--A\r\nContent-Type: text/csv\r\n\r\nx", ""),
+          "nor a part that nothing ends");
+    bench_free(&b);
+}
+
+static void first_line_test(void) {
+    CHECK(http_probe(SLICE("hello")) != PROBE_NO, "text may go on to be a line");
+    CHECK(http_probe(SLICE("hello\r\n")) == PROBE_NO, "a line of text is none of HTTP");
+    CHECK(http_probe(SLICE("\x01hello")) == PROBE_NO, "nor are bytes");
+    CHECK(http_probe(SLICE("OPTIONS\r\n")) == PROBE_UNSURE, "a method may stand alone");
+    CHECK(http_blank(SLICE("\r\nGET / HTTP/1.1\r\n")) == 2, "an empty line in front of a request is passed over");
+    CHECK(http_blank(SLICE("\r\n\r\nGET / HTTP/1.1\r\n")) == 0 && http_blank(SLICE("\r\n")) == 0, "but one alone");
+    CHECK(http_line_kind_of(SLICE("M-GET / HTTP/1.1")) == HTTP_LINE_REQUEST, "RFC 2774 puts M- in front of a method");
+}
+
 int main(void) {
+    media_test();
+    first_line_test();
     framing_test();
     hostile_test();
     probe_test();

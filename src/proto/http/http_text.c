@@ -18,7 +18,7 @@ void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
         print_string(w, line_of(first->s));
         wr_c(w, ' ');
         if (media) print_string(w, media->s);
-    } else if (!fv_first(v, FID_HTTP, 0, at)) {
+    } else if (!fv_first(v, FID_HTTP_PROXY_CONNECT_HOST, at, end)) {
         wr_s(w, "Continuation");
     }
 }

@@ -200,7 +200,8 @@ static void body_note(struct decode *d, struct http2_state *st, int from, uint32
     struct http2_body *b = http2_body_start(d, st, from, stream);
     b->type_len = (uint8_t)(type.n < HTTP2_TYPE_MAX ? type.n : HTTP2_TYPE_MAX);
     if (b->type_len) memcpy(b->type, type.p, b->type_len);
-    b->coded = (uint8_t)http_coding_of(coding);
+    enum http_coding undone = http_coding_of(coding);
+    b->coded = (uint8_t)(undone == HTTP_CODED ? HTTP_PLAIN : undone);
 }
 
 void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream, struct slice block) {

@@ -73,7 +73,7 @@ static struct slice pieces_add(struct decode *d, const struct http2_body *b) {
 
 /* content_add shows a whole body, unfolded where its sender compressed it, and returns it so. */
 static struct http_content content_add(struct decode *d, const struct http2_body *b, struct slice body) {
-    struct slice plain = body, type = b->type_len && media_wanted(d) ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
+    struct slice plain = body, type = b->type_len ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
     struct http_content as_is = {.type = type, .data = body, .src = d->out->src};
     uint32_t off = d_off(d, body.p);
     if (!b->coded || (!d_wants(d, FID_HTTP2_DATA_DATA) && !media_wanted(d))) {
@@ -107,7 +107,7 @@ static void media_add(struct decode *d, const struct http2_body *b, uint32_t off
     struct slice type = http_media_type(d, slice_of(b->type, b->type_len)), begins = {0};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (slice_eq(type, known[i].type)) begins = known[i].begins;
-    struct slice words = http_media_words(d, type, begins);
+    struct slice words = http_media_words(d, slice_of(b->type, b->type_len), begins, NULL);
     if (words.n) fv_hide(fv_s(d->out, FID_HTTP2_MEDIA, off, 0, words));
 }
 

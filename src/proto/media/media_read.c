@@ -92,36 +92,94 @@ static const struct proto *image_of(struct slice type, struct slice data) {
     return is_one_of(type, jpeg) && slice_starts(data, SLICE("\xff\xd8\xff")) && data.n > 20 ? &proto_image_jfif : NULL;
 }
 
+static const struct {
+    const char *type;
+    enum media_kind kind;
+} kinds[] = {
+    {"text/plain", MEDIA_TEXT},
+    {"text/html", MEDIA_TEXT},
+    {"text/css", MEDIA_TEXT},
+    {"text/javascript", MEDIA_TEXT},
+    {"application/x-javascript", MEDIA_TEXT},
+    {"text/richtext", MEDIA_TEXT},
+    {"text/rtf", MEDIA_TEXT},
+    {"text/enriched", MEDIA_TEXT},
+    {"application/json", MEDIA_JSON},
+    {"application/json-rpc", MEDIA_JSON},
+    {"application/jsonrequest", MEDIA_JSON},
+    {"application/x-ndjson", MEDIA_JSON},
+    {"application/dds-web+json", MEDIA_JSON},
+    {"application/problem+json", MEDIA_JSON},
+    {"application/json-patch+json", MEDIA_JSON},
+    {"application/merge-patch+json", MEDIA_JSON},
+    {"application/vnd.oma.lwm2m+json", MEDIA_JSON},
+    {"application/senml+json", MEDIA_JSON},
+    {"application/sensml+json", MEDIA_JSON},
+    {"text/xml", MEDIA_XML},
+    {"application/xml", MEDIA_XML},
+    {"application/rdf+xml", MEDIA_XML},
+    {"application/rss+xml", MEDIA_XML},
+    {"application/atom+xml", MEDIA_XML},
+    {"application/xml-dtd", MEDIA_XML},
+    {"application/xslt+xml", MEDIA_XML},
+    {"application/soap+xml", MEDIA_XML},
+    {"application/mathml+xml", MEDIA_XML},
+    {"application/x-wms-logconnectstats", MEDIA_XML},
+    {"application/pidf+xml", MEDIA_XML},
+    {"application/xcap-diff+xml", MEDIA_XML},
+    {"text/vnd.wap.wml", MEDIA_XML},
+    {"text/vnd.wap.si", MEDIA_XML},
+    {"text/vnd.wap.sl", MEDIA_XML},
+    {"text/vnd.wap.co", MEDIA_XML},
+    {"text/vnd.wap.emn", MEDIA_XML},
+    {"message/imdn+xml", MEDIA_XML},
+    {"application/vnd.etsi.aoc+xml", MEDIA_XML},
+    {"application/rls-services+xml", MEDIA_XML},
+    {"application/poc-settings+xml", MEDIA_XML},
+    {"application/watcherinfo+xml", MEDIA_XML},
+    {"application/resource-lists+xml", MEDIA_XML},
+    {"application/xcap-el+xml", MEDIA_XML},
+    {"application/auth-policy+xml", MEDIA_XML},
+    {"application/ccmp+xml", MEDIA_XML},
+    {"application/conference-info+xml", MEDIA_XML},
+    {"application/media_control+xml", MEDIA_XML},
+    {"application/note+xml", MEDIA_XML},
+    {"application/simple-filter+xml", MEDIA_XML},
+    {"image/svg+xml", MEDIA_XML},
+    {"application/octet-stream", MEDIA_DATA},
+    {"application/grpc", MEDIA_SILENT},
+    {"application/grpc+proto", MEDIA_SILENT},
+    {"application/grpc-web", MEDIA_SILENT},
+    {"application/grpc-web+proto", MEDIA_SILENT},
+    {"application/cbor", MEDIA_SILENT},
+    {"application/cbor-seq", MEDIA_SILENT},
+    {"application/senml+cbor", MEDIA_SILENT},
+    {"application/sensml+cbor", MEDIA_SILENT},
+    {"application/cose", MEDIA_SILENT},
+    {"application/cose-key", MEDIA_SILENT},
+    {"application/vnd.oma.lwm2m+tlv", MEDIA_SILENT},
+    {"application/x-fcs", MEDIA_SILENT},
+};
+
+enum media_kind media_kind_of(struct slice type) {
+    if (slice_starts(type, SLICE("multipart/"))) return MEDIA_MULTIPART;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (slice_eq(type, slice_str(kinds[i].type))) return kinds[i].kind;
+    return MEDIA_OTHER;
+}
+
 bool media_read(struct decode *d, struct slice type, struct slice data) {
-    static const char *const text[] = {
-        "text/plain",    "text/html", "text/css",      "text/javascript",  "application/x-javascript",
-        "text/richtext", "text/rtf",  "text/enriched", "text/vnd.wap.wml", NULL};
-    static const char *const json[] = {"application/json",
-                                       "application/senml+json",
-                                       "application/sensml+json",
-                                       "application/json-rpc",
-                                       "application/problem+json",
-                                       "application/merge-patch+json",
-                                       "application/json-patch+json",
-                                       "application/x-ndjson",
-                                       NULL};
-    static const char *const xml[] = {"text/xml",
-                                      "application/xml",
-                                      "application/soap+xml",
-                                      "application/atom+xml",
-                                      "application/rss+xml",
-                                      "image/svg+xml",
-                                      NULL};
+    enum media_kind kind = media_kind_of(type);
     const struct proto *image = image_of(type, data);
     if (!data.n || !type.n) return false;
     if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
     else if (slice_eq(type, SLICE("application/dns-message"))) d->ops->call(d, &proto_dns, data); /* RFC 8484 6 */
-    else if (!media_wanted(d)) return true;
-    else if (is_one_of(type, text)) lines_read(d, type, data);
-    else if (is_one_of(type, json)) {
+    else if (kind == MEDIA_SILENT || kind == MEDIA_MULTIPART || (kind != MEDIA_DATA && !media_wanted(d))) return true;
+    else if (kind == MEDIA_TEXT) lines_read(d, type, data);
+    else if (kind == MEDIA_JSON) {
         struct slice rest = slice_tail(data, media_json_read(d, type, data));
         if (rest.n) lines_read(d, type, rest);
-    } else if (is_one_of(type, xml)) empty_layer(d, &proto_xml, type, data);
+    } else if (kind == MEDIA_XML) empty_layer(d, &proto_xml, type, data);
     else if (slice_eq(type, SLICE("application/x-www-form-urlencoded"))) form_read(d, type, data);
     else if (image) empty_layer(d, image, type, data);
     else return false;
@@ -130,7 +188,7 @@ bool media_read(struct decode *d, struct slice type, struct slice data) {
 
 void media_or_data_read(struct decode *d, struct slice type, struct slice data) {
     if (media_read(d, type, data)) return;
-    if (!type.n || slice_eq(type, SLICE("application/octet-stream"))) d_data(d, data);
+    if (!type.n || media_kind_of(type) == MEDIA_DATA) d_data(d, data);
     else if (data.n && media_wanted(d)) empty_layer(d, &proto_media, type, data);
 }
 

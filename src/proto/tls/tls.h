@@ -63,6 +63,8 @@ struct tls_state {
     uint16_t version; /* of the session; 0: not known */
     uint16_t suite;
     bool has_suite;
+    bool unsealed;         /* the suite leaves records in the clear, with a MAC behind them */
+    uint8_t unsealed_mac;  /* bytes of that */
     bool hello_done;     /* ServerHelloDone or ClientKeyExchange was seen */
     uint8_t alpn;        /* enum tls_alpn */
     struct tls_gather gather[2]; /* the handshake message of each side that goes on in its next record */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ClientHello and ServerHello: RFC 8446 4.1, RFC 5246 7.4.1. */
 #include "proto/tls/tls.h"
+#include "proto/tls/tls_prf.h"
+#include "proto/tls/tls_suite.h"
 
 enum { RANDOM = 32, SESSION_ID_MOST = 32, EXT_EARLY_DATA = 42, EXT_VERSIONS = 43 };
 
@@ -112,7 +114,10 @@ void tls_server_hello_read(struct decode *d, struct tls_state *st, struct reader
     if (!short_hello(named)) session_id_read(d, r);
     st->suite = get_be16(d, r, FID_TLS_SUITE);
     st->has_suite = rd_ok(r);
-    if (!short_hello(named)) get_u8(d, r, FID_TLS_COMP);
+    uint8_t compression = short_hello(named) ? 0 : get_u8(d, r, FID_TLS_COMP);
+    struct tls_suite suite;
+    st->unsealed = st->has_suite && !compression && tls_suite_find(st->suite, &suite) && suite.mode == BULK_NULL;
+    st->unsealed_mac = st->unsealed ? (uint8_t)tls_hash_size(suite.mac) : 0;
     uint32_t off = rd_off(r);
     if (rd_left(r)) tls_extensions_read(d, st, r, SERVER_HELLO);
     if (rd_ok(r)) tls_ja3s_add(d, body, off);

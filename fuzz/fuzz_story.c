@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct tale *t = calloc(1, sizeof *t);
     if (!t) abort();
     events_want(&t->want);
-    if (dissector_make(&t->ds, &t->want) || explain_make(&t->e) || ladder_make(&t->ladder) || eve_make(&t->eve)) abort();
+    if (dissector_make(&t->ds, &t->want) || explain_make(&t->e) || ladder_make(&t->ladder, NULL) || eve_make(&t->eve))
+        abort();
     t->lines = wr_grow();
     read_all(t, file);
     tell(t);

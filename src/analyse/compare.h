@@ -3,6 +3,7 @@
 #define WEIR_ANALYSE_COMPARE_H
 
 #include "analyse/events.h"
+#include "base/words.h"
 
 /* compare: two runs of the same thing, put beside each other to find where they part.
  *
@@ -64,6 +65,7 @@ struct deed_list {
 struct run {
     struct arena arena;
     const char *name; /* of the file */
+    say_fn *say;      /* of the deeds' words */
     struct deed_list list[RUN_LISTS];
     uint32_t lists;
     uint64_t left_out;
@@ -96,7 +98,7 @@ struct comparison {
     int32_t first; /* pair in which the runs part first; -1: they are the same */
 };
 
-int run_make(struct run *r, const char *name) MUST_USE;
+int run_make(struct run *r, const char *name, say_fn *say) MUST_USE;
 void run_free(struct run *r);
 void run_packet(struct run *r, const struct packet_events *p);
 /* run_learn marks in `base` what differs in another good run; 0 or ERR_NOMEM. */

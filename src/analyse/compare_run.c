@@ -15,9 +15,10 @@
 static const struct hash_key plain_key = {0x243f6a8885a308d3u,
                                           0x13198a2e03707344u}; /* nobody gains by a collision here */
 
-int run_make(struct run *r, const char *name) {
+int run_make(struct run *r, const char *name, say_fn *say) {
     memset(r, 0, sizeof *r);
     r->name = name;
+    r->say = say;
     r->arena = arena_make(RUN_ARENA);
     return OK;
 }
@@ -223,7 +224,7 @@ static void event_take(struct run *r, struct deed_list *l, const struct packet_e
     if (passes_over(e)) return;
     struct deed *d = deed_new(l);
     if (!d) return;
-    event_label(&w, e);
+    event_label(&w, e, r->say);
     if (e->kind == EV_MQTT) mqtt_details(r, l, d, &e->mqtt, side);
     else if (e->kind == EV_TLS) tls_details(r, d, &e->tls);
     else if (e->kind == EV_HTTP) http_details(r, d, &e->http);
@@ -248,7 +249,7 @@ static void data_take(struct run *r, struct deed_list *l, const struct packet_ev
     if (!d) return;
     char text[40];
     struct writer w = wr_fixed(text, sizeof text);
-    wr_f(&w, "data (%u)", p->tcp.len);
+    wr_f(&w, "%s (%u)", say_by(r->say, N_("data")), p->tcp.len);
     finish(r, l, d, p, DEED_DATA, 0, side, wr_done(&w));
 }
 
@@ -285,7 +286,7 @@ static void dns_take(struct run *r, const struct packet_events *p, const struct 
     if (!d) return;
     char text[DEED_TEXT];
     struct writer w = wr_fixed(text, sizeof text);
-    event_label(&w, e);
+    event_label(&w, e, r->say);
     l->client = q->response ? p->dst : p->src;
     l->server = q->response ? p->src : p->dst;
     l->port = 53;
@@ -304,7 +305,7 @@ static void icmp_take(struct run *r, const struct packet_events *p) {
         struct deed *d = deed_new(l);
         char text[DEED_TEXT];
         struct writer w = wr_fixed(text, sizeof text);
-        packet_label(&w, p);
+        packet_label(&w, p, r->say);
         if (!d) return;
         d->bad = true;
         detail_number(r, d, N_("code"), i->code);

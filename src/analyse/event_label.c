@@ -22,11 +22,17 @@ static const char *const mqtt_names[] = {
 };
 _Static_assert(sizeof mqtt_names / sizeof *mqtt_names == MQTT_TYPES, "every packet type has a name");
 
-static void mqtt_code(struct writer *w, const struct mqtt_event *m) {
+static void mqtt_code(struct writer *w, const struct mqtt_event *m, say_fn *say) {
     if (!m->has_code) return;
-    if (m->type == MQTT_CONNACK) {
-        wr_s(w, m->code ? " refused: " : " ");
-        value_name(w, m->code >= 0x80 ? &vals_mqtt_connack_reason : &vals_mqtt_return, m->code);
+    if (m->type == MQTT_CONNACK && m->code) {
+        static const char again[] = "Connection Refused: "; /* so the names of 3.1.1 begin */
+        const char *name = field_value_name(m->code >= 0x80 ? &vals_mqtt_connack_reason : &vals_mqtt_return, m->code);
+        wr_f(w, " %s: ", say_by(say, N_("refused")));
+        if (!name) wr_u(w, m->code);
+        else wr_s(w, strncmp(name, again, sizeof again - 1) ? name : name + sizeof again - 1);
+    } else if (m->type == MQTT_CONNACK) {
+        wr_c(w, ' ');
+        value_name(w, &vals_mqtt_return, m->code);
     } else if (m->type == MQTT_SUBACK && m->code < 0x80) {
         wr_f(w, " QoS %u", m->code);
     } else if (m->code) {
@@ -34,7 +40,7 @@ static void mqtt_code(struct writer *w, const struct mqtt_event *m) {
     }
 }
 
-static void mqtt_words(struct writer *w, const struct mqtt_event *m) {
+static void mqtt_words(struct writer *w, const struct mqtt_event *m, say_fn *say) {
     wr_s(w, mqtt_names[m->type & 15]);
     if (m->type == MQTT_CONNECT && m->client.n) {
         wr_c(w, ' ');
@@ -45,7 +51,7 @@ static void mqtt_words(struct writer *w, const struct mqtt_event *m) {
         print_string(w, slice_head(m->topic[i], 64));
     }
     if (m->type == MQTT_PUBLISH) wr_f(w, " QoS %u%s%s", m->qos, m->retain ? " retain" : "", m->dup ? " DUP" : "");
-    mqtt_code(w, m);
+    mqtt_code(w, m, say);
     if (m->id) wr_f(w, " (%u)", m->id);
 }
 
@@ -69,7 +75,7 @@ static void tls_words(struct writer *w, const struct tls_event *t) {
     }
 }
 
-static void dns_words(struct writer *w, const struct dns_event *q) {
+static void dns_words(struct writer *w, const struct dns_event *q, say_fn *say) {
     wr_s(w, "DNS ");
     if (!q->response) {
         value_name(w, &vals_dns_type, q->type);
@@ -81,7 +87,7 @@ static void dns_words(struct writer *w, const struct dns_event *q) {
         value_name(w, &vals_dns_rcode, q->rcode);
         return;
     }
-    if (!q->addrs) wr_s(w, "no address");
+    if (!q->addrs) wr_s(w, say_by(say, N_("no address")));
     for (unsigned i = 0; i < q->addrs && i < 2; i++) {
         const uint8_t *b = q->addr[i].bytes;
         if (i) wr_s(w, ", ");
@@ -113,18 +119,18 @@ static void websocket_words(struct writer *w, const struct websocket_event *s) {
     if (s->code) wr_f(w, " %u", s->code);
 }
 
-void event_label(struct writer *w, const struct event *e) {
+void event_label(struct writer *w, const struct event *e, say_fn *say) {
     switch (e->kind) {
-    case EV_DNS: dns_words(w, &e->dns); break;
+    case EV_DNS: dns_words(w, &e->dns, say); break;
     case EV_TLS: tls_words(w, &e->tls); break;
     case EV_HTTP: http_words(w, &e->http); break;
     case EV_WEBSOCKET: websocket_words(w, &e->websocket); break;
-    case EV_MQTT: mqtt_words(w, &e->mqtt); break;
+    case EV_MQTT: mqtt_words(w, &e->mqtt, say); break;
     }
 }
 
 /* flags_label writes what a segment is: the flags that matter, or its bytes. */
-static void flags_words(struct writer *w, const struct tcp_event *t, bool bytes) {
+static void flags_words(struct writer *w, const struct tcp_said *t, bool bytes, say_fn *say) {
     bool any = false;
     static const struct {
         uint16_t bit;
@@ -135,29 +141,44 @@ static void flags_words(struct writer *w, const struct tcp_event *t, bool bytes)
         wr_f(w, "%s%s", any ? ", " : "", flags[i].name);
         any = true;
     }
-    if (t->len && bytes) wr_f(w, "%s%u bytes", any ? ", " : "", t->len);
+    if (t->len && bytes) wr_f(w, "%s%u %s", any ? ", " : "", t->len, say_by(say, N_("bytes")));
 }
 
 bool packet_bare(const struct packet_events *p) {
     return p->transport == TRANSPORT_TCP && !p->n && !p->tcp.len && !(p->tcp.flags & (TH_SYN | TH_FIN | TH_RST));
 }
 
-void packet_label(struct writer *w, const struct packet_events *p) {
+enum lead packet_lead(const struct packet_events *p) {
+    uint32_t found = p->transport == TRANSPORT_TCP ? p->tcp.found : 0;
+    return found & TA_RETRANSMISSION ? LEAD_AGAIN
+           : found & TA_KEEP_ALIVE   ? LEAD_KEEP_ALIVE
+           : found & TA_ZERO_WINDOW  ? LEAD_WINDOW
+                                     : LEAD_NONE;
+}
+
+const char *lead_words(enum lead lead) {
+    static const char *const names[] = {[LEAD_NONE] = "",
+                                        [LEAD_AGAIN] = N_("again"),
+                                        [LEAD_KEEP_ALIVE] = N_("TCP keep-alive"),
+                                        [LEAD_WINDOW] = N_("window 0")};
+    _Static_assert(sizeof names / sizeof *names == LEADS, "every lead has its words");
+    return names[lead];
+}
+
+void packet_label(struct writer *w, const struct packet_events *p, say_fn *say) {
     if (p->transport == TRANSPORT_ICMP) {
         wr_s(w, "ICMP ");
         value_name(w, p->icmp.v6 ? &vals_icmpv6_type : &vals_icmp_type, p->icmp.type);
         return;
     }
-    uint32_t found = p->transport == TRANSPORT_TCP ? p->tcp.found : 0;
-    if (found & TA_RETRANSMISSION) wr_s(w, "again: ");
-    else if (found & TA_KEEP_ALIVE) wr_s(w, "keep-alive: ");
-    else if (found & TA_ZERO_WINDOW) wr_s(w, "window 0: ");
+    enum lead lead = packet_lead(p);
+    if (lead != LEAD_NONE) wr_f(w, "%s: ", say_by(say, lead_words(lead)));
     bool special = p->transport == TRANSPORT_TCP && (p->tcp.flags & (TH_SYN | TH_FIN | TH_RST));
-    if (special || (!p->n && p->transport == TRANSPORT_TCP)) flags_words(w, &p->tcp, !p->n);
+    if (special || (!p->n && p->transport == TRANSPORT_TCP)) flags_words(w, &p->tcp, !p->n, say);
     for (uint32_t i = 0; i < p->n && i < 6; i++) {
         if (i || special) wr_s(w, ", ");
-        event_label(w, &p->event[i]);
+        event_label(w, &p->event[i], say);
     }
     if (p->n > 6) wr_f(w, " +%u", p->n - 6);
-    if (p->transport == TRANSPORT_UDP && !p->n) wr_f(w, "UDP %u bytes", p->payload);
+    if (p->transport == TRANSPORT_UDP && !p->n) wr_f(w, "UDP %u %s", p->payload, say_by(say, N_("bytes")));
 }

@@ -20,23 +20,7 @@ static const uint16_t wanted[] = {
     FID_IPV6_SRC,
     FID_IPV6_DST,
     FID_TCP,
-    FID_TCP_SRCPORT,
-    FID_TCP_DSTPORT,
-    FID_TCP_STREAM,
-    FID_TCP_LEN,
-    FID_TCP_SEQ_RAW,
-    FID_TCP_ACK_RAW,
-    FID_TCP_FLAGS,
-    FID_TCP_CHECKSUM,
-    FID_TCP_PAYLOAD,
-    FID_TCP_AN_RETRANSMISSION,
-    FID_TCP_AN_FAST_RETRANSMISSION,
-    FID_TCP_AN_SPURIOUS,
-    FID_TCP_AN_OUT_OF_ORDER,
-    FID_TCP_AN_LOST_SEGMENT,
-    FID_TCP_AN_KEEP_ALIVE,
-    FID_TCP_AN_ZERO_PROBE,
-    FID_TCP_AN_ZERO_WINDOW,
+    FID_TCP_SAID,
     FID_UDP_SRCPORT,
     FID_UDP_DSTPORT,
     FID_UDP_LENGTH,
@@ -201,65 +185,27 @@ static void network_field(struct walk *w, const struct fval *f) {
 
 static void ports_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
-    bool source = f->id == FID_TCP_SRCPORT || f->id == FID_UDP_SRCPORT;
+    bool source = f->id == FID_UDP_SRCPORT;
     uint16_t *port = w->quoted ? source ? &o->icmp.sport : &o->icmp.dport : source ? &o->sport : &o->dport;
     *port = (uint16_t)f->u;
-    if (w->quoted) o->icmp.tcp = f->id == FID_TCP_SRCPORT || f->id == FID_TCP_DSTPORT;
+    if (w->quoted) o->icmp.tcp = false;
 }
 
-/* finding_of returns the bit of an analysis field. */
-static uint32_t finding_of(uint16_t id) {
-    switch (id) {
-    case FID_TCP_AN_RETRANSMISSION: return TA_RETRANSMISSION;
-    case FID_TCP_AN_FAST_RETRANSMISSION: return TA_FAST;
-    case FID_TCP_AN_SPURIOUS: return TA_SPURIOUS;
-    case FID_TCP_AN_OUT_OF_ORDER: return TA_OUT_OF_ORDER;
-    case FID_TCP_AN_LOST_SEGMENT: return TA_LOST;
-    case FID_TCP_AN_KEEP_ALIVE: return TA_KEEP_ALIVE;
-    case FID_TCP_AN_ZERO_PROBE: return TA_ZERO_PROBE;
-    case FID_TCP_AN_ZERO_WINDOW: return TA_ZERO_WINDOW;
-    default: return 0;
-    }
-}
-
-static void tcp_field(struct walk *w, const struct fval *f) {
+/* tcp_take: `at` is the segment's own entry. Of a quoted one there may be no more than the ports. */
+static void tcp_take(struct walk *w, const struct decode *d, const struct fval *at) {
     struct packet_events *o = w->out;
-    struct tcp_event *t = &o->tcp;
-    if (w->quoted) return;
-    switch (f->id) {
-    case FID_TCP_STREAM:
-        o->transport = TRANSPORT_TCP;
-        t->stream = (uint32_t)f->u;
-        break;
-    case FID_TCP_LEN: t->len = o->payload = (uint32_t)f->u; break;
-    case FID_TCP_PAYLOAD: t->data = f->s; break;
-    case FID_TCP_SEQ_RAW: t->seq = (uint32_t)f->u; break;
-    case FID_TCP_ACK_RAW: t->ack = (uint32_t)f->u; break;
-    case FID_TCP_FLAGS: t->flags = (uint16_t)f->u; break;
-    case FID_TCP_CHECKSUM: t->checksum = (uint16_t)f->u; break;
-    default: t->found |= finding_of(f->id);
+    struct slice head = slice_tail(d->out->source[at->src].bytes, at->off);
+    if (w->quoted && head.n >= 4) {
+        o->icmp.tcp = true;
+        o->icmp.sport = load_be16(head.p);
+        o->icmp.dport = load_be16(head.p + 2);
     }
-}
-
-/* tcp_header takes the fields nearly every segment has, in the order the decoder gives them, and returns the first that
- * is not one of them. field_take would do the same; but here no branch is a surprise, and most packets have little
- * else. */
-static const struct fval *tcp_header(struct walk *w, const struct fval *f, const struct fval *end) {
-    struct packet_events *o = w->out;
-    struct tcp_event *t = &o->tcp;
-    if (w->quoted || end - f < 8) return f;
-    if (f->id == FID_TCP_SRCPORT) o->sport = (uint16_t)(f++)->u;
-    if (f->id == FID_TCP_DSTPORT) o->dport = (uint16_t)(f++)->u;
-    if (f->id == FID_TCP_STREAM) {
-        o->transport = TRANSPORT_TCP;
-        t->stream = (uint32_t)(f++)->u;
-    }
-    if (f->id == FID_TCP_LEN) t->len = o->payload = (uint32_t)(f++)->u;
-    if (f->id == FID_TCP_SEQ_RAW) t->seq = (uint32_t)(f++)->u;
-    if (f->id == FID_TCP_ACK_RAW) t->ack = (uint32_t)(f++)->u;
-    if (f->id == FID_TCP_FLAGS) t->flags = (uint16_t)(f++)->u;
-    if (f->id == FID_TCP_CHECKSUM) t->checksum = (uint16_t)(f++)->u;
-    return f;
+    if (w->quoted || !d->tcp.there) return;
+    o->transport = TRANSPORT_TCP;
+    o->tcp = d->tcp;
+    o->sport = d->tcp.sport;
+    o->dport = d->tcp.dport;
+    o->payload = d->tcp.len;
 }
 
 static void icmp_field(struct walk *w, const struct fval *f) {
@@ -529,7 +475,6 @@ enum taker {
     BY_LINK,
     BY_NETWORK,
     BY_PORTS,
-    BY_TCP,
     BY_UDP,
     BY_ICMP,
     BY_DNS,
@@ -544,9 +489,6 @@ static const uint8_t takers[FID_COUNT] = {
     [FID_IP... FID_IP_END - 1] = BY_NETWORK,
     [FID_IPV6... FID_IPV6_END - 1] = BY_NETWORK,
     [FID_TCP] = BY_NOBODY, /* events_read sees to it */
-    [FID_TCP_SRCPORT] = BY_PORTS,
-    [FID_TCP_DSTPORT] = BY_PORTS,
-    [FID_TCP_DSTPORT + 1 ... FID_TCP_END - 1] = BY_TCP,
     [FID_UDP_SRCPORT] = BY_PORTS,
     [FID_UDP_DSTPORT] = BY_PORTS,
     [FID_UDP_LENGTH] = BY_UDP,
@@ -559,14 +501,11 @@ static const uint8_t takers[FID_COUNT] = {
     [FID_WEBSOCKET... FID_WEBSOCKET_END - 1] = BY_WEBSOCKET,
     [FID_MQTT... FID_MQTT_END - 1] = BY_MQTT,
 };
-_Static_assert(FID_TCP_SRCPORT == FID_TCP + 1 && FID_TCP_DSTPORT == FID_TCP_SRCPORT + 1, "takers[] names each once");
-
 static void field_take(struct walk *w, const struct fval *f) {
     switch ((enum taker)takers[f->id]) {
     case BY_LINK: link_field(w, f); break;
     case BY_NETWORK: network_field(w, f); break;
     case BY_PORTS: ports_field(w, f); break;
-    case BY_TCP: tcp_field(w, f); break;
     case BY_UDP: udp_field(w, f); break;
     case BY_ICMP: icmp_field(w, f); break;
     case BY_DNS: dns_field(w, f); break;
@@ -607,15 +546,10 @@ void events_read(struct packet_events *o, const struct decode *d) {
     o->len = d->pkt->len;
     o->cut = d->cut;
     struct walk w = {.out = o};
-    uint32_t header = 20;
-    for (const struct fval *f = v->v, *end = f + v->n; f < end;) {
-        if (f->id == FID_TCP) {
-            if (!w.quoted) header = f->len;
-            f = tcp_header(&w, f + 1, end);
-        } else {
-            field_take(&w, f++);
-        }
+    for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {
+        if (f->id == FID_TCP) tcp_take(&w, d, f);
+        else field_take(&w, f);
     }
     o->unicast = is_unicast(&o->dst);
-    if (o->transport == TRANSPORT_TCP) o->tcp.checksum_partial = o->tcp.checksum == partial_sum(o, header + o->tcp.len);
+    if (o->transport == TRANSPORT_TCP) o->checksum_partial = o->tcp.checksum == partial_sum(o, o->tcp.header + o->tcp.len);
 }

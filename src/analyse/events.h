@@ -79,15 +79,6 @@ struct event {
 
 enum transport { TRANSPORT_NONE, TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_ICMP };
 
-struct tcp_event {
-    uint32_t stream, seq, ack, len;
-    uint32_t found; /* enum tcp_finding */
-    uint16_t flags;
-    uint16_t checksum;
-    struct slice data;     /* payload as captured */
-    bool checksum_partial; /* the checksum field holds the sum of the pseudo header: left to the network card */
-};
-
 struct icmp_event {
     bool v6, error;
     uint8_t type, code;
@@ -117,7 +108,8 @@ struct packet_events {
     uint16_t ip_id;
     struct net_addr src, dst;
     bool unicast; /* neither broadcast nor multicast */
-    struct tcp_event tcp;
+    struct tcp_said tcp;
+    bool checksum_partial; /* the TCP checksum field holds the sum of the pseudo header: left to the network card */
     struct icmp_event icmp;
     struct link_event link;
     struct slice shut; /* why the TLS session cannot be read, once it is known; empty: nothing is said */

@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-int ladder_make(struct ladder *l) {
+int ladder_make(struct ladder *l, say_fn *say) {
     memset(l, 0, sizeof *l);
+    l->say = say;
     l->arena = arena_make(LADDER_ARENA);
     l->rung = calloc(RUNGS_MAX, sizeof *l->rung);
     return l->rung ? OK : ERR_NOMEM;
@@ -100,7 +101,8 @@ void ladder_packet(struct ladder *l, const struct packet_events *p) {
     }
     char text[RUNG_TEXT];
     struct writer w = wr_fixed(text, sizeof text);
-    packet_label(&w, p);
+    packet_label(&w, p, l->say);
+    enum lead lead = packet_lead(p);
     struct rung *r = &l->rung[l->rungs++];
     *r = (struct rung){.frame = p->frame,
                        .ts = p->ts,
@@ -110,6 +112,8 @@ void ladder_packet(struct ladder *l, const struct packet_events *p) {
                        .mood = mood_of(p),
                        .to_server = to_server(p),
                        .bare = packet_bare(p),
+                       .lead = (uint8_t)lead,
+                       .lead_n = lead ? (uint8_t)(strlen(say_by(l->say, lead_words(lead))) + 2) : 0,
                        .text = arena_copy(&l->arena, wr_done(&w))};
     if (p->transport == TRANSPORT_TCP) r->stream = p->tcp.stream;
     for (uint32_t i = 0; i < p->n; i++)

@@ -3,6 +3,7 @@
 #define WEIR_ANALYSE_LADDER_H
 
 #include "analyse/events.h"
+#include "base/words.h"
 
 /* ladder: packets as arrows between the parties, for a picture of who said what to whom, in order. */
 
@@ -15,6 +16,8 @@ enum {
 
 enum rung_kind { RUNG_TCP, RUNG_DNS, RUNG_TLS, RUNG_HTTP, RUNG_MQTT, RUNG_ICMP, RUNG_DATA };
 enum rung_mood { MOOD_PLAIN, MOOD_AGAIN, MOOD_BAD };
+/* lead is what a label begins with before its words. */
+enum lead { LEAD_NONE, LEAD_AGAIN, LEAD_KEEP_ALIVE, LEAD_WINDOW, LEADS };
 
 struct rung_end {
     struct net_addr addr;
@@ -26,10 +29,11 @@ struct rung {
     uint64_t frame;
     int64_t ts;
     struct rung_end from, to;
-    uint32_t stream;    /* of TCP */
-    uint8_t kind, mood; /* enum rung_kind, enum rung_mood */
-    bool to_server;     /* `to` is the side that was connected to */
-    bool bare;          /* an acknowledgment and nothing else */
+    uint32_t stream;      /* of TCP */
+    uint8_t kind, mood;   /* enum rung_kind, enum rung_mood */
+    bool to_server;       /* `to` is the side that was connected to */
+    bool bare;            /* an acknowledgment and nothing else */
+    uint8_t lead, lead_n; /* enum lead, and how many bytes of the text it takes */
     struct slice text;
     uint8_t from_party, to_party; /* set by ladder_finish */
 };
@@ -43,6 +47,7 @@ struct party {
 };
 
 struct ladder {
+    say_fn *say; /* of the labels */
     struct arena arena;
     struct rung *rung;
     uint32_t rungs;
@@ -58,17 +63,20 @@ struct ladder {
     uint32_t mqtts;
 };
 
-/* ladder_make prepares; 0 or ERR_NOMEM. */
-int ladder_make(struct ladder *l) MUST_USE;
+/* ladder_make prepares; labels are written in the words of `say`. 0 or ERR_NOMEM. */
+int ladder_make(struct ladder *l, say_fn *say) MUST_USE;
 void ladder_free(struct ladder *l);
 void ladder_packet(struct ladder *l, const struct packet_events *p);
 /* ladder_finish finds the parties and ties the arrows to them. */
 void ladder_finish(struct ladder *l);
 
 /* event_label writes the words of one event, packet_label those of all that a packet did. Protocol words are not
- * translated. */
-void event_label(struct writer *w, const struct event *e);
-void packet_label(struct writer *w, const struct packet_events *p);
+ * translated, the others by `say`; NULL: English. */
+void event_label(struct writer *w, const struct event *e, say_fn *say);
+void packet_label(struct writer *w, const struct packet_events *p, say_fn *say);
+/* packet_lead returns what the label of a packet begins with; lead_words the words of that, to be translated. */
+enum lead packet_lead(const struct packet_events *p);
+const char *lead_words(enum lead lead);
 /* packet_bare tells whether a packet only acknowledges. */
 bool packet_bare(const struct packet_events *p);
 

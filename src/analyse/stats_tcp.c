@@ -15,7 +15,7 @@ static const struct {
                     {FID_TCP_AN_SPURIOUS, "spurious retransmissions"},
                     {FID_TCP_AN_OUT_OF_ORDER, "out of order"},
                     {FID_TCP_AN_LOST_SEGMENT, "previous segment not captured"},
-                    {FID_TCP_AN_IS_DUP_ACK, "duplicate ACKs"},
+                    {FID_TCP_AN_DUP_ACK_NUM, "duplicate ACKs"},
                     {FID_TCP_AN_ZERO_WINDOW, "zero window"},
                     {FID_TCP_AN_KEEP_ALIVE, "keep-alives"}};
 

@@ -59,7 +59,7 @@ static int run_read(struct run *r, const char *file, const struct keys_opts *key
     struct story s = {0};
     struct taking t = {r, e};
     struct story_opts o = {.file = file, .keys = keys};
-    int rc = run_make(r, file) ? EXIT_TROUBLE : story_open(&s, &diff_command, &o);
+    int rc = run_make(r, file, words) ? EXIT_TROUBLE : story_open(&s, &diff_command, &o);
     if (rc == OPT_GO) rc = story_read(&s, packet, &t);
     story_close(&s);
     return rc;

@@ -97,8 +97,28 @@ static void print_values(const struct field *f) {
     if (f->set || f->unset) printf("\t1\t%s\n\t0\t%s\n", f->set ? f->set : "True", f->unset ? f->unset : "False");
 }
 
+/* print_row aligns a field for people; a clause that would pass the edge of the terminal goes below its label. */
+static void print_row(const struct field *f, int name_width, int label_width, int screen) {
+    const char *clause = f->clause ? f->clause : "";
+    int name = (int)strlen(f->name), label = (int)strlen(f->label), at = (name > name_width ? name : name_width) + 12;
+    printf("%-*s  %-8s  ", name_width, f->name, type_of(f));
+    if (screen && at + label > screen) {
+        opt_wrapped(f->label, at, at);
+        if (clause[0]) printf("%*s", at, ""), opt_wrapped(clause, at, at);
+        return;
+    }
+    printf("%s", f->label);
+    int pad = label < label_width ? label_width - label : 0;
+    if (clause[0] && screen && at + label + pad + 2 + (int)strlen(clause) > screen) {
+        printf("\n%*s", at, "");
+        opt_wrapped(clause, at, at);
+    } else {
+        printf(clause[0] ? "%*s  %s\n" : "\n", pad, "", clause);
+    }
+}
+
 static void print_rows(const struct listing *l, bool aligned, bool values) {
-    int name_width = 0, label_width = 0;
+    int name_width = 0, label_width = 0, screen = (int)opt_screen();
     for (size_t i = 0; aligned && i < l->n; i++) {
         int name = (int)strlen(l->field[i]->name), label = (int)strlen(l->field[i]->label);
         if (name > name_width && name <= 44) name_width = name;
@@ -106,10 +126,8 @@ static void print_rows(const struct listing *l, bool aligned, bool values) {
     }
     for (size_t i = 0; i < l->n; i++) {
         const struct field *f = l->field[i];
-        const char *clause = f->clause ? f->clause : "";
-        if (!aligned) printf("%s\t%s\t%s\t%s\n", f->name, type_of(f), f->label, clause);
-        else if (!clause[0]) printf("%-*s  %-8s  %s\n", name_width, f->name, type_of(f), f->label);
-        else printf("%-*s  %-8s  %-*s  %s\n", name_width, f->name, type_of(f), label_width, f->label, clause);
+        if (aligned) print_row(f, name_width, label_width, screen);
+        else printf("%s\t%s\t%s\t%s\n", f->name, type_of(f), f->label, f->clause ? f->clause : "");
         if (values) print_values(f);
     }
 }

@@ -2,6 +2,8 @@
 /* weir lab echo: the echo server. */
 #include "app/children.h"
 #include "app/cmd_lab.h"
+#include "app/story.h"
+#include "base/words.h"
 #include "io/out.h"
 #include "lab/echo.h"
 
@@ -11,6 +13,7 @@
 
 struct echo_opts {
     int64_t conns;
+    const char *language;
     bool quiet, json;
     struct opt_list words;
 };
@@ -21,6 +24,7 @@ static const struct opt_def defs[] = {
      offsetof(struct echo_opts, json)},
     {0, "connections", "N", "at most N open connections; others are turned away (16000)", OPT_NUMBER,
      offsetof(struct echo_opts, conns), .min = 1, .max = 1000000},
+    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct echo_opts, language)},
 };
 static const char *const examples[] = {"weir lab echo 127.0.0.1:50000",
                                        "nc -p 50001 127.0.0.1 50000     (in another terminal)",
@@ -53,7 +57,7 @@ int lab_address(const struct opt_command *cmd, const struct opt_list *words, str
 }
 
 static int serve(struct echo_config *config) {
-    char reason[256];
+    char reason[256], greeting[512];
     struct writer why = wr_fixed(reason, sizeof reason - 1);
     struct echo *e;
     children_watch();
@@ -64,10 +68,14 @@ static int serve(struct echo_config *config) {
     why = wr_fixed(reason, sizeof reason - 1);
     sock_print(echo_addr(e), &why);
     *why.p = 0;
-    fprintf(stderr, "Echoing TCP and UDP on %s; Ctrl-C ends it.\n", reason);
+    struct argument where = {.text = slice_str(reason)};
+    struct writer hello = wr_fixed(greeting, sizeof greeting - 1);
+    words_fill(&hello, N_("Echoing TCP and UDP on %1$s; Ctrl-C ends it."), &where, 1);
+    *hello.p = 0;
+    fprintf(stderr, "%s\n", greeting);
     int rc = OK;
     while (!children_stopped() && rc == OK) rc = echo_turn(e, 250);
-    char text[512];
+    char text[1024];
     struct writer totals = wr_fixed(text, sizeof text - 1);
     echo_totals(e, &totals);
     *totals.p = 0;
@@ -89,5 +97,6 @@ int cmd_lab_echo(int argc, char **argv) {
     config.conns = (uint32_t)o.conns;
     config.quiet = o.quiet;
     config.json = o.json;
+    if (!o.json) story_words(o.language); /* programs get English */
     return serve(&config);
 }

@@ -2,8 +2,10 @@
 /* weir lab sink: the data sink, and what it has stored. */
 #include "app/children.h"
 #include "app/cmd_lab.h"
+#include "app/story.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "base/words.h"
 #include "io/out.h"
 #include "lab/hello.h"
 #include "lab/line.h"
@@ -20,7 +22,7 @@
 enum { STORE_DEFAULT = 1 << 30 };
 
 struct sink_opts {
-    const char *store;
+    const char *store, *language;
     int64_t size, rate, conns, room, wait, last;
     bool quiet, list, json;
     struct opt_list words;
@@ -43,6 +45,7 @@ static const struct opt_def defs[] = {
     {'l', "list", NULL, "list what is stored, and end", OPT_FLAG, offsetof(struct sink_opts, list)},
     {0, "json", NULL, "with --list: an array of JSON", OPT_FLAG, offsetof(struct sink_opts, json)},
     {'n', "last", "N", "with --list: the last N only", OPT_NUMBER, offsetof(struct sink_opts, last), .min = 1},
+    {0, "lang", "LANGUAGE", "en, ja or zh_CN; otherwise that of LANG", OPT_TEXT, offsetof(struct sink_opts, language)},
 };
 static const char *const examples[] = {"weir lab sink 127.0.0.1:8514 --store data.db",
                                        "echo hoge | nc -q 1 127.0.0.1 8514     (answers 201)",
@@ -125,9 +128,20 @@ static int list_one(void *to, const struct reading *g) {
     return l->w->err;
 }
 
+static void list_head(struct writer *w) {
+    static const struct {
+        const char *name;
+        size_t width;
+    } columns[] = {{"id", 4}, {N_("time"), 25}, {N_("how"), 6}, {N_("source"), 25}, {N_("size"), 6}, {N_("data"), 0}};
+    wr_spaces(w, 4);
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        text_pad(w, slice_str(words(columns[i].name)), columns[i].width);
+    wr_c(w, '\n');
+}
+
 static int list(const struct sink_opts *o, struct readings *store, struct writer *w) {
     struct listing l = {.w = w, .json = o->json};
-    if (!o->json) wr_s(w, "    id  time                     how   source                   size  data\n");
+    if (!o->json) list_head(w);
     int rc = readings_each(store, (uint64_t)o->last, list_one, &l);
     if (o->json) wr_s(w, l.any ? "\n]\n" : "[]\n");
     if (rc == OK) rc = wr_flush(w);
@@ -149,8 +163,14 @@ static int serve(const struct sink_config *config, const char *path) {
     wr_reset(&w);
     sock_print(sink_addr(s), &w);
     *w.p = 0;
-    fprintf(stderr, "Taking TCP lines, UDP and HTTP POST on %s into %s (%llu there); Ctrl-C ends it.\n", text, path,
-            (unsigned long long)readings_count(config->store));
+    char greeting[PATH_MAX + 512], there[24];
+    struct writer hello = wr_fixed(greeting, sizeof greeting - 1), count = wr_fixed(there, sizeof there);
+    wr_u(&count, readings_count(config->store));
+    struct argument arg[] = {{.text = slice_str(text)}, {.text = slice_str(path)}, {.text = wr_done(&count)}};
+    words_fill(&hello, N_("Taking TCP lines, UDP and HTTP POST on %1$s into %2$s (%3$s there); Ctrl-C ends it."), arg,
+               3);
+    *hello.p = 0;
+    fprintf(stderr, "%s\n", greeting);
     int rc = OK;
     while (!children_stopped() && rc == OK) rc = sink_turn(s, 250);
     wr_reset(&w);
@@ -192,5 +212,6 @@ int cmd_lab_sink(int argc, char **argv) {
     if (rc == OPT_GO && o.list && o.words.n)
         rc = opt_bad_use(&command, "--list lists what is stored; it takes no address");
     if (rc == OPT_GO && !o.list) rc = lab_address(&command, &o.words, &addr);
+    if (!o.json) story_words(o.language); /* programs get English */
     return rc == OPT_GO ? sink(&o, &addr) : rc;
 }

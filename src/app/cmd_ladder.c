@@ -59,7 +59,7 @@ static int draw(const struct ladder_opts *o, struct story *s) {
                                .teach = o->teach,
                                .width = story_width()};
     struct ladder l;
-    if (ladder_make(&l)) return opt_bad_use(&ladder_command, "out of memory");
+    if (ladder_make(&l, words)) return opt_bad_use(&ladder_command, "out of memory");
     int rc = story_read(s, packet, &l);
     ladder_finish(&l);
     if (o->svg) ladder_svg(&out, &l, &view);

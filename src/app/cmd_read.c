@@ -14,9 +14,11 @@
 
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
-    if (g->form == FORM_TEXT && !g->o.quiet) columns_want(&g->want);
+    bool lines = g->form == FORM_TEXT && !g->o.quiet;
+    if (lines || (g->form == FORM_TREE && g->o.summary)) columns_want(&g->want);
+    if (g->form == FORM_TREE) tree_want(&g->want);
     else if (g->form == FORM_EVENTS) events_want(&g->want);
-    else if (g->form == FORM_TREE || g->form == FORM_PDML || (!g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
+    else if (g->form == FORM_PDML || (!lines && !g->n_ids && g->form != FORM_FIELDS && !g->o.quiet)) want_all(&g->want);
 }
 
 static void packet_print(struct reading *g, const struct decode *d) {

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { OUT_SIZE = 64 * 1024 };
@@ -144,6 +143,16 @@ static bool which_has(const struct stats_ops *ops, const char *word) {
     return false;
 }
 
+static int unknown(const char *word) {
+    const char *names[64];
+    size_t n = 0;
+    for (; n < sizeof names / sizeof *names && stats_kinds[n]; n++) names[n] = stats_kinds[n]->name;
+    int near = opt_nearest(word, names, n);
+    if (near < 0) return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted", word);
+    return opt_bad_use(&command, "'%s' is not known; did you mean '%s'? `weir stats --help` lists what can be counted", word,
+                       names[near]);
+}
+
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
 static int words_take(struct run *r) {
     const struct opt_list *words = &r->o.words;
@@ -155,8 +164,7 @@ static int words_take(struct run *r) {
     if (!words->n) return opt_bad_use(&command, "what to count is missing; `weir stats --help` lists it");
     const struct stats_ops *ops = stats_find(words->item[at++]);
     if (!ops)
-        return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted",
-                           words->item[0]);
+        return unknown(words->item[0]);
     if (ops->which && at < words->n && (!ops->which_optional || which_has(ops, words->item[at])))
         args.which = words->item[at++];
     if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];
@@ -192,11 +200,6 @@ static bool colored(const struct run *r) {
     return r->o.color == 1 || (r->o.color == 0 && isatty(STDOUT_FILENO) && !(no && *no));
 }
 
-static unsigned terminal_width(void) {
-    struct winsize size;
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 static void table_write(struct run *r, const struct table *t, bool several) {
     struct writer *w = &r->out;
     if (r->o.json && several) wr_f(w, "\"%s\": ", t->name);
@@ -204,7 +207,7 @@ static void table_write(struct run *r, const struct table *t, bool several) {
     else if (r->o.csv) table_csv(w, t);
     else {
         if (several) wr_f(w, "%s\n", t->title);
-        table_print(w, t, terminal_width(), colored(r));
+        table_print(w, t, opt_screen(), colored(r));
     }
     if (t->next) wr_s(w, r->o.json ? ",\n" : "\n");
 }

@@ -3,13 +3,33 @@
 
 #include "proto/fields.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
+
+/* as_display writes how a display filter says what tcpdump's words say; false: they are not of the simple kind. */
+static bool as_display(char *out, size_t n, const char *text) {
+    char first[16] = "", second[16] = "", third[64] = "";
+    int words = sscanf(text, "%15s %15s %63s", first, second, third);
+    const char *way = !strcmp(first, "src") || !strcmp(first, "dst") ? first : "";
+    bool proto = !strcmp(first, "tcp") || !strcmp(first, "udp");
+    const char *what = *way || proto ? second : first, *value = *way || proto ? third : second;
+    if (words < (*way || proto ? 3 : 2) || !isalnum((unsigned char)*value)) return false;
+    if (!strcmp(what, "port")) return snprintf(out, n, "%s.%sport == %s", proto ? first : "tcp", way, value) < (int)n;
+    if (!strcmp(what, "host") || !strcmp(what, "net"))
+        return snprintf(out, n, "%s.%s == %s", strchr(value, ':') ? "ipv6" : "ip", *way ? way : "addr", value) < (int)n;
+    return false;
+}
 
 static void complain(const struct opt_command *cmd, const char *option, struct slice text,
                      const struct expr_error *why) {
     struct writer w = wr_grow();
     expr_error_print(&w, text, why);
     fprintf(stderr, "weir %s: %s: %.*s", cmd->name, option, (int)wr_len(&w), w.buf ? w.buf : "");
+    char other[160], plain[200];
+    snprintf(plain, sizeof plain, "%.*s", (int)text.n, (const char *)text.p);
+    if (as_display(other, sizeof other, plain))
+        fprintf(stderr, "    these are the words of a capture filter; as a display filter: %s\n", other);
     wr_free(&w);
 }
 
@@ -36,6 +56,8 @@ void filter_hint(struct writer *why, const char *filter, const char *instead) {
     if (!expr_compile(&e, slice_str(filter), &names, &error)) {
         expr_free(e);
         wr_f(why, "; this is a display filter: %s", instead);
+    } else {
+        wr_s(why, "; it is written as for tcpdump, such as `port 1883 and host 10.0.0.5`");
     }
     field_index_free(&names);
 }

@@ -53,7 +53,7 @@ static void print_short_help(FILE *f) {
 static void print_help(void) {
     printf("weir captures, decodes and explains device traffic, and guards its broker.\n\nUsage: weir COMMAND [options]\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].purpose);
-    printf("\n`weir COMMAND --help` (or `weir help COMMAND`) says more. `weir --version` says which build this is.\n"
+    printf("\n`weir COMMAND --help` (or `weir help COMMAND`) says more.\n`weir --version` says which build this is.\n"
            "Exit status: 0 fine; 1 a finding or a difference; 2 an error or bad use.\n");
 }
 

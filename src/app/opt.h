@@ -83,6 +83,13 @@ int opt_written(const struct opt_command *cmd, int err, int rc);
 /* opt_nearest gives the index of the name most like `word`, or -1 when none is near enough to suggest. */
 int opt_nearest(const char *word, const char *const *names, size_t n);
 
+/* opt_screen returns the columns of the terminal that standard output is, 0 where it is none. */
+unsigned opt_screen(void);
+
+/* opt_wrapped writes a text from column `column` on and ends the line; no line is longer than the terminal (or 100), and
+ * further ones begin at `indent`. */
+void opt_wrapped(const char *text, int column, int indent);
+
 /* opt_print writes a form of the table to stdout: "help", "man" (scdoc source), "words" and "parts" (for bash) or "zsh"
  * (_arguments specs); false when there is no such form. */
 bool opt_print(const struct opt_command *cmd, const char *form);

@@ -4,21 +4,32 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#define HELP_COLUMN 30
-#define HELP_WIDTH 100
+enum { HELP_COLUMN = 30, HELP_USAGE = 7, HELP_LEAST = 60, HELP_MOST = 100 };
 
-/* Text from the current column on, broken at blanks so that no line passes HELP_WIDTH. */
-static void wrapped(const char *text, int column) {
-    int at = column;
+unsigned opt_screen(void) {
+    struct winsize size;
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* help_width is how long lines of help may be: as the terminal allows, and no longer than reads well. */
+static int help_width(void) {
+    int screen = (int)opt_screen();
+    return !screen || screen > HELP_MOST ? HELP_MOST : screen < HELP_LEAST ? HELP_LEAST : screen;
+}
+
+void opt_wrapped(const char *text, int column, int indent) {
+    int at = column, width = help_width();
     while (*text) {
         size_t n = strcspn(text, " \n");
-        if (at > column && at + 1 + (int)n > HELP_WIDTH) printf("\n%*s", column, ""), at = column;
+        if (at > column && at + 1 + (int)n > width) printf("\n%*s", indent, ""), at = column = indent;
         else if (at > column) putchar(' '), at++;
         printf("%.*s", (int)n, text);
         at += (int)n;
         text += n;
-        if (text[0] == '\n' && text[1] == '\n') printf("\n\n%*s", column, ""), at = column;
+        if (text[0] == '\n' && text[1] == '\n') printf("\n\n%*s", indent, ""), at = column = indent;
         text += strspn(text, " \n");
     }
     putchar('\n');
@@ -33,15 +44,17 @@ static int left_side(const struct opt_def *def) {
 }
 
 static void print_help(const struct opt_command *cmd) {
-    printf("weir %s: %s\n\nUsage: weir %s %s\n", cmd->name, cmd->purpose, cmd->name, cmd->synopsis);
-    if (cmd->description) putchar('\n'), wrapped(cmd->description, 0);
+    opt_wrapped(cmd->purpose, printf("weir %s: ", cmd->name), 0);
+    putchar('\n');
+    opt_wrapped(cmd->synopsis, printf("Usage: weir %s ", cmd->name), HELP_USAGE);
+    if (cmd->description) putchar('\n'), opt_wrapped(cmd->description, 0, 0);
     printf("\nOptions:\n");
     for (size_t i = 0; i < cmd->n_defs; i++) {
         if (!cmd->defs[i].help) continue;
         int n = left_side(&cmd->defs[i]);
         if (n >= HELP_COLUMN - 1) putchar('\n'), n = 0;
         printf("%*s", HELP_COLUMN - n, "");
-        wrapped(cmd->defs[i].help, HELP_COLUMN);
+        opt_wrapped(cmd->defs[i].help, HELP_COLUMN, HELP_COLUMN);
     }
     printf("  -h, --help%*sshow this help\n", HELP_COLUMN - 12, "");
     if (cmd->examples) printf("\nExamples:\n");
@@ -146,7 +159,8 @@ bool opt_print(const struct opt_command *cmd, const char *form) {
     static const struct {
         const char *name;
         void (*print)(const struct opt_command *);
-    } forms[] = {{"help", print_help}, {"man", print_man}, {"words", print_words}, {"parts", print_parts}, {"zsh", print_zsh}};
+    } forms[] = {
+        {"help", print_help}, {"man", print_man}, {"words", print_words}, {"parts", print_parts}, {"zsh", print_zsh}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (!strcmp(form, forms[i].name)) return forms[i].print(cmd), true;
     return false;

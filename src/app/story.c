@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { WIDTH_LEAST = 60, WIDTH_PIPE = 100, WIDTH_MOST = 120 };
@@ -130,10 +129,9 @@ bool story_unicode(void) {
 }
 
 size_t story_width(void) {
-    struct winsize size;
     const char *columns = getenv("COLUMNS");
-    size_t width = WIDTH_PIPE;
+    size_t width = opt_screen();
     if (columns && atoi(columns) > 0) width = (size_t)atoi(columns);
-    else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col) width = size.ws_col;
+    else if (!width) width = WIDTH_PIPE;
     return width < WIDTH_LEAST ? WIDTH_LEAST : width > WIDTH_MOST ? WIDTH_MOST : width;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/pool.h"
 
+#include "base/pages.h"
+
 #include <stdlib.h>
 
 struct pool pool_make(size_t size, uint32_t cap) { return (struct pool){.size = (size + 7) & ~(size_t)7, .cap = cap, .used = 1}; }
@@ -10,11 +12,23 @@ void pool_free(struct pool *p) {
     *p = pool_make(p->size, p->cap);
 }
 
+/* grown returns room for n bytes with the nodes in it. Large pages are for memory that is new, so what is great is copied. */
+static void *grown(const struct pool *p, size_t n) {
+    enum { GREAT = 2 * PAGES_SPARED };
+    if (n < GREAT || !p->nodes) return realloc(p->nodes, n);
+    void *nodes = malloc(n);
+    if (!nodes) return NULL;
+    pages_wide(nodes, n);
+    memcpy(nodes, p->nodes, (size_t)p->have * p->size);
+    free(p->nodes);
+    return nodes;
+}
+
 static bool pool_grow(struct pool *p) {
     uint32_t have = p->have ? p->have * 2 : 64;
     if (have > p->cap) have = p->cap;
     if (have <= p->have) return false;
-    void *nodes = realloc(p->nodes, (size_t)have * p->size);
+    void *nodes = grown(p, (size_t)have * p->size);
     if (!nodes) return false;
     p->nodes = nodes;
     p->have = have;

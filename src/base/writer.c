@@ -75,40 +75,67 @@ void wr_bytes_slow(struct writer *w, const void *p, size_t n) {
     w->p += n;
 }
 
-/* eight_digits returns the digits of a number below 10^8, the first one in the lowest byte: halves, quarters and eighths
- * are worked out side by side, without a branch that the next number could take the other way. */
-static uint64_t eight_digits(uint32_t v) {
-    uint64_t x = v / 10000 | (uint64_t)(v % 10000) << 32;
-    uint64_t hundreds = (x * 10486 >> 20) & 0x0000007f0000007f; /* 10486 / 2^20 is 1/100 for what is below 10000 */
-    x = hundreds | (x - 100 * hundreds) << 16;
-    uint64_t tens = (x * 103 >> 10) & 0x000f000f000f000f; /* 103 / 2^10 is 1/10 for what is below 100 */
-    return tens | (x - 10 * tens) << 8;
+/* The three digits of every number below 1000, the first one in the lowest byte. */
+static const uint32_t triples[] = {
+#define ONE(h, t, u) (uint32_t)(h) | (uint32_t)(t) << 8 | (uint32_t)(u) << 16
+#define TEN(h, t) \
+    ONE(h, t, '0'), ONE(h, t, '1'), ONE(h, t, '2'), ONE(h, t, '3'), ONE(h, t, '4'), ONE(h, t, '5'), ONE(h, t, '6'), \
+        ONE(h, t, '7'), ONE(h, t, '8'), ONE(h, t, '9')
+#define HUNDRED(h) \
+    TEN(h, '0'), TEN(h, '1'), TEN(h, '2'), TEN(h, '3'), TEN(h, '4'), TEN(h, '5'), TEN(h, '6'), TEN(h, '7'), TEN(h, '8'), TEN(h, '9')
+    HUNDRED('0'), HUNDRED('1'), HUNDRED('2'), HUNDRED('3'), HUNDRED('4'),
+    HUNDRED('5'), HUNDRED('6'), HUNDRED('7'), HUNDRED('8'), HUNDRED('9'),
+#undef ONE
+#undef TEN
+#undef HUNDRED
+};
+_Static_assert(sizeof triples / sizeof *triples == 1000, "every number below 1000 has its digits");
+
+enum { SIX = 1000000, NUMBER_ROOM = 32 }; /* a number's digits, and what is written behind them in passing */
+
+/* triple_put writes the three digits of a number below 1000 at p, and a byte behind them. */
+static inline char *triple_put(char *p, uint64_t v) {
+    uint32_t digits = htole32(triples[v]);
+    memcpy(p, &digits, sizeof digits);
+    return p + 3;
 }
 
-enum { EIGHT = 100000000, NUMBER_ROOM = 32 }; /* what number_put may write to is a little more than what it writes */
+/* six_put writes a number below 10^6 at p. How many digits the next one has cannot be foretold, so there is no branch on it:
+ * those that count are shifted to the front. */
+static inline char *six_put(char *p, uint32_t v) {
+    uint64_t digits = triples[v / 1000] | (uint64_t)triples[v % 1000] << 24;
+    unsigned zeros = (unsigned)__builtin_ctzll((digits & 0x0f0f0f0f0f0f) | 1ull << 40) / 8;
+    digits = htole64(digits >> 8 * zeros);
+    memcpy(p, &digits, sizeof digits);
+    return p + 6 - zeros;
+}
 
-/* number_put writes v with at least `least` digits, 1 to 20, at p and returns the end. */
-static char *number_put(char *p, uint64_t v, unsigned least) {
-    if (v >= EIGHT || least > 8) {
-        p = number_put(p, v / EIGHT, least > 8 ? least - 8 : 1);
-        v %= EIGHT;
-        least = 8;
-    }
-    uint64_t digits = eight_digits((uint32_t)v);
-    unsigned blank = (unsigned)__builtin_ctzll(digits | 1ull << 8 * (8 - least)) / 8;
-    uint64_t text = htole64((digits + 0x3030303030303030) >> 8 * blank);
-    memcpy(p, &text, sizeof text);
-    return p + 8 - blank;
+/* number_put writes v at p and returns the end. */
+static char *number_put(char *p, uint64_t v) {
+    if (v < SIX) return six_put(p, (uint32_t)v);
+    return triple_put(triple_put(number_put(p, v / SIX), v / 1000 % 1000), v % 1000);
+}
+
+static __attribute__((noinline)) void number_write(struct writer *w, uint64_t v) {
+    char tmp[NUMBER_ROOM];
+    wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
+}
+
+void wr_u(struct writer *w, uint64_t v) {
+    if (v < SIX && w->end - w->p >= NUMBER_ROOM) w->p = six_put(w->p, (uint32_t)v);
+    else number_write(w, v);
 }
 
 void wr_uz(struct writer *w, uint64_t v, int digits) {
-    unsigned least = digits < 1 ? 1 : digits > 20 ? 20 : (unsigned)digits;
     char tmp[NUMBER_ROOM];
-    if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v, least);
-    else wr_bytes(w, tmp, (size_t)(number_put(tmp, v, least) - tmp));
+    if (digits == 9 && v < 1000000000 && w->end - w->p >= NUMBER_ROOM) { /* nanoseconds */
+        w->p = triple_put(triple_put(triple_put(w->p, v / SIX), v / 1000 % 1000), v % 1000);
+        return;
+    }
+    int n = (int)(number_put(tmp, v) - tmp);
+    for (int zeros = (digits < 20 ? digits : 20) - n; zeros > 0; zeros--) wr_c(w, '0');
+    wr_bytes(w, tmp, (size_t)n);
 }
-
-void wr_u(struct writer *w, uint64_t v) { wr_uz(w, v, 1); }
 
 void wr_i(struct writer *w, int64_t v) {
     if (v < 0) {
@@ -141,20 +168,16 @@ void wr_hexbytes(struct writer *w, struct slice s, char sep) {
 
 void wr_spaces(struct writer *w, size_t n) {
     static const char blanks[] = "                                ";
-    while (n) {
-        size_t part = n < sizeof blanks - 1 ? n : sizeof blanks - 1;
-        wr_bytes(w, blanks, part);
-        n -= part;
-    }
+    for (; n >= sizeof blanks; n -= sizeof blanks - 1) wr_bytes(w, blanks, sizeof blanks - 1);
+    wr_bytes(w, blanks, n);
 }
 
-void wr_f(struct writer *w, const char *fmt, ...) {
+/* formatted writes what printf would. */
+static void formatted(struct writer *w, const char *fmt, va_list ap) {
     char small[256];
-    va_list ap, again;
-    va_start(ap, fmt);
+    va_list again;
     va_copy(again, ap);
     int n = vsnprintf(small, sizeof small, fmt, ap);
-    va_end(ap);
     if (n >= (int)sizeof small) {
         char *big = malloc((size_t)n + 1);
         if (big) {
@@ -168,4 +191,34 @@ void wr_f(struct writer *w, const char *fmt, ...) {
         wr_bytes(w, small, (size_t)n);
     }
     va_end(again);
+}
+
+/* Of printf's conversions %s, %u and %x, also of long long and with leading zeros, are done here, as they are nearly all there
+ * are and printf takes its time; from the first other one on it is asked. */
+void wr_f(struct writer *w, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    for (;;) {
+        const char *percent = strchrnul(fmt, '%'), *p = percent + 1;
+        wr_bytes(w, fmt, (size_t)(percent - fmt));
+        fmt = percent;
+        if (!*fmt) break;
+        int zeros = 1;
+        if (p[0] == '0' && p[1] >= '1' && p[1] <= '9') {
+            zeros = p[1] - '0';
+            p += 2;
+        }
+        bool wide = p[0] == 'l' && p[1] == 'l';
+        if (wide) p += 2;
+        if (*p == 's' && p == percent + 1) {
+            const char *s = va_arg(ap, const char *);
+            wr_s(w, s ? s : "(null)");
+        }
+        else if (*p == 'u') wr_uz(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
+        else if (*p == 'x') wr_hex(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
+        else break;
+        fmt = p + 1;
+    }
+    if (*fmt) formatted(w, fmt, ap);
+    va_end(ap);
 }

@@ -9,18 +9,18 @@ static bool check_test(struct compiling *c, struct node *n);
 static bool check_value(struct compiling *c, struct node *n);
 
 static const char *const words[] = {
-    [FT_NONE] = "label",        [FT_PROTOCOL] = "byte string",
-    [FT_BOOL] = "boolean",      [FT_DOUBLE] = "floating-point number",
-    [FT_ABSTIME] = "time",      [FT_RELTIME] = "time span",
-    [FT_STRING] = "string",     [FT_BYTES] = "byte string",
-    [FT_ETHER] = "MAC address", [FT_EUI64] = "EUI-64 address",
-    [FT_IPV4] = "IPv4 address", [FT_IPV6] = "IPv6 address",
-    [FT_GUID] = "GUID",         [FT_OID] = "object identifier",
+    [FT_NONE] = N_("label"),        [FT_PROTOCOL] = N_("byte string"),
+    [FT_BOOL] = N_("boolean"),      [FT_DOUBLE] = N_("floating-point number"),
+    [FT_ABSTIME] = N_("time"),      [FT_RELTIME] = N_("time span"),
+    [FT_STRING] = N_("string"),     [FT_BYTES] = N_("byte string"),
+    [FT_ETHER] = N_("MAC address"), [FT_EUI64] = N_("EUI-64 address"),
+    [FT_IPV4] = N_("IPv4 address"), [FT_IPV6] = N_("IPv6 address"),
+    [FT_GUID] = N_("GUID"),         [FT_OID] = N_("object identifier"),
 };
 
 const char *type_words(enum field_type type) {
     const char *w = type < sizeof words / sizeof *words ? words[type] : NULL;
-    return w ? w : "number";
+    return w ? w : N_("number");
 }
 
 const char *relation_name(enum relation rel) {
@@ -35,10 +35,12 @@ bool node_is_bytes(enum field_type type) {
 }
 
 static bool is_whole(enum field_type type) { return (type >= FT_UINT8 && type <= FT_INT64) || type == FT_FRAMENUM; }
+static bool is_number(enum field_type t) { return is_whole(t) || t == FT_DOUBLE || t == FT_RELTIME; }
 
-/* fits tells whether values of two types may be compared. */
+/* fits tells whether values of two types may be compared: as in Wireshark, a number with a boolean behind it, but no
+ * boolean with a number. */
 static bool fits(enum field_type a, enum field_type b) {
-    if (is_whole(a)) return is_whole(b);
+    if (is_whole(a)) return is_whole(b) || b == FT_BOOL;
     if (a == FT_GUID || b == FT_GUID) return a == b;
     if (node_is_bytes(a)) return node_is_bytes(b);
     return a == b;
@@ -137,23 +139,26 @@ static bool folded(struct compiling *c, struct node *n) {
 }
 
 static bool resolve(struct compiling *c, struct node *n, enum field_type type, const struct field *names, bool partial);
+static bool check_number_argument(struct compiling *c, struct node *call, enum field_type type);
 
 static bool resolve_arith(struct compiling *c, struct node *n, enum field_type type) {
     struct node *own = typed(c, n);
     if (own && !check_value(c, own)) return false;
     if (own) type = (enum field_type)own->type;
     enum arith op = n->kind == NODE_NEGATE ? ARITH_SUB : (enum arith)n->op;
-    if (type == FT_BOOL && !own) type = FT_UINT64;
     struct node *blame = own ? own : n->a;
     if (!can_compute(op, type))
-        return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_words(type));
-    if (n->kind == NODE_NEGATE && !(is_whole(type) || type == FT_DOUBLE || type == FT_RELTIME))
-        return fail(c, blame->at, blame->len, "a %s has no sign", type_words(type));
+        return fail(c, blame->at, blame->len, "'%c' cannot be used with a %s", arith_sign(op), type_said(c, type));
+    if (n->kind == NODE_NEGATE && !is_number(type))
+        return fail(c, blame->at, blame->len, "a %s has no sign", type_said(c, type));
+    for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
+        if (part->kind == NODE_STRING || part->kind == NODE_CHAR)
+            return fail(c, part->at, part->len, "a calculation is done with numbers, not with what is quoted");
     if (!resolve(c, n->a, type, NULL, false) || (n->b && !resolve(c, n->b, type, NULL, false))) return false;
     for (struct node *part = n->a; part; part = part == n->a ? n->b : NULL)
-        if (!fits(type, (enum field_type)part->type))
-            return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_words(type),
-                        type_words((enum field_type)part->type));
+        if (!fits(type, (enum field_type)part->type) || (part->type == FT_BOOL && type != FT_BOOL))
+            return fail(c, part->at, part->len, "a %s and a %s cannot be put together", type_said(c, type),
+                        type_said(c, (enum field_type)part->type));
     n->type = (uint8_t)type;
     if (n->a->kind == NODE_CONST && (!n->b || n->b->kind == NODE_CONST)) return folded(c, n);
     return true;
@@ -164,52 +169,52 @@ static bool resolve(struct compiling *c, struct node *n, enum field_type type, c
                     bool partial) {
     if (n->kind == NODE_CONST) return true;
     if (n->kind == NODE_ARITH || n->kind == NODE_NEGATE) return resolve_arith(c, n, type);
-    if (n->kind == NODE_WORD && !resolve_field(c, n) && n->spans.count) return no_field(c, n);
+    if (n->kind == NODE_CALL && n->op >= FUNC_ABS) return check_number_argument(c, n, type);
+    if (n->kind == NODE_WORD && !resolve_field(c, n) && (n->spans.count || n->text.p[0] == '.')) return no_field(c, n);
     return is_plain(n) ? literal_make(c, n, type, names, partial) : check_value(c, n);
 }
 
-static bool check_number_argument(struct compiling *c, struct node *call) {
-    struct node *first = call->a;
-    if (first->kind == NODE_WORD) resolve_field(c, first);
-    /* abs(-67): numbers alone */
-    enum field_type type = FT_INT64;
-    struct node *own = typed(c, first);
-    for (struct node *a = call->a; !own && a; a = a->next) own = typed(c, a);
+/* check_number_argument checks the arguments of abs, min and max. They have one type: that of the first one or, where
+ * it is a constant, the `type` of what the call is compared with (FT_NONE: nothing yet). */
+static bool check_number_argument(struct compiling *c, struct node *call, enum field_type type) {
+    struct node *first = call->a, *own = typed(c, first);
+    const char *name = funcs[call->op].name;
     if (own && !check_value(c, own)) return false;
     if (own) type = (enum field_type)own->type;
+    else if (type == FT_NONE) return fail(c, first->at, first->len, "%s begins with a field or a function here", name);
     for (struct node *a = call->a; a; a = a->next) {
+        if (a->kind == NODE_STRING || a->kind == NODE_CHAR || a->kind == NODE_SLICE)
+            return fail(c, a->at, a->len, "%s takes fields and numbers, not %s", name,
+                        a->kind == NODE_SLICE ? "slices" : "what is quoted");
         if (!resolve(c, a, type, NULL, false)) return false;
-        if (!fits(type, (enum field_type)a->type))
-            return fail(c, a->at, a->len, "the arguments of %s have one type: a %s does not go with a %s",
-                        funcs[call->op].name, type_words((enum field_type)a->type), type_words(type));
+        if (a->type != type)
+            return fail(c, a->at, a->len, "the arguments of %s have one type and one width: a %s does not go with a %s",
+                        name, type_said(c, (enum field_type)a->type), type_said(c, type));
     }
-    if (type == FT_NONE || type == FT_PROTOCOL)
-        return fail(c, first->at, first->len, "%s needs values, not a protocol or a label", funcs[call->op].name);
-    if (call->op == FUNC_ABS && !can_compute(ARITH_SUB, type))
-        return fail(c, first->at, first->len, "abs needs a number, not a %s", type_words(type));
+    if (type == FT_NONE) return fail(c, first->at, first->len, "%s needs values, not a label", name);
+    if (call->op == FUNC_ABS && !is_number(type) && type != FT_BOOL)
+        return fail(c, first->at, first->len, "abs needs a number, not a %s", type_said(c, type));
     call->type = (uint8_t)type;
     return true;
 }
 
 /* string_works: types whose values string() turns into text. */
 static bool string_works(enum field_type t) {
-    return is_whole(t) || t == FT_ETHER || t == FT_EUI64 || t == FT_IPV4 || t == FT_IPV6 || t == FT_GUID;
+    return is_whole(t) || t == FT_ETHER || t == FT_EUI64 || t == FT_IPV4 || t == FT_IPV6 || t == FT_GUID ||
+           t == FT_DOUBLE;
 }
 
 static bool check_field_argument(struct compiling *c, struct node *call) {
     struct node *arg = call->a;
     bool known = resolve_field(c, arg);
     if (!known && arg->kind == NODE_WORD && looks_like_name(arg->text)) return no_field(c, arg);
-    if (!known && is_plain(arg)) return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
-    if ((call->op == FUNC_COUNT || call->op == FUNC_STRING) && arg->kind != NODE_FIELD)
-        return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
-    if (!check_value(c, arg)) return false;
+    if (!known) return fail(c, arg->at, arg->len, "%s needs a field", funcs[call->op].name);
     enum field_type t = (enum field_type)arg->type;
     if (call->op == FUNC_STRING && !string_works(t))
-        return fail(c, arg->at, arg->len, "string does not work with a %s", type_words(t));
+        return fail(c, arg->at, arg->len, "string does not work with a %s", type_said(c, t));
     if ((call->op == FUNC_UPPER || call->op == FUNC_LOWER) && t != FT_STRING)
-        return fail(c, arg->at, arg->len, "%s needs a string, not a %s", funcs[call->op].name, type_words(t));
-    if (call->op == FUNC_LEN && t == FT_NONE) return fail(c, arg->at, arg->len, "a %s has no length", type_words(t));
+        return fail(c, arg->at, arg->len, "%s needs a string, not a %s", funcs[call->op].name, type_said(c, t));
+    if (call->op == FUNC_LEN && t == FT_NONE) return fail(c, arg->at, arg->len, "a %s has no length", type_said(c, t));
     bool number = call->op == FUNC_LEN || call->op == FUNC_COUNT;
     call->type = number ? FT_UINT32 : FT_STRING;
     return true;
@@ -220,7 +225,7 @@ static bool check_slice(struct compiling *c, struct node *n) {
     if (!check_value(c, n->a)) return false;
     if (!sliceable((enum field_type)n->a->type))
         return fail(c, n->a->at, n->a->len, "a %s has no bytes to choose from",
-                    type_words((enum field_type)n->a->type));
+                    type_said(c, (enum field_type)n->a->type));
     n->type = FT_BYTES;
     return true;
 }
@@ -230,7 +235,7 @@ static bool check_value(struct compiling *c, struct node *n) {
     if (resolve_field(c, n)) return true;
     switch (n->kind) {
     case NODE_SLICE: return check_slice(c, n);
-    case NODE_CALL: return n->op >= FUNC_ABS ? check_number_argument(c, n) : check_field_argument(c, n);
+    case NODE_CALL: return n->op >= FUNC_ABS ? check_number_argument(c, n, FT_NONE) : check_field_argument(c, n);
     case NODE_ARITH:
     case NODE_NEGATE: return resolve_arith(c, n, FT_INT64);
     case NODE_BYTES:
@@ -276,7 +281,7 @@ static bool sides_meet(struct compiling *c, struct node **left, struct node **ri
     if (((*left)->kind == NODE_SLICE && sliceable(b)) || ((*right)->kind == NODE_SLICE && sliceable(a)))
         return as_bytes(c, left) && as_bytes(c, right);
     if (fits(a, b)) return true;
-    return fail(c, (*right)->at, (*right)->len, "a %s cannot be compared with a %s", type_words(a), type_words(b));
+    return fail(c, (*right)->at, (*right)->len, "a %s cannot be compared with a %s", type_said(c, a), type_said(c, b));
 }
 
 static const struct field *names_of(const struct node *n) { return n->kind == NODE_FIELD ? n->field : NULL; }
@@ -297,7 +302,7 @@ static bool check_relation(struct compiling *c, struct node *n) {
         return fail(c, n->a->at, n->a->len, "this field is a label without a value: it can only be there or not");
     if (bytes && (!sliceable(t) || t == FT_IPV4 || t == FT_IPV6))
         return fail(c, n->a->at, n->a->len, "'%s' works on strings and bytes, not on a %s",
-                    relation_name((enum relation)n->op), type_words(t));
+                    relation_name((enum relation)n->op), type_said(c, t));
     if (n->op == REL_MATCHES) return check_matches(c, n);
     if (!resolve(c, n->b, t, names_of(n->a), bytes)) return false;
     if (n->b->kind == NODE_CONST) return true;

@@ -94,6 +94,7 @@ struct node {
 
 /* compiling is one run of the compiler. */
 struct compiling {
+    say_fn *say; /* of messages; NULL: English */
     struct slice text;
     const struct field_index *names;
     struct expr_error *why;
@@ -132,8 +133,9 @@ bool node_is_bytes(enum field_type type);
 bool literal_make(struct compiling *c, struct node *n, enum field_type type, const struct field *field, bool partial);
 /* literal_time reads a point in time; NULL, or why it is none. */
 const char *literal_time(struct slice text, int64_t *ns);
-/* literal_span reads seconds with up to nine decimals; false where it is none. */
-bool literal_span(struct slice text, int64_t *ns);
+/* literal_span reads seconds with up to nine decimals and returns how many bytes it took: what follows decimals does not count,
+ * as in Wireshark 4.0; 0 where it is none. */
+size_t literal_span(struct slice text, int64_t *ns);
 
 struct func_info {
     const char *name;
@@ -142,7 +144,10 @@ struct func_info {
 extern const struct func_info funcs[FUNC_COUNT_];
 const char *relation_name(enum relation rel);
 char arith_sign(enum arith op);
-/* type_words says what a type is, for messages. */
+/* type_words says what a type is, for messages; type_said does so in the words of the messages. */
 const char *type_words(enum field_type type);
+static inline const char *type_said(const struct compiling *c, enum field_type type) {
+    return say_by(c->say, type_words(type));
+}
 
 #endif

@@ -93,7 +93,7 @@ static uint16_t unary(struct emitting *m, enum op_code code, struct node *n) {
 static uint16_t length(struct emitting *m, struct node *n) {
     const struct node *arg = n->a;
     enum field_type t = (enum field_type)arg->type;
-    bool own = node_is_bytes(t) || t == FT_STRING || t == FT_PROTOCOL || t == FT_IPV6 || arg->kind != NODE_FIELD;
+    bool own = node_is_bytes(t) || t == FT_STRING || t == FT_PROTOCOL || t == FT_IPV6;
     if (own) return unary(m, OP_LEN, n);
     uint16_t a = value(m, n->a); /* one for each value */
     uint8_t dst = fresh(m);

@@ -13,7 +13,7 @@ static void fail_text(struct compiling *c, int code, uint32_t at, uint32_t len, 
     if (at > c->text.n) at = (uint32_t)c->text.n;
     c->why->at = at;
     c->why->len = len ? len : 1;
-    vsnprintf(c->why->message, sizeof c->why->message, fmt, args);
+    vsnprintf(c->why->message, sizeof c->why->message, say_by(c->say, fmt), args);
 }
 
 void *fail(struct compiling *c, uint32_t at, uint32_t len, const char *fmt, ...) {
@@ -65,7 +65,12 @@ static int compile(struct compiling *c, struct expr *e, struct slice text) {
 }
 
 int expr_compile(struct expr **out, struct slice text, const struct field_index *names, struct expr_error *why) {
-    struct compiling c = {.names = names, .why = why, .arena = arena_make(COMPILE_ARENA)};
+    return expr_compile_said(out, text, names, why, NULL);
+}
+
+int expr_compile_said(struct expr **out, struct slice text, const struct field_index *names, struct expr_error *why,
+                      say_fn *say) {
+    struct compiling c = {.names = names, .why = why, .say = say, .arena = arena_make(COMPILE_ARENA)};
     struct expr *e = calloc(1, sizeof *e);
     *why = (struct expr_error){0};
     if (!e) fail_code(&c, ERR_NOMEM, "out of memory");

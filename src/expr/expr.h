@@ -2,6 +2,7 @@
 #ifndef WEIR_EXPR_EXPR_H
 #define WEIR_EXPR_EXPR_H
 
+#include "base/words.h"
 #include "base/err.h"
 #include "base/writer.h"
 #include "field/fvec.h"
@@ -32,6 +33,9 @@ struct expr_error {
  * caller releases the program with expr_free. */
 int expr_compile(struct expr **out, struct slice text, const struct field_index *names,
                  struct expr_error *why) MUST_USE;
+/* expr_compile_said is the same with the reason in the words of `say`. */
+int expr_compile_said(struct expr **out, struct slice text, const struct field_index *names, struct expr_error *why,
+                      say_fn *say) MUST_USE;
 /* expr_free releases a program; NULL is fine. */
 void expr_free(struct expr *e);
 

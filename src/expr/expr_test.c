@@ -137,7 +137,7 @@ static void numbers(void) {
          "mqtt.msgtype == \"Publish Message\"", "mqtt.msgtype == \"publish message\"", "abs(tcp.port - 2000) == 117",
          "tcp.port in {1 .. tcp.srcport}", "tcp.srcport in {5, tcp.port}", "max(tcp.port) == 53000",
          "min(tcp.port, 7) == 7", "max(tcp.port) - min(tcp.port) == 51117", "tcp.srcport == +53000",
-         "tcp.port == '\\n' or tcp", "all tcp.port in {1000 .. 60000}");
+         "tcp.port == '\\t' or tcp", "all tcp.port in {1000 .. 60000}");
     FAIL("tcp.flags & 4", "tcp.port == -1", "tcp.port > -1", "tcp.port in {90 .. 80}", "tcp.ack_raw * 2 > 0",
          "all tcp.port in {1883, 53000}", "tcp.flags.push == False");
     SAYS("numbers: bases, calculations within 32 bits, names, sets");
@@ -216,7 +216,22 @@ static void refusals(void) {
     refused("tcp.analysis.retransmission == 1", 0, 27, "label");
     refused("len(tcp.port)", 0, 13, "function");
     refused("frame matches \"(\"", 14, 3, "regular expression");
+    refused("icmp.type == \"Redirect\"", 13, 10, "quotes");
+    refused("tcp.flags.syn == true", 17, 4, "boolean");
+    refused("tcp.flags.syn == -1", 18, 1, "boolean");
+    refused("eth.src contains \"a\"", 17, 3, "quotes");
+    refused("tcp.port == '\\n'", 12, 4, "line break");
+    refused("frame.time_delta > 1s", 19, 2, "time span");
     SAYS("values of the wrong type are refused where they stand");
+    refused("max(1, tcp.port) == 2", 4, 1, "begins");
+    refused("max(tcp.port, \"1\") == 2", 14, 3, "quoted");
+    refused("max(tcp.port, tcp.seq) == 2", 14, 7, "width");
+    refused("len(tcp.port) in {2}", 0, 13, "field");
+    refused("len(lower(http.host)) == 2", 4, 16, "field");
+    refused("tcp.port in {1+1}", 14, 1, "}");
+    refused("tcp.payload contains {1}", 21, 1, "value");
+    refused("http.host == a:z", 13, 3, "colons");
+    SAYS("functions, sets and searches take what they take in Wireshark 4.0");
     refused("1 + tcp.port == 2", 0, 1, "left");
     refused("123 in {ip}", 0, 3, "set");
     refused("(tcp.port + 1) == 2", 15, 2, "{ }");

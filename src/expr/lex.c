@@ -3,6 +3,7 @@
  * compared with, which only the checker knows. */
 #include "expr/compile.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
@@ -153,16 +154,16 @@ static const char *span_read(struct slice s, struct span *out) {
     int32_t last;
     *out = (struct span){0, 1};
     if (!divide(s, &left, &right, &by)) return number(s, &out->first) ? NULL : "a place is a whole number";
-    if (left.n && !number(left, &out->first)) return "a place is a whole number";
-    if (!left.n && by == '-') return "the first place is missing";
+    if (left.n && !number(left, &out->first)) return N_("a place is a whole number");
+    if (!left.n && by == '-') return N_("the first place is missing");
     if (by == ':') {
         out->n = 0;
         if (!right.n) return left.n ? NULL : "there is no number at either side of the colon";
         return number(right, &out->n) && out->n > 0 ? NULL : "a length is a whole number above 0";
     }
-    if (!number(right, &last)) return "the last place is missing";
-    if ((out->first < 0) != (last < 0)) return "both places count from the beginning, or both from the end";
-    if (last <= out->first) return "the last place is not behind the first";
+    if (!number(right, &last)) return N_("the last place is missing");
+    if ((out->first < 0) != (last < 0)) return N_("both places count from the beginning, or both from the end");
+    if (last <= out->first) return N_("the last place is not behind the first");
     out->n = last - out->first + 1;
     return NULL;
 }
@@ -179,7 +180,7 @@ static void bracketed(struct compiling *c, struct spans *out) {
         struct slice s = slice_of(c->text.p + c->at, stop - c->at);
         if (out->count >= SPANS_MAX) fail(c, c->at, (uint32_t)s.n, "more than %d parts", SPANS_MAX);
         const char *why = c->err ? NULL : span_read(trimmed(s), &list[out->count]);
-        if (why) fail(c, c->at, s.n ? (uint32_t)s.n : 1, "%s", why);
+        if (why) fail(c, c->at, s.n ? (uint32_t)s.n : 1, "%s", say_by(c->say, why));
         out->count++;
         c->at = stop + 1;
         if (!comma) break;
@@ -273,20 +274,21 @@ static void mark_set(struct token *t, const struct mark *m) {
 static bool other_tongue(struct compiling *c, struct slice s) {
     static const struct {
         const char *typed, *instead;
-    } forms[] = {{"xor", "write (A and not B) or (not A and B)"},
-                 {"^^", "write (A and not B) or (not A and B)"},
-                 {"=~", "write matches, or ~"},
-                 {"=", "write == for a comparison"},
-                 {"AND", "write and"},
-                 {"OR", "write or"},
-                 {"NOT", "write not"},
-                 {"|", "write || or or"},
-                 {"@", "raw fields came with Wireshark 4.2"},
-                 {"$", "references and macros need a selected packet"},
-                 {"#", "# stands behind a field: ip.addr#2"}};
+    } forms[] = {{"xor", N_("write (A and not B) or (not A and B)")},
+                 {"^^", N_("write (A and not B) or (not A and B)")},
+                 {"=~", N_("write matches, or ~")},
+                 {"=", N_("write == for a comparison")},
+                 {"AND", N_("write and")},
+                 {"OR", N_("write or")},
+                 {"NOT", N_("write not")},
+                 {"|", N_("write || or or")},
+                 {"@", N_("raw fields came with Wireshark 4.2")},
+                 {"$", N_("references and macros need a selected packet")},
+                 {"#", N_("# stands behind a field: ip.addr#2")}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!slice_eq(s, slice_str(forms[i].typed))) continue;
-        fail(c, c->at, (uint32_t)s.n, "'%s' is not of this language; %s", forms[i].typed, forms[i].instead);
+        fail(c, c->at, (uint32_t)s.n, "'%s' is not of this language; %s", forms[i].typed,
+             say_by(c->say, forms[i].instead));
         return true;
     }
     return false;
@@ -311,10 +313,36 @@ static uint32_t word_end(const struct compiling *c) {
     return at;
 }
 
+/* colons_fit tells whether the colons of a word are those of an IPv6 address or part bytes of two digits. */
+static bool colons_fit(struct slice s) {
+    uint8_t address[16];
+    char text[64];
+    size_t n = 0, digits = 0;
+    if (s.p[0] == ':' && !memchr(s.p + 1, ':', s.n - 1))
+        return s.n > 1; /* bytes with a colon in front, so that they are no name */
+    for (size_t i = 0; i < s.n; i++) {
+        bool pair = hex_value(s.p[i]) >= 0 && ++digits <= 2;
+        if (!pair && (s.p[i] != ':' || (digits != 2 && i))) break;
+        if (!pair) digits = 0;
+        if (i + 1 == s.n && digits == 2) return true;
+    }
+    for (; n < s.n && n + 1 < sizeof text && s.p[n] != '/' && s.p[n] != '%'; n++) text[n] = (char)s.p[n];
+    text[n] = 0;
+    return inet_pton(AF_INET6, text, address) == 1;
+}
+
 static void word(struct compiling *c, struct token *t) {
     uint32_t end = word_end(c);
     t->kind = TOK_WORD;
     t->text = slice_of(c->text.p + c->at, end - c->at);
+    if (memchr(t->text.p, ':', t->text.n) && !colons_fit(t->text)) {
+        fail(c, c->at, (uint32_t)t->text.n, "colons stand in addresses and between bytes; a text has double quotes");
+        return;
+    }
+    if (t->text.n > 1 && t->text.p[t->text.n - 1] == '.') {
+        fail(c, end - 1, 1, "a word does not end with a dot; a text has double quotes");
+        return;
+    }
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
         if (slice_eq(t->text, slice_str(keywords[i].text))) mark_set(t, &keywords[i]);
     if (t->kind == TOK_WORD && t->text.n < 4 && other_tongue(c, t->text)) return;
@@ -330,6 +358,10 @@ static void string(struct compiling *c, struct token *t, bool raw) {
 static void character(struct compiling *c, struct token *t) {
     uint32_t from = c->at++;
     t->kind = TOK_CHAR;
+    if (peek(c, 0) == '\\' && peek(c, 1) == 'n') { /* Wireshark 4.0 has no such constant either */
+        fail(c, from, 4, "a character constant cannot be a line break: write '\\x0a'");
+        return;
+    }
     t->text = quoted(c, '\'', false);
     if (!c->err && t->text.n != 1)
         fail(c, from, c->at - from,

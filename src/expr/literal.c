@@ -36,13 +36,21 @@ static int whole_number(struct slice s, uint64_t *out) {
     return *end ? -1 : errno ? -2 : 0;
 }
 
+static bool word_is(const struct node *n, const char *a, const char *b) {
+    return n->kind == NODE_WORD && (slice_eq(n->text, slice_str(a)) || slice_eq(n->text, slice_str(b)));
+}
+
+/* bool_named finds whether a text names a boolean: by the words True and False, not in quotes, or by what the field
+ * calls its values. */
+static bool bool_named(const struct field *f, const struct node *n, uint64_t *out) {
+    bool own = f && f->type == FT_BOOL;
+    *out = word_is(n, "True", "TRUE") || (own && eq_nocase(n->text, f->set ? f->set : "True"));
+    return *out || word_is(n, "False", "FALSE") || (own && eq_nocase(n->text, f->unset ? f->unset : "False"));
+}
+
 /* named_value finds the value that a field calls by a name. */
 static bool named_value(const struct field *f, struct slice name, uint64_t *out) {
-    if (!f) return false;
-    if (f->type == FT_BOOL) {
-        *out = (f->set && eq_nocase(name, f->set)) || eq_nocase(name, "True");
-        return *out || (f->unset && eq_nocase(name, f->unset)) || eq_nocase(name, "False");
-    }
+    if (!f || f->unnamed) return false;
     for (size_t i = 0; f->values && i < f->values->count; i++) {
         if (!eq_nocase(name, f->values->list[i].name)) continue;
         *out = f->values->list[i].lo;
@@ -53,11 +61,11 @@ static bool named_value(const struct field *f, struct slice name, uint64_t *out)
 
 static void *no_literal(struct compiling *c, const struct node *n, enum field_type type) {
     return fail(c, n->at, n->len, "'%.*s' is no %s", (int)(n->text.n < 60 ? n->text.n : 60),
-                n->text.n ? (const char *)n->text.p : "", type_words(type));
+                n->text.n ? (const char *)n->text.p : "", type_said(c, type));
 }
 
 static void *no_string(struct compiling *c, const struct node *n, enum field_type type) {
-    return fail(c, n->at, n->len, "a string in quotes is no %s; write it without quotes", type_words(type));
+    return fail(c, n->at, n->len, "a string in quotes is no %s; write it without quotes", type_said(c, type));
 }
 
 static int type_bits(enum field_type type) {
@@ -78,7 +86,8 @@ static bool in_range(struct compiling *c, const struct node *n, enum field_type 
 
 static void *no_name(struct compiling *c, const struct node *n, const struct field *f) {
     struct slice s = n->text;
-    if (!f || (!f->values && f->type != FT_BOOL)) return no_string(c, n, f ? (enum field_type)f->type : FT_UINT32);
+    if (!f || f->unnamed || (!f->values && f->type != FT_BOOL))
+        return no_string(c, n, f ? (enum field_type)f->type : FT_UINT32);
     return fail(c, n->at, n->len, "'%.*s' is none of the names of %s's values (weir fields -v %s lists them)",
                 (int)(s.n < 40 ? s.n : 40), s.n ? (const char *)s.p : "", f->name, f->name);
 }
@@ -88,7 +97,7 @@ static bool number_make(struct compiling *c, struct node *n, enum field_type typ
     int rc = n->kind == NODE_WORD ? whole_number(n->text, &v) : -1;
     if (n->kind == NODE_CHAR) v = n->text.p[0];
     else if (rc == -2) return fail(c, n->at, n->len, "this number has more than 64 bits");
-    else if (rc && !named_value(field, n->text, &v))
+    else if (rc && !(type == FT_BOOL ? bool_named(field, n, &v) : named_value(field, n->text, &v)))
         return n->kind == NODE_STRING ? no_name(c, n, field) : no_literal(c, n, type);
     if (!in_range(c, n, type, v)) return false;
     if (type == FT_BOOL) v = v != 0;
@@ -107,11 +116,15 @@ static bool double_make(struct compiling *c, struct node *n) {
 static bool time_make(struct compiling *c, struct node *n, enum field_type type) {
     n->value.kind = VAL_TIME;
     if (type == FT_RELTIME) {
-        if (n->kind == NODE_WORD && literal_span(n->text, &n->value.i)) return true;
+        size_t used = n->kind == NODE_WORD ? literal_span(n->text, &n->value.i) : 0;
+        if (used && used < n->text.n)
+            warn(c, "'%.*s' is read as %.*s seconds, as in Wireshark 4.0: a time span has no exponent",
+                 (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, (int)(used < 60 ? used : 60), n->text.p);
+        if (used) return true;
         return n->kind == NODE_STRING ? no_string(c, n, type) : no_literal(c, n, type);
     }
-    const char *why = n->kind == NODE_CHAR ? "a character is no time" : literal_time(n->text, &n->value.i);
-    return !why || fail(c, n->at, n->len, "%s", why);
+    const char *why = n->kind == NODE_CHAR ? N_("a character is no time") : literal_time(n->text, &n->value.i);
+    return !why || fail(c, n->at, n->len, "%s", say_by(c->say, why));
 }
 
 /* split_prefix takes "/n" off an address and gives n, or most where there is none; -1 where n is no number up to most.
@@ -133,10 +146,10 @@ static bool ip_make(struct compiling *c, struct node *n, enum field_type type) {
     if (!bytes) return false;
     if (n->kind != NODE_WORD) return no_string(c, n, type);
     int bits = split_prefix(&s, most);
-    if (bits < 0) return fail(c, n->at, n->len, "the prefix of an %s has 0 to %d bits", type_words(type), most);
+    if (bits < 0) return fail(c, n->at, n->len, "the prefix of an %s has 0 to %d bits", type_said(c, type), most);
     if (!c_string(s, text) || inet_pton(type == FT_IPV4 ? AF_INET : AF_INET6, text, bytes) != 1)
         return fail(c, n->at, n->len, "'%.*s' is no %s; names of hosts are not looked up",
-                    (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, type_words(type));
+                    (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, type_said(c, type));
     n->value = type == FT_IPV4 ? (struct value){.kind = VAL_IPV4,
                                                 .u = (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 |
                                                      (uint64_t)bytes[2] << 8 | bytes[3]}
@@ -151,39 +164,25 @@ static int hex_digit(uint8_t ch) {
     return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
-/* hex_bytes reads pairs of digits, all or none of them parted, by one kind of colon, minus or dot; or quadruples parted
- * by dots. A colon may stand before the first. It returns how many bytes there are, 0 where it is none of this. */
+/* hex_bytes reads pairs of digits; between them may stand dots and minus signs, before which a byte may have one digit,
+ * or colons, of which one may stand before the first. It returns how many bytes there are, 0 where it is none of this.
+ */
 static size_t hex_bytes(struct slice s, uint8_t *out) {
-    size_t n = 0, since = 0;
-    uint8_t by = 0;
-    bool loose = false;
+    size_t n = 0;
     if (s.n && s.p[0] == ':') s = slice_tail(s, 1);
     for (size_t i = 0; i < s.n;) {
-        if (n && (s.p[i] == ':' || s.p[i] == '-' || s.p[i] == '.')) {
-            if (!since || (by && by != s.p[i])) return 0;
-            /* Runs of different lengths: only bytes without anything between, or equal ones of one or two bytes. */
-            if (since > 2 || (by && since != (loose ? 2u : 1u)) || (since == 2 && s.p[i] != '.')) return 0;
-            loose = since == 2;
-            by = s.p[i++];
-            since = 0;
-            continue;
-        }
         int high = hex_digit(s.p[i]), low = i + 1 < s.n ? hex_digit(s.p[i + 1]) : -1;
-        if (high < 0 || low < 0) return 0;
-        out[n++] = (uint8_t)(high << 4 | low);
-        since++;
-        i += 2;
+        if (high < 0) return 0;
+        out[n++] = (uint8_t)(low < 0 ? high : high << 4 | low);
+        i += low < 0 ? 1 : 2;
+        if (i < s.n && (s.p[i] == '.' || s.p[i] == '-' || (s.p[i] == ':' && low >= 0 && i + 1 < s.n))) i++;
     }
-    if (by && (!since || since > (loose ? 2u : 1u))) return 0;
     return n;
 }
 
-/* one_byte reads "0x4f", or a byte of a single digit. */
+/* one_byte reads "0x4f". */
 static size_t one_byte(struct slice s, uint8_t *out) {
-    if (s.n == 4 && s.p[0] == '0' && (s.p[1] | 0x20) == 'x') s = slice_tail(s, 2);
-    if (!s.n || s.n > 2 || hex_digit(s.p[0]) < 0 || (s.n == 2 && hex_digit(s.p[1]) < 0)) return 0;
-    *out = (uint8_t)(s.n == 1 ? hex_digit(s.p[0]) : hex_digit(s.p[0]) << 4 | hex_digit(s.p[1]));
-    return 1;
+    return s.n == 4 && s.p[0] == '0' && (s.p[1] | 0x20) == 'x' && hex_bytes(slice_tail(s, 2), out) == 1;
 }
 
 static size_t guid_bytes(struct slice s, uint8_t *out) {
@@ -236,15 +235,15 @@ static bool bytes_make(struct compiling *c, struct node *n, enum field_type type
     uint8_t *bytes = take(c, n->text.n / 2 + OID_BYTES);
     if (!bytes) return false;
     n->value = (struct value){.kind = VAL_BYTES, .s = n->text};
-    if (n->kind == NODE_STRING) return !wanted || partial || no_string(c, n, type);
-    if (n->kind == NODE_CHAR) return !wanted || partial || no_literal(c, n, type);
+    if (n->kind == NODE_STRING) return !wanted || no_string(c, n, type);
+    if (n->kind == NODE_CHAR) return !wanted || no_literal(c, n, type);
     if (type == FT_GUID && !partial) count = guid_bytes(n->text, bytes);
     else if (type == FT_OID && !partial) count = oid_bytes(n->text, bytes);
     else count = hex_bytes(n->text, bytes);
     if (!count && (!wanted || partial)) count = one_byte(n->text, bytes);
     if (!count) return no_literal(c, n, type);
     if (wanted && count != wanted && !partial)
-        return fail(c, n->at, n->len, "this has %zu bytes, and an %s has %zu", count, type_words(type), wanted);
+        return fail(c, n->at, n->len, "this has %zu bytes, and an %s has %zu", count, type_said(c, type), wanted);
     n->value.s = slice_of(bytes, count);
     return true;
 }

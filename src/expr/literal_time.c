@@ -36,22 +36,21 @@ static bool fraction(struct cursor *c, int64_t *ns) {
     return n > 0;
 }
 
-bool literal_span(struct slice text, int64_t *ns) {
+size_t literal_span(struct slice text, int64_t *ns) {
     struct cursor c = {text.p, text.p + text.n};
     int64_t seconds = 0, part = 0;
-    bool any = false;
-    for (; c.p < c.end && *c.p >= '0' && *c.p <= '9'; any = true) {
+    for (; c.p < c.end && *c.p >= '0' && *c.p <= '9';) {
         seconds = seconds * 10 + (*c.p++ - '0');
-        if (seconds > INT64_MAX / 1000000000 - 1) return false;
+        if (seconds > INT64_MAX / 1000000000 - 1) return 0;
     }
-    if (c.p < c.end && *c.p == '.') {
-        c.p++;
-        if (!fraction(&c, &part)) return false;
-        any = true;
+    if (c.p == text.p) return 0;
+    if (literally(&c, ".")) {
+        if (!fraction(&c, &part)) return 0;
+    } else if (c.p < c.end) {
+        return 0;
     }
     *ns = seconds * 1000000000 + part;
-    literally(&c, "s");
-    return any && c.p == c.end;
+    return (size_t)(c.p - text.p);
 }
 
 static bool month(struct cursor *c, int *out) {
@@ -68,13 +67,13 @@ static bool month(struct cursor *c, int *out) {
 /* clock_read reads "hh[:mm[:ss[.frac]]]"; least: how many of the three there must be. */
 static const char *clock_read(struct cursor *c, struct tm *tm, int64_t *part, int least) {
     int n = 1;
-    if (!digits(c, 2, 2, &tm->tm_hour)) return "the hour of a time has two digits";
-    if (literally(c, ":") && ++n && !digits(c, 2, 2, &tm->tm_min)) return "the minute of a time has two digits";
+    if (!digits(c, 2, 2, &tm->tm_hour)) return N_("the hour of a time has two digits");
+    if (literally(c, ":") && ++n && !digits(c, 2, 2, &tm->tm_min)) return N_("the minute of a time has two digits");
     if (n == 2 && literally(c, ":") && ++n && !digits(c, 2, 2, &tm->tm_sec))
-        return "the second of a time has two digits";
+        return N_("the second of a time has two digits");
     if (literally(c, ".")) {
-        if (n < 3) return "parts of a second need the second before them";
-        if (!fraction(c, part)) return "parts of a second have one to nine digits";
+        if (n < 3) return N_("parts of a second need the second before them");
+        if (!fraction(c, part)) return N_("parts of a second have one to nine digits");
     }
     return n >= least ? NULL : "this time needs hour, minute and second";
 }
@@ -87,7 +86,7 @@ static const char *zone_read(struct cursor *c, bool *local, int64_t *east) {
     if (literally(c, "Z") || literally(c, "UTC")) return NULL;
     bool plus = literally(c, "+");
     if (plus || literally(c, "-")) {
-        if (!digits(c, 2, 2, &hours)) return "a time zone is Z, UTC or +hh:mm";
+        if (!digits(c, 2, 2, &hours)) return N_("a time zone is Z, UTC or +hh:mm");
         literally(c, ":");
         if (!digits(c, 2, 2, &minutes)) minutes = 0;
         *east = (plus ? 1 : -1) * (hours * 3600LL + minutes * 60LL);
@@ -99,9 +98,9 @@ static const char *zone_read(struct cursor *c, bool *local, int64_t *east) {
 
 static const char *date_iso(struct cursor *c, struct tm *tm, int64_t *part) {
     if (!digits(c, 4, 4, &tm->tm_year))
-        return "a date begins with the year or the month, as in 2011-07-04 or Jul 4, 2011";
+        return N_("a date begins with the year or the month, as in 2011-07-04 or Jul 4, 2011");
     if (!literally(c, "-") || !digits(c, 2, 2, &tm->tm_mon) || !literally(c, "-") || !digits(c, 2, 2, &tm->tm_mday))
-        return "a date is written as in 2011-07-04 12:34:56";
+        return N_("a date is written as in 2011-07-04 12:34:56");
     tm->tm_mon--;
     if (!literally(c, "T")) {
         const uint8_t *back = c->p;
@@ -115,11 +114,11 @@ static const char *date_shown(struct cursor *c, struct tm *tm, int64_t *part) {
     while (literally(c, " ")) {
     }
     if (!digits(c, 1, 2, &tm->tm_mday) || !literally(c, ","))
-        return "a date is written as in Nov 12, 1999 08:55:44.123";
+        return N_("a date is written as in Nov 12, 1999 08:55:44.123");
     while (literally(c, " ")) {
     }
     if (!digits(c, 4, 4, &tm->tm_year) || !literally(c, " "))
-        return "behind the year a time of day is expected, as in 08:55:44.123";
+        return N_("behind the year a time of day is expected, as in 08:55:44.123");
     while (literally(c, " ")) {
     }
     return clock_read(c, tm, part, 3);
@@ -137,15 +136,15 @@ const char *literal_time(struct slice text, int64_t *ns) {
     if (why) return why;
     while (literally(&c, " ")) {
     }
-    if (c.p < c.end) return "there is more behind the time than a time";
+    if (c.p < c.end) return N_("there is more behind the time than a time");
     if (tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
         tm.tm_sec > 60)
-        return "there is no such time";
+        return N_("there is no such time");
     tm.tm_year -= 1900;
     if (!local) tm.tm_isdst = 0;
     int64_t seconds = local ? mktime(&tm) : timegm(&tm);
     if (seconds > INT64_MAX / 1000000000 - 1 || seconds < INT64_MIN / 1000000000 + 1)
-        return "this time is out of range";
+        return N_("this time is out of range");
     *ns = (seconds - east) * 1000000000 + part;
     return NULL;
 }

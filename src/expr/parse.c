@@ -26,8 +26,8 @@ static struct node *node_new(struct compiling *c, enum node_kind kind, uint32_t 
 static struct node *unexpected(struct compiling *c, const char *wanted) {
     const struct token *t = &c->now;
     if (c->err) return NULL;
-    if (t->kind == TOK_END) return fail(c, t->at, 1, "the filter ends where %s is expected", wanted);
-    return fail(c, t->at, t->len, "%s is expected here", wanted);
+    if (t->kind == TOK_END) return fail(c, t->at, 1, "the filter ends where %s is expected", say_by(c->say, wanted));
+    return fail(c, t->at, t->len, "%s is expected here", say_by(c->say, wanted));
 }
 
 static bool eat(struct compiling *c, enum token_kind kind) {
@@ -78,7 +78,7 @@ static struct node *parse_call(struct compiling *c, struct node *name) {
     if (!eat(c, TOK_CLOSE)) return unexpected(c, ")");
     if (n < funcs[f].least || n > funcs[f].most)
         return fail(c, name->at, name->len, "%s takes %s", funcs[f].name,
-                    funcs[f].most == 1 ? "one argument" : "one argument to 16");
+                    say_by(c->say, funcs[f].most == 1 ? N_("one argument") : N_("one argument to 16")));
     name->len = c->last_end - name->at;
     return name;
 }
@@ -171,14 +171,22 @@ static struct node *parse_arith(struct compiling *c, unsigned level) {
 
 static struct node *parse_value(struct compiling *c) { return parse_arith(c, 1); }
 
+/* parse_member reads a member of a set: nothing is calculated there but a sign, and no bytes are chosen. */
+static struct node *parse_member(struct compiling *c) {
+    if (c->now.kind == TOK_BRACE) return unexpected(c, "a field or a value");
+    struct node *n = parse_unary(c);
+    if (n && n->kind == NODE_SLICE) return fail(c, n->at, n->len, "a slice cannot be a member of a set");
+    return n;
+}
+
 /* parse_set reads "{a, b..c}" into in->b and those behind it. */
 static struct node *parse_set(struct compiling *c, struct node *in) {
     struct node **to = &in->b;
     if (!eat(c, TOK_BRACE)) return unexpected(c, "a set in { }");
     do {
-        struct node *member = parse_value(c);
+        struct node *member = parse_member(c);
         if (member && eat(c, TOK_DOTS)) {
-            struct node *high = parse_value(c);
+            struct node *high = parse_member(c);
             member = high ? join(c, NODE_RANGE, member, high) : NULL;
         }
         if (!member) return NULL;
@@ -193,6 +201,8 @@ static struct node *parse_set(struct compiling *c, struct node *in) {
 static struct node *negate(struct compiling *c, struct node *n) { return n ? join(c, NODE_NOT, n, NULL) : NULL; }
 
 static struct node *parse_in(struct compiling *c, struct node *left, int quant) {
+    if (left->kind != NODE_WORD && left->kind != NODE_STRING && left->kind != NODE_CHAR)
+        return fail(c, left->at, left->len, "only a field can be in a set or not");
     bool inverted = eat(c, TOK_NOT);
     if (!eat(c, TOK_IN)) return unexpected(c, "in");
     struct node *in = join(c, NODE_IN, left, NULL);
@@ -209,8 +219,14 @@ static struct node *parse_chain(struct compiling *c, struct node *left, int quan
     while (!c->err && c->now.kind == TOK_RELATION) {
         struct token t = c->now;
         if (quant >= 0 && t.quant_said) return fail(c, t.at, t.len, "this operator says any or all itself");
+        bool search = t.op == REL_CONTAINS || t.op == REL_MATCHES;
+        if (search && (left->kind == NODE_ARITH || left->kind == NODE_NEGATE || first))
+            return fail(c, t.at, t.len, "%s stands behind a field, a slice or a function",
+                        relation_name((enum relation)t.op));
         lex_next(c);
-        struct node *right = parse_value(c), *copy = right ? take(c, sizeof *copy) : NULL;
+        if (search && (c->now.kind == TOK_BRACE || c->now.kind == TOK_ARITH))
+            return unexpected(c, "a field or a value");
+        struct node *right = search ? parse_atom(c) : parse_value(c), *copy = right ? take(c, sizeof *copy) : NULL;
         struct node *rel = copy ? join(c, NODE_RELATION, left, right) : NULL;
         if (!rel) return NULL;
         rel->op = t.op;

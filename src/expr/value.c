@@ -257,10 +257,11 @@ static uint8_t *room_take(struct scratch *room, size_t n) {
 }
 
 static bool and_bytes(const struct value *a, const struct value *b, struct value *out, struct scratch *room) {
-    uint8_t *p = a->s.n == b->s.n ? room_take(room, a->s.n) : NULL;
+    size_t n = a->s.n < b->s.n ? a->s.n : b->s.n; /* the shorter one says how many bytes count */
+    uint8_t *p = room_take(room, n);
     if (!p) return false;
-    for (size_t i = 0; i < a->s.n; i++) p[i] = a->s.p[i] & b->s.p[i];
-    *out = (struct value){.kind = a->kind, .prefix = 128, .s = slice_of(p, a->s.n)};
+    for (size_t i = 0; i < n; i++) p[i] = a->s.p[i] & b->s.p[i];
+    *out = (struct value){.kind = a->kind, .prefix = 128, .s = slice_of(p, n)};
     return true;
 }
 

@@ -103,6 +103,7 @@ struct field {
     bool hidden;             /* found by filters, not shown in trees */
     bool own;                /* not in Wireshark 4.0: left out of PDML, whose readers expect tshark's fields */
     bool secret;             /* shown only where secrets are asked for */
+    bool unnamed;            /* the names of its values are shown, but are no constants of filters, as in Wireshark */
 };
 
 /* field_value_name returns the name of v, or NULL. */

@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <endian.h>
 #include <time.h>
 
 /* The bytes of an address with the dot behind them: how many digits the next one has cannot be foretold, so there is no
@@ -63,11 +64,23 @@ void print_ipv6(struct writer *w, const uint8_t a[16]) {
 
 void print_ether(struct writer *w, const uint8_t mac[6]) { wr_hexbytes(w, slice_of(mac, 6), ':'); }
 
+/* plain_length returns how many bytes from the beginning on are printable ASCII; most text is, so eight are looked at at a time. */
+static size_t plain_length(struct slice s) {
+    const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
+    size_t n = 0;
+    for (uint64_t eight; s.n - n >= sizeof eight; n += sizeof eight) {
+        memcpy(&eight, s.p + n, sizeof eight);
+        uint64_t below = (eight - 0x20 * ones) & ~eight, above = (eight + ones) | eight; /* the top bit of some byte */
+        if ((below | above) & tops) break;
+    }
+    while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f) n++;
+    return n;
+}
+
 void print_string(struct writer *w, struct slice s) {
     static const char named[] = "abtnvfr";
     while (s.n) {
-        size_t plain = 0;
-        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f) plain++;
+        size_t plain = plain_length(s);
         wr_bytes(w, s.p, plain);
         s = slice_tail(s, plain);
         if (!s.n) break;
@@ -240,14 +253,25 @@ void print_named(struct writer *w, const struct field *f, uint64_t value) {
     }
 }
 
+/* spread has a byte for each bit of a number, that of the highest bit the lowest. */
+static const uint32_t spread[16] = {
+    0x00000000, 0xff000000, 0x00ff0000, 0xffff0000, 0x0000ff00, 0xff00ff00, 0x00ffff00, 0xffffff00,
+    0x000000ff, 0xff0000ff, 0x00ff00ff, 0xffff00ff, 0x0000ffff, 0xff00ffff, 0x00ffffff, 0xffffffff,
+};
+
 void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
-    int shift = mask ? __builtin_ctzll(mask) : 0;
-    for (int i = bits - 1; i >= 0; i--) {
-        if (!(mask >> i & 1)) wr_c(w, '.');
-        else wr_c(w, i >= shift && value >> (i - shift) & 1 ? '1' : '0');
-        if (i && i % 4 == 0) wr_c(w, ' ');
+    char text[(4 + 1) * 64 / 4], *p = text;
+    size_t skip = (size_t)-bits & 3; /* the first four may be fewer */
+    value <<= mask ? __builtin_ctzll(mask) : 0;
+    for (int shift = (bits - 1) & ~3; shift >= 0; shift -= 4) {
+        uint32_t shown = spread[mask >> shift & 15], digits = 0x30303030 | (spread[value >> shift & 15] & 0x01010101);
+        uint32_t four = htole32((digits & shown) | (0x2e2e2e2e & ~shown));
+        memcpy(p, &four, sizeof four);
+        p[4] = ' ';
+        p += 5;
     }
-    wr_s(w, " = ");
+    wr_bytes(w, text + skip, (size_t)(p - text) - skip);
+    wr_s(w, "= ");
 }
 
 enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them */

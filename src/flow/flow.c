@@ -149,10 +149,16 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
     return n;
 }
 
-/* flow_search returns the number of the entry with the key; where there is none it is made. */
+/* flow_search returns the number of the entry with the key; where there is none it is made. The entry is then its bucket's
+ * first, where flow_ahead finds it. */
 static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bool flipped, int64_t ts) {
-    uint32_t bucket = bucket_of(t, key), n = t->buckets[bucket];
-    while (n && !flow_key_same(&flow_at(t, n)->key, key)) n = flow_at(t, n)->chain;
+    uint32_t bucket = bucket_of(t, key), *first = &t->buckets[bucket], *link = first, n;
+    while ((n = *link) && !flow_key_same(&flow_at(t, n)->key, key)) link = &flow_at(t, n)->chain;
+    if (n && link != first) {
+        *link = flow_at(t, n)->chain;
+        flow_at(t, n)->chain = *first;
+        *first = n;
+    }
     if (n) return n;
     n = flow_add(t, key, bucket, ts);
     if (n) flow_at(t, n)->flipped = flipped;

@@ -50,7 +50,8 @@ static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") =
 static void useful_find(struct driver *dr) {
     bool transport = false;
     /* These depend on every layer of the packet. */
-    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT);
+    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT) ||
+                    want_has(&dr->want, FID_WS_UNREASSEMBLED);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
         if (is_app(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
@@ -85,7 +86,8 @@ int driver_make(struct driver *dr, const struct want *want) {
     dr->kept.cap = KEPT_MAX;
     dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .kept = &dr->kept, .ops = &ops, .driver = dr};
     dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
-    dr->d.tcp_analysis = want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
+    dr->d.tcp_heard = want_has(want, FID_TCP_SAID);
+    dr->d.tcp_analysis = dr->d.tcp_heard || want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
             if (table_set(dr, (enum proto_table)k->table, k->key, i, 0)) return ERR_NOMEM;
@@ -134,6 +136,7 @@ static void op_call(struct decode *d, const struct proto *p, struct slice in) {
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     struct driver *dr = driver_of(d);
     uint8_t place = place_of(dr, table, key);
+    if (!place && table == TABLE_ETHERTYPE) d->unknown_type = (int32_t)key;
     if (!place) return false;
     if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
     if (in.n) op_call(d, weir_protos[place - 1], in);
@@ -278,7 +281,11 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->pkt = p;
     d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = 0;
     d->quoted = d->nesting = d->layers = 0;
+    d->begun = 0;
+    d->tcp.there = false;
     d->cut = p->len > p->data.n;
+    d->fragment = false;
+    d->unknown_type = -1;
     d->wire_len = 0;
     d->payload_end = NULL;
 }

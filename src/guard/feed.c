@@ -176,6 +176,7 @@ static void decode(struct guard *g, struct taking *t, struct mqtt_message *m) {
     fvec_start(&g->fields, packet);
     arena_reset(&g->arena);
     g->d.layers = 0;
+    g->d.begun = 0;
     if (g->policy->want_addresses) address_add(g, t->s, t->side);
     *m = (struct mqtt_message){.d = &g->d, .c = &t->s->conv, .from = t->side, .head = t->head};
     m->cut = t->needed < (size_t)t->head.size + t->head.length;

@@ -77,7 +77,7 @@ static int set_linktype(struct live *l, const struct live_config *c, struct writ
     if (dlt >= 0 && pcap_set_datalink(l->pcap, dlt) == 0) return OK;
     wr_f(why, "%s: link type %s is not available; `weir capture -i %s -L` lists those that are", l->device, c->linktype,
          l->device);
-    return ERR_USAGE;
+    return ERR_UNSUPPORTED;
 }
 
 static int set_filter(struct live *l, const char *filter, struct writer *why) {

@@ -4,11 +4,13 @@
  *
  * A datagram from an echo port, or from our own, is not answered: two echo servers whose addresses somebody swapped
  * would talk for ever. */
-#include "base/json.h"
 #include "lab/echo.h"
+#include "base/json.h"
+#include "base/words.h"
 #include "lab/hello.h"
 #include "lab/line.h"
 #include "lab/server.h"
+#include "view/words.h"
 
 #include <stdlib.h>
 
@@ -45,36 +47,40 @@ static void opened(void *to, struct lab_conn *c) {
     hello_begin(&e->hello, &c->peer, &e->self, loop_wall());
     begin(e, "connected", "tcp", &c->peer);
     if (e->config.json) wr_s(e->config.out, "}\n");
-    else wr_f(e->config.out, "connected (%u open)\n", e->server.open);
+    else {
+        line_say(e->config.out, N_("connected (%1$s open)"), &(uint64_t){e->server.open}, 1);
+        wr_c(e->config.out, '\n');
+    }
 }
 
 /* hint says what a client that speaks this protocol will wait for in vain. */
 static const char *hint(int kind, uint64_t at) {
     if (at) return "";
-    if (kind == EV_MQTT) return "  (an MQTT client: it waits for CONNACK, which an echo server does not say)";
-    if (kind == EV_TLS) return "  (a TLS client: an echo server cannot answer its handshake)";
-    if (kind == EV_HTTP) return "  (an HTTP client: it gets its own request back)";
+    if (kind == EV_MQTT) return N_("(an MQTT client: it waits for CONNACK, which an echo server does not say)");
+    if (kind == EV_TLS) return N_("(a TLS client: an echo server cannot answer its handshake)");
+    if (kind == EV_HTTP) return N_("(an HTTP client: it gets its own request back)");
     return "";
 }
 
 static void say_bytes(struct echo *e, const char *protocol, const struct sock_peer *who, uint64_t at, bool datagram,
                       struct slice bytes, size_t whole) {
     char text[2048];
-    struct writer words = wr_fixed(text, sizeof text), *w = e->config.out;
+    struct writer said = wr_fixed(text, sizeof text), *w = e->config.out;
     int64_t now = loop_wall();
-    int kind = datagram ? hello_datagram(&e->hello, &words, who, &e->self, now, bytes)
-                        : hello_words(&e->hello, &words, who, &e->self, now, at, bytes);
+    int kind = datagram ? hello_datagram(&e->hello, &said, who, &e->self, now, bytes)
+                        : hello_words(&e->hello, &said, who, &e->self, now, at, bytes);
     begin(e, datagram ? "datagram" : "data", protocol, who);
     if (e->config.json) {
         wr_f(w, ",\"bytes\":%zu,\"words\":", whole);
-        json_text(w, wr_done(&words));
+        json_text(w, wr_done(&said));
         wr_s(w, "}\n");
         return;
     }
     line_bytes(w, whole);
     wr_s(w, "  ");
-    wr_slice(w, wr_done(&words));
-    wr_s(w, datagram ? "" : hint(kind, at));
+    wr_slice(w, wr_done(&said));
+    const char *why = datagram ? "" : hint(kind, at);
+    if (*why) wr_f(w, "  %s", words(why));
     wr_c(w, '\n');
 }
 
@@ -94,13 +100,13 @@ static void datagram(void *to, const struct sock_addr *from, struct slice bytes,
 }
 
 static void ended(void *to, struct lab_conn *c, enum lab_end why) {
-    static const char *const words[LAB_ENDS] = {
-        [LAB_END_PEER] = "closed by the peer",
-        [LAB_END_RESET] = "reset by the peer",
-        [LAB_END_IDLE] = "closed: silent too long",
-        [LAB_END_SLOW] = "cut off: it does not read what it is sent",
-        [LAB_END_OURS] = "closed",
-        [LAB_END_STOPPED] = "closed: the server ends",
+    static const char *const reasons[LAB_ENDS] = {
+        [LAB_END_PEER] = N_("closed by the peer"),
+        [LAB_END_RESET] = N_("reset by the peer"),
+        [LAB_END_IDLE] = N_("closed: silent too long"),
+        [LAB_END_SLOW] = N_("cut off: it does not read what it is sent"),
+        [LAB_END_OURS] = N_("closed"),
+        [LAB_END_STOPPED] = N_("closed: the server ends"),
     };
     struct echo *e = to;
     if (!told(e)) return;
@@ -108,13 +114,13 @@ static void ended(void *to, struct lab_conn *c, enum lab_end why) {
     double seconds = (double)(e->server.now - c->opened) / 1000;
     begin(e, "closed", "tcp", &c->peer);
     if (e->config.json) {
-        wr_f(w, ",\"reason\":\"%s\",\"bytes\":%llu,\"echoed\":%llu,\"seconds\":%.3f}\n", words[why],
+        wr_f(w, ",\"reason\":\"%s\",\"bytes\":%llu,\"echoed\":%llu,\"seconds\":%.3f}\n", reasons[why],
              (unsigned long long)c->in, (unsigned long long)c->out, seconds);
         return;
     }
-    wr_f(w, "%s: ", words[why]);
-    line_bytes(w, c->in);
-    wr_f(w, " in, %llu back, %.1f s\n", (unsigned long long)c->out, seconds);
+    wr_f(w, "%s: ", words(reasons[why]));
+    line_say(w, N_("%1$s bytes in, %2$s back"), (uint64_t[]){c->in, c->out}, 2);
+    wr_f(w, ", %.1f s\n", seconds);
 }
 
 static void refused(void *to, const struct sock_addr *from, int fd) {
@@ -123,7 +129,8 @@ static void refused(void *to, const struct sock_addr *from, int fd) {
     (void)fd;
     if (!told(e)) return;
     begin(e, "refused", "tcp", &who);
-    wr_s(e->config.out, e->config.json ? "}\n" : "turned away: as many connections are open as may be\n");
+    if (e->config.json) wr_s(e->config.out, "}\n");
+    else wr_f(e->config.out, "%s\n", words(N_("turned away: as many connections are open as may be")));
 }
 
 int echo_open(struct echo **out, const struct echo_config *config, struct writer *why) {
@@ -155,13 +162,12 @@ int echo_turn(struct echo *e, int ms) {
 
 void echo_totals(const struct echo *e, struct writer *w) {
     const struct lab_totals *t = &e->server.totals;
-    wr_f(w, "%llu connections (%llu at once), %llu datagrams, %llu bytes in, %llu bytes back",
-         (unsigned long long)t->conns, (unsigned long long)t->most, (unsigned long long)t->datagrams,
-         (unsigned long long)t->in, (unsigned long long)t->out);
-    if (t->refused) wr_f(w, ", %llu turned away", (unsigned long long)t->refused);
-    if (t->ended[LAB_END_RESET]) wr_f(w, ", %llu reset", (unsigned long long)t->ended[LAB_END_RESET]);
-    if (t->ended[LAB_END_SLOW]) wr_f(w, ", %llu cut off", (unsigned long long)t->ended[LAB_END_SLOW]);
-    if (e->silent) wr_f(w, ", %llu datagrams not answered", (unsigned long long)e->silent);
+    line_say(w, N_("%1$s connections (%2$s at once), %3$s datagrams, %4$s bytes in, %5$s bytes back"),
+             (uint64_t[]){t->conns, t->most, t->datagrams, t->in, t->out}, 5);
+    if (t->refused) line_say(w, N_(", %1$s turned away"), &t->refused, 1);
+    if (t->ended[LAB_END_RESET]) line_say(w, N_(", %1$s reset"), &t->ended[LAB_END_RESET], 1);
+    if (t->ended[LAB_END_SLOW]) line_say(w, N_(", %1$s cut off"), &t->ended[LAB_END_SLOW], 1);
+    if (e->silent) line_say(w, N_(", %1$s datagrams not answered"), &e->silent, 1);
     wr_c(w, '\n');
 }
 

@@ -6,8 +6,11 @@
 #include "lab/hello.h"
 #include "analyse/ladder.h"
 #include "base/utf8.h"
+#include "base/words.h"
+#include "lab/line.h"
 #include "proto/tcp/tcp.h"
 #include "proto/write.h"
+#include "view/words.h"
 
 #include <stdlib.h>
 
@@ -86,7 +89,7 @@ static int labels(struct hello *h, struct writer *w) {
         wr_f(w, "%s%s", i ? ", " : "", named ? "" : names[e->kind]);
         char text[512];
         struct writer label = wr_fixed(text, sizeof text);
-        event_label(&label, e);
+        event_label(&label, e, words);
         harmless(w, wr_done(&label));
         if (kind < 0) kind = e->kind;
     }
@@ -169,5 +172,7 @@ void bytes_words(struct writer *w, struct slice bytes) {
     if (!text) shown = slice_head(bytes, HELLO_HEX);
     if (text) text_words(w, shown);
     else hex_words(w, shown);
-    if (shown.n < bytes.n) wr_f(w, " and %zu bytes more", bytes.n - shown.n);
+    if (shown.n == bytes.n) return;
+    wr_c(w, ' ');
+    line_say(w, N_("and %1$s bytes more"), &(uint64_t){bytes.n - shown.n}, 1);
 }

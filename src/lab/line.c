@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab/line.h"
 #include "base/isotime.h"
+#include "base/words.h"
+#include "view/words.h"
 
 #include <time.h>
 
-enum { SECOND_NS = 1000000000, PEER_WIDTH = 21 };
+enum { SECOND_NS = 1000000000, PEER_WIDTH = 21, NUMBERS_MAX = 9 };
 
 void line_clock(struct writer *w, int64_t ts) {
     time_t t = ts / SECOND_NS;
@@ -42,4 +44,15 @@ void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct
     wr_s(w, "  ");
 }
 
-void line_bytes(struct writer *w, uint64_t n) { wr_f(w, "%llu byte%s", (unsigned long long)n, n == 1 ? "" : "s"); }
+void line_say(struct writer *w, const char *english, const uint64_t *number, size_t n) {
+    char text[NUMBERS_MAX][24];
+    struct argument arg[NUMBERS_MAX];
+    for (size_t i = 0; i < n && i < NUMBERS_MAX; i++) {
+        struct writer t = wr_fixed(text[i], sizeof text[i]);
+        wr_u(&t, number[i]);
+        arg[i] = (struct argument){.text = wr_done(&t)};
+    }
+    words_fill(w, english, arg, n < NUMBERS_MAX ? n : NUMBERS_MAX);
+}
+
+void line_bytes(struct writer *w, uint64_t n) { line_say(w, n == 1 ? N_("%1$s byte") : N_("%1$s bytes"), &n, 1); }

@@ -17,7 +17,9 @@ void line_day(struct writer *w, int64_t ts);
 void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct sock_peer *who);
 /* line_peer writes ADDRESS:PORT. */
 void line_peer(struct writer *w, const struct sock_peer *who);
-/* line_bytes writes "1 byte", "5 bytes". */
+/* line_bytes writes "1 byte", "5 bytes", in the reader's language. */
 void line_bytes(struct writer *w, uint64_t n);
+/* line_say writes a text in the reader's language with its numbers, %1$s to %9$s. */
+void line_say(struct writer *w, const char *english, const uint64_t *number, size_t n);
 
 #endif

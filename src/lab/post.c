@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab/post.h"
+#include "base/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,19 +14,19 @@ static const struct {
 } answers[] = {
     {100, "Continue", ""},
     {201, "Created", ""},
-    {400, "Bad Request", "this could not be read to its end, or there is no data in it"},
-    {405, "Method Not Allowed", "data is taken by POST or PUT only"},
-    {408, "Request Timeout", "the request did not come to its end in time"},
-    {411, "Length Required", "a request needs Content-Length or chunks"},
-    {413, "Content Too Large", "this is more than is taken at once"},
-    {415, "Unsupported Media Type", "this is MQTT: a broker takes it, not the data sink"},
-    {426, "Upgrade Required", "no TLS is spoken here: send http, not https"},
-    {429, "Too Many Requests", "too much in too short a time; try again in a second"},
-    {431, "Request Header Fields Too Large", "the header of the request is too long"},
-    {501, "Not Implemented", "this transfer coding is not understood; chunked is"},
-    {503, "Service Unavailable", "too many are sending at this moment; try again in a second"},
-    {505, "HTTP Version Not Supported", "HTTP/1.0 and HTTP/1.1 are spoken here"},
-    {507, "Insufficient Storage", "the store is full, or its disk"},
+    {400, "Bad Request", N_("this could not be read to its end, or there is no data in it")},
+    {405, "Method Not Allowed", N_("data is taken by POST or PUT only")},
+    {408, "Request Timeout", N_("the request did not come to its end in time")},
+    {411, "Length Required", N_("a request needs Content-Length or chunks")},
+    {413, "Content Too Large", N_("this is more than is taken at once")},
+    {415, "Unsupported Media Type", N_("this is MQTT: a broker takes it, not the data sink")},
+    {426, "Upgrade Required", N_("no TLS is spoken here: send http, not https")},
+    {429, "Too Many Requests", N_("too much in too short a time; try again in a second")},
+    {431, "Request Header Fields Too Large", N_("the header of the request is too long")},
+    {501, "Not Implemented", N_("this transfer coding is not understood; chunked is")},
+    {503, "Service Unavailable", N_("too many are sending at this moment; try again in a second")},
+    {505, "HTTP Version Not Supported", N_("HTTP/1.0 and HTTP/1.1 are spoken here")},
+    {507, "Insufficient Storage", N_("the store is full, or its disk")},
 };
 
 const char *post_phrase(unsigned status) {

@@ -14,6 +14,8 @@
 #include "lab/server.h"
 
 #include "base/hash.h"
+#include "base/words.h"
+#include "view/words.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +118,9 @@ static void settle(struct sink *s) {
         answer_give(s, a);
     }
     if (ok) wr_slice(s->config.out, wr_done(&s->batch));
-    else wr_f(s->config.out, "storing failed, nothing of this batch is kept: %s\n", readings_why(s->config.store));
+    else
+        wr_f(s->config.out, "%s: %s\n", words(N_("storing failed, nothing of this batch is kept")),
+             readings_why(s->config.store));
     wr_reset(&s->batch);
 }
 
@@ -153,7 +157,7 @@ static void note(struct sink *s, const char *how, const struct sock_peer *who, c
         wr_s(&s->batch, "  ");
         bytes_words(&s->batch, data);
     } else {
-        wr_f(&s->batch, "%u: %s", a->status, post_why(a->status));
+        wr_f(&s->batch, "%u: %s", a->status, words(post_why(a->status)));
     }
     wr_c(&s->batch, '\n');
 }
@@ -433,10 +437,9 @@ int sink_turn(struct sink *s, int ms) {
 
 void sink_totals(const struct sink *s, struct writer *w) {
     const struct lab_totals *t = &s->server.totals;
-    wr_f(w, "%llu readings stored (%llu bytes), %llu refused; %llu connections (%llu at once), %llu datagrams",
-         (unsigned long long)s->stored, (unsigned long long)s->bytes, (unsigned long long)s->refused,
-         (unsigned long long)t->conns, (unsigned long long)t->most, (unsigned long long)t->datagrams);
-    if (t->refused) wr_f(w, ", %llu connections turned away", (unsigned long long)t->refused);
+    line_say(w, N_("%1$s readings stored (%2$s bytes), %3$s refused; %4$s connections (%5$s at once), %6$s datagrams"),
+             (uint64_t[]){s->stored, s->bytes, s->refused, t->conns, t->most, t->datagrams}, 6);
+    if (t->refused) line_say(w, N_(", %1$s turned away"), &t->refused, 1);
     wr_c(w, '\n');
     for (unsigned i = 400; i < sizeof s->by_status / sizeof *s->by_status; i++)
         if (s->by_status[i]) wr_f(w, "  %u %s: %llu\n", i, post_phrase(i), (unsigned long long)s->by_status[i]);

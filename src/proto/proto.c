@@ -3,16 +3,23 @@
 
 #include "proto/protos.h"
 
-uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
-    /* The messages of a stream that come in the same bytes are one layer, as the layer operator of filters counts them. */
+/* layer_again numbers a layer whose protocol may have begun one before. The messages of a stream that come in the same
+ * bytes are one layer, as the layer operator of filters counts them. */
+static uint8_t layer_again(const struct decode *d, const struct proto *p) {
     uint8_t seen = 1;
     int src = -1;
-    for (uint8_t i = 0; i < d->layers; i++) {
-        if (d->layer[i].proto != p) continue;
-        if (!p->stream || d->layer[i].src != src) seen++;
-        src = d->layer[i].src;
+    for (const struct layer_mark *m = d->layer, *end = m + d->layers; m < end; m++) {
+        if (m->proto != p) continue;
+        if (!p->stream || m->src != src) seen++;
+        src = m->src;
     }
-    d->out->layer = p->stream && src == d->out->src ? (uint8_t)(seen - 1) : seen;
+    return p->stream && src == d->out->src ? (uint8_t)(seen - 1) : seen;
+}
+
+uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
+    uint64_t bit = (uint64_t)1 << (p->id & 63);
+    d->out->layer = d->begun & bit ? layer_again(d, p) : 1;
+    d->begun |= bit;
     if (d->layers < LAYERS_MAX)
         d->layer[d->layers++] = (struct layer_mark){
             .proto = p, .at = d->out->n, .quoted = d->quoted > 0, .src = d->out->src, .before = d->before};
@@ -30,7 +37,7 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
 }
 
 void d_bad(struct decode *d, const struct reader *r) {
-    uint16_t id = d->cut ? FID_WS_SHORT : FID_WS_MALFORMED;
+    uint16_t id = d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
     uint8_t depth = d->out->depth;
     if (d->out->bad) return; /* once a packet is enough */
     d->out->bad = true;

@@ -233,6 +233,18 @@ struct decode_ops {
     enum dns_turn (*dns_match)(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 };
 
+/* tcp_said is what a segment says and what it means in its conversation, without a field for each. */
+struct tcp_said {
+    bool there;            /* the packet has a segment of a conversation; if not, nothing below is set */
+    uint8_t header;        /* bytes */
+    uint16_t sport, dport;
+    uint16_t flags, checksum;
+    uint32_t stream, seq, ack;
+    uint32_t len;      /* payload bytes on the wire */
+    uint32_t found;    /* enum tcp_finding */
+    struct slice data; /* payload as captured */
+};
+
 /* decode is the context of one packet on its way through the layers. */
 struct decode {
     struct fvec *out;
@@ -251,7 +263,10 @@ struct decode {
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
     bool tcp_fields;            /* somebody wants more of TCP than ports, stream and payload */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
+    bool tcp_heard;             /* somebody reads `tcp` */
     bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
+    int32_t unknown_type;       /* the Ethernet type whose payload no decoder knows; -1: none was met */
+    bool fragment;              /* what is read is the beginning of a datagram whose rest cannot be had */
     bool cut;                   /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
@@ -260,7 +275,9 @@ struct decode {
     struct slice (*vendor)(const void *vendors, uint32_t oui);
     const void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
+    struct tcp_said tcp; /* of the innermost segment, where tcp_heard */
     struct layer_mark layer[LAYERS_MAX];
+    uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
     uint8_t layers;
 };
 

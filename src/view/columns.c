@@ -10,16 +10,17 @@ void columns_want(struct want *w) {
         for (const uint16_t *id = weir_protos[i]->info_fields; id && *id; id++) want_add(w, *id);
     want_add(w, FID_WS_MALFORMED);
     want_add(w, FID_WS_SHORT);
+    want_add(w, FID_WS_UNREASSEMBLED);
 }
 
 static void seconds(struct writer *w, int64_t ns, int digits) {
     static const uint32_t divide[] = {1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
     if (ns < 0) wr_c(w, '-');
-    uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+    uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, part = abs % 1000000000;
     wr_u(w, abs / 1000000000);
     if (!digits) return;
     wr_c(w, '.');
-    wr_uz(w, abs % 1000000000 / divide[digits], digits);
+    wr_uz(w, digits == 9 ? part : part / divide[digits], digits);
 }
 
 static void clock_time(struct writer *w, int64_t ns, enum time_format how, int digits) {
@@ -45,6 +46,8 @@ static void clock_time(struct writer *w, int64_t ns, enum time_format how, int d
 
 static int digits_of(uint64_t ticks) {
     int digits = 0;
+    if (ticks == 1000000) return 6;
+    if (ticks == 1000000000) return 9;
     for (uint64_t t = ticks; t > 1 && digits < 9; t /= 10) digits++;
     return digits;
 }
@@ -99,7 +102,8 @@ void columns_protocol(struct writer *w, const struct decode *d) {
         around++;
     }
     const char *name = p->column_of ? p->column_of(d->out, m->at, layer_end(d, m)) : NULL;
-    wr_s(w, name ? name : p->column);
+    if (d->unknown_type >= 0) wr_f(w, "0x%04x", (unsigned)d->unknown_type);
+    else wr_s(w, name ? name : p->column);
     while (around--) wr_c(w, '>');
 }
 
@@ -107,6 +111,7 @@ static bool says(const struct layer_mark *m) { return m->proto->info != NULL && 
 
 /* tcp_prefix writes what the analysis of TCP found, before the words of a protocol in its stream. */
 static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m, bool plain) {
+    if (!d->out->anomalies) return; /* all it finds are such */
     while (m > d->layer && m[-1].proto != &proto_tcp) m--;
     if (m == d->layer) return;
     if (w->end - w->p < 256) wr_flush(w); /* not between the two lengths */
@@ -153,20 +158,28 @@ void columns_info(struct writer *w, const struct decode *d) {
             comma_drop(w, at);
         }
     }
-    if (d->out->bad) wr_s(w, d->cut ? "[Packet size limited during capture]" : "[Malformed Packet]");
+    if (d->out->bad)
+        wr_s(w, d->cut        ? "[Packet size limited during capture]"
+                : d->fragment ? "[BoundErrorUnreassembled Packet]"
+                              : "[Malformed Packet]");
 }
 
-/* A column is padded to its width and parted by one space; addresses stand to both sides of the arrow. */
-static void padded(struct writer *w, size_t from, size_t width, bool right) {
+enum { WIDTH_MAX = 16, LINE_HEAD = 512 /* what stands before Info fits, and more: columns are padded in place */ };
+
+/* A column is padded to its width, of WIDTH_MAX at most, and parted by one space; addresses stand to both sides of the arrow.
+ * WIDTH_MAX bytes are moved and blanked whatever the width: there is room, and what stands behind is not written yet. */
+static inline void padded(struct writer *w, size_t from, size_t width, bool right) {
     size_t len = wr_len(w) - from;
-    if (len >= width || !wr_fits(w, width - len)) return;
+    if (len >= width) return;
     if (right) {
-        memmove(w->buf + from + width - len, w->buf + from, len);
-        memset(w->buf + from, ' ', width - len);
+        char text[WIDTH_MAX];
+        memcpy(text, w->buf + from, sizeof text);
+        memset(w->buf + from, ' ', sizeof text);
+        memcpy(w->buf + from + width - len, text, sizeof text);
     } else {
-        memset(w->p, ' ', width - len);
+        memset(w->p, ' ', WIDTH_MAX);
     }
-    w->p += width - len;
+    w->p = w->buf + from + width;
 }
 
 /* paint_of returns the colour of a line, or NULL: what breaks a specification or the framing, what was lost, repeated or
@@ -186,7 +199,6 @@ static const char *paint_of(const struct decode *d) {
 }
 
 void columns_print(struct writer *w, const struct decode *d, struct view *view) {
-    enum { LINE_HEAD = 512 }; /* what stands before Info fits: columns are padded in place */
     if (!wr_fits(w, LINE_HEAD)) return;
     const char *paint = view->color ? paint_of(d) : NULL;
     if (paint) wr_s(w, paint);

@@ -109,7 +109,8 @@ static void list_heads(struct writer *w, const struct comparison *c, const struc
             char text[TEXT_MAX];
             struct writer t = wr_fixed(text, sizeof text);
             if (list[i]) list_label(&t, list[i], line, v);
-            text_pad(w, slice_head(wr_done(&t), side + (line && v->unicode ? 2 : 0)), i ? 0 : side + 3);
+            text_cut(w, wr_done(&t), side, v->unicode);
+            if (!i) wr_spaces(w, 3);
         }
         wr_f(w, "%s\n", paint(v, "\033[0m"));
     }
@@ -127,12 +128,7 @@ static void side_text(struct writer *w, const struct deed *d, const struct diff_
     wr_f(&t, "%6llu %s ", (unsigned long long)d->frame, arrow);
     wr_slice(&t, d->text);
     if (d->times) wr_f(&t, " x%u", d->times + 1);
-    struct slice s = wr_done(&t);
-    while (text_width(s) > width && s.n) {
-        s.n--;
-        while (s.n && (s.p[s.n] & 0xc0) == 0x80) s.n--;
-    }
-    text_pad(w, s, width);
+    text_cut(w, wr_done(&t), width, v->unicode);
 }
 
 /* row_print prints a row; one that is missing and one that is new in its place share a line. It returns how many more
@@ -150,13 +146,6 @@ static uint32_t row_print(struct writer *w, const struct comparison *c, const st
     if (b) side_text(w, b, v, side);
     wr_f(w, "%s\n", differs ? paint(v, "\033[0m") : "");
     return instead;
-}
-
-static void number_line(struct writer *w, const char *text, uint64_t n) {
-    char buf[24];
-    struct argument arg = number(buf, n);
-    words_fill(w, text, &arg, 1);
-    wr_c(w, '\n');
 }
 
 static void pair_print(struct writer *w, const struct comparison *c, const struct pairing *p,
@@ -243,7 +232,7 @@ void diff_text(struct writer *w, struct comparison *c, const struct diff_view *v
     size_t side = (v->width - 5) / 2 < SIDE_LEAST ? SIDE_LEAST : (v->width - 5) / 2;
     if (c->first < 0) {
         wr_f(w, "%s%s%s ", paint(v, "\033[32;1m"), v->unicode ? "✓" : "+", paint(v, "\033[0m"));
-        number_line(w, N_("The runs are the same, step by step, in %1$s conversations."), c->pairs);
+        text_number(w, v->width, N_("The runs are the same, step by step, in %1$s conversations."), c->pairs);
         if (!v->all) return;
     } else {
         head(w, c, v);
@@ -259,6 +248,6 @@ void diff_text(struct writer *w, struct comparison *c, const struct diff_view *v
     }
     if (c->first >= 0) consequences(w, c, v);
     if (c->good->left_out || c->bad->left_out)
-        number_line(w, N_("%1$s conversations more than are compared were left out"),
+        text_number(w, v->width, N_("%1$s conversations more than are compared were left out"),
                     c->good->left_out + c->bad->left_out);
 }

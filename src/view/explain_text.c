@@ -178,32 +178,52 @@ size_t roles_find(const struct explain *e, struct role *out, size_t max, size_t 
     return n;
 }
 
-static void role_print(struct writer *w, const struct role *r, size_t name_width) {
-    char text[512];
-    struct writer t = wr_fixed(text, sizeof text);
-    bool broker = !strcmp(r->name, "broker");
+enum { ROLE_LABEL = 34, ROLE_LABEL_MOST = 60 };
+
+static void role_label(struct writer *w, const struct role *r) {
+    conv_label(w, r->c, !strcmp(r->name, "broker") ? SERVER : CLIENT);
+}
+
+/* role_print writes one line, or two where the topics would pass the edge of the terminal. */
+static void role_print(struct writer *w, const struct role *r, size_t name_width, size_t label_width,
+                       const struct explain_view *v) {
+    char text[512], topic_text[3 * KEPT_TEXT];
+    struct writer label = wr_fixed(text, sizeof text), topic = wr_fixed(topic_text, sizeof topic_text);
     wr_s(w, "  ");
     text_pad(w, slice_str(words(r->name)), name_width + 2);
-    conv_label(&t, r->c, broker ? SERVER : CLIENT);
-    text_pad(w, wr_done(&t), r->topic.n ? 34 : 0);
-    if (r->topic.n) {
-        wr_s(w, "  ");
-        print_string(w, r->topic);
-        if (r->more) wr_f(w, " +%u", r->more);
+    role_label(&label, r);
+    print_string(&topic, r->topic);
+    if (r->more) wr_f(&topic, " +%u", r->more);
+    size_t at = name_width + 4, used = text_width(wr_done(&label));
+    if (used < label_width) used = label_width;
+    if (!r->topic.n) {
+        wr_slice(w, wr_done(&label));
+    } else if (at + used + 2 + text_width(wr_done(&topic)) <= v->width) {
+        text_pad(w, wr_done(&label), used + 2);
+    } else {
+        wr_slice(w, wr_done(&label));
+        wr_c(w, '\n');
+        wr_spaces(w, at + 2);
     }
+    wr_slice(w, wr_done(&topic));
     wr_c(w, '\n');
 }
 
 static void roles_print(struct writer *w, const struct explain *e, const struct explain_view *v) {
     struct role roles[ROLES_MAX];
-    size_t all, n = roles_find(e, roles, v->verbose ? ROLES_MAX : SHOWN_ROLES, &all), width = 0;
+    size_t all, n = roles_find(e, roles, v->verbose ? ROLES_MAX : SHOWN_ROLES, &all), width = 0, labels = 0;
     if (!n) return;
     wr_f(w, "\n%s%s%s\n", paint(v, BOLD), words(N_("Roles")), paint(v, PLAIN));
     for (size_t i = 0; i < n; i++) {
         size_t k = text_width(slice_str(words(roles[i].name)));
         if (k > width) width = k;
+        char text[512];
+        struct writer label = wr_fixed(text, sizeof text);
+        role_label(&label, &roles[i]);
+        k = text_width(wr_done(&label));
+        if (k > labels && k <= (v->width >= 100 ? ROLE_LABEL_MOST : ROLE_LABEL)) labels = k;
     }
-    for (size_t i = 0; i < n; i++) role_print(w, &roles[i], width);
+    for (size_t i = 0; i < n; i++) role_print(w, &roles[i], width, labels, v);
     if (all > n) {
         char num[24];
         struct writer t = wr_fixed(num, sizeof num);
@@ -236,6 +256,13 @@ size_t convs_with_findings(const struct explain *e, enum severity_level least, c
     return n;
 }
 
+static size_t stages_width(const struct explain *e, const struct conv *c) {
+    size_t n = 0;
+    for (enum stage s = STAGE_DNS; s < STAGES; s++)
+        if (conv_stage(e, c, s) != STAGE_ABSENT) n += text_width(slice_str(words(stage_name(s)))) + 4;
+    return n;
+}
+
 static void stages_print(struct writer *w, const struct explain *e, const struct conv *c,
                          const struct explain_view *v) {
     for (enum stage s = STAGE_DNS; s < STAGES; s++) {
@@ -251,11 +278,16 @@ static void stages_print(struct writer *w, const struct explain *e, const struct
 static void conv_head(struct writer *w, const struct explain *e, const struct conv *c, const struct explain_view *v) {
     wr_f(w, "%s%s%s tcp.stream %u  ", paint_of_level(v, c->worst), mark_of_level(v, c->worst), paint(v, PLAIN),
          c->stream);
+    char text[1024];
+    struct writer sides = wr_fixed(text, sizeof text);
+    conv_label(&sides, c, CLIENT);
+    wr_s(&sides, v->unicode ? " → " : " -> ");
+    conv_label(&sides, c, SERVER);
     wr_f(w, "%s", paint(v, BOLD));
-    conv_label(w, c, CLIENT);
-    wr_s(w, v->unicode ? " → " : " -> ");
-    conv_label(w, c, SERVER);
+    wr_slice(w, wr_done(&sides));
     wr_f(w, "%s", paint(v, PLAIN));
+    enum { NUMBERED = 21 }; /* what stands before them, with a number of five digits */
+    if (NUMBERED + text_width(wr_done(&sides)) + stages_width(e, c) > v->width) wr_s(w, "\n  ");
     stages_print(w, e, c, v);
     wr_c(w, '\n');
 }
@@ -288,15 +320,6 @@ static void conv_print(struct writer *w, const struct explain *e, const struct c
     }
 }
 
-static void number_line(struct writer *w, const char *text, uint64_t n) {
-    char num[24];
-    struct writer t = wr_fixed(num, sizeof num);
-    wr_u(&t, n);
-    struct argument arg = {.text = wr_done(&t)};
-    words_fill(w, text, &arg, 1);
-    wr_c(w, '\n');
-}
-
 static void convs_print(struct writer *w, struct explain *e, const struct finding *cause,
                         const struct explain_view *v) {
     const struct conv *list[256];
@@ -307,9 +330,9 @@ static void convs_print(struct writer *w, struct explain *e, const struct findin
     size_t n_told = 0;
     if (cause->stream >= 0) told[n_told++] = cause;
     for (size_t i = 0; i < n; i++) conv_print(w, e, list[i], cause, least, told, &n_told, v);
-    if (all > n) number_line(w, N_("Further conversations with findings: %1$s (-v shows more)"), all - n);
+    if (all > n) text_number(w, v->width, N_("Further conversations with findings: %1$s (-v shows more)"), all - n);
     if (e->convs > all && all)
-        number_line(w,
+        text_number(w, v->width,
                     v->verbose ? N_("Other conversations: %1$s, nothing to say of them")
                                : N_("Other conversations: %1$s, nothing wrong with them"),
                     e->convs - all);
@@ -339,7 +362,7 @@ void explain_text(struct writer *w, struct explain *e, const struct explain_view
     if (!v->verbose && e->per_level[LEVEL_NOTE]) {
         wr_c(w, '\n');
         wr_f(w, "%s", paint(v, DIM));
-        number_line(w, N_("Notes not shown: %1$s (-v shows them)"), e->per_level[LEVEL_NOTE]);
+        text_number(w, v->width, N_("Notes not shown: %1$s (-v shows them)"), e->per_level[LEVEL_NOTE]);
         wr_f(w, "%s", paint(v, PLAIN));
     }
 }

@@ -39,7 +39,7 @@ static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) 
     struct writer t = wr_fixed(text, sizeof text);
     if (field->name[0] && !(field->severity && !(v->v[at].flags & FV_PLAIN))) wr_s(&t, field->name);
     else if (field->severity) wr_s(&t, "_ws.expert");
-    else label_print(&t, v, at, false);
+    else label_print(&t, v, at, proto_of(v->v[at].id), false);
     if (!field->name[0] && wr_len(&t) > 1 && text[0] == '[') { /* the brackets of what is computed belong to the tree */
         memmove(text, text + 1, wr_len(&t) - 2);
         t.p -= 2;

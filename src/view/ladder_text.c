@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sequence picture in a terminal: a column for each party, a line for each packet. */
 #include "analyse/explain/judge.h"
+#include "base/utf8.h"
 #include "field/print.h"
 #include "view/ladder_view.h"
 #include "view/teach.h"
 #include "view/words.h"
 
-enum { MARGIN_FRAME = 7, MARGIN_TIME = 12, COLUMN_LEAST = 30, COLUMN_MOST = 54, COLUMNS_MAX = 8, LINE_MAX = 1024, SENTENCE_INDENT = 8 };
+enum {
+    MARGIN_FRAME = 7,
+    MARGIN_TIME = 12,
+    COLUMN_LEAST = 30,
+    COLUMN_MOST = 54,
+    COLUMNS_MAX = 8,
+    LINE_MAX = 1024,
+    SENTENCE_INDENT = 8
+};
 
 void party_name(struct writer *w, const struct party *p) {
     struct endpoint e = {p->end.addr, p->end.port};
@@ -78,7 +87,9 @@ size_t parties_order(const struct ladder *l, uint8_t *order, size_t max) {
     return n;
 }
 
-/* canvas is one line of the picture: a code point for each column of the terminal. */
+/* canvas is one line of the picture: a code point for each column of the terminal; behind a wide one stands COVERED. */
+enum { COVERED = 0 };
+
 struct canvas {
     uint32_t cell[LINE_MAX];
     size_t width;
@@ -100,8 +111,13 @@ static void put_char(struct writer *w, uint32_t c) {
     } else if (c < 0x800) {
         wr_c(w, (char)(0xc0 | c >> 6));
         wr_c(w, (char)(0x80 | (c & 0x3f)));
-    } else {
+    } else if (c < 0x10000) {
         wr_c(w, (char)(0xe0 | c >> 12));
+        wr_c(w, (char)(0x80 | (c >> 6 & 0x3f)));
+        wr_c(w, (char)(0x80 | (c & 0x3f)));
+    } else {
+        wr_c(w, (char)(0xf0 | c >> 18));
+        wr_c(w, (char)(0x80 | (c >> 12 & 0x3f)));
         wr_c(w, (char)(0x80 | (c >> 6 & 0x3f)));
         wr_c(w, (char)(0x80 | (c & 0x3f)));
     }
@@ -114,28 +130,33 @@ static void lines_put(const struct drawing *d, struct canvas *c) {
         if (d->column[i] >= 0 && (size_t)d->column[i] < c->width) c->cell[d->column[i]] = d->v->unicode ? 0x2502 : '|';
 }
 
-/* arrow_put draws the shaft from one line to the other and the label upon it. Only labels of one column's width per
- * character are put on it: East Asian text is cut at what fits. */
+/* label_put writes a label into the cells from `at` on, at most `room` of them; where it is cut an ellipsis ends it. It
+ * returns how many cells it took. */
+static int label_put(const struct drawing *d, struct canvas *c, int at, int room, struct slice text) {
+    uint32_t code;
+    int used = 0;
+    bool cut = text_width(text) > (size_t)room;
+    for (size_t n; text.n && (n = utf8_next(text, &code)); text = slice_tail(text, n)) {
+        int width = (int)text_width(slice_head(text, n));
+        if (used + width > room - cut) break;
+        if (!width) continue; /* a mark upon the character before; cells hold one */
+        c->cell[at + used] = code;
+        if (width == 2) c->cell[at + used + 1] = COVERED;
+        used += width;
+    }
+    if (cut && used < room) c->cell[at + used++] = d->v->unicode ? 0x2026 : '.';
+    return used;
+}
+
+/* arrow_put draws the shaft from one line to the other and the label upon it. */
 static void arrow_put(const struct drawing *d, struct canvas *c, int from, int to, struct slice text) {
     int lo = from < to ? from : to, hi = from < to ? to : from;
     for (int i = lo + 1; i < hi; i++) c->cell[i] = d->v->unicode ? 0x2500 : '-';
     if (to > from) c->cell[to - 1] = d->v->unicode ? 0x25b6 : '>';
     else c->cell[to + 1] = d->v->unicode ? 0x25c0 : '<';
     int room = hi - lo - 7, at = to > from ? lo + 3 : lo + 4;
-    struct slice rest = text;
-    int used = 0;
     c->cell[at - 1] = ' ';
-    while (rest.n && used < room) {
-        uint8_t b = rest.p[0];
-        size_t n = b < 0x80 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
-        if (n > rest.n) n = rest.n;
-        uint32_t code = n == 1 ? b : b & (0x7f >> n);
-        for (size_t i = 1; i < n; i++) code = code << 6 | (rest.p[i] & 0x3f);
-        if (code > 0xffff || text_width(slice_head(rest, n)) != 1) code = '?';
-        c->cell[at + used++] = code;
-        rest = slice_tail(rest, n);
-    }
-    if (rest.n && used) c->cell[at + used - 1] = d->v->unicode ? 0x2026 : '.';
+    int used = room > 0 ? label_put(d, c, at, room, text) : 0;
     c->cell[at + used] = ' ';
 }
 
@@ -156,7 +177,7 @@ static void rung_print(const struct drawing *d, const struct rung *r, int64_t st
     while (c.width && c.cell[c.width - 1] == ' ') c.width--;
     for (size_t i = 0; i < c.width; i++) {
         if ((int)i == lo + 1 && *color) wr_s(d->w, paint(d->v, color));
-        put_char(d->w, c.cell[i]);
+        if (c.cell[i] != COVERED) put_char(d->w, c.cell[i]);
         if ((int)i == hi - 1 && *color) wr_s(d->w, paint(d->v, "\033[0m"));
     }
     if (d->v->mark == r->frame) wr_s(d->w, d->v->unicode ? " ◀" : " <");
@@ -203,15 +224,6 @@ static void head_line(const struct drawing *d, const uint8_t *order,
 static void head_client(struct writer *w, const struct party *p) { print_string(w, p->client); }
 static void head_role(struct writer *w, const struct party *p) { wr_s(w, words(party_role(p))); }
 
-static void number_line(struct writer *w, const char *text, uint64_t n) {
-    char num[24];
-    struct writer t = wr_fixed(num, sizeof num);
-    wr_u(&t, n);
-    struct argument arg = {.text = wr_done(&t)};
-    words_fill(w, text, &arg, 1);
-    wr_c(w, '\n');
-}
-
 void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_view *v) {
     struct drawing d = {.l = l, .v = v, .w = w};
     struct teach teach = {0};
@@ -244,10 +256,11 @@ void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_v
         }
     }
     wr_s(w, paint(v, "\033[2m"));
-    if (bare) number_line(w, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);
+    if (bare) text_number(w, v->width, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);
     if (hidden)
-        number_line(w, N_("Packets of other parties not drawn: %1$s (name a conversation with a filter, or use --svg)"),
+        text_number(w, v->width,
+                    N_("Packets of other parties not drawn: %1$s (name a conversation with a filter, or use --svg)"),
                     hidden);
-    if (l->left_out) number_line(w, N_("Later packets not drawn: %1$s"), l->left_out);
+    if (l->left_out) text_number(w, v->width, N_("Later packets not drawn: %1$s"), l->left_out);
     wr_s(w, paint(v, "\033[0m"));
 }

@@ -72,11 +72,12 @@ struct pdml {
     struct writer *w;
     const struct fvec *v;
     struct writer text; /* scratch */
+    const struct proto *p; /* of the present field */
 };
 
 static struct slice label_of(struct pdml *x, uint32_t at) {
     wr_reset(&x->text);
-    label_print(&x->text, x->v, at, true);
+    label_print(&x->text, x->v, at, x->p, true);
     struct slice s = wr_done(&x->text);
     /* the brackets of what is computed belong to the tree */
     bool brackets = s.n > 1 && s.p[0] == '[' && s.p[s.n - 1] == ']';
@@ -97,7 +98,7 @@ static void place(struct pdml *x, const struct fval *f) {
 static void expert(struct pdml *x, uint32_t at) {
     const struct fval *f = &x->v->v[at];
     const struct field *field = field_of(f->id);
-    const struct proto *p = proto_of(f->id);
+    const struct proto *p = x->p;
     wr_s(x->w, "<field name=\"_ws.expert\"");
     attribute(x->w, "showname", label_of(x, at));
     place(x, f);
@@ -173,6 +174,7 @@ void pdml_print(struct writer *w, const struct decode *d) {
     for (uint32_t i = 0; i < v->n; i++) {
         const struct fval *f = &v->v[i];
         if (field_of(f->id)->own) continue; /* they have no children */
+        x.p = proto_near(x.p, f->id);
         while (depth && at_depth[depth - 1] >= f->depth) wr_s(w, close[--depth]);
         bool parent = i + 1 < v->n && v->v[i + 1].depth > f->depth;
         bool wrap = f->depth == 0 && field_of(f->id)->type != FT_PROTOCOL;

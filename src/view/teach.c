@@ -7,6 +7,7 @@
 static const struct {
     uint8_t kind, mood; /* mood: at least so bad */
     const char *start, *text;
+    uint8_t lead; /* enum lead; LEAD_NONE: any */
 } sentences[] = {
     {RUNG_TCP, MOOD_PLAIN, "SYN, ACK",
      N_("The server agrees and names its own first number. It remembers a half-open connection (SYN-RECEIVED).")},
@@ -15,13 +16,16 @@ static const struct {
     {RUNG_TCP, MOOD_PLAIN, "RST",
      N_("Reset: this side knows nothing of the connection, or gives it up at once. Whatever still comes is answered "
         "with another reset.")},
-    {RUNG_TCP, MOOD_AGAIN, "again: SYN",
-     N_("No answer came, so the client asks again, after a longer pause each time.")},
-    {RUNG_TCP, MOOD_AGAIN, "again: FIN", N_("The end was not acknowledged in time, so it is said again.")},
-    {RUNG_TCP, MOOD_AGAIN, "keep-alive", N_("A keep-alive of TCP: it asks whether the other side is still there.")},
-    {RUNG_TCP, MOOD_AGAIN, "window 0", N_("The receiver has no room left: the sender must wait.")},
-    {RUNG_DATA, MOOD_AGAIN,
-     "again: ", N_("These bytes were sent before and not acknowledged in time, so they are sent again.")},
+    {RUNG_TCP, MOOD_AGAIN, "SYN", N_("No answer came, so the client asks again, after a longer pause each time."),
+     LEAD_AGAIN},
+    {RUNG_TCP, MOOD_AGAIN, "FIN", N_("The end was not acknowledged in time, so it is said again."), LEAD_AGAIN},
+    {RUNG_TCP, MOOD_PLAIN, "", N_("A keep-alive of TCP: it asks whether the other side is still there."),
+     LEAD_KEEP_ALIVE},
+    {RUNG_DATA, MOOD_PLAIN, "", N_("A keep-alive of TCP: it asks whether the other side is still there."),
+     LEAD_KEEP_ALIVE},
+    {RUNG_TCP, MOOD_AGAIN, "", N_("The receiver has no room left: the sender must wait."), LEAD_WINDOW},
+    {RUNG_DATA, MOOD_AGAIN, "",
+     N_("These bytes were sent before and not acknowledged in time, so they are sent again."), LEAD_AGAIN},
     {RUNG_DATA, MOOD_PLAIN, "UDP",
      N_("A datagram: no connection, no acknowledgment. Who sends it does not learn whether it "
         "arrived.")},
@@ -99,6 +103,13 @@ static const char *once(struct teach *t, int at, const char *text) {
 
 static bool begins(const struct rung *r, const char *start) { return slice_starts(r->text, slice_str(start)); }
 
+static bool fits(size_t row, const struct rung *r) {
+    if (sentences[row].kind != r->kind || r->mood < sentences[row].mood) return false;
+    if (sentences[row].lead == LEAD_NONE) return begins(r, sentences[row].start);
+    return r->lead == sentences[row].lead &&
+           slice_starts(slice_tail(r->text, r->lead_n), slice_str(sentences[row].start));
+}
+
 /* last_tcp gives the arrow of TCP of this stream before arrow i, at most so many arrows back. */
 static const struct rung *last_tcp(const struct ladder *l, uint32_t i) {
     for (uint32_t k = i; k-- > 0 && i - k < 64;)
@@ -158,7 +169,6 @@ const char *teach_rung(struct teach *t, const struct ladder *l, uint32_t i) {
     const char *special = teach_special(t, l, i, &mine);
     if (mine) return special;
     for (size_t k = 0; k < sizeof sentences / sizeof *sentences; k++)
-        if (sentences[k].kind == r->kind && r->mood >= sentences[k].mood && begins(r, sentences[k].start))
-            return once(t, (int)k, sentences[k].text);
+        if (fits(k, r)) return once(t, (int)k, sentences[k].text);
     return NULL;
 }

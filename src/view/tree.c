@@ -3,10 +3,9 @@
 #include "field/print.h"
 #include "view/view.h"
 
-void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_secrets) {
+void label_print(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p, bool show_secrets) {
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
-    const struct proto *p = proto_of(f->id);
     if (field->secret && !show_secrets) {
         wr_s(w, field->label);
         wr_s(w, ": " HIDDEN_SECRET);
@@ -24,14 +23,13 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_
         return;
     }
     if (p && p->label && p->label(w, v, at)) return;
-    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT) wr_f(w, "[%s]", field->label);
+    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT || f->id == FID_WS_UNREASSEMBLED) wr_f(w, "[%s]", field->label);
     else print_label(w, field, f);
 }
 
 /* expert_lines writes what stands below an expert item. */
-static void expert_lines(struct writer *w, const struct fvec *v, uint32_t at) {
+static void expert_lines(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p) {
     const struct field *field = field_of(v->v[at].id);
-    const struct proto *p = proto_of(v->v[at].id);
     size_t spaces = 4 * ((size_t)v->v[at].depth + 1);
     wr_spaces(w, spaces);
     wr_c(w, '[');
@@ -56,17 +54,24 @@ static bool listed(const struct proto *p, const struct proto *const *only) {
     return false;
 }
 
+void tree_want(struct want *w) {
+    for (uint16_t id = 0; id < weir_fields.count; id++)
+        if (!field_of(id)->hidden) want_add(w, id);
+}
+
 void tree_print(struct writer *w, const struct decode *d, const struct proto *const *only, const struct view *view) {
     const struct fvec *v = d->out;
+    const struct proto *p = NULL;
     for (uint32_t i = 0; i < v->n; i++) {
         const struct fval *f = &v->v[i];
         const struct field *field = field_of(f->id);
         if (field->hidden || (f->flags & FV_HIDDEN)) continue;
-        if (only && f->depth > 0 && !listed(proto_of(f->id), only)) continue;
+        p = proto_near(p, f->id);
+        if (only && f->depth > 0 && !listed(p, only)) continue;
         wr_spaces(w, 4 * (size_t)f->depth);
-        label_print(w, v, i, view->show_secrets);
+        label_print(w, v, i, p, view->show_secrets);
         wr_c(w, '\n');
-        if (field->severity && !(f->flags & FV_PLAIN)) expert_lines(w, v, i);
+        if (field->severity && !(f->flags & FV_PLAIN)) expert_lines(w, v, i, p);
         if (f->id == FID_DATA && !view->hex && (!only || listed(&proto_data, only))) raw_lines(w, v, f);
     }
     if (v->overflowed) wr_s(w, "[Too many fields: the rest of the packet is not shown]\n");

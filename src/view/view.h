@@ -45,8 +45,14 @@ void columns_time(struct writer *w, const struct packet *p, const struct view *v
 /* tree_print writes the packet's tree. only: names of protocols whose details are shown (NULL: all), the others on one
  * line. */
 void tree_print(struct writer *w, const struct decode *d, const struct proto *const *only, const struct view *view);
-/* label_print writes the words of one field, its protocol's own where it has some. */
-void label_print(struct writer *w, const struct fvec *v, uint32_t at, bool show_secrets);
+/* tree_want adds the fields that tree_print shows. */
+void tree_want(struct want *w);
+/* label_print writes the words of one field, which is of protocol p or nobody's (NULL), p's own where it has some. */
+void label_print(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p, bool show_secrets);
+/* proto_near returns the protocol of a field id, most likely p, that of the field before; NULL: there is none. */
+static inline const struct proto *proto_near(const struct proto *p, uint16_t id) {
+    return p && id >= p->id && id < p->end ? p : proto_of(id);
+}
 
 
 /* hex_dump writes bytes as lines of 16. */

@@ -129,6 +129,23 @@ void text_pad(struct writer *w, struct slice s, size_t width) {
     if (n < width) wr_spaces(w, width - n);
 }
 
+void text_cut(struct writer *w, struct slice s, size_t width, bool unicode) {
+    const char *dots = unicode ? "…" : "..";
+    size_t room = width, used = 0, n = 0;
+    if (text_width(s) <= width) return text_pad(w, s, width);
+    room = width > 2 ? width - (unicode ? 1 : 2) : 0;
+    for (struct slice rest = s; rest.n;) {
+        size_t wide = char_width(next_char(&rest));
+        if (used + wide > room) break;
+        used += wide;
+        n = s.n - rest.n;
+    }
+    wr_slice(w, slice_head(s, n));
+    if (room) wr_s(w, dots);
+    used += room ? width - room : 0;
+    if (used < width) wr_spaces(w, width - used);
+}
+
 /* must_not_begin: closing marks stay with the line before (the rule Japanese and Chinese call kinsoku). */
 static bool must_not_begin(uint32_t c) {
     return c == 0x3001 || c == 0x3002 || c == 0xff0c || c == 0xff1a || c == 0xff1b || c == 0x300d || c == 0xff09 ||
@@ -199,4 +216,14 @@ void xml_text(struct writer *w, struct slice s, size_t most) {
         else wr_slice(w, slice_head(s, n));
         s = slice_tail(s, n ? n : 1);
     }
+}
+
+void text_number(struct writer *w, size_t width, const char *english, uint64_t n) {
+    char digits[24];
+    struct writer number = wr_fixed(digits, sizeof digits), text = wr_grow();
+    wr_u(&number, n);
+    struct argument arg = {.text = wr_done(&number)};
+    words_fill(&text, english, &arg, 1);
+    text_wrap(w, wr_done(&text), 0, width);
+    wr_free(&text);
 }

@@ -28,11 +28,15 @@ void words_fill(struct writer *w, const char *english, const struct argument *ar
 size_t text_width(struct slice s);
 /* text_pad writes a text and spaces up to `width` columns. */
 void text_pad(struct writer *w, struct slice s, size_t width);
+/* text_cut writes a text in exactly `width` columns: padded, or cut with an ellipsis at its end ("..": plain). */
+void text_cut(struct writer *w, struct slice s, size_t width, bool unicode);
 /* text_wrap writes a text in lines of at most `width` columns, with `indent` spaces before each line but the first, and
  * a newline behind the last. */
 void text_wrap(struct writer *w, struct slice s, size_t indent, size_t width);
 /* xml_text writes the first `most` characters of a text into a document of XML; what cannot be seen, or is no UTF-8,
  * becomes U+FFFD, a control character a space. */
 void xml_text(struct writer *w, struct slice s, size_t most);
+/* text_number writes a line of words with a number in it, %1$s, wrapped at `width`. */
+void text_number(struct writer *w, size_t width, const char *english, uint64_t n);
 
 #endif

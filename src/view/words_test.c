@@ -61,6 +61,18 @@ int main(void) {
             words_use(&c);
             assert(strlen(words("frame")) < sizeof mo && strlen(words("no answer")) < sizeof mo);
         }
+    struct writer t = wr_grow();
+    text_cut(&t, SLICE("台所の温度"), 7, true);
+    wr_c(&t, '|');
+    text_cut(&t, SLICE("abc"), 5, true);
+    wr_c(&t, '|');
+    text_cut(&t, SLICE("abcdef"), 5, false);
+    assert(slice_eq(wr_done(&t), SLICE("台所の…|abc  |abc..")));
+    wr_reset(&t);
+    text_cut(&t, SLICE("台所の温度"), 6, true);
+    assert(slice_eq(wr_done(&t), SLICE("台所… ")));
+    wr_free(&t);
+    SAYS("what is cut fills its columns, wide characters and all, and shows that it was cut");
     SAYS("a damaged catalogue is refused or gives what it has, never what lies beside it");
     return 0;
 }

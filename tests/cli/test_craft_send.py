@@ -298,6 +298,23 @@ def test_a_connection_by_hand(craft, net, weir, tmp_path, address):
     assert "weir_craft" not in rules(net[0])
 
 
+@needs_nft
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_what_comes_on_standard_input_is_sent(craft, net, tmp_path, way):
+    port = free_port()
+    if way == "file":
+        (tmp_path / "data").write_bytes(b"hoge\n")
+        end = open(tmp_path / "data", "rb")
+    else:
+        end, other = map(lambda fd, mode: os.fdopen(fd, mode), os.pipe(), ("rb", "wb"))
+        other.write(b"hoge\n")
+        other.close()
+    with sink(net, port) as server, end:
+        done = craft("tcp", PEER, port, "--wait", "0.3", stdin=end)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert server.run.stdout.readline() == "stored b'hoge\\n'\n"
+
+
 def test_the_trap(craft, net):
     port = free_port()
     with sink(net, port):

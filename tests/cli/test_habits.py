@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for every command: help, versions, errors of one line, exit status."""
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
+import termios
+import unicodedata
 
 import pytest
 
@@ -117,3 +122,69 @@ def test_stats_knows_tsharks_names(weir, sample):
     for name in ("io,phs", "conv,tcp", "endpoints,ip"):
         run = weir("stats", name, "-r", sample)
         assert run.returncode == 0 and run.out and run.out == weir("read", "-q", "-z", name, "-r", sample).out
+
+
+def in_a_terminal(columns, *args, language="C.UTF-8"):
+    """What a command shows in a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LC_ALL", "LANGUAGE")}
+    run = subprocess.Popen([WEIR, *map(str, args)], stdout=slave, stderr=subprocess.DEVNULL, env={**env, "LANG": language, "NO_COLOR": "1"})
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        shown += more
+    os.close(master)
+    run.wait(60)
+    return shown.decode().replace("\r", "").split("\n")
+
+
+def columns_of(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@pytest.mark.parametrize("language", ["C.UTF-8", "ja_JP.UTF-8", "zh_CN.UTF-8"])
+@pytest.mark.parametrize("columns", [80, 100])
+def test_nothing_wraps_in_a_terminal(sample, columns, language):
+    """Commands to be copied are one line, however long; everything else is folded where it does not fit."""
+    tables = [["stats", what, *of, "-r", sample] for what, *of in (
+        ["endpoints", "tcp"], ["endpoints", "eth"], ["conversations", "tcp"], ["conversations", "udp"], ["protocols"], ["mqtt"],
+        ["volume"], ["expert"], ["rtt"], ["flags"], ["dns"], ["io"])]
+    stories = [["explain", "-v", sample], ["ladder", "-v", sample], ["ladder", "--teach", sample], ["diff", sample, sample]]
+    lists = [["explain", "--list"], ["fields", "mqtt"], ["lab", "net", "list"], ["--help"]]
+    for args in tables + stories + lists:
+        for line in in_a_terminal(columns, *args, language=language):
+            assert columns_of(line) <= columns or line.lstrip().startswith("weir "), (args, line)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_terminal(command):
+    for line in in_a_terminal(80, command, "--help"):
+        assert columns_of(line) <= 80 or line.startswith(("  ", "Usage:")) and "weir" in line, line
+
+
+def test_a_folded_table_loses_nothing(weir, sample):
+    whole = weir("stats", "conversations", "tcp", "-r", sample).out.split()
+    folded = " ".join(in_a_terminal(60, "stats", "conversations", "tcp", "-r", sample)).split()
+    assert sorted(folded) == sorted(whole)
+
+
+@pytest.mark.parametrize("words, better", [
+    ("port 1883", "tcp.port == 1883"), ("udp port 53", "udp.port == 53"), ("dst port 80", "tcp.dstport == 80"),
+    ("host 10.0.0.5", "ip.addr == 10.0.0.5"), ("src host fe80::1", "ipv6.src == fe80::1"), ("host == 5", None), ("nonsense at all", None)])
+def test_words_of_a_capture_filter_where_a_display_filter_belongs(weir, sample, words, better):
+    err = weir("read", "-r", sample, "-Y", words).err
+    assert ("as a display filter: " in err) == (better is not None)
+    if better:
+        assert err.strip().endswith(": " + better)
+        assert weir("read", "-r", sample, "-Y", better).returncode == 0
+
+
+def test_statistics_misspelt(weir, sample):
+    assert "did you mean 'endpoints'?" in weir("stats", "endpont", "ip", "-r", sample).err

@@ -497,8 +497,8 @@ def _(cap, hit):
 # HTTP and WebSocket.
 
 
-def request(path="/", *headers):
-    return ("GET %s HTTP/1.1\r\nHost: example\r\n%s\r\n" % (path, "".join(h + "\r\n" for h in headers))).encode()
+def request(path="/", *headers, method="GET"):
+    return ("%s %s HTTP/1.1\r\nHost: example\r\n%s\r\n" % (method, path, "".join(h + "\r\n" for h in headers))).encode()
 
 
 def response(status, *headers):
@@ -517,6 +517,17 @@ def _(cap, hit):
     t = Tcp(cap, port=80).open()
     t.c(request())
     t.s(response("502 Bad Gateway" if hit else "204 No Content"))
+
+
+@case("http.redirect")
+def _(cap, hit):
+    t = Tcp(cap, port=80).open()
+    t.c(request("/data", method="POST"))
+    t.s(response("301 Moved Permanently", "Location: https://iot.example/data"))
+    t.close()
+    if not hit:  # it goes there
+        cap.wait(0.5)
+        Tcp(cap, port=443, sport=40001).open().c(client_hello("iot.example"))
 
 
 @case("http.no-answer")
@@ -763,6 +774,20 @@ def _(cap, hit):
     t.c(PINGREQ)
 
 
+@case("leg.other-broker")
+def _(cap, hit):
+    server = "10.0.0.9" if hit else "10.0.0.1"
+    d = Tcp(cap, client="10.0.0.3", server=server, sport=41000).open()
+    d.c(connect("dashboard"))
+    d.s(connack())
+    d.c(subscribe("home/#"))
+    d.s(suback(0))
+    t = session(cap, "pump", 40007, addr="10.0.0.4")
+    t.c(publish("home/temp"))
+    if not hit:
+        d.s(publish("home/temp"))
+
+
 @case("leg.slow")
 def _(cap, hit):
     d = subscriber(cap, "topic/#")
@@ -800,6 +825,32 @@ def _(cap, hit):
     if not hit:
         t.s(ack(4))
     t.close(1)
+
+
+@case("tcp.proxy-header")
+def _(cap, hit):
+    t = Tcp(cap).open()
+    t.c(b"PROXY TCP4 10.0.0.9 10.0.0.1 40000 1883\r\n" + connect())
+    if not hit:
+        t.s(connack())
+    t.close(1)
+
+
+@case("mqtt.dropped")
+def _(cap, hit):
+    t = subscriber(cap, "a/#")
+    cap.wait(5)
+    if not hit:
+        t.c(DISCONNECT)
+    t.close(1)
+
+
+@case("mqtt.broker-gone")
+def _(cap, hit):
+    devices = [session(cap, f"device-{n}", 40010 + n, addr=f"10.0.0.{10 + n}") for n in range(4)]
+    for n, t in enumerate(devices):
+        cap.wait(0.1 if hit else 4)
+        t.close(1)
 
 
 @case("leg.no-subscriber-seen")

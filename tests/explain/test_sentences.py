@@ -241,3 +241,136 @@ def test_retained_message_waits_for_the_subscriber(tmp_path):
     cap.wait(3)
     t.c(PINGREQ)
     assert "leg.subscriber-away" not in ids(verdict(cap, tmp_path))
+
+
+def test_restarted_broker_is_the_cause_and_refused_devices_its_consequence(tmp_path):
+    cap = Capture()
+    for n, t in enumerate([session(cap, f"device-{n}", 40010 + n, addr=f"10.0.0.{10 + n}") for n in range(4)]):
+        t.close(1)
+    for n in range(3):
+        cap.wait(1)
+        again = Tcp(cap, client=f"10.0.0.{10 + n}", sport=42000 + n)
+        again.segment(0, SYN)
+        again.rst(1)
+    cap.wait(2)
+    session(cap, "device-0", 43000, addr="10.0.0.10")
+    out = verdict(cap, tmp_path)
+    assert out["verdict"]["id"] == "mqtt.broker-gone"
+    assert "ended 4 connections" in out["verdict"]["text"] and "that failed: 3" in out["verdict"]["text"] and "again after 5" in out["verdict"]["text"]
+    assert [f["severity"] for f in out["findings"] if f["id"] in ("tcp.refused", "mqtt.dropped")].count("error") == 0
+
+
+def test_hello_without_a_name(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=8883).open()
+    t.c(client_hello())
+    t.s(record(21, b"\2\x70"))
+    t.close(1)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == "tls.unrecognized-name" and "no SNI" in out["text"] and "(none)" not in out["text"]
+
+
+@pytest.mark.parametrize("method, severity", [("POST", "warning"), ("GET", "note")])
+@pytest.mark.parametrize("status", ["401 Unauthorized", "404 Not Found", "413 Content Too Large"])
+def test_data_that_a_server_refuses_is_lost(tmp_path, method, severity, status):
+    """Who only asks and is told no has lost nothing."""
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(f"{method} /data HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n".encode())
+    t.s(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+    t.close()
+    assert [f["severity"] for f in verdict(cap, tmp_path)["findings"] if f["id"] == "http.error"] == [severity]
+
+
+def test_challenge_that_is_met_is_no_loss(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    for status in ("401 Unauthorized", "201 Created"):
+        t.c(b"POST /data HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        t.s(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+    assert not ids(verdict(cap, tmp_path))
+
+
+def test_proxy_that_wants_a_password(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=3128).open()
+    t.c(b"CONNECT broker.example:8883 HTTP/1.1\r\nHost: broker.example:8883\r\n\r\n")
+    t.s(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    t.close(1)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["severity"] == "error" and "broker.example:8883" in out["text"] and "of the proxy" in out["next"]
+
+
+def test_message_of_qos_0_for_a_session_that_waits(tmp_path):
+    cap = Capture()
+    d = Tcp(cap, client="10.0.0.3", sport=41000).open()
+    body = connect("dashboard")
+    d.c(body[:9] + b"\0" + body[10:])  # clean session off
+    d.s(connack())
+    d.c(subscribe("alarm/#", qos=1))
+    d.s(suback(1))
+    d.c(DISCONNECT)
+    d.close()
+    cap.wait(1)
+    t = session(cap, "pub", 40007, addr="10.0.0.4")
+    t.c(publish("alarm/fire"))
+    cap.wait(2)
+    t.c(PINGREQ)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == "leg.subscriber-away" and "with QoS 0" in out["text"] and "QoS 1" in out["next"]
+
+
+@pytest.mark.parametrize("name", ["wpad", "isatap", "wpad.lan"])
+def test_names_nobody_configured(tmp_path, name):
+    cap = Capture()
+    cap.dns("10.0.0.2", "10.0.0.53", name)
+    cap.dns("10.0.0.2", "10.0.0.53", name, rcode=3)
+    assert not ids(verdict(cap, tmp_path))
+
+
+def test_name_server_that_answers_others(tmp_path):
+    cap = Capture()
+    cap.lookup("10.0.0.2", "time.example", "10.0.0.9")
+    for n in range(3):
+        cap.dns("10.0.0.2", "10.0.0.53", "broker.example", ident=n)
+        cap.wait(1)
+    out = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "dns.unanswered"][0]
+    assert "can be reached" in out["next"] and out["frames"] == [3, 5]
+
+
+@pytest.mark.parametrize("wrong", [connect(b"pump\xff"), publish("a/#")])
+def test_what_a_broker_closes_on_is_named(tmp_path, wrong):
+    """That the broker closed, and without a word, is the consequence."""
+    cap = Capture()
+    if wrong[0] == 0x10:
+        t = Tcp(cap).open()
+    else:
+        t = session(cap)
+    t.c(wrong)
+    t.close(1)
+    out = verdict(cap, tmp_path)
+    assert ids(out) == ["mqtt.violation"] and out["verdict"]["severity"] == "error" and "closed the connection on it" in out["verdict"]["text"]
+
+
+@pytest.mark.parametrize("first, ident", [(connect(), "mqtt.no-connack"), (client_hello("b.example"), "tls.no-answer")])
+def test_another_service_says_who_it_is(tmp_path, first, ident):
+    cap = Capture()
+    t = Tcp(cap).open() if ident.startswith("mqtt") else Tcp(cap, port=8883).open()
+    t.s(b"220 mail.example ESMTP\r\n")
+    t.c(first)
+    cap.wait(6)
+    t.close(1)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == ident and "220 mail.example ESMTP" in out["text"]
+
+
+def test_a_bridge_is_no_other_broker(tmp_path):
+    """The message is seen going to the subscriber's broker too."""
+    cap = Capture()
+    subscriber(cap, "home/#")
+    t = Tcp(cap, server="10.0.0.9").open()
+    t.c(connect())
+    t.s(connack())
+    t.c(publish("home/temp"))
+    session(cap, "bridge", 40009, addr="10.0.0.9").c(publish("home/temp"))
+    assert "leg.other-broker" not in ids(verdict(cap, tmp_path))

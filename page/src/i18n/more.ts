@@ -14,7 +14,7 @@ export const more = {
   conf_likely: ['likely', 'おそらく', '很可能'],
   conf_possible: ['possible', '可能性あり', '可能'],
   roles: ['Who takes part', '登場するもの', '参与者'],
-  role_broker: ['broker', 'ブローカー', '代理服务器'],
+  role_broker: ['broker', 'ブローカー', 'Broker'],
   role_publisher: ['publisher', 'パブリッシャー', '发布者'],
   role_subscriber: ['subscriber', 'サブスクライバー', '订阅者'],
   role_client: ['client', 'クライアント', '客户端'],

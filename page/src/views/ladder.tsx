@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who said what to whom: a line for every party, an arrow for every message.
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { at } from '../api';
 import { num } from '../format';
 import { t, tOr } from '../i18n';
@@ -40,6 +40,13 @@ function Picture({ got }: { got: All }) {
   const virtual = useVirtual(got.arrows.length, () => LINE, box);
   const wide = LEFT + got.parties.length * WIDE;
   const [picked, pick] = useState(0);
+  useEffect(() => { // the picked arrow is in sight, also where its parties stand far to the right
+    const b = box.current, a = got.arrows[picked];
+    if (!b || !a) return;
+    const near = Math.min(a.from, a.to) * WIDE, far = LEFT + (Math.max(a.from, a.to) + 1) * WIDE;
+    const fits = far - near <= b.clientWidth;
+    if (far > b.scrollLeft + b.clientWidth || near < b.scrollLeft) b.scrollLeft = fits ? (near + far - b.clientWidth) / 2 : near;
+  }, [picked, got]);
   const keys = (e: KeyboardEvent) => {
     const to = { ArrowDown: picked + 1, ArrowUp: picked - 1 }[e.key];
     if (to !== undefined && got.arrows[to]) { pick(to); virtual.scrollToIndex(to); } else if (e.key === 'Enter') showFrame(got.arrows[picked].frame);

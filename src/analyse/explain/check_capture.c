@@ -124,11 +124,22 @@ static bool resolved(const struct name_rec *n) {
 
 /* is_curious: reverse look-ups, and the names operating systems try whether they are there; nobody needs an answer. */
 static bool is_curious(const struct name_rec *n) {
-    static const char *const heads[] = {"wpad.", "isatap.", "_ldap.", "_kerberos."};
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (n->name.n > strlen(heads[i]) && strncasecmp((const char *)n->name.p, heads[i], strlen(heads[i])) == 0)
+    static const char *const heads[] = {"wpad", "isatap", "_ldap", "_kerberos"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t len = strlen(heads[i]);
+        if (n->name.n >= len && strncasecmp((const char *)n->name.p, heads[i], len) == 0 &&
+            (n->name.n == len || n->name.p[len] == '.'))
             return true;
+    }
     return n->other_type == 12;
+}
+
+/* answers_others tells whether a name's server gave somebody an answer about another name. */
+static bool answers_others(const struct explain *e, const struct name_rec *n) {
+    for (uint32_t i = 0; i < e->names; i++)
+        if (&e->name[i] != n && addr_same(&e->name[i].server, &n->server) && (got(&e->name[i], 0) || got(&e->name[i], 1)))
+            return true;
+    return false;
 }
 
 void check_dns_unanswered(struct judge *j) {
@@ -139,6 +150,10 @@ void check_dns_unanswered(struct judge *j) {
         struct finding *f = name_found(j);
         say_number(j, f, n->tries[0] + n->tries[1]);
         cite(f, &n->asked[kind]);
+        cite(f, &n->last);
+        if (f != &j->spare && answers_others(j->e, n))
+            f->next = N_("The name server %2$s can be reached, it answers about other names: ask it for %3$s by hand "
+                         "(`dig @%2$s %3$s`), and try another name server.");
         const struct sought_rec *back = sought_refused(j->e, &n->who, &n->server, PORT_DNS);
         if (back) {
             f->text = N_("%1$s asked %2$s for the address of %3$s %4$s times, and ICMP came back: no name server takes "

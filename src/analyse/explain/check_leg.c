@@ -218,14 +218,17 @@ static void say_client(struct judge *j, struct finding *f, uint32_t stream) {
  * published: gone, or not come yet. */
 static const struct filter_rec *away(const struct judge *j) {
     const struct topic_rec *t = j->t;
-    if (!t->published || t->delivered || t->first.frame != t->last.frame) return NULL;
+    if (!t->published || t->delivered) return NULL;
     const struct filter_rec *found = NULL;
     for (size_t i = 0; i < j->matches; i++) {
         const struct filter_rec *f = &j->e->filter[j->match[i]];
         const struct conv *c = explain_conv(j->e, f->stream);
         bool keeps =
-            c && c->mqtt && (!c->mqtt->clean || mark_set(&c->mqtt->retained)); /* it may get it later, or did */
-        if (keeps || alive(j->e, f, t->first.ts) || f->stream == t->stream || is_share(f->filter)) return NULL;
+            c && c->mqtt &&
+            ((!c->mqtt->clean && t->qos && f->qos) || mark_set(&c->mqtt->retained)); /* it may get it later, or did */
+        if (keeps || alive(j->e, f, t->first.ts) || alive(j->e, f, t->last.ts) || f->stream == t->stream ||
+            is_share(f->filter))
+            return NULL;
         if (!f->answered || f->code < 0x80) found = f;
     }
     return found;
@@ -238,6 +241,17 @@ void check_away(struct judge *j) {
     struct finding *f = topic_found(j);
     say_client(j, f, who->stream);
     say_text(j, f, who->filter);
+    const struct conv *c = explain_conv(j->e, who->stream);
+    if (c && c->mqtt && !c->mqtt->clean && (!j->t->qos || !who->qos)) {
+        f->text = j->t->qos
+                      ? N_("When the message to `%3$s` was published, %4$s was not connected, and its subscription to "
+                           "`%5$s` is of QoS 0: for it the broker keeps nothing.")
+                      : N_("When the message to `%3$s` was published, with QoS 0, %4$s, which subscribes to `%5$s`, "
+                           "was not connected: brokers keep messages of QoS 1 and 2 only for a session that waits.");
+        f->next =
+            N_("Publish and subscribe with QoS 1, so that the broker keeps messages while the subscriber is away; or "
+               "publish with retain.");
+    }
     cite(f, &who->at);
     cite(f, &j->t->first);
 }
@@ -267,6 +281,38 @@ void check_leg_unacked(struct judge *j) {
             return;
         }
     }
+}
+
+/* elsewhere finds who subscribes to the topic at another broker, where nobody published it either: NULL where the
+ * message was seen at another broker too, which is what a proxy or a bridge in between looks like. */
+static const struct filter_rec *elsewhere(const struct judge *j) {
+    struct explain *e = j->e;
+    for (uint32_t i = 0; i < e->topics; i++)
+        if (&e->topic[i] != j->t && slice_eq(e->topic[i].topic, j->t->topic)) return NULL;
+    for (uint32_t i = 0; i < e->filters && e->likened < LIKENED_MAX; i++) {
+        const struct filter_rec *f = &e->filter[i];
+        e->likened++;
+        if (endpoint_same(&f->broker, &j->t->broker) || (f->answered && f->code >= 0x80)) continue;
+        if (alive(e, f, j->t->first.ts) && explain_topic_matches(f->filter, j->t->topic)) return f;
+    }
+    return NULL;
+}
+
+static bool wanted(const struct judge *j) {
+    return j->t->published && !j->t->delivered && !reserved_topic(j->t) && !j->matches;
+}
+
+void check_other_broker(struct judge *j) {
+    match_topic(j);
+    const struct filter_rec *who = wanted(j) ? elsewhere(j) : NULL;
+    if (!who) return;
+    struct finding *f = topic_found(j);
+    say_client(j, f, who->stream);
+    say_text(j, f, who->filter);
+    say_endpoint(j, f, &who->broker);
+    f->confidence = LIKELY;
+    cite(f, &j->t->first);
+    cite(f, &who->at);
 }
 
 void check_nobody(struct judge *j) {

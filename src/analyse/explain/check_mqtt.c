@@ -29,8 +29,22 @@ void check_no_connack(struct judge *j) {
         c->first_bytes[SERVER] == PAYLOAD_TLS)
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
-    if (c->lost || c->stray.n) return;
+    if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY || closed_on_violation(c)) return;
     struct finding *f = found(j);
+    if (c->greeting.n) {
+        f->text = N_("%1$s sent CONNECT to %2$s, where no broker is: it says “%3$s”.");
+        f->next =
+            N_("Another service listens there: check the port the client uses, and what is published or forwarded "
+               "under it (brokers usually listen at 1883, with TLS at 8883).");
+        say_text(j, f, c->greeting);
+        cite(f, &m->connect);
+        cite(f, &c->half[SERVER].first_data);
+        return;
+    }
+    if (!mark_set(&c->half[SERVER].rst) && !mark_set(&c->half[SERVER].fin))
+        f->next =
+            N_("Whatever listens there takes connections and says nothing: check on that machine which program it is "
+               "(`ss -ltnp`), whether it is a broker at all, and whether it hangs.");
     if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
     else say_words(f, N_("it stayed silent"));
@@ -161,17 +175,31 @@ void check_ping(struct judge *j) {
     cite(f, &j->c->last);
 }
 
+static const struct mark *server_left(const struct conv *c) {
+    const struct half *server = &c->half[SERVER];
+    if (mark_set(&c->mqtt->disconnect[SERVER])) return &c->mqtt->disconnect[SERVER];
+    return mark_set(&server->fin) ? &server->fin : &server->rst;
+}
+
+static bool keep_alive_said(const struct mqtt_rec *m) {
+    return m->has_disconnect_code[SERVER] && m->disconnect_code[SERVER] == 0x8d;
+}
+
+bool keep_alive_over(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    if (!m || !m->keep_alive || !mark_set(&m->connack) || mark_set(&m->disconnect[CLIENT]) || m->after) return false;
+    const struct mark *end = server_left(c);
+    if (!mark_set(end) || (mark_set(&c->half[CLIENT].fin) && c->half[CLIENT].fin.frame < end->frame)) return false;
+    double silent = (double)(end->ts - m->last_client.ts) / 1e9, limit = 1.5 * m->keep_alive;
+    return keep_alive_said(m) || (silent >= limit - 0.6 && silent <= limit + 10 + limit / 2);
+}
+
 void check_keep_alive(struct judge *j) {
     const struct conv *c = j->c;
     const struct mqtt_rec *m = c->mqtt;
-    if (!m || !m->keep_alive || !mark_set(&m->connack) || mark_set(&m->disconnect[CLIENT]) || m->after) return;
-    const struct mark *end = mark_set(&m->disconnect[SERVER]) ? &m->disconnect[SERVER]
-                             : mark_set(&c->half[SERVER].fin) ? &c->half[SERVER].fin
-                                                              : &c->half[SERVER].rst;
-    if (!mark_set(end) || (mark_set(&c->half[CLIENT].fin) && c->half[CLIENT].fin.frame < end->frame)) return;
-    double silent = (double)(end->ts - m->last_client.ts) / 1e9, limit = 1.5 * m->keep_alive;
-    bool said = m->has_disconnect_code[SERVER] && m->disconnect_code[SERVER] == 0x8d;
-    if (!said && (silent < limit - 0.6 || silent > limit + 10 + limit / 2)) return;
+    if (!keep_alive_over(c)) return;
+    const struct mark *end = server_left(c);
+    bool said = keep_alive_said(m);
     struct finding *f = found(j);
     say_time(j, f, end->ts - m->last_client.ts);
     say_number(j, f, m->keep_alive);
@@ -303,6 +331,15 @@ static const struct mark *server_end(const struct conv *c) {
     return mark_set(&s->fin) ? &s->fin : &s->rst;
 }
 
+bool closed_on_violation(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    const struct mark *left = &c->half[CLIENT].fin;
+    if (!m || !mark_set(&m->violation) || m->violation_side != CLIENT || !mark_set(server_end(c)) || c->lost)
+        return false;
+    if (mark_set(left) && left->frame < server_end(c)->frame) return false;
+    return m->last_server.frame < m->violation.frame && server_end(c)->ts - m->violation.ts < AT_ONCE_MS * MILLI;
+}
+
 bool closed_on(const struct conv *c) {
     const struct mqtt_rec *m = c->mqtt;
     if (!m || !mark_set(&m->connack) || m->connack_code || m->after || c->lost) return false;
@@ -315,7 +352,7 @@ bool closed_on(const struct conv *c) {
 
 void check_closed_on(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!closed_on(j->c)) return;
+    if (!closed_on(j->c) || closed_on_violation(j->c)) return;
     bool publish = m->last_type == MQTT_PUBLISH;
     struct finding *f = found(j);
     f->confidence = LIKELY;
@@ -377,6 +414,11 @@ void check_violation(struct judge *j) {
     say_words(f, rule->label);
     say_text(j, f, slice_str(rule->clause ? rule->clause : "MQTT"));
     cite(f, &m->violation);
+    if (!closed_on_violation(j->c)) return;
+    f->level = LEVEL_ERROR;
+    f->text = N_("%1$s broke a rule of MQTT, and the broker %2$s closed the connection on it: %4$s (%5$s).");
+    f->next = N_("Correct what the client sends there: it is its program or its MQTT library that makes this packet.");
+    cite(f, server_end(j->c));
 }
 
 void check_password(struct judge *j) {

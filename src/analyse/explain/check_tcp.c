@@ -119,6 +119,14 @@ void check_ack_lost(struct judge *j) {
     cite(f, &server->last);
 }
 
+void check_proxy_header(struct judge *j) {
+    const struct conv *c = j->c;
+    if (c->first_bytes[CLIENT] != PAYLOAD_PROXY || c->half[SERVER].segments || !conv_closed(c)) return;
+    struct finding *f = found(j);
+    cite(f, &c->half[CLIENT].first_data);
+    cite(f, mark_set(&c->half[SERVER].rst) ? &c->half[SERVER].rst : &c->half[SERVER].fin);
+}
+
 /* stuck_side returns the side whose data is not acknowledged at the end, or -1. */
 static int stuck_side(const struct judge *j) {
     for (int side = 0; side < 2; side++) {
@@ -283,6 +291,7 @@ static bool explained(const struct judge *j) {
         (!c->half[CLIENT].segments || c->half[CLIENT].first_data.frame > c->half[CLIENT].rst.frame))
         return true;
     if (gap_death(j) || conv_path_broken(j) || c->stray.n || closed_on(c)) return true;
+    if (c->first_bytes[CLIENT] == PAYLOAD_PROXY && !c->half[SERVER].segments) return true; /* tcp.proxy-header */
     if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER]))
         return true; /* the checks of TLS say more */
     if (c->tls && (mark_set(&c->tls->alert[0]) || mark_set(&c->tls->alert[1]))) return true;

@@ -194,7 +194,15 @@ static void say_or_none(struct judge *j, struct finding *f, struct slice s) {
 }
 
 void check_tls_name_alert(struct judge *j) {
-    if (alert_of(j->c, SERVER) == ALERT_NAME) say_or_none(j, alert_found(j, SERVER), j->c->tls->name);
+    if (alert_of(j->c, SERVER) != ALERT_NAME) return;
+    struct finding *f = alert_found(j, SERVER);
+    say_or_none(j, f, j->c->tls->name);
+    if (j->c->tls->name.n) return;
+    f->text = N_("%1$s did not say which host it wants (no SNI in its ClientHello), and %2$s serves nobody without "
+                 "(alert %3$s, %4$s).");
+    f->next =
+        N_("Let the client connect by the host's name and send it as SNI; a client that is given an IP address, or "
+           "an old TLS library, sends none.");
 }
 
 void check_tls_alpn(struct judge *j) {
@@ -246,7 +254,10 @@ void check_tls_silent(struct judge *j) {
     if (!quiet_for(j, &t->client_hello, 3) || conv_path_broken(j) || c->stray.n) return;
     if (c->first_bytes[SERVER] == PAYLOAD_MQTT || c->end[SERVER].port == 1883) return; /* tls.to-plain-port */
     struct finding *f = found(j);
-    if (c->half[SERVER].segments) say_words(f, N_("it answered in another protocol"));
+    if (c->greeting.n) {
+        f->text = N_("%1$s began TLS with %2$s, which speaks another protocol: it says “%3$s”.");
+        say_text(j, f, c->greeting);
+    } else if (c->half[SERVER].segments) say_words(f, N_("it answered in another protocol"));
     else if (mark_set(&c->half[SERVER].rst)) say_words(f, N_("it reset the connection"));
     else if (mark_set(&c->half[SERVER].fin)) say_words(f, N_("it closed the connection"));
     else say_words(f, N_("it stayed silent"));

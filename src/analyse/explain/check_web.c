@@ -3,7 +3,7 @@
 #include "analyse/explain/judge.h"
 #include "proto/fields.h"
 
-enum { SWITCHING = 101, PROXY_AUTH = 407 };
+enum { SWITCHING = 101 };
 
 static bool has_mqtt(struct slice list) {
     for (size_t i = 0; i + 4 <= list.n; i++)
@@ -20,17 +20,74 @@ static void say_status(struct judge *j, struct finding *f, uint16_t code, struct
     say_text(j, f, wr_done(&w));
 }
 
+/* gives tells whether the last request brought data, so that an answer other than success means that it is lost; or
+ * asked a proxy for a way. */
+static bool gives(const struct web_rec *w) {
+    return w->connect || slice_eq(w->method, SLICE("POST")) || slice_eq(w->method, SLICE("PUT")) ||
+           slice_eq(w->method, SLICE("PATCH"));
+}
+
+static const char *error_next(uint16_t code) {
+    switch (code) {
+    case 400:
+        return N_("The server could not read the request: compare its header and body with what the server's "
+                  "documentation asks for.");
+    case 401:
+        return N_("Give the client valid credentials for this server (user and password, token or key), and check "
+                  "that it sends them.");
+    case 403:
+        return N_("The server knows the client and does not let it do this: check its rights and what it asks for.");
+    case 404: return N_("There is nothing at `%4$s`: check the path the client is configured with.");
+    case 407: return N_("Give the client the user and password of the proxy, or a way that does not go through it.");
+    case 413: return N_("Send less at a time, or raise the limit of the server (nginx: `client_max_body_size`).");
+    case 429: return N_("The client asks too often: let it send less often, and wait as long as `Retry-After` says.");
+    default: return NULL;
+    }
+}
+
 void check_http_error(struct judge *j) {
     const struct web_rec *w = j->c->web;
     if (!w || !mark_set(&w->failed) || (w->is_websocket && !mark_set(&w->upgraded))) return;
     struct finding *f = found(j);
-    if (w->failed_code < 500 && w->failed_code != 401 && w->failed_code != 403 && w->failed_code != PROXY_AUTH)
-        f->level = LEVEL_NOTE;
-    if (w->failed_code == 401 || w->failed_code == 403) f->blame = BLAME_CLIENT;
-    if (w->failed_code == 401) f->level = LEVEL_NOTE; /* often only asks for the credentials */
+    bool last = w->response.frame == w->failed.frame && w->requests == w->responses;
+    if (w->failed_code < 500 && w->failed_code != 403 && !(last && gives(w))) f->level = LEVEL_NOTE;
+    if (w->failed_code < 500) f->blame = BLAME_CLIENT;
     say_status(j, f, w->failed_code, w->failed_phrase);
     say_text(j, f, w->failed_uri.n ? w->failed_uri : SLICE("?"));
+    const char *next = error_next(w->failed_code);
+    if (next) f->next = next;
+    if (w->connect && last && !w->is_websocket) {
+        f->level = LEVEL_ERROR;
+        f->text = N_("The proxy %2$s did not let %1$s through to %4$s: it answered CONNECT with %3$s.");
+    }
+    cite(f, &w->request);
     cite(f, &w->failed);
+}
+
+enum { FOLLOW_CONVS = 64, FOLLOW_S = 5 };
+
+/* followed tells whether the client opened another connection after the answer that sent it elsewhere. */
+static bool followed(const struct explain *e, const struct conv *c) {
+    for (uint32_t i = 1; i <= FOLLOW_CONVS; i++) {
+        const struct conv *o = explain_conv(e, c->stream + i);
+        if (o && addr_same(&o->end[CLIENT].addr, &c->end[CLIENT].addr) && o->first.frame > c->web->response.frame)
+            return true;
+    }
+    return false;
+}
+
+void check_http_redirect(struct judge *j) {
+    const struct web_rec *w = j->c->web;
+    if (!w || !w->location.n || w->requests != w->responses || w->is_websocket) return;
+    if ((j->now - w->response.ts < FOLLOW_S * SECOND && !j->final) || followed(j->e, j->c)) return;
+    struct finding *f = found(j);
+    if (!gives(w)) f->level = LEVEL_NOTE; /* who only asks may have stopped there on purpose */
+    say_status(j, f, w->code, w->phrase);
+    say_text(j, f, w->location);
+    say_text(j, f, w->method);
+    say_text(j, f, w->uri);
+    cite(f, &w->request);
+    cite(f, &w->response);
 }
 
 void check_http_no_answer(struct judge *j) {

@@ -105,6 +105,7 @@ struct web_rec {
     uint32_t requests, responses;
     bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
+    struct slice location; /* of the last response, where it leads elsewhere */
     bool connect; /* CONNECT to a proxy */
 };
 
@@ -175,6 +176,7 @@ struct conv {
     bool icmp_v6;
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
+    struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
     struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
     int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
     uint16_t name;      /* place in explain.name + 1; 0: not looked up */
@@ -185,7 +187,7 @@ struct conv {
     uint8_t failed;   /* bits of enum stage: where an error was found */
 };
 
-enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_OTHER };
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_PROXY, PAYLOAD_OTHER };
 
 /* sought_rec is somebody who asks again and again: for a neighbour by ARP, for an address by DHCP, for an answer by NTP
  * or CoAP; or the port of UDP that ICMP says cannot be reached. */
@@ -213,6 +215,7 @@ struct name_rec {
     struct net_addr who, server;
     struct slice name;
     struct mark asked[2], answered[2]; /* of A and AAAA */
+    struct mark last;                  /* the last question */
     uint32_t tries[2];
     uint8_t rcode[2];
     uint16_t addrs[2];

@@ -3,10 +3,12 @@
  * gather_mqtt.c.
  *
  * Invariants: conv[i] is room[i] where that holds a conversation, whose number is then i modulo CONVS_MAX, else NULL;
- * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the packets'. */
+ * side CLIENT of a record is who opened the connection or, where that was not seen, who looks like it. Times are the
+ * packets'. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "base/err.h"
+#include "base/pages.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/tls/tls.h"
 
@@ -53,6 +55,7 @@ static bool room_make(struct explain *e) {
     enum { ALIGN = _Alignof(struct conv) };
     e->memory = calloc(CONVS_MAX + 1, sizeof *e->room);
     if (!e->memory) return false;
+    pages_wide(e->memory, (CONVS_MAX + 1) * sizeof *e->room);
     e->room = (struct conv *)(((uintptr_t)e->memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
     e->room[0].stream = UINT32_MAX; /* nobody's; all other free places have 0, which is not a number of theirs */
     return true;
@@ -73,8 +76,8 @@ int explain_make(struct explain *e) {
     int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
              map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
-    bool made =
-        e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding && rc == OK && room_make(e);
+    bool made = e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding &&
+                rc == OK && room_make(e);
     return made ? OK : ERR_NOMEM;
 }
 
@@ -153,7 +156,7 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
 
 /* packet_digest makes one number of what copies of a packet have in common: its numbers and its IP identification. */
 static uint64_t packet_digest(const struct explain *e, const struct packet_events *p) {
-    const struct tcp_event *t = &p->tcp;
+    const struct tcp_said *t = &p->tcp;
     uint64_t numbers = (uint64_t)t->seq << 32 | t->ack, rest = (uint64_t)t->checksum << 32 | (uint64_t)p->ip_id << 16;
     return hash_mix(numbers ^ e->key.a, (rest | t->flags) ^ (uint64_t)t->len << 40 ^ e->key.b);
 }
@@ -199,7 +202,7 @@ static void stuck_note(struct conv *c, int side, struct trouble *t, const struct
 
 static void data_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
-    const struct tcp_event *t = &p->tcp;
+    const struct tcp_said *t = &p->tcp;
     bool again = t->found & TA_RETRANSMISSION;
     if (!t->len || (t->found & (TA_KEEP_ALIVE | TA_ZERO_PROBE))) return;
     if (!me->segments++) me->first_data = mark_of(p);
@@ -219,7 +222,7 @@ static void data_note(struct explain *e, struct conv *c, int side, const struct 
 /* ack_note takes the acknowledgment of one side for what the other sent. */
 static void ack_note(struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
-    const struct tcp_event *t = &p->tcp;
+    const struct tcp_said *t = &p->tcp;
     if (!(t->flags & TH_ACK) || (t->flags & TH_RST)) return;
     if (me->has_ack && seq_lt(me->acked, t->ack)) {
         uint32_t got = t->ack - me->acked;
@@ -280,6 +283,7 @@ static uint8_t payload_kind(const struct packet_events *p) {
     if (in.n >= 3 && in.p[0] >= TLS_CONTENT_CCS && in.p[0] <= TLS_CONTENT_DATA && in.p[1] == 3 && in.p[2] <= 4)
         return PAYLOAD_TLS;
     if (slice_starts(in, SLICE("HTTP/1."))) return PAYLOAD_HTTP;
+    if (slice_starts(in, SLICE("PROXY ")) || slice_starts(in, SLICE("\r\n\r\n\0\r\nQUIT\n"))) return PAYLOAD_PROXY;
     if (!p->n) return PAYLOAD_OTHER;
     switch (p->event[0].kind) {
     case EV_TLS: return PAYLOAD_TLS;
@@ -339,6 +343,15 @@ static struct slice line_of(struct slice s) {
     return end ? slice_head(s, (size_t)(end - s.p)) : slice_head(s, 80);
 }
 
+/* greeting_note keeps the first line of a server's first bytes, where they are text that nobody decodes. */
+static void greeting_note(struct explain *e, struct conv *c, struct slice in) {
+    enum { GREETING_LEAST = 4, GREETING_MOST = 80 };
+    size_t n = 0;
+    while (n < in.n && n < GREETING_MOST && in.p[n] >= 0x20 && in.p[n] < 0x7f) n++;
+    bool ends = n == in.n || n == GREETING_MOST || in.p[n] == '\r' || in.p[n] == '\n';
+    if (n >= GREETING_LEAST && ends) c->greeting = keep(e, slice_head(in, n));
+}
+
 /* stray_note keeps the status line of an answer in HTTP to a client that speaks something else, and where it leads. */
 static void stray_note(struct explain *e, struct conv *c, struct slice in) {
     static const char location[] = "\r\nLocation: ";
@@ -368,6 +381,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
+        if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
     }
@@ -412,7 +426,7 @@ static int side_of(const struct conv *c, const struct packet_events *p) {
 static void tcp_take(struct explain *e, const struct packet_events *p, bool selected) {
     struct conv *c = explain_conv(e, p->tcp.stream);
     e->tcp_packets++;
-    if (p->tcp.checksum_partial && p->tcp.checksum) {
+    if (p->checksum_partial && p->tcp.checksum) {
         e->partial++;
         mark_first(&e->partial_at, p);
     }

@@ -64,6 +64,7 @@ static void dns_asked(struct name_rec *n, int kind, const struct packet_events *
     mark_first(&n->asked[kind], p);
     if (mark_set(&n->answered[kind]) && q->id != n->id[kind]) return; /* asked anew later */
     n->id[kind] = q->id;
+    n->last = mark_of(p);
     n->tries[kind]++;
 }
 
@@ -180,6 +181,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
     w->response = mark_of(p);
     w->code = h->code;
     w->phrase = keep(e, h->phrase);
+    w->location = h->code / 100 == 3 ? keep(e, h->location) : (struct slice){0};
     if (h->code == 101 && w->is_websocket) {
         mark_first(&w->upgraded, p);
         w->granted = keep(e, h->protocol);

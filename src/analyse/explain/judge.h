@@ -63,6 +63,10 @@ bool conv_is_mqtt(const struct conv *c);
 bool conv_path_broken(const struct judge *j);
 /* closed_on tells whether the broker closed right after a packet of the client, without an answer to it. */
 bool closed_on(const struct conv *c);
+/* closed_on_violation tells whether the broker's answer to a packet that broke a rule of MQTT was to close. */
+bool closed_on_violation(const struct conv *c);
+/* keep_alive_over tells whether the broker closed because the client was silent longer than its keep-alive allows. */
+bool keep_alive_over(const struct conv *c);
 
 #define CHECK(name, ident, stage, level, scope, blame, title, text, next) void check_##name(struct judge *j);
 #include "analyse/explain/checks.def"

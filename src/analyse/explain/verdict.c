@@ -53,7 +53,9 @@ static void all_well(struct judge *j, struct finding *f) {
         cite(f, &first->got);
     } else if (published) {
         f->text =
-            answered
+            answered && e->filters
+                ? N_("Messages published: %1$s; the broker took them. No subscription seen in this capture is for them.")
+            : answered
                 ? N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.")
                 : N_("Messages published: %1$s; nothing the broker says is seen, neither that it took them nor that it "
                      "did not.");

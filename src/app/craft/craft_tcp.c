@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,15 @@
 
 #define N_(text) text
 
-enum { SEND_MAX = 64 << 20, WAIT_MS = 50, FIRST_PORT = 49152, PORTS = 16384, PACKET_BYTES = 66000, SHOWN_MAX = 2000 };
+enum {
+    SEND_MAX = 64 << 20,
+    WAIT_MS = 50,
+    FIRST_PORT = 49152,
+    PORTS = 16384,
+    PACKET_BYTES = 66000,
+    SHOWN_MAX = 2000,
+    PIPE_MS = 1000
+};
 
 struct tcp_opts {
     const char *send, *data, *out, *file, *wait, *device, *language;
@@ -32,7 +41,9 @@ struct tcp_opts {
 };
 
 static const struct opt_def defs[] = {
-    {'s', "send", "FILE", "send the bytes of FILE; - is stdin", OPT_TEXT, offsetof(struct tcp_opts, send)},
+    {'s', "send", "FILE",
+     "send the bytes of FILE; - is stdin, which is also sent without this when it is a pipe or a file", OPT_TEXT,
+     offsetof(struct tcp_opts, send)},
     {'d', "data", "TEXT", "send this text; \\n, \\r, \\t and \\xHH stand for their bytes", OPT_TEXT,
      offsetof(struct tcp_opts, data)},
     {'o', "output", "FILE", "write the bytes that arrive to FILE; - is stdout", OPT_TEXT,
@@ -51,6 +62,7 @@ static const struct opt_def defs[] = {
 
 static const char *const examples[] = {
     "sudo weir craft tcp 127.0.0.1 1883",
+    "echo hoge | sudo weir craft tcp harvest.example 8514",
     "sudo weir craft tcp 127.0.0.1 80 --data 'GET / HTTP/1.0\\r\\n\\r\\n' -w hand.pcapng",
     "sudo weir craft tcp 127.0.0.1 1883 --step --let-rst",
     NULL,
@@ -299,12 +311,27 @@ static int escape_read(struct writer *w, const char *s) {
     return w->err;
 }
 
+/* piped tells whether standard input brings data nobody asked for with --send: a file, or a pipe that has something to
+ * say soon. One that stays silent may be nobody's, as those of a program that was started by another. */
+static bool piped(void) {
+    struct stat st;
+    if (fstat(STDIN_FILENO, &st)) return false;
+    if (S_ISREG(st.st_mode)) return true;
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (!S_ISFIFO(st.st_mode)) return false;
+    if (poll(&in, 1, PIPE_MS) > 0) return true;
+    fprintf(stderr, "weir craft tcp: nothing came on standard input within %d s; --send - waits for it\n",
+            PIPE_MS / 1000);
+    return false;
+}
+
 static int data_read(struct tcp *t) {
     char buf[8192];
     ssize_t n;
     t->data = wr_grow();
     if (t->o.data && t->o.send) return opt_bad_use(&command, "--data and --send exclude each other");
     if (t->o.data && escape_read(&t->data, t->o.data)) return opt_bad_use(&command, "out of memory");
+    if (!t->o.send && !t->o.data && !t->o.step && piped()) t->o.send = "-";
     if (!t->o.send) return OPT_GO;
     bool standard = !strcmp(t->o.send, "-");
     int fd = standard ? STDIN_FILENO : open(t->o.send, O_RDONLY | O_CLOEXEC);

@@ -149,6 +149,11 @@ static bool eth_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
+static void eth_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    (void)v, (void)at, (void)end;
+    wr_s(w, "Ethernet II");
+}
+
 /* 0x6558 is transparent Ethernet bridging (RFC 1701 appendix). */
 static const struct proto_key keys[] = {{TABLE_LINK, 1}, {TABLE_ETHERTYPE, 0x6558}, {TABLE_COUNT, 0}};
 const struct proto proto_eth = {.name = "eth",
@@ -157,4 +162,5 @@ const struct proto proto_eth = {.name = "eth",
                                 .end = FID_ETH_END,
                                 .keys = keys,
                                 .read = eth_read,
+                                .info = eth_info,
                                 .label = eth_label};

@@ -106,8 +106,15 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
  * says of content of that type, which begins with data; empty: nothing. */
 struct slice http_media_type(struct decode *d, struct slice value);
 struct slice http_media_words(struct decode *d, struct slice type, struct slice data);
-/* http_body_add adds the body's fields and hands it to who knows its media type. */
-void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
+/* http_content is a body without its codings: in source src, of a media type. */
+struct http_content {
+    struct slice type, data;
+    uint8_t src;
+};
+/* http_body_add adds the body's fields; http_content_read hands its content, once the message's entry is closed, to who knows
+ * its media type. */
+void http_content_read(struct decode *d, const struct http_content *c);
+struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
 
 const char *http_column(const struct fvec *v, uint32_t at, uint32_t end);
 void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);

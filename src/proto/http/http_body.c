@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body of a message of HTTP/1: chunks, content codings, and what the Info column says of its media type. */
 #include "proto/http/http.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 struct slice http_dechunk(struct arena *arena, struct slice body) {
@@ -95,30 +96,38 @@ static void media_add(struct decode *d, struct slice type, struct slice data, ui
 }
 
 /* content_add shows the content and names its media type. `made` tells what made the bytes, which are not in the packet
- * then; NULL: they are. */
-static void content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f) {
+ * then; NULL: they are. Where its coding could not be undone (`whole` is false) it is no more than bytes. */
+static struct http_content content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f, bool whole) {
     uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, made) : src;
-    if (made && !own) return;
+    if (made && !own) return (struct http_content){0};
     d->out->src = own;
     uint32_t off = d_off(d, data.p);
     fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
     struct slice type = data.n && f->content_type.n ? http_media_type(d, f->content_type) : (struct slice){0};
     if (type.n && d_wants(d, FID_HTTP_MEDIA)) media_add(d, type, data, off);
-    if (slice_eq(type, SLICE("application/ocsp-response")) && d->ops && d->ops->call) d->ops->call(d, &proto_ocsp, data);
-    if (data.n && !f->content_type.n) d_data(d, data);
+    d->out->src = src;
+    return (struct http_content){.type = whole ? type : (struct slice){0}, .data = data, .src = own};
+}
+
+void http_content_read(struct decode *d, const struct http_content *c) {
+    uint8_t src = d->out->src;
+    if (!c->data.n || !d->ops) return;
+    d->out->src = c->src;
+    media_read(d, c->type, c->data);
     d->out->src = src;
 }
 
-void http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
+struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
     const char *made = NULL;
-    if (!body.n) return;
+    bool whole = true;
+    if (!body.n) return (struct http_content){0};
     if (f->chunked) {
         chunks_add(d, s, body);
         body = http_dechunk(d->arena, body);
         made = "De-chunked entity body";
     }
     if (body.n && http_coding_of(f->content_encoding) != HTTP_PLAIN) {
-        size_t max = d_wants(d, FID_HTTP_FILE_DATA) || !f->content_type.n ? HTTP_BODY_MAX : PEEK;
+        size_t max = d_wants(d, FID_HTTP_FILE_DATA) || !f->content_type.n || media_wanted(d) ? HTTP_BODY_MAX : PEEK;
         struct slice plain;
         size_t room = d->out->source[d->out->src].bytes.n - msg;
         fv_add(d->out, FID_HTTP_TEXT, made ? msg : d_off(d, body.p), (uint32_t)(body.n < room ? body.n : room));
@@ -127,7 +136,8 @@ void http_body_add(struct decode *d, const struct http_scan *s, struct slice bod
             made = "Uncompressed entity body";
         } else {
             d_anomaly(d, FID_HTTP_DECOMPRESSION_FAILED, msg, 0);
+            whole = false;
         }
     }
-    content_add(d, body, made, f);
+    return content_add(d, body, made, f, whole);
 }

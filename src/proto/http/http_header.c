@@ -6,43 +6,46 @@
 /* Header fields with an entry in the field table, by the length of their names. */
 static const struct known {
     const char *name;
+    uint8_t length;
     uint16_t id;
 } known[] = {
-    {"date", FID_HTTP_DATE},
-    {"host", FID_HTTP_HOST},
-    {"accept", FID_HTTP_ACCEPT},
-    {"cookie", FID_HTTP_COOKIE},
-    {"server", FID_HTTP_SERVER},
-    {"referer", FID_HTTP_REFERER},
-    {"upgrade", FID_HTTP_UPGRADE},
-    {"location", FID_HTTP_LOCATION},
-    {"connection", FID_HTTP_CONNECTION},
-    {"set-cookie", FID_HTTP_SET_COOKIE},
-    {"user-agent", FID_HTTP_USER_AGENT},
-    {"content-type", FID_HTTP_CONTENT_TYPE},
-    {"authorization", FID_HTTP_AUTHORIZATION},
-    {"cache-control", FID_HTTP_CACHE_CONTROL},
-    {"last-modified", FID_HTTP_LAST_MODIFIED},
-    {"content-length", FID_HTTP_CONTENT_LENGTH_HEADER},
-    {"http2-settings", FID_HTTP_HTTP2_SETTINGS},
-    {"accept-encoding", FID_HTTP_ACCEPT_ENCODING},
-    {"accept-language", FID_HTTP_ACCEPT_LANGUAGE},
-    {"x-forwarded-for", FID_HTTP_X_FORWARDED_FOR},
-    {"content-encoding", FID_HTTP_CONTENT_ENCODING},
-    {"www-authenticate", FID_HTTP_WWW_AUTHENTICATE},
-    {"sec-websocket-key", FID_HTTP_SEC_WEBSOCKET_KEY},
-    {"transfer-encoding", FID_HTTP_TRANSFER_ENCODING},
-    {"proxy-authenticate", FID_HTTP_PROXY_AUTHENTICATE},
-    {"proxy-authorization", FID_HTTP_PROXY_AUTHORIZATION},
-    {"sec-websocket-accept", FID_HTTP_SEC_WEBSOCKET_ACCEPT},
-    {"sec-websocket-version", FID_HTTP_SEC_WEBSOCKET_VERSION},
-    {"sec-websocket-protocol", FID_HTTP_SEC_WEBSOCKET_PROTOCOL},
-    {"sec-websocket-extensions", FID_HTTP_SEC_WEBSOCKET_EXTENSIONS},
+#define NAME(text) text, sizeof text - 1
+    {NAME("date"), FID_HTTP_DATE},
+    {NAME("host"), FID_HTTP_HOST},
+    {NAME("accept"), FID_HTTP_ACCEPT},
+    {NAME("cookie"), FID_HTTP_COOKIE},
+    {NAME("server"), FID_HTTP_SERVER},
+    {NAME("referer"), FID_HTTP_REFERER},
+    {NAME("upgrade"), FID_HTTP_UPGRADE},
+    {NAME("location"), FID_HTTP_LOCATION},
+    {NAME("connection"), FID_HTTP_CONNECTION},
+    {NAME("set-cookie"), FID_HTTP_SET_COOKIE},
+    {NAME("user-agent"), FID_HTTP_USER_AGENT},
+    {NAME("content-type"), FID_HTTP_CONTENT_TYPE},
+    {NAME("authorization"), FID_HTTP_AUTHORIZATION},
+    {NAME("cache-control"), FID_HTTP_CACHE_CONTROL},
+    {NAME("last-modified"), FID_HTTP_LAST_MODIFIED},
+    {NAME("content-length"), FID_HTTP_CONTENT_LENGTH_HEADER},
+    {NAME("http2-settings"), FID_HTTP_HTTP2_SETTINGS},
+    {NAME("accept-encoding"), FID_HTTP_ACCEPT_ENCODING},
+    {NAME("accept-language"), FID_HTTP_ACCEPT_LANGUAGE},
+    {NAME("x-forwarded-for"), FID_HTTP_X_FORWARDED_FOR},
+    {NAME("content-encoding"), FID_HTTP_CONTENT_ENCODING},
+    {NAME("www-authenticate"), FID_HTTP_WWW_AUTHENTICATE},
+    {NAME("sec-websocket-key"), FID_HTTP_SEC_WEBSOCKET_KEY},
+    {NAME("transfer-encoding"), FID_HTTP_TRANSFER_ENCODING},
+    {NAME("proxy-authenticate"), FID_HTTP_PROXY_AUTHENTICATE},
+    {NAME("proxy-authorization"), FID_HTTP_PROXY_AUTHORIZATION},
+    {NAME("sec-websocket-accept"), FID_HTTP_SEC_WEBSOCKET_ACCEPT},
+    {NAME("sec-websocket-version"), FID_HTTP_SEC_WEBSOCKET_VERSION},
+    {NAME("sec-websocket-protocol"), FID_HTTP_SEC_WEBSOCKET_PROTOCOL},
+    {NAME("sec-websocket-extensions"), FID_HTTP_SEC_WEBSOCKET_EXTENSIONS},
+#undef NAME
 };
 
 static uint16_t known_id(struct slice name) {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (http_name_is(name, known[i].name)) return known[i].id;
+    for (size_t i = 0; i < sizeof known / sizeof *known && known[i].length <= name.n; i++)
+        if (known[i].length == name.n && http_name_is(name, known[i].name)) return known[i].id;
     return 0;
 }
 

@@ -172,8 +172,9 @@ void http_message(struct decode *d, const struct proto *p, struct http_state *st
     http_headers_add(d, s, slice_tail(head, s->first), &f);
     if (!s->part && s->kind == HTTP_LINE_RESPONSE) response_link(d, st, off);
     else if (!s->part) request_link(d, st, s, &f, off);
-    http_body_add(d, s, body, &f, off);
+    struct http_content content = http_body_add(d, s, body, &f, off);
     d_end(d);
+    http_content_read(d, &content);
     if (s->kind != HTTP_LINE_RESPONSE || p != &proto_http || !d->ops->become) return;
     if (s->status == 101) { /* RFC 9110 15.2.2: what follows is the other protocol's */
         bool mqtt = http_has_token(f.subprotocol, "mqtt") || http_has_token(f.subprotocol, "mqttv3.1");
@@ -192,8 +193,9 @@ static void continuation(struct decode *d, struct slice in) {
     static const struct http_facts nothing;
     uint32_t off = d_off(d, in.p);
     d_begin(d, &proto_http, off, (uint32_t)in.n);
-    http_body_add(d, &none, in, &nothing, off);
+    struct http_content content = http_body_add(d, &none, in, &nothing, off);
     d_end(d);
+    http_content_read(d, &content);
 }
 
 static void http_end(void *state) {
@@ -260,7 +262,8 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     if (r.status == READ_BAD) {
         if (!st->seen) return r;
         if (http2_is_preface(in) && d->ops->become) { /* RFC 9113 3.4: a client may know that the server speaks it */
-            continuation(d, slice_head(in, HTTP2_PREFACE));
+            d_begin(d, &proto_http, d_off(d, in.p), HTTP2_PREFACE);
+            d_end(d);
             d->ops->become(d, &proto_http2, 0);
             return proto_http2.stream->read(d, NULL, from, in); /* the preface needs no state */
         }

@@ -2,6 +2,7 @@
 #ifndef WEIR_PROTO_HTTP2_H
 #define WEIR_PROTO_HTTP2_H
 
+#include "proto/http/http.h"
 #include "proto/proto.h"
 
 enum {
@@ -78,6 +79,7 @@ struct http2_state {
         struct http2_body body[HTTP2_BODIES];
     } side[2];
     size_t held; /* bytes of bodies */
+    struct http_content content; /* of the message that ends with the frame being read */
 };
 
 /* http2_frame is a frame; payload is what stands behind its header. */

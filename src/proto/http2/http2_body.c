@@ -3,6 +3,7 @@
 #include "field/print.h"
 #include "proto/http/http.h"
 #include "proto/http2/http2.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 struct http2_body *http2_body_find(struct http2_state *st, int from, uint32_t stream) {
@@ -70,13 +71,14 @@ static struct slice pieces_add(struct decode *d, const struct http2_body *b) {
     return slice_of(all, at);
 }
 
-/* content_add shows a whole body, unfolded where its sender compressed it. */
-static void content_add(struct decode *d, const struct http2_body *b, struct slice body) {
-    struct slice plain = body;
+/* content_add shows a whole body, unfolded where its sender compressed it, and returns it so. */
+static struct http_content content_add(struct decode *d, const struct http2_body *b, struct slice body) {
+    struct slice plain = body, type = b->type_len && media_wanted(d) ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
+    struct http_content as_is = {.type = type, .data = body, .src = d->out->src};
     uint32_t off = d_off(d, body.p);
-    if (!b->coded || !d_wants(d, FID_HTTP2_DATA_DATA)) {
+    if (!b->coded || (!d_wants(d, FID_HTTP2_DATA_DATA) && !media_wanted(d))) {
         fv_s(d->out, FID_HTTP2_DATA_DATA, off, (uint32_t)body.n, body);
-        return;
+        return as_is;
     }
     fv_open(d->out, FID_HTTP2_TEXT, off, (uint32_t)body.n);
     uint8_t own = http_unfold(d->arena, (enum http_coding)b->coded, body, HTTP2_UNFOLDED_MAX, &plain) ? fvec_add_source(d->out, plain, "Uncompressed entity body") : 0;
@@ -86,8 +88,10 @@ static void content_add(struct decode *d, const struct http2_body *b, struct sli
     } else {
         d_anomaly(d, FID_HTTP2_BODY_FAILED, off, (uint32_t)body.n);
         fv_s(d->out, FID_HTTP2_DATA_DATA, off, (uint32_t)body.n, body);
+        as_is.type.n = 0;
     }
     fv_close(d->out);
+    return own ? (struct http_content){.type = type, .data = plain, .src = own} : as_is;
 }
 
 /* media_add keeps what the Info column says of the content, which goes by its type alone: the body may not be kept. */
@@ -109,7 +113,7 @@ static void media_add(struct decode *d, const struct http2_body *b, uint32_t off
 
 void http2_data_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, struct slice data) {
     struct http2_body *b = http2_body_find(st, from, f->stream);
-    bool last = f->flags & H2_END_STREAM, wanted = want_any(d->out->want, FID_HTTP2_DATA_DATA, FID_HTTP2_BODY_REASSEMBLED_DATA + 1);
+    bool last = f->flags & H2_END_STREAM, wanted = want_any(d->out->want, FID_HTTP2_DATA_DATA, FID_HTTP2_BODY_REASSEMBLED_DATA + 1) || media_wanted(d);
     uint32_t off = data.n ? d_off(d, data.p) : f->off + HTTP2_HEAD;
     uint8_t src = d->out->src;
     bool several = b && (b->count || b->overflow);
@@ -118,7 +122,7 @@ void http2_data_add(struct decode *d, struct http2_state *st, int from, const st
         if (data.n) fv_s(d->out, FID_HTTP2_DATA_DATA, off, (uint32_t)data.n, data);
     } else {
         struct slice body = several ? pieces_add(d, b) : data;
-        if (body.n) content_add(d, b, body);
+        if (body.n) st->content = content_add(d, b, body);
         d->out->src = src;
     }
     if (!b || !last) return;

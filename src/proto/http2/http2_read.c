@@ -247,9 +247,11 @@ static void frame_add(struct decode *d, struct http2_state *st, int from, struct
     fv_u(d->out, FID_HTTP2_R, f->off + 5, 4, f->r);
     fv_u(d->out, FID_HTTP2_STREAMID, f->off + 5, 4, f->stream);
     struct reader r = d_reader(d, f->payload);
+    st->content.data.n = 0;
     payload_add(d, st, from, &r, f);
     fv_close(d->out);
     d_end(d);
+    http_content_read(d, &st->content);
 }
 
 static struct read_result http2_read(struct decode *d, void *state, int from, struct slice in) {

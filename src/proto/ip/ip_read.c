@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Internet Protocol version 4: header, options, fragments (RFC 791; RFC 2474 and 3168 for the DS field). */
 #include "field/print.h"
+#include "proto/ip/ip.h"
 #include "proto/protos.h"
 
 enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0 };
+enum { INFO_FITS = 1 }; /* fval.extra of the protocol's own entry: the Info column may read the header there */
 enum { OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68, OPT_LSR = 131, OPT_SSR = 137, OPT_RA = 148 };
 
 /* ip_header is the fixed part, in host order. */
@@ -12,6 +14,13 @@ struct ip_header {
     uint16_t len, id, frag, checksum;
     uint32_t src, dst, off;
 };
+
+/* header_of reads the fixed part at p. */
+static struct ip_header header_of(const uint8_t *p, uint32_t off) {
+    return (struct ip_header){.vhl = p[0], .tos = p[1], .len = load_be16(p + 2), .id = load_be16(p + 4), .flags = p[6] >> 5,
+                              .frag = load_be16(p + 6) & 0x1fff, .ttl = p[8], .proto = p[9], .checksum = load_be16(p + 10),
+                              .src = load_be32(p + 12), .dst = load_be32(p + 16), .off = off};
+}
 
 static struct slice host_text(struct decode *d, uint32_t address) {
     char *text = arena_get(d->arena, 16);
@@ -42,6 +51,7 @@ static uint8_t local_block_ttl(uint32_t dst) {
 }
 
 static void ttl_check(struct decode *d, const struct ip_header *h) {
+    d->out->depth++;
     if (h->dst >> 8 == 0xe00000) {
         uint8_t ttl = local_block_ttl(h->dst);
         if (ttl != ANY_TTL && h->ttl != ttl) {
@@ -52,10 +62,11 @@ static void ttl_check(struct decode *d, const struct ip_header *h) {
         struct fval *f = d_anomaly(d, FID_IP_TTL_TOO_SMALL, h->off + 8, 1);
         if (f) f->extra = h->ttl;
     }
+    fv_close(d->out);
 }
 
-static void header_add(struct decode *d, const struct ip_header *h) {
-    struct fvec *v = d->out;
+/* front_add adds what stands before the TTL, back_add what stands behind it. */
+static void front_add(struct fvec *v, const struct ip_header *h) {
     uint32_t off = h->off;
     fv_u(v, FID_IP_DSFIELD, off + 1, 1, h->tos);
     v->depth++;
@@ -71,15 +82,24 @@ static void header_add(struct decode *d, const struct ip_header *h) {
     fv_u(v, FID_IP_FLAGS_MF, off + 6, 1, h->flags & 1);
     fv_close(v);
     fv_u(v, FID_IP_FRAG_OFFSET, off + 6, 2, h->frag);
-    fv_u(v, FID_IP_TTL, off + 8, 1, h->ttl);
-    v->depth++;
-    ttl_check(d, h);
-    fv_close(v);
+}
+
+static void back_add(struct decode *d, const struct ip_header *h) {
+    struct fvec *v = d->out;
+    uint32_t off = h->off;
     fv_u(v, FID_IP_PROTO, off + 9, 1, h->proto);
     fv_u(v, FID_IP_CHECKSUM, off + 10, 2, h->checksum);
     fv_u(v, FID_IP_CHECKSUM_STATUS, off + 10, 0, 2);
     address_add(d, FID_IP_SRC, FID_IP_SRC_HOST, off + 12, h->src);
     address_add(d, FID_IP_DST, FID_IP_DST_HOST, off + 16, h->dst);
+}
+
+static void header_add(struct decode *d, const struct ip_header *h) {
+    const struct want *want = d->out->want;
+    if (want_any(want, FID_IP_DSFIELD, FID_IP_TTL)) front_add(d->out, h);
+    fv_u(d->out, FID_IP_TTL, h->off + 8, 1, h->ttl);
+    ttl_check(d, h);
+    if (want_any(want, FID_IP_PROTO, FID_IP_OPTIONS_NOP)) back_add(d, h);
 }
 
 static uint16_t option_field(uint8_t type) {
@@ -149,13 +169,14 @@ static void payload_pass(struct decode *d, const struct ip_header *h, struct sli
                              .ids = {FID_IP_FRAGMENTS, FID_IP_FRAGMENT, FID_IP_FRAGMENT_COUNT, FID_IP_REASSEMBLED_LEN,
                                      FID_IP_REASSEMBLED_DATA}};
         struct slice whole;
-        bool first_whole_header = h->frag == 0 && d->quoted;
-        if (!first_whole_header) {
-            if (!d->ops->fragment || d->quoted || d->cut || !d->ops->fragment(d, &f, &whole)) {
-                d_end(d);
-                d_data(d, payload);
-                return;
-            }
+        bool broken = payload.n + (h->vhl & 15) * 4u < h->len; /* not all of it is here: it can be put to nothing */
+        if (h->frag == 0 && (d->quoted || broken)) {
+            d->fragment = !d->quoted;
+        } else if (!d->ops->fragment || d->quoted || broken || !d->ops->fragment(d, &f, &whole)) {
+            d_end(d);
+            d_data(d, payload);
+            return;
+        } else {
             payload = whole;
         }
     }
@@ -174,9 +195,7 @@ static void ip_read(struct decode *d, struct slice in) {
         return;
     }
     const uint8_t *p = fixed.p;
-    struct ip_header h = {.vhl = p[0], .tos = p[1], .len = load_be16(p + 2), .id = load_be16(p + 4), .flags = p[6] >> 5,
-                          .frag = load_be16(p + 6) & 0x1fff, .ttl = p[8], .proto = p[9], .checksum = load_be16(p + 10),
-                          .src = load_be32(p + 12), .dst = load_be32(p + 16), .off = d_off(d, p)};
+    struct ip_header h = header_of(p, d_off(d, p));
     uint32_t hlen = (h.vhl & 15) * 4u;
     fv_set_len(d->out, at, hlen < in.n ? hlen : (uint32_t)in.n); /* a claim, until the options were read */
     fv_u(d->out, FID_IP_VERSION, h.off, 1, h.vhl >> 4);
@@ -191,6 +210,7 @@ static void ip_read(struct decode *d, struct slice in) {
         d_end(d);
         return;
     }
+    if (at != FV_UNWANTED) fv_at(d->out, at)->extra = INFO_FITS;
     addr_set(&d->src, p + 12, 4);
     addr_set(&d->dst, p + 16, 4);
     header_add(d, &h);
@@ -288,22 +308,28 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
-/* The header alone is the topmost layer only for a fragment or a protocol nobody knows. */
-static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *flags = fv_first(v, FID_IP_FLAGS, at, end), *frag = fv_first(v, FID_IP_FRAG_OFFSET, at, end);
-    const struct fval *proto = fv_first(v, FID_IP_PROTO, at, end), *id = fv_first(v, FID_IP_ID, at, end);
-    if (!proto || !flags || !frag || !id) {
-        wr_s(w, "Bogus IPv4 version");
-        return;
-    }
-    const char *name = field_value_name(&vals_ip_proto, proto->u);
-    if (frag->u || (flags->u & FLAG_MF))
-        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name ? name : "Unknown", (unsigned)proto->u,
-             (unsigned)frag->u * 8, (unsigned)id->u);
-    else wr_f(w, "%s (%u)", name ? name : "Unknown", (unsigned)proto->u);
+const char *ip_proto_name(uint64_t number) {
+    const char *name = field_value_name(&vals_ip_proto, number);
+    return name ? name : number < 224 ? "Unassigned" : "Unknown";
 }
 
-static const uint16_t info_fields[] = {FID_IP_FLAGS, FID_IP_FRAG_OFFSET, FID_IP_PROTO, FID_IP_ID, 0};
+/* The header alone is the topmost layer only for a fragment or a protocol nobody knows: for that no line should have to ask for
+ * its fields, so they are read again. */
+static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *own = fv_first(v, FID_IP, at, end);
+    struct slice header = own ? slice_tail(v->source[own->src].bytes, own->off) : (struct slice){0};
+    if (header.n < HEADER || own->extra != INFO_FITS) {
+        if (header.n && header.p[0] >> 4 != 4) wr_f(w, "Bogus IPv4 version (%u, must be 4)", header.p[0] >> 4);
+        return;
+    }
+    struct ip_header h = header_of(header.p, own->off);
+    const char *name = ip_proto_name(h.proto);
+    if (h.frag || (h.flags & FLAG_MF))
+        wr_f(w, "Fragmented IP protocol (proto=%s %u, off=%u, ID=%04x)", name, h.proto, h.frag * 8u, h.id);
+    else wr_f(w, "%s (%u)", name, h.proto);
+}
+
+static const uint16_t info_fields[] = {FID_IP, 0};
 static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x0800}, {TABLE_IP, 4}, {TABLE_PPP, 0x0021}, {TABLE_COUNT, 0}};
 const struct proto proto_ip = {.name = "ip",
                                .column = "IPv4",

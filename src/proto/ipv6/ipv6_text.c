@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What IPv6 says in the Info column and in tree lines that are not the table's. */
 #include "field/print.h"
+#include "proto/ip/ip.h"
 #include "proto/ipv6/ipv6.h"
 #include "proto/protos.h"
 
@@ -44,8 +45,7 @@ void ipv6_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
     } else if (next && next->u == NEXT_NONE) {
         wr_s(w, "IPv6 no next header");
     } else if (next) {
-        const char *name = field_value_name(&vals_ip_proto, next->u);
-        wr_f(w, "Unknown IP Protocol: %s (%u)", name ? name : "Unassigned", (unsigned)next->u);
+        wr_f(w, "Unknown IP Protocol: %s (%u)", ip_proto_name(next->u), (unsigned)next->u);
     }
 }
 

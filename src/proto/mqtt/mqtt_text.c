@@ -10,9 +10,10 @@ static const char *type_name(uint64_t type) {
 
 /* content_of returns the content type of a message that has a content. */
 static struct slice content_of(const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *type = fv_first(v, FID_MQTT_MSGTYPE, at, end), *content = fv_first(v, FID_MQTT_MSG, at, end);
     const struct fval *name = fv_first(v, FID_MQTT_PROP_CONTENT_TYPE, at, end);
-    return name && type && type->u == MQTT_PUBLISH && content && content->s.n ? name->s : (struct slice){0};
+    if (!name) return (struct slice){0}; /* as nearly all */
+    const struct fval *type = fv_first(v, FID_MQTT_MSGTYPE, at, end), *content = fv_first(v, FID_MQTT_MSG, at, end);
+    return type && type->u == MQTT_PUBLISH && content && content->s.n ? name->s : (struct slice){0};
 }
 
 static bool is_json(struct slice content) { return slice_eq(content, SLICE("application/json")); }

@@ -133,14 +133,21 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
     }
 }
 
+/* options_plain tells whether the options are what nearly every segment has, time stamps behind two NOPs (RFC 7323,
+ * appendix A): they say nothing about the conversation, and nothing can be wrong with them. */
+static bool options_plain(struct slice o) { return o.n == 12 && load_be32(o.p) == 0x0101080a; }
+
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
     struct reader r = d_reader(d, options);
     if (s->hlen <= HEADER) return;
+    if (options_plain(options) && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
+    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS); /* somebody looks at what says nothing */
     uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
         const uint8_t *start = r.p;
         uint8_t kind = rd_u8(&r);
+        if (kind == KIND_NOP && !padding) continue;
         int len = kind <= KIND_NOP ? 1 : rd_peek(&r, 0);
         if (len < 1 || (kind > KIND_NOP && len < 2) || (size_t)len > rd_left(&r) + 1) {
             d_anomaly(d, FID_TCP_SUBOPT_LEN, d_off(d, start), 1);
@@ -162,6 +169,7 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
 
 /* options_scan takes what the conversation needs from the options. */
 static void options_scan(struct slice o, struct tcp_segment *s) {
+    if (options_plain(o)) return;
     while (o.n) {
         uint8_t kind = o.p[0];
         size_t len = kind <= KIND_NOP ? 1 : o.n > 1 ? o.p[1] : 0;
@@ -196,7 +204,8 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
     v->depth++;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (a->flags & list[i].bit) d_anomaly(d, list[i].id, off, 0);
-    if (a->flags & TA_DUP_ACK) fv_add(v, FID_TCP_AN_IS_DUP_ACK, off, 0);
+    struct fval *plain = a->flags & TA_DUP_ACK ? fv_add(v, FID_TCP_AN_DUP_ACK, off, 0) : NULL;
+    if (plain) plain->flags |= FV_PLAIN;
     fv_close(v);
     if (a->flags & TA_DUP_ACK) {
         fv_u(v, FID_TCP_AN_DUP_ACK_NUM, off, 0, a->dup_num);
@@ -294,13 +303,31 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
 }
 
 static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
-    fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
-    d->out->depth++;
-    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
-    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
-    fv_close(d->out);
+    if (want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) {
+        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+        d->out->depth++;
+        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
+        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
+        fv_close(d->out);
+    }
     analysis_add(d, a, c, off);
     if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
+}
+
+static void said_set(struct decode *d, struct slice in, const struct tcp_segment *s, const struct tcp_analysis *a) {
+    bool all = !s->short_header;
+    d->tcp = (struct tcp_said){.there = true,
+                               .header = s->hlen,
+                               .sport = s->sport,
+                               .dport = s->dport,
+                               .flags = s->flags,
+                               .checksum = in.n >= 18 ? load_be16(in.p + 16) : 0,
+                               .stream = d->times.stream,
+                               .seq = s->seq,
+                               .ack = s->ack,
+                               .len = all ? s->len : 0,
+                               .found = a->flags,
+                               .data = all ? s->payload : (struct slice){0}};
 }
 
 static void tcp_read(struct decode *d, struct slice in) {
@@ -328,6 +355,7 @@ static void tcp_read(struct decode *d, struct slice in) {
     struct tcp_analysis a = {0};
     struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
+    if (c && d->tcp_heard) said_set(d, in, &s, &a);
     if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
     else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
     if (c && d->tcp_fields) times_add(d, c, &a, off);

@@ -156,7 +156,7 @@ static void push_count(struct tcp_side *me, const struct tcp_segment *s) {
 static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, struct pool *pool,
                             struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
-    uint32_t end = segment_end(s);
+    uint32_t end = segment_end(s), before = me->next_seq;
     uint32_t found = forward_findings(me, peer, s);
     bool carries = s->len || (s->flags & (TH_SYN | TH_FIN));
     if (found & TA_DUP_ACK) {
@@ -183,8 +183,8 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
             me->next_time = ts;
             me->has_next = true;
         }
-        if (!me->has_top || (s->seq == me->top_acked && !(found & TA_LOST))) {
-            me->top_acked = end;
+        if (!me->has_top || s->seq == me->top_acked) { /* what fills a hole makes all that was seen behind it acknowledgeable */
+            me->top_acked = found & TA_LOST ? before : me->next_seq;
             me->has_top = true;
         }
     }

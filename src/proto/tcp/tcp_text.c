@@ -292,7 +292,10 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_OPT_DSACK_RE: wr_f(w, "D-SACK Right Edge = %llu (relative)", (unsigned long long)f->u); return true;
     case FID_TCP_CONN_SYN:
     case FID_TCP_CONN_SYNACK: wr_f(w, "%s: server port %u", field_of(f->id)->label, f->extra); return true;
-    case FID_TCP_AN_DUP_ACK: wr_f(w, "Duplicate ACK (#%u)", f->extra); return true;
+    case FID_TCP_AN_DUP_ACK:
+        if (f->flags & FV_PLAIN) wr_s(w, "[This is a TCP duplicate ack]");
+        else wr_f(w, "Duplicate ACK (#%u)", f->extra);
+        return true;
     case FID_TCP_PAYLOAD:
     case FID_TCP_SEGMENT_DATA: wr_f(w, "%s (%u byte%s)", field_of(f->id)->label, f->len, f->len == 1 ? "" : "s"); return true;
     case FID_TCP_SEGMENTS: segments_title(w, v, at); return true;

@@ -56,6 +56,8 @@ struct websocket_state {
     struct websocket_side side[2];
     const struct proto *carries; /* what binary messages hold a stream of; NULL: nobody knows */
     struct nested *inner;        /* that stream; NULL: not begun */
+    struct slice text; /* of the frame being read: its text message, in source text_src */
+    uint8_t text_src;
 };
 
 #endif

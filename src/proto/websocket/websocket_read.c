@@ -9,6 +9,7 @@
 #include "proto/websocket/websocket.h"
 
 #include "field/print.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 struct read_result websocket_frame_read(struct slice in, struct websocket_frame *f) {
@@ -32,7 +33,15 @@ struct slice websocket_unmask(struct arena *arena, const struct websocket_frame 
     if (!f->masked || !f->payload.n) return f->payload;
     uint8_t *out = arena_get(arena, f->payload.n);
     if (!out) return (struct slice){0};
-    for (size_t i = 0; i < f->payload.n; i++) out[i] = f->payload.p[i] ^ f->key[i & 3]; /* RFC 6455 5.3 */
+    size_t i = 0;
+    uint32_t key, four;
+    memcpy(&key, f->key, sizeof key);
+    for (; i + sizeof four <= f->payload.n; i += sizeof four) { /* RFC 6455 5.3 */
+        memcpy(&four, f->payload.p + i, sizeof four);
+        four ^= key;
+        memcpy(out + i, &four, sizeof four);
+    }
+    for (; i < f->payload.n; i++) out[i] = f->payload.p[i] ^ f->key[i & 3];
     return slice_of(out, f->payload.n);
 }
 
@@ -166,7 +175,11 @@ static void payload_add(struct decode *d, struct websocket_state *st, int from, 
     uint32_t off = d_off(d, in.p), len = (uint32_t)in.n;
     switch (opcode) {
     case WS_CONTINUE: fv_s(d->out, FID_WEBSOCKET_CONTINUE, off, len, in); break;
-    case WS_TEXT: fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in); break;
+    case WS_TEXT:
+        fv_s(d->out, FID_WEBSOCKET_TEXT, off, len, in);
+        st->text = in;
+        st->text_src = d->out->src;
+        break;
     case WS_BINARY: binary_add(d, st, from, in); break;
     case WS_CLOSE: close_add(d, in); break;
     case WS_PING: fv_s(d->out, FID_WEBSOCKET_PING, off, len, in); break;
@@ -233,6 +246,7 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     if (r.status != READ_OK) return r;
     uint32_t off = d_off(d, in.p);
     uint8_t src = d->out->src;
+    st->text.n = 0;
     d_begin(d, &proto_websocket, off, (uint32_t)r.consumed);
     header_add(d, &f, off);
     if (f.payload.n) {
@@ -249,6 +263,11 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
         d->out->src = src;
     }
     d_end(d);
+    if (st->text.n && d->ops && media_wanted(d)) {
+        d->out->src = st->text_src;
+        d->ops->call(d, &proto_data_text_lines, st->text);
+        d->out->src = src;
+    }
     return r;
 }
 

@@ -38,7 +38,7 @@ static void field_json(struct writer *w, struct writer *t, const struct fvec *v,
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
     wr_f(w, "{\"name\":\"%s\",\"label\":", field->name);
-    label_print(t, v, at, false);
+    label_print(t, v, at, proto_of(f->id), false);
     text_json(w, t);
     wr_f(w, ",\"depth\":%u,\"source\":%u,\"offset\":%u,\"length\":%u", f->depth, f->src, f->off, f->len);
     if (field->severity) wr_f(w, ",\"severity\":\"%s\"", severity_name(field->severity));

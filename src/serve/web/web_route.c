@@ -79,7 +79,7 @@ static void error_json(struct writer *w, const struct expr_error *why) {
 void web_filter_json(struct writer *w, struct slice text, const struct field_index *names) {
     struct expr *e = NULL;
     struct expr_error why = {0};
-    if (expr_compile(&e, text, names, &why)) {
+    if (expr_compile_said(&e, text, names, &why, words)) {
         wr_s(w, "{\"valid\":false,");
         error_json(w, &why);
         wr_s(w, "}\n");
@@ -98,7 +98,7 @@ bool web_filter(struct web_request *q, struct expr **out) {
     const char *text = web_query(q, "filter");
     struct expr_error why = {0};
     *out = NULL;
-    if (!text || !*text || expr_compile(out, slice_str(text), &q->web->names, &why) == OK) return true;
+    if (!text || !*text || expr_compile_said(out, slice_str(text), &q->web->names, &why, words) == OK) return true;
     problem_begin(q, 400, why.message);
     wr_s(&q->reply.w, ",\"parameter\":\"filter\",");
     error_json(&q->reply.w, &why);

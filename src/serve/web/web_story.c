@@ -41,7 +41,7 @@ void web_ladder(struct web_request *q, const char *path) {
     struct ladder *l = malloc(sizeof *l);
     struct expr *filter = NULL;
     uint64_t offset, limit, all;
-    if (!l || ladder_make(l)) {
+    if (!l || ladder_make(l, words)) {
         free(l);
         return web_problem(q, 500, "out of memory");
     }
@@ -123,7 +123,7 @@ static bool run_take(struct web_request *q, struct diffing *f, const char *name,
     snprintf(own, WEB_NAME_MAX + 1, "%.*s", (int)n, name);
     if (n > WEB_NAME_MAX || !web_find(q->web, own, path, &fixed)) return web_problem(q, 404, "no such capture"), false;
     struct run *run = f->run[f->n] = calloc(1, sizeof *run);
-    if (!run || run_make(run, own)) return web_problem(q, 500, "out of memory"), false;
+    if (!run || run_make(run, own, words)) return web_problem(q, 500, "out of memory"), false;
     f->n++;
     struct taking t = {run, bad ? f->e : NULL};
     struct web_reading *r = events_each(q, path, NULL, diff_take, &t);

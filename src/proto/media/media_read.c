@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Content by its media type: what layer shows it, and those layers whose content is lines or a form. Images and XML are
+ * named, not taken apart. */
+#include "proto/media/media.h"
+
+#include "field/print.h"
+#include "proto/protos.h"
+
+enum { LINES_MAX = 10000 };
+
+bool media_wanted(const struct decode *d) {
+    return want_any(d->out->want, FID_DATA_TEXT_LINES, FID_MEDIA_END) || d_wants(d, FID_FRAME_PROTOCOLS);
+}
+
+static void empty_layer(struct decode *d, const struct proto *p, struct slice data) {
+    d_begin(d, p, d_off(d, data.p), (uint32_t)data.n);
+    d_end(d);
+}
+
+static void lines_read(struct decode *d, struct slice data) {
+    d_begin(d, &proto_data_text_lines, d_off(d, data.p), (uint32_t)data.n);
+    for (unsigned i = 0; data.n && i < LINES_MAX && d_wants(d, FID_DATA_TEXT_LINES_LINE); i++) {
+        const uint8_t *end = memchr(data.p, '\n', data.n);
+        size_t n = end ? (size_t)(end - data.p) + 1 : data.n;
+        fv_s(d->out, FID_DATA_TEXT_LINES_LINE, d_off(d, data.p), (uint32_t)n, slice_head(data, n));
+        data = slice_tail(data, n);
+    }
+    d_end(d);
+}
+
+static int hex_digit(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* form_plain undoes the coding of a key or a value: + is a space, %41 a byte. */
+static struct slice form_plain(struct decode *d, struct slice in) {
+    uint8_t *out = arena_get(d->arena, in.n + 1);
+    size_t n = 0;
+    if (!out) return (struct slice){0};
+    while (in.n) {
+        int high = in.n > 2 && in.p[0] == '%' ? hex_digit(in.p[1]) : -1, low = high < 0 ? -1 : hex_digit(in.p[2]);
+        out[n++] = low >= 0 ? (uint8_t)(high << 4 | low) : in.p[0] == '+' ? ' ' : in.p[0];
+        in = slice_tail(in, low >= 0 ? 3 : 1);
+    }
+    return slice_of(out, n);
+}
+
+static struct slice part_take(struct slice *in, uint8_t by, bool *ended) {
+    const uint8_t *at = in->n ? memchr(in->p, by, in->n) : NULL;
+    struct slice part = slice_head(*in, at ? (size_t)(at - in->p) : in->n);
+    *in = slice_tail(*in, part.n + (at != NULL));
+    *ended = at != NULL;
+    return part;
+}
+
+static void form_read(struct decode *d, struct slice data) {
+    bool more, has_value;
+    d_begin(d, &proto_urlencoded_form, d_off(d, data.p), (uint32_t)data.n);
+    for (unsigned i = 0;
+         data.n && i < LINES_MAX && want_any(d->out->want, FID_URLENCODED_FORM_ITEM, FID_URLENCODED_FORM_END); i++) {
+        struct slice value = part_take(&data, '&', &more), key;
+        uint32_t off = d_off(d, value.p), whole = (uint32_t)value.n + more;
+        key = part_take(&value, '=', &has_value);
+        struct slice plain_key = form_plain(d, key), plain_value = form_plain(d, value);
+        fv_open(d->out, FID_URLENCODED_FORM_ITEM, off, whole);
+        fv_s(d->out, FID_URLENCODED_FORM_KEY, off, (uint32_t)key.n, plain_key);
+        fv_s(d->out, FID_URLENCODED_FORM_VALUE, off + (uint32_t)key.n + has_value, (uint32_t)value.n, plain_value);
+        fv_close(d->out);
+    }
+    d_end(d);
+}
+
+static bool is_one_of(struct slice type, const char *const *list) {
+    for (; *list; list++)
+        if (slice_eq(type, slice_str(*list))) return true;
+    return false;
+}
+
+/* image_of returns the layer of an image whose first bytes are what its type says, or those of PNG; else NULL. */
+static const struct proto *image_of(struct slice type, struct slice data) {
+    static const char *const jpeg[] = {"image/jpeg", "image/jpg", NULL};
+    if (!slice_starts(type, SLICE("image/"))) return NULL;
+    if (slice_starts(data, SLICE("\x89PNG\r\n\x1a\n")) && data.n > 20) return &proto_png;
+    if (slice_eq(type, SLICE("image/gif")) && slice_starts(data, SLICE("GIF8")) && data.n > 20) return &proto_image_gif;
+    return is_one_of(type, jpeg) && slice_starts(data, SLICE("\xff\xd8\xff")) && data.n > 20 ? &proto_image_jfif : NULL;
+}
+
+void media_read(struct decode *d, struct slice type, struct slice data) {
+    static const char *const text[] = {
+        "text/plain",    "text/html", "text/css",      "text/javascript",  "application/x-javascript",
+        "text/richtext", "text/rtf",  "text/enriched", "text/vnd.wap.wml", NULL};
+    static const char *const json[] = {"application/json",
+                                       "application/senml+json",
+                                       "application/sensml+json",
+                                       "application/json-rpc",
+                                       "application/problem+json",
+                                       "application/merge-patch+json",
+                                       "application/json-patch+json",
+                                       "application/x-ndjson",
+                                       NULL};
+    static const char *const xml[] = {"text/xml",
+                                      "application/xml",
+                                      "application/soap+xml",
+                                      "application/atom+xml",
+                                      "application/rss+xml",
+                                      "image/svg+xml",
+                                      NULL};
+    if (!data.n) return;
+    if (!type.n || slice_eq(type, SLICE("application/octet-stream"))) d_data(d, data);
+    else if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
+    else if (slice_eq(type, SLICE("application/dns-message"))) d->ops->call(d, &proto_dns, data); /* RFC 8484 6 */
+    else if (!media_wanted(d)) return;
+    else if (is_one_of(type, text)) lines_read(d, data);
+    else if (is_one_of(type, json)) {
+        if (!media_json_read(d, data)) lines_read(d, data);
+    } else if (is_one_of(type, xml)) empty_layer(d, &proto_xml, data);
+    else if (slice_eq(type, SLICE("application/x-www-form-urlencoded"))) form_read(d, data);
+    else empty_layer(d, image_of(type, data) ? image_of(type, data) : &proto_media, data);
+}
+
+static void lines_direct(struct decode *d, struct slice in) { lines_read(d, in); }
+
+static bool item_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    if (f->id == FID_DATA_TEXT_LINES) {
+        unsigned n = 0;
+        for (uint32_t i = at + 1; i < v->n && v->v[i].id == FID_DATA_TEXT_LINES_LINE; i++) n++;
+        wr_f(w, "Line-based text data (%u lines)", n);
+        return true;
+    }
+    if (f->id == FID_DATA_TEXT_LINES_LINE) {
+        size_t n = f->s.n;
+        while (n && (f->s.p[n - 1] == '\n' || f->s.p[n - 1] == '\r')) n--;
+        print_string(w, slice_head(f->s, n));
+        return true;
+    }
+    if (f->id != FID_URLENCODED_FORM_ITEM) return false;
+    const struct fval *key = fv_first(v, FID_URLENCODED_FORM_KEY, at, v->n),
+                      *value = fv_first(v, FID_URLENCODED_FORM_VALUE, at, v->n);
+    wr_s(w, "Form item: \"");
+    if (key) print_string(w, key->s);
+    wr_s(w, "\" = \"");
+    if (value) print_string(w, value->s);
+    wr_c(w, '"');
+    return true;
+}
+
+#define LAYER(id_, name_) .name = (name_), .id = FID_##id_, .end = FID_##id_##_END, .inner = true, .label = item_label
+const struct proto proto_data_text_lines = {LAYER(DATA_TEXT_LINES, "data-text-lines"), .read = lines_direct};
+const struct proto proto_json = {LAYER(JSON, "json")};
+const struct proto proto_xml = {LAYER(XML, "xml")};
+const struct proto proto_urlencoded_form = {LAYER(URLENCODED_FORM, "urlencoded-form")};
+const struct proto proto_image_gif = {LAYER(IMAGE_GIF, "image-gif")};
+const struct proto proto_image_jfif = {LAYER(IMAGE_JFIF, "image-jfif")};
+const struct proto proto_png = {LAYER(PNG, "png")};
+const struct proto proto_media = {LAYER(MEDIA, "media")};

@@ -94,7 +94,7 @@ static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
     f->dr->become.asked = false;
     flow_tcp(f->flow)->before = f->flow->app;
-    flow_app_start(f->flow, f->dr->become.proto);
+    flow_app_start(&f->dr->flows, f->flow, f->dr->become.proto);
     if (f->dr->become.port) flow_tcp(f->flow)->port = f->dr->become.port;
 }
 
@@ -264,7 +264,7 @@ static void app_search(struct feed *f, struct slice in) {
         f->owned = p->stream->owns_port;
         p = NULL;
     }
-    if (p) flow_app_start(flow, p);
+    if (p) flow_app_start(&f->dr->flows, flow, p);
 }
 
 /* cut_read shows what there is of a message whose end the capture left out. */

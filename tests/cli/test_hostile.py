@@ -219,6 +219,17 @@ def test_a_table_of_strangers_has_a_limit_that_is_told(weir, tmp_path, what, mad
     assert run.returncode == 0 and "the limit of" in told and used.ru_maxrss < 256 << 10, (told, used.ru_maxrss)
 
 
+@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+def test_states_of_strangers_stay_within_their_limit(weir, tmp_path):
+    path = str(tmp_path / "many.pcap")
+    write(path, strangers(66000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
+    with subprocess.Popen([weir.path, "read", "-r", path, "-Y", "http2.magic"], stdout=subprocess.PIPE) as run:
+        lines = sum(1 for _ in run.stdout)
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    assert lines == 66000 and used.ru_maxrss < 256 << 10, used.ru_maxrss
+
+
 NAMES = [b"<script>alert(1)</script>", b"]]>", b"\x1b[31mred", b"\x1b]0;title\x07", b"\x9b31m", "\u202eevil".encode(), b"\xff\xfe", "\u00e9".encode() * 60, b"=cmd|' /c calc'!A0",
          b"@SUM(1)", b"+cmd|x", b"\r\nforged", b"../../x", "\uffff".encode()]
 

@@ -2,6 +2,7 @@
 """Captures made to cost much: four times as much of them may cost about four times as much, and no memory without end."""
 import csv
 import io
+import json
 import os
 import re
 import resource
@@ -282,3 +283,10 @@ def test_what_could_not_be_written_leaves_no_empty_capture(weir, tmp_path):
     write(tmp_path / "F", strangers(30))
     run = weir("edit", "F", "-w", "o.pcapng", "--split", "tcp", cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)))
     assert run.returncode == 2 and "full" in run.err and [p.name for p in tmp_path.iterdir()] == ["F"]
+
+
+def test_a_line_in_a_topic_makes_no_second_topic(weir, tmp_path):
+    write(tmp_path / "F", named())
+    clients = json.loads(weir("stats", "mqtt", "--json", "-r", tmp_path / "F").out)["clients"]
+    (forged,) = [c for c in clients if "forged" in c["client"]]
+    assert forged["topics_published"] == ["\r\nforged"] and forged["packets_by_type"] == ["CONNECT 1", "CONNACK 1", "PUBLISH 1"]

@@ -83,7 +83,7 @@ void web_pick_choose(struct web_pick *p, uint32_t group) {
     *slot = group;
 }
 
-bool web_pick_wanted(const struct web_pick *p) {
+static bool web_pick_wanted(const struct web_pick *p) {
     return p->all || p->group == GROUP_ALL || (p->room && p->chosen[slot_of(p->chosen, p->room, p->group)]);
 }
 
@@ -98,7 +98,8 @@ static bool block_load(struct web_pick *p, uint64_t number) {
     return true;
 }
 
-bool web_pick_step(struct web_pick *p) {
+/* web_pick_step goes to the next frame that has a row; false behind the last one. */
+static bool web_pick_step(struct web_pick *p) {
     if (!block_load(p, p->number + 1)) return false;
     p->tcp += p->kind.tcp;
     p->udp += p->kind.udp;
@@ -108,7 +109,7 @@ bool web_pick_step(struct web_pick *p) {
     return true;
 }
 
-void web_pick_again(struct web_pick *p) {
+static void web_pick_again(struct web_pick *p) {
     p->number = p->tcp = p->udp = 0;
     p->kind = (struct index_kind){0};
 }
@@ -117,7 +118,7 @@ uint64_t web_pick_offset(const struct web_pick *p) {
     return p->first ? p->base + p->places.offset[p->number - p->first] : p->base;
 }
 
-const struct decode *web_pick_decode(struct web_pick *p) {
+static const struct decode *web_pick_decode(struct web_pick *p) {
     struct web_reading *r = p->r;
     struct web_row before;
     uint64_t offset = web_pick_offset(p);

@@ -42,17 +42,11 @@ void web_pick_choose(struct web_pick *p, uint32_t group);
 /* web_pick_choose_frames adds the groups of n frames, numbers in ascending order; false where they are not all there.
  */
 bool web_pick_choose_frames(struct web_pick *p, const uint64_t *number, size_t n);
-/* web_pick_step goes to the next frame that has a row; false behind the last one. */
-bool web_pick_step(struct web_pick *p);
-/* web_pick_wanted tells whether the frame belongs to what was chosen; web_pick_decode decodes it: NULL where it cannot
- * be read. web_pick_next steps to the next frame wanted, up to `last`, and decodes it: NULL behind it. */
-bool web_pick_wanted(const struct web_pick *p);
-const struct decode *web_pick_decode(struct web_pick *p);
+/* web_pick_next steps to the next frame of what was chosen, up to `last`, and decodes it: NULL behind it, or where it
+ * cannot be read. */
 const struct decode *web_pick_next(struct web_pick *p, uint64_t last);
-/* web_pick_offset returns where the frame's record begins in the file. web_pick_again goes back to before the first
- * frame; nothing may have been decoded. */
+/* web_pick_offset returns where the frame's record begins in the file. */
 uint64_t web_pick_offset(const struct web_pick *p);
-void web_pick_again(struct web_pick *p);
 /* web_pick_stream chooses the group of a conversation by its number; false where there is no such conversation. */
 bool web_pick_stream(struct web_pick *p, bool tcp, uint64_t stream);
 

@@ -64,7 +64,7 @@ struct range {
     uint64_t min, max;
 };
 bind_reader read_text, read_slice, read_bool, read_number, read_unsigned, read_size, read_time, read_choice, read_texts;
-/* bind_time and bind_size read "10s" and "64Ki". */
+/* bind_time reads "10s". */
 bool bind_time(struct slice text, int64_t *ns);
 
 /* groups_check complains about groups that are used and not described. */

@@ -211,7 +211,7 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     mqtt_msg_each(d, message, state);
 }
 
-/* uses_list writes the topics a client used in one of the ways, one to a line. */
+/* uses_list lists the topics a client used in one of the ways. */
 static struct cell uses_list(struct mqtt_stats *s, struct table *out, const struct client *c, uint8_t how,
                              struct writer *w) {
     size_t n = 0;
@@ -221,7 +221,7 @@ static struct cell uses_list(struct mqtt_stats *s, struct table *out, const stru
         at = u->next;
         if (!(u->how & how) || ++n > LIST_MAX) continue;
         const struct topic *t = keytab_at(&s->topics, u->topic);
-        if (wr_len(w)) wr_c(w, '\n');
+        if (wr_len(w)) wr_c(w, 0);
         wr_slice(w, name_slice(&t->name));
     }
     struct cell cell = cell_text(out, wr_done(w));
@@ -235,8 +235,11 @@ static const char *version_name(uint8_t version) {
 
 static struct cell types_list(struct table *out, const uint64_t *types, struct writer *w) {
     wr_reset(w);
-    for (uint8_t i = 1; i < MQTT_TYPES; i++)
-        if (types[i]) wr_f(w, "%s%s %llu", wr_len(w) ? "\n" : "", mqtt_msg_type_name(i), (unsigned long long)types[i]);
+    for (uint8_t i = 1; i < MQTT_TYPES; i++) {
+        if (!types[i]) continue;
+        if (wr_len(w)) wr_c(w, 0);
+        wr_f(w, "%s %llu", mqtt_msg_type_name(i), (unsigned long long)types[i]);
+    }
     struct cell cell = cell_text(out, wr_done(w));
     cell.kind = CELL_LIST;
     return cell;

@@ -48,6 +48,13 @@ struct slice table_text(struct table *t, struct slice s) {
     return copy;
 }
 
+struct slice cell_list_next(struct slice *list) {
+    const uint8_t *end = list->n ? memchr(list->p, 0, list->n) : NULL;
+    struct slice first = end ? slice_head(*list, (size_t)(end - list->p)) : *list;
+    *list = slice_tail(*list, first.n + 1);
+    return first;
+}
+
 int table_column(const struct table *t, const char *name) {
     for (size_t i = 0; i < t->n_columns; i++)
         if (strcmp(t->columns[i].name, name) == 0) return (int)i;

@@ -12,7 +12,7 @@ enum { TABLE_TEXT_MAX = 512 << 20, COLUMNS_MAX = 32 };
 enum cell_kind {
     CELL_NONE, /* nothing to say: null */
     CELL_TEXT,
-    CELL_LIST, /* text: several, one to a line */
+    CELL_LIST, /* several texts, a NUL between: it is in no name of MQTT, and a line's end may be */
     CELL_COUNT,
     CELL_BYTES,
     CELL_REAL,
@@ -81,5 +81,7 @@ static inline struct cell cell_str(const char *s) {
     return (struct cell){.kind = CELL_TEXT, .n = (uint32_t)strlen(s), .text = (const uint8_t *)s};
 }
 static inline struct slice cell_slice(const struct cell *c) { return slice_of(c->text, c->n); }
+/* cell_list_next takes the first text off a list. */
+struct slice cell_list_next(struct slice *list);
 
 #endif

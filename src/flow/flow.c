@@ -17,9 +17,10 @@ int flow_table_make(struct flow_table *t) {
     return t->buckets ? OK : ERR_NOMEM;
 }
 
-static void app_end(struct flow *f) {
+static void app_end(struct flow_table *t, struct flow *f) {
     if (f->app && f->app_state) {
-        if (f->app->stream && f->app->stream->end) f->app->stream->end(f->app_state);
+        if (f->app->stream->end) f->app->stream->end(f->app_state);
+        t->states -= f->app->stream->state_size;
         free(f->app_state);
     }
     f->app = NULL;
@@ -34,13 +35,17 @@ void flow_tunnel_set(struct flow_tcp *f, const struct proto *by, struct slice ho
     if (host.n) memcpy(f->tunnel->host, host.p, host.n);
 }
 
-void flow_app_start(struct flow *f, const struct proto *p) {
-    app_end(f);
+void flow_app_start(struct flow_table *t, struct flow *f, const struct proto *p) {
+    app_end(t, f);
     f->app = p;
     if (!p || !p->stream || !p->stream->state_size) return;
     f->app_state = calloc(1, p->stream->state_size);
-    if (!f->app_state) f->app = NULL;
-    else if (p->stream->start) p->stream->start(f->app_state);
+    if (!f->app_state) {
+        f->app = NULL;
+        return;
+    }
+    t->states += p->stream->state_size;
+    if (p->stream->start) p->stream->start(f->app_state);
 }
 
 static void tcp_end(struct flow_table *t, struct flow *f) {
@@ -60,7 +65,7 @@ static void flow_drop(struct flow_table *t, uint32_t n) {
     uint32_t *link = &t->buckets[f->bucket];
     while (*link && *link != n) link = &flow_at(t, *link)->chain;
     if (*link) *link = f->chain;
-    app_end(f);
+    app_end(t, f);
     tcp_end(t, f);
     f->bucket = UINT32_MAX;
     if (n & FLOW_IN_TCPS) pool_put(&t->tcps, n ^ FLOW_IN_TCPS);
@@ -132,10 +137,7 @@ static uint32_t victim_find(struct flow_table *t) {
 }
 
 static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint32_t bucket, int64_t ts) {
-    if (t->count >= FLOWS_MAX) {
-        flow_drop(t, victim_find(t));
-        t->evicted++;
-    }
+    while (t->count >= FLOWS_MAX || t->states > STATES_MAX) flow_drop(t, victim_find(t));
     bool tcp = flow_key_proto(key) == FLOW_PROTO_TCP;
     uint32_t n = pool_get(tcp ? &t->tcps : &t->flows);
     if (!n) return 0;
@@ -186,7 +188,7 @@ void flow_number_again(struct flow *f) {
 }
 
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts) {
-    app_end(f);
+    app_end(t, f);
     tcp_end(t, f);
     if (side) f->flipped = !f->flipped; /* who opens is the client */
     begin(t, f, ts);

@@ -12,12 +12,12 @@
  * Theory of operation. A conversation is found by protocol, both addresses and both ports; one entry serves both
  * directions. Entries live in pools and are named by number; a hash with a secret key finds them. Those of TCP are longer
  * and have a pool of their own: what a packet touches then lies together, which is what looking it up costs. When the table is
- * full the oldest of a few entries is given up: a list kept in order for that would cost every packet. What is given
- * up is counted in `evicted`.
+ * full, or what the protocols keep of its conversations more than STATES_MAX bytes, the oldest of a few entries is given
+ * up: a list kept in order for that would cost every packet.
  * Invariants: an entry is in exactly one bucket; side 0 is the client where that is known
- * (SYN or SYN/ACK seen first), else who sent first. Memory is bounded by FLOWS_MAX entries. */
+ * (SYN or SYN/ACK seen first), else who sent first. Memory is bounded by FLOWS_MAX entries and STATES_MAX. */
 
-enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17 };
+enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17, STATES_MAX = 128 << 20 };
 
 /* flow_key tells conversations apart, in words that are written and read whole: what is written in pieces and read as one
  * makes the processor wait. The smaller end is the first. */
@@ -73,7 +73,7 @@ struct flow_table {
     struct hash_key hash_key;
     uint32_t hand[2]; /* where the search for an entry to give up goes on; [1]: among those of TCP */
     uint32_t count, tcp_streams, udp_streams;
-    uint64_t evicted;
+    size_t states; /* bytes of all app_state */
     struct stream_limits limits;
     struct ahead_slot ahead[AHEAD_SLOTS];
     bool streams_unused; /* only the conversations are kept: of struct flow_tcp the sides are not touched */
@@ -113,6 +113,6 @@ static inline struct flow_tcp *flow_tcp(struct flow *f) { return (struct flow_tc
 /* flow_tunnel_set says that the conversation goes through a tunnel of protocol `by` to a host; a long name is cut. */
 void flow_tunnel_set(struct flow_tcp *f, const struct proto *by, struct slice host, uint16_t port);
 /* flow_app_start makes p the protocol of the conversation's payload, with fresh state. */
-void flow_app_start(struct flow *f, const struct proto *p);
+void flow_app_start(struct flow_table *t, struct flow *f, const struct proto *p);
 
 #endif

@@ -240,7 +240,7 @@ static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct
 static void *op_udp_state(struct decode *d, const struct proto *p) {
     struct flow *f = driver_of(d)->flow;
     if (!f) return NULL;
-    if (f->app != p) flow_app_start(f, p);
+    if (f->app != p) flow_app_start(&driver_of(d)->flows, f, p);
     return f->app == p ? f->app_state : NULL;
 }
 

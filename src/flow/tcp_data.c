@@ -94,7 +94,7 @@ static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
     f->dr->become.asked = false;
     flow_tcp(f->flow)->before = f->flow->app;
-    flow_app_start(f->flow, f->dr->become.proto);
+    flow_app_start(&f->dr->flows, f->flow, f->dr->become.proto);
     if (f->dr->become.port) flow_tcp(f->flow)->port = f->dr->become.port;
 }
 
@@ -274,7 +274,7 @@ static void app_search(struct feed *f, struct slice in) {
         f->owned = p->stream->owns_port;
         p = NULL;
     }
-    if (p) flow_app_start(flow, p);
+    if (p) flow_app_start(&f->dr->flows, flow, p);
 }
 
 /* cut_read shows what there is of a message whose end the capture left out. */
@@ -461,6 +461,33 @@ static void stream_close(struct feed *f, uint16_t flags) {
     if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
 }
 
+/* fresh_left leaves of a segment's payload what is new and comes next; false: nothing of it does, for it was seen or is held
+ * until what comes before it is there. */
+static bool fresh_left(struct feed *f, const struct tcp_segment *s, uint32_t seq, const struct tcp_conv *conv, struct slice *in) {
+    struct stream *st = f->stream;
+    if (seq == st->next) return true;
+    if (seq_lt(seq, st->next)) {
+        uint32_t old = st->next - seq;
+        if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
+            /* as in tshark, one that repeats the beginning or the last segment is a retransmission and no part of it */
+            if (old < st->n && old > in->n) stream_repeat(st, (uint32_t)st->n - old, *in, f->frame);
+            if (old <= st->n) segment_data(f, *in, false);
+            return false;
+        }
+        f->old = slice_head(*in, old);
+        *in = slice_tail(*in, old);
+        return true;
+    }
+    bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */
+    if (!cut && !gap_known(f, conv) && stream_hold(st, &f->dr->flows.limits, seq, *in, f->frame)) {
+        segment_data(f, *in, false);
+        return false;
+    }
+    gaps_skip(f, seq);
+    *in = slice_tail(*in, st->next - seq);
+    return in->n > 0;
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     if (!dr->needs_app) { /* nobody asks for the stream */
@@ -486,31 +513,9 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         tcp_close(&f);
         return;
     }
-    if (seq_lt(seq, st->next)) {
-        uint32_t old = st->next - seq;
-        if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
-            /* as in tshark, one that repeats the beginning or the last segment is a retransmission and no part of it */
-            if (old < st->n && old > in.n) stream_repeat(st, (uint32_t)st->n - old, in, f.frame);
-            if (old <= st->n) segment_data(&f, in, false);
-            tcp_close(&f);
-            return;
-        }
-        f.old = slice_head(in, old);
-        in = slice_tail(in, old);
-    } else if (seq != st->next) {
-        bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */
-        if (!cut && !gap_known(&f, &tcp->conv) && stream_hold(st, &dr->flows.limits, seq, in, f.frame)) {
-            segment_data(&f, in, false);
-            tcp_close(&f);
-            return;
-        }
-        gaps_skip(&f, seq);
-        uint32_t old = st->next - seq;
-        if (old >= in.n) {
-            tcp_close(&f);
-            return;
-        }
-        in = slice_tail(in, old);
+    if (!fresh_left(&f, s, seq, &tcp->conv, &in)) {
+        tcp_close(&f);
+        return;
     }
     feed_data(&f, in);
     if (s->len > s->payload.n) { /* the capture cut the segment: what follows has no beginning */

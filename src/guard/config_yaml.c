@@ -68,7 +68,8 @@ static unsigned distance(struct slice a, struct slice b) {
     return row[b.n];
 }
 
-const char *bind_nearest(struct slice text, const char *const *names, size_t n) {
+/* bind_nearest returns the name most like a text, or NULL. */
+static const char *bind_nearest(struct slice text, const char *const *names, size_t n) {
     const char *best = NULL;
     unsigned least = (unsigned)text.n / 2 + 1;
     for (size_t i = 0; i < n; i++) {
@@ -218,7 +219,7 @@ static bool digits(struct slice *s, uint64_t *value) {
     return i > 0;
 }
 
-bool bind_size(struct slice s, uint64_t *bytes) {
+static bool bind_size(struct slice s, uint64_t *bytes) {
     static const struct {
         const char *name;
         uint64_t factor;

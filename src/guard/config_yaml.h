@@ -53,8 +53,6 @@ bool bind_text(struct bind *b, const yaml_node_t *n, struct slice *text);
 bool bind_is_map(const yaml_node_t *n);
 void *bind_get(struct bind *b, size_t n);
 struct slice bind_keep(struct bind *b, struct slice text);
-/* bind_nearest returns the name most like a text, or NULL. */
-const char *bind_nearest(struct slice text, const char *const *names, size_t n);
 
 /* read_choice: arg is a struct choice; the place an uint8_t. */
 struct choice {
@@ -66,9 +64,8 @@ struct range {
     uint64_t min, max;
 };
 bind_reader read_text, read_slice, read_bool, read_number, read_unsigned, read_size, read_time, read_choice, read_texts;
-/* bind_time and bind_size read "10s" and "64Ki". */
+/* bind_time reads "10s". */
 bool bind_time(struct slice text, int64_t *ns);
-bool bind_size(struct slice text, uint64_t *bytes);
 
 /* groups_check complains about groups that are used and not described. */
 void groups_check(struct bind *b);

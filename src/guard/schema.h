@@ -38,7 +38,5 @@ struct guard_schema {
     size_t property_count;
 };
 
-/* schema_fits tells whether a JSON text is as the schema says; it must be valid JSON. */
-bool schema_fits(const struct guard_schema *schema, struct slice text);
 
 #endif

@@ -75,7 +75,8 @@ static bool fits(const struct guard_schema *c, enum json_kind kind, struct slice
     return kind != JSON_OBJECT || object_fits(c, text);
 }
 
-bool schema_fits(const struct guard_schema *schema, struct slice text) {
+/* schema_fits tells whether a JSON text is as the schema says; it must be valid JSON. */
+static bool schema_fits(const struct guard_schema *schema, struct slice text) {
     struct slice rest = text, whole;
     enum json_kind kind = json_value(&rest, &whole);
     return kind != JSON_BAD && fits(schema, kind, whole);

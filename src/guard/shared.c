@@ -26,7 +26,7 @@ void guard_shared_forget(struct guard_shared *h, unsigned writer) {
         if (r->cells[i].window < 0) r->cells[i].now = 0;
     for (size_t i = 0; i < TALKERS; i++) r->talkers[i].connections = 0;
     for (int s = 0; s < GUARD_STAT_COUNT; s++)
-        if (guard_stat_gauge((enum guard_stat)s)) __atomic_store_n(&r->stats[s], 0, __ATOMIC_RELAXED);
+        if (guard_stat_info[s].gauge) __atomic_store_n(&r->stats[s], 0, __ATOMIC_RELAXED);
 }
 
 void guard_stats_sum(const struct guard_shared *h, uint64_t out[GUARD_STAT_COUNT]) {
@@ -36,19 +36,11 @@ void guard_stats_sum(const struct guard_shared *h, uint64_t out[GUARD_STAT_COUNT
     }
 }
 
-static const struct {
-    const char *name, *help;
-    char kind;
-} stats[] = {
-#define X(id, name, kind, help) [GUARD_STAT_##id] = {name, help, #kind[0]},
+const struct stat_info guard_stat_info[GUARD_STAT_COUNT] = {
+#define X(id, name, kind, help) [GUARD_STAT_##id] = {"guard_" name, help, #kind[0] == 'G'},
     GUARD_STATS(X)
 #undef X
 };
-_Static_assert(sizeof stats / sizeof *stats == GUARD_STAT_COUNT, "every statistic has its name");
-
-const char *guard_stat_name(enum guard_stat s) { return stats[s].name; }
-const char *guard_stat_help(enum guard_stat s) { return stats[s].help; }
-bool guard_stat_gauge(enum guard_stat s) { return stats[s].kind == 'G'; }
 
 uint64_t subject_address(const struct guard_shared *h, const struct net_addr *cut) {
     return hash_bytes(h->key, cut, 1u + cut->len) | 1;

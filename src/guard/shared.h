@@ -54,10 +54,12 @@ enum guard_stat {
 
 /* guard_stats_sum adds up all writers. */
 void guard_stats_sum(const struct guard_shared *h, uint64_t out[GUARD_STAT_COUNT]);
-/* guard_stat_name and guard_stat_help are for /metrics: "weir_guard_" and the name. guard_stat_gauge: it can fall. */
-const char *guard_stat_name(enum guard_stat s);
-const char *guard_stat_help(enum guard_stat s);
-bool guard_stat_gauge(enum guard_stat s);
+/* stat_info is for /metrics: the name behind "weir_"; a gauge can fall. */
+struct stat_info {
+    const char *name, *help;
+    bool gauge;
+};
+extern const struct stat_info guard_stat_info[GUARD_STAT_COUNT];
 
 enum guard_ban_kind { GUARD_BAN_ADDRESS, GUARD_BAN_USER, GUARD_BAN_CLIENT, GUARD_BAN_SUBJECT, GUARD_BAN_KINDS };
 

@@ -8,7 +8,8 @@
 
 enum { SECOND_NS = 1000000000, PEER_WIDTH = 21, NUMBERS_MAX = 9 };
 
-void line_clock(struct writer *w, int64_t ts) {
+/* line_clock writes the local time of day of ts (nanoseconds since 1970) with milliseconds. */
+static void line_clock(struct writer *w, int64_t ts) {
     time_t t = ts / SECOND_NS;
     struct tm tm = {0};
     localtime_r(&t, &tm);
@@ -28,7 +29,8 @@ void line_day(struct writer *w, int64_t ts) {
     line_clock(w, ts);
 }
 
-void line_peer(struct writer *w, const struct sock_peer *who) {
+/* line_peer writes ADDRESS:PORT. */
+static void line_peer(struct writer *w, const struct sock_peer *who) {
     struct sock_addr a = sock_addr_of(who);
     sock_print(&a, w);
 }

@@ -7,16 +7,12 @@
 
 /* Lines about what happens at a peer of the lab, for people and as JSON. */
 
-/* line_clock writes the local time of day of ts (nanoseconds since 1970) with milliseconds. */
-void line_clock(struct writer *w, int64_t ts);
 /* line_time writes ts as in RFC 3339, UTC, with microseconds. */
 void line_time(struct writer *w, int64_t ts);
 /* line_day writes day and time in local time, with milliseconds. */
 void line_day(struct writer *w, int64_t ts);
 /* line_begin writes time, protocol and address, padded, for a line of text. */
 void line_begin(struct writer *w, int64_t ts, const char *protocol, const struct sock_peer *who);
-/* line_peer writes ADDRESS:PORT. */
-void line_peer(struct writer *w, const struct sock_peer *who);
 /* line_bytes writes "1 byte", "5 bytes", in the reader's language. */
 void line_bytes(struct writer *w, uint64_t n);
 /* line_say writes a text in the reader's language with its numbers, %1$s to %9$s. */

@@ -47,7 +47,5 @@ enum { ROLES_MAX = 64 };
 /* roles_find fills out with brokers first, then clients; *all counts them all. */
 size_t roles_find(const struct explain *e, struct role *out, size_t max, size_t *all);
 /* worst_first fills out with the conversations that have findings of at least a level, worst first. */
-size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max,
-                           size_t *all);
 
 #endif

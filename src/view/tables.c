@@ -23,10 +23,7 @@ static void seconds_write(struct writer *w, int64_t ns, int digits) {
 
 static void list_write(struct writer *w, struct slice s) {
     while (s.n) {
-        const uint8_t *nl = memchr(s.p, '\n', s.n);
-        size_t len = nl ? (size_t)(nl - s.p) : s.n;
-        print_string(w, slice_head(s, len));
-        s = slice_tail(s, len + 1);
+        print_string(w, cell_list_next(&s));
         if (s.n) wr_s(w, ", ");
     }
 }
@@ -273,12 +270,10 @@ static bool is_formula(struct slice s) {
 /* csv_text writes text as people see it, those of a list in lines; the apostrophe is how spreadsheets mark text. */
 static void csv_text(struct writer *w, struct slice s, bool list) {
     struct writer shown = wr_grow();
-    while (s.n) {
-        const uint8_t *nl = list ? memchr(s.p, '\n', s.n) : NULL;
-        struct slice line = nl ? slice_head(s, (size_t)(nl - s.p)) : s;
-        print_string(&shown, line);
-        if (nl) wr_c(&shown, '\n');
-        s = slice_tail(s, line.n + 1);
+    if (!list) print_string(&shown, s);
+    while (list && s.n) {
+        print_string(&shown, cell_list_next(&s));
+        if (s.n) wr_c(&shown, '\n');
     }
     s = wr_done(&shown);
     bool quote = s.n == 0;
@@ -325,11 +320,8 @@ void table_csv(struct writer *w, const struct table *t) {
 static void json_list(struct writer *w, struct slice s) {
     wr_c(w, '[');
     for (size_t n = 0; s.n; n++) {
-        const uint8_t *nl = memchr(s.p, '\n', s.n);
-        size_t len = nl ? (size_t)(nl - s.p) : s.n;
         if (n) wr_c(w, ',');
-        json_text(w, slice_head(s, len));
-        s = slice_tail(s, len + 1);
+        json_text(w, cell_list_next(&s));
     }
     wr_c(w, ']');
 }

@@ -2,6 +2,7 @@
 """Captures made to cost much: four times as much of them may cost about four times as much, and no memory without end."""
 import csv
 import io
+import json
 import os
 import re
 import resource
@@ -219,6 +220,17 @@ def test_a_table_of_strangers_has_a_limit_that_is_told(weir, tmp_path, what, mad
     assert run.returncode == 0 and "the limit of" in told and used.ru_maxrss < 256 << 10, (told, used.ru_maxrss)
 
 
+@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+def test_states_of_strangers_stay_within_their_limit(weir, tmp_path):
+    path = str(tmp_path / "many.pcap")
+    write(path, strangers(66000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"))
+    with subprocess.Popen([weir.path, "read", "-r", path, "-Y", "http2.magic"], stdout=subprocess.PIPE) as run:
+        lines = sum(1 for _ in run.stdout)
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+    assert lines == 66000 and used.ru_maxrss < 256 << 10, used.ru_maxrss
+
+
 NAMES = [b"<script>alert(1)</script>", b"]]>", b"\x1b[31mred", b"\x1b]0;title\x07", b"\x9b31m", "\u202eevil".encode(), b"\xff\xfe", "\u00e9".encode() * 60, b"=cmd|' /c calc'!A0",
          b"@SUM(1)", b"+cmd|x", b"\r\nforged", b"../../x", "\uffff".encode()]
 
@@ -271,3 +283,10 @@ def test_what_could_not_be_written_leaves_no_empty_capture(weir, tmp_path):
     write(tmp_path / "F", strangers(30))
     run = weir("edit", "F", "-w", "o.pcapng", "--split", "tcp", cwd=tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)))
     assert run.returncode == 2 and "full" in run.err and [p.name for p in tmp_path.iterdir()] == ["F"]
+
+
+def test_a_line_in_a_topic_makes_no_second_topic(weir, tmp_path):
+    write(tmp_path / "F", named())
+    clients = json.loads(weir("stats", "mqtt", "--json", "-r", tmp_path / "F").out)["clients"]
+    (forged,) = [c for c in clients if "forged" in c["client"]]
+    assert forged["topics_published"] == ["\r\nforged"] and forged["packets_by_type"] == ["CONNECT 1", "CONNACK 1", "PUBLISH 1"]

@@ -241,6 +241,21 @@ def test_five_hundred_slow_readers_do_not_stop_the_server(serve):
     assert server.get("captures/sample.pcapng/frames", limit=1)["frames"]
 
 
+def test_one_address_does_not_take_all_connections(serve):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    server = serve("--listen", "0.0.0.0:0", "--no-auth", SAMPLE)
+    idle = []
+    for _ in range(650):
+        idle.append(socket.create_connection(("127.0.0.1", server.port), 20))
+        idle[-1].sendall(b"GET /v1/captures HTTP/1.1\r\nHost: localhost\r\nX: ")
+    with socket.create_connection(("127.0.0.1", server.port), 20, source_address=("127.0.0.2", 0)) as other:
+        other.sendall(b"GET /v1/captures HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert other.recv(12) == b"HTTP/1.1 200"
+    for s in idle:
+        s.close()
+
+
 def test_requests_in_drops_and_halves(server):
     drops = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(50)]
     request = b"GET /v1/captures/sample.pcapng/frames?limit=3 HTTP/1.1\r\nHost: localhost\r\n\r\n"

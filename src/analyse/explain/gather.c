@@ -85,7 +85,8 @@ int explain_make(struct explain *e) {
     return made ? OK : ERR_NOMEM;
 }
 
-void conv_release(struct conv *c) {
+/* conv_release frees what a conversation owns; NULL is fine. */
+static void conv_release(struct conv *c) {
     if (!c) return;
     for (int side = 0; side < 2; side++) free(c->trouble[side]);
     free(c->tls);

@@ -58,8 +58,6 @@ const struct sought_rec *sought_refused(const struct explain *e, const struct ne
 /* gather_use notes that a packet went from src to dst: a name that stands for dst was put to use. It returns the name's
  * place + 1, or 0. */
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
-/* conv_release frees what a conversation owns; NULL is fine. */
-void conv_release(struct conv *c);
 /* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
 uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);
 /* client_of returns what is known of the client id of an MQTT conversation; NULL: nothing. */

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-uint16_t load_chain(struct rules_set *set, uint16_t parent, uint8_t tfn) {
+static uint16_t load_chain(struct rules_set *set, uint16_t parent, uint8_t tfn) {
     for (uint16_t i = 1; i < set->n_chains; i++)
         if (set->chains[i].parent == parent && set->chains[i].tfn == tfn) return i;
     if (set->n_chains == set->cap_chains) {

@@ -373,15 +373,12 @@ size_t tfn_utf8(struct slice in, uint8_t *out);
 size_t tfn_sql_hex(struct slice in, uint8_t *out);
 size_t tfn_base64(struct slice in, uint8_t *out);
 size_t tfn_base64_ext(struct slice in, uint8_t *out);
-size_t tfn_path(struct slice in, bool windows, uint8_t *out);
 
 /* op.c, op_verify.c, pm.c */
 int op_find(struct slice name);
 const char *op_name(uint8_t kind);
 bool op_run(struct rules_tx *tx, const struct rule *rule, const struct op *op, struct slice in);
 bool op_verify(struct rules_tx *tx, const struct rule *rule, const struct op *op, struct slice in);
-bool op_utf8_bad(struct slice in);
-bool op_url_bad(struct slice in);
 struct phrases *pm_make(struct arena *arena, const struct slice *words, size_t n);
 bool pm_find(const struct phrases *p, struct slice in, struct slice *word);
 size_t pm_words(const struct phrases *p, const struct slice **words);
@@ -415,7 +412,6 @@ int load_op(struct load *l, struct slice text, struct op *op);
 int load_macro(struct load *l, struct slice text, struct macro *out);
 int load_finish(struct load *l);
 int load_slot(struct rules_set *set, struct slice name);
-uint16_t load_chain(struct rules_set *set, uint16_t parent, uint8_t tfn);
 struct slice load_keep(struct load *l, struct slice s);
 int load_directive(struct load *l, struct slice *word, size_t n);
 int load_path(struct load *l, const char *path);

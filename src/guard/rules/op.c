@@ -158,7 +158,7 @@ static bool out_of_range(const struct op *op, struct slice in) {
     return false;
 }
 
-bool op_url_bad(struct slice in) {
+static bool op_url_bad(struct slice in) {
     for (size_t i = 0; i < in.n; i++) {
         if (in.p[i] != '%') continue;
         if (i + 2 >= in.n || c_hex(in.p[i + 1]) < 0 || c_hex(in.p[i + 2]) < 0) return true;
@@ -182,7 +182,7 @@ static size_t utf8_step(struct slice s) {
     return code < least[n] || (code >= 0xd800 && code <= 0xdfff) ? 0 : n;
 }
 
-bool op_utf8_bad(struct slice in) {
+static bool op_utf8_bad(struct slice in) {
     for (size_t n; in.n; in = slice_tail(in, n))
         if (!(n = utf8_step(in))) return true;
     return false;

@@ -221,7 +221,7 @@ static size_t path_step(uint8_t *out, size_t d, const uint8_t *p, bool last, boo
 
 /* normalisePath: // and /./ become /, a segment and the .. behind it vanish; a relative path keeps what leads above its
  * start, an absolute one does not go there. Any segment that ends in two dots counts as .. does. */
-size_t tfn_path(struct slice in, bool windows, uint8_t *out) {
+static size_t tfn_path(struct slice in, bool windows, uint8_t *out) {
     if (!in.n) return 0;
     if (!memchr(in.p, '/', in.n) && !(windows && memchr(in.p, '\\', in.n)) && in.p[in.n - 1] != '.')
         return copied(in, out);

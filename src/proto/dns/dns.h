@@ -54,8 +54,6 @@ void dns_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
 bool dns_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t dns_info_fields[];
 
-/* dns_type_short writes the mnemonic of a record type. */
-void dns_type_short(struct writer *w, uint16_t type);
 
 /* What fval.extra says about the value. */
 enum {

@@ -47,7 +47,8 @@ const uint16_t dns_info_fields[] = {FID_DNS_ID,
                                     FID_DNS_WINSR_NAME_RESULT_DOMAIN,
                                     0};
 
-void dns_type_short(struct writer *w, uint16_t type) {
+/* dns_type_short writes the mnemonic of a record type. */
+static void dns_type_short(struct writer *w, uint16_t type) {
     const char *name = field_value_name(&vals_dns_type, type);
     if (type == 255) wr_s(w, "ANY");
     else if (name) wr_bytes(w, name, strcspn(name, " "));

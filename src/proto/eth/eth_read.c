@@ -23,7 +23,9 @@ static struct slice mac_text(struct decode *d, struct slice mac) {
     return wr_done(&w);
 }
 
-void eth_address_names(struct decode *d, uint16_t resolved, uint16_t oui, uint16_t oui_resolved, uint32_t off,
+/* eth_address_names adds the hidden companions of a MAC address: its text, its vendor prefix as a number and,
+ * where it is known, the vendor's name. `off` is the place of the address, `mac` its six bytes. */
+static void eth_address_names(struct decode *d, uint16_t resolved, uint16_t oui, uint16_t oui_resolved, uint32_t off,
                        struct slice mac) {
     if (d_wants(d, resolved)) fv_hide(fv_s(d->out, resolved, off, 6, mac_text(d, mac)));
     fv_hide(fv_u(d->out, oui, off, 3, load_be24(mac.p)));

@@ -14,7 +14,5 @@ struct frame_times {
 void frame_begin(struct decode *d, const struct frame_times *t);
 void frame_end(struct decode *d);
 
-/* encap_of returns Wireshark's number for a LINKTYPE_ value, as frame.encap_type shows it. */
-unsigned encap_of(uint32_t linktype);
 
 #endif

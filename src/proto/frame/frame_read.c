@@ -5,7 +5,8 @@
 #include "field/print.h"
 #include "proto/protos.h"
 
-unsigned encap_of(uint32_t linktype) {
+/* encap_of returns Wireshark's number for a LINKTYPE_ value, as frame.encap_type shows it. */
+static unsigned encap_of(uint32_t linktype) {
     static const struct {
         uint16_t link, encap;
     } map[] = {{0, 15},    {1, 1},     {9, 4},     {10, 6},    {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},

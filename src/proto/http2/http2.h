@@ -98,7 +98,6 @@ void http2_data_add(struct decode *d, struct http2_state *st, int from, const st
 /* http2_body_type notes what a message's body is; http2_body_coded that its content is compressed. */
 struct http2_body *http2_body_start(struct decode *d, struct http2_state *st, int from, uint32_t stream);
 void http2_body_end(struct http2_state *st, struct http2_body *b);
-struct http2_body *http2_body_find(struct http2_state *st, int from, uint32_t stream);
 
 void http2_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool http2_label(struct writer *w, const struct fvec *v, uint32_t at);

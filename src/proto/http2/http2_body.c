@@ -6,7 +6,7 @@
 #include "proto/media/media.h"
 #include "proto/protos.h"
 
-struct http2_body *http2_body_find(struct http2_state *st, int from, uint32_t stream) {
+static struct http2_body *http2_body_find(struct http2_state *st, int from, uint32_t stream) {
     for (size_t i = 0; stream && i < HTTP2_BODIES; i++)
         if (st->side[from].body[i].stream == stream) return &st->side[from].body[i];
     return NULL;

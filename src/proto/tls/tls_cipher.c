@@ -261,7 +261,8 @@ static bool stream_open(struct tls_cipher *c, const struct tls_sealed *r, unsign
     return true;
 }
 
-void tls_cipher_pass(struct tls_cipher *c, const struct tls_sealed *r) {
+/* tls_cipher_pass notes a record that was not opened: what the next one needs of it. */
+static void tls_cipher_pass(struct tls_cipher *c, const struct tls_sealed *r) {
     size_t block = c->suite.block, end = r->body.n;
     if (!c->chained) return;
     if (c->etm) end = end > c->mac_len ? end - c->mac_len : 0;

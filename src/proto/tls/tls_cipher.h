@@ -45,7 +45,5 @@ size_t tls_cipher_iv_size(uint16_t version, const struct tls_suite *s);
  * from c->seq on, `tries` of them; when one fits, seq is the one behind it. false: no plaintext. */
 bool tls_cipher_open(struct tls_cipher *c, const struct tls_sealed *r, unsigned tries, uint8_t *out,
                      struct slice *plain);
-/* tls_cipher_pass notes a record that was not opened: what the next one needs of it. */
-void tls_cipher_pass(struct tls_cipher *c, const struct tls_sealed *r);
 
 #endif

@@ -89,7 +89,8 @@ static int hex_digit(uint8_t c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-size_t tls_hex_read(struct slice text, uint8_t *out, size_t room) {
+/* tls_hex_read turns hexadecimal digits into at most `room` bytes: their number, or 0 where it is no such text. */
+static size_t tls_hex_read(struct slice text, uint8_t *out, size_t room) {
     if (text.n % 2 || text.n / 2 > room) return 0;
     for (size_t i = 0; i < text.n / 2; i++) {
         int high = hex_digit(text.p[2 * i]), low = hex_digit(text.p[2 * i + 1]);

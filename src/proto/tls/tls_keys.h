@@ -102,7 +102,5 @@ void tls_keys_put(struct tls_keys *k, enum tls_key_kind kind, struct slice id, s
 const EVP_CIPHER *tls_keys_cipher(struct tls_keys *k, uint8_t bulk);
 EVP_MAC *tls_keys_hmac(struct tls_keys *k);
 
-/* tls_hex_read turns hexadecimal digits into at most `room` bytes: their number, or 0 where it is no such text. */
-size_t tls_hex_read(struct slice text, uint8_t *out, size_t room);
 
 #endif

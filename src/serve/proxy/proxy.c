@@ -141,7 +141,7 @@ static void how_ended(char *buf, size_t n, int status) {
 /* forget makes good what a dead worker counted as open. */
 static void forget(struct parent *p, unsigned k) {
     for (int i = 0; i < PROXY_STAT_COUNT; i++)
-        if (shared_stat_gauge(i)) atomic_store(&p->shared->worker[k].stat[i], 0);
+        if (proxy_stat_info[i].gauge) atomic_store(&p->shared->worker[k].stat[i], 0);
     guard_shared_forget(p->guard_shared, k);
 }
 

@@ -29,17 +29,17 @@ struct answer {
 
 /* ---- texts ---- */
 
-static void metric_head(struct writer *w, const char *prefix, const char *name, const char *help, bool gauge) {
-    wr_f(w, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name, gauge ? "gauge" : "counter");
+static void metric_head(struct writer *w, const char *name, const char *help, bool gauge) {
+    wr_f(w, "# HELP weir_%s %s\n# TYPE weir_%s %s\n", name, help, name, gauge ? "gauge" : "counter");
 }
 
 static void metric(struct writer *w, const char *name, const char *help, bool gauge, uint64_t v) {
-    metric_head(w, "weir_", name, help, gauge);
+    metric_head(w, name, help, gauge);
     wr_f(w, "weir_%s %llu\n", name, (unsigned long long)v);
 }
 
 static void write_brokers(const struct parent *p, struct writer *w) {
-    metric_head(w, "weir_", "broker_up", "1 where the last health check reached the broker", true);
+    metric_head(w, "broker_up", "1 where the last health check reached the broker", true);
     for (unsigned i = 0; i < p->set->brokers; i++)
         wr_f(w, "weir_broker_up{broker=\"%s\"} %d\n", p->set->broker[i].conf->address,
              !atomic_load(&p->shared->down[i]));
@@ -62,17 +62,17 @@ static void write_workers(const struct parent *p, struct writer *w) {
     metric(w, "uptime_seconds", "Seconds since the start", true, (uint64_t)(p->now - p->started) / 1000);
 }
 
+static void stats_write(struct writer *w, const struct stat_info *info, size_t n, const uint64_t *value) {
+    for (size_t i = 0; i < n; i++) metric(w, info[i].name, info[i].help, info[i].gauge, value[i]);
+}
+
 static void write_metrics(const struct parent *p, struct answer *a) {
     uint64_t g[GUARD_STAT_COUNT], s[PROXY_STAT_COUNT];
     guard_stats_sum(p->guard_shared, g);
     shared_stats_sum(p->shared, p->workers, s);
     a->type = "text/plain; version=0.0.4; charset=utf-8";
-    for (int i = 0; i < GUARD_STAT_COUNT; i++) {
-        metric_head(&a->w, "weir_guard_", guard_stat_name(i), guard_stat_help(i), guard_stat_gauge(i));
-        wr_f(&a->w, "weir_guard_%s %llu\n", guard_stat_name(i), (unsigned long long)g[i]);
-    }
-    for (int i = 0; i < PROXY_STAT_COUNT; i++)
-        metric(&a->w, shared_stat_name(i), shared_stat_help(i), shared_stat_gauge(i), s[i]);
+    stats_write(&a->w, guard_stat_info, GUARD_STAT_COUNT, g);
+    stats_write(&a->w, proxy_stat_info, PROXY_STAT_COUNT, s);
     write_brokers(p, &a->w);
     write_workers(p, &a->w);
 }
@@ -153,9 +153,9 @@ static void write_stats(const struct parent *p, struct answer *a) {
     a->type = "application/json";
     wr_c(&a->w, '{');
     for (int i = 0; i < GUARD_STAT_COUNT; i++)
-        wr_f(&a->w, "\"guard_%s\":%llu,", guard_stat_name(i), (unsigned long long)g[i]);
+        wr_f(&a->w, "\"%s\":%llu,", guard_stat_info[i].name, (unsigned long long)g[i]);
     for (int i = 0; i < PROXY_STAT_COUNT; i++)
-        wr_f(&a->w, "\"%s\":%llu,", shared_stat_name(i), (unsigned long long)s[i]);
+        wr_f(&a->w, "\"%s\":%llu,", proxy_stat_info[i].name, (unsigned long long)s[i]);
     wr_s(&a->w, "\"brokers\":[");
     for (unsigned i = 0; i < p->set->brokers; i++) {
         wr_f(&a->w, "%s{\"address\":", i ? "," : "");

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/proxy/shared.h"
-#include <assert.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
-static const struct {
-    const char *name, *help;
-    char kind;
-} stats[] = {
-#define C 'C'
-#define G 'G'
-#define X(id, name, kind, help) [PROXY_STAT_##id] = {name, help, kind},
+const struct stat_info proxy_stat_info[PROXY_STAT_COUNT] = {
+#define X(id, name, kind, help) [PROXY_STAT_##id] = {name, help, #kind[0] == 'G'},
     PROXY_STATS(X)
 #undef X
-#undef C
-#undef G
 };
-static_assert(sizeof stats / sizeof *stats == PROXY_STAT_COUNT, "every statistic has a name");
 
 struct shared *shared_make(unsigned n) {
     size_t size = sizeof(struct shared) + n * sizeof(struct shared_worker);
@@ -31,7 +22,3 @@ void shared_stats_sum(const struct shared *h, unsigned n, uint64_t out[PROXY_STA
         for (int k = 0; k < PROXY_STAT_COUNT; k++)
             out[k] += atomic_load_explicit(&h->worker[i].stat[k], memory_order_relaxed);
 }
-
-const char *shared_stat_name(enum proxy_stat s) { return stats[s].name; }
-const char *shared_stat_help(enum proxy_stat s) { return stats[s].help; }
-bool shared_stat_gauge(enum proxy_stat s) { return stats[s].kind == 'G'; }

@@ -2,6 +2,7 @@
 #ifndef WEIR_SERVE_SHARED_H
 #define WEIR_SERVE_SHARED_H
 
+#include "guard/shared.h"
 #include "io/ring.h"
 #include "io/tls.h"
 #include "serve/proxy/setting.h"
@@ -59,8 +60,6 @@ struct shared {
 struct shared *shared_make(unsigned n);
 /* shared_stats_sum adds up n workers. */
 void shared_stats_sum(const struct shared *h, unsigned n, uint64_t out[PROXY_STAT_COUNT]);
-const char *shared_stat_name(enum proxy_stat s);
-const char *shared_stat_help(enum proxy_stat s);
-bool shared_stat_gauge(enum proxy_stat s);
+extern const struct stat_info proxy_stat_info[PROXY_STAT_COUNT];
 
 #endif

@@ -24,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 600 };
+/* Of all connections one address may hold so many, unless only this machine connects: nobody shuts others out. */
+enum { CONNECTIONS_MAX = 600, CONNECTIONS_OF_ONE = 300 };
 
 static const char csp[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -345,7 +346,9 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key.p},
                                    {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, s->loopback ? 0u : (unsigned)CONNECTIONS_OF_ONE,
+                            MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
                             MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2],
                             MHD_OPTION_END);

@@ -20,9 +20,8 @@ struct rows {
     struct web_matches *matches;
     struct web_sift sift;
     uint64_t before;  /* the last frame that matched */
-    uint64_t skipped; /* frames whose share is done: decoded, not looked at */
     uint64_t offset, limit, matched, shown;
-    bool count, begun, ended, sifting;
+    bool count, begun, ended;
     struct writer w;
     size_t sent; /* bytes of w handed on */
 };
@@ -35,7 +34,7 @@ static void rows_end(struct rows *s) {
     }
     wr_f(&s->w, "\n],\"matched\":%llu,\"read\":%llu,\"complete\":%s", (unsigned long long)s->matched,
          (unsigned long long)s->r->packets, whole ? "true" : "false");
-    if (s->sifting) web_index_note(&s->w, s->index);
+    if (s->sift.on) web_index_note(&s->w, s->index);
     else web_reading_note(&s->w, s->r);
     wr_s(&s->w, "}\n");
     s->ended = true;
@@ -48,30 +47,23 @@ static bool row_show(struct rows *s, struct web_pages *p, uint64_t number, uint6
 
 /* row_sift looks at one packet by the index; false at the end. */
 static bool row_sift(struct rows *s) {
-    enum web_sifted found = web_sift_step(&s->sift);
-    uint64_t number = s->r->packets = s->sift.pick.number;
-    if (found == SIFT_MATCH) {
-        web_matches_add(s->matches, number);
-        if (s->matched++ >= s->offset && s->shown < s->limit) row_show(s, &s->sift.pick.pages, number, s->before, NULL);
-        s->before = number;
-    } else if (found == SIFT_LOST && !s->sift.decodes) {
-        s->sifting = false;
-        s->skipped = number;
-        s->r->packets = 0;
-    } else {
-        return !web_sift_ended(found, s->index, s->r);
-    }
+    bool match, more = web_sift_step(&s->sift, &match);
+    if (!match) return more;
+    uint64_t number = s->sift.pick.number;
+    web_matches_add(s->matches, number);
+    if (s->matched++ >= s->offset && s->shown < s->limit) row_show(s, &s->sift.pick.pages, number, s->before, NULL);
+    s->before = number;
     return true;
 }
 
 /* row_take looks at one packet; false at the end. */
 static bool row_take(struct rows *s) {
     if (!s->count && s->shown == s->limit) return false;
-    if (s->sifting) return row_sift(s);
+    if (s->sift.on) return row_sift(s);
     s->view.times = s->r->ds.times;
     const struct decode *d = web_reading_next(s->r);
     if (!d) return false;
-    if (d->pkt->number <= s->skipped || (s->filter && !expr_match(s->filter, d->out))) return true;
+    if (d->pkt->number <= s->sift.skipped || (s->filter && !expr_match(s->filter, d->out))) return true;
     web_matches_add(s->matches, d->pkt->number);
     if (s->matched++ >= s->offset && s->shown < s->limit) {
         wr_s(&s->w, s->shown++ ? ",\n" : "\n");
@@ -208,7 +200,7 @@ void web_frames(struct web_request *q, const char *path) {
     if (q->reply.status != 200) return rows_free(s);
     if (s->index && s->count) s->matches = web_matches_make(web_query(q, "filter"));
     bool may = s->index && s->filter && !s->cells.n && s->view.time != TIME_DELTA_SHOWN;
-    if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want, &s->sifting);
+    if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want);
     else s->r = web_reading_open(q, path, &s->want);
     if (!s->r) return rows_free(s);
     q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, rows_read, s, rows_free);

@@ -112,7 +112,6 @@ bool web_number(struct web_request *q, const char *name, uint64_t otherwise, uin
 void web_problem(struct web_request *q, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* web_filter compiles the query's filter; false after a problem with its place. No filter gives NULL. */
 bool web_filter(struct web_request *q, struct expr **out);
-void web_filter_json(struct writer *w, struct slice text, const struct field_index *names);
 enum MHD_Result web_reply_send(struct web_request *q);
 void web_route(struct web_request *q);
 /* web_language_use makes the words of this thread those of the language the request asks for. */

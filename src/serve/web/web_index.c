@@ -96,7 +96,7 @@ static bool load_head(struct web_index *x, const struct head *h) {
     return true;
 }
 
-bool index_load(struct web_index *x) {
+static bool index_load(struct web_index *x) {
     struct head h;
     struct stat st;
     x->fd = open(x->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

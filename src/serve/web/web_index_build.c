@@ -190,7 +190,8 @@ static bool ip_payload(const struct packet *p, struct slice *out, uint8_t *proto
     return true;
 }
 
-uint32_t index_group_of(const struct decode *d) {
+/* index_group_of returns the group of a frame. */
+static uint32_t index_group_of(const struct decode *d) {
     enum { ICMP = 1, TCP = 6, UDP = 17, ICMPV6 = 58 };
     struct slice rest;
     uint8_t proto;

@@ -51,14 +51,11 @@ enum { INDEX_HEAD = 4096 }; /* bytes before the first block */
 
 /* index_stamp_of looks at the capture and its keys; false where it is no file. */
 bool index_stamp_of(const struct web *s, const char *path, struct index_stamp *out);
-/* index_save writes what stands at the file's ends, index_load reads it. */
+/* index_save writes what stands at the ends of the file. */
 bool index_save(struct web_index *x);
-bool index_load(struct web_index *x);
 void index_matches_free(struct web_index *x);
 /* index_put adds a block that was written. */
 bool index_put(struct web_index *x, const struct index_block *b);
-/* index_group_of returns the group of a frame. */
-uint32_t index_group_of(const struct decode *d);
 /* index_build is the thread that makes an index. */
 void *index_build(void *x);
 

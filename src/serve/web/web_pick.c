@@ -83,7 +83,7 @@ void web_pick_choose(struct web_pick *p, uint32_t group) {
     *slot = group;
 }
 
-bool web_pick_wanted(const struct web_pick *p) {
+static bool web_pick_wanted(const struct web_pick *p) {
     return p->all || p->group == GROUP_ALL || (p->room && p->chosen[slot_of(p->chosen, p->room, p->group)]);
 }
 
@@ -98,7 +98,8 @@ static bool block_load(struct web_pick *p, uint64_t number) {
     return true;
 }
 
-bool web_pick_step(struct web_pick *p) {
+/* web_pick_step goes to the next frame that has a row; false behind the last one. */
+static bool web_pick_step(struct web_pick *p) {
     if (!block_load(p, p->number + 1)) return false;
     p->tcp += p->kind.tcp;
     p->udp += p->kind.udp;
@@ -108,7 +109,7 @@ bool web_pick_step(struct web_pick *p) {
     return true;
 }
 
-void web_pick_again(struct web_pick *p) {
+static void web_pick_again(struct web_pick *p) {
     p->number = p->tcp = p->udp = 0;
     p->kind = (struct index_kind){0};
 }
@@ -117,7 +118,7 @@ uint64_t web_pick_offset(const struct web_pick *p) {
     return p->first ? p->base + p->places.offset[p->number - p->first] : p->base;
 }
 
-const struct decode *web_pick_decode(struct web_pick *p) {
+static const struct decode *web_pick_decode(struct web_pick *p) {
     struct web_reading *r = p->r;
     struct web_row before;
     uint64_t offset = web_pick_offset(p);
@@ -217,7 +218,8 @@ static void choose_maybes(struct web_sift *s) {
     web_pick_again(&s->pick);
 }
 
-bool web_sift_begin(struct web_sift *s, struct web_reading *r, struct web_index *x, const struct expr *filter) {
+/* begin: false where it would be no help: frames that must be decoded are found only once the index is whole. */
+static bool begin(struct web_sift *s, struct web_reading *r, struct web_index *x, const struct expr *filter) {
     memset(s, 0, sizeof *s);
     s->filter = filter;
     web_index_frames(x, &s->whole);
@@ -228,12 +230,12 @@ bool web_sift_begin(struct web_sift *s, struct web_reading *r, struct web_index 
 }
 
 struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, const char *path, struct web_index *x,
-                                  const struct expr *filter, const struct want *want, bool *sifting) {
+                                  const struct expr *filter, const struct want *want) {
     static const struct want nothing;
     bool whole; /* then rows are the index's, and nothing more has to be decoded than the filter asks for */
     web_index_frames(x, &whole);
     struct web_reading *r = web_reading_open(q, path, !whole ? want : filter ? expr_want(filter) : &nothing);
-    if (!r || (*sifting = web_sift_begin(s, r, x, filter))) return r;
+    if (!r || (s->on = begin(s, r, x, filter))) return r;
     web_sift_end(s);
     web_reading_close(r);
     return web_reading_open(q, path, want);
@@ -241,7 +243,10 @@ struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, con
 
 void web_sift_end(struct web_sift *s) { web_pick_end(&s->pick); }
 
-enum web_sifted web_sift_step(struct web_sift *s) {
+/* what became of a frame: WAIT: it has no row yet, and a moment was waited; LOST: it must be decoded and cannot be here */
+enum sifted { SIFT_NO, SIFT_MATCH, SIFT_OVER, SIFT_WAIT, SIFT_LOST };
+
+static enum sifted look(struct web_sift *s) {
     bool whole = s->whole;
     if (!web_pick_step(&s->pick)) {
         if (!whole) web_index_frames(s->pick.pages.x, &s->whole);
@@ -259,8 +264,18 @@ enum web_sifted web_sift_step(struct web_sift *s) {
                                : (guess == EXPR_YES ? SIFT_MATCH : SIFT_NO);
 }
 
-bool web_sift_ended(enum web_sifted found, struct web_index *index, struct web_reading *r) {
-    if (found != SIFT_OVER && found != SIFT_LOST) return false;
-    r->rc = found == SIFT_OVER && !web_index_damaged(index) ? ERR_END : ERR_CUT;
-    return true;
+bool web_sift_step(struct web_sift *s, bool *match) {
+    struct web_reading *r = s->pick.r;
+    enum sifted found = look(s);
+    r->packets = s->pick.number;
+    *match = found == SIFT_MATCH;
+    if (found == SIFT_LOST && !s->decodes) {
+        s->on = false;
+        s->skipped = s->pick.number;
+        r->packets = 0;
+        return true;
+    }
+    if (found != SIFT_OVER && found != SIFT_LOST) return true;
+    r->rc = found == SIFT_OVER && !web_index_damaged(s->pick.pages.x) ? ERR_END : ERR_CUT;
+    return false;
 }

@@ -42,42 +42,30 @@ void web_pick_choose(struct web_pick *p, uint32_t group);
 /* web_pick_choose_frames adds the groups of n frames, numbers in ascending order; false where they are not all there.
  */
 bool web_pick_choose_frames(struct web_pick *p, const uint64_t *number, size_t n);
-/* web_pick_step goes to the next frame that has a row; false behind the last one. */
-bool web_pick_step(struct web_pick *p);
-/* web_pick_wanted tells whether the frame belongs to what was chosen; web_pick_decode decodes it: NULL where it cannot
- * be read. web_pick_next steps to the next frame wanted, up to `last`, and decodes it: NULL behind it. */
-bool web_pick_wanted(const struct web_pick *p);
-const struct decode *web_pick_decode(struct web_pick *p);
+/* web_pick_next steps to the next frame of what was chosen, up to `last`, and decodes it: NULL behind it, or where it
+ * cannot be read. */
 const struct decode *web_pick_next(struct web_pick *p, uint64_t last);
-/* web_pick_offset returns where the frame's record begins in the file. web_pick_again goes back to before the first
- * frame; nothing may have been decoded. */
+/* web_pick_offset returns where the frame's record begins in the file. */
 uint64_t web_pick_offset(const struct web_pick *p);
-void web_pick_again(struct web_pick *p);
 /* web_pick_stream chooses the group of a conversation by its number; false where there is no such conversation. */
 bool web_pick_stream(struct web_pick *p, bool tcp, uint64_t stream);
 
-/* web_sift finds the frames a filter lets through, by their kinds as far as those tell, else by decoding them. r must
- * have what the filter wants. web_sift_begin: as web_pick_begin, and false where it would be no help: frames that must
- * be decoded are found only once the index is whole. web_sift_end releases what it holds. */
+/* web_sift finds the frames a filter lets through, by their kinds as far as those tell, else by decoding them. */
 struct web_sift {
     struct web_pick pick;
     const struct expr *filter;      /* NULL: all pass */
     uint8_t guess[INDEX_KINDS_MAX]; /* + 1; 0: not asked yet */
     bool whole, decodes;
+    bool on;          /* else the reading goes in order, from the beginning */
+    uint64_t skipped; /* then: frames whose share is done, decoded but not looked at */
 };
-bool web_sift_begin(struct web_sift *s, struct web_reading *r, struct web_index *x, const struct expr *filter);
-void web_sift_end(struct web_sift *s);
-/* web_sift_open opens a reading of the fields in want and begins to sift it, *sifting: with that there is success; else
- * the reading is good for reading in order. NULL after a problem. */
+/* web_sift_open opens a reading of the fields in want and begins to sift it, where that is a help; NULL after a problem.
+ * web_sift_end releases what the sift holds. */
 struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, const char *path, struct web_index *x,
-                                  const struct expr *filter, const struct want *want, bool *sifting);
-/* web_sift_step looks at the next frame, which is s->pick.number then. SIFT_WAIT: it has no row yet, and a moment
- * was waited. SIFT_LOST: it must be
- * decoded and cannot be here; r can then read from the beginning, where nothing was decoded. */
-enum web_sifted { SIFT_NO, SIFT_MATCH, SIFT_OVER, SIFT_WAIT, SIFT_LOST };
-enum web_sifted web_sift_step(struct web_sift *s);
-
-/* web_sift_ended tells whether a step was the last one; then r->rc says whether all of the file was seen. */
-bool web_sift_ended(enum web_sifted found, struct web_index *index, struct web_reading *r);
+                                  const struct expr *filter, const struct want *want);
+void web_sift_end(struct web_sift *s);
+/* web_sift_step looks at the next frame, which is s->pick.number then; false at the end, and the reading's rc says
+ * whether all of the file was seen. Where frames must be decoded and cannot be here, the sift goes off. */
+bool web_sift_step(struct web_sift *s, bool *match);
 
 #endif

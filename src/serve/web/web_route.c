@@ -76,7 +76,7 @@ static void error_json(struct writer *w, const struct expr_error *why) {
     wr_c(w, ']');
 }
 
-void web_filter_json(struct writer *w, struct slice text, const struct field_index *names) {
+static void web_filter_json(struct writer *w, struct slice text, const struct field_index *names) {
     struct expr *e = NULL;
     struct expr_error why = {0};
     if (expr_compile_said(&e, text, names, &why, words)) {

@@ -27,8 +27,6 @@ struct events {
     struct web_matches *matches; /* kept when all is read */
     struct web_sift sift;
     uint64_t before;  /* the last frame that matched */
-    uint64_t skipped; /* frames whose share is done: decoded, not looked at */
-    bool sifting;
     struct expr *filter;
     struct want want;
     struct view view;
@@ -73,7 +71,7 @@ static void rows_send(struct events *s) {
 }
 
 static void progress_note(struct events *s) {
-    uint64_t done = s->sifting ? web_pick_offset(&s->sift.pick) : capfile_done(s->r->file),
+    uint64_t done = s->sift.on ? web_pick_offset(&s->sift.pick) : capfile_done(s->r->file),
              size = capfile_size(s->r->file);
     atomic_store(&s->job->read, s->r->packets);
     atomic_store(&s->job->matched, s->matched);
@@ -89,7 +87,7 @@ static void progress_send(struct events *s, const char *name) {
         bool cancelled = atomic_load(&s->job->cancelled);
         wr_f(&s->w, ",\"complete\":%s,\"cancelled\":%s", s->r->rc == ERR_END && !cancelled ? "true" : "false",
              cancelled ? "true" : "false");
-        if (s->sifting) web_index_note(&s->w, s->index);
+        if (s->sift.on) web_index_note(&s->w, s->index);
         else web_reading_note(&s->w, s->r);
     }
     event_end(s);
@@ -122,28 +120,21 @@ static bool row_next(struct events *s, uint64_t number) {
 
 /* sift looks at one packet by the index; false at the end. */
 static bool sift(struct events *s) {
-    enum web_sifted found = web_sift_step(&s->sift);
-    uint64_t number = s->r->packets = s->sift.pick.number;
-    if (found == SIFT_MATCH) {
-        if (row_next(s, number)) web_page_write(&s->rows, &s->sift.pick.pages, &s->view, number, s->before, NULL, NULL);
-        s->before = number;
-    } else if (found == SIFT_LOST && !s->sift.decodes) {
-        s->sifting = false;
-        s->skipped = number;
-        s->r->packets = 0;
-    } else {
-        return !web_sift_ended(found, s->index, s->r);
-    }
+    bool match, more = web_sift_step(&s->sift, &match);
+    if (!match) return more;
+    uint64_t number = s->sift.pick.number;
+    if (row_next(s, number)) web_page_write(&s->rows, &s->sift.pick.pages, &s->view, number, s->before, NULL, NULL);
+    s->before = number;
     return true;
 }
 
 /* take looks at one packet; false at the end of what there is. */
 static bool take(struct events *s) {
-    if (s->sifting) return sift(s);
+    if (s->sift.on) return sift(s);
     s->view.times = s->r->ds.times;
     const struct decode *d = web_reading_next(s->r);
     if (!d) return false;
-    if (d->pkt->number <= s->skipped || (s->filter && !expr_match(s->filter, d->out))) return true;
+    if (d->pkt->number <= s->sift.skipped || (s->filter && !expr_match(s->filter, d->out))) return true;
     if (row_next(s, d->pkt->number)) web_row_json(&s->rows, s->r, d, &s->view, &s->cells);
     dissector_shown(&s->r->ds);
     return true;
@@ -263,7 +254,7 @@ void web_stream(struct web_request *q, const char *path, const char *name) {
     if (!ask(q, s)) return events_free(s);
     s->index = web_index_of(q->web, path);
     bool may = s->index && !s->tail && !s->cells.n && s->view.time != TIME_DELTA_SHOWN;
-    if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want, &s->sifting);
+    if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want);
     else s->r = web_reading_open(q, path, &s->want);
     if (!s->r) return events_free(s);
     if (!(s->job = web_job_begin(q, name))) {

@@ -181,7 +181,7 @@ static bool stranger_leave(struct feed *f, struct slice in) {
     const struct proto *app = f->flow->app, *sure = driver_probe(f->dr, in);
     f->owned = app->stream->owns_port;
     f->stream->lost = false;
-    flow_app_start(f->flow, NULL);
+    flow_app_start(&f->dr->flows, f->flow, NULL);
     return sure && sure != app;
 }
 

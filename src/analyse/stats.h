@@ -47,6 +47,9 @@ const struct stats_ops *stats_find(const char *name);
 
 /* stats_note says in t's note how many packets were not counted for want of room in a table. */
 void stats_note(struct table *t, const struct keytab *of, const char *what);
+/* stats_volume_alarm writes a line for each destination of `state`, and for the whole, that was billed more than `percent`
+ * above the baseline, or is not in it; it returns how many. */
+unsigned stats_volume_alarm(const void *state, uint64_t percent, struct writer *w);
 /* stats_outer returns the end of the fields that belong to the packet itself and not to one quoted in it. */
 uint32_t stats_outer(const struct decode *d);
 

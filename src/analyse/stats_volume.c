@@ -10,6 +10,7 @@
  * Limits: STATS_ENTRIES_MAX rows, and as many streams. */
 #include "analyse/mqtt_msg.h"
 #include "analyse/name.h"
+#include "field/print.h"
 
 #include <stdlib.h>
 
@@ -298,6 +299,15 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
     topics_share(v, &s);
 }
 
+static bool above(uint64_t now, uint64_t before, uint64_t percent) {
+    return (double)now > (double)before * (1 + (double)percent / 100);
+}
+
+static void alarm_line(struct writer *w, struct slice name, uint64_t now, uint64_t before) {
+    print_string(w, name);
+    wr_f(w, ": %llu bytes billed, %llu before\n", (unsigned long long)now, (unsigned long long)before);
+}
+
 static uint64_t class_total(const struct volume *v) {
     uint64_t all = 0;
     for (uint32_t i = 0; i < v->rows.n; i++) {
@@ -363,6 +373,20 @@ static struct table *kind_table(const struct volume *v, enum row_kind kind) {
     if (!t) return NULL;
     table_sort(t, 4, false);
     return t;
+}
+
+unsigned stats_volume_alarm(const void *state, uint64_t percent, struct writer *w) {
+    const struct volume *v = state;
+    uint64_t now = class_total(v), before = v->baseline ? class_total(v->baseline) : now;
+    unsigned n = above(now, before, percent);
+    if (n) alarm_line(w, SLICE("all"), now, before);
+    for (uint32_t i = 0; v->baseline && i < v->rows.n; i++) {
+        const struct row *r = keytab_at(&v->rows, i), *was = same_row(v->baseline, r);
+        if (r->key.kind != ROW_DESTINATION || !above(r->billed, was ? was->billed : 0, percent)) continue;
+        alarm_line(w, name_slice(&r->key.name), r->billed, was ? was->billed : 0);
+        n++;
+    }
+    return n;
 }
 
 static struct table *tables(void *state) {

@@ -15,7 +15,7 @@ enum { OUT_SIZE = 64 * 1024 };
 
 struct stats_opts {
     const char *file, *filter, *sort, *baseline, *interval;
-    int64_t top, count, overhead;
+    int64_t top, count, overhead, alarm;
     bool json, csv, backwards;
     int color;
     struct device_opts device;
@@ -41,6 +41,9 @@ static const struct opt_def defs[] = {
      offsetof(struct stats_opts, overhead), .max = 65535},
     {0, "baseline", "FILE", "volume: show what changed since this capture", OPT_TEXT,
      offsetof(struct stats_opts, baseline)},
+    {0, "alarm", "PERCENT",
+     "volume: exit status 1, and a line for each, where a destination or the whole is so far above the baseline or new",
+     OPT_NUMBER, offsetof(struct stats_opts, alarm), .min = 1},
     {0, "json", NULL, "JSON", OPT_FLAG, offsetof(struct stats_opts, json)},
     {0, "csv", NULL, "comma-separated values", OPT_FLAG, offsetof(struct stats_opts, csv)},
     KEYS_OPTIONS(struct stats_opts, keys),
@@ -54,6 +57,7 @@ static const char *const examples[] = {
     "weir stats io --interval 10 --column 'AVG(tcp.analysis.ack_rtt)' --column mqtt -r capture.pcapng",
     "weir stats endpoints ip -i eth0 -a duration:60",
     "weir stats volume --overhead 40 --baseline monday.pcapng -r capture.pcapng",
+    "weir stats volume --baseline monday.pcapng --alarm 50 -r capture.pcapng",
     NULL};
 static const struct opt_command command = {
     .name = "stats",
@@ -180,6 +184,7 @@ static int words_take(struct run *r) {
     args.n_columns = r->o.columns.n;
     if ((r->o.baseline || r->o.overhead) && ops != &stats_volume)
         return opt_bad_use(&command, "--baseline and --overhead belong to volume");
+    if (r->o.alarm && !r->o.baseline) return opt_bad_use(&command, "--alarm compares with a --baseline");
     int rc = r->o.baseline ? baseline_read(r, ops, &args) : OPT_GO;
     if (rc != OPT_GO) return rc;
     if (r->o.baseline) args.baseline = r->base.tap[0].state;
@@ -242,10 +247,25 @@ static int tables_write(struct run *r) {
     return rc;
 }
 
+/* alarm_tell says what was billed too much, where anybody asked. */
+static int alarm_tell(const struct run *r) {
+    struct writer w = wr_grow();
+    unsigned n = stats_volume_alarm(r->taps.tap[0].state, (uint64_t)r->o.alarm, &w);
+    struct slice lines = wr_done(&w);
+    for (const uint8_t *end; lines.n && (end = memchr(lines.p, '\n', lines.n));) {
+        size_t len = (size_t)(end - lines.p);
+        fprintf(stderr, "weir stats: alarm: %.*s\n", (int)len, (const char *)lines.p);
+        lines = slice_tail(lines, len + 1);
+    }
+    wr_free(&w);
+    return n ? EXIT_FINDING : EXIT_FINE;
+}
+
 static int go(struct run *r) {
     bool opened, whole = file_take(r, r->o.file, &r->taps, &opened);
     if (!opened) return EXIT_TROUBLE;
     int written = tables_write(r);
+    if (r->o.alarm && written == EXIT_FINE) written = alarm_tell(r);
     return opt_written(&command, wr_flush(&r->out), whole ? written : EXIT_TROUBLE);
 }
 

@@ -101,7 +101,18 @@ def test_volume_is_billed_by_the_packet(weir, sample):
 
 def test_volume_against_itself_changes_nothing(weir, sample):
     tables = rows(weir, "volume", "-r", sample, "--baseline", sample)
+    same = weir("stats", "volume", "-r", sample, "--baseline", sample, "--alarm", "1")
+    assert same.returncode == 0 and not same.err
     assert all(r["change"] == 0 and r["baseline"] == r["billed"] for t in tables.values() for r in t)
+
+
+def test_volume_that_grew_gives_an_alarm(weir, sample, talk):
+    run = weir("stats", "volume", "-r", sample, "--baseline", talk, "--alarm", "50")
+    lines = run.err.splitlines()
+    assert run.returncode == 1 and run.out and len(lines) > 1 and all(l.startswith("weir stats: alarm: ") for l in lines)
+    assert lines[0].startswith("weir stats: alarm: all: ") and all(l.endswith(" before") for l in lines)
+    alone = weir("stats", "volume", "-r", sample, "--alarm", "50")
+    assert alone.returncode == 2 and "--baseline" in alone.err
 
 
 def test_values_per_interval(weir, talk):

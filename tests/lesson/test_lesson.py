@@ -17,7 +17,7 @@ import pytest
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 PO = Path(__file__).resolve().parents[2] / "po"
 SAID = {  # what shows that the point of the lesson came across, whatever the language
-    "tcp": ["FIN, ACK", '5 bytes  "hoge\\n"', "RST", "weir craft tcp"],
+    "tcp": ["FIN, ACK", '"hoge\\n"', "RST", "weir craft tcp"],
     "mqtt": ["PUBLISH topic/001", "home/meter/power", "device/pump-7/status", "Response Topic", "listener"],
     "https": ["Client Hello device.example", "GET /reading", "TLS 1.3"],
     "volume": ["127.0.0.2", "127.0.0.3", "plant/pump-7/temp"],

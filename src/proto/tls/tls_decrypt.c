@@ -268,6 +268,7 @@ static const char *const sentences[] = {
     [READ_BY_PRIVATE_KEY] = "the RSA key given opens this session",
     [READ_BY_PSK] = "the pre-shared key given opens this session",
     [READ_BY_SESSION] = "it resumes a session of this capture that could be read",
+    [READ_UNSEALED] = "its cipher suite encrypts nothing",
     [SHUT_NO_KEYS] = N_("no keys were given; a key log (SSLKEYLOGFILE) of the client or the server opens it"),
     [SHUT_NO_HELLO] =
         N_("the capture began after the handshake, so it cannot be known which keys belong to this session"),
@@ -325,9 +326,10 @@ static uint8_t psk_verdict(const struct tls_session *s) {
 static uint8_t verdict_of(const struct tls_state *st) {
     const struct tls_session *s = tls_session_of(st);
     const struct tls_keys *k = st->keys;
-    if (!s) return SHUT_NO_KEYS;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; s && i < 2; i++)
         if (s->side[i].works) return origin_verdict(s->side[i].origin);
+    if (st->unsealed) return READ_UNSEALED;
+    if (!s) return SHUT_NO_KEYS;
     if (!s->has_client || !s->has_server) return SHUT_NO_HELLO;
     if (!s->known_suite) return SHUT_SUITE;
     if (s->compression > COMPRESSION_DEFLATE) return SHUT_COMPRESSED;
@@ -340,10 +342,10 @@ static uint8_t verdict_of(const struct tls_state *st) {
 
 void tls_readable_add(struct decode *d, struct tls_state *st, uint32_t off) {
     const struct tls_keys *k = d->tls_keys;
-    uint8_t verdict = st->session ? verdict_of(st) : k && k->any ? SHUT_NO_HELLO : SHUT_NO_KEYS;
+    uint8_t verdict = st->session || st->unsealed ? verdict_of(st) : k && k->any ? SHUT_NO_HELLO : SHUT_NO_KEYS;
     if (verdict == st->said) return;
     /* What was read stays read: a damaged record later does not change the answer. */
-    if (tls_verdict_readable(st->said)) return;
+    if (tls_verdict_readable(st->said) && (st->said != READ_UNSEALED || !tls_verdict_readable(verdict))) return;
     st->said = verdict;
     fv_u(d->out, FID_TLS_READABLE, off, 0, tls_verdict_readable(verdict));
     fv_s(d->out, FID_TLS_WHY, off, 0, slice_str(tls_verdict_text(verdict)));

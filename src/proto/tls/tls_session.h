@@ -12,7 +12,7 @@
  * for and the key block made of it. In TLS 1.3 a side goes through epochs (early data, handshake, application data),
  * each with a secret from the key log, and through generations of the last one. A side changes epoch when the message
  * is read that ends it; where that message was lost, a record that does not open is tried with the epochs that follow.
- * Invariant: a record's plaintext is handed out only when its MAC or tag fits.
+ * Invariant: what was encrypted is handed out only when its MAC or tag fits.
  * Where keys are missing the records are counted, so that keys that come later find their sequence number. */
 
 enum tls_epoch { EPOCH_NONE, EPOCH_EARLY, EPOCH_HANDSHAKE, EPOCH_DATA };
@@ -25,6 +25,7 @@ enum tls_verdict {
     READ_BY_PRIVATE_KEY,
     READ_BY_PSK,
     READ_BY_SESSION,
+    READ_UNSEALED,
     SHUT_NO_KEYS,
     SHUT_NO_HELLO,
     SHUT_NOT_IN_LOG,
@@ -48,7 +49,7 @@ enum tls_verdict {
 /* tls_verdict_text returns the sentence of a verdict. */
 const char *tls_verdict_text(uint8_t verdict);
 static inline bool tls_verdict_readable(uint8_t verdict) {
-    return verdict >= READ_BY_LOG && verdict <= READ_BY_SESSION;
+    return verdict >= READ_BY_LOG && verdict <= READ_UNSEALED;
 }
 
 enum { TLS_OFFERED_MAX = 8, TLS_MASTER = 48, COMPRESSION_DEFLATE = 1 };

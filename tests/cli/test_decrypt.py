@@ -217,7 +217,8 @@ def check(weir, relay, tmp_path, log, words, **how):
 
 def test_keys_change_within_a_session(weir, lab, tmp_path):
     log = tmp_path / "keys.log"
-    relay, _ = s_client(lab, log, ["-tls1_3", "-rev"], [b"before\n", b"K\n", b"between\n", b"k\n", b"after\n"], wait=b"retfa")
+    relay, _ = s_client(lab, log, ["-tls1_3", "-rev"], [b"before\n", (b"erofeb", b"K\n"), (b"KEYUPDATE", b"between\n"), (b"neewteb", b"k\n"),
+                                                           (b"KEYUPDATE.*KEYUPDATE", b"after\n")], wait=b"retfa")
     path = check(weir, relay, tmp_path, log, [b"before\nbetween\nafter\n", b"erofeb\nneewteb\nretfa\n"])
     assert "Key Update" in weir("read", "-r", path, "--keylog", log).out
 

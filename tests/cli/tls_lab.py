@@ -2,6 +2,7 @@
 """TLS conversations made on the spot and written as captures: no interface, no root."""
 import pathlib
 import random
+import re
 import socket
 import ssl
 import struct
@@ -243,8 +244,8 @@ class Server:
 
 
 def client(port, lines, *args, pause=0.05, wait=b"", limit=15):
-    """openssl s_client sending lines one after the other, of (answer, line) each only after its answer; it reads until the output
-    has `wait` in it, at most `limit` seconds."""
+    """openssl s_client sending lines one after the other, of (answer, line) each only after its answer (a pattern); it reads until the
+    output has `wait` in it, at most `limit` seconds."""
     process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *args],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     got = bytearray()
@@ -257,7 +258,7 @@ def client(port, lines, *args, pause=0.05, wait=b"", limit=15):
     deadline = time.monotonic() + limit
 
     def until(what):
-        while what not in got and process.poll() is None and time.monotonic() < deadline:
+        while not re.search(what, got, re.S) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
     until(b"Verify return code")
     for line in lines:

@@ -36,8 +36,12 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
     return fv_add(d->out, id, off, len);
 }
 
+uint16_t d_bad_id(const struct decode *d) {
+    return d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
+}
+
 void d_bad(struct decode *d, const struct reader *r) {
-    uint16_t id = d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
+    uint16_t id = d_bad_id(d);
     uint8_t depth = d->out->depth;
     if (d->out->bad) return; /* once a packet is enough */
     d->out->bad = true;

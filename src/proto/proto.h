@@ -302,6 +302,8 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
 /* d_bad says that the layer's bytes ended too early or make no sense: `truncated` where the capture cut them,
  * "malformed" otherwise. */
 void d_bad(struct decode *d, const struct reader *r);
+/* d_bad_id is the field d_bad adds to this packet: it says whether the capture, a missing fragment or the sender is to blame. */
+uint16_t d_bad_id(const struct decode *d);
 /* d_move_back moves the fields from place `from` on to place `to` before them: for what a layer can only say
  * when the layers above it are done. */
 void d_move_back(struct decode *d, uint32_t to, uint32_t from);

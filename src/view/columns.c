@@ -173,10 +173,11 @@ void columns_info(struct writer *w, const struct decode *d) {
         }
         if (m->proto->info_plain) begun_put(w, d, m);
     }
-    if (d->out->bad)
-        wr_s(w, d->cut        ? "[Packet size limited during capture]"
-                : d->fragment ? "[BoundErrorUnreassembled Packet]"
-                              : "[Malformed Packet]");
+    if (!d->out->bad) return;
+    uint16_t id = d_bad_id(d);
+    wr_s(w, id == FID_WS_SHORT          ? "[Packet size limited during capture]"
+            : id == FID_WS_UNREASSEMBLED ? "[BoundErrorUnreassembled Packet]"
+                                         : "[Malformed Packet]");
 }
 
 enum { WIDTH_MAX = 16, LINE_HEAD = 512 /* what stands before Info fits, and more: columns are padded in place */ };

@@ -4,6 +4,7 @@
 
 #include "analyse/events.h"
 #include "base/hash.h"
+#include "base/slabs.h"
 
 /* explain: what was attempted, how far it got, why it stopped, what to do next.
  *
@@ -347,6 +348,7 @@ struct place_map {
 struct explain {
     struct hash_key key;
     struct arena arena;
+    struct slabs slabs; /* of what conversations own */
     void *memory;      /* of room[] */
     struct conv *room; /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct conv *conv[CONVS_MAX];

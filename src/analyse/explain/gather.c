@@ -85,18 +85,23 @@ int explain_make(struct explain *e) {
     return made ? OK : ERR_NOMEM;
 }
 
-/* conv_release frees what a conversation owns; NULL is fine. */
-static void conv_release(struct conv *c) {
-    if (!c) return;
-    for (int side = 0; side < 2; side++) free(c->trouble[side]);
-    free(c->tls);
-    free(c->web);
-    for (int side = 0; c->mqtt && side < 2; side++) free(c->mqtt->flight[side]);
-    free(c->mqtt);
+_Static_assert(sizeof(struct mqtt_rec) <= SLABS_MOST && FLIGHTS * sizeof(struct flight) <= SLABS_MOST &&
+                   sizeof(struct tls_rec) <= SLABS_MOST && sizeof(struct web_rec) <= SLABS_MOST,
+               "slabs_free gives back what conversations own");
+
+/* conv_release gives back what a conversation owns. */
+static void conv_release(struct explain *e, struct conv *c) {
+    for (int side = 0; side < 2; side++) {
+        slabs_put(&e->slabs, c->trouble[side], sizeof *c->trouble[side]);
+        if (c->mqtt) slabs_put(&e->slabs, c->mqtt->flight[side], c->mqtt->flights[side] * sizeof(struct flight));
+    }
+    slabs_put(&e->slabs, c->tls, sizeof *c->tls);
+    slabs_put(&e->slabs, c->web, sizeof *c->web);
+    slabs_put(&e->slabs, c->mqtt, sizeof *c->mqtt);
 }
 
 void explain_free(struct explain *e) {
-    for (size_t i = 0; i < CONVS_MAX; i++) conv_release(e->conv[i]);
+    slabs_free(&e->slabs);
     free(e->memory);
     free(e->name);
     free(e->host);
@@ -140,7 +145,7 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     if (*slot) {
         judge_conv(e, *slot, true);
         e->left_out++;
-        conv_release(*slot);
+        conv_release(e, *slot);
     }
     struct conv *c = *slot = &e->room[p->tcp.stream % CONVS_MAX];
     memset(c, 0, sizeof *c);
@@ -185,7 +190,7 @@ const struct trouble *conv_trouble(const struct conv *c, int side) {
 /* trouble_of returns a side's trouble to be written to. Without memory it goes to one place that nobody reads. */
 static struct trouble *trouble_of(struct explain *e, struct conv *c, int side) {
     struct trouble **t = &c->trouble[side];
-    if (!*t) *t = calloc(1, sizeof **t);
+    if (!*t) *t = slabs_get(&e->slabs, sizeof **t);
     return *t ? *t : &e->forgotten;
 }
 

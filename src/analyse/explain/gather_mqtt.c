@@ -81,6 +81,11 @@ static struct message *message_find(struct explain *e, const struct mqtt_rec *r,
     return found;
 }
 
+void flights_release(struct explain *e, const struct mqtt_rec *r, int sender) {
+    if (r->flight[sender] != &r->one[sender])
+        slabs_put(&e->slabs, r->flight[sender], r->flights[sender] * sizeof(struct flight));
+}
+
 static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
     for (int i = 0; i < r->flights[sender]; i++) {
         struct flight *f = &r->flight[sender][i];
@@ -89,17 +94,17 @@ static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
     return NULL;
 }
 
-/* flight_free returns an unused place. Few sessions have more than one message under way, and there are many sessions:
- * so the list starts with one place and doubles. NULL: there are FLIGHTS already, or no memory. */
+/* flight_free returns an unused place; the list doubles where there is none. NULL: there are FLIGHTS already, or no
+ * memory. */
 static struct flight *flight_free(struct explain *e, struct mqtt_rec *r, int sender) {
-    uint8_t n = r->flights[sender], more = n ? (uint8_t)(2 * n) : 1;
+    uint8_t n = r->flights[sender], more = (uint8_t)(2 * n);
     for (int i = 0; i < n; i++)
         if (!r->flight[sender][i].state) return &r->flight[sender][i];
     if (n == FLIGHTS) return NULL;
     struct flight *list = slabs_get(&e->slabs, more * sizeof *list);
     if (!list) return NULL;
-    if (n) memcpy(list, r->flight[sender], n * sizeof *list);
-    slabs_put(&e->slabs, r->flight[sender], n * sizeof *list);
+    memcpy(list, r->flight[sender], n * sizeof *list);
+    flights_release(e, r, sender);
     r->flight[sender] = list;
     r->flights[sender] = more;
     return &list[n];
@@ -403,8 +408,13 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
 /* rec_new: from here on the sides stay what they are. */
 static bool rec_new(struct explain *e, struct conv *c) {
     c->mqtt = slabs_get(&e->slabs, sizeof *c->mqtt);
-    if (c->mqtt) c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
-    return c->mqtt != NULL;
+    if (!c->mqtt) return false;
+    c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
+    for (int side = 0; side < 2; side++) {
+        c->mqtt->flight[side] = &c->mqtt->one[side];
+        c->mqtt->flights[side] = 1;
+    }
+    return true;
 }
 
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small things everything stands on: reader, writer, UTF-8, arena, pool. */
+/* The small things everything stands on: reader, writer, UTF-8, arena, pool, slabs. */
 #undef NDEBUG
 #include "base/arena.h"
 #include "base/err.h"
@@ -7,6 +7,7 @@
 #include "base/near.h"
 #include "base/pool.h"
 #include "base/reader.h"
+#include "base/slabs.h"
 #include "base/utf8.h"
 #include "base/writer.h"
 
@@ -122,6 +123,39 @@ static void memory_test(void) {
     pool_free(&p);
 }
 
+static bool clear(const uint8_t *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (p[i]) return false;
+    return true;
+}
+
+static void slabs_test(void) {
+    enum { MANY = 6000, SIZE = 700 /* more than a chunk of two megabytes holds */ };
+    struct slabs s = {0};
+    static uint8_t *piece[MANY];
+    for (int i = 0; i < MANY; i++) {
+        piece[i] = slabs_get(&s, SIZE);
+        assert(piece[i] && (uintptr_t)piece[i] % SLABS_LINE == 0 && clear(piece[i], SIZE));
+        memset(piece[i], i % 255 + 1, SIZE);
+    }
+    for (int i = 0; i < MANY; i++) assert(piece[i][0] == i % 255 + 1 && piece[i][SIZE - 1] == i % 255 + 1);
+    SAYS("pieces of slabs begin with a cache line, are clear, and do not overlap");
+    slabs_put(&s, piece[7], SIZE);
+    slabs_put(&s, piece[9], SIZE);
+    uint8_t *small = slabs_get(&s, 10), *again = slabs_get(&s, SIZE - 1);
+    assert(small != piece[7] && small != piece[9] && again == piece[9] && clear(again, SIZE - 1));
+    assert(slabs_get(&s, SIZE) == piece[7]);
+    SAYS("what was given back is used again, cleared, for pieces of its size");
+    uint8_t *great = slabs_get(&s, SLABS_MOST + 1);
+    assert(great && clear(great, SLABS_MOST + 1));
+    slabs_put(&s, great, SLABS_MOST + 1);
+    slabs_put(&s, NULL, SIZE);
+    slabs_free(&s);
+    assert(!s.chunks && slabs_get(&s, 1));
+    slabs_free(&s);
+    SAYS("slabs begin anew after slabs_free");
+}
+
 static void near_test(void) {
     assert(near_edits(SLICE(""), SLICE("abc")) == 3 && near_edits(SLICE("ab"), SLICE("ba")) == 1);
     assert(near_edits(SLICE("mqtt.topik"), SLICE("mqtt.topic")) == 1 && near_edits(SLICE("kitten"), SLICE("sitting")) == 3);
@@ -152,5 +186,6 @@ int main(void) {
     utf8_test();
     near_test();
     memory_test();
+    slabs_test();
     return 0;
 }

@@ -6,10 +6,10 @@
 
 /* slabs is memory for many small things that live for different times and are looked at again and again.
  *
- * A piece stands in cache lines of its own and never moves. Pieces come out of chunks in large pages: with many thousands
- * of things, finding the page of one costs as much as the thing. What is given back is used again for pieces of its size;
- * the chunks go back to the system in slabs_free only. What is greater than SLABS_MOST comes from the system directly.
- * Freed memory is poisoned under AddressSanitizer. */
+ * A piece stands in cache lines of its own and never moves. Pieces come out of chunks in large pages: with many
+ * thousands of things, finding the page of one costs as much as the thing. What is given back is used again for pieces
+ * of its size; the chunks go back to the system in slabs_free only. What is greater than SLABS_MOST comes from the
+ * system directly. Freed memory is poisoned under AddressSanitizer. */
 enum { SLABS_LINE = 64, SLABS_MOST = 1024 /* bytes */ };
 
 struct slabs {

@@ -195,15 +195,11 @@ void wr_hexbytes(struct writer *w, struct slice s, char sep) {
     }
 }
 
-void wr_spaces(struct writer *w, size_t n) {
-    static const char blanks[32] = "                                ";
-    while (n) {
-        size_t part = n < sizeof blanks ? n : sizeof blanks;
-        bool room = w->end - w->p >= (ptrdiff_t)sizeof blanks; /* what is written behind them does not count */
-        if (room) memcpy(w->p, blanks, sizeof blanks);
-        if (room) w->p += part;
-        else wr_bytes(w, blanks, part);
-        n -= part;
+void wr_spaces_slow(struct writer *w, size_t n) {
+    static const char blanks[] = "                                ";
+    for (size_t part; n; n -= part) {
+        part = n < sizeof blanks - 1 ? n : sizeof blanks - 1;
+        wr_bytes(w, blanks, part);
     }
 }
 

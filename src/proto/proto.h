@@ -278,9 +278,9 @@ struct decode {
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
-    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(const void *vendors, uint32_t oui);
-    const void *vendors;
+    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: there is no list. */
+    struct slice (*vendor)(void *vendors, uint32_t oui);
+    void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
     struct tcp_said tcp; /* of the innermost segment, where tcp_heard */
     struct mqtt_message *mqtt, *mqtt_last; /* what was read of MQTT, in its order, where mqtt_heard; NULL: nothing */

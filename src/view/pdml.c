@@ -4,31 +4,45 @@
 #include "field/print.h"
 #include "view/view.h"
 
-static void escaped(struct writer *w, struct slice s) {
-    for (size_t i = 0; i < s.n; i++) {
-        char c = (char)s.p[i];
-        switch (c) {
-        case '&': wr_s(w, "&amp;"); break;
-        case '<': wr_s(w, "&lt;"); break;
-        case '>': wr_s(w, "&gt;"); break;
-        case '"': wr_s(w, "&quot;"); break;
-        case '\'': wr_s(w, "&#x27;"); break;
-        default: wr_c(w, c);
-        }
+static const char *entity(uint8_t c) {
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&#x27;";
+    default: return NULL;
     }
+}
+
+static void escaped(struct writer *w, struct slice s) {
+    size_t from = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *instead = entity(s.p[i]);
+        if (!instead) continue;
+        wr_bytes(w, s.p + from, i - from);
+        wr_s(w, instead);
+        from = i + 1;
+    }
+    wr_slice(w, slice_tail(s, from));
 }
 
 /* raw writes text as it is on the wire, but for what XML cannot hold: control characters as \x and their number, bytes that
  * are not UTF-8 as U+FFFD. */
 static void raw(struct writer *w, struct slice s) {
     while (s.n) {
+        size_t plain = 0;
+        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f) plain++;
+        escaped(w, slice_head(s, plain));
+        s = slice_tail(s, plain);
+        if (!s.n) break;
         uint32_t code;
         size_t n = utf8_next(s, &code);
         if (!n) wr_s(w, "\xef\xbf\xbd");
         else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7f || code == 0xfffe || code == 0xffff)
             wr_f(w, "\\x%x", (unsigned)code);
         else if (code > 0x7f && utf8_hidden(code)) wr_f(w, "&#x%x;", (unsigned)code); /* the same to a parser, but a terminal is safe */
-        else escaped(w, slice_head(s, n));
+        else wr_bytes(w, s.p, n);
         s = slice_tail(s, n ? n : 1);
     }
 }

@@ -33,7 +33,8 @@ enum proto_table {
     TABLE_PPP,       /* PPP protocol field */
     TABLE_TCP,       /* TCP port */
     TABLE_UDP,       /* UDP port */
-    TABLE_LLC,       /* LLC SAP */
+    TABLE_LLC,       /* LLC SAP; 0: LLC itself */
+    TABLE_SNAP_CISCO, /* protocol number behind Cisco's organisation code in SNAP */
     TABLE_TLS,       /* the server's port of a stream inside TLS */
     TABLE_COUNT
 };
@@ -102,6 +103,9 @@ struct proto {
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
     void (*read)(struct decode *d, struct slice in);
     const struct stream_ops *stream;
+    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol; `known`: one of its
+     * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports alone. */
+    bool (*recognises)(struct slice in, bool known);
     /* info writes the text of the Info column for the layer whose fields stand from `at` to before `end`. */
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
@@ -353,6 +357,17 @@ static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_
     if (rd_ok(r)) fv_s(d->out, id, off, (uint32_t)n, s);
     return s;
 }
+
+/* d_row is a field of a fixed layout that takes `width` bytes; one of width 0 is bits, by its mask, of the row before that
+ * has bytes. Where that row has an id the bits are its children; where it has none (0) they stand alone. */
+struct d_row {
+    uint16_t id;
+    uint8_t width;
+    bool little; /* the least byte comes first */
+};
+#define D_ROWS(rows) (rows), sizeof(rows) / sizeof *(rows)
+/* d_rows reads and adds the n rows, as far as the bytes go. */
+void d_rows(struct decode *d, struct reader *r, const struct d_row *rows, size_t n);
 
 /* d_open_u starts a subtree under a number, to be closed with fv_close. */
 static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_t len, uint64_t value) {

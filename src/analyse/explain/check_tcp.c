@@ -149,6 +149,9 @@ void check_ack_lost(struct judge *j) {
         return;
     struct finding *f = found(j);
     say_number(j, f, server->syns);
+    if (client->syns > SYN_TRIES)
+        f->text =
+            N_("%2$s took the connection of %1$s %3$s times, and %1$s keeps asking: the answers do not reach it.");
     cite(f, &server->syn);
     cite(f, &server->last);
 }
@@ -245,8 +248,7 @@ void check_mtu(struct judge *j) {
     if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
 }
 
-/* gap_death tells whether the connection died right behind a long silence. */
-static bool gap_death(const struct judge *j) {
+bool conv_idle_death(const struct judge *j) {
     const struct conv *c = j->c;
     if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) ||
         c->since_gap > AFTER_GAP + 24)
@@ -268,13 +270,13 @@ static bool gap_death(const struct judge *j) {
 
 void check_unacked(struct judge *j) {
     int side = stuck_side(j);
-    if (side < 0 || is_mtu(j, side) || gap_death(j)) return;
+    if (side < 0 || is_mtu(j, side) || conv_idle_death(j)) return;
     say_side(stuck_found(j, side), !side);
 }
 
 void check_idle_reset(struct judge *j) {
     const struct conv *c = j->c;
-    if (!gap_death(j)) return;
+    if (!conv_idle_death(j)) return;
     struct finding *f = found(j);
     say_time(j, f, c->gap_ns);
     if (c->mqtt && c->mqtt->keep_alive) say_time(j, f, c->mqtt->keep_alive * SECOND);
@@ -324,7 +326,7 @@ static bool explained(const struct judge *j) {
     if (c->from_start && mark_set(&c->half[CLIENT].rst) &&
         (!c->half[CLIENT].segments || c->half[CLIENT].first_data.frame > c->half[CLIENT].rst.frame))
         return true;
-    if (gap_death(j) || conv_path_broken(j) || c->stray.n || closed_on(c)) return true;
+    if (conv_idle_death(j) || conv_path_broken(j) || c->stray.n || closed_on(c)) return true;
     if (c->first_bytes[CLIENT] == PAYLOAD_PROXY && !c->half[SERVER].segments) return true; /* tcp.proxy-header */
     if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER]))
         return true; /* the checks of TLS say more */

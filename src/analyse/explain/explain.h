@@ -108,7 +108,10 @@ struct web_rec {
     bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
     struct slice location; /* of the last response, where it leads elsewhere */
-    bool connect; /* CONNECT to a proxy */
+    bool connect;          /* CONNECT to a proxy */
+    struct mark begun;     /* the client's first segment, where it begins a request that is not whole in it: */
+    uint64_t due;          /* its bytes; 0: that is said by its chunks */
+    struct slice begun_line;
 };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
@@ -180,9 +183,9 @@ struct conv {
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
     struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
-    struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
-    int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
-    uint16_t name;      /* place in explain.name + 1; 0: not looked up */
+    struct slice stray;    /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
+    int64_t syn_rtt;       /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;         /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
     uint64_t said[4]; /* bit set of checks that spoke */
@@ -202,6 +205,7 @@ struct sought_rec {
     uint8_t mac[6];
     uint8_t kind; /* enum sought */
     bool answered;
+    bool named; /* a name server had told who asks of this address */
 };
 enum sought { SOUGHT_NEIGHBOUR, SOUGHT_ADDRESS, SOUGHT_PORT, SOUGHT_SERVICE };
 
@@ -264,7 +268,7 @@ struct topic_rec {
     int64_t slowest;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
-    struct mark got; /* first delivery */
+    struct mark got_sent, got; /* first delivery: what was published, and that it came */
     uint32_t got_stream;
     int64_t delay;    /* of the first delivery */
     struct mark lost; /* a message that a matching subscriber did not get */

@@ -386,6 +386,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
+        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) gather_request(e, c, p);
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
@@ -506,7 +507,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
         e->drops += drops;
         mark_first(&e->first_drop, p);
     }
-    if (p->unicast) e->unicast++;
+    if (p->unicast && !p->icmp.error) e->unicast++;
     else if (p->dst.len) e->broadcast++;
     if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
         e->ipv6_used = true;

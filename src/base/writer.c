@@ -163,8 +163,8 @@ void wr_hex(struct writer *w, uint64_t v, int digits) {
     else wr_bytes(w, tmp, (size_t)n);
 }
 
-/* digits_put writes two digits for every byte at p and returns the end. There is no table in it, so that the compiler can make
- * many at a time. */
+/* digits_put writes two digits for every byte at p and returns the end. There is no table in it, so that the compiler
+ * can make many at a time. */
 static char *digits_put(char *p, struct slice s) {
     for (size_t i = 0; i < s.n; i++) {
         uint8_t high = s.p[i] >> 4, low = s.p[i] & 15;

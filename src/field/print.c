@@ -130,7 +130,8 @@ void print_abstime(struct writer *w, int64_t ns, bool local) {
         part += 1000000000;
         sec--;
     }
-    static const char months[][4] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
+    static const char months[][4] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
+                                     "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
     time_t t = (time_t)sec;
     struct tm tm;
     if (!(local ? localtime_r(&t, &tm) : gmtime_r(&t, &tm))) {

@@ -118,7 +118,8 @@ static char *number_put(char *p, uint64_t v) {
 
 static __attribute__((noinline)) void number_write(struct writer *w, uint64_t v) {
     char tmp[NUMBER_ROOM];
-    wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
+    if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v);
+    else wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
 }
 
 void wr_u(struct writer *w, uint64_t v) {

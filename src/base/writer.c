@@ -118,7 +118,8 @@ static char *number_put(char *p, uint64_t v) {
 
 static __attribute__((noinline)) void number_write(struct writer *w, uint64_t v) {
     char tmp[NUMBER_ROOM];
-    wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
+    if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v);
+    else wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
 }
 
 void wr_u(struct writer *w, uint64_t v) {
@@ -163,8 +164,8 @@ void wr_hex(struct writer *w, uint64_t v, int digits) {
     else wr_bytes(w, tmp, (size_t)n);
 }
 
-/* digits_put writes two digits for every byte at p and returns the end. There is no table in it, so that the compiler can make
- * many at a time. */
+/* digits_put writes two digits for every byte at p and returns the end. There is no table in it, so that the compiler
+ * can make many at a time. */
 static char *digits_put(char *p, struct slice s) {
     for (size_t i = 0; i < s.n; i++) {
         uint8_t high = s.p[i] >> 4, low = s.p[i] & 15;

@@ -64,7 +64,8 @@ void wr_i(struct writer *w, int64_t v);
 void wr_hex(struct writer *w, uint64_t v, int digits);
 /* wr_uz appends v in decimal, left-padded with zeros to `digits`. */
 void wr_uz(struct writer *w, uint64_t v, int digits);
-/* wr_number and wr_hexnumber append a number between two texts; where these are constants that is much faster than wr_f. */
+/* wr_number and wr_hexnumber append a number between two texts; where these are constants that is much faster than
+ * wr_f. */
 static inline void wr_number(struct writer *w, const char *before, uint64_t v, const char *after) {
     wr_s(w, before);
     wr_u(w, v);

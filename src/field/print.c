@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "field/print.h"
 
+#include "base/eight.h"
 #include "base/utf8.h"
 
 #include <endian.h>
@@ -66,13 +67,8 @@ void print_ether(struct writer *w, const uint8_t mac[6]) { wr_hexbytes(w, slice_
 
 /* plain_length returns how many bytes from the beginning on are printable ASCII; most text is, so eight are looked at at a time. */
 static size_t plain_length(struct slice s) {
-    const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
     size_t n = 0;
-    for (uint64_t eight; s.n - n >= sizeof eight; n += sizeof eight) {
-        memcpy(&eight, s.p + n, sizeof eight);
-        uint64_t below = (eight - 0x20 * ones) & ~eight, above = (eight + ones) | eight; /* the top bit of some byte */
-        if ((below | above) & tops) break;
-    }
+    while (s.n - n >= 8 && !eight_strange(eight_load(s.p + n))) n += 8;
     while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f) n++;
     return n;
 }
@@ -130,7 +126,8 @@ void print_abstime(struct writer *w, int64_t ns, bool local) {
         part += 1000000000;
         sec--;
     }
-    static const char months[][4] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
+    static const char months[][4] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
+                                     "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
     time_t t = (time_t)sec;
     struct tm tm;
     if (!(local ? localtime_r(&t, &tm) : gmtime_r(&t, &tm))) {

@@ -8,7 +8,8 @@
  * Debian's ieee-data. Without either there are no names. */
 struct vendors;
 
-/* vendors_make returns a list that is read when it is first asked, or NULL without memory. vendors_free takes NULL too. */
+/* vendors_make returns a list that is read when it is first asked, or NULL without memory. vendors_free takes NULL too.
+ */
 struct vendors *vendors_make(void);
 void vendors_free(struct vendors *v);
 /* vendors_find returns the owner of a prefix, empty where it is not known; the bytes live as long as the list. */

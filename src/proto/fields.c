@@ -22,7 +22,8 @@
 
 static const struct field fields[] = {
     [FID_NONE] = {.name = "", .label = ""},
-#define PROTOCOL(id, n, title) [FID_##id] = {.name = (n), .label = (title), .label_len = sizeof title - 1, .type = FT_PROTOCOL},
+#define PROTOCOL(id, n, title)                                                                                         \
+    [FID_##id] = {.name = (n), .label = (title), .label_len = sizeof title - 1, .type = FT_PROTOCOL},
 #define FIELD(id, n, words, t, b, ...)                                                                                 \
     [FID_##id] = {.name = (n),                                                                                         \
                   .label = (words),                                                                                    \

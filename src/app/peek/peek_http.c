@@ -64,9 +64,7 @@ bool peek_item(struct slice *inside, struct slice *item) {
     X(curl_global_init)                                                                                                \
     X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_strerror)              \
         X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
-static struct {
-    CALLS(LATE_POINTER)
-} lib;
+static struct { CALLS(LATE_POINTER) } lib;
 
 static bool library_load(void) {
     static const char *const names[] = {CALLS(LATE_NAME)};

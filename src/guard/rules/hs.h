@@ -10,9 +10,11 @@
 #define HS_LIBRARY "libhs.so.5"
 #define HS_CALLS(X)                                                                                                    \
     X(hs_alloc_scratch)                                                                                                \
-    X(hs_clone_scratch) X(hs_compile) X(hs_compile_multi) X(hs_deserialize_database) X(hs_expression_info)             \
-        X(hs_free_compile_error) X(hs_free_database) X(hs_free_scratch) X(hs_populate_platform) X(hs_scan)             \
-            X(hs_serialize_database) X(hs_version)
+    X(hs_clone_scratch)                                                                                                \
+    X(hs_compile)                                                                                                      \
+    X(hs_compile_multi)                                                                                                \
+    X(hs_deserialize_database) X(hs_expression_info) X(hs_free_compile_error) X(hs_free_database) X(hs_free_scratch)   \
+        X(hs_populate_platform) X(hs_scan) X(hs_serialize_database) X(hs_version)
 extern struct hs { HS_CALLS(LATE_POINTER) } hs;
 
 bool hs_load(void);

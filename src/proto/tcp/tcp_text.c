@@ -225,7 +225,8 @@ static void option_label(struct writer *w, const struct fvec *v, uint32_t at) {
     if (f->id == FID_TCP_OPT_MSS && (a = fv_first(v, FID_TCP_OPT_MSS_VAL, at, end))) wr_f(w, ": %u bytes", (unsigned)a->u);
     if (f->id == FID_TCP_OPT_WSCALE && (a = fv_first(v, FID_TCP_OPT_WSCALE_SHIFT, at, end)))
         wr_f(w, ": %u (multiply by %u)", (unsigned)a->u, 1u << (a->u > 14 ? 14 : a->u));
-    if (f->id == FID_TCP_OPT_TS && (a = fv_first(v, FID_TCP_OPT_TSVAL, at, end)) && (b = fv_first(v, FID_TCP_OPT_TSECR, at, end))) {
+    if (f->id == FID_TCP_OPT_TS && (a = fv_first(v, FID_TCP_OPT_TSVAL, at, end)) &&
+        (b = fv_first(v, FID_TCP_OPT_TSECR, at, end))) {
         pair(w, ": TSval ", a->u);
         pair(w, ", TSecr ", b->u);
     }

@@ -114,8 +114,8 @@ static void nonce_make(const struct tls_cipher *c, struct slice explicit, uint64
     for (int i = NONCE - 1; i >= NONCE - 8; i--, seq >>= 8) nonce[i] ^= (uint8_t)seq;
 }
 
-/* nonce_set gives the context what a record begins with. With GCM that is one call for the tag and for the part of the nonce
- * behind the salt, which stays: to begin anew costs as much as decrypting a short record. */
+/* nonce_set gives the context what a record begins with. With GCM that is one call for the tag and for the part of the
+ * nonce behind the salt, which stays: to begin anew costs as much as decrypting a short record. */
 static bool nonce_set(const struct tls_cipher *c, uint8_t nonce[NONCE], uint8_t *tag, size_t plain) {
     bool gcm = c->suite.mode == BULK_GCM, ccm = c->suite.mode == BULK_CCM;
     OSSL_PARAM params[] = {

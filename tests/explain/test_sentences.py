@@ -531,3 +531,67 @@ def test_request_that_a_server_has_enough_of(tmp_path):
     t.s(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
     t.close(1)
     assert "http.incomplete" not in ids(verdict(cap, tmp_path))
+
+
+@pytest.mark.parametrize("port,severity", [(443, "note"), (8883, "warning")])
+def test_handshake_of_tls_12_that_both_ended(tmp_path, port, severity):
+    """Nobody broke it off: who rejects a certificate does so before it changes to the new keys."""
+    cap = Capture()
+    t = Tcp(cap, port=port).open()
+    t.c(client_hello("broker.example"))
+    t.s(server_hello())
+    for side in (0, 1):
+        t.send(side, CCS + record(22, bytes(40)))
+    t.c(record(21, bytes(26)))
+    t.close()
+    found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "tls.broken-off"]
+    assert [f["severity"] for f in found] == [severity] and "was complete" in found[0]["text"]
+
+
+def test_server_that_does_not_know_a_name_and_goes_on(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=443).open()
+    t.c(client_hello("broker.example"))
+    t.s(alert(112, level=1) + server_hello())
+    for side in (0, 1):
+        t.send(side, CCS + record(22, bytes(40)))
+    for side in (0, 1):
+        t.send(side, data())
+    t.close()
+    out = verdict(cap, tmp_path)
+    assert not ids(out) and any("went on" in f["text"] for f in out["findings"])
+
+
+def test_one_of_two_connections_is_given_up(tmp_path):
+    cap = Capture()
+    first = Tcp(cap, port=443).open(last_ack=False)
+    first.segment(0, RST, seq=1001)
+    Tcp(cap, port=443, sport=40001).open().c(b"x" * 10)
+    assert not ids(verdict(cap, tmp_path))
+
+
+def test_reset_of_an_idle_connection_that_lives(tmp_path):
+    """Both sides showed after the silence that they were there."""
+    cap = Capture()
+    t = Tcp(cap, port=9000).open()
+    t.c(b"hello")
+    cap.wait(60)
+    t.segment(1, ACK, b"x", seq=8999)
+    t.segment(0, ACK)
+    cap.wait(14)
+    t.rst(0)
+    assert "tcp.idle-reset" not in ids(verdict(cap, tmp_path))
+
+
+def test_first_answer_in_tls_was_not_captured(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=443).open()
+    t.c(client_hello("broker.example"))
+    t.seq[1] += 1400
+    t.s(b"the rest of a certificate" * 10)
+    for side in (0, 1):
+        t.send(side, CCS + record(22, bytes(40)))
+    for side in (0, 1):
+        t.send(side, data())
+    t.close()
+    assert "tls.no-answer" not in ids(verdict(cap, tmp_path))

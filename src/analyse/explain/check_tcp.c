@@ -128,6 +128,21 @@ void check_unreachable(struct judge *j) {
     instead_say(j, f);
 }
 
+/* beside returns another connection of the client to the same server that came up at about the same time; NULL: none.
+ */
+static const struct conv *beside(const struct judge *j) {
+    const struct conv *c = j->c;
+    for (uint32_t i = 1; i <= 2 * NEXT_CONVS; i++) {
+        const struct conv *o = explain_conv(j->e, i > NEXT_CONVS ? c->stream - (i - NEXT_CONVS) : c->stream + i);
+        if (!o || !mark_set(&o->established) || !endpoint_same(&o->end[SERVER], &c->end[SERVER]) ||
+            !addr_same(&o->end[CLIENT].addr, &c->end[CLIENT].addr))
+            continue;
+        int64_t apart = o->first.ts - c->first.ts;
+        if (apart < NEXT_S * SECOND && apart > -NEXT_S * SECOND) return o;
+    }
+    return NULL;
+}
+
 void check_client_reset(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
@@ -140,6 +155,12 @@ void check_client_reset(struct judge *j) {
     cite(f, &client->syn);
     cite(f, &server->syn);
     cite(f, &client->rst);
+    const struct conv *o = beside(j);
+    if (!o) return;
+    f->level = LEVEL_NOTE;
+    f->text = N_("%1$s gave a connection to %2$s up before it was used; it had opened another one at the same time.");
+    f->next = N_("Nothing to do: programs that try several ways at once do this.");
+    cite(f, &o->established);
 }
 
 void check_ack_lost(struct judge *j) {
@@ -257,7 +278,7 @@ bool conv_idle_death(const struct judge *j) {
         const struct half *h = &c->half[stuck_side(j)];
         return h->last_data.ts >= c->gap.ts && c->half[!stuck_side(j)].last.ts <= c->gap_before.ts;
     }
-    for (int side = 0; side < 2; side++) {
+    for (int side = 0; side < 2 && !c->gap_answered; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
         /* RST that answers the first packet behind the silence */
         if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP &&

@@ -60,7 +60,7 @@ void check_http_error(struct judge *j) {
         f->level = LEVEL_ERROR;
         f->text = N_("The proxy %2$s did not let %1$s through to %4$s: it answered CONNECT with %3$s.");
     }
-    cite(f, &w->request);
+    cite(f, &w->failed_request);
     cite(f, &w->failed);
 }
 

@@ -90,6 +90,7 @@ struct tls_rec {
     struct mark client_hello, server_hello, request, data[2], alert[2], last_short[2];
     uint8_t alert_code[2];
     bool alert_hidden[2];
+    bool changed[2]; /* ChangeCipherSpec was sent */
     uint16_t offered, version, suite;
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
@@ -103,7 +104,7 @@ struct tls_rec {
 };
 
 struct web_rec {
-    struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
+    struct mark request, response, upgrade, upgraded, failed_request, failed, proxy, ws_close;
     uint16_t code, failed_code;
     uint32_t requests, responses;
     bool is_websocket;
@@ -176,6 +177,8 @@ struct conv {
     struct half half[2] __attribute__((aligned(64)));
     struct endpoint end[2];
     uint32_t since_gap;          /* packets since the last long silence */
+    uint8_t gap_side;            /* who spoke first behind it */
+    bool gap_answered;           /* and the other side answered, with more than RST */
     uint32_t lost;               /* segments not captured */
     struct trouble *trouble[2];  /* of the sides; NULL: none, conv_trouble reads it */
     struct mark gap_before, gap; /* packets before and behind it */

@@ -150,6 +150,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         r->alert_code[side] = t->type;
         r->alert_hidden[side] = t->encrypted;
         break;
+    case TLS_WHAT_CCS: r->changed[side] = true; break;
     case TLS_WHAT_DATA:
         if (!r->records[side]++) r->first_len[side] = t->length;
         r->replies += side == SERVER && r->records[CLIENT];
@@ -190,6 +191,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
         w->granted = keep(e, h->protocol);
     }
     if (h->code < 400 || (mark_set(&w->failed) && (w->failed_code >= 500 || h->code < 500))) return;
+    w->failed_request = w->request;
     w->failed = mark_of(p);
     w->failed_code = h->code;
     w->failed_phrase = keep(e, h->phrase);

@@ -292,7 +292,8 @@ void driver_begin(struct driver *dr, const struct packet *p) {
 }
 
 void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) {
-    if (dr->needs_flow) flow_ahead(&dr->flows, link, frame);
+    enum { MANY = 256 }; /* fewer conversations stay near the processor without being asked for */
+    if (dr->needs_flow && dr->flows.count > MANY) flow_ahead(&dr->flows, link, frame);
 }
 
 void driver_layers(struct driver *dr) {

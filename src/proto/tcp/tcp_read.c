@@ -142,7 +142,8 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
     if (s->hlen <= HEADER) return;
     if (options_plain(options) && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
     bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS); /* somebody looks at what says nothing */
-    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
+    if (!padding && options_plain(options)) rd_skip(&r, 2);
+    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, d_off(d, options.p), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
         const uint8_t *start = r.p;

@@ -48,6 +48,7 @@ struct stream {
     struct piece *pieces;
     uint32_t piece_count, piece_cap;
     uint64_t skip; /* bytes of an oversized message still to be passed over */
+    uint64_t ended_by; /* frame whose FIN ended a message that lasts up to the end; 0: none did */
 };
 
 /* stream_reset drops everything held and starts over. */

@@ -595,3 +595,18 @@ def test_first_answer_in_tls_was_not_captured(tmp_path):
         t.send(side, data())
     t.close()
     assert "tls.no-answer" not in ids(verdict(cap, tmp_path))
+
+
+def test_a_broker_with_two_addresses_is_one(tmp_path):
+    """On `any` who is on the broker's machine speaks to 127.0.0.1, and everybody else to its address."""
+    cap = Capture()
+    d = subscriber(cap, "a/#")
+    t = Tcp(cap, client="127.0.0.1", server="127.0.0.1", sport=40007).open()
+    t.c(connect("pub"))
+    t.s(connack())
+    t.c(publish("a/b"))
+    d.s(publish("a/b"))
+    cap.wait(3)
+    d.c(PINGREQ)
+    d.s(PINGRESP)
+    assert not ids(verdict(cap, tmp_path))

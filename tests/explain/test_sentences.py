@@ -609,4 +609,5 @@ def test_a_broker_with_two_addresses_is_one(tmp_path):
     cap.wait(3)
     d.c(PINGREQ)
     d.s(PINGRESP)
-    assert not ids(verdict(cap, tmp_path))
+    out = verdict(cap, tmp_path)
+    assert not ids(out) and "another address" in out["verdict"]["text"]

@@ -570,6 +570,15 @@ def test_one_of_two_connections_is_given_up(tmp_path):
     assert not ids(verdict(cap, tmp_path))
 
 
+def test_dead_after_silence_behind_something_that_acknowledges(tmp_path):
+    cap = Capture()
+    t = session(cap)
+    cap.wait(300)
+    t.c(publish("a/b"))
+    t.rst(1)
+    assert ids(verdict(cap, tmp_path)) == ["tcp.idle-reset"]
+
+
 def test_reset_of_an_idle_connection_that_lives(tmp_path):
     """Both sides showed after the silence that they were there."""
     cap = Capture()

@@ -17,7 +17,8 @@ enum {
     SLOW_MS = 100,
     AFTER_GAP = 8,
     HALF_S = 20,
-    IDLE_S = 20
+    IDLE_S = 20,
+    ANSWER_S = 3
 };
 
 static void say_side(struct finding *f, int side) {
@@ -278,8 +279,10 @@ bool conv_idle_death(const struct judge *j) {
         const struct half *h = &c->half[stuck_side(j)];
         return h->last_data.ts >= c->gap.ts && c->half[!stuck_side(j)].last.ts <= c->gap_before.ts;
     }
-    for (int side = 0; side < 2 && !c->gap_answered; side++) {
+    for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
+        /* Something in between may have acknowledged it; but who speaks and is heard for a while is not dead. */
+        if (c->gap_answered && me->rst.ts - c->gap.ts > ANSWER_S * SECOND) continue;
         /* RST that answers the first packet behind the silence */
         if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP &&
             peer->last.ts >= c->gap.ts && !(me->last_data.ts >= c->gap.ts) && !mark_set(&me->fin) &&

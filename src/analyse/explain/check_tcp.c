@@ -306,6 +306,13 @@ void check_idle_reset(struct judge *j) {
     if (c->mqtt && c->mqtt->keep_alive) say_time(j, f, c->mqtt->keep_alive * SECOND);
     else if (c->mqtt && mark_set(&c->mqtt->connect)) say_words(f, N_("switched off"));
     else say_words(f, N_("not known"));
+    if (!c->mqtt && c->end[SERVER].port != 1883 && c->end[SERVER].port != 8883) {
+        f->text =
+            N_("After %3$s of silence the connection between %1$s and %2$s was dead: the next packet was answered "
+               "with RST or not at all. A NAT or firewall forgot it.");
+        f->next = N_("Let one side send something more often than that, TCP keep-alive for instance, or let the client "
+                     "connect anew after a pause.");
+    }
     f->confidence = LIKELY;
     cite(f, &c->gap_before);
     cite(f, &c->gap);

@@ -50,6 +50,7 @@ struct stream {
     size_t needed; /* bytes it has in all; 0: not known */
     struct piece *pieces;
     uint32_t cap, piece_count, piece_cap;
+    uint64_t ended_by; /* frame whose FIN ended a message that lasts up to the end; 0: none did */
 };
 
 /* stream_reset drops everything held and starts over. */

@@ -90,6 +90,7 @@ struct tls_rec {
     struct mark client_hello, server_hello, request, data[2], alert[2], last_short[2];
     uint8_t alert_code[2];
     bool alert_hidden[2];
+    bool changed[2]; /* ChangeCipherSpec was sent */
     uint16_t offered, version, suite;
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
@@ -103,13 +104,16 @@ struct tls_rec {
 };
 
 struct web_rec {
-    struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
+    struct mark request, response, upgrade, upgraded, failed_request, failed, proxy, ws_close;
     uint16_t code, failed_code;
     uint32_t requests, responses;
     bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
     struct slice location; /* of the last response, where it leads elsewhere */
-    bool connect; /* CONNECT to a proxy */
+    bool connect;          /* CONNECT to a proxy */
+    struct mark begun;     /* the client's first segment, where it begins a request that is not whole in it: */
+    uint64_t due;          /* its bytes; 0: that is said by its chunks */
+    struct slice begun_line;
 };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
@@ -173,6 +177,8 @@ struct conv {
     struct half half[2] __attribute__((aligned(64)));
     struct endpoint end[2];
     uint32_t since_gap;          /* packets since the last long silence */
+    uint8_t gap_side;            /* who spoke first behind it */
+    bool gap_answered;           /* and the other side answered, with more than RST */
     uint32_t lost;               /* segments not captured */
     struct trouble *trouble[2];  /* of the sides; NULL: none, conv_trouble reads it */
     struct mark gap_before, gap; /* packets before and behind it */
@@ -183,9 +189,9 @@ struct conv {
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
     struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
-    struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
-    int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
-    uint16_t name;      /* place in explain.name + 1; 0: not looked up */
+    struct slice stray;    /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
+    int64_t syn_rtt;       /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;         /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
     uint64_t said[4]; /* bit set of checks that spoke */
@@ -205,6 +211,7 @@ struct sought_rec {
     uint8_t mac[6];
     uint8_t kind; /* enum sought */
     bool answered;
+    bool named; /* a name server had told who asks of this address */
 };
 enum sought { SOUGHT_NEIGHBOUR, SOUGHT_ADDRESS, SOUGHT_PORT, SOUGHT_SERVICE };
 
@@ -267,7 +274,7 @@ struct topic_rec {
     int64_t slowest;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
-    struct mark got; /* first delivery */
+    struct mark got_sent, got; /* first delivery: what was published, and that it came */
     uint32_t got_stream;
     int64_t delay;    /* of the first delivery */
     struct mark lost; /* a message that a matching subscriber did not get */

@@ -269,15 +269,18 @@ static void handshake_note(struct conv *c, int side, const struct packet_events 
 }
 
 /* gap_note remembers the last long silence, as long as what follows is short: it may be what killed the connection. */
-static void gap_note(struct conv *c, const struct packet_events *p) {
+static void gap_note(struct conv *c, int side, const struct packet_events *p) {
     int64_t gap = mark_set(&c->last) ? p->ts - c->last.ts : 0;
     if (gap >= GAP_SECONDS * SECOND) {
         c->gap = mark_of(p);
         c->gap_before = c->last;
         c->gap_ns = gap;
         c->since_gap = 0;
+        c->gap_side = (uint8_t)side;
+        c->gap_answered = false;
     } else if (c->gap_ns) {
         c->since_gap++;
+        if (side != c->gap_side && !(p->tcp.flags & TH_RST)) c->gap_answered = true;
     }
 }
 
@@ -373,7 +376,7 @@ static void stray_note(struct explain *e, struct conv *c, struct slice in) {
 
 static void segment_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
-    gap_note(c, p);
+    gap_note(c, side, p);
     me->packets++;
     me->last = mark_of(p);
     handshake_note(c, side, p);
@@ -386,6 +389,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
+        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) gather_request(e, c, p);
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
@@ -506,7 +510,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
         e->drops += drops;
         mark_first(&e->first_drop, p);
     }
-    if (p->unicast) e->unicast++;
+    if (p->unicast && !p->icmp.error) e->unicast++;
     else if (p->dst.len) e->broadcast++;
     if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
         e->ipv6_used = true;

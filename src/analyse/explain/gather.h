@@ -40,6 +40,8 @@ uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text);
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t);
 void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct http_event *h);
+/* gather_request looks at a client's first segment, whether it begins a request that goes on behind it. */
+void gather_request(struct explain *e, struct conv *c, const struct packet_events *p);
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w);
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
@@ -56,8 +58,8 @@ static inline bool port_answers(uint16_t port) { return port == 123 || port == 5
 /* sought_refused finds the datagrams of a host to a port that ICMP says came to nobody; NULL: none. */
 const struct sought_rec *sought_refused(const struct explain *e, const struct net_addr *who,
                                         const struct net_addr *whom, uint16_t port);
-/* gather_use notes that a packet went from src to dst: a name that stands for dst was put to use. It returns the name's
- * place + 1, or 0. */
+/* gather_use notes that a packet went from src to dst, or was to go: a name that stands for dst was put to use. It
+ * returns the name's place + 1, or 0. */
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
 /* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
 uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);

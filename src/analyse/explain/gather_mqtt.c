@@ -206,11 +206,13 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
     found->deliveries++;
     if (m->retain || m->dup) return;
     if (!t->delivered++) {
+        t->got_sent = found->sent;
         t->got = mark_of(p);
         t->got_stream = c->stream;
         t->delay = took;
     }
-    if (took > t->slowest) {
+    bool kept = mark_set(&r->connect) && r->connect.ts > found->sent.ts; /* for a session that was away */
+    if (took > t->slowest && !kept) {
         t->slowest = took;
         t->slow_sent = found->sent;
         t->slow_got = mark_of(p);

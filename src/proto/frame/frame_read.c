@@ -9,8 +9,22 @@
 static unsigned encap_of(uint32_t linktype) {
     static const struct {
         uint16_t link, encap;
-    } map[] = {{0, 15},    {1, 1},     {9, 4},     {10, 6},    {12, 7},    {14, 7},    {50, 4},    {101, 7},   {105, 20},  {107, 26},
-               {108, 15},  {113, 25},  {127, 23},  {226, 124}, {228, 129}, {229, 130}, {253, 158}, {271, 185}, {276, 210}};
+    } map[] = {{0, 15}, {1, 1}, {2, 184}, {3, 148}, {6, 2}, {7, 8}, {8, 3}, {9, 4}, {10, 6}, {11, 10}, {12, 7}, {13, 38},
+               {14, 7}, {16, 11}, {18, 11}, {19, 11}, {32, 69}, {50, 4}, {51, 139}, {99, 61}, {100, 10}, {101, 7}, {104, 28},
+               {105, 20}, {106, 11}, {107, 26}, {108, 174}, {109, 38}, {112, 28}, {113, 25}, {114, 30}, {117, 39}, {118, 29},
+               {119, 21}, {121, 32}, {122, 18}, {123, 13}, {127, 23}, {128, 37}, {129, 9}, {130, 81}, {131, 82}, {133, 87},
+               {135, 68}, {136, 151}, {137, 67}, {138, 62}, {139, 75}, {140, 42}, {141, 43}, {142, 101}, {143, 33}, {147, 45},
+               {148, 46}, {149, 47}, {150, 48}, {151, 49}, {152, 50}, {153, 51}, {154, 52}, {155, 53}, {156, 54}, {157, 55},
+               {158, 56}, {159, 57}, {160, 58}, {161, 59}, {162, 60}, {163, 24}, {165, 63}, {167, 76}, {169, 66}, {170, 178},
+               {171, 179}, {172, 77}, {173, 78}, {178, 83}, {179, 84}, {180, 85}, {181, 86}, {183, 91}, {184, 181}, {186, 92},
+               {187, 41}, {188, 93}, {189, 95}, {190, 109}, {192, 97}, {195, 104}, {196, 100}, {197, 98}, {199, 103},
+               {200, 197}, {201, 99}, {202, 147}, {203, 131}, {204, 19}, {209, 112}, {210, 106}, {211, 108}, {212, 107},
+               {213, 111}, {214, 105}, {215, 113}, {220, 115}, {224, 121}, {225, 122}, {226, 124}, {227, 125}, {228, 129},
+               {229, 130}, {230, 127}, {231, 146}, {235, 132}, {236, 133}, {237, 157}, {239, 141}, {240, 135}, {241, 136},
+               {242, 180}, {243, 138}, {245, 140}, {248, 149}, {249, 152}, {250, 153}, {251, 154}, {252, 155}, {253, 158},
+               {254, 159}, {255, 160}, {256, 161}, {258, 171}, {259, 172}, {260, 173}, {264, 177}, {266, 182}, {268, 36},
+               {270, 183}, {271, 185}, {272, 186}, {273, 199}, {274, 198}, {275, 200}, {276, 210}, {279, 204}, {280, 205},
+               {283, 206}, {287, 211}, {288, 208}, {290, 212}, {292, 214}, {293, 215}, {294, 216}, {295, 217}};
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (map[i].link == linktype) return map[i].encap;
     return 0;
@@ -81,9 +95,11 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
     }
     interface_add(d);
     if (p->has_flags) {
-        uint32_t at = fv_open(v, FID_FRAME_PACKET_FLAGS, 0, 0);
-        if (at != FV_UNWANTED) fv_at(v, at)->u = p->flags;
-        fv_u(v, FID_FRAME_PACKET_FLAGS_DIRECTION, 0, 0, p->flags & 3);
+        d_open_u(d, FID_FRAME_PACKET_FLAGS, 0, 0, p->flags);
+        for (uint16_t id = FID_FRAME_PACKET_FLAGS + 1; id < FID_FRAME_ENCAP; id++) {
+            uint64_t mask = field_of(id)->mask;
+            fv_u(v, id, 0, 0, (p->flags & mask) >> __builtin_ctzll(mask));
+        }
         fv_close(v);
     }
     fv_u(v, FID_FRAME_ENCAP, 0, 0, encap_of(p->iface->linktype));
@@ -141,8 +157,9 @@ void frame_end(struct decode *d) {
 }
 
 static void bits(struct writer *w, uint64_t bytes, const char *what) {
-    wr_f(w, "%llu byte%s%s (%llu bits)", (unsigned long long)bytes, bytes == 1 ? "" : "s", what,
-         (unsigned long long)bytes * 8);
+    wr_number(w, "", bytes, bytes == 1 ? " byte" : " bytes");
+    wr_s(w, what);
+    wr_number(w, " (", bytes * 8, " bits)");
 }
 
 static void title(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -158,14 +175,14 @@ static void title(struct writer *w, const struct fvec *v, uint32_t at) {
         wr_f(w, ", PEN %u, copying %s", (unsigned)pen->u, copy->u ? "allowed" : "forbidden");
         return;
     }
-    wr_f(w, "Frame %llu: ", (unsigned long long)number->u);
+    wr_number(w, "Frame ", number->u, ": ");
     bits(w, len->u, " on wire");
     wr_s(w, ", ");
     bits(w, cap->u, " captured");
     if (!name || !id) return;
     wr_s(w, " on interface ");
     print_string(w, name->s);
-    wr_f(w, ", id %llu", (unsigned long long)id->u);
+    wr_number(w, ", id ", id->u, "");
 }
 
 static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -181,7 +198,7 @@ static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_FRAME_IFACE_ID:
         name = fv_first(v, FID_FRAME_IFACE_NAME, at, v->n);
-        wr_f(w, "Interface id: %llu", (unsigned long long)f->u);
+        wr_number(w, "Interface id: ", f->u, "");
         if (name) {
             wr_s(w, " (");
             print_string(w, name->s);

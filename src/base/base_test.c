@@ -2,6 +2,7 @@
 /* The small things everything stands on: reader, writer, UTF-8, arena, pool. */
 #undef NDEBUG
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "base/isotime.h"
 #include "base/json.h"
@@ -14,8 +15,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static void reader_test(void) {
     const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7};

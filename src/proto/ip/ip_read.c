@@ -213,6 +213,7 @@ static void ip_read(struct decode *d, struct slice in) {
     if (at != FV_UNWANTED) fv_at(d->out, at)->extra = INFO_FITS;
     addr_set(&d->src, p + 12, 4);
     addr_set(&d->dst, p + 16, 4);
+    if (!d->quoted) d->ip_id = h.id;
     header_add(d, &h);
     struct reader options = rd_sub(&r, hlen - HEADER);
     if (!rd_ok(&r)) {

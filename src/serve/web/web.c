@@ -216,7 +216,7 @@ static bool address_read(const char *text, struct sock_addr *at) {
         text = local;
     }
     if (sock_parse(at, text, 0, &why) == OK && !sock_is_local(at)) return true;
-    return complain(text, *reason ? reason : "expected ADDRESS:PORT");
+    return complain("--listen", *reason ? reason : "expected ADDRESS:PORT");
 }
 
 /* unescape undoes percent signs in an address, but for that of NUL, which would end a name before its end. */

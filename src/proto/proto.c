@@ -5,7 +5,7 @@
 
 /* layer_again numbers a layer whose protocol may have begun one before. The messages of a stream that come in the same
  * bytes are one layer, as the layer operator of filters counts them. */
-static uint8_t layer_again(const struct decode *d, const struct proto *p) {
+static __attribute__((noinline)) uint8_t layer_again(const struct decode *d, const struct proto *p) {
     uint8_t seen = 1;
     int src = -1;
     for (const struct layer_mark *m = d->layer, *end = m + d->layers; m < end; m++) {

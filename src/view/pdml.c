@@ -162,23 +162,30 @@ static const char *element_open(struct pdml *x, uint32_t at, bool parent) {
     return proto ? "</proto>\n" : parent ? "</field>\n" : NULL;
 }
 
+/* general_field writes a number of the packet, in the three ways readers know. */
+static void general_field(struct writer *w, const char *name, const char *words, uint64_t value, size_t size) {
+    wr_s(w, "<field name=\"");
+    wr_s(w, name);
+    wr_number(w, "\" pos=\"0\" show=\"", value, "\" showname=\"");
+    wr_s(w, words);
+    wr_hexnumber(w, "\" value=\"", value, 1, "\"");
+    wr_number(w, " size=\"", size, "\"/>\n");
+}
+
 static void general(struct pdml *x, const struct decode *d) {
     char text[64];
     struct writer t = wr_fixed(text, sizeof text);
     const struct packet *p = d->pkt;
-    wr_f(x->w, "<packet>\n<proto name=\"geninfo\" pos=\"0\" showname=\"General information\" size=\"%zu\">\n", p->data.n);
-    wr_f(x->w, "<field name=\"num\" pos=\"0\" show=\"%llu\" showname=\"Number\" value=\"%llx\" size=\"%zu\"/>\n",
-         (unsigned long long)p->number, (unsigned long long)p->number, p->data.n);
-    wr_f(x->w, "<field name=\"len\" pos=\"0\" show=\"%u\" showname=\"Frame Length\" value=\"%x\" size=\"%zu\"/>\n", p->len, p->len,
-         p->data.n);
-    wr_f(x->w, "<field name=\"caplen\" pos=\"0\" show=\"%zu\" showname=\"Captured Length\" value=\"%zx\" size=\"%zu\"/>\n", p->data.n,
-         p->data.n, p->data.n);
+    wr_number(x->w, "<packet>\n<proto name=\"geninfo\" pos=\"0\" showname=\"General information\" size=\"", p->data.n, "\">\n");
+    general_field(x->w, "num", "Number", p->number, p->data.n);
+    general_field(x->w, "len", "Frame Length", p->len, p->data.n);
+    general_field(x->w, "caplen", "Captured Length", p->data.n, p->data.n);
     print_abstime(&t, p->ts, true);
     wr_s(x->w, "<field name=\"timestamp\" pos=\"0\"");
     attribute(x->w, "show", wr_done(&t));
     wr_s(x->w, " showname=\"Captured Time\" value=\"");
     print_reltime(x->w, p->ts);
-    wr_f(x->w, "\" size=\"%zu\"/>\n</proto>\n", p->data.n);
+    wr_number(x->w, "\" size=\"", p->data.n, "\"/>\n</proto>\n");
 }
 
 void pdml_print(struct writer *w, const struct decode *d) {

@@ -102,6 +102,7 @@ int driver_make(struct driver *dr, const struct want *want) {
     dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .kept = &dr->kept, .ops = &ops, .driver = dr};
     dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
     dr->d.tcp_heard = want_has(want, FID_TCP_SAID);
+    dr->d.mqtt_heard = want_has(want, FID_MQTT_SAID);
     dr->d.tcp_analysis = dr->d.tcp_heard || want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
@@ -313,14 +314,16 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     arena_reset(&dr->arena);
     fvec_start(&dr->fields, p->data);
     d->pkt = p;
-    d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = 0;
+    d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = d->quote_src.len = 0;
     d->quoted = d->nesting = d->layers = 0;
     d->begun = 0;
     d->tcp.there = false;
+    d->mqtt = NULL;
     d->cut = p->len > p->data.n;
     d->fragment = false;
     d->unknown_type = -1;
     d->wire_len = 0;
+    d->ip_id = 0;
     d->payload_end = NULL;
 }
 

@@ -23,6 +23,7 @@ struct tcp_segment;
 struct tcp_analysis;
 struct tcp_conv;
 struct tls_keys;
+struct mqtt_message;
 
 /* Tables in which protocols are found by number. */
 enum proto_table {
@@ -262,6 +263,8 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    struct net_addr quote_src, quote_dst; /* those of a packet quoted in an error message, the innermost where it quotes one, too */
+    uint16_t ip_id;             /* identification of the innermost IPv4 header */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
@@ -272,6 +275,7 @@ struct decode {
     bool tcp_fields;            /* somebody wants more of TCP than ports, stream and payload */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
     bool tcp_heard;             /* somebody reads `tcp` */
+    bool mqtt_heard;            /* somebody reads `mqtt` */
     bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
     int32_t unknown_type;       /* the Ethernet type whose payload no decoder knows; -1: none was met */
     bool fragment;              /* what is read is the beginning of a datagram whose rest cannot be had */
@@ -279,11 +283,12 @@ struct decode {
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
-    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(const void *vendors, uint32_t oui);
-    const void *vendors;
+    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: there is no list. */
+    struct slice (*vendor)(void *vendors, uint32_t oui);
+    void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
     struct tcp_said tcp; /* of the innermost segment, where tcp_heard */
+    struct mqtt_message *mqtt, *mqtt_last; /* what was read of MQTT, in its order, where mqtt_heard; NULL: nothing */
     struct layer_mark layer[LAYERS_MAX];
     uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
     uint8_t layers;

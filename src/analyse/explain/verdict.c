@@ -24,11 +24,12 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
 /* all_well makes the sentence of a capture in which nothing is wrong, with what can be said for it. */
 static void all_well(struct judge *j, struct finding *f) {
     struct explain *e = j->e;
-    uint64_t published = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
+    uint64_t published = 0, topics = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
     bool answered = false;
     const struct topic_rec *first = NULL;
     for (uint32_t i = 0; i < e->topics; i++) {
         published += e->topic[i].published;
+        topics += e->topic[i].published > 0;
         delivered += e->topic[i].delivered > 0;
         if (e->topic[i].delivered && !first) first = &e->topic[i];
     }
@@ -42,14 +43,18 @@ static void all_well(struct judge *j, struct finding *f) {
         answered |= mark_set(&m->last_server) || !c->from_start;
     }
     if (first) {
-        f->text =
-            N_("The messages arrived. Published: %1$s; topics on which they were seen reaching a subscriber: %2$s; the "
-               "first to `%3$s` took %4$s.");
+        f->text = delivered < topics ? N_("Messages arrived. Published: %1$s; of %5$s topics %2$s were seen reaching a "
+                                          "subscriber; the first to "
+                                          "`%3$s` took %4$s.")
+                                     : N_("The messages arrived. Published: %1$s; topics on which they were seen "
+                                          "reaching a subscriber: %2$s; the "
+                                          "first to `%3$s` took %4$s.");
         say_number(j, f, published);
         say_number(j, f, delivered);
         say_text(j, f, first->topic);
         say_time(j, f, first->delay);
-        cite(f, &first->first);
+        say_number(j, f, topics);
+        cite(f, &first->got_sent);
         cite(f, &first->got);
     } else if (published) {
         f->text =

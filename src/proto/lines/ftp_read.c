@@ -46,9 +46,9 @@ static void reply_read(struct decode *d, struct ftp_state *st, const struct line
     if (code == AUTH_OK && st->tls_asked && d->ops->become) d->ops->become(d, &proto_tls, 0);
 }
 
-/* directory_show says where the client is, in a line of its own. */
+/* directory_show says where the client is, in a line of its own; it is empty until the server said it. */
 static void directory_show(struct decode *d, const struct ftp_state *st) {
-    if (!st->length || !d_wants(d, FID_FTP_CURRENT_WORKING_DIRECTORY)) return;
+    if (!d_wants(d, FID_FTP_CURRENT_WORKING_DIRECTORY)) return;
     struct slice name = arena_copy(d->arena, slice_of(st->directory, st->length));
     fv_gen(fv_s(d->out, FID_FTP_CURRENT_WORKING_DIRECTORY, 0, 0, name));
 }

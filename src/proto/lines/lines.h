@@ -6,7 +6,7 @@
 
 /* What protocols that speak in lines of text share. */
 
-enum { LINES_MAX = 2000, LINE_BYTES_MAX = 65536 };
+enum { LINES_MAX = 2000, LINE_BYTES_MAX = 4096 };
 
 /* line is one of them: `all` with its end, `text` without. */
 struct line {

@@ -101,7 +101,7 @@ static struct read_result pop_read(struct decode *d, void *state, int from, stru
     d_begin(d, &proto_pop, d_off(d, in.p), (uint32_t)in.n);
     if (line_take(&left, &line)) {
         struct slice rest = line.text;
-        line_open(d, server ? FID_POP_RESPONSE : FID_POP_REQUEST, line.all);
+        fv_open(d->out, server ? FID_POP_RESPONSE : FID_POP_REQUEST, d_off(d, line.all.p), (uint32_t)line.all.n);
         struct slice word = word_take(&rest);
         line_add(d, server ? FID_POP_RESPONSE_INDICATOR : FID_POP_REQUEST_COMMAND, word);
         if (rest.n) line_add(d, server ? FID_POP_RESPONSE_DESCRIPTION : FID_POP_REQUEST_PARAMETER, rest);
@@ -110,15 +110,35 @@ static struct read_result pop_read(struct decode *d, void *state, int from, stru
         st->tls_asked = !server && word_is(word, "STLS");
     }
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++)
-        line_add(d, server ? FID_POP_RESPONSE_DATA : FID_POP_REQUEST_DATA, line.all);
+        fv_add(d->out, server ? FID_POP_RESPONSE_DATA : FID_POP_REQUEST_DATA, d_off(d, line.all.p),
+               (uint32_t)line.all.n);
     d_end(d);
     return lines_whole(in);
 }
 
+static struct slice bytes_of(const struct fvec *v, const struct fval *f) {
+    return slice_head(slice_tail(v->source[f->src].bytes, f->off), f->len);
+}
+
 static void pop_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     bool server = fv_first(v, FID_POP_RESPONSE, at, end) != NULL;
+    const struct fval *f = fv_first(v, server ? FID_POP_RESPONSE : FID_POP_REQUEST, at, end);
+    struct line line;
+    if (!f) return;
+    struct slice bytes = bytes_of(v, f);
     wr_s(w, server ? "S: " : "C: ");
-    joined_say(w, v, at, end, server ? FID_POP_RESPONSE : FID_POP_REQUEST);
+    if (line_take(&bytes, &line)) print_string(w, line.text);
+}
+
+/* pop_label: the entry of a line has no value of its own, as in Wireshark; its words are its bytes. */
+static bool pop_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    switch (v->v[at].id) {
+    case FID_POP_RESPONSE:
+    case FID_POP_REQUEST:
+    case FID_POP_RESPONSE_DATA:
+    case FID_POP_REQUEST_DATA: print_string(w, bytes_of(v, &v->v[at])); return true;
+    default: return false;
+    }
 }
 
 static struct read_result imap_read(struct decode *d, void *state, int from, struct slice in) {
@@ -170,7 +190,8 @@ const struct proto proto_pop = {.name = "pop",
                                 .keys = pop_keys,
                                 .stream = &pop_stream,
                                 .info = pop_info,
-                                .info_fields = pop_fields};
+                                .info_fields = pop_fields,
+                                .label = pop_label};
 static const uint16_t imap_fields[] = {FID_IMAP_ISREQUEST, FID_IMAP_LINE, 0};
 static const struct stream_ops imap_stream = {.state_size = sizeof(struct mail_state), .read = imap_read};
 static const struct proto_key imap_keys[] = {{TABLE_TCP, 143}, {TABLE_COUNT, 0}};

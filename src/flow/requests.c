@@ -35,7 +35,12 @@ bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t 
 enum dns_turn driver_dns_match(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns) {
     struct driver *dr = d->driver;
     /* The conversation stands for addresses and ports: it is the same in both directions. */
-    struct request_id key = {.kind = KIND_DNS, .a = id, .stream = dr->flow ? dr->flow->stream : 0, .b = dr->flow ? flow_key_proto(&dr->flow->key) : 0};
+    struct request_id key = {.kind = KIND_DNS, .a = id};
+    if (dr->flow) {
+        key.b = flow_key_proto(&dr->flow->key);
+        key.stream = dr->flow->stream;
+    }
+    memcpy(key.from, &d->exchange, sizeof d->exchange); /* RFC 8484 4.1: over HTTP/2 all may have one identifier */
     struct match_slot *s = match_find(&dr->matches, &key, sizeof key);
     if (!response) {
         bool again = s && !s->answer && d->pkt->ts - s->ts < (int64_t)DNS_AGAIN_WITHIN * 1000000000;

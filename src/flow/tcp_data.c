@@ -26,7 +26,8 @@ static void tcp_close(struct feed *f) {
     f->open = false;
 }
 
-/* segment_data says that bytes belong to a message which is not complete, or complete only with others, or belonged to one. */
+/* segment_data says that bytes belong to a message which is not complete, or complete only with others, or belonged to
+ * one. */
 static void segment_data(struct feed *f, struct slice part, enum tcp_part as) {
     struct fvec *v = f->d->out;
     if (!part.n || !f->in_packet) return;

@@ -66,11 +66,15 @@ void dns_options_read(struct dns_msg *m, struct reader *r) {
     while (rd_ok(r) && rd_left(r)) {
         uint32_t off = rd_off(r);
         uint16_t code = rd_be16(r), n = rd_be16(r);
-        struct reader data = rd_sub(r, n);
         if (!rd_ok(r)) return;
-        fv_open(d->out, FID_DNS_OPT, off, n + 4u);
+        struct reader data = rd_sub(r, n);
+        fv_open(d->out, FID_DNS_OPT, off, rd_ok(r) ? n + 4u : 4);
         fv_u(d->out, FID_DNS_OPT_CODE, off, 2, code);
         fv_u(d->out, FID_DNS_OPT_LEN, off + 2, 2, n);
+        if (!rd_ok(r)) {
+            fv_close(d->out);
+            return;
+        }
         fv_s(d->out, FID_DNS_OPT_DATA, off + 4, n, rd_rest(&data));
         option_read(m, &data, code);
         fv_close(d->out);

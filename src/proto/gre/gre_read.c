@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Generic Routing Encapsulation (RFC 2784; key and sequence number of RFC 2890; routing of RFC 1701; the enhanced
- * form of RFC 2637 4.1). ERSPAN is not decoded. */
+ * form of RFC 2637 4.1; in UDP: RFC 8086). */
+#include "proto/erspan/erspan.h"
 #include "proto/icmp/checksum.h"
 #include "proto/protos.h"
 
 enum { HAS_CHECKSUM = 0x8000, HAS_ROUTING = 0x4000, HAS_KEY = 0x2000, HAS_SEQUENCE = 0x1000, HAS_ACK = 0x0080 };
-enum { TYPE_PPP = 0x880b, TYPE_WCCP = 0x883e, TYPE_IPV4 = 0x0800, WCCP_HEADER = 4, ROUTES_MAX = 256 };
+enum { TYPE_PPP = 0x880b, TYPE_WCCP = 0x883e, TYPE_ERSPAN = 0x88be, TYPE_ERSPAN_III = 0x22eb, TYPE_IPV4 = 0x0800, WCCP_HEADER = 4, ROUTES_MAX = 256 };
 
 static void flags_add(struct decode *d, uint32_t off, uint16_t flags) {
     bool enhanced = (flags & 7) == 1;
@@ -59,10 +60,18 @@ static void options_read(struct decode *d, struct reader *r, uint16_t flags, str
     if (flags & HAS_ROUTING) routes_skip(r);
 }
 
-static void payload_pass(struct decode *d, uint16_t type, struct slice payload) {
+static void payload_pass(struct decode *d, uint16_t type, uint16_t flags, struct slice payload) {
     if (!payload.n) return;
     if (type == TYPE_PPP) {
         d->ops->call(d, &proto_ppp, payload);
+        return;
+    }
+    if (type == TYPE_ERSPAN && !(flags & HAS_SEQUENCE)) {
+        erspan_bare_read(d, payload);
+        return;
+    }
+    if (type == TYPE_ERSPAN || type == TYPE_ERSPAN_III) {
+        d->ops->call(d, &proto_erspan, payload);
         return;
     }
     if (type == TYPE_WCCP) { /* IPv4, in WCCP version 2 behind a redirect header */
@@ -82,7 +91,7 @@ static void gre_read(struct decode *d, struct slice in) {
     fv_set_len(d->out, at, rd_off(&r) - off);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
-    if (rd_ok(&r)) payload_pass(d, type, rd_rest(&r));
+    if (rd_ok(&r)) payload_pass(d, type, flags, rd_rest(&r));
 }
 
 static void type_text(struct writer *w, const struct fval *type) {
@@ -109,7 +118,7 @@ static bool gre_label(struct writer *w, const struct fvec *v, uint32_t at) {
 }
 
 static const uint16_t info_fields[] = {FID_GRE_PROTO, 0};
-static const struct proto_key keys[] = {{TABLE_IP, 47}, {TABLE_COUNT, 0}};
+static const struct proto_key keys[] = {{TABLE_IP, 47}, {TABLE_UDP, 4754}, {TABLE_COUNT, 0}};
 const struct proto proto_gre = {.name = "gre",
                                 .column = "GRE",
                                 .id = FID_GRE,

@@ -83,6 +83,7 @@ static void credentials_add(struct decode *d, struct slice value, uint32_t off) 
     static const size_t scheme = sizeof "Basic " - 1;
     if (!http_name_is(slice_head(value, scheme), "basic ") || !d_wants(d, FID_HTTP_AUTHBASIC)) return;
     struct slice text = slice_tail(value, scheme);
+    while (text.n && text.p[0] == ' ') text = slice_tail(text, 1);
     uint8_t *out = arena_get(d->arena, text.n / 4 * 3 + 3);
     size_t n = 0;
     uint32_t bits = 0;

@@ -28,9 +28,9 @@ static struct slice join(struct arena *a, struct slice x, struct slice y, struct
 
 /* full_uri puts the parts of a request's target together: RFC 9112 3.3. */
 static struct slice full_uri(struct decode *d, const struct http_facts *f) {
-    bool absolute = slice_starts(f->uri, SLICE("http://")) || slice_starts(f->uri, SLICE("https://"));
-    if (absolute || slice_eq(f->method, SLICE("CONNECT"))) return f->uri;
+    if (slice_starts(f->uri, SLICE("http://")) || slice_starts(f->uri, SLICE("https://"))) return f->uri;
     if (!f->host.p || f->uri.n > HTTP_URI_MAX || f->host.n > HTTP_URI_MAX) return (struct slice){0};
+    if (slice_eq(f->method, SLICE("CONNECT"))) return f->uri;
     return join(d->arena, over_tls(d) ? SLICE("https://") : SLICE("http://"), f->host, f->uri);
 }
 

@@ -255,7 +255,9 @@ static void frame_add(struct decode *d, struct http2_state *st, int from, struct
     if (!st->content.data.n || !d->ops) return;
     uint8_t src = d->out->src;
     d->out->src = st->content.src;
+    d->exchange = f->stream;
     media_read(d, st->content.type, st->content.data);
+    d->exchange = 0;
     d->out->src = src;
 }
 

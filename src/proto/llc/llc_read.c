@@ -2,7 +2,7 @@
 /* Logical Link Control (ISO/IEC 8802-2 3.2, 5.2) and SNAP (RFC 1042; bridged frames of RFC 2427 4.2). */
 #include "proto/protos.h"
 
-enum { SAP_SNAP = 0xaa, SAP_IP = 0x06, TYPE_IPV4 = 0x0800, UNNUMBERED = 3, POLL = 0x10, RAW_IPX = 0xffff };
+enum { SAP_SNAP = 0xaa, SAP_IP = 0x06, TYPE_IPV4 = 0x0800, UNNUMBERED = 3, POLL = 0x10, POLL_LONG = 0x100, RAW_IPX = 0xffff };
 enum { OUI_ETHER = 0x000000, OUI_CISCO = 0x00000c, OUI_BRIDGE_TUNNEL = 0x0000f8, OUI_8021 = 0x0080c2 };
 enum { BRIDGED_ETHERNET_FCS = 1, BRIDGED_ETHERNET = 7 };
 
@@ -85,11 +85,24 @@ static void sap_text(struct writer *w, const char *what, const struct fval *sap,
     wr_f(w, " %s", bit);
 }
 
+/* numbered_text writes the control field of a frame that has sequence numbers: ISO/IEC 8802-2 5.2. */
+static void numbered_text(struct writer *w, uint16_t control, bool response) {
+    static const char *const functions[4] = {"RR", "RNR", "REJ", "Unknown"};
+    bool supervisory = control & 1;
+    wr_c(w, supervisory ? 'S' : 'I');
+    if (control & POLL_LONG) wr_s(w, response ? " F" : " P");
+    if (supervisory) wr_f(w, ", func=%s", functions[control >> 2 & 3]);
+    wr_f(w, ", N(R)=%u", control >> 9);
+    if (!supervisory) wr_f(w, ", N(S)=%u", control >> 1 & 0x7f);
+    wr_s(w, "; ");
+}
+
 static void llc_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *control = fv_first(v, FID_LLC_CONTROL, at, end);
     const struct fval *dsap = fv_first(v, FID_LLC_DSAP, at, end), *ssap = fv_first(v, FID_LLC_SSAP, at, end);
     if (!control || !dsap || !ssap) return;
-    wr_s(w, (control->u & 3) == UNNUMBERED ? "U, func=UI; " : (control->u & 1) ? "S; " : "I; ");
+    if ((control->u & 3) == UNNUMBERED) wr_s(w, "U, func=UI; ");
+    else numbered_text(w, (uint16_t)control->u, ssap->u & 1);
     sap_text(w, "DSAP", dsap, dsap->u & 1 ? "Group" : "Individual");
     sap_text(w, ", SSAP", ssap, ssap->u & 1 ? "Response" : "Command");
 }

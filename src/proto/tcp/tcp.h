@@ -78,7 +78,7 @@ struct tcp_side {
     uint32_t last_findings;
     uint32_t dup_acks;
     uint32_t push_bytes;
-    uint32_t sacked;     /* bytes its last segment acknowledged selectively */
+    uint32_t sacked;                /* bytes its last segment acknowledged selectively */
     uint32_t unacked, unacked_last; /* list in the pool, oldest first */
     uint32_t unacked_low, unacked_high; /* first byte in the list, and the one behind its last */
     uint16_t unacked_count;

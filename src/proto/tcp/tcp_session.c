@@ -36,7 +36,7 @@ void tcp_conv_end(struct tcp_conv *c, struct pool *unacked) {
 bool tcp_is_new(const struct tcp_conv *c, const struct tcp_segment *s, int side) {
     const struct tcp_side *me = &c->side[side];
     if (!c->started || (s->flags & (TH_SYN | TH_ACK)) != TH_SYN) return false;
-    return me->has_base ? s->seq != me->base_seq : c->seen != 0;
+    return me->has_base && s->seq != me->base_seq;
 }
 
 static void list_add(struct tcp_side *me, struct pool *pool, const struct tcp_segment *s, uint32_t end, uint64_t frame,

@@ -44,7 +44,7 @@ enum tls_message {
 };
 
 /* tls_alpn is the protocol the two sides agreed on, as far as it matters for words. */
-enum tls_alpn { ALPN_NONE, ALPN_HTTP1, ALPN_HTTP2, ALPN_OTHER };
+enum tls_alpn { ALPN_NONE, ALPN_HTTP1, ALPN_HTTP2, ALPN_SPDY, ALPN_OTHER };
 
 /* tls_gather is a handshake message that came in part; see tls_gather.c. */
 enum { TLS_MESSAGE_MOST = 0x20000, TLS_PIECES_MOST = 64 };

@@ -74,6 +74,7 @@ static void alpn_chosen(struct ext *e, struct slice name) {
     if (e->message == CLIENT_HELLO) return;
     if (slice_eq(name, SLICE("h2"))) e->st->alpn = ALPN_HTTP2;
     else if (slice_starts(name, SLICE("http/1."))) e->st->alpn = ALPN_HTTP1;
+    else if (slice_starts(name, SLICE("spdy/"))) e->st->alpn = ALPN_SPDY;
     else e->st->alpn = ALPN_OTHER;
 }
 
@@ -291,6 +292,8 @@ static const struct {
     {27, false, cert_compression_read},
     {28, false, size_limit_read},
     {34, false, credentials_read},
+    {40, false, key_share_read}, /* as drafts of TLS 1.3 had it */
+    {40, false, key_share_read}, /* as drafts of TLS 1.3 had it */
     {41, false, psk_read},
     {42, false, early_data_read},
     {43, false, versions_read},

@@ -41,6 +41,7 @@ static const struct proto *port_proto(struct decode *d) {
 
 const char *tls_inner_name(struct decode *d, const struct tls_state *st) {
     const struct proto *p = alpn_proto(st);
+    if (st->alpn == ALPN_SPDY) return "SPDY";
     if (!p) p = port_proto(d);
     if (p) return field_of(p->id)->label;
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)

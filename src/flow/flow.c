@@ -21,7 +21,7 @@ static void app_end(struct flow_table *t, struct flow *f) {
     if (f->app && f->app_state) {
         if (f->app->stream->end) f->app->stream->end(f->app_state);
         t->states -= f->app->stream->state_size;
-        free(f->app_state);
+        slabs_put(&t->slabs, f->app_state, f->app->stream->state_size);
     }
     f->app = NULL;
     f->app_state = NULL;
@@ -39,7 +39,7 @@ void flow_app_start(struct flow_table *t, struct flow *f, const struct proto *p)
     app_end(t, f);
     f->app = p;
     if (!p || !p->stream || !p->stream->state_size) return;
-    f->app_state = calloc(1, p->stream->state_size);
+    f->app_state = slabs_get(&t->slabs, p->stream->state_size);
     if (!f->app_state) {
         f->app = NULL;
         return;
@@ -82,6 +82,7 @@ void flow_table_free(struct flow_table *t) {
     pool_free(&t->flows);
     pool_free(&t->tcps);
     pool_free(&t->unacked);
+    slabs_free(&t->slabs);
 }
 
 bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {

@@ -4,6 +4,7 @@
 
 #include "analyse/events.h"
 #include "base/hash.h"
+#include "base/slabs.h"
 
 /* explain: what was attempted, how far it got, why it stopped, what to do next.
  *
@@ -120,26 +121,28 @@ enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
 struct flight {
     uint8_t state, qos; /* enum flight_state */
     uint16_t id;
+    uint16_t topic;   /* place in explain.topic + 1; 0: not kept */
     struct mark at;   /* the PUBLISH */
     struct mark step; /* the last packet about it */
-    uint16_t topic;   /* place in explain.topic + 1; 0: not kept */
 };
 
 /* mqtt_rec is an MQTT session. What every packet touches comes first. */
 struct mqtt_rec {
-    struct mark last_client, last_server, ping;
+    struct mark last_client, last_server;
     uint32_t publishes[2];
-    struct flight *flight[2];               /* by sender of the PUBLISH; grows up to FLIGHTS */
-    uint8_t flights[2];                     /* how many it has room for */
-    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
-    uint16_t last_about;                    /* of the client's last packet: the place + 1 of its topic or filter, */
-    uint32_t last_len;                      /* its length, */
-    uint8_t last_type;                      /* its type */
-    uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
-    uint64_t broker;                        /* hash of the server's end */
-    uint64_t matched;                       /* serial of the last message that was delivered to it */
-    uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
+    uint32_t max_packet[2];   /* greatest packet the side takes; 0: not said */
+    struct flight *flight[2]; /* by sender of the PUBLISH: at first one[], grows up to FLIGHTS */
+    uint8_t flights[2];       /* how many it has room for */
+    uint16_t topic;           /* place in explain.topic of the first PUBLISH + 1; 0: none */
+    uint16_t last_about;      /* of the client's last packet: the place + 1 of its topic or filter, */
+    uint8_t last_type;        /* its type */
+    uint32_t last_len;        /* its length */
+    uint64_t broker;          /* hash of the server's end */
+    struct flight one[2];     /* few sessions have more than one message under way */
+    uint64_t matched;         /* serial of the last message that was delivered to it */
     /* Only some packets touch what follows. */
+    uint16_t filters, filter[CONV_FILTERS]; /* places in explain.filter */
+    struct mark ping;
     struct mark first_publish[2];
     struct mark connect, connack, disconnect[2], subscribe;
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
@@ -346,14 +349,17 @@ const char *level_name(enum severity_level l); /* "error", to be translated */
 
 /* place_map finds places of a table by hash: open addressing, nothing is ever taken out. */
 struct place_map {
-    uint32_t *slot;
-    uint64_t *hash;
-    uint32_t size;
+    struct map_slot {
+        uint64_t hash;
+        uint32_t place; /* + 1; 0: the slot is free */
+    } *slot;
+    uint32_t mask; /* slots - 1 */
 };
 
 struct explain {
     struct hash_key key;
     struct arena arena;
+    struct slabs slabs; /* of what conversations own */
     void *memory;      /* of room[] */
     struct conv *room; /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct conv *conv[CONVS_MAX];
@@ -373,6 +379,7 @@ struct explain {
     struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
     struct finding *finding;
     uint32_t findings;
+    uint32_t graver; /* so many from the first on are more than notes */
     struct finding all_well;
     uint64_t per_level[LEVELS];
     /* The capture. */
@@ -411,7 +418,10 @@ void explain_tick(struct explain *e, int64_t now);
 /* conv_trouble returns the trouble of a side, all zero where it has none. */
 const struct trouble *conv_trouble(const struct conv *c, int side);
 /* explain_conv returns a conversation by its number, or NULL. */
-struct conv *explain_conv(const struct explain *e, uint32_t stream);
+static inline struct conv *explain_conv(const struct explain *e, uint32_t stream) {
+    struct conv *c = &e->room[stream % CONVS_MAX];
+    return c->stream == stream ? c : NULL;
+}
 
 /* What a conversation was, for people. */
 bool conv_is_broker(const struct conv *c);

@@ -9,11 +9,10 @@
 enum { PLACE_NONE = UINT32_MAX };
 static const int64_t SECOND = 1000000000, MILLI = 1000000;
 
-/* map_make prepares for `entries` entries; 0 or ERR_NOMEM. */
+/* map_make prepares for `entries` entries, a power of two; 0 or ERR_NOMEM. */
 int map_make(struct place_map *m, uint32_t entries) MUST_USE;
 void map_free(struct place_map *m);
-/* map_find returns the slot of a hash: its value is the place + 1, or 0 where it is free (then *hash of it is set when
- * the caller fills it with map_set). */
+/* map_find returns the place that map_set gave a hash, or PLACE_NONE. */
 uint32_t map_find(const struct place_map *m, uint64_t hash);
 void map_set(struct place_map *m, uint64_t hash, uint32_t place);
 
@@ -47,6 +46,8 @@ void gather_websocket(struct explain *e, struct conv *c, int side, const struct 
                       const struct websocket_event *w);
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct mqtt_event *m);
+/* flights_release gives back the list of a sender's messages under way, which is not touched after. */
+void flights_release(struct explain *e, const struct mqtt_rec *r, int sender);
 void gather_dns(struct explain *e, const struct packet_events *p, const struct dns_event *q, bool selected);
 /* gather_link takes what a packet says of neighbours and addresses, gather_refused an ICMP error about a datagram. */
 void gather_link(struct explain *e, const struct packet_events *p);

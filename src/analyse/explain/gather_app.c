@@ -138,7 +138,7 @@ static void tls_handshake(struct explain *e, struct tls_rec *r, const struct pac
 }
 
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t) {
-    if (!c->tls) c->tls = calloc(1, sizeof *c->tls);
+    if (!c->tls) c->tls = slabs_get(&e->slabs, sizeof *c->tls);
     struct tls_rec *r = c->tls;
     if (!r) return;
     if (p->shut.n) r->shut = keep(e, p->shut);
@@ -201,7 +201,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
 void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct http_event *h) {
     if (!h->response && !h->method.n) return;
-    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
     struct web_rec *w = c->web;
     if (!w) return;
     (void)side;
@@ -226,9 +226,8 @@ void gather_request(struct explain *e, struct conv *c, const struct packet_event
 
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w) {
-    (void)e;
     (void)side;
-    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
     if (!c->web) return;
     c->web->is_websocket = true;
     if (w->opcode == 8 && !mark_set(&c->web->ws_close)) c->web->ws_close = mark_of(p);

@@ -437,6 +437,7 @@ int first_make(struct load *l) {
     struct arena arena = arena_make(256 << 20);
     struct patterns p = {.arena = &arena};
     if (!f) return load_fail(l, NULL, "out of memory");
+    if (!hs_load()) return free(f), load_fail(l, NULL, HS_LIBRARY " cannot be loaded");
     set->first = f;
     f->n = set->n_sensitive;
     f->check = calloc(f->n + 1, sizeof *f->check);

@@ -2,11 +2,11 @@
 /* Domain names and their compression (RFC 1035, 3.1 and 4.1.4).
  *
  * A pointer may lead anywhere in the message, also to itself. A name is given up as a loop when more bytes were
- * walked over than the message has, or when the message's names together took DNS_NAME_WORK: so no message
- * costs more than that, however its pointers are laid out. */
+ * walked over than the message has, and as too long when the message's names together took DNS_NAME_WORK: so no
+ * message costs more than that, however its pointers are laid out. */
 #include "proto/dns/dns.h"
 
-enum name_end { NAME_GOOD, NAME_SHORT, NAME_LOOP };
+enum name_end { NAME_GOOD, NAME_SHORT, NAME_LOOP, NAME_LONG };
 
 struct name_walk {
     char *buf; /* DNS_NAME_MAX bytes, or NULL */
@@ -48,7 +48,8 @@ static enum name_end walk(struct dns_msg *m, size_t pos, struct name_walk *w) {
             at += step;
         }
         w->walked += step;
-        if (jumped && (w->walked >= in.n || m->work < step)) return NAME_LOOP;
+        if (jumped && w->walked >= in.n) return NAME_LOOP;
+        if (jumped && m->work < step) return NAME_LONG;
         m->work -= step < m->work ? step : m->work;
     }
 }
@@ -65,7 +66,7 @@ size_t dns_name_read(struct dns_msg *m, struct reader *r, struct slice *text) {
     rd_skip(r, w.used < rd_left(r) ? w.used : rd_left(r));
     if (!text) return w.used;
     if (end == NAME_LOOP) *text = SLICE("<Name contains a pointer that loops>");
-    else if (w.n >= DNS_NAME_MAX) *text = SLICE("<Name too long>");
+    else if (end == NAME_LONG || w.n >= DNS_NAME_MAX) *text = SLICE("<Name too long>");
     else if (w.n == 0) *text = SLICE("<Root>");
     else if (w.buf) *text = slice_of(w.buf, w.n);
     return w.used;

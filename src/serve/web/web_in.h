@@ -6,9 +6,9 @@
 #include "base/writer.h"
 #include "expr/expr.h"
 #include "serve/demand/keeper.h"
+#include "serve/mhd.h"
 #include "serve/web/web.h"
 #include "serve/web/web_colour.h"
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -54,6 +54,12 @@ def test_a_list_of_very_many_phrases_is_loaded_in_a_moment(judge, tmp_path):
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 10
 
 
+def test_a_list_beyond_the_limit_is_refused_and_not_cut(judge, tmp_path):
+    (tmp_path / "words.data").write_text("".join(f"{i:x}\n" for i in range(1 << 20, (1 << 20) + 300000)))
+    r = judge('SecRule ARGS "@pmFromFile words.data" "id:7,deny"', {"payload": f"{(1 << 20) + 299999:x}"})
+    assert r.returncode == 2 and "at most 200000 phrases" in r.err
+
+
 def test_payload_in_base64_may_hold_any_bytes(judge):
     line = {"payload_b64": base64.b64encode(b"\x00\xff\n;").decode()}
     assert judge(r'SecRule ARGS:payload "@rx ^\x00\xff\n;$" "id:1,pass"', line).lines[0]["ids"] == [1]

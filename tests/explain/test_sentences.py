@@ -620,3 +620,20 @@ def test_a_broker_with_two_addresses_is_one(tmp_path):
     d.s(PINGRESP)
     out = verdict(cap, tmp_path)
     assert not ids(out) and "another address" in out["verdict"]["text"]
+
+
+def test_message_of_qos_0_among_others_need_not_wait(tmp_path):
+    cap = Capture()
+    subscriber(cap, "alarm/#", qos=1, clean=False).close()
+    t = session(cap, "pub", 40007, addr="10.0.0.4")
+    t.c(publish("alarm/fire", b"1", qos=1))
+    t.s(ack(4))
+    t.c(publish("alarm/fire", b"2"))
+    cap.wait(1)
+    back = session(cap, "dashboard", 41001, addr="10.0.0.3", clean=False, kept=True)
+    back.s(publish("alarm/fire", b"1", qos=1))
+    back.c(ack(4))
+    cap.wait(3)
+    back.c(PINGREQ)
+    back.s(PINGRESP)
+    assert not ids(verdict(cap, tmp_path))

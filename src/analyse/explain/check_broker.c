@@ -76,15 +76,33 @@ static uint64_t comeback(const struct explain *e, const struct endpoint *broker,
     return vain;
 }
 
-/* turned_away tells whether a broker's port was closed within AWAY_S of a time. */
-static bool turned_away(const struct explain *e, const struct endpoint *broker, int64_t since) {
-    for (size_t i = 0; i < CONVS_MAX; i++) {
-        const struct conv *c = e->conv[i];
-        if (c && endpoint_same(&c->end[SERVER], broker) && !conv_handshaken(c) && mark_set(&c->half[SERVER].rst) &&
-            c->first.ts >= since && c->first.ts - since < AWAY_S * SECOND)
-            return true;
+static bool refused(const struct conv *c) { return !conv_handshaken(c) && mark_set(&c->half[SERVER].rst); }
+
+/* ended_before returns the place of a broker's last ending before it refused a connection, within AWAY_S; n: there is
+ * none. */
+static size_t ended_before(const struct ending *list, size_t n, const struct conv *c) {
+    struct ending key = {c, c->first};
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (compare_ending(&list[mid], &key) < 0) low = mid + 1;
+        else high = mid;
     }
-    return false;
+    const struct ending *last = list + low - 1;
+    bool is =
+        low && endpoint_same(&last->c->end[SERVER], &c->end[SERVER]) && c->first.ts - last->at.ts < AWAY_S * SECOND;
+    return is ? low - 1 : n;
+}
+
+/* turned_away finds endings, fewer than MANY, behind which a broker's port was closed; returns how many. */
+static size_t turned_away(const struct explain *e, const struct ending *list, size_t n, size_t *first) {
+    for (size_t i = 0; i < CONVS_MAX; i++) {
+        size_t last = e->conv[i] && refused(e->conv[i]) ? ended_before(list, n, e->conv[i]) : n;
+        if (last == n) continue;
+        for (*first = last; *first && together(list, n, *first - 1) > last - *first + 1;) --*first;
+        return last - *first + 1;
+    }
+    return 0;
 }
 
 /* consequences_lower makes warnings of what is said of single connections of a broker that was gone. */
@@ -151,9 +169,10 @@ void check_broker_gone(struct judge *j) {
     size_t best = 0, most = 0;
     for (size_t i = 0; i < n; i++) {
         size_t k = together(list, n, i);
-        if (k > most && (k >= MANY || turned_away(j->e, &list[i].c->end[SERVER], list[i].at.ts))) best = i, most = k;
+        if (k >= MANY && k > most) best = i, most = k;
         if (k >= MANY) i += k - 1; /* so that no pair is looked at twice */
     }
+    if (!most) most = turned_away(j->e, list, n, &best);
     if (most) gone_found(j, list + best, most);
     free(list);
 }

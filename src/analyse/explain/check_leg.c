@@ -242,9 +242,9 @@ static const struct conv *returned(const struct judge *j, const struct filter_re
 static const struct message *kept_lost(const struct judge *j, const struct filter_rec **who, const struct conv **back) {
     const struct explain *e = j->e;
     uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
-    for (uint64_t s = first; s <= e->messages && j->matches && j->t->qos; s++) {
+    for (uint64_t s = first; s <= e->messages && j->matches; s++) {
         const struct message *m = &e->message[s % MESSAGES_MAX];
-        if (m->serial != s || &e->topic[m->topic] != j->t || m->deliveries) continue;
+        if (m->serial != s || &e->topic[m->topic] != j->t || m->deliveries || !m->qos) continue;
         for (size_t i = 0; i < j->matches; i++) {
             *who = &e->filter[j->match[i]];
             if (!is_share((*who)->filter) && (*back = returned(j, *who, m->sent.ts))) return m;
@@ -291,7 +291,7 @@ void check_undelivered(struct judge *j) {
     struct finding *f = topic_found(j);
     say_client(j, f, who->stream);
     say_text(j, f, who->filter);
-    if (!j->t->qos || !who->qos) f->level = LEVEL_WARNING; /* QoS 0 may be dropped */
+    if (!m->qos || !who->qos) f->level = LEVEL_WARNING; /* QoS 0 may be dropped */
     cite(f, &who->at);
     cite(f, &m->sent);
 }

@@ -293,6 +293,7 @@ struct message {
     struct mark sent;
     uint32_t stream;
     uint16_t topic; /* place in explain.topic */
+    uint8_t qos;
     uint32_t deliveries;
     uint32_t to[MESSAGE_TO]; /* numbers + 1 of the first conversations it was delivered to */
 };

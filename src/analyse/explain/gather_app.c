@@ -221,7 +221,9 @@ void gather_request(struct explain *e, struct conv *c, const struct packet_event
     if (!c->web) return;
     c->web->begun = mark_of(p);
     c->web->due = scan.body == HTTP_BODY_LENGTH ? scan.head + scan.length : 0;
-    c->web->begun_line = keep(e, http_string(slice_head(in, scan.first > 2 ? scan.first - 2 : 0)));
+    struct slice line = slice_tail(slice_head(in, scan.first), http_blank(in));
+    while (line.n && line.p[line.n - 1] <= ' ') line.n--;
+    c->web->begun_line = keep(e, http_string(line));
 }
 
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,

@@ -58,14 +58,16 @@ static struct message *message_at(const struct explain *e, uint64_t serial) {
 }
 
 static void message_add(struct explain *e, const struct conv *c, const struct packet_events *p, uint32_t topic,
-                        struct slice payload) {
-    uint64_t hash = message_hash(e, topic, payload), serial = ++e->messages, *bucket = &e->bucket[hash % MESSAGES_MAX];
+                        const struct mqtt_event *m) {
+    uint64_t hash = message_hash(e, topic, m->payload), serial = ++e->messages,
+             *bucket = &e->bucket[hash % MESSAGES_MAX];
     e->message[serial % MESSAGES_MAX] = (struct message){.hash = hash,
                                                          .serial = serial,
                                                          .before = *bucket,
                                                          .sent = mark_of(p),
                                                          .stream = c->stream,
-                                                         .topic = (uint16_t)topic};
+                                                         .topic = (uint16_t)topic,
+                                                         .qos = m->qos};
     *bucket = serial;
 }
 
@@ -110,8 +112,8 @@ static struct flight *flight_free(struct explain *e, struct mqtt_rec *r, int sen
     return &list[n];
 }
 
-static void flight_start(struct explain *e, struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m,
-                         uint32_t topic) {
+static void flight_start(struct explain *e, struct mqtt_rec *r, int side, const struct packet_events *p,
+                         const struct mqtt_event *m, uint32_t topic) {
     struct flight *f = flight_find(r, side, m->id);
     if (f && m->dup) {
         f->step = mark_of(p);
@@ -145,7 +147,7 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
         t->qos = m->qos;
     }
     t->last = mark_of(p);
-    message_add(e, c, p, at, m->payload);
+    message_add(e, c, p, at, m);
 }
 
 static void will_add(struct explain *e, const struct conv *c) {

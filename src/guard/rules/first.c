@@ -21,8 +21,9 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-/* A list of more phrases has an automaton of its own, made in a moment; Hyperscan would take minutes over it. */
-enum { EXPRESSION_MAX = 16000, KEY_LEN = 64, PHRASES_MAX = 2000 };
+/* A list of more than PHRASES_FEW has an automaton of its own, made in a moment; Hyperscan would take minutes over it.
+ */
+enum { EXPRESSION_MAX = 16000, KEY_LEN = 64, PHRASES_FEW = 2000 };
 
 /* ---- load time: may the engine be trusted? ---- */
 
@@ -151,7 +152,7 @@ static void check_rx(struct check *c, const struct op *op, bool trusted) {
 
 static bool is_long_list(const struct op *op) {
     const struct slice *words;
-    return is_phrases(op) && pm_words(op->phrases, &words) > PHRASES_MAX;
+    return is_phrases(op) && pm_words(op->phrases, &words) > PHRASES_FEW;
 }
 
 static void check_make(struct check *c, const struct rule *r, bool trusted) {

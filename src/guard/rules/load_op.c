@@ -50,12 +50,16 @@ static int op_words(struct load *l, struct op *op, struct slice text, bool lines
         for (len = 0; i + len < text.n && (lines ? text.p[i + len] != '\n' : !c_space(text.p[i + len]));) len++;
         struct slice one = slice_of(text.p + i, len);
         if (!one.n || (lines && s_trim(one).n && s_trim(one).p[0] == '#')) continue;
-        if (n == cap && cap < PHRASES_MAX) {
+        if (n == PHRASES_MAX) {
+            free(words);
+            return load_fail(l, NULL, "a list holds at most %d phrases", PHRASES_MAX);
+        }
+        if (n == cap) {
             struct slice *grown = realloc(words, (cap *= 2) * sizeof *words);
             if (!grown) free(words);
             words = grown;
         }
-        if (words && n < cap) words[n++] = one;
+        if (words) words[n++] = one;
     }
     kept = words ? arena_get(&l->set->arena, (n + 1) * sizeof *kept) : NULL;
     if (kept && n) memcpy(kept, words, n * sizeof *kept);

@@ -163,6 +163,12 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
     }
 }
 
+/* web_of returns the conversation's record of HTTP, made where there is none; NULL: no memory. */
+static struct web_rec *web_of(struct explain *e, struct conv *c) {
+    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
+    return c->web;
+}
+
 static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
                          const struct http_event *h) {
     w->requests++;
@@ -201,8 +207,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
 void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct http_event *h) {
     if (!h->response && !h->method.n) return;
-    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
-    struct web_rec *w = c->web;
+    struct web_rec *w = web_of(e, c);
     if (!w) return;
     (void)side;
     if (h->proxied) mark_first(&w->proxy, p);
@@ -217,8 +222,7 @@ void gather_request(struct explain *e, struct conv *c, const struct packet_event
     if (in.n < p->tcp.len || p->n || http_probe(in) == PROBE_NO) return;
     struct read_result r = http_frame(&scan, in, HTTP_ASKED_OTHER, false);
     if (r.status != READ_MORE || scan.kind != HTTP_LINE_REQUEST || !scan.head || scan.rpc) return;
-    if (!c->web) c->web = calloc(1, sizeof *c->web);
-    if (!c->web) return;
+    if (!web_of(e, c)) return;
     c->web->begun = mark_of(p);
     c->web->due = scan.body == HTTP_BODY_LENGTH ? scan.head + scan.length : 0;
     struct slice line = slice_tail(slice_head(in, scan.first), http_blank(in));
@@ -229,8 +233,7 @@ void gather_request(struct explain *e, struct conv *c, const struct packet_event
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w) {
     (void)side;
-    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
-    if (!c->web) return;
+    if (!web_of(e, c)) return;
     c->web->is_websocket = true;
     if (w->opcode == 8 && !mark_set(&c->web->ws_close)) c->web->ws_close = mark_of(p);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of MQTT's texts: UTF-8 (1.5.4), topic names and topic filters (4.7), shared subscriptions (4.8.2). */
+#include "base/eight.h"
 #include "base/utf8.h"
 #include "proto/mqtt/mqtt.h"
 
@@ -9,27 +10,19 @@ static bool control_code(uint32_t code) {
            (code & 0xfffe) == 0xfffe;
 }
 
-static const uint64_t EVERY = 0x0101010101010101u; /* byte */
-
-/* has tells by the top bit of a byte whether one of eight is `byte`. */
-static uint64_t has(uint64_t eight, uint8_t byte) {
-    uint64_t zero = eight ^ EVERY * byte;
-    return (zero - EVERY) & ~zero & EVERY << 7;
-}
-
 /* plain tells whether all bytes are printable ASCII and no wildcards, of which nothing is to be said: the common case.
- * It looks at eight bytes at a time, the last ones twice where they are not eight. */
+ * It looks at eight bytes at a time, at some of the last ones twice. */
 static bool plain(struct slice s) {
-    uint64_t eight, other = 0;
-    if (s.n < sizeof eight) {
-        uint8_t padded[sizeof eight] = "        ";
+    enum { EIGHT = 8 };
+    uint64_t other = 0;
+    if (s.n < EIGHT) {
+        uint8_t padded[EIGHT] = "        ";
         for (size_t i = 0; i < s.n; i++) padded[i] = s.p[i];
         return plain(slice_of(padded, sizeof padded));
     }
-    for (size_t at = 0; at < s.n; at += sizeof eight) {
-        memcpy(&eight, &s.p[at + sizeof eight <= s.n ? at : s.n - sizeof eight], sizeof eight);
-        other |= (eight | (eight - EVERY * 0x20)) & EVERY << 7; /* not ASCII, or less than a space */
-        other |= has(eight, 0x7f) | has(eight, '#') | has(eight, '+');
+    for (size_t at = 0; at < s.n; at += EIGHT) {
+        uint64_t v = eight_load(&s.p[at + EIGHT <= s.n ? at : s.n - EIGHT]);
+        other |= eight_strange(v) | eight_equal(v, '#') | eight_equal(v, '+');
     }
     return !other;
 }

@@ -102,7 +102,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
         const struct fval *f = &v->v[i];
         if (f->id >= FID_TCP && f->id < FID_TCP_OPTIONS) header[f->id - FID_TCP] = f;
         else if (f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES) options = options < i ? options : i;
-        else if (f->id == FID_TCP_SEGMENT_DATA) segment = f;
+        else if (f->id == FID_TCP_SEGMENT_DATA) segment = f->extra == TCP_PART_AGAIN ? NULL : f;
         else if (f->id == FID_TCP_BEGUN) begun = f;
         else if (f->id == FID_TCP_AN_FLAGS) findings = true;
     }
@@ -116,7 +116,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
         wr_s(w, "  [TCP segment of a reassembled PDU]");
         return;
     }
-    if (segment && segment->extra) { /* the message began here: its protocol has taken the column */
+    if (segment && segment->extra == TCP_PART_FIRST) { /* the message began here: its protocol has taken the column */
         tcp_info_prefix(w, v, at, end);
         wr_s(w, "[TCP segment of a reassembled PDU]");
         return;
@@ -301,6 +301,7 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_TCP_PAYLOAD:
     case FID_TCP_SEGMENT_DATA:
+        if (f->id == FID_TCP_SEGMENT_DATA && f->extra == TCP_PART_AGAIN) wr_s(w, "Retransmitted ");
         wr_s(w, field_of(f->id)->label);
         wr_number(w, " (", f->len, f->len == 1 ? " byte)" : " bytes)");
         return true;

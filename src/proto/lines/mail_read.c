@@ -231,7 +231,7 @@ static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 
 static const uint16_t imf_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, 0};
 const struct proto proto_imf = {.name = "imf",
-                                .column = "IMF",
+                                .column = "SMTP/IMF",
                                 .id = FID_IMF,
                                 .end = FID_IMF_END,
                                 .inner = true,

@@ -327,8 +327,13 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->payload_end = NULL;
 }
 
+bool driver_ahead_pays(const struct driver *dr) {
+    enum { MANY = 256 }; /* fewer conversations stay near the processor without being asked for */
+    return dr->needs_flow && dr->flows.count > MANY;
+}
+
 void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) {
-    if (dr->needs_flow) flow_ahead(&dr->flows, link, frame);
+    flow_ahead(&dr->flows, link, frame);
 }
 
 void driver_layers(struct driver *dr) {

@@ -56,7 +56,8 @@ int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, co
 void driver_begin(struct driver *dr, const struct packet *p);
 void driver_layers(struct driver *dr);
 /* driver_ahead may be shown the packets that come AHEAD_STEPS later, each once and in order: what they need is fetched
- * meanwhile. */
+ * meanwhile. driver_ahead_pays tells whether that is worth the work now. */
+bool driver_ahead_pays(const struct driver *dr);
 void driver_ahead(struct driver *dr, uint32_t link, struct slice frame);
 
 /* For the parts of the driver. */

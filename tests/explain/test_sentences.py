@@ -570,6 +570,15 @@ def test_one_of_two_connections_is_given_up(tmp_path):
     assert not ids(verdict(cap, tmp_path))
 
 
+def test_dead_after_silence_behind_something_that_acknowledges(tmp_path):
+    cap = Capture()
+    t = session(cap)
+    cap.wait(300)
+    t.c(publish("a/b"))
+    t.rst(1)
+    assert ids(verdict(cap, tmp_path)) == ["tcp.idle-reset"]
+
+
 def test_reset_of_an_idle_connection_that_lives(tmp_path):
     """Both sides showed after the silence that they were there."""
     cap = Capture()
@@ -595,3 +604,19 @@ def test_first_answer_in_tls_was_not_captured(tmp_path):
         t.send(side, data())
     t.close()
     assert "tls.no-answer" not in ids(verdict(cap, tmp_path))
+
+
+def test_a_broker_with_two_addresses_is_one(tmp_path):
+    """On `any` who is on the broker's machine speaks to 127.0.0.1, and everybody else to its address."""
+    cap = Capture()
+    d = subscriber(cap, "a/#")
+    t = Tcp(cap, client="127.0.0.1", server="127.0.0.1", sport=40007).open()
+    t.c(connect("pub"))
+    t.s(connack())
+    t.c(publish("a/b"))
+    d.s(publish("a/b"))
+    cap.wait(3)
+    d.c(PINGREQ)
+    d.s(PINGRESP)
+    out = verdict(cap, tmp_path)
+    assert not ids(out) and "another address" in out["verdict"]["text"]

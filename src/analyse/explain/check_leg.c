@@ -374,7 +374,8 @@ static const struct filter_rec *elsewhere(const struct judge *j) {
     for (uint32_t i = 0; i < e->filters && e->likened < LIKENED_MAX; i++) {
         const struct filter_rec *f = &e->filter[i];
         e->likened++;
-        if (endpoint_same(&f->broker, &j->t->broker) || (f->answered && f->code >= 0x80)) continue;
+        /* Who gets messages has a broker that is in order, perhaps the same one under another address (`any`). */
+        if (endpoint_same(&f->broker, &j->t->broker) || f->deliveries || (f->answered && f->code >= 0x80)) continue;
         if (alive(e, f, j->t->first.ts) && explain_topic_matches(f->filter, j->t->topic)) return f;
     }
     return NULL;

@@ -17,7 +17,8 @@ enum {
     SLOW_MS = 100,
     AFTER_GAP = 8,
     HALF_S = 20,
-    IDLE_S = 20
+    IDLE_S = 20,
+    ANSWER_S = 3
 };
 
 static void say_side(struct finding *f, int side) {
@@ -278,8 +279,10 @@ bool conv_idle_death(const struct judge *j) {
         const struct half *h = &c->half[stuck_side(j)];
         return h->last_data.ts >= c->gap.ts && c->half[!stuck_side(j)].last.ts <= c->gap_before.ts;
     }
-    for (int side = 0; side < 2 && !c->gap_answered; side++) {
+    for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
+        /* Something in between may have acknowledged it; but who speaks and is heard for a while is not dead. */
+        if (c->gap_answered && me->rst.ts - c->gap.ts > ANSWER_S * SECOND) continue;
         /* RST that answers the first packet behind the silence */
         if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP &&
             peer->last.ts >= c->gap.ts && !(me->last_data.ts >= c->gap.ts) && !mark_set(&me->fin) &&
@@ -303,6 +306,13 @@ void check_idle_reset(struct judge *j) {
     if (c->mqtt && c->mqtt->keep_alive) say_time(j, f, c->mqtt->keep_alive * SECOND);
     else if (c->mqtt && mark_set(&c->mqtt->connect)) say_words(f, N_("switched off"));
     else say_words(f, N_("not known"));
+    if (!c->mqtt && c->end[SERVER].port != 1883 && c->end[SERVER].port != 8883) {
+        f->text =
+            N_("After %3$s of silence the connection between %1$s and %2$s was dead: the next packet was answered "
+               "with RST or not at all. A NAT or firewall forgot it.");
+        f->next = N_("Let one side send something more often than that, TCP keep-alive for instance, or let the client "
+                     "connect anew after a pause.");
+    }
     f->confidence = LIKELY;
     cite(f, &c->gap_before);
     cite(f, &c->gap);

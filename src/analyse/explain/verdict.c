@@ -21,6 +21,17 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
     }
 }
 
+/* wanted_elsewhere tells whether a published topic is subscribed to at another address: of another broker, or of the
+ * same one. */
+static bool wanted_elsewhere(struct explain *e) {
+    for (uint32_t t = 0; t < e->topics; t++)
+        for (uint32_t i = 0; e->topic[t].published && i < e->filters && e->likened < LIKENED_MAX; i++, e->likened++)
+            if (!endpoint_same(&e->filter[i].broker, &e->topic[t].broker) &&
+                explain_topic_matches(e->filter[i].filter, e->topic[t].topic))
+                return true;
+    return false;
+}
+
 /* all_well makes the sentence of a capture in which nothing is wrong, with what can be said for it. */
 static void all_well(struct judge *j, struct finding *f) {
     struct explain *e = j->e;
@@ -58,8 +69,12 @@ static void all_well(struct judge *j, struct finding *f) {
         cite(f, &first->got);
     } else if (published) {
         f->text =
-            answered && e->filters ? N_("Messages published: %1$s; the broker took them. No subscription seen in this "
-                                        "capture is for them.")
+            answered && wanted_elsewhere(e) ? N_("Messages published: %1$s; the broker took them. Whether they arrived "
+                                                 "cannot be told: who subscribes "
+                                                 "to them is connected to another address.")
+            : answered && e->filters
+                ? N_("Messages published: %1$s; the broker took them. No subscription seen in this "
+                     "capture is for them.")
             : answered
                 ? N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.")
                 : N_("Messages published: %1$s; nothing the broker says is seen, neither that it took them nor that it "

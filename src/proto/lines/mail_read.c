@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mail: SMTP (RFC 5321), POP (RFC 1939) and IMAP (RFC 9051), line by line; after STARTTLS and its kin (RFC 3207, 2595)
- * the conversation is one of TLS. A message that SMTP carries is shown as text that is not taken apart.
+ * the conversation is one of TLS. Of a message that SMTP carries the headers are
+ * read where they lie in the segment that ends it.
  *
  * Theory of operation: the state of a conversation says what the client asked for last: TLS, or to send a message,
  * whose end is a line with a dot. */
@@ -12,6 +13,7 @@
 struct mail_state {
     bool tls_asked; /* the server's consent is still to come */
     bool data_asked, in_data;
+    bool fresh; /* of the message nothing came yet */
 };
 
 enum { SMTP_READY = 220, SMTP_GO_ON = 354 };
@@ -38,15 +40,51 @@ static void smtp_reply(struct decode *d, struct mail_state *st, const struct lin
     }
     fv_close(d->out);
     bool last = line->text.n < 4 || line->text.p[3] != '-';
-    if (last && st->data_asked && code == SMTP_GO_ON) st->in_data = true;
+    if (last && st->data_asked && code == SMTP_GO_ON) st->in_data = st->fresh = true;
     if (last && st->tls_asked && code == SMTP_READY && d->ops->become) d->ops->become(d, &proto_tls, 0);
     if (last) st->data_asked = st->tls_asked = false;
+}
+
+/* mail is what a segment has of the message that is sent: its headers (RFC 5322 2.2), as far as they are there. */
+struct mail {
+    struct slice head_lines;
+    bool head, ended;
+};
+
+static void mail_take(struct mail *mail, const struct line *line) {
+    mail->ended = slice_eq(line->text, SLICE("."));
+    if (mail->ended || !line->text.n) mail->head = false;
+    if (!mail->head) return;
+    if (!mail->head_lines.p) mail->head_lines.p = line->all.p;
+    mail->head_lines.n += line->all.n;
+}
+
+/* mail_show shows the message whose end came, as a layer of its own. */
+static void mail_show(struct decode *d, const struct mail *mail) {
+    static const struct {
+        const char *name;
+        uint16_t id;
+    } headers[] = {{"FROM:", FID_IMF_FROM},
+                   {"TO:", FID_IMF_TO},
+                   {"SUBJECT:", FID_IMF_SUBJECT},
+                   {"DATE:", FID_IMF_DATE},
+                   {"MESSAGE-ID:", FID_IMF_MESSAGE_ID}};
+    struct slice left = mail->head_lines;
+    struct line line;
+    d_begin(d, &proto_imf, left.n ? d_off(d, left.p) : 0, (uint32_t)left.n);
+    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
+        struct slice value = line.text, name = word_take(&value);
+        for (size_t h = 0; h < sizeof headers / sizeof *headers; h++)
+            if (word_is(name, headers[h].name)) line_add(d, headers[h].id, value);
+    }
+    d_end(d);
 }
 
 static struct read_result smtp_read(struct decode *d, void *state, int from, struct slice in) {
     struct mail_state *st = state;
     struct slice left = in;
     struct line line;
+    struct mail mail = {.head = st->fresh};
     bool server = from_server(d, &proto_smtp, from);
     if (server || !st->in_data) { /* a line that is not whole waits for its end */
         left = whole_lines(in);
@@ -60,12 +98,15 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
             smtp_reply(d, st, &line);
         } else if (st->in_data) {
             line_add(d, FID_SMTP_MESSAGE, line.all);
-            st->in_data = !slice_eq(line.text, SLICE("."));
+            mail_take(&mail, &line);
+            st->fresh = false;
+            st->in_data = !mail.ended;
         } else {
             smtp_request(d, st, &line);
         }
     }
     d_end(d);
+    if (mail.ended) mail_show(d, &mail);
     return lines_whole(in);
 }
 
@@ -180,6 +221,22 @@ const struct proto proto_smtp = {.name = "smtp",
                                  .stream = &smtp_stream,
                                  .info = smtp_info,
                                  .info_fields = smtp_fields};
+static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *from = fv_first(v, FID_IMF_FROM, at, end), *subject = fv_first(v, FID_IMF_SUBJECT, at, end);
+    if (from) wr_s(w, "from: ");
+    if (from) print_string(w, from->s);
+    if (subject) wr_s(w, from ? ", subject: " : "subject: ");
+    if (subject) print_string(w, subject->s);
+}
+
+static const uint16_t imf_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, 0};
+const struct proto proto_imf = {.name = "imf",
+                                .column = "SMTP/IMF",
+                                .id = FID_IMF,
+                                .end = FID_IMF_END,
+                                .inner = true,
+                                .info = imf_info,
+                                .info_fields = imf_fields};
 static const uint16_t pop_fields[] = {FID_POP_RESPONSE, FID_POP_REQUEST, 0};
 static const struct stream_ops pop_stream = {.state_size = sizeof(struct mail_state), .read = pop_read};
 static const struct proto_key pop_keys[] = {{TABLE_TCP, 110}, {TABLE_COUNT, 0}};

@@ -2,13 +2,12 @@
 /* Fields set anew: lengths, checksums and later segments follow; damaged packets do no harm. */
 #undef NDEBUG
 #include "analyse/amend.h"
+#include "base/check.h"
 #include "proto/icmp/checksum.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static uint8_t out[AMEND_PACKET_MAX];
 static struct capture_interface raw = {.linktype = 101, .ticks = 1000000000};

@@ -2,9 +2,10 @@
 /* Fields in, events out.
  *
  * Theory of operation. The list of fields is walked once. A protocol's own entry begins an event (in TLS a record's
- * message does); the fields behind it fill it. Fields behind an ICMP header are those of the quoted packet. What a
- * packet inside a tunnel says overwrites what its carrier said, since the innermost addresses are the ones that talk.
- * Limits: EVENTS_MAX messages of a packet, EVENT_LIST filters or codes of a message. */
+ * message does); the fields behind it fill it. Of what nearly every packet has, addresses, TCP and MQTT, the decoders
+ * hand over the whole (struct decode), which costs less than a field for each number. Fields behind an ICMP header are
+ * those of the quoted packet. The innermost addresses are the ones that talk. Limits: EVENTS_MAX messages of a packet,
+ * EVENT_LIST filters or codes of a message. */
 #include "analyse/events.h"
 
 #include "proto/mqtt/mqtt.h"
@@ -14,11 +15,6 @@
 #include <endian.h>
 
 static const uint16_t wanted[] = {
-    FID_IP_SRC,
-    FID_IP_DST,
-    FID_IP_ID,
-    FID_IPV6_SRC,
-    FID_IPV6_DST,
     FID_TCP,
     FID_TCP_SAID,
     FID_UDP_SRCPORT,
@@ -87,40 +83,8 @@ static const uint16_t wanted[] = {
     FID_WEBSOCKET_OPCODE,
     FID_WEBSOCKET_CLOSE_CODE,
     FID_MQTT,
-    FID_MQTT_MSGTYPE,
-    FID_MQTT_DUPFLAG,
-    FID_MQTT_QOS,
-    FID_MQTT_RETAIN,
-    FID_MQTT_VER,
-    FID_MQTT_CONFLAG_UNAME,
-    FID_MQTT_CONFLAG_PASSWD,
-    FID_MQTT_CONFLAG_WILL,
-    FID_MQTT_CONFLAG_CLEAN,
-    FID_MQTT_KALIVE,
-    FID_MQTT_CLIENTID,
-    FID_MQTT_WILLTOPIC,
-    FID_MQTT_CONACK_SP,
-    FID_MQTT_CONACK_VAL,
-    FID_MQTT_CONNACK_REASON,
-    FID_MQTT_MSGID,
-    FID_MQTT_TOPIC,
-    FID_MQTT_MSG,
-    FID_MQTT_SUB_QOS,
-    FID_MQTT_SUBOPT_QOS,
-    FID_MQTT_SUBACK_QOS,
-    FID_MQTT_SUBACK_REASON,
-    FID_MQTT_PUBACK_REASON,
-    FID_MQTT_PUBREC_REASON,
-    FID_MQTT_PUBREL_REASON,
-    FID_MQTT_PUBCOMP_REASON,
-    FID_MQTT_UNSUBACK_REASON,
-    FID_MQTT_DISCONNECT_REASON,
-    FID_MQTT_AUTH_REASON,
-    FID_MQTT_PROPERTY_ID,
-    FID_MQTT_PROP_NUMBER,
-    FID_MQTT_PROP_STRING,
+    FID_MQTT_SAID,
     FID_MQTT_UNKNOWN_TOPIC_ALIAS,
-    FID_MQTT_ILLEGAL_TOPIC_LENGTH,
 };
 
 void events_want(struct want *w) {
@@ -132,12 +96,13 @@ void events_want(struct want *w) {
 /* walk is where the reading of one packet stands. */
 struct walk {
     struct packet_events *out;
-    struct event *now; /* event being filled; NULL: none */
-    bool quoted;       /* fields are those of a packet quoted by an ICMP error */
-    uint8_t property;  /* MQTT property being read */
-    uint32_t record;   /* length of the TLS record */
-    uint8_t content;   /* its type */
-    bool readable;     /* the TLS session is */
+    struct event *now;               /* event being filled; NULL: none */
+    bool quoted;                     /* fields are those of a packet quoted by an ICMP error, */
+    bool again;                      /* and of another error inside it */
+    const struct mqtt_message *mqtt; /* the next one */
+    uint32_t record;                 /* length of the TLS record */
+    uint8_t content;                 /* its type */
+    bool readable;                   /* the TLS session is */
 };
 
 /* What is cleared of a new event: not the lists at its end, whose counts say how much of them is set. Of topics the
@@ -169,20 +134,6 @@ static void addr6(struct net_addr *a, struct slice s) {
     else *a = (struct net_addr){0};
 }
 
-static void network_field(struct walk *w, const struct fval *f) {
-    struct packet_events *o = w->out;
-    struct net_addr *src = w->quoted ? &o->icmp.src : &o->src, *dst = w->quoted ? &o->icmp.dst : &o->dst;
-    switch (f->id) {
-    case FID_IP_SRC: addr4(src, f->u); break;
-    case FID_IP_DST: addr4(dst, f->u); break;
-    case FID_IPV6_SRC: addr6(src, f->s); break;
-    case FID_IPV6_DST: addr6(dst, f->s); break;
-    case FID_IP_ID:
-        if (!w->quoted) o->ip_id = (uint16_t)f->u;
-        break;
-    }
-}
-
 static void ports_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
     bool source = f->id == FID_UDP_SRCPORT;
@@ -210,8 +161,9 @@ static void tcp_take(struct walk *w, const struct decode *d, const struct fval *
 
 static void icmp_field(struct walk *w, const struct fval *f) {
     struct packet_events *o = w->out;
-    if (w->quoted && f->id != FID_ICMP_MTU && f->id != FID_ICMPV6_MTU && o->icmp.src.len)
-        return; /* an error about an error */
+    bool begins = f->id == FID_ICMP || f->id == FID_ICMPV6;
+    w->again |= w->quoted && begins;
+    if (w->again) return;
     switch (f->id) {
     case FID_ICMP:
     case FID_ICMPV6:
@@ -371,78 +323,76 @@ static void websocket_field(struct walk *w, const struct fval *f) {
     if (f->id == FID_WEBSOCKET_CLOSE_CODE) w->now->websocket.code = (uint16_t)f->u;
 }
 
-static void code_add(struct mqtt_event *m, uint64_t code) {
-    m->code = (uint8_t)code;
-    m->has_code = true;
-    if (m->n_codes < EVENT_LIST) m->codes[m->n_codes++] = (uint8_t)code;
+static void filters_take(struct mqtt_event *e, const struct mqtt_message *m) {
+    struct slice rest = m->filters, filter;
+    uint8_t options;
+    while (e->topics < EVENT_LIST && mqtt_filter_next(&rest, m->head.type, &filter, &options)) {
+        if (!filter.n) continue;
+        e->codes[e->topics] = m->version == MQTT_5 ? options & 3 : options;
+        e->topic[e->topics++] = filter;
+    }
 }
 
-static void mqtt_property(struct walk *w, struct mqtt_event *m, const struct fval *f) {
-    if (f->id == FID_MQTT_PROPERTY_ID) w->property = (uint8_t)f->u;
-    else if (f->id == FID_MQTT_PROP_NUMBER && w->property == MQTT_P_MAX_PACKET) m->max_packet = (uint32_t)f->u;
-    else if (f->id == FID_MQTT_PROP_NUMBER && w->property == MQTT_P_SERVER_KEEP_ALIVE) m->keep_alive = (uint16_t)f->u;
-    else if (f->id == FID_MQTT_PROP_STRING && w->property == MQTT_P_ASSIGNED_CLIENT_ID) m->client = f->s;
+static void connect_take(struct mqtt_event *e, const struct mqtt_message *m) {
+    e->version = m->version & 0x7f;
+    e->user = m->connect_flags & MQTT_USER_NAME;
+    e->password = m->connect_flags & MQTT_PASSWORD;
+    e->will = m->connect_flags & MQTT_WILL;
+    e->clean = m->connect_flags & MQTT_CLEAN;
+    e->keep_alive = m->keep_alive;
+    e->client = m->client_id;
+    e->will_topic = m->will_topic;
+    e->max_packet = mqtt_number(m, MQTT_N_PACKET_MAX, 0);
 }
 
-static void mqtt_topic(struct mqtt_event *m, struct slice s) {
-    if (m->type == MQTT_PUBLISH) { /* an alias that is resolved stands behind an empty name */
-        m->topic[0] = s;
-        m->topics = 1;
-    } else if (m->topics < EVENT_LIST) {
-        m->topic[m->topics++] = s;
+static void codes_take(struct mqtt_event *e, const struct mqtt_message *m) {
+    if (!m->codes.n) return;
+    e->code = m->code;
+    e->has_code = true;
+    e->n_codes = (uint8_t)slice_head(m->codes, EVENT_LIST).n;
+    memcpy(e->codes, m->codes.p, e->n_codes);
+}
+
+static void mqtt_take(struct mqtt_event *e, const struct mqtt_message *m) {
+    e->type = m->head.type;
+    e->id = m->id;
+    e->dup = m->dup;
+    switch (m->head.type) {
+    case MQTT_PUBLISH:
+        e->qos = m->head.flags >> 1 & 3;
+        e->retain = m->head.flags & 1;
+        e->topic[0] = m->topic;
+        e->topics = m->topic.n > 0;
+        e->payload = m->payload;
+        break;
+    case MQTT_CONNECT: connect_take(e, m); break;
+    case MQTT_CONNACK:
+        e->session = m->session;
+        e->client = m->assigned;
+        e->keep_alive = (uint16_t)mqtt_number(m, MQTT_N_KEEP_ALIVE, 0);
+        e->max_packet = mqtt_number(m, MQTT_N_PACKET_MAX, 0);
+        codes_take(e, m);
+        break;
+    case MQTT_SUBSCRIBE:
+    case MQTT_UNSUBSCRIBE: filters_take(e, m); break;
+    default: codes_take(e, m);
     }
 }
 
 static void mqtt_field(struct walk *w, const struct fval *f) {
     if (f->id == FID_MQTT) {
+        const struct mqtt_message *m = w->mqtt;
         struct event *e = begin(w, EV_MQTT);
         if (e) e->mqtt.length = f->len;
+        if (!m || m->off != f->off || m->src != f->src) return; /* its framing is lost */
+        if (e) mqtt_take(&e->mqtt, m);
+        w->mqtt = m->next;
         return;
     }
     if (!w->now || w->now->kind != EV_MQTT) return;
     struct mqtt_event *m = &w->now->mqtt;
-    switch (f->id) {
-    case FID_MQTT_MSGTYPE: m->type = (uint8_t)f->u; break;
-    case FID_MQTT_DUPFLAG: m->dup = f->u; break;
-    case FID_MQTT_QOS: m->qos = (uint8_t)f->u; break;
-    case FID_MQTT_RETAIN: m->retain = f->u; break;
-    case FID_MQTT_VER: m->version = (uint8_t)(f->u & 0x7f); break;
-    case FID_MQTT_CONFLAG_UNAME: m->user = f->u; break;
-    case FID_MQTT_CONFLAG_PASSWD: m->password = f->u; break;
-    case FID_MQTT_CONFLAG_WILL: m->will = f->u; break;
-    case FID_MQTT_CONFLAG_CLEAN: m->clean = f->u; break;
-    case FID_MQTT_KALIVE: m->keep_alive = (uint16_t)f->u; break;
-    case FID_MQTT_CLIENTID: m->client = f->s; break;
-    case FID_MQTT_WILLTOPIC: m->will_topic = f->s; break;
-    case FID_MQTT_CONACK_SP: m->session = f->u; break;
-    case FID_MQTT_MSGID: m->id = (uint16_t)f->u; break;
-    case FID_MQTT_TOPIC: mqtt_topic(m, f->s); break;
-    case FID_MQTT_MSG:
-        m->payload = f->s;
-        m->has_payload = true;
-        break;
-    case FID_MQTT_UNKNOWN_TOPIC_ALIAS: m->no_alias = true; break;
-    case FID_MQTT_SUB_QOS:
-    case FID_MQTT_SUBOPT_QOS:
-        if (m->topics && m->topics <= EVENT_LIST) m->codes[m->topics - 1] = (uint8_t)f->u;
-        break;
-    case FID_MQTT_CONACK_VAL:
-    case FID_MQTT_CONNACK_REASON:
-    case FID_MQTT_SUBACK_QOS:
-    case FID_MQTT_SUBACK_REASON:
-    case FID_MQTT_PUBACK_REASON:
-    case FID_MQTT_PUBREC_REASON:
-    case FID_MQTT_PUBREL_REASON:
-    case FID_MQTT_PUBCOMP_REASON:
-    case FID_MQTT_UNSUBACK_REASON:
-    case FID_MQTT_DISCONNECT_REASON:
-    case FID_MQTT_AUTH_REASON: code_add(m, f->u); break;
-    case FID_MQTT_PROPERTY_ID:
-    case FID_MQTT_PROP_NUMBER:
-    case FID_MQTT_PROP_STRING: mqtt_property(w, m, f); break;
-    default:
-        if (!m->violation && field_of(f->id)->severity == SEV_ERROR) m->violation = f->id;
-    }
+    if (f->id == FID_MQTT_UNKNOWN_TOPIC_ALIAS) m->no_alias = true;
+    else if (!m->violation && field_of(f->id)->severity == SEV_ERROR) m->violation = f->id;
 }
 
 static void udp_field(struct walk *w, const struct fval *f) {
@@ -470,24 +420,10 @@ static void link_field(struct walk *w, const struct fval *f) {
 
 /* Who takes a field. One look into a table instead of a comparison with each protocol's range: this runs for every
  * field of every packet. */
-enum taker {
-    BY_NOBODY,
-    BY_LINK,
-    BY_NETWORK,
-    BY_PORTS,
-    BY_UDP,
-    BY_ICMP,
-    BY_DNS,
-    BY_TLS,
-    BY_HTTP,
-    BY_WEBSOCKET,
-    BY_MQTT
-};
+enum taker { BY_NOBODY, BY_LINK, BY_PORTS, BY_UDP, BY_ICMP, BY_DNS, BY_TLS, BY_HTTP, BY_WEBSOCKET, BY_MQTT };
 static const uint8_t takers[FID_COUNT] = {
     [FID_ARP... FID_ARP_END - 1] = BY_LINK,
     [FID_DHCP... FID_DHCP_END - 1] = BY_LINK,
-    [FID_IP... FID_IP_END - 1] = BY_NETWORK,
-    [FID_IPV6... FID_IPV6_END - 1] = BY_NETWORK,
     [FID_TCP] = BY_NOBODY, /* events_read sees to it */
     [FID_UDP_SRCPORT] = BY_PORTS,
     [FID_UDP_DSTPORT] = BY_PORTS,
@@ -504,7 +440,6 @@ static const uint8_t takers[FID_COUNT] = {
 static void field_take(struct walk *w, const struct fval *f) {
     switch ((enum taker)takers[f->id]) {
     case BY_LINK: link_field(w, f); break;
-    case BY_NETWORK: network_field(w, f); break;
     case BY_PORTS: ports_field(w, f); break;
     case BY_UDP: udp_field(w, f); break;
     case BY_ICMP: icmp_field(w, f); break;
@@ -538,6 +473,18 @@ static bool is_unicast(const struct net_addr *a) {
     return a->len == 16 && a->bytes[0] != 0xff;
 }
 
+static void network_take(struct packet_events *o, const struct decode *d) {
+    if (d->src.len) {
+        o->src = d->src;
+        o->dst = d->dst;
+        o->ip_id = d->ip_id;
+    }
+    if (d->quote_src.len) {
+        o->icmp.src = d->quote_src;
+        o->icmp.dst = d->quote_dst;
+    }
+}
+
 void events_read(struct packet_events *o, const struct decode *d) {
     const struct fvec *v = d->out;
     memset(o, 0, offsetof(struct packet_events, event));
@@ -545,11 +492,13 @@ void events_read(struct packet_events *o, const struct decode *d) {
     o->ts = d->pkt->ts;
     o->len = d->pkt->len;
     o->cut = d->cut;
-    struct walk w = {.out = o};
+    network_take(o, d);
+    struct walk w = {.out = o, .mqtt = d->mqtt};
     for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {
         if (f->id == FID_TCP) tcp_take(&w, d, f);
         else field_take(&w, f);
     }
     o->unicast = is_unicast(&o->dst);
-    if (o->transport == TRANSPORT_TCP) o->checksum_partial = o->tcp.checksum == partial_sum(o, o->tcp.header + o->tcp.len);
+    if (o->transport == TRANSPORT_TCP)
+        o->checksum_partial = o->tcp.checksum == partial_sum(o, o->tcp.header + o->tcp.len);
 }

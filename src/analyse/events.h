@@ -15,9 +15,9 @@ enum event_kind { EV_DNS, EV_TLS, EV_HTTP, EV_WEBSOCKET, EV_MQTT, EV_KINDS };
 
 struct mqtt_event {
     uint8_t type, version, qos; /* enum mqtt_type; version of a CONNECT */
-    bool dup, retain, session, will, user, password, clean, has_code, has_payload, no_alias;
+    bool dup, retain, session, will, user, password, clean, has_code, no_alias;
     uint8_t code; /* return or reason code, where has_code */
-    uint16_t id, keep_alive, alias_max;
+    uint16_t id, keep_alive;
     uint32_t length;     /* of the whole packet */
     uint32_t max_packet; /* property; 0: not said */
     struct slice client, will_topic, payload;

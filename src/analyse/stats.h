@@ -47,9 +47,11 @@ const struct stats_ops *stats_find(const char *name);
 
 /* stats_note says in t's note how many packets were not counted for want of room in a table. */
 void stats_note(struct table *t, const struct keytab *of, const char *what);
-/* stats_volume_alarm writes a line for each destination of `state`, and for the whole, that was billed more than `percent`
- * above the baseline, or is not in it; it returns how many. */
-unsigned stats_volume_alarm(const void *state, uint64_t percent, struct writer *w);
+/* volume_tell is told of what was billed too much: a destination, or "all", with the bytes billed now and before. */
+typedef void volume_tell(struct slice name, uint64_t now, uint64_t before);
+/* stats_volume_alarm tells of each destination of `state`, and of the whole, that was billed more than `percent` above the
+ * baseline, or is not in it; it returns how many. */
+unsigned stats_volume_alarm(const void *state, uint64_t percent, volume_tell *tell);
 /* stats_outer returns the end of the fields that belong to the packet itself and not to one quoted in it. */
 uint32_t stats_outer(const struct decode *d);
 

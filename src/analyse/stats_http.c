@@ -35,7 +35,7 @@ static struct slice up_to(struct slice s, char c, size_t from) {
 static bool target_name(char name[TREE_NAME], struct slice base, struct slice to) {
     static const struct slice none = {0};
     const uint8_t *scheme = base.n ? memmem(base.p, base.n, "://", 3) : NULL;
-    if (to.n && memmem(to.p, to.n, "://", 3)) {
+    if (slice_holds(to, SLICE("://"))) {
         name_make(name, to, none, none);
         return true;
     }

@@ -303,11 +303,6 @@ static bool above(uint64_t now, uint64_t before, uint64_t percent) {
     return (double)now > (double)before * (1 + (double)percent / 100);
 }
 
-static void alarm_line(struct writer *w, struct slice name, uint64_t now, uint64_t before) {
-    print_string(w, name);
-    wr_f(w, ": %llu bytes billed, %llu before\n", (unsigned long long)now, (unsigned long long)before);
-}
-
 static uint64_t class_total(const struct volume *v) {
     uint64_t all = 0;
     for (uint32_t i = 0; i < v->rows.n; i++) {
@@ -375,15 +370,15 @@ static struct table *kind_table(const struct volume *v, enum row_kind kind) {
     return t;
 }
 
-unsigned stats_volume_alarm(const void *state, uint64_t percent, struct writer *w) {
+unsigned stats_volume_alarm(const void *state, uint64_t percent, volume_tell *tell) {
     const struct volume *v = state;
     uint64_t now = class_total(v), before = v->baseline ? class_total(v->baseline) : now;
     unsigned n = above(now, before, percent);
-    if (n) alarm_line(w, SLICE("all"), now, before);
+    if (n) tell(SLICE("all"), now, before);
     for (uint32_t i = 0; v->baseline && i < v->rows.n; i++) {
         const struct row *r = keytab_at(&v->rows, i), *was = same_row(v->baseline, r);
         if (r->key.kind != ROW_DESTINATION || !above(r->billed, was ? was->billed : 0, percent)) continue;
-        alarm_line(w, name_slice(&r->key.name), r->billed, was ? was->billed : 0);
+        tell(name_slice(&r->key.name), r->billed, was ? was->billed : 0);
         n++;
     }
     return n;

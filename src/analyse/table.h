@@ -16,9 +16,7 @@ enum cell_kind {
     CELL_COUNT,
     CELL_BYTES,
     CELL_REAL,
-    CELL_SECONDS, /* nanoseconds */
-    CELL_TIME,    /* nanoseconds since 1970 */
-    CELL_BOOL
+    CELL_SECONDS /* nanoseconds */
 };
 
 struct table_column {
@@ -70,9 +68,7 @@ void table_head(struct table *t, size_t n);
 static inline struct cell cell_count(uint64_t u) { return (struct cell){.kind = CELL_COUNT, .u = u}; }
 static inline struct cell cell_bytes(uint64_t u) { return (struct cell){.kind = CELL_BYTES, .u = u}; }
 static inline struct cell cell_seconds(int64_t ns) { return (struct cell){.kind = CELL_SECONDS, .i = ns}; }
-static inline struct cell cell_time(int64_t ns) { return (struct cell){.kind = CELL_TIME, .i = ns}; }
 static inline struct cell cell_real(double d) { return (struct cell){.kind = CELL_REAL, .d = d}; }
-static inline struct cell cell_bool(bool b) { return (struct cell){.kind = CELL_BOOL, .u = b}; }
 static inline struct cell cell_text(struct table *t, struct slice s) {
     struct slice copy = table_text(t, s);
     return (struct cell){.kind = CELL_TEXT, .n = (uint32_t)copy.n, .text = copy.p};

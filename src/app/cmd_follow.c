@@ -76,6 +76,7 @@ struct run {
     struct edit_out save;
     bool saves, save_failed;
     uint64_t packets; /* of the conversation */
+    bool something;   /* was there to be shown */
     struct writer out;
     int out_fd;
     char buffer[OUT_SIZE];
@@ -83,11 +84,13 @@ struct run {
 
 static void take(void *to, const struct follow *f, const struct follow_chunk *c) {
     struct run *r = to;
+    r->something = true;
     if (!r->o.quiet) follow_chunk_print(&r->out, f, c, &r->view);
 }
 
 static void turn_take(void *to, const struct mqtt_talk *t, const struct mqtt_turn *turn) {
     struct run *r = to;
+    r->something = true;
     if (r->o.quiet) return;
     if (!r->view.headed && !r->json) mqtt_talk_head_print(&r->out, t);
     r->view.headed = true;
@@ -262,6 +265,10 @@ static int go(struct run *r) {
         fprintf(stderr, "weir follow: no such conversation: %s %s; `weir stats conversations %s` lists them\n",
                 r->o.words.item[0], r->o.words.item[1], r->follow.proto == FOLLOW_UDP ? "udp" : "tcp");
         status = EXIT_FINDING;
+    } else if (status == EXIT_FINE && !r->something) {
+        fprintf(stderr, "weir follow: nothing of %s can be read in this conversation; `weir explain` says how far it got\n",
+                r->o.words.item[0]);
+        if (r->mqtt) status = EXIT_FINDING;
     }
     return status;
 }

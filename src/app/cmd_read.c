@@ -199,11 +199,8 @@ static int prepare(struct reading *g) {
     if (g->first) want_union(&g->want, expr_want(g->first));
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&read_command, "out of memory");
     feed_ahead(&g->feed, &g->ds.driver);
-    if (want_has(&g->want, FID_ETH_ADDR_OUI_RESOLVED) || want_has(&g->want, FID_ETH_SRC_OUI_RESOLVED) ||
-        want_has(&g->want, FID_ETH_DST_OUI_RESOLVED))
-        g->vendors = vendors_load();
     g->ds.driver.d.vendor = vendors_find;
-    g->ds.driver.d.vendors = g->vendors;
+    g->ds.driver.d.vendors = g->vendors = vendors_make();
     reading_prefs(g);
     g->ds.driver.d.tls_keys = &g->keys.store;
     rc = keys_open(&g->keys, &read_command, &g->o.keys, &g->o.prefs, g->o.device != NULL);

@@ -5,6 +5,7 @@
 #include "app/keys.h"
 #include "app/opt.h"
 #include "app/taps.h"
+#include "field/print.h"
 #include "io/out.h"
 
 #include <stdio.h>
@@ -63,15 +64,17 @@ static const struct opt_command command = {
     .name = "stats",
     .synopsis = "WHAT [OF] -r FILE | -i NAME [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
-    .description = "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
-                   "protocols (which travel "
-                   "in which), expert (what the decoders found; error, warn, note or chat behind it: from there up), flags and rtt (of TCP), dns, mqtt (by client, topic "
-                   "and topic filter), volume (who uses the data and what "
-                   "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
-                   "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
-                   "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, "
-                   "conv, io,phs and expert; "
-                   "tshark's own names (io,phs, conv,tcp) work too, and print them in its form, as weir read -q -z does.",
+    .description =
+        "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
+        "protocols (which travel "
+        "in which), expert (what the decoders found; error, warn, note or chat behind it: from there up), flags and "
+        "rtt (of TCP), dns, mqtt (by client, topic "
+        "and topic filter), volume (who uses the data and what "
+        "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
+        "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
+        "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, "
+        "conv, io,phs and expert; "
+        "tshark's own names (io,phs, conv,tcp) work too, and print them in its form, as weir read -q -z does.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -152,9 +155,10 @@ static int unknown(const char *word) {
     size_t n = 0;
     for (; n < sizeof names / sizeof *names && stats_kinds[n]; n++) names[n] = stats_kinds[n]->name;
     int near = opt_nearest(word, names, n);
-    if (near < 0) return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted", word);
-    return opt_bad_use(&command, "'%s' is not known; did you mean '%s'? `weir stats --help` lists what can be counted", word,
-                       names[near]);
+    if (near < 0)
+        return opt_bad_use(&command, "'%s' is not known; `weir stats --help` lists what can be counted", word);
+    return opt_bad_use(&command, "'%s' is not known; did you mean '%s'? `weir stats --help` lists what can be counted",
+                       word, names[near]);
 }
 
 /* words_take finds the statistic and, where there was no -r, the file among the words. */
@@ -167,8 +171,7 @@ static int words_take(struct run *r) {
     char *end = NULL;
     if (!words->n) return opt_bad_use(&command, "what to count is missing; `weir stats --help` lists it");
     const struct stats_ops *ops = stats_find(words->item[at++]);
-    if (!ops)
-        return unknown(words->item[0]);
+    if (!ops) return unknown(words->item[0]);
     if (ops->which && at < words->n && (!ops->which_optional || which_has(ops, words->item[at])))
         args.which = words->item[at++];
     if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];
@@ -247,25 +250,21 @@ static int tables_write(struct run *r) {
     return rc;
 }
 
-/* alarm_tell says what was billed too much, where anybody asked. */
-static int alarm_tell(const struct run *r) {
-    struct writer w = wr_grow();
-    unsigned n = stats_volume_alarm(r->taps.tap[0].state, (uint64_t)r->o.alarm, &w);
-    struct slice lines = wr_done(&w);
-    for (const uint8_t *end; lines.n && (end = memchr(lines.p, '\n', lines.n));) {
-        size_t len = (size_t)(end - lines.p);
-        fprintf(stderr, "weir stats: alarm: %.*s\n", (int)len, (const char *)lines.p);
-        lines = slice_tail(lines, len + 1);
-    }
-    wr_free(&w);
-    return n ? EXIT_FINDING : EXIT_FINE;
+static void alarm_tell(struct slice name, uint64_t now, uint64_t before) {
+    char text[512];
+    struct writer w = wr_fixed(text, sizeof text);
+    print_string(&w, name);
+    fprintf(stderr, "weir stats: alarm: %.*s: %llu bytes billed, %llu before\n", (int)wr_len(&w), text,
+            (unsigned long long)now, (unsigned long long)before);
 }
 
 static int go(struct run *r) {
     bool opened, whole = file_take(r, r->o.file, &r->taps, &opened);
     if (!opened) return EXIT_TROUBLE;
     int written = tables_write(r);
-    if (r->o.alarm && written == EXIT_FINE) written = alarm_tell(r);
+    if (r->o.alarm && written == EXIT_FINE &&
+        stats_volume_alarm(r->taps.tap[0].state, (uint64_t)r->o.alarm, alarm_tell))
+        written = EXIT_FINDING;
     return opt_written(&command, wr_flush(&r->out), whole ? written : EXIT_TROUBLE);
 }
 

@@ -3,10 +3,9 @@
 #include "serve/demand/device.h"
 
 #ifdef WEIR_YAML
-#include <errno.h>
-#include <stdio.h>
+#include "guard/config_yaml.h"
+#include "io/keyfile.h"
 #include <stdlib.h>
-#include <yaml.h>
 
 static bool wrong(struct writer *why, const yaml_node_t *n, const char *what) {
     wr_f(why, "line %zu: %s", n->start_mark.line + 1, what);
@@ -72,29 +71,25 @@ static bool document_take(struct serve_config *c, yaml_document_t *doc, struct w
     return true;
 }
 
-bool serve_config_read(struct serve_config *c, const char *path, struct writer *why) {
-    yaml_parser_t parser;
-    yaml_document_t *doc = calloc(1, sizeof *doc);
-    FILE *f = fopen(path, "re");
-    bool fine = false;
+/* unread leaves nothing to be freed. */
+static bool unread(struct serve_config *c) {
+    free(c->document);
     *c = (struct serve_config){0};
-    if (!f || !doc || !yaml_parser_initialize(&parser)) {
-        wr_s(why, f ? "out of memory" : strerror(errno));
-        if (f) fclose(f);
-        free(doc);
-        return false;
-    }
-    yaml_parser_set_input_file(&parser, f);
-    if (yaml_parser_load(&parser, doc)) {
-        c->document = doc;
-        fine = document_take(c, doc, why);
-    } else {
-        wr_f(why, "line %zu: %s", parser.problem_mark.line + 1, parser.problem ? parser.problem : "this is no YAML");
-        free(doc);
-    }
-    yaml_parser_delete(&parser);
-    fclose(f);
-    return fine;
+    return false;
+}
+
+bool serve_config_read(struct serve_config *c, const char *path, struct writer *why) {
+    struct yaml_fault fault;
+    struct slice text;
+    *c = (struct serve_config){.document = calloc(1, sizeof(yaml_document_t))};
+    if (!c->document) return wr_s(why, "out of memory"), false;
+    if (keyfile_read(path, &text, why) < 0) return unread(c);
+    int rc = yaml_load(c->document, text, &fault);
+    keyfile_release(&text);
+    if (rc == OK) return document_take(c, c->document, why);
+    if (rc == ERR_FORMAT) wr_f(why, "line %zu: %s", fault.line, fault.problem);
+    else wr_s(why, err_text(rc));
+    return unread(c);
 }
 
 void serve_config_free(struct serve_config *c) {

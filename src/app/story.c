@@ -96,6 +96,11 @@ static const char *words_dir(char path[PATH_MAX]) {
 
 void story_words(const char *language) {
     static char path[PATH_MAX];
+    static const char *const there[] = {"en", "ja", "zh", "C", "POSIX"};
+    bool known = !language;
+    for (size_t i = 0; language && i < sizeof there / sizeof *there; i++)
+        known |= !strncmp(language, there[i], strlen(there[i]));
+    if (!known) fprintf(stderr, "weir: --lang %s: there are en, ja and zh_CN; this is English\n", language);
     words_start(language, words_dir(path));
 }
 

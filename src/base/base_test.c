@@ -2,8 +2,10 @@
 /* The small things everything stands on: reader, writer, UTF-8, arena, pool. */
 #undef NDEBUG
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "base/isotime.h"
+#include "base/json.h"
 #include "base/near.h"
 #include "base/pool.h"
 #include "base/reader.h"
@@ -13,8 +15,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static void reader_test(void) {
     const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7};
@@ -75,6 +75,56 @@ static void writer_test(void) {
         }
     SAYS("numbers of any length are written as printf does, with room behind them and without");
     wr_free(&all);
+}
+
+static void bytes_written_test(void) {
+    uint8_t bytes[100];
+    struct writer all = wr_grow(), want = wr_grow();
+    for (size_t n = 0; n <= sizeof bytes; n++) {
+        for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)(n * 31 + i * 7);
+        wr_reset(&all);
+        wr_reset(&want);
+        for (size_t i = 0; i < n; i++) wr_f(&want, "%02x", bytes[i]);
+        wr_c(&want, '|');
+        for (size_t i = 0; i < n; i++) wr_f(&want, i ? ":%02x" : "%02x", bytes[i]);
+        for (size_t i = 0; i < n; i++) wr_c(&want, ' ');
+        wr_hexbytes(&all, slice_of(bytes, n), 0);
+        wr_c(&all, '|');
+        wr_hexbytes(&all, slice_of(bytes, n), ':');
+        wr_spaces(&all, n);
+        assert(slice_eq(wr_done(&all), wr_done(&want)));
+    }
+    SAYS("bytes in hexadecimal and spaces, of any number");
+    char tight[7];
+    struct writer close = wr_fixed(tight, sizeof tight);
+    wr_spaces(&close, 5);
+    assert(!close.err && wr_len(&close) == 5);
+    wr_spaces(&close, 3);
+    assert(close.err == ERR_LIMIT && wr_len(&close) == sizeof tight);
+    SAYS("spaces do not run past the end of the buffer");
+    wr_free(&all);
+    wr_free(&want);
+}
+
+/* Most text is looked at eight bytes at a time, a byte alone is not: both must escape the same. */
+static void json_test(void) {
+    struct writer all = wr_grow(), alone = wr_grow();
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 20; at++) {
+            uint8_t text[20];
+            memset(text, 'a', sizeof text);
+            text[at] = (uint8_t)byte;
+            wr_reset(&all);
+            wr_reset(&alone);
+            json_text(&all, slice_of(text, sizeof text));
+            json_text(&alone, slice_of(text + at, 1));
+            struct slice whole = wr_done(&all), one = wr_done(&alone);
+            assert(whole.n == sizeof text - 1 + one.n);
+            assert(memcmp(whole.p + 1 + at, one.p + 1, one.n - 2) == 0 && memcmp(whole.p + 1, text, at) == 0);
+        }
+    SAYS("JSON escapes a byte wherever it stands");
+    wr_free(&all);
+    wr_free(&alone);
 }
 
 static void utf8_test(void) {
@@ -149,6 +199,8 @@ int main(void) {
     reader_test();
     isotime_test();
     writer_test();
+    bytes_written_test();
+    json_test();
     utf8_test();
     near_test();
     memory_test();

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include "base/eight.h"
 #include "base/utf8.h"
 
 static bool plain(uint8_t c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+static bool all_plain(uint64_t eight) {
+    return !(eight_strange(eight) | eight_equal(eight, '"') | eight_equal(eight, '\\'));
+}
 
 static bool escaped(uint32_t code) {
     return utf8_hidden(code) || code == 0x2028 || code == 0x2029;
@@ -13,6 +18,7 @@ void json_text(struct writer *w, struct slice s) {
     wr_c(w, '"');
     while (s.n) {
         size_t ascii = 0;
+        while (s.n - ascii >= 8 && all_plain(eight_load(s.p + ascii))) ascii += 8;
         while (ascii < s.n && plain(s.p[ascii])) ascii++;
         wr_bytes(w, s.p, ascii);
         s = slice_tail(s, ascii);

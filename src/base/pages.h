@@ -9,5 +9,7 @@
  * of the memory pays for no more than that. */
 enum { PAGES_SPARED = 1 << 20 };
 void pages_wide(void *p, size_t n);
+/* pages_whole does so from the first byte on. */
+void pages_whole(void *p, size_t n);
 
 #endif

@@ -44,5 +44,9 @@ static inline bool slice_eq(struct slice a, struct slice b) {
 static inline bool slice_starts(struct slice s, struct slice head) {
     return s.n >= head.n && (head.n == 0 || memcmp(s.p, head.p, head.n) == 0);
 }
+/* slice_holds: `what`, not empty, stands somewhere in s. */
+static inline bool slice_holds(struct slice s, struct slice what) {
+    return s.n >= what.n && memmem(s.p, s.n, what.p, what.n);
+}
 
 #endif

@@ -118,7 +118,8 @@ static char *number_put(char *p, uint64_t v) {
 
 static __attribute__((noinline)) void number_write(struct writer *w, uint64_t v) {
     char tmp[NUMBER_ROOM];
-    wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
+    if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v);
+    else wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
 }
 
 void wr_u(struct writer *w, uint64_t v) {
@@ -163,32 +164,43 @@ void wr_hex(struct writer *w, uint64_t v, int digits) {
     else wr_bytes(w, tmp, (size_t)n);
 }
 
+/* digits_put writes two digits for every byte at p and returns the end. There is no table in it, so that the compiler
+ * can make many at a time. */
+static char *digits_put(char *p, struct slice s) {
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t high = s.p[i] >> 4, low = s.p[i] & 15;
+        p[2 * i] = (char)(high + '0' + (high > 9 ? 'a' - '9' - 1 : 0));
+        p[2 * i + 1] = (char)(low + '0' + (low > 9 ? 'a' - '9' - 1 : 0));
+    }
+    return p + 2 * s.n;
+}
+
+static char *digits_parted(char *p, struct slice s, char sep) {
+    for (size_t i = 0; i < s.n; i++) {
+        *p++ = hexdigits[s.p[i] >> 4];
+        *p++ = hexdigits[s.p[i] & 15];
+        *p++ = sep;
+    }
+    return p;
+}
+
 void wr_hexbytes(struct writer *w, struct slice s, char sep) {
     enum { PIECE = 64 };
     char text[3 * PIECE];
     while (s.n) {
         struct slice piece = slice_head(s, PIECE);
-        char *p = text;
-        for (size_t i = 0; i < piece.n; i++) {
-            *p++ = hexdigits[piece.p[i] >> 4];
-            *p++ = hexdigits[piece.p[i] & 15];
-            if (sep) *p++ = sep;
-        }
+        char *end = sep ? digits_parted(text, piece, sep) : digits_put(text, piece);
         s = slice_tail(s, piece.n);
-        if (sep && !s.n) p--; /* between them, not behind the last */
-        wr_bytes(w, text, (size_t)(p - text));
+        if (sep && !s.n) end--; /* between them, not behind the last */
+        wr_bytes(w, text, (size_t)(end - text));
     }
 }
 
-void wr_spaces(struct writer *w, size_t n) {
-    static const char blanks[32] = "                                ";
-    while (n) {
-        size_t part = n < sizeof blanks ? n : sizeof blanks;
-        bool room = w->end - w->p >= (ptrdiff_t)sizeof blanks; /* what is written behind them does not count */
-        if (room) memcpy(w->p, blanks, sizeof blanks);
-        if (room) w->p += part;
-        else wr_bytes(w, blanks, part);
-        n -= part;
+void wr_spaces_slow(struct writer *w, size_t n) {
+    static const char blanks[] = "                                ";
+    for (size_t part; n; n -= part) {
+        part = n < sizeof blanks - 1 ? n : sizeof blanks - 1;
+        wr_bytes(w, blanks, part);
     }
 }
 

@@ -64,10 +64,31 @@ void wr_i(struct writer *w, int64_t v);
 void wr_hex(struct writer *w, uint64_t v, int digits);
 /* wr_uz appends v in decimal, left-padded with zeros to `digits`. */
 void wr_uz(struct writer *w, uint64_t v, int digits);
+/* wr_number and wr_hexnumber append a number between two texts; where these are constants that is much faster than
+ * wr_f. */
+static inline void wr_number(struct writer *w, const char *before, uint64_t v, const char *after) {
+    wr_s(w, before);
+    wr_u(w, v);
+    wr_s(w, after);
+}
+static inline void wr_hexnumber(struct writer *w, const char *before, uint64_t v, int digits, const char *after) {
+    wr_s(w, before);
+    wr_hex(w, v, digits);
+    wr_s(w, after);
+}
 /* wr_hexbytes appends the bytes of s in hexadecimal with sep between them (0 for none). */
 void wr_hexbytes(struct writer *w, struct slice s, char sep);
-/* wr_pad appends spaces until `len` bytes were written since `from` (see wr_mark). */
-void wr_spaces(struct writer *w, size_t n);
+/* wr_spaces appends n spaces. */
+void wr_spaces_slow(struct writer *w, size_t n);
+static inline void wr_spaces(struct writer *w, size_t n) {
+    enum { USUAL = 32 }; /* what is written behind them does not count */
+    if (n > USUAL || w->end - w->p < USUAL) {
+        wr_spaces_slow(w, n);
+    } else {
+        memset(w->p, ' ', USUAL);
+        w->p += n;
+    }
+}
 /* wr_f appends formatted text (printf); for rare text, not for the hot path. */
 void wr_f(struct writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What answers what, and that bytes from outside are nothing but an answer or none. */
 #undef NDEBUG
+#include "base/check.h"
 #include "craft/answers.h"
 #include "craft/craft.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 enum { RAW = 101 };
 

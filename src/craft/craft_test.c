@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expressions: what they stand for, what is refused, and that the readers' checksum rule holds for what is written. */
 #undef NDEBUG
+#include "base/check.h"
 #include "craft/craft.h"
 #include "proto/icmp/checksum.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static char why_text[1024];
 

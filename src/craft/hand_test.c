@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection by hand against a peer that loses, repeats and lies. */
 #undef NDEBUG
+#include "base/check.h"
 #include "craft/hand.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SAYS(sentence) puts("ok " sentence)
 #define SECOND INT64_C(1000000000)
 
 enum { QUEUE = 64 };

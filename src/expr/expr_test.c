@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filters asked of a packet made here: what matches, what does not, what is refused, and where. */
 #undef NDEBUG
+#include "base/check.h"
 #include "expr/expr.h"
 #include "proto/fields.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static struct field_index names;
 static struct want all;

@@ -89,6 +89,7 @@ struct field_values {
 struct field {
     const char *name;  /* filter name, mqtt.topic */
     const char *label; /* words, Topic */
+    uint16_t label_len;
     uint8_t type;      /* enum field_type */
     uint8_t base;      /* enum field_base */
     uint8_t severity;  /* anomalies: enum severity */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "field/print.h"
 
+#include "base/eight.h"
 #include "base/utf8.h"
 
 #include <endian.h>
@@ -66,13 +67,8 @@ void print_ether(struct writer *w, const uint8_t mac[6]) { wr_hexbytes(w, slice_
 
 /* plain_length returns how many bytes from the beginning on are printable ASCII; most text is, so eight are looked at at a time. */
 static size_t plain_length(struct slice s) {
-    const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
     size_t n = 0;
-    for (uint64_t eight; s.n - n >= sizeof eight; n += sizeof eight) {
-        memcpy(&eight, s.p + n, sizeof eight);
-        uint64_t below = (eight - 0x20 * ones) & ~eight, above = (eight + ones) | eight; /* the top bit of some byte */
-        if ((below | above) & tops) break;
-    }
+    while (s.n - n >= 8 && !eight_strange(eight_load(s.p + n))) n += 8;
     while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f) n++;
     return n;
 }
@@ -115,6 +111,11 @@ void print_quoted(struct writer *w, struct slice s) {
     wr_c(w, '"');
 }
 
+static void clock_part(struct writer *w, char before, int v) {
+    wr_c(w, before);
+    wr_uz(w, (uint64_t)v, 2);
+}
+
 void print_abstime(struct writer *w, int64_t ns, bool local) {
     if (ns == INT64_MIN) {
         wr_s(w, "NULL");
@@ -125,20 +126,25 @@ void print_abstime(struct writer *w, int64_t ns, bool local) {
         part += 1000000000;
         sec--;
     }
+    static const char months[][4] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
+                                     "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
     time_t t = (time_t)sec;
     struct tm tm;
-    char text[32];
     if (!(local ? localtime_r(&t, &tm) : gmtime_r(&t, &tm))) {
         wr_s(w, "Not representable");
         return;
     }
-    size_t n = strftime(text, sizeof text, "%b %e, %Y %H:%M:%S", &tm);
-    wr_bytes(w, text, n);
+    wr_bytes(w, months[tm.tm_mon], sizeof *months);
+    wr_spaces(w, tm.tm_mday < 10);
+    wr_number(w, "", (uint64_t)tm.tm_mday, ", ");
+    wr_i(w, tm.tm_year + (int64_t)1900);
+    clock_part(w, ' ', tm.tm_hour);
+    clock_part(w, ':', tm.tm_min);
+    clock_part(w, ':', tm.tm_sec);
     wr_c(w, '.');
     wr_uz(w, (uint64_t)part, 9);
-    n = local ? strftime(text, sizeof text, " %Z", &tm) : 0;
-    if (local) wr_bytes(w, text, n);
-    else wr_s(w, " UTC");
+    wr_c(w, ' ');
+    wr_s(w, local ? tm.tm_zone : "UTC");
 }
 
 void print_reltime(struct writer *w, int64_t ns) {
@@ -286,7 +292,7 @@ void print_label(struct writer *w, const struct field *f, const struct fval *v) 
     bool brackets = f->computed || (v->flags & FV_GENERATED);
     if (brackets) wr_c(w, '[');
     if (f->mask && field_is_int(f)) print_bits(w, mask_bits(f, v), f->mask, v->u);
-    wr_s(w, f->label);
+    wr_bytes(w, f->label, f->label_len);
     if (f->type != FT_NONE && f->type != FT_PROTOCOL) {
         wr_s(w, ": ");
         if (f->type == FT_BOOL) wr_s(w, v->u ? (f->set ? f->set : "True") : (f->unset ? f->unset : "False"));

@@ -21,7 +21,7 @@ static void app_end(struct flow_table *t, struct flow *f) {
     if (f->app && f->app_state) {
         if (f->app->stream->end) f->app->stream->end(f->app_state);
         t->states -= f->app->stream->state_size;
-        free(f->app_state);
+        slabs_put(&t->slabs, f->app_state, f->app->stream->state_size);
     }
     f->app = NULL;
     f->app_state = NULL;
@@ -39,7 +39,7 @@ void flow_app_start(struct flow_table *t, struct flow *f, const struct proto *p)
     app_end(t, f);
     f->app = p;
     if (!p || !p->stream || !p->stream->state_size) return;
-    f->app_state = calloc(1, p->stream->state_size);
+    f->app_state = slabs_get(&t->slabs, p->stream->state_size);
     if (!f->app_state) {
         f->app = NULL;
         return;
@@ -82,6 +82,7 @@ void flow_table_free(struct flow_table *t) {
     pool_free(&t->flows);
     pool_free(&t->tcps);
     pool_free(&t->unacked);
+    slabs_free(&t->slabs);
 }
 
 bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {
@@ -171,8 +172,9 @@ static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bo
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side) {
     struct flow_key key;
     bool second = flow_key_make(&key, e);
-    uint32_t n = t->ahead[t->ahead_turn].flow; /* the guess */
+    uint32_t guess = t->ahead[t->ahead_turn].flow, n = guess ? guess : t->latest;
     if (!n || flow_at(t, n)->bucket == UINT32_MAX || !flow_key_same(&flow_at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    t->latest = n;
     if (!n) return NULL;
     struct flow *f = flow_at(t, n);
     *side = second != f->flipped;

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/pool.h"
+#include "base/slabs.h"
 #include "flow/stream.h"
 #include "proto/tcp/tcp.h"
 
@@ -74,10 +75,12 @@ struct flow_table {
     uint32_t hand[2]; /* where the search for an entry to give up goes on; [1]: among those of TCP */
     uint32_t count, tcp_streams, udp_streams;
     size_t states; /* bytes of all app_state */
+    struct slabs slabs; /* where they lie */
     struct stream_limits limits;
     struct ahead_slot ahead[AHEAD_SLOTS];
     bool streams_unused; /* only the conversations are kept: of struct flow_tcp the sides are not touched */
     unsigned ahead_turn; /* the slot of the present packet, and the next to be filled */
+    uint32_t latest;     /* the entry found last */
 };
 
 int flow_table_make(struct flow_table *t);

@@ -7,7 +7,13 @@
 #include <stdlib.h>
 
 enum { IP_TCP = 6, IP_UDP = 17, FORCED = 0x80 };
-_Static_assert((int)PROTOS_MAX <= (int)FORCED, "a place leaves the bit free");
+enum {
+    PROTOCOLS = 0
+#define PROTO(name) +1
+#include "proto/protos.def"
+#undef PROTO
+};
+_Static_assert((int)PROTOCOLS < (int)PROTOS_MAX && (int)PROTOS_MAX <= (int)FORCED, "a place leaves the bit free");
 
 static struct driver *driver_of(const struct decode *d) { return d->driver; }
 
@@ -67,6 +73,15 @@ static void useful_find(struct driver *dr) {
     }
 }
 
+/* askers_find notes who knows datagrams or streams by their bytes. */
+static void askers_find(struct driver *dr) {
+    for (size_t i = 0; weir_protos[i]; i++) {
+        const struct proto *p = weir_protos[i];
+        if (p->recognises) dr->recogniser[dr->recognisers++] = p;
+        if (p->stream && p->stream->probe) dr->prober[dr->probers++] = p;
+    }
+}
+
 static void op_md5(uint8_t digest[16], struct slice text) {
     if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
@@ -87,10 +102,12 @@ int driver_make(struct driver *dr, const struct want *want) {
     dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .kept = &dr->kept, .ops = &ops, .driver = dr};
     dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
     dr->d.tcp_heard = want_has(want, FID_TCP_SAID);
+    dr->d.mqtt_heard = want_has(want, FID_MQTT_SAID);
     dr->d.tcp_analysis = dr->d.tcp_heard || want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
             if (table_set(dr, (enum proto_table)k->table, k->key, i, 0)) return ERR_NOMEM;
+    askers_find(dr);
     int rc = flow_table_make(&dr->flows);
     dr->flows.streams_unused = !dr->needs_app;
     return rc;
@@ -210,6 +227,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_UDP, &d->src, &d->dst, sport, dport}, -1, d->pkt->ts, &side);
     dr->flow = f;
     if (!f) return false;
+    d->from = (uint8_t)side;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
     if (!d->quoted) f->last = d->pkt->ts;
     return true;
@@ -225,13 +243,32 @@ static bool is_snmp(uint16_t sport, uint16_t dport, struct slice in) {
     return head <= 6 && in.n > head + 2 && length <= in.n - head && in.p[head] == INTEGER && in.p[head + 1] == 1 && in.p[head + 2] <= VERSION_MAX;
 }
 
+/* datagram_recognise returns the first protocol that says a datagram is its own, which the conversation then speaks. */
+static const struct proto *datagram_recognise(struct driver *dr, struct slice in) {
+    for (size_t i = 0; i < dr->recognisers; i++) {
+        const struct proto *p = dr->recogniser[i];
+        if (!p->recognises(in, false)) continue;
+        if (dr->flow) flow_app_start(&dr->flows, dr->flow, p);
+        return p;
+    }
+    return NULL;
+}
+
+/* datagram_reader returns who reads a datagram: who recognised one of its conversation, who is registered for its ports,
+ * who recognises it. */
+static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
+    const struct proto *app = dr->flow ? dr->flow->app : NULL;
+    if (app && app->recognises && app->recognises(in, true)) return app;
+    const struct proto *p = driver_lookup(dr, TABLE_UDP, sport < dport ? sport : dport);
+    if (!p) p = driver_lookup(dr, TABLE_UDP, sport < dport ? dport : sport);
+    return p ? p : dr->needs_app ? datagram_recognise(dr, in) : NULL;
+}
+
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
     if (!in.n) return;
     if (dr->flow && !d->quoted && is_snmp(sport, dport, in)) flow_number_again(dr->flow);
-    uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
-    const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
-    if (!p) p = driver_lookup(dr, TABLE_UDP, high);
+    const struct proto *p = datagram_reader(dr, sport, dport, in);
     if (!dr->needs_app && !(p && p->carrier)) return;
     if (p) op_call(d, p, in);
     else d_data(d, in);
@@ -266,11 +303,8 @@ static const struct decode_ops ops = {
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {
-    (void)dr;
-    for (size_t i = 0; weir_protos[i]; i++) {
-        const struct stream_ops *s = weir_protos[i]->stream;
-        if (s && s->probe && s->probe(in) == PROBE_CERTAIN) return weir_protos[i];
-    }
+    for (size_t i = 0; i < dr->probers; i++)
+        if (dr->prober[i]->stream->probe(in) == PROBE_CERTAIN) return dr->prober[i];
     return NULL;
 }
 
@@ -280,19 +314,26 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     arena_reset(&dr->arena);
     fvec_start(&dr->fields, p->data);
     d->pkt = p;
-    d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = 0;
+    d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = d->quote_src.len = 0;
     d->quoted = d->nesting = d->layers = 0;
     d->begun = 0;
     d->tcp.there = false;
+    d->mqtt = NULL;
     d->cut = p->len > p->data.n;
     d->fragment = false;
     d->unknown_type = -1;
     d->wire_len = 0;
+    d->ip_id = 0;
     d->payload_end = NULL;
 }
 
+bool driver_ahead_pays(const struct driver *dr) {
+    enum { MANY = 256 }; /* fewer conversations stay near the processor without being asked for */
+    return dr->needs_flow && dr->flows.count > MANY;
+}
+
 void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) {
-    if (dr->needs_flow) flow_ahead(&dr->flows, link, frame);
+    flow_ahead(&dr->flows, link, frame);
 }
 
 void driver_layers(struct driver *dr) {

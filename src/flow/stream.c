@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+/* How much more than there is of a message it gets room for at once, where it says how long it is. */
+enum { NEEDED_AHEAD = 4 };
+
 void stream_drop_message(struct stream *s, struct stream_limits *l) {
     l->held -= s->cap;
     free(s->buf);
@@ -45,7 +48,7 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
     if (want > MESSAGE_MAX || !pieces_grow(s)) return false;
     if (want > s->cap) {
         size_t cap = (size_t)s->cap * 2 > want ? (size_t)s->cap * 2 : want;
-        if (s->needed > want && s->needed < cap) cap = s->needed;
+        if (s->needed > want && s->needed < NEEDED_AHEAD * want) cap = s->needed;
         if (l->held + (cap - s->cap) > STREAMS_MAX) return false;
         uint8_t *buf = realloc(s->buf, cap);
         if (!buf) return false;

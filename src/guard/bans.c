@@ -27,7 +27,9 @@ static bool slot_read(const struct ban_slot *s, struct ban_slot *out) {
         if (before & 1) continue;
         memcpy(out, s, sizeof *out);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&s->seq, __ATOMIC_RELAXED) == before) return out->hash != 0;
+        if (__atomic_load_n(&s->seq, __ATOMIC_RELAXED) != before) continue;
+        bool whole = out->kind < GUARD_BAN_KINDS && out->text_len <= BAN_TEXT && out->reason_len <= BAN_REASON;
+        return out->hash != 0 && whole; /* a process that crashed may have left anything */
     }
     return false;
 }

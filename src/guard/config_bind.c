@@ -285,19 +285,14 @@ static int bind_all(struct bind *b) {
 
 int config_bind(struct guard_config *c, struct guard_policy *p, struct slice yaml, struct guard_mistakes *m) {
     struct bind b = {.c = c, .p = p, .m = m};
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) return ERR_NOMEM;
-    yaml_parser_set_input_string(&parser, yaml.p, yaml.n);
-    int rc = ERR_FORMAT;
-    if (!yaml_parser_load(&parser, &b.doc)) {
-        mistake_add(m, parser.problem_mark.line + 1, parser.problem_mark.column + 1, "%s%s%s",
-                    parser.problem ? parser.problem : "this is no YAML", parser.context ? " " : "",
-                    parser.context ? parser.context : "");
-    } else {
-        rc = field_index_make(&b.names, &weir_fields) ? ERR_NOMEM : bind_all(&b);
-        field_index_free(&b.names);
-        yaml_document_delete(&b.doc);
-    }
-    yaml_parser_delete(&parser);
+    struct yaml_fault why;
+    int rc = yaml_load(&b.doc, yaml, &why);
+    if (rc == ERR_FORMAT)
+        mistake_add(m, why.line, why.column, "%s%s%s", why.problem, why.context ? " " : "",
+                    why.context ? why.context : "");
+    if (rc) return rc;
+    rc = field_index_make(&b.names, &weir_fields) ? ERR_NOMEM : bind_all(&b);
+    field_index_free(&b.names);
+    yaml_document_delete(&b.doc);
     return rc;
 }

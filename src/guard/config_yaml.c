@@ -1,12 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Binding of YAML to structs: walking, complaining, and the readers of plain values. */
 #include "guard/config_yaml.h"
+#include "base/err.h"
+#include "base/near.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SECOND INT64_C(1000000000)
+
+enum { ANCHORS_MAX = 1000 };
+
+static bool is_named(const yaml_event_t *e) {
+    switch (e->type) {
+    case YAML_SCALAR_EVENT: return e->data.scalar.anchor;
+    case YAML_SEQUENCE_START_EVENT: return e->data.sequence_start.anchor;
+    case YAML_MAPPING_START_EVENT: return e->data.mapping_start.anchor;
+    default: return false;
+    }
+}
+
+/* wild tells whether a document nests deeper than a configuration does, or names more of its parts than one does:
+ * building such a one takes libyaml quadratic time. */
+static bool wild(struct slice text) {
+    yaml_parser_t parser;
+    yaml_event_t e;
+    unsigned depth = 0, anchors = 0;
+    bool over = false;
+    if (!yaml_parser_initialize(&parser)) return false;
+    yaml_parser_set_input_string(&parser, text.p, text.n);
+    while (!over && depth <= BIND_DEPTH_MAX && anchors <= ANCHORS_MAX && yaml_parser_parse(&parser, &e)) {
+        over = e.type == YAML_STREAM_END_EVENT;
+        depth += e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT;
+        depth -= e.type == YAML_SEQUENCE_END_EVENT || e.type == YAML_MAPPING_END_EVENT;
+        anchors += is_named(&e);
+        yaml_event_delete(&e);
+    }
+    yaml_parser_delete(&parser);
+    return depth > BIND_DEPTH_MAX || anchors > ANCHORS_MAX;
+}
+
+int yaml_load(yaml_document_t *doc, struct slice text, struct yaml_fault *why) {
+    yaml_parser_t parser;
+    *why = (struct yaml_fault){1, 1, "it is nested too deeply, or names too many of its parts", NULL};
+    if (wild(text)) return ERR_FORMAT;
+    if (!yaml_parser_initialize(&parser)) return ERR_NOMEM;
+    yaml_parser_set_input_string(&parser, text.p, text.n);
+    bool loaded = yaml_parser_load(&parser, doc);
+    if (!loaded)
+        *why = (struct yaml_fault){parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+                                   parser.problem ? parser.problem : "this is no YAML", parser.context};
+    yaml_parser_delete(&parser);
+    return loaded ? OK : ERR_FORMAT;
+}
 
 void bind_wrong(struct bind *b, const yaml_node_t *n, const char *fmt, ...) {
     char text[512];
@@ -48,32 +95,12 @@ bool bind_text(struct bind *b, const yaml_node_t *n, struct slice *text) {
     return true;
 }
 
-enum { DISTANCE_MAX = 40 };
-
-/* distance counts the edits between two names, for suggestions. */
-static unsigned distance(struct slice a, struct slice b) {
-    unsigned row[DISTANCE_MAX + 1];
-    if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX) return DISTANCE_MAX;
-    for (unsigned j = 0; j <= b.n; j++) row[j] = j;
-    for (size_t i = 0; i < a.n; i++) {
-        unsigned corner = row[0]++;
-        for (size_t j = 0; j < b.n; j++) {
-            unsigned best = corner + (a.p[i] != b.p[j]);
-            corner = row[j + 1];
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (corner + 1 < best) best = corner + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[b.n];
-}
-
 /* bind_nearest returns the name most like a text, or NULL. */
 static const char *bind_nearest(struct slice text, const char *const *names, size_t n) {
     const char *best = NULL;
     unsigned least = (unsigned)text.n / 2 + 1;
     for (size_t i = 0; i < n; i++) {
-        unsigned d = distance(text, slice_str(names[i]));
+        unsigned d = near_edits(text, slice_str(names[i]));
         if (d < least) {
             least = d;
             best = names[i];

@@ -37,6 +37,14 @@ struct key {
     const void *arg; /* the reader's own */
 };
 
+/* yaml_fault says why a text is no document; line and column count from 1, the texts are constants. */
+struct yaml_fault {
+    size_t line, column;
+    const char *problem, *context;
+};
+/* yaml_load makes a document of a text, the caller's to delete; 0, ERR_FORMAT or ERR_NOMEM. */
+int yaml_load(yaml_document_t *doc, struct slice text, struct yaml_fault *why);
+
 /* bind_map reads a mapping by a table; what: what it is called in complaints. */
 void bind_map(struct bind *b, const yaml_node_t *n, const struct key *keys, size_t count, void *base, const char *what);
 /* bind_each calls `reader` for every element of a sequence (a single value counts as one), and returns the array of

@@ -24,7 +24,7 @@ static char *hex_of(struct slice message) {
 }
 
 /* unconnected tells whether the sequence is one that begins without a CONNECT. */
-static bool unconnected(struct slice name) { return name.n && memmem(name.p, name.n, "3.1.0-1", 7); }
+static bool unconnected(struct slice name) { return slice_holds(name, SLICE("3.1.0-1")); }
 
 /* broker_left tells whether the broker ends the connection after these bytes. */
 static bool broker_left(const char *hex) {

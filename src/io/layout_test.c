@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of what weir run --pid knows of a library: its symbols, where it keeps secrets, and the lines made of these. */
+#include "base/check.h"
 #include "io/layout.h"
 #include "io/process.h"
 #include "io/symbols.h"
@@ -7,14 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void hex(uint8_t *to, const char *text) {
     for (unsigned byte; *text && sscanf(text, "%2x", &byte) == 1; text += 2) *to++ = (uint8_t)byte;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Either end of a connection against OpenSSL as the other, with every cipher, and the server's end against a client of
  * our own that breaks rules: with the traffic secrets OpenSSL tells, it seals what OpenSSL would not send. */
+#include "base/check.h"
 #include "io/tls_in.h"
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -11,14 +12,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum { LARGE = 300000 };
 

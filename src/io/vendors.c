@@ -6,26 +6,29 @@
 
 enum { VENDORS_MAX = 1 << 17, FILE_MAX = 16 << 20, NAME_MAX_BYTES = 63 /* as in Wireshark, for the same value */ };
 
+/* A line of the list: who owns the prefix is only read where it is asked for, as there are tens of thousands. */
 struct vendor {
-    uint32_t oui;
-    struct slice name;
+    uint32_t oui, at; /* at: of what stands behind the prefix, in the text */
 };
 
 struct vendors {
-    char *text;
+    struct slice text;
     struct vendor *list; /* by prefix */
     size_t count;
+    bool loaded; /* or looked for in vain */
 };
 
-static char *file_read(const char *path, size_t *n) {
+static struct slice file_read(const char *path) {
     FILE *f = fopen(path, "re");
-    if (!f) return NULL;
+    if (!f) return (struct slice){0};
     char *text = malloc(FILE_MAX);
-    *n = text ? fread(text, 1, FILE_MAX, f) : 0;
+    size_t n = text ? fread(text, 1, FILE_MAX, f) : 0;
     fclose(f);
-    char *fitting = text ? realloc(text, *n + 1) : NULL;
-    return fitting ? fitting : text;
+    char *fitting = text ? realloc(text, n + 1) : NULL;
+    return slice_of(fitting ? fitting : text, n);
 }
+
+static const struct slice hex_mark = {(const uint8_t *)"(hex)", 5};
 
 static int digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -57,26 +60,24 @@ static struct slice blanks_skip(struct slice s) {
     return s;
 }
 
-/* line_parse takes "00:11:22<tab>Short<tab>Long name" (manuf) and "00-11-22   (hex)<tab><tab>Name" (ieee-data). */
-static bool line_parse(struct slice line, struct vendor *out) {
-    size_t used = prefix_parse(line, &out->oui);
-    if (!used) return false;
+/* Lines are "00:11:22<tab>Short<tab>Long name" (manuf) or "00-11-22   (hex)<tab><tab>Name" (ieee-data). The length of
+ * the prefix is returned, 0 for other lines. */
+static size_t line_parse(struct slice line, uint32_t *oui) {
+    size_t used = prefix_parse(line, oui);
     struct slice rest = slice_tail(line, used);
-    if (rest.p[0] == '\t') {
-        const uint8_t *tab = memchr(rest.p + 1, '\t', rest.n - 1);
-        size_t short_len = tab ? (size_t)(tab - rest.p) : rest.n;
-        struct slice full = blanks_skip(slice_tail(rest, short_len));
-        const uint8_t *comment = memchr(full.p, '\t', full.n);
-        if (comment) full = blanks_skip(slice_head(full, (size_t)(comment - full.p)));
-        bool named = full.n && full.p[0] != '#'; /* a comment may stand in its place */
-        out->name = named ? slice_head(full, full.n < NAME_MAX_BYTES ? full.n : NAME_MAX_BYTES)
-                          : blanks_skip(slice_head(rest, short_len));
-        return out->name.n > 0;
-    }
-    rest = blanks_skip(rest);
-    if (!slice_starts(rest, SLICE("(hex)"))) return false;
-    out->name = blanks_skip(slice_tail(rest, 5));
-    return out->name.n > 0;
+    return used && (rest.p[0] == '\t' || slice_starts(blanks_skip(rest), hex_mark)) ? used : 0;
+}
+
+/* name_of reads the owner behind the prefix. */
+static struct slice name_of(struct slice rest) {
+    if (rest.p[0] != '\t') return blanks_skip(slice_tail(blanks_skip(rest), hex_mark.n));
+    const uint8_t *tab = memchr(rest.p + 1, '\t', rest.n - 1);
+    size_t short_len = tab ? (size_t)(tab - rest.p) : rest.n;
+    struct slice full = blanks_skip(slice_tail(rest, short_len));
+    const uint8_t *comment = full.n ? memchr(full.p, '\t', full.n) : NULL;
+    if (comment) full = blanks_skip(slice_head(full, (size_t)(comment - full.p)));
+    bool named = full.n && full.p[0] != '#'; /* a comment may stand in its place */
+    return named ? slice_head(full, NAME_MAX_BYTES) : blanks_skip(slice_head(rest, short_len));
 }
 
 static int by_prefix(const void *a, const void *b) {
@@ -84,44 +85,58 @@ static int by_prefix(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static bool text_parse(struct vendors *v, size_t n) {
-    struct slice rest = slice_of(v->text, n);
-    v->list = malloc(VENDORS_MAX * sizeof *v->list);
-    if (!v->list) return false;
-    while (rest.n && v->count < VENDORS_MAX) {
-        const uint8_t *end = memchr(rest.p, '\n', rest.n);
-        size_t len = end ? (size_t)(end - rest.p) : rest.n;
-        if (line_parse(slice_head(rest, len), &v->list[v->count])) v->count++;
-        rest = slice_tail(rest, len + 1);
-    }
-    qsort(v->list, v->count, sizeof *v->list, by_prefix);
-    return v->count > 0;
+static struct slice line_of(struct slice text) {
+    const uint8_t *end = text.n ? memchr(text.p, '\n', text.n) : NULL;
+    return slice_head(text, end ? (size_t)(end - text.p) : text.n);
 }
 
-struct vendors *vendors_load(void) {
+static void text_parse(struct vendors *v) {
+    struct slice rest = v->text;
+    bool sorted = true;
+    v->list = malloc(VENDORS_MAX * sizeof *v->list);
+    v->count = 0;
+    while (v->list && rest.n && v->count < VENDORS_MAX) {
+        struct slice line = line_of(rest);
+        uint32_t oui;
+        size_t used = line_parse(line, &oui);
+        if (used) {
+            sorted = sorted && (!v->count || v->list[v->count - 1].oui <= oui);
+            v->list[v->count++] = (struct vendor){oui, (uint32_t)(line.p - v->text.p + (ptrdiff_t)used)};
+        }
+        rest = slice_tail(rest, line.n + 1);
+    }
+    if (!sorted) qsort(v->list, v->count, sizeof *v->list, by_prefix);
+}
+
+static void lists_free(struct vendors *v) {
+    free(v->list);
+    free((void *)(uintptr_t)v->text.p);
+}
+
+static void load(struct vendors *v) {
     static const char *const paths[] = {"/usr/share/wireshark/manuf", "/usr/share/ieee-data/oui.txt",
                                         "/var/lib/ieee-data/oui.txt"};
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        size_t n = 0;
-        struct vendors *v = calloc(1, sizeof *v);
-        if (!v) return NULL;
-        v->text = file_read(paths[i], &n);
-        if (v->text && text_parse(v, n)) return v;
-        vendors_free(v);
+    v->loaded = true;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && !v->count; i++) {
+        lists_free(v);
+        v->text = file_read(paths[i]);
+        text_parse(v);
     }
-    return NULL;
+}
+
+struct vendors *vendors_make(void) {
+    return calloc(1, sizeof(struct vendors));
 }
 
 void vendors_free(struct vendors *v) {
-    if (!v) return;
-    free(v->list);
-    free(v->text);
+    if (v) lists_free(v);
     free(v);
 }
 
-struct slice vendors_find(const void *vendors, uint32_t oui) {
-    const struct vendors *v = vendors;
+struct slice vendors_find(void *vendors, uint32_t oui) {
+    struct vendors *v = vendors;
+    if (v && !v->loaded) load(v);
     struct vendor key = {.oui = oui};
-    const struct vendor *found = v ? bsearch(&key, v->list, v->count, sizeof *v->list, by_prefix) : NULL;
-    return found ? found->name : (struct slice){0};
+    const struct vendor *found = v && v->count ? bsearch(&key, v->list, v->count, sizeof *v->list, by_prefix) : NULL;
+    return found ? name_of(line_of(slice_tail(v->text, found->at))) : (struct slice){0};
 }

@@ -8,10 +8,11 @@
  * Debian's ieee-data. Without either there are no names. */
 struct vendors;
 
-/* vendors_load returns the list, or NULL where there is none. vendors_free takes NULL too. */
-struct vendors *vendors_load(void);
+/* vendors_make returns a list that is read when it is first asked, or NULL without memory. vendors_free takes NULL too.
+ */
+struct vendors *vendors_make(void);
 void vendors_free(struct vendors *v);
 /* vendors_find returns the owner of a prefix, empty where it is not known; the bytes live as long as the list. */
-struct slice vendors_find(const void *vendors, uint32_t oui);
+struct slice vendors_find(void *vendors, uint32_t oui);
 
 #endif

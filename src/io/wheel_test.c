@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/check.h"
 #include "io/wheel.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 enum { NODES = 300 };
 struct clockwork {

@@ -259,8 +259,8 @@ static enum talk_kind first_words(struct slice s, unsigned *refusal) {
         return s.n < 6 ? TALK_NEW : TALK_REFUSED;
     }
     if (s.p[0] == 0x10 && s.n < 8) return TALK_NEW; /* perhaps MQTT's CONNECT */
-    if (s.p[0] == 0x10 &&
-        (memmem(s.p, s.n < 12 ? s.n : 12, "\0\4MQTT", 6) || memmem(s.p, s.n < 12 ? s.n : 12, "\0\6MQIs", 6))) {
+    struct slice head = slice_head(s, 12);
+    if (s.p[0] == 0x10 && (slice_holds(head, SLICE("\0\4MQTT")) || slice_holds(head, SLICE("\0\6MQIs")))) {
         *refusal = 415;
         return TALK_REFUSED;
     }

@@ -22,11 +22,22 @@
 
 static const struct field fields[] = {
     [FID_NONE] = {.name = "", .label = ""},
-#define PROTOCOL(id, n, title) [FID_##id] = {.name = (n), .label = (title), .type = FT_PROTOCOL},
+#define PROTOCOL(id, n, title)                                                                                         \
+    [FID_##id] = {.name = (n), .label = (title), .label_len = sizeof title - 1, .type = FT_PROTOCOL},
 #define FIELD(id, n, words, t, b, ...)                                                                                 \
-    [FID_##id] = {.name = (n), .label = (words), .type = FT_##t, .base = BASE_##b, ##__VA_ARGS__},
+    [FID_##id] = {.name = (n),                                                                                         \
+                  .label = (words),                                                                                    \
+                  .label_len = sizeof words - 1,                                                                       \
+                  .type = FT_##t,                                                                                      \
+                  .base = BASE_##b,                                                                                    \
+                  ##__VA_ARGS__},
 #define ANOMALY(id, n, sev, grp, text, ...)                                                                            \
-    [FID_##id] = {.name = (n), .label = (text), .severity = SEV_##sev, .group = GRP_##grp, ##__VA_ARGS__},
+    [FID_##id] = {.name = (n),                                                                                         \
+                  .label = (text),                                                                                     \
+                  .label_len = sizeof text - 1,                                                                        \
+                  .severity = SEV_##sev,                                                                               \
+                  .group = GRP_##grp,                                                                                  \
+                  ##__VA_ARGS__},
 #define VALUES(name, ...)
 #define END(id)
 #include "proto/all.def"

@@ -69,6 +69,40 @@ void d_move_back(struct decode *d, uint32_t to, uint32_t from) {
         if (d->layer[i].at >= to) d->layer[i].at += moved;
 }
 
+/* row_bytes reads the bytes of a row; false: there are not as many. */
+static bool row_bytes(struct reader *r, const struct d_row *row, struct slice *bytes, uint64_t *number) {
+    *bytes = rd_take(r, row->width);
+    if (!rd_ok(r)) return false;
+    *number = 0;
+    for (size_t i = 0; row->width <= 8 && i < row->width; i++)
+        *number = *number << 8 | bytes->p[row->little ? row->width - 1u - i : i];
+    return true;
+}
+
+void d_rows(struct decode *d, struct reader *r, const struct d_row *rows, size_t n) {
+    struct slice bytes = {0};
+    uint64_t number = 0;
+    uint32_t off = 0;
+    bool parent = false; /* the row's bits are its children */
+    for (size_t i = 0; i < n; i++) {
+        const struct d_row *row = &rows[i];
+        uint64_t mask = field_of(row->id)->mask;
+        if (row->width) {
+            if (parent) fv_close(d->out);
+            parent = false;
+            off = rd_off(r);
+            if (!row_bytes(r, row, &bytes, &number)) return;
+            if (!row->id) continue;
+        }
+        uint64_t value = mask ? (number & mask) >> __builtin_ctzll(mask) : number;
+        parent |= row->width && i + 1 < n && !rows[i + 1].width;
+        if (row->width && parent) d_open_u(d, row->id, off, (uint32_t)bytes.n, value);
+        else if (field_is_bytes(field_of(row->id))) fv_s(d->out, row->id, off, (uint32_t)bytes.n, bytes);
+        else fv_u(d->out, row->id, off, (uint32_t)bytes.n, value);
+    }
+    if (parent) fv_close(d->out);
+}
+
 void d_data(struct decode *d, struct slice in) {
     if (in.n) d->ops->call(d, &proto_data, in);
 }

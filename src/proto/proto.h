@@ -23,6 +23,7 @@ struct tcp_segment;
 struct tcp_analysis;
 struct tcp_conv;
 struct tls_keys;
+struct mqtt_message;
 
 /* Tables in which protocols are found by number. */
 enum proto_table {
@@ -32,7 +33,8 @@ enum proto_table {
     TABLE_PPP,       /* PPP protocol field */
     TABLE_TCP,       /* TCP port */
     TABLE_UDP,       /* UDP port */
-    TABLE_LLC,       /* LLC SAP */
+    TABLE_LLC,       /* LLC SAP; 0: LLC itself */
+    TABLE_SNAP_CISCO, /* protocol number behind Cisco's organisation code in SNAP */
     TABLE_TLS,       /* the server's port of a stream inside TLS */
     TABLE_COUNT
 };
@@ -101,6 +103,9 @@ struct proto {
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
     void (*read)(struct decode *d, struct slice in);
     const struct stream_ops *stream;
+    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol; `known`: one of its
+     * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports alone. */
+    bool (*recognises)(struct slice in, bool known);
     /* info writes the text of the Info column for the layer whose fields stand from `at` to before `end`. */
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
@@ -258,16 +263,20 @@ struct decode {
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
     struct net_addr src, dst;   /* innermost network addresses */
+    struct net_addr quote_src, quote_dst; /* those of a packet quoted in an error message, the innermost where it quotes one, too */
+    uint16_t ip_id;             /* identification of the innermost IPv4 header */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
     uint32_t exchange;          /* which of its conversation's exchanges the content being read is of; 0: they take turns */
+    uint8_t from;               /* which side of its conversation sent the datagram: 0 the one that sent the first */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
     bool tcp_fields;            /* somebody wants more of TCP than ports, stream and payload */
     bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
     bool tcp_heard;             /* somebody reads `tcp` */
+    bool mqtt_heard;            /* somebody reads `mqtt` */
     bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
     int32_t unknown_type;       /* the Ethernet type whose payload no decoder knows; -1: none was met */
     bool fragment;              /* what is read is the beginning of a datagram whose rest cannot be had */
@@ -275,11 +284,12 @@ struct decode {
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
-    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: no list was loaded. */
-    struct slice (*vendor)(const void *vendors, uint32_t oui);
-    const void *vendors;
+    /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: there is no list. */
+    struct slice (*vendor)(void *vendors, uint32_t oui);
+    void *vendors;
     struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
     struct tcp_said tcp; /* of the innermost segment, where tcp_heard */
+    struct mqtt_message *mqtt, *mqtt_last; /* what was read of MQTT, in its order, where mqtt_heard; NULL: nothing */
     struct layer_mark layer[LAYERS_MAX];
     uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
     uint8_t layers;
@@ -349,6 +359,17 @@ static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_
     if (rd_ok(r)) fv_s(d->out, id, off, (uint32_t)n, s);
     return s;
 }
+
+/* d_row is a field of a fixed layout that takes `width` bytes; one of width 0 is bits, by its mask, of the row before that
+ * has bytes. Where that row has an id the bits are its children; where it has none (0) they stand alone. */
+struct d_row {
+    uint16_t id;
+    uint8_t width;
+    bool little; /* the least byte comes first */
+};
+#define D_ROWS(rows) (rows), sizeof(rows) / sizeof *(rows)
+/* d_rows reads and adds the n rows, as far as the bytes go. */
+void d_rows(struct decode *d, struct reader *r, const struct d_row *rows, size_t n);
 
 /* d_open_u starts a subtree under a number, to be closed with fv_close. */
 static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_t len, uint64_t value) {

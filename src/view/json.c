@@ -8,20 +8,15 @@
 
 void json_shown(struct writer *w, const struct fval *f, bool secrets) {
     const struct field *field = field_of(f->id);
-    char small[256];
     if (field->secret && !secrets) {
         json_text(w, slice_str(HIDDEN_SECRET));
-        return;
-    }
-    if (field->type == FT_STRING) {
+    } else if (field->type == FT_STRING) {
         json_text(w, f->s);
-        return;
+    } else { /* other values are numbers, digits and names of our own */
+        wr_c(w, '"');
+        print_value(w, field, f);
+        wr_c(w, '"');
     }
-    bool big = field_is_bytes(field) && f->s.n > sizeof small / 3;
-    struct writer t = big ? wr_grow() : wr_fixed(small, sizeof small);
-    print_value(&t, field, f);
-    json_text(w, wr_done(&t));
-    if (big) wr_free(&t);
 }
 
 void json_begin(struct writer *w) { wr_s(w, "["); }
@@ -35,16 +30,23 @@ static void indent(struct writer *w, uint32_t depth) {
 /* Keys of an object: tshark writes the field's name, and the words of those that have none. */
 static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) {
     const struct field *field = field_of(v->v[at].id);
+    bool expert = field->severity && !(v->v[at].flags & FV_PLAIN);
+    const char *end = tree && field->type != FT_PROTOCOL && field->type != FT_NONE ? "_tree" : "";
+    if (field->name[0] || expert) {
+        wr_c(w, '"');
+        wr_s(w, expert ? "_ws.expert" : field->name);
+        wr_s(w, end);
+        wr_s(w, "\": ");
+        return;
+    }
     char text[256];
     struct writer t = wr_fixed(text, sizeof text);
-    if (field->name[0] && !(field->severity && !(v->v[at].flags & FV_PLAIN))) wr_s(&t, field->name);
-    else if (field->severity) wr_s(&t, "_ws.expert");
-    else label_print(&t, v, at, proto_of(v->v[at].id), false);
-    if (!field->name[0] && wr_len(&t) > 1 && text[0] == '[') { /* the brackets of what is computed belong to the tree */
+    label_print(&t, v, at, proto_of(v->v[at].id), false);
+    if (wr_len(&t) > 1 && text[0] == '[') { /* the brackets of what is computed belong to the tree */
         memmove(text, text + 1, wr_len(&t) - 2);
         t.p -= 2;
     }
-    if (tree && field->type != FT_PROTOCOL && field->type != FT_NONE) wr_s(&t, "_tree");
+    wr_s(&t, end);
     json_text(w, wr_done(&t));
     wr_s(w, ": ");
 }

@@ -1,20 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PDML, the XML that tshark -T pdml writes. It carries the packet's bytes, so it hides nothing. */
+#include "base/eight.h"
 #include "base/utf8.h"
 #include "field/print.h"
 #include "view/view.h"
 
+static const char *entity(uint8_t c) {
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&#x27;";
+    default: return NULL;
+    }
+}
+
+/* no_entity tells whether none of eight bytes has one; it looks for two at a time that differ in a bit. */
+static bool no_entity(uint64_t v) {
+    return !(eight_equal(v | EIGHT_ONES, '&' | '\'') | eight_equal(v | 2 * EIGHT_ONES, '<' | '>') |
+             eight_equal(v, '"'));
+}
+
 static void escaped(struct writer *w, struct slice s) {
-    for (size_t i = 0; i < s.n; i++) {
-        char c = (char)s.p[i];
-        switch (c) {
-        case '&': wr_s(w, "&amp;"); break;
-        case '<': wr_s(w, "&lt;"); break;
-        case '>': wr_s(w, "&gt;"); break;
-        case '"': wr_s(w, "&quot;"); break;
-        case '\'': wr_s(w, "&#x27;"); break;
-        default: wr_c(w, c);
-        }
+    while (s.n) {
+        size_t plain = 0;
+        while (s.n - plain >= 8 && no_entity(eight_load(s.p + plain))) plain += 8;
+        while (plain < s.n && !entity(s.p[plain])) plain++;
+        wr_bytes(w, s.p, plain);
+        s = slice_tail(s, plain);
+        if (!s.n) break;
+        wr_s(w, entity(s.p[0]));
+        s = slice_tail(s, 1);
     }
 }
 
@@ -22,13 +39,19 @@ static void escaped(struct writer *w, struct slice s) {
  * are not UTF-8 as U+FFFD. */
 static void raw(struct writer *w, struct slice s) {
     while (s.n) {
+        size_t plain = 0;
+        while (s.n - plain >= 8 && !eight_strange(eight_load(s.p + plain))) plain += 8;
+        while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f) plain++;
+        escaped(w, slice_head(s, plain));
+        s = slice_tail(s, plain);
+        if (!s.n) break;
         uint32_t code;
         size_t n = utf8_next(s, &code);
         if (!n) wr_s(w, "\xef\xbf\xbd");
         else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7f || code == 0xfffe || code == 0xffff)
             wr_f(w, "\\x%x", (unsigned)code);
         else if (code > 0x7f && utf8_hidden(code)) wr_f(w, "&#x%x;", (unsigned)code); /* the same to a parser, but a terminal is safe */
-        else escaped(w, slice_head(s, n));
+        else wr_bytes(w, s.p, n);
         s = slice_tail(s, n ? n : 1);
     }
 }
@@ -38,14 +61,6 @@ static void attribute(struct writer *w, const char *name, struct slice value) {
     wr_s(w, name);
     wr_s(w, "=\"");
     escaped(w, value);
-    wr_c(w, '"');
-}
-
-static void number(struct writer *w, const char *name, uint64_t value) {
-    wr_c(w, ' ');
-    wr_s(w, name);
-    wr_s(w, "=\"");
-    wr_u(w, value);
     wr_c(w, '"');
 }
 
@@ -84,15 +99,26 @@ static struct slice label_of(struct pdml *x, uint32_t at) {
     return brackets ? slice_of(s.p + 1, s.n - 2) : s;
 }
 
-static struct slice show_of(struct pdml *x, const struct field *field, const struct fval *f) {
-    wr_reset(&x->text);
-    print_value(&x->text, field, f);
-    return wr_done(&x->text);
+/* name_put writes the name of a field, which needs no escapes, behind the name of its element. */
+static void name_put(struct pdml *x, const char *element, const struct field *field) {
+    wr_s(x->w, element);
+    wr_s(x->w, " name=\"");
+    wr_s(x->w, field->name);
+    wr_c(x->w, '"');
+}
+
+static void show_put(struct pdml *x, uint32_t at, const struct field *field) {
+    const struct fval *f = &x->v->v[at];
+    wr_s(x->w, " show=\"");
+    if (field->type == FT_STRING) raw(x->w, f->s);
+    else if (!field->name[0]) escaped(x->w, label_of(x, at));
+    else print_value(x->w, field, f); /* a number, digits or a name of our own: nothing to escape */
+    wr_c(x->w, '"');
 }
 
 static void place(struct pdml *x, const struct fval *f) {
-    number(x->w, "size", f->len);
-    number(x->w, "pos", f->off);
+    wr_number(x->w, " size=\"", f->len, "\"");
+    wr_number(x->w, " pos=\"", f->off, "\"");
 }
 
 static void expert(struct pdml *x, uint32_t at) {
@@ -102,18 +128,16 @@ static void expert(struct pdml *x, uint32_t at) {
     wr_s(x->w, "<field name=\"_ws.expert\"");
     attribute(x->w, "showname", label_of(x, at));
     place(x, f);
-    wr_s(x->w, ">\n<field");
-    attribute(x->w, "name", slice_str(field->name));
+    name_put(x, ">\n<field", field);
     wr_reset(&x->text);
     if (!p || !p->label || !p->label(&x->text, x->v, at)) wr_s(&x->text, field->label);
     attribute(x->w, "showname", wr_done(&x->text));
     wr_s(x->w, " size=\"0\" pos=\"0\" show=\"\" value=\"\"/>\n<field name=\"_ws.expert.message\" hide=\"yes\" size=\"0\" pos=\"0\"");
     attribute(x->w, "show", wr_done(&x->text));
-    wr_s(x->w, "/>\n<field name=\"_ws.expert.severity\" size=\"0\" pos=\"0\"");
-    number(x->w, "show", severity_number(field->severity));
-    wr_s(x->w, "/>\n<field name=\"_ws.expert.group\" size=\"0\" pos=\"0\"");
-    number(x->w, "show", group_number(field->group));
-    wr_s(x->w, "/>\n");
+    wr_number(x->w, "/>\n<field name=\"_ws.expert.severity\" size=\"0\" pos=\"0\" show=\"",
+              severity_number(field->severity), "\"/>\n");
+    wr_number(x->w, "<field name=\"_ws.expert.group\" size=\"0\" pos=\"0\" show=\"", group_number(field->group),
+              "\"/>\n");
 }
 
 /* element_open writes the start of a field and tells whether it needs closing. */
@@ -125,19 +149,12 @@ static const char *element_open(struct pdml *x, uint32_t at, bool parent) {
         return "</field>\n";
     }
     bool proto = field->type == FT_PROTOCOL && (f->depth == 0 || field->name[0] != '_');
-    wr_s(x->w, proto ? "<proto" : "<field");
-    attribute(x->w, "name", slice_str(field->name));
+    name_put(x, proto ? "<proto" : "<field", field);
     if (field->name[0]) attribute(x->w, "showname", label_of(x, at));
     if (field->hidden || (f->flags & FV_HIDDEN)) wr_s(x->w, " hide=\"yes\"");
     place(x, f);
     if (!proto) {
-        if (field->type == FT_STRING) {
-            wr_s(x->w, " show=\"");
-            raw(x->w, f->s);
-            wr_c(x->w, '"');
-        } else {
-            attribute(x->w, "show", field->name[0] ? show_of(x, field, f) : label_of(x, at));
-        }
+        show_put(x, at, field);
         if (field->type == FT_NONE) wr_s(x->w, " value=\"\"");
         else value_attribute(x->w, x->v, f, field);
     }

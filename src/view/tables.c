@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables for people and programs. */
 #include "view/tables.h"
-#include "base/isotime.h"
 
 #include "field/print.h"
 #include "view/words.h"
 
 enum { BAR_MAX = 20, BAR_LEAST = 6 };
-
-static void time_write(struct writer *w, int64_t ns) {
-    iso_time(w, ns, 6);
-    wr_c(w, 'Z');
-}
 
 static void seconds_write(struct writer *w, int64_t ns, int digits) {
     if (ns < 0) wr_c(w, '-');
@@ -38,8 +32,6 @@ static void cell_people(struct writer *w, const struct cell *c) {
     case CELL_BYTES: wr_u(w, c->u); break;
     case CELL_REAL: wr_f(w, "%.1f", c->d); break;
     case CELL_SECONDS: seconds_write(w, c->i, 6); break;
-    case CELL_TIME: time_write(w, c->i); break;
-    case CELL_BOOL: wr_s(w, c->u ? "yes" : "no"); break;
     }
 }
 
@@ -335,12 +327,6 @@ static void json_cell(struct writer *w, const struct cell *c) {
     case CELL_BYTES: wr_u(w, c->u); break;
     case CELL_REAL: wr_f(w, "%.10g", c->d); break;
     case CELL_SECONDS: seconds_write(w, c->i, 9); break;
-    case CELL_TIME:
-        wr_c(w, '"');
-        time_write(w, c->i);
-        wr_c(w, '"');
-        break;
-    case CELL_BOOL: wr_s(w, c->u ? "true" : "false"); break;
     }
 }
 

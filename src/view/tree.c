@@ -3,26 +3,31 @@
 #include "field/print.h"
 #include "view/view.h"
 
+static bool own_label(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p) {
+    return p && p->label && p->label(w, v, at);
+}
+
+static void expert_label(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p) {
+    const struct field *field = field_of(v->v[at].id);
+    wr_f(w, "[Expert Info (%s/%s): ", severity_name(field->severity), anomaly_group_name(field->group));
+    if (!own_label(w, v, at, p)) wr_s(w, field->label);
+    if (field->clause) wr_f(w, " (%s)", field->clause);
+    wr_c(w, ']');
+}
+
 void label_print(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p, bool show_secrets) {
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
-    if (field->secret && !show_secrets) {
+    if (__builtin_expect(field->secret && !show_secrets, false)) {
         wr_s(w, field->label);
         wr_s(w, ": " HIDDEN_SECRET);
         return;
     }
-    if (field->severity && !(f->flags & FV_PLAIN)) {
-        wr_s(w, "[Expert Info (");
-        wr_s(w, severity_name(field->severity));
-        wr_c(w, '/');
-        wr_s(w, anomaly_group_name(field->group));
-        wr_s(w, "): ");
-        if (!p || !p->label || !p->label(w, v, at)) wr_s(w, field->label);
-        if (field->clause) wr_f(w, " (%s)", field->clause);
-        wr_c(w, ']');
+    if (__builtin_expect(field->severity && !(f->flags & FV_PLAIN), false)) {
+        expert_label(w, v, at, p);
         return;
     }
-    if (p && p->label && p->label(w, v, at)) return;
+    if (own_label(w, v, at, p)) return;
     if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT || f->id == FID_WS_UNREASSEMBLED) wr_f(w, "[%s]", field->label);
     else print_label(w, field, f);
 }
@@ -33,7 +38,7 @@ static void expert_lines(struct writer *w, const struct fvec *v, uint32_t at, co
     size_t spaces = 4 * ((size_t)v->v[at].depth + 1);
     wr_spaces(w, spaces);
     wr_c(w, '[');
-    if (!p || !p->label || !p->label(w, v, at)) wr_s(w, field->label);
+    if (!own_label(w, v, at, p)) wr_s(w, field->label);
     wr_s(w, "]\n");
     wr_spaces(w, spaces);
     wr_f(w, "[Severity level: %s]\n", severity_name(field->severity));

@@ -18,6 +18,7 @@ void words_start(const char *language, const char *dir) {
     const char *want = language ? language : env;
     if (!want || !*want || !strcmp(want, "C") || !strcmp(want, "POSIX") || !dir) return;
     if (!setlocale(LC_MESSAGES, "C.UTF-8")) return;
+    if (!strncmp(want, "zh", 2)) want = "zh_CN"; /* the one Chinese there is */
     if (language || !getenv("LANGUAGE")) setenv("LANGUAGE", want, 1);
     bindtextdomain("weir", dir);
     bind_textdomain_codeset("weir", "UTF-8");

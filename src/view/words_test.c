@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Catalogues of translations, good ones and damaged ones. */
 #undef NDEBUG
+#include "base/check.h"
 #include "view/words.h"
 
 #include <assert.h>
 #include <stdio.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static uint8_t mo[256];
 static size_t mo_n;

@@ -194,6 +194,21 @@ def test_files_of_so_many_packets_make_a_ring(weir, tmp_path, pair):
     assert [len(lines(weir, f)) for f in files] == [10, 10, 5]
 
 
+def test_names_of_complete_files_are_told(weir, tmp_path, pair):
+    (tmp_path / "files").mkdir()
+    run = start(weir, "-i", pair[0], "-b", "packets:10", "-b", f"printname:{tmp_path}/names", "-w", tmp_path / "files" / "f.pcapng", "-Z", "root")
+    send_frames(pair[1], 25)
+    finish(run)
+    assert (tmp_path / "names").read_text().splitlines() == sorted(str(f) for f in (tmp_path / "files").iterdir())
+
+
+def test_a_ring_of_sizes_within_each_time_as_tcpdump_has_it(weir, tmp_path, pair):
+    run = start(weir, "-i", pair[0], "-G", "60", "-C", "4k", "-W", "3", "-w", tmp_path / "f-%H.pcapng", "-Z", "root")
+    send_frames(pair[1], 200)
+    finish(run)
+    assert {f.name.rpartition(".pcapng")[2] for f in tmp_path.iterdir()} == {"0", "1", "2"}
+
+
 def test_files_of_a_size_lose_nothing(weir, tmp_path, pair):
     run = start(weir, "-i", pair[0], "-C", "4k", "-w", tmp_path / "f.pcapng", "-Z", "root")
     send_frames(pair[1], 100)

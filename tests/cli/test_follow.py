@@ -123,3 +123,9 @@ def test_one_source(weir, sample, words):
     run = weir(*words, "-r", sample, "-i", "lo")
     assert run.returncode == 2 and "one source" in run.err
     assert weir(*words, "-i", "lo", "-a", "packets:1").returncode == 2
+
+
+def test_that_there_is_nothing_to_read_is_said(weir, sample):
+    """An encrypted conversation, and one of something else, would be silence."""
+    run = weir("follow", "websocket", "0", "-r", sample)
+    assert run.returncode == 0 and "nothing of websocket can be read" in run.err

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir guard without its sockets: the check of a configuration, the example, the dry run."""
 import json
+import resource
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_a_mistake_has_its_place(weir, tmp_path, text, place, words):
     run = weir("guard", "-t", "-c", path)
     assert run.returncode == 2
     assert f"{path}{place}" in run.err and words in run.err
+
+
+@pytest.mark.parametrize("text", ["[" * 100000, "- " * 100000 + "a\n", "".join(f"- &a{i} x\n" for i in range(100000))],
+                         ids=["brackets", "dashes", "anchors"])
+def test_a_configuration_made_to_cost_much_is_refused_at_once(weir, tmp_path, text):
+    path = written(tmp_path, text)
+    for args in (("guard", "-t", "-c", path), ("serve", "--config", path, path)):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        run = weir(*args)
+        assert run.returncode == 2 and "nested too deeply" in run.err, run.err
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 2
 
 
 def test_all_mistakes_are_told_at_once(weir, tmp_path):

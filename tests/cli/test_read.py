@@ -277,6 +277,17 @@ def test_hidden_characters_of_a_packet_reach_no_terminal(weir, tmp_path, args):
     assert "gnp.exe" in text and not [c for c in text if c in "\u202e\u200b\u2066\ufeff\U000e0041\x1b"]
 
 
+def test_documents_escape_a_character_wherever_it_stands(weir, tmp_path):
+    import xml.etree.ElementTree as tree
+    topics = ["a" * at + c + "b" * 12 for c in "&<>\"'\\é" for at in range(18)]
+    messages = [mqtt_publish(topic.encode()) for topic in topics]
+    (tmp_path / "f").write_bytes(tcp_capture([(1 + sum(map(len, messages[:i])), m) for i, m in enumerate(messages)]))
+    found = tree.fromstring(out(weir, "-r", tmp_path / "f", "-T", "pdml")).findall(".//field[@name='mqtt.topic']")
+    assert [(f.get("show"), f.get("showname")) for f in found] == [(topic, "Topic: " + topic) for topic in topics]
+    whole = json.loads(out(weir, "-r", tmp_path / "f", "-T", "json"))
+    assert [packet["_source"]["layers"]["mqtt"]["mqtt.topic"] for packet in whole] == topics
+
+
 def test_chosen_fields_and_columns_as_json(weir, sample):
     names = ["frame.number", "ip.addr", "_ws.col.Info", "mqtt.topic", "ip.addr"]
     args = [a for name in names for a in ("-e", name)]

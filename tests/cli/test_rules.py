@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir guard --judge and --explain-rule: rule files without a broker."""
 import base64
+import hashlib
 import json
 import os
+import resource
 import subprocess
 
 import pytest
@@ -40,6 +42,16 @@ def test_a_line_gives_a_line(judge):
 
 def test_nothing_blocked_is_fine(judge):
     assert judge('SecRule ARGS "@contains evil" "id:7,deny"', {"payload": "fine"}).returncode == 0
+
+
+def test_a_list_of_very_many_phrases_is_loaded_in_a_moment(judge, tmp_path):
+    """Longer lists than rule sets have: the engine of the first pass would take minutes over it."""
+    words = [hashlib.sha256(b"%d" % i).hexdigest()[:12] for i in range(30000)]
+    (tmp_path / "words.data").write_text("\n".join(words) + "\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    r = judge('SecRule ARGS "@pmFromFile words.data" "id:7,deny"', {"payload": f"say {words[-1].upper()} now"}, {"payload": "say nothing"})
+    assert [line["ids"] for line in r.lines] == [[7], []]
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 10
 
 
 def test_payload_in_base64_may_hold_any_bytes(judge):

@@ -51,7 +51,7 @@ class Capture:
         else:
             head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number & 0xFFFF, 0x4000, 64, proto, 0) + a.packed + b.packed
             head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-        return self.put(head + body, step)
+        return self.put((bytes(12) + b"\x08\0" if self.link == ETHERNET else b"") + head + body, step)
 
     def udp(self, src, sport, dst, dport, body, step=0.001):
         return self.ip(src, dst, 17, struct.pack("!HHHH", sport, dport, 8 + len(body), 0) + body, step=step)
@@ -172,8 +172,8 @@ def text(s):
     return struct.pack("!H", len(raw)) + raw
 
 
-def connect(client="sensor-1", keep=60, version=4, will=None, user=None, password=None, properties=b""):
-    flags = 2 | (0x04 if will else 0) | (0x80 if user else 0) | (0x40 if password else 0)
+def connect(client="sensor-1", keep=60, version=4, will=None, user=None, password=None, clean=True, properties=b""):
+    flags = 2 * clean | (0x04 if will else 0) | (0x80 if user else 0) | (0x40 if password else 0)
     body = text("MQTT") + bytes([version, flags]) + struct.pack("!H", keep)
     if version == 5:
         body += bytes([len(properties)]) + properties
@@ -187,8 +187,8 @@ def connect(client="sensor-1", keep=60, version=4, will=None, user=None, passwor
     return packet(0x10, body)
 
 
-def connack(code=0, version=4, properties=b""):
-    return packet(0x20, bytes([0, code]) + (bytes([len(properties)]) + properties if version == 5 else b""))
+def connack(code=0, version=4, kept=False, properties=b""):
+    return packet(0x20, bytes([kept, code]) + (bytes([len(properties)]) + properties if version == 5 else b""))
 
 
 def publish(topic, payload=b"21.5", qos=0, ident=1, retain=False, dup=False, version=4, properties=b""):
@@ -211,11 +211,11 @@ def suback(*codes, ident=1, version=4):
 PINGREQ, PINGRESP, DISCONNECT = packet(0xC0, b""), packet(0xD0, b""), packet(0xE0, b"")
 
 
-def session(cap, client="sensor-1", sport=40000, version=4, addr="10.0.0.2", keep=60, connack_properties=b"", **kw):
+def session(cap, client="sensor-1", sport=40000, version=4, addr="10.0.0.2", keep=60, kept=False, connack_properties=b"", **kw):
     """A connection with CONNECT and a good CONNACK."""
     t = Tcp(cap, client=addr, sport=sport).open()
     t.c(connect(client, version=version, keep=keep, **kw))
-    t.s(connack(version=version, properties=connack_properties))
+    t.s(connack(version=version, kept=kept, properties=connack_properties))
     return t
 
 

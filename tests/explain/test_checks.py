@@ -540,6 +540,18 @@ def _(cap, hit):
     t.close()
 
 
+@case("http.incomplete")
+def _(cap, hit):
+    t = Tcp(cap, port=80).open()
+    t.c(b"POST /readings HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n" + b"a" * 12)
+    cap.wait(2)
+    if not hit:
+        t.c(b"a" * 8)
+        t.s(response("200 OK"))
+    cap.wait(10)
+    t.close()
+
+
 @case("websocket.refused")
 def _(cap, hit):
     t = Tcp(cap, port=80).open()

@@ -303,12 +303,7 @@ def test_proxy_that_wants_a_password(tmp_path):
 
 def test_message_of_qos_0_for_a_session_that_waits(tmp_path):
     cap = Capture()
-    d = Tcp(cap, client="10.0.0.3", sport=41000).open()
-    body = connect("dashboard")
-    d.c(body[:9] + b"\0" + body[10:])  # clean session off
-    d.s(connack())
-    d.c(subscribe("alarm/#", qos=1))
-    d.s(suback(1))
+    d = subscriber(cap, "alarm/#", qos=1, clean=False)
     d.c(DISCONNECT)
     d.close()
     cap.wait(1)
@@ -426,3 +421,202 @@ def test_next_address_of_a_name(tmp_path, other):
         session(cap).c(publish("a/b"))
     out = verdict(cap, tmp_path)
     assert [f["severity"] for f in out["findings"] if f["id"] == "tcp.refused"] == ["note" if other == "10.0.0.1" else "error"]
+
+
+@pytest.mark.parametrize("topic,severity", [("home/kitchen/oven/temp", "warning"), ("home/kitchen/oven/state", "note")])
+def test_a_level_too_many(tmp_path, topic, severity):
+    """Where all but one level is alike, that one is too many; else it is another topic."""
+    cap = Capture()
+    d = subscriber(cap, "home/+/temp")
+    session(cap, "pub", 40007, addr="10.0.0.4").c(publish(topic))
+    cap.wait(3)
+    d.c(PINGREQ)
+    found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched"]
+    assert [f["severity"] for f in found] == [severity] and "levels" in found[0]["text"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_to_wait_for_a_session_is_gone(tmp_path, kept):
+    cap = Capture()
+    subscriber(cap, "alarm/#", qos=1, clean=False).close()
+    t = session(cap, "pub", 40007, addr="10.0.0.4")
+    t.c(publish("alarm/fire", qos=1))
+    t.s(ack(4))
+    cap.wait(1)
+    back = session(cap, "dashboard", 41001, addr="10.0.0.3", clean=False, kept=kept)
+    cap.wait(3)
+    back.c(PINGREQ)
+    back.s(PINGRESP)
+    out = verdict(cap, tmp_path)
+    assert ids(out) == ["leg.not-delivered"]
+    assert ("came back to its session" if kept else "no session for it") in out["verdict"]["text"]
+
+
+def test_what_waited_for_a_session_is_not_slow(tmp_path):
+    cap = Capture()
+    subscriber(cap, "alarm/#", qos=1, clean=False).close()
+    t = session(cap, "pub", 40007, addr="10.0.0.4")
+    t.c(publish("alarm/fire", qos=1))
+    t.s(ack(4))
+    cap.wait(10)
+    back = session(cap, "dashboard", 41001, addr="10.0.0.3", clean=False, kept=True)
+    back.s(publish("alarm/fire", qos=1))
+    back.c(ack(4))
+    cap.wait(3)
+    back.c(PINGREQ)
+    back.s(PINGRESP)
+    assert not ids(verdict(cap, tmp_path))
+
+
+def test_one_device_is_enough_to_see_that_a_broker_stopped(tmp_path):
+    cap = Capture()
+    session(cap, "device").close(1)
+    for port in (40001, 40002):
+        cap.wait(1)
+        t = Tcp(cap, client="10.0.0.2", sport=port)
+        t.segment(0, SYN)
+        t.segment(1, RST | ACK, ack=1001)
+    out = verdict(cap, tmp_path)
+    assert out["verdict"]["id"] == "mqtt.broker-gone" and "did not come back" in out["verdict"]["text"]
+    assert {f["severity"] for f in out["findings"] if f["id"] in ("tcp.refused", "mqtt.dropped")} == {"warning"}
+
+
+def test_answer_to_a_syn_does_not_arrive(tmp_path):
+    """A client that repeats its SYN was not reached by the SYN/ACK; one that does not has answered it."""
+    cap = Capture()
+    t = Tcp(cap)
+    for wait in (1, 2, 4):
+        t.segment(0, SYN)
+        t.segment(1, SYN | ACK, ack=1001)
+        cap.wait(wait)
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == "tcp.handshake-ack-lost" and "keeps asking" in out["text"]
+
+
+def test_neighbour_whose_address_a_name_server_told(tmp_path):
+    """That other things work does not matter then, and the connection was tried."""
+    cap = Capture(ETHERNET)
+    cap.lookup("10.0.0.2", "broker.example", "10.0.0.9")
+    for n in range(3):
+        cap.arp("10.0.0.2", "10.0.0.9")
+        cap.wait(1)
+    out = verdict(cap, tmp_path)
+    assert out["verdict"]["id"] == "link.no-neighbour" and ids(out) == ["link.no-neighbour"]
+
+
+def test_dead_after_silence_is_not_closed_on_a_packet(tmp_path):
+    cap = Capture()
+    t = session(cap)
+    cap.wait(300)
+    t.c(publish("a/b"), acked=False)
+    t.rst(1)
+    assert ids(verdict(cap, tmp_path)) == ["tcp.idle-reset"]
+
+
+def test_request_in_chunks_without_the_last_one(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(b"POST /readings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    cap.wait(15)
+    t.close()
+    out = verdict(cap, tmp_path)["verdict"]
+    assert out["id"] == "http.incomplete" and "last chunk" in out["text"]
+
+
+def test_request_that_a_server_has_enough_of(tmp_path):
+    """Who is refused before the body came has nothing to complete."""
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(b"POST /readings HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n" + b"a" * 12)
+    t.s(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+    t.close(1)
+    assert "http.incomplete" not in ids(verdict(cap, tmp_path))
+
+
+@pytest.mark.parametrize("port,severity", [(443, "note"), (8883, "warning")])
+def test_handshake_of_tls_12_that_both_ended(tmp_path, port, severity):
+    """Nobody broke it off: who rejects a certificate does so before it changes to the new keys."""
+    cap = Capture()
+    t = Tcp(cap, port=port).open()
+    t.c(client_hello("broker.example"))
+    t.s(server_hello())
+    for side in (0, 1):
+        t.send(side, CCS + record(22, bytes(40)))
+    t.c(record(21, bytes(26)))
+    t.close()
+    found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "tls.broken-off"]
+    assert [f["severity"] for f in found] == [severity] and "was complete" in found[0]["text"]
+
+
+def test_server_that_does_not_know_a_name_and_goes_on(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=443).open()
+    t.c(client_hello("broker.example"))
+    t.s(alert(112, level=1) + server_hello())
+    for side in (0, 1):
+        t.send(side, CCS + record(22, bytes(40)))
+    for side in (0, 1):
+        t.send(side, data())
+    t.close()
+    out = verdict(cap, tmp_path)
+    assert not ids(out) and any("went on" in f["text"] for f in out["findings"])
+
+
+def test_one_of_two_connections_is_given_up(tmp_path):
+    cap = Capture()
+    first = Tcp(cap, port=443).open(last_ack=False)
+    first.segment(0, RST, seq=1001)
+    Tcp(cap, port=443, sport=40001).open().c(b"x" * 10)
+    assert not ids(verdict(cap, tmp_path))
+
+
+def test_dead_after_silence_behind_something_that_acknowledges(tmp_path):
+    cap = Capture()
+    t = session(cap)
+    cap.wait(300)
+    t.c(publish("a/b"))
+    t.rst(1)
+    assert ids(verdict(cap, tmp_path)) == ["tcp.idle-reset"]
+
+
+def test_reset_of_an_idle_connection_that_lives(tmp_path):
+    """Both sides showed after the silence that they were there."""
+    cap = Capture()
+    t = Tcp(cap, port=9000).open()
+    t.c(b"hello")
+    cap.wait(60)
+    t.segment(1, ACK, b"x", seq=8999)
+    t.segment(0, ACK)
+    cap.wait(14)
+    t.rst(0)
+    assert "tcp.idle-reset" not in ids(verdict(cap, tmp_path))
+
+
+def test_first_answer_in_tls_was_not_captured(tmp_path):
+    cap = Capture()
+    t = Tcp(cap, port=443).open()
+    t.c(client_hello("broker.example"))
+    t.seq[1] += 1400
+    t.s(b"the rest of a certificate" * 10)
+    for side in (0, 1):
+        t.send(side, CCS + record(22, bytes(40)))
+    for side in (0, 1):
+        t.send(side, data())
+    t.close()
+    assert "tls.no-answer" not in ids(verdict(cap, tmp_path))
+
+
+def test_a_broker_with_two_addresses_is_one(tmp_path):
+    """On `any` who is on the broker's machine speaks to 127.0.0.1, and everybody else to its address."""
+    cap = Capture()
+    d = subscriber(cap, "a/#")
+    t = Tcp(cap, client="127.0.0.1", server="127.0.0.1", sport=40007).open()
+    t.c(connect("pub"))
+    t.s(connack())
+    t.c(publish("a/b"))
+    d.s(publish("a/b"))
+    cap.wait(3)
+    d.c(PINGREQ)
+    d.s(PINGRESP)
+    out = verdict(cap, tmp_path)
+    assert not ids(out) and "another address" in out["verdict"]["text"]

@@ -196,6 +196,31 @@ def test_two_gigabytes_are_refused_at_the_limit_without_being_kept(serve):
     assert asan(server) or usage(server.run.pid)[1] < 100
     assert server.get("captures")["captures"] == []
 
+def test_uploads_at_a_time_share_what_is_left_of_the_quota(serve):
+    """What is under way has no name yet and takes room all the same."""
+    quota = 3 << 20
+    server = serve("--listen", "127.0.0.1:0", "--max-upload", "2000000", "--quota", str(quota))
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    at_once = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(8)]
+    try:
+        for i, s in enumerate(at_once):  # no length is said
+            s.sendall(b"PUT /v1/captures/u%d.pcap HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" % i)
+        for piece in [head] + [b"\0" * 100000] * 15:
+            for s in at_once:
+                try:
+                    s.sendall(b"%x\r\n" % len(piece) + piece + b"\r\n")
+                except OSError:
+                    pass  # it was told enough
+        time.sleep(1)
+        assert sum(os.path.getsize(e.path) for e in os.scandir(server.folder) if e.name.startswith(".upload")) <= quota
+    finally:
+        for s in at_once:
+            s.close()
+    deadline = time.monotonic() + 10
+    while any(e.name.startswith(".upload") for e in os.scandir(server.folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert server("PUT", "/v1/captures/after.pcap", head)[0] == 201  # the room is given back
+
 
 def test_a_small_file_that_unpacks_to_a_large_one_takes_time_not_memory(server):
     packet = struct.pack("<IIII", 1, 0, 60, 60) + b"\0" * 60

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { AT_ONCE_S = 2, MANY = 3 };
+enum { AT_ONCE_S = 2, AWAY_S = 30, MANY = 3 };
 
 /* broker_ended returns when the broker closed a session that was up, before its client did and without DISCONNECT of
  * either side; a mark that is not set: it did not. */
@@ -76,6 +76,17 @@ static uint64_t comeback(const struct explain *e, const struct endpoint *broker,
     return vain;
 }
 
+/* turned_away tells whether a broker's port was closed within AWAY_S of a time. */
+static bool turned_away(const struct explain *e, const struct endpoint *broker, int64_t since) {
+    for (size_t i = 0; i < CONVS_MAX; i++) {
+        const struct conv *c = e->conv[i];
+        if (c && endpoint_same(&c->end[SERVER], broker) && !conv_handshaken(c) && mark_set(&c->half[SERVER].rst) &&
+            c->first.ts >= since && c->first.ts - since < AWAY_S * SECOND)
+            return true;
+    }
+    return false;
+}
+
 /* consequences_lower makes warnings of what is said of single connections of a broker that was gone. */
 static void consequences_lower(struct explain *e, const struct endpoint *broker, const struct mark *from) {
     for (uint32_t i = 0; i < e->findings; i++) {
@@ -87,6 +98,27 @@ static void consequences_lower(struct explain *e, const struct endpoint *broker,
         if (c && follows && f->level == LEVEL_ERROR && f->ts >= from->ts && endpoint_same(&c->end[SERVER], broker))
             f->level = LEVEL_WARNING;
     }
+}
+
+/* gone_text: arguments 5 and 6 are the attempts in vain and the time until it was back. */
+static const char *gone_text(bool many, bool vain, bool back) {
+    if (!many)
+        return back ? N_("The broker %1$s ended its connections (%2$s, the first in frame %4$s) without DISCONNECT and "
+                         "then refused new ones: it stopped, crashed or was restarted. Attempts to connect again that "
+                         "failed: %5$s; it took connections again after %6$s.")
+                    : N_("The broker %1$s ended its connections (%2$s, the first in frame %4$s) without DISCONNECT and "
+                         "then refused new ones: it stopped or crashed. Attempts to connect again that failed: %5$s; "
+                         "it did not come back within the capture.");
+    if (!vain)
+        return N_("The broker %1$s ended %2$s connections within %3$s, the first in frame %4$s, and none with "
+                  "DISCONNECT: it stopped, crashed or was restarted.");
+    return back
+               ? N_("The broker %1$s ended %2$s connections within %3$s, the first in frame %4$s, and none with "
+                    "DISCONNECT: it stopped, crashed or was restarted. Attempts to connect again that failed: %5$s; it "
+                    "took connections again after %6$s.")
+               : N_("The broker %1$s ended %2$s connections within %3$s, the first in frame %4$s, and none with "
+                    "DISCONNECT: it stopped or crashed. Attempts to connect again that failed: %5$s; it did not come "
+                    "back within the capture.");
 }
 
 static void gone_found(struct judge *j, const struct ending *list, size_t n) {
@@ -102,15 +134,7 @@ static void gone_found(struct judge *j, const struct ending *list, size_t n) {
     say_number(j, f, list->at.frame);
     say_number(j, f, vain);
     if (mark_set(&back)) say_time(j, f, back.ts - list->at.ts);
-    if (vain && mark_set(&back))
-        f->text =
-            N_("The broker %1$s ended %2$s connections within %3$s, the first in frame %4$s, and none with "
-               "DISCONNECT: it stopped, crashed or was restarted. Attempts to connect again that failed: %5$s; it "
-               "took connections again after %6$s.");
-    else if (vain)
-        f->text = N_("The broker %1$s ended %2$s connections within %3$s, the first in frame %4$s, and none with "
-                     "DISCONNECT: it stopped or crashed. Attempts to connect again that failed: %5$s; it did not come "
-                     "back within the capture.");
+    f->text = gone_text(n >= MANY, vain > 0, mark_set(&back));
     for (size_t i = 0; i < n && i < 4; i++) cite(f, &list[i].at);
     cite(f, &back);
 }
@@ -123,13 +147,13 @@ void check_broker_gone(struct judge *j) {
         struct mark end = c ? broker_ended(c) : (struct mark){0};
         if (mark_set(&end) && (!j->e->filtered || c->selected)) list[n++] = (struct ending){c, end};
     }
-    if (n >= MANY) qsort(list, n, sizeof *list, compare_ending);
+    if (n) qsort(list, n, sizeof *list, compare_ending);
     size_t best = 0, most = 0;
-    for (size_t i = 0; n >= MANY && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         size_t k = together(list, n, i);
-        if (k > most) best = i, most = k;
+        if (k > most && (k >= MANY || turned_away(j->e, &list[i].c->end[SERVER], list[i].at.ts))) best = i, most = k;
         if (k >= MANY) i += k - 1; /* so that no pair is looked at twice */
     }
-    if (most >= MANY) gone_found(j, list + best, most);
+    if (most) gone_found(j, list + best, most);
     free(list);
 }

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks of a message's way from publisher through broker to subscriber: topic against filters, and what arrived. */
+#include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
 #include "proto/mqtt/mqtt.h"
 
 #include <ctype.h>
 
-enum { EDITS_MAX = 2, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
+enum { EDITS_MAX = 2, LEVEL_OFF = 10, LEVELS_TRIED = 16, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
+
+static bool ended_before(const struct conv *c, int64_t ts) {
+    for (int side = 0; side < 2; side++)
+        if ((mark_set(&c->half[side].fin) && c->half[side].fin.ts < ts) ||
+            (mark_set(&c->half[side].rst) && c->half[side].rst.ts < ts))
+            return true;
+    return false;
+}
 
 /* alive tells whether a subscription was in force at a time. */
 static bool alive(const struct explain *e, const struct filter_rec *f, int64_t ts) {
     const struct conv *c = explain_conv(e, f->stream);
     if (f->at.ts > ts || (mark_set(&f->ended) && f->ended.ts < ts) || (f->answered && f->code >= 0x80)) return false;
     if (!c) return true;
-    for (int side = 0; side < 2; side++) {
-        if (mark_set(&c->half[side].fin) && c->half[side].fin.ts < ts) return false;
-        if (mark_set(&c->half[side].rst) && c->half[side].rst.ts < ts) return false;
-    }
-    return true;
+    return !ended_before(c, ts);
 }
 
 static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$share/")); }
@@ -61,6 +66,31 @@ static unsigned same_levels(struct slice filter, struct slice topic) {
     return level;
 }
 
+/* without_level leaves one level out of a text with more levels than that. */
+static struct slice without_level(struct slice s, unsigned level, char buf[KEPT_TEXT]) {
+    size_t at = 0, n = 0;
+    for (; level; level--) at = (size_t)((const uint8_t *)memchr(s.p + at, '/', s.n - at) - s.p) + 1;
+    const uint8_t *end = memchr(s.p + at, '/', s.n - at);
+    struct slice rest = end ? slice_tail(s, (size_t)(end - s.p) + 1) : (struct slice){0};
+    memcpy(buf, s.p, n = at);
+    memcpy(buf + n, rest.p, rest.n);
+    return slice_of(buf, n + rest.n);
+}
+
+/* level_off tells whether filter and topic, which begin and end alike, match but for one level that only one has. */
+static bool level_off(struct slice filter, struct slice topic) {
+    char buf[KEPT_TEXT];
+    unsigned f = levels(filter), t = levels(topic), most = f > t ? f : t;
+    bool ends = filter.p[0] != '+' && filter.p[filter.n - 1] != '+' && filter.p[filter.n - 1] != '#';
+    if (!ends || (f != t + 1 && t != f + 1) || most > LEVELS_TRIED || filter.n > sizeof buf || topic.n > sizeof buf)
+        return false;
+    for (unsigned i = 1; i + 1 < most; i++)
+        if (f > t ? explain_topic_matches(without_level(filter, i, buf), topic)
+                  : explain_topic_matches(filter, without_level(topic, i, buf)))
+            return true;
+    return false;
+}
+
 /* near_words says in which way a filter just misses a topic; NULL: it is another matter. `far` orders the ways. */
 static const char *near_words(struct slice filter, struct slice topic, unsigned *far) {
     struct slice f = filter, t = topic;
@@ -82,6 +112,8 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     unsigned edits = distance(f, t, EDITS_MAX);
     *far = 3 + edits;
     if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
+    *far = LEVEL_OFF;
+    if (level_off(f, t)) return N_("the number of levels differs");
     unsigned same = same_levels(f, t);
     *far = WEAK + KEPT_TEXT - same;
     if (!same) return NULL;
@@ -116,14 +148,18 @@ static void match_topic(struct judge *j) {
     if (!j->matches && j->t->published && !j->t->delivered) j->near = nearest(j->e, j->t, &j->near_words, &j->near_far);
 }
 
+static void say_client(struct judge *j, struct finding *f, uint32_t stream) {
+    char text[512];
+    struct writer w = wr_fixed(text, sizeof text);
+    const struct conv *c = explain_conv(j->e, stream);
+    if (c) conv_label(&w, c, CLIENT);
+    say_text(j, f, wr_done(&w));
+}
+
 /* Arguments of all sentences about a topic: publisher, broker, topic. */
 static struct finding *topic_found(struct judge *j) {
     struct finding *f = found(j);
-    const struct conv *c = explain_conv(j->e, j->t->stream);
-    char text[512];
-    struct writer w = wr_fixed(text, sizeof text);
-    if (c) conv_label(&w, c, CLIENT);
-    say_text(j, f, wr_done(&w));
+    say_client(j, f, j->t->stream);
     say_endpoint(j, f, &j->t->broker);
     say_text(j, f, j->t->topic);
     f->stream = j->t->stream;
@@ -141,7 +177,8 @@ void check_unmatched(struct judge *j) {
     f->confidence = LIKELY;
     /* "a level differs" is a weak likeness: often just another topic. */
     if (j->near_far >= WEAK) f->level = LEVEL_NOTE;
-    else if (near->deliveries) f->level = LEVEL_WARNING; /* that filter has its own messages */
+    else if (near->deliveries || j->near_far == LEVEL_OFF)
+        f->level = LEVEL_WARNING; /* that filter has its own messages, or may be meant for others */
     say_text(j, f, near->filter);
     say_words(f, j->near_words);
     say_clock(j, f, t->first.ts);
@@ -186,32 +223,77 @@ static const struct message *missed(const struct judge *j, const uint16_t *filte
     return NULL;
 }
 
+/* returned finds the connection with which a subscriber that keeps its session came back after a time, early enough to
+ * have got what waited for it; NULL: it did not. */
+static const struct conv *returned(const struct judge *j, const struct filter_rec *f, int64_t since) {
+    const struct conv *c = explain_conv(j->e, f->stream);
+    if (!c || !c->mqtt || c->mqtt->clean || !f->answered || f->code >= 0x80 || !f->qos || f->at.ts > since ||
+        (mark_set(&f->ended) && f->ended.ts < since) || !ended_before(c, since))
+        return NULL;
+    const struct client_rec *k = client_of(j->e, c);
+    const struct conv *back = k ? explain_conv(j->e, k->stream) : NULL;
+    if (!back || !back->mqtt || back->mqtt->clean || back->lost || !mark_set(&back->mqtt->connack)) return NULL;
+    const struct mark *up = &back->mqtt->connack;
+    bool waited = j->now - up->ts >= LEG_WAIT_S * SECOND && !ended_before(back, up->ts + LEG_WAIT_S * SECOND);
+    return up->ts > since && waited && !back->mqtt->connack_code ? back : NULL;
+}
+
+/* kept_lost looks for a message that a session was to keep for its subscriber and that nobody got. */
+static const struct message *kept_lost(const struct judge *j, const struct filter_rec **who, const struct conv **back) {
+    const struct explain *e = j->e;
+    uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
+    for (uint64_t s = first; s <= e->messages && j->matches && j->t->qos; s++) {
+        const struct message *m = &e->message[s % MESSAGES_MAX];
+        if (m->serial != s || &e->topic[m->topic] != j->t || m->deliveries) continue;
+        for (size_t i = 0; i < j->matches; i++) {
+            *who = &e->filter[j->match[i]];
+            if (!is_share((*who)->filter) && (*back = returned(j, *who, m->sent.ts))) return m;
+        }
+    }
+    return NULL;
+}
+
 enum { LEG_TOPICS = 256 };
+
+/* kept_lost_found says what became of a message that was to wait. */
+static void kept_lost_found(struct judge *j) {
+    const struct filter_rec *who;
+    const struct conv *back;
+    const struct message *m = kept_lost(j, &who, &back);
+    if (!m) return;
+    struct finding *f = topic_found(j);
+    say_client(j, f, back->stream);
+    say_text(j, f, who->filter);
+    if (back->mqtt->session) {
+        f->text =
+            N_("%4$s, which subscribes to `%5$s`, was away when the message to `%3$s` was published; it came back "
+               "to its session and did not get the message.");
+        f->next = N_("Look at the broker's limits for messages that wait (mosquitto: `max_queued_messages`, "
+                     "`message_size_limit`) and its log: what is beyond them is dropped.");
+    } else {
+        f->text =
+            N_("%4$s, which subscribes to `%5$s`, was away when the message to `%3$s` was published; when it came "
+               "back the broker had no session for it any more, and the message was lost.");
+        f->next = N_("The broker forgot the session: it was restarted without keeping sessions on disk (mosquitto: "
+                     "`persistence`), or the session expired.");
+    }
+    cite(f, &who->at);
+    cite(f, &m->sent);
+    cite(f, &back->mqtt->connack);
+}
 
 void check_undelivered(struct judge *j) {
     const struct filter_rec *who = NULL;
     if (j->t - j->e->topic >= LEG_TOPICS) return; /* the search goes over all messages for each topic */
     match_topic(j);
     const struct message *m = j->matches ? missed(j, j->match, j->matches, &who) : NULL;
-    if (!m) return;
+    if (!m) return kept_lost_found(j);
     struct finding *f = topic_found(j);
-    const struct conv *c = explain_conv(j->e, who->stream);
-    char text[512];
-    struct writer w = wr_fixed(text, sizeof text);
-    if (c) conv_label(&w, c, CLIENT);
-    say_text(j, f, wr_done(&w));
+    say_client(j, f, who->stream);
     say_text(j, f, who->filter);
     if (!j->t->qos || !who->qos) f->level = LEVEL_WARNING; /* QoS 0 may be dropped */
     cite(f, &who->at);
     cite(f, &m->sent);
-}
-
-static void say_client(struct judge *j, struct finding *f, uint32_t stream) {
-    char text[512];
-    struct writer w = wr_fixed(text, sizeof text);
-    const struct conv *c = explain_conv(j->e, stream);
-    if (c) conv_label(&w, c, CLIENT);
-    say_text(j, f, wr_done(&w));
 }
 
 /* away finds a subscriber whose filter matches a topic that reached nobody, and who was not there when it was
@@ -292,7 +374,8 @@ static const struct filter_rec *elsewhere(const struct judge *j) {
     for (uint32_t i = 0; i < e->filters && e->likened < LIKENED_MAX; i++) {
         const struct filter_rec *f = &e->filter[i];
         e->likened++;
-        if (endpoint_same(&f->broker, &j->t->broker) || (f->answered && f->code >= 0x80)) continue;
+        /* Who gets messages has a broker that is in order, perhaps the same one under another address (`any`). */
+        if (endpoint_same(&f->broker, &j->t->broker) || f->deliveries || (f->answered && f->code >= 0x80)) continue;
         if (alive(e, f, j->t->first.ts) && explain_topic_matches(f->filter, j->t->topic)) return f;
     }
     return NULL;
@@ -329,6 +412,6 @@ void check_leg_fine(struct judge *j) {
     say_number(j, f, t->delivered < t->published ? t->delivered : t->published);
     say_number(j, f, t->published);
     say_time(j, f, t->delay);
-    cite(f, &t->first);
+    cite(f, &t->got_sent);
     cite(f, &t->got);
 }

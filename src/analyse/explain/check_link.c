@@ -53,7 +53,7 @@ void check_arp(struct judge *j) {
     say_addr(j, f, &s->whom);
     say_number(j, f, s->tries);
     if (others >= SCAN) f->level = LEVEL_NOTE;
-    else if (j->e->unicast)
+    else if (j->e->unicast && !s->named)
         f->level = busy(j->e, &s->who) ? LEVEL_WARNING : LEVEL_NOTE; /* a router asks for who left */
     cite(f, &s->first);
     cite(f, &s->last);

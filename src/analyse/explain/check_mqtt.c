@@ -352,7 +352,7 @@ bool closed_on(const struct conv *c) {
 
 void check_closed_on(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!closed_on(j->c) || closed_on_violation(j->c)) return;
+    if (!closed_on(j->c) || closed_on_violation(j->c) || conv_idle_death(j)) return;
     bool publish = m->last_type == MQTT_PUBLISH;
     struct finding *f = found(j);
     f->confidence = LIKELY;

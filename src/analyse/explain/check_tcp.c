@@ -17,7 +17,8 @@ enum {
     SLOW_MS = 100,
     AFTER_GAP = 8,
     HALF_S = 20,
-    IDLE_S = 20
+    IDLE_S = 20,
+    ANSWER_S = 3
 };
 
 static void say_side(struct finding *f, int side) {
@@ -128,6 +129,21 @@ void check_unreachable(struct judge *j) {
     instead_say(j, f);
 }
 
+/* beside returns another connection of the client to the same server that came up at about the same time; NULL: none.
+ */
+static const struct conv *beside(const struct judge *j) {
+    const struct conv *c = j->c;
+    for (uint32_t i = 1; i <= 2 * NEXT_CONVS; i++) {
+        const struct conv *o = explain_conv(j->e, i > NEXT_CONVS ? c->stream - (i - NEXT_CONVS) : c->stream + i);
+        if (!o || !mark_set(&o->established) || !endpoint_same(&o->end[SERVER], &c->end[SERVER]) ||
+            !addr_same(&o->end[CLIENT].addr, &c->end[CLIENT].addr))
+            continue;
+        int64_t apart = o->first.ts - c->first.ts;
+        if (apart < NEXT_S * SECOND && apart > -NEXT_S * SECOND) return o;
+    }
+    return NULL;
+}
+
 void check_client_reset(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
@@ -140,6 +156,12 @@ void check_client_reset(struct judge *j) {
     cite(f, &client->syn);
     cite(f, &server->syn);
     cite(f, &client->rst);
+    const struct conv *o = beside(j);
+    if (!o) return;
+    f->level = LEVEL_NOTE;
+    f->text = N_("%1$s gave a connection to %2$s up before it was used; it had opened another one at the same time.");
+    f->next = N_("Nothing to do: programs that try several ways at once do this.");
+    cite(f, &o->established);
 }
 
 void check_ack_lost(struct judge *j) {
@@ -149,6 +171,9 @@ void check_ack_lost(struct judge *j) {
         return;
     struct finding *f = found(j);
     say_number(j, f, server->syns);
+    if (client->syns > SYN_TRIES)
+        f->text =
+            N_("%2$s took the connection of %1$s %3$s times, and %1$s keeps asking: the answers do not reach it.");
     cite(f, &server->syn);
     cite(f, &server->last);
 }
@@ -245,8 +270,7 @@ void check_mtu(struct judge *j) {
     if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
 }
 
-/* gap_death tells whether the connection died right behind a long silence. */
-static bool gap_death(const struct judge *j) {
+bool conv_idle_death(const struct judge *j) {
     const struct conv *c = j->c;
     if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) ||
         c->since_gap > AFTER_GAP + 24)
@@ -257,6 +281,8 @@ static bool gap_death(const struct judge *j) {
     }
     for (int side = 0; side < 2; side++) {
         const struct half *me = &c->half[side], *peer = &c->half[!side];
+        /* Something in between may have acknowledged it; but who speaks and is heard for a while is not dead. */
+        if (c->gap_answered && me->rst.ts - c->gap.ts > ANSWER_S * SECOND) continue;
         /* RST that answers the first packet behind the silence */
         if (mark_set(&me->rst) && me->rst.frame > c->gap.frame && c->since_gap <= AFTER_GAP &&
             peer->last.ts >= c->gap.ts && !(me->last_data.ts >= c->gap.ts) && !mark_set(&me->fin) &&
@@ -268,18 +294,25 @@ static bool gap_death(const struct judge *j) {
 
 void check_unacked(struct judge *j) {
     int side = stuck_side(j);
-    if (side < 0 || is_mtu(j, side) || gap_death(j)) return;
+    if (side < 0 || is_mtu(j, side) || conv_idle_death(j)) return;
     say_side(stuck_found(j, side), !side);
 }
 
 void check_idle_reset(struct judge *j) {
     const struct conv *c = j->c;
-    if (!gap_death(j)) return;
+    if (!conv_idle_death(j)) return;
     struct finding *f = found(j);
     say_time(j, f, c->gap_ns);
     if (c->mqtt && c->mqtt->keep_alive) say_time(j, f, c->mqtt->keep_alive * SECOND);
     else if (c->mqtt && mark_set(&c->mqtt->connect)) say_words(f, N_("switched off"));
     else say_words(f, N_("not known"));
+    if (!c->mqtt && c->end[SERVER].port != 1883 && c->end[SERVER].port != 8883) {
+        f->text =
+            N_("After %3$s of silence the connection between %1$s and %2$s was dead: the next packet was answered "
+               "with RST or not at all. A NAT or firewall forgot it.");
+        f->next = N_("Let one side send something more often than that, TCP keep-alive for instance, or let the client "
+                     "connect anew after a pause.");
+    }
     f->confidence = LIKELY;
     cite(f, &c->gap_before);
     cite(f, &c->gap);
@@ -324,7 +357,7 @@ static bool explained(const struct judge *j) {
     if (c->from_start && mark_set(&c->half[CLIENT].rst) &&
         (!c->half[CLIENT].segments || c->half[CLIENT].first_data.frame > c->half[CLIENT].rst.frame))
         return true;
-    if (gap_death(j) || conv_path_broken(j) || c->stray.n || closed_on(c)) return true;
+    if (conv_idle_death(j) || conv_path_broken(j) || c->stray.n || closed_on(c)) return true;
     if (c->first_bytes[CLIENT] == PAYLOAD_PROXY && !c->half[SERVER].segments) return true; /* tcp.proxy-header */
     if (c->tls && mark_set(&c->tls->client_hello) && !mark_set(&c->tls->data[SERVER]))
         return true; /* the checks of TLS say more */

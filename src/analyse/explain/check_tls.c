@@ -183,7 +183,10 @@ static const char *version_name(uint16_t v) {
 void check_tls_version(struct judge *j) {
     for (int side = 0; side < 2; side++)
         if (alert_of(j->c, side) == ALERT_VERSION) {
-            say_text(j, alert_found(j, side), slice_str(version_name(j->c->tls->offered)));
+            struct finding *f = alert_found(j, side);
+            say_text(j, f, slice_str(version_name(j->c->tls->offered)));
+            if (!mark_set(&j->c->tls->client_hello))
+                f->text = N_("%1$s and %2$s found no common TLS version (alert %3$s, %4$s).");
             return;
         }
 }
@@ -195,9 +198,16 @@ static void say_or_none(struct judge *j, struct finding *f, struct slice s) {
 
 void check_tls_name_alert(struct judge *j) {
     if (alert_of(j->c, SERVER) != ALERT_NAME) return;
+    const struct tls_rec *t = j->c->tls;
     struct finding *f = alert_found(j, SERVER);
-    say_or_none(j, f, j->c->tls->name);
-    if (j->c->tls->name.n) return;
+    say_or_none(j, f, t->name);
+    if (mark_set(&t->server_hello) && t->server_hello.frame >= t->alert[SERVER].frame) { /* RFC 6066 3: a warning */
+        f->level = LEVEL_NOTE;
+        f->text = N_("%2$s does not know the name %5$s that %1$s asked for (alert %3$s, %4$s) and went on with its "
+                     "usual certificate.");
+        return;
+    }
+    if (t->name.n) return;
     f->text = N_("%1$s did not say which host it wants (no SNI in its ClientHello), and %2$s serves nobody without "
                  "(alert %3$s, %4$s).");
     f->next =
@@ -251,7 +261,8 @@ void check_tls_silent(struct judge *j) {
     const struct tls_rec *t = c->tls;
     if (!t || !mark_set(&t->client_hello) || mark_set(&t->server_hello) || has_alert(c)) return;
     if (c->half[SERVER].segments && c->first_bytes[SERVER] == PAYLOAD_TLS && !conv_closed(c)) return;
-    if (!quiet_for(j, &t->client_hello, 3) || conv_path_broken(j) || c->stray.n) return;
+    if (t->changed[SERVER] || mark_set(&t->data[SERVER])) return; /* its ServerHello was not captured */
+    if (!quiet_for(j, &t->client_hello, 3) || conv_path_broken(j) || c->stray.n || c->lost) return;
     if (c->first_bytes[SERVER] == PAYLOAD_MQTT || c->end[SERVER].port == 1883) return; /* tls.to-plain-port */
     struct finding *f = found(j);
     if (c->greeting.n) {
@@ -297,6 +308,29 @@ static int quitter_12(const struct tls_rec *t, int first) {
     return first;
 }
 
+static bool is_mqtt_tls(const struct conv *c) {
+    return c->tls && !c->mqtt && (c->end[SERVER].port == 8883 || c->tls->alpn_mqtt);
+}
+
+/* agreed_found: up to TLS 1.2 who does not accept a certificate says so before it changes to the new keys; here both
+ * had. */
+static void agreed_found(struct judge *j, int side) {
+    const struct conv *c = j->c;
+    struct finding *f = found(j);
+    f->text = N_("The TLS handshake between %1$s and %2$s was complete; the %3$s closed before any data was sent.");
+    f->blame = side == CLIENT ? BLAME_CLIENT : BLAME_SERVER;
+    f->level = is_mqtt_tls(c) ? LEVEL_WARNING : LEVEL_NOTE;
+    say_words(f, side_words(side));
+    f->next = side == CLIENT
+                  ? N_("Who only tries the port does this, and a client that looks at the server's certificate late: "
+                       "check the name it connects to, the CA it knows and its clock.")
+                  : N_("Look at the server's log at this time: it was stopped, has as many clients as it may, or does "
+                       "not want this client.");
+    cite(f, &c->tls->client_hello);
+    cite(f, &c->tls->server_hello);
+    cite(f, mark_set(&c->half[side].fin) ? &c->half[side].fin : &c->half[side].rst);
+}
+
 /* The handshake ended without application data and without an alert that can be read: in TLS 1.3 alerts are encrypted,
  * and look like a short record before the close. */
 void check_tls_hidden(struct judge *j) {
@@ -310,6 +344,7 @@ void check_tls_hidden(struct judge *j) {
     if (first == CLIENT && end.frame < t->server_hello.frame) return; /* it gave up before there was an answer */
     int side = tls_is_13(t->version) ? quitter_13(t, first, &end) : quitter_12(t, first);
     if (side < 0) return;
+    if (!tls_is_13(t->version) && t->changed[CLIENT] && t->changed[SERVER]) return agreed_found(j, side);
     bool alert = t->last_short_len[side] == HIDDEN_ALERT || mark_set(&t->alert[side]);
     struct finding *f = found(j);
     f->confidence = LIKELY;
@@ -333,10 +368,6 @@ void check_tls_hidden(struct judge *j) {
 /* A CONNECT has fourteen bytes at least [MQTT 3.1], a CONNACK of 3.1.1 four, one of 5.0 seldom more than some dozens;
  * TLS adds sixteen or more. */
 enum { CONNECT_LEAST = 14 + 16, CONNACK_MOST = 64, LOGIN_S = 2 };
-
-static bool is_mqtt_tls(const struct conv *c) {
-    return c->tls && !c->mqtt && (c->end[SERVER].port == 8883 || c->tls->alpn_mqtt);
-}
 
 /* first_message tells whether the client has sent one message that may be a CONNECT, and nothing but an alert behind
  * it. In TLS 1.3 its Finished is a record like any other. */

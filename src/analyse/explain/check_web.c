@@ -60,7 +60,7 @@ void check_http_error(struct judge *j) {
         f->level = LEVEL_ERROR;
         f->text = N_("The proxy %2$s did not let %1$s through to %4$s: it answered CONNECT with %3$s.");
     }
-    cite(f, &w->request);
+    cite(f, &w->failed_request);
     cite(f, &w->failed);
 }
 
@@ -121,6 +121,35 @@ void check_http_no_answer(struct judge *j) {
             N_("This is a port of MQTT brokers, which do not answer HTTP: use an MQTT client, or the port of the web "
                "server.");
     cite(f, &w->request);
+}
+
+/* Of a longer body in chunks the last one may have come: it is not read as a whole. */
+enum { CHUNKS_MOST = 1 << 20 };
+
+void check_http_part(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct web_rec *w = c->web;
+    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
+    if (!w || !mark_set(&w->begun) || w->requests || c->lost || client->stuck_times) return;
+    if (client->bytes >= (w->due ? w->due : CHUNKS_MOST) || !quiet_for(j, &client->last_data, 10)) return;
+    bool left = mark_set(&client->fin) || mark_set(&client->rst);
+    uint64_t gave_up = mark_set(&client->fin) ? client->fin.frame : client->rst.frame;
+    uint64_t ended = mark_set(&w->response)   ? w->response.frame
+                     : mark_set(&server->fin) ? server->fin.frame
+                                              : server->rst.frame;
+    if (ended && (!left || ended < gave_up)) return; /* the server had enough */
+    struct finding *f = found(j);
+    say_text(j, f, w->begun_line);
+    if (w->due) {
+        say_number(j, f, w->due);
+        say_number(j, f, client->bytes);
+    } else {
+        f->text =
+            N_("%1$s began a request to %2$s, `%3$s`, and never sent the last chunk of its body: the server waited "
+               "for it.");
+    }
+    cite(f, &w->begun);
+    cite(f, &client->last_data);
 }
 
 void check_ws_refused(struct judge *j) {

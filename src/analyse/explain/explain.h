@@ -4,6 +4,7 @@
 
 #include "analyse/events.h"
 #include "base/hash.h"
+#include "base/slabs.h"
 
 /* explain: what was attempted, how far it got, why it stopped, what to do next.
  *
@@ -89,6 +90,7 @@ struct tls_rec {
     struct mark client_hello, server_hello, request, data[2], alert[2], last_short[2];
     uint8_t alert_code[2];
     bool alert_hidden[2];
+    bool changed[2]; /* ChangeCipherSpec was sent */
     uint16_t offered, version, suite;
     uint32_t records[2], first_len[2];
     uint32_t last_short_len[2];
@@ -102,13 +104,16 @@ struct tls_rec {
 };
 
 struct web_rec {
-    struct mark request, response, upgrade, upgraded, failed, proxy, ws_close;
+    struct mark request, response, upgrade, upgraded, failed_request, failed, proxy, ws_close;
     uint16_t code, failed_code;
     uint32_t requests, responses;
     bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
     struct slice location; /* of the last response, where it leads elsewhere */
-    bool connect; /* CONNECT to a proxy */
+    bool connect;          /* CONNECT to a proxy */
+    struct mark begun;     /* the client's first segment, where it begins a request that is not whole in it: */
+    uint64_t due;          /* its bytes; 0: that is said by its chunks */
+    struct slice begun_line;
 };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
@@ -116,26 +121,28 @@ enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
 struct flight {
     uint8_t state, qos; /* enum flight_state */
     uint16_t id;
+    uint16_t topic;   /* place in explain.topic + 1; 0: not kept */
     struct mark at;   /* the PUBLISH */
     struct mark step; /* the last packet about it */
-    uint16_t topic;   /* place in explain.topic + 1; 0: not kept */
 };
 
 /* mqtt_rec is an MQTT session. What every packet touches comes first. */
 struct mqtt_rec {
-    struct mark last_client, last_server, ping;
+    struct mark last_client, last_server;
     uint32_t publishes[2];
-    struct flight *flight[2];               /* by sender of the PUBLISH; grows up to FLIGHTS */
-    uint8_t flights[2];                     /* how many it has room for */
-    uint16_t topic;                         /* place in explain.topic of the first PUBLISH + 1; 0: none */
-    uint16_t last_about;                    /* of the client's last packet: the place + 1 of its topic or filter, */
-    uint32_t last_len;                      /* its length, */
-    uint8_t last_type;                      /* its type */
-    uint32_t max_packet[2];                 /* greatest packet the side takes; 0: not said */
-    uint64_t broker;                        /* hash of the server's end */
-    uint64_t matched;                       /* serial of the last message that was delivered to it */
-    uint16_t filter[CONV_FILTERS], filters; /* places in explain.filter */
+    uint32_t max_packet[2];   /* greatest packet the side takes; 0: not said */
+    struct flight *flight[2]; /* by sender of the PUBLISH: at first one[], grows up to FLIGHTS */
+    uint8_t flights[2];       /* how many it has room for */
+    uint16_t topic;           /* place in explain.topic of the first PUBLISH + 1; 0: none */
+    uint16_t last_about;      /* of the client's last packet: the place + 1 of its topic or filter, */
+    uint8_t last_type;        /* its type */
+    uint32_t last_len;        /* its length */
+    uint64_t broker;          /* hash of the server's end */
+    struct flight one[2];     /* few sessions have more than one message under way */
+    uint64_t matched;         /* serial of the last message that was delivered to it */
     /* Only some packets touch what follows. */
+    uint16_t filters, filter[CONV_FILTERS]; /* places in explain.filter */
+    struct mark ping;
     struct mark first_publish[2];
     struct mark connect, connack, disconnect[2], subscribe;
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,
@@ -170,6 +177,8 @@ struct conv {
     struct half half[2] __attribute__((aligned(64)));
     struct endpoint end[2];
     uint32_t since_gap;          /* packets since the last long silence */
+    uint8_t gap_side;            /* who spoke first behind it */
+    bool gap_answered;           /* and the other side answered, with more than RST */
     uint32_t lost;               /* segments not captured */
     struct trouble *trouble[2];  /* of the sides; NULL: none, conv_trouble reads it */
     struct mark gap_before, gap; /* packets before and behind it */
@@ -180,9 +189,9 @@ struct conv {
     uint32_t icmp_mtu;
     struct net_addr icmp_from;
     struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
-    struct slice stray; /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
-    int64_t syn_rtt;    /* from SYN to SYN/ACK; 0: not seen */
-    uint16_t name;      /* place in explain.name + 1; 0: not looked up */
+    struct slice stray;    /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
+    int64_t syn_rtt;       /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;         /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
     uint64_t said[4]; /* bit set of checks that spoke */
@@ -202,6 +211,7 @@ struct sought_rec {
     uint8_t mac[6];
     uint8_t kind; /* enum sought */
     bool answered;
+    bool named; /* a name server had told who asks of this address */
 };
 enum sought { SOUGHT_NEIGHBOUR, SOUGHT_ADDRESS, SOUGHT_PORT, SOUGHT_SERVICE };
 
@@ -264,7 +274,7 @@ struct topic_rec {
     int64_t slowest;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
-    struct mark got; /* first delivery */
+    struct mark got_sent, got; /* first delivery: what was published, and that it came */
     uint32_t got_stream;
     int64_t delay;    /* of the first delivery */
     struct mark lost; /* a message that a matching subscriber did not get */
@@ -339,14 +349,17 @@ const char *level_name(enum severity_level l); /* "error", to be translated */
 
 /* place_map finds places of a table by hash: open addressing, nothing is ever taken out. */
 struct place_map {
-    uint32_t *slot;
-    uint64_t *hash;
-    uint32_t size;
+    struct map_slot {
+        uint64_t hash;
+        uint32_t place; /* + 1; 0: the slot is free */
+    } *slot;
+    uint32_t mask; /* slots - 1 */
 };
 
 struct explain {
     struct hash_key key;
     struct arena arena;
+    struct slabs slabs; /* of what conversations own */
     void *memory;      /* of room[] */
     struct conv *room; /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct conv *conv[CONVS_MAX];
@@ -366,6 +379,7 @@ struct explain {
     struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
     struct finding *finding;
     uint32_t findings;
+    uint32_t graver; /* so many from the first on are more than notes */
     struct finding all_well;
     uint64_t per_level[LEVELS];
     /* The capture. */
@@ -404,7 +418,10 @@ void explain_tick(struct explain *e, int64_t now);
 /* conv_trouble returns the trouble of a side, all zero where it has none. */
 const struct trouble *conv_trouble(const struct conv *c, int side);
 /* explain_conv returns a conversation by its number, or NULL. */
-struct conv *explain_conv(const struct explain *e, uint32_t stream);
+static inline struct conv *explain_conv(const struct explain *e, uint32_t stream) {
+    struct conv *c = &e->room[stream % CONVS_MAX];
+    return c->stream == stream ? c : NULL;
+}
 
 /* What a conversation was, for people. */
 bool conv_is_broker(const struct conv *c);

@@ -18,28 +18,28 @@
 enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5, AHEAD_SECONDS = 60 };
 
 int map_make(struct place_map *m, uint32_t entries) {
-    m->size = 2 * entries;
-    m->slot = calloc(m->size, sizeof *m->slot);
-    m->hash = calloc(m->size, sizeof *m->hash);
-    return m->slot && m->hash ? OK : ERR_NOMEM;
+    uint32_t size = 2 * entries;
+    m->mask = size - 1;
+    m->slot = calloc(size, sizeof *m->slot);
+    return m->slot && !(size & m->mask) ? OK : ERR_NOMEM;
 }
 
-void map_free(struct place_map *m) {
-    free(m->slot);
-    free(m->hash);
+void map_free(struct place_map *m) { free(m->slot); }
+
+/* slot_of returns the slot of a hash, or the free one where it would be. */
+static struct map_slot *slot_of(const struct place_map *m, uint64_t hash) {
+    uint32_t i = (uint32_t)hash & m->mask;
+    while (m->slot[i].place && m->slot[i].hash != hash) i = (i + 1) & m->mask;
+    return &m->slot[i];
 }
 
 uint32_t map_find(const struct place_map *m, uint64_t hash) {
-    uint32_t i = (uint32_t)(hash % m->size);
-    while (m->slot[i] && m->hash[i] != hash) i = i + 1 == m->size ? 0 : i + 1;
-    return m->slot[i] ? m->slot[i] - 1 : PLACE_NONE;
+    const struct map_slot *s = slot_of(m, hash);
+    return s->place ? s->place - 1 : PLACE_NONE;
 }
 
 void map_set(struct place_map *m, uint64_t hash, uint32_t place) {
-    uint32_t i = (uint32_t)(hash % m->size);
-    while (m->slot[i] && m->hash[i] != hash) i = i + 1 == m->size ? 0 : i + 1;
-    m->slot[i] = place + 1;
-    m->hash[i] = hash;
+    *slot_of(m, hash) = (struct map_slot){.hash = hash, .place = place + 1};
 }
 
 struct slice keep(struct explain *e, struct slice s) {
@@ -85,18 +85,23 @@ int explain_make(struct explain *e) {
     return made ? OK : ERR_NOMEM;
 }
 
-/* conv_release frees what a conversation owns; NULL is fine. */
-static void conv_release(struct conv *c) {
-    if (!c) return;
-    for (int side = 0; side < 2; side++) free(c->trouble[side]);
-    free(c->tls);
-    free(c->web);
-    for (int side = 0; c->mqtt && side < 2; side++) free(c->mqtt->flight[side]);
-    free(c->mqtt);
+_Static_assert(sizeof(struct mqtt_rec) <= SLABS_MOST && FLIGHTS * sizeof(struct flight) <= SLABS_MOST &&
+                   sizeof(struct tls_rec) <= SLABS_MOST && sizeof(struct web_rec) <= SLABS_MOST,
+               "slabs_free gives back what conversations own");
+
+/* conv_release gives back what a conversation owns. */
+static void conv_release(struct explain *e, struct conv *c) {
+    for (int side = 0; side < 2; side++) {
+        slabs_put(&e->slabs, c->trouble[side], sizeof *c->trouble[side]);
+        if (c->mqtt) flights_release(e, c->mqtt, side);
+    }
+    slabs_put(&e->slabs, c->tls, sizeof *c->tls);
+    slabs_put(&e->slabs, c->web, sizeof *c->web);
+    slabs_put(&e->slabs, c->mqtt, sizeof *c->mqtt);
 }
 
 void explain_free(struct explain *e) {
-    for (size_t i = 0; i < CONVS_MAX; i++) conv_release(e->conv[i]);
+    slabs_free(&e->slabs);
     free(e->memory);
     free(e->name);
     free(e->host);
@@ -113,11 +118,6 @@ void explain_free(struct explain *e) {
     map_free(&e->by_client);
     map_free(&e->by_will);
     arena_free(&e->arena);
-}
-
-struct conv *explain_conv(const struct explain *e, uint32_t stream) {
-    struct conv *c = &e->room[stream % CONVS_MAX];
-    return c->stream == stream ? c : NULL;
 }
 
 /* client_speaks guesses who opened a conversation that was on its way when the capture began. */
@@ -140,7 +140,7 @@ static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     if (*slot) {
         judge_conv(e, *slot, true);
         e->left_out++;
-        conv_release(*slot);
+        conv_release(e, *slot);
     }
     struct conv *c = *slot = &e->room[p->tcp.stream % CONVS_MAX];
     memset(c, 0, sizeof *c);
@@ -185,7 +185,7 @@ const struct trouble *conv_trouble(const struct conv *c, int side) {
 /* trouble_of returns a side's trouble to be written to. Without memory it goes to one place that nobody reads. */
 static struct trouble *trouble_of(struct explain *e, struct conv *c, int side) {
     struct trouble **t = &c->trouble[side];
-    if (!*t) *t = calloc(1, sizeof **t);
+    if (!*t) *t = slabs_get(&e->slabs, sizeof **t);
     return *t ? *t : &e->forgotten;
 }
 
@@ -269,15 +269,18 @@ static void handshake_note(struct conv *c, int side, const struct packet_events 
 }
 
 /* gap_note remembers the last long silence, as long as what follows is short: it may be what killed the connection. */
-static void gap_note(struct conv *c, const struct packet_events *p) {
+static void gap_note(struct conv *c, int side, const struct packet_events *p) {
     int64_t gap = mark_set(&c->last) ? p->ts - c->last.ts : 0;
     if (gap >= GAP_SECONDS * SECOND) {
         c->gap = mark_of(p);
         c->gap_before = c->last;
         c->gap_ns = gap;
         c->since_gap = 0;
+        c->gap_side = (uint8_t)side;
+        c->gap_answered = false;
     } else if (c->gap_ns) {
         c->since_gap++;
+        if (side != c->gap_side && !(p->tcp.flags & TH_RST)) c->gap_answered = true;
     }
 }
 
@@ -373,7 +376,7 @@ static void stray_note(struct explain *e, struct conv *c, struct slice in) {
 
 static void segment_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     struct half *me = &c->half[side];
-    gap_note(c, p);
+    gap_note(c, side, p);
     me->packets++;
     me->last = mark_of(p);
     handshake_note(c, side, p);
@@ -386,6 +389,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
+        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) gather_request(e, c, p);
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
@@ -484,7 +488,7 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
 void explain_expect(const struct explain *e, uint32_t now, uint32_t next) {
     const struct conv *c = now == UINT32_MAX ? NULL : explain_conv(e, now);
     if (c && c->mqtt) /* asked for when the conversation itself is there */
-        lines_ask(c->mqtt, offsetof(struct mqtt_rec, first_publish));
+        lines_ask(c->mqtt, offsetof(struct mqtt_rec, filter));
     if (next == UINT32_MAX) return;
     c = &e->room[next % CONVS_MAX];
     line_ask(c);
@@ -506,7 +510,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
         e->drops += drops;
         mark_first(&e->first_drop, p);
     }
-    if (p->unicast) e->unicast++;
+    if (p->unicast && !p->icmp.error) e->unicast++;
     else if (p->dst.len) e->broadcast++;
     if (p->src.len == 16 && p->unicast && !(p->src.bytes[0] == 0xfe && (p->src.bytes[1] & 0xc0) == 0x80))
         e->ipv6_used = true;

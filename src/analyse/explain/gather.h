@@ -9,11 +9,10 @@
 enum { PLACE_NONE = UINT32_MAX };
 static const int64_t SECOND = 1000000000, MILLI = 1000000;
 
-/* map_make prepares for `entries` entries; 0 or ERR_NOMEM. */
+/* map_make prepares for `entries` entries, a power of two; 0 or ERR_NOMEM. */
 int map_make(struct place_map *m, uint32_t entries) MUST_USE;
 void map_free(struct place_map *m);
-/* map_find returns the slot of a hash: its value is the place + 1, or 0 where it is free (then *hash of it is set when
- * the caller fills it with map_set). */
+/* map_find returns the place that map_set gave a hash, or PLACE_NONE. */
 uint32_t map_find(const struct place_map *m, uint64_t hash);
 void map_set(struct place_map *m, uint64_t hash, uint32_t place);
 
@@ -41,10 +40,14 @@ uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text);
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t);
 void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct http_event *h);
+/* gather_request looks at a client's first segment, whether it begins a request that goes on behind it. */
+void gather_request(struct explain *e, struct conv *c, const struct packet_events *p);
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w);
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct mqtt_event *m);
+/* flights_release gives back the list of a sender's messages under way, which is not touched after. */
+void flights_release(struct explain *e, const struct mqtt_rec *r, int sender);
 void gather_dns(struct explain *e, const struct packet_events *p, const struct dns_event *q, bool selected);
 /* gather_link takes what a packet says of neighbours and addresses, gather_refused an ICMP error about a datagram. */
 void gather_link(struct explain *e, const struct packet_events *p);
@@ -55,8 +58,8 @@ static inline bool port_answers(uint16_t port) { return port == 123 || port == 5
 /* sought_refused finds the datagrams of a host to a port that ICMP says came to nobody; NULL: none. */
 const struct sought_rec *sought_refused(const struct explain *e, const struct net_addr *who,
                                         const struct net_addr *whom, uint16_t port);
-/* gather_use notes that a packet went from src to dst: a name that stands for dst was put to use. It returns the name's
- * place + 1, or 0. */
+/* gather_use notes that a packet went from src to dst, or was to go: a name that stands for dst was put to use. It
+ * returns the name's place + 1, or 0. */
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
 /* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
 uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What DNS, TLS, HTTP and WebSocket add to the records. */
 #include "analyse/explain/gather.h"
+#include "proto/http/http.h"
 #include "proto/tls/tls.h"
 
 #include <ctype.h>
@@ -137,7 +138,7 @@ static void tls_handshake(struct explain *e, struct tls_rec *r, const struct pac
 }
 
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t) {
-    if (!c->tls) c->tls = calloc(1, sizeof *c->tls);
+    if (!c->tls) c->tls = slabs_get(&e->slabs, sizeof *c->tls);
     struct tls_rec *r = c->tls;
     if (!r) return;
     if (p->shut.n) r->shut = keep(e, p->shut);
@@ -149,6 +150,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         r->alert_code[side] = t->type;
         r->alert_hidden[side] = t->encrypted;
         break;
+    case TLS_WHAT_CCS: r->changed[side] = true; break;
     case TLS_WHAT_DATA:
         if (!r->records[side]++) r->first_len[side] = t->length;
         r->replies += side == SERVER && r->records[CLIENT];
@@ -189,6 +191,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
         w->granted = keep(e, h->protocol);
     }
     if (h->code < 400 || (mark_set(&w->failed) && (w->failed_code >= 500 || h->code < 500))) return;
+    w->failed_request = w->request;
     w->failed = mark_of(p);
     w->failed_code = h->code;
     w->failed_phrase = keep(e, h->phrase);
@@ -198,7 +201,7 @@ static void response_take(struct explain *e, struct web_rec *w, const struct pac
 void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct http_event *h) {
     if (!h->response && !h->method.n) return;
-    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
     struct web_rec *w = c->web;
     if (!w) return;
     (void)side;
@@ -208,11 +211,23 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
     else request_take(e, w, p, h);
 }
 
+void gather_request(struct explain *e, struct conv *c, const struct packet_events *p) {
+    struct slice in = p->tcp.data;
+    struct http_scan scan = {0};
+    if (in.n < p->tcp.len || p->n || http_probe(in) == PROBE_NO) return;
+    struct read_result r = http_frame(&scan, in, HTTP_ASKED_OTHER, false);
+    if (r.status != READ_MORE || scan.kind != HTTP_LINE_REQUEST || !scan.head || scan.rpc) return;
+    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    if (!c->web) return;
+    c->web->begun = mark_of(p);
+    c->web->due = scan.body == HTTP_BODY_LENGTH ? scan.head + scan.length : 0;
+    c->web->begun_line = keep(e, http_string(slice_head(in, scan.first > 2 ? scan.first - 2 : 0)));
+}
+
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w) {
-    (void)e;
     (void)side;
-    if (!c->web) c->web = calloc(1, sizeof *c->web);
+    if (!c->web) c->web = slabs_get(&e->slabs, sizeof *c->web);
     if (!c->web) return;
     c->web->is_websocket = true;
     if (w->opcode == 8 && !mark_set(&c->web->ws_close)) c->web->ws_close = mark_of(p);

@@ -79,8 +79,9 @@ static void neighbour_take(struct explain *e, const struct packet_events *p) {
     for (uint32_t i = 0; i < e->soughts; i++) /* whoever speaks is there */
         if (e->sought[i].kind == SOUGHT_NEIGHBOUR && addr_same(&e->sought[i].whom, &l->from))
             e->sought[i].answered = true;
-    if (l->arp == ARP_REQUEST && !l->own && !addr_same(&l->from, &l->to))
-        sought_add(e, &(struct sought_rec){.kind = SOUGHT_NEIGHBOUR, .who = l->from, .whom = l->to}, p);
+    if (l->arp != ARP_REQUEST || l->own || addr_same(&l->from, &l->to)) return;
+    bool named = gather_use(e, &l->from, &l->to);
+    sought_add(e, &(struct sought_rec){.kind = SOUGHT_NEIGHBOUR, .who = l->from, .whom = l->to, .named = named}, p);
 }
 
 static void lease_take(struct explain *e, const struct packet_events *p) {

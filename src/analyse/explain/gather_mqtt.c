@@ -81,6 +81,11 @@ static struct message *message_find(struct explain *e, const struct mqtt_rec *r,
     return found;
 }
 
+void flights_release(struct explain *e, const struct mqtt_rec *r, int sender) {
+    if (r->flight[sender] != &r->one[sender])
+        slabs_put(&e->slabs, r->flight[sender], r->flights[sender] * sizeof(struct flight));
+}
+
 static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
     for (int i = 0; i < r->flights[sender]; i++) {
         struct flight *f = &r->flight[sender][i];
@@ -89,22 +94,23 @@ static struct flight *flight_find(struct mqtt_rec *r, int sender, uint16_t id) {
     return NULL;
 }
 
-/* flight_free returns an unused place. Few sessions have more than one message under way, and there are many sessions:
- * so the list starts with one place and doubles. NULL: there are FLIGHTS already, or no memory. */
-static struct flight *flight_free(struct mqtt_rec *r, int sender) {
-    uint8_t n = r->flights[sender], more = n ? (uint8_t)(2 * n) : 1;
+/* flight_free returns an unused place; the list doubles where there is none. NULL: there are FLIGHTS already, or no
+ * memory. */
+static struct flight *flight_free(struct explain *e, struct mqtt_rec *r, int sender) {
+    uint8_t n = r->flights[sender], more = (uint8_t)(2 * n);
     for (int i = 0; i < n; i++)
         if (!r->flight[sender][i].state) return &r->flight[sender][i];
     if (n == FLIGHTS) return NULL;
-    struct flight *list = realloc(r->flight[sender], more * sizeof *list);
+    struct flight *list = slabs_get(&e->slabs, more * sizeof *list);
     if (!list) return NULL;
-    memset(list + n, 0, (size_t)(more - n) * sizeof *list);
+    memcpy(list, r->flight[sender], n * sizeof *list);
+    flights_release(e, r, sender);
     r->flight[sender] = list;
     r->flights[sender] = more;
     return &list[n];
 }
 
-static void flight_start(struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m,
+static void flight_start(struct explain *e, struct mqtt_rec *r, int side, const struct packet_events *p, const struct mqtt_event *m,
                          uint32_t topic) {
     struct flight *f = flight_find(r, side, m->id);
     if (f && m->dup) {
@@ -115,7 +121,7 @@ static void flight_start(struct mqtt_rec *r, int side, const struct packet_event
         r->id_reused = mark_of(p);
         r->reused_id = m->id;
     }
-    if (!f && !(f = flight_free(r, side))) return;
+    if (!f && !(f = flight_free(e, r, side))) return;
     *f = (struct flight){.state = FLIGHT_PUBLISH,
                          .qos = m->qos,
                          .id = m->id,
@@ -128,7 +134,7 @@ static void published(struct explain *e, struct conv *c, const struct packet_eve
     struct mqtt_rec *r = c->mqtt;
     uint32_t at = topic_again(e, r, m->topic[0]);
     if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, c, m->topic[0]);
-    if (m->qos) flight_start(r, CLIENT, p, m, at);
+    if (m->qos) flight_start(e, r, CLIENT, p, m, at);
     r->last_about = at == PLACE_NONE ? 0 : (uint16_t)(at + 1);
     if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;
@@ -182,7 +188,7 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
     struct mqtt_rec *r = c->mqtt;
     uint64_t hash = m->topic[0].n ? topic_hash(e, r, m->topic[0]) : 0;
     uint32_t at = m->topic[0].n ? map_find(&e->by_topic, hash) : PLACE_NONE;
-    if (m->qos) flight_start(r, SERVER, p, m, at);
+    if (m->qos) flight_start(e, r, SERVER, p, m, at);
     delivery_count(e, c, p, m->topic[0]);
     if (m->retain) {
         mark_first(&r->retained, p);
@@ -200,11 +206,13 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
     found->deliveries++;
     if (m->retain || m->dup) return;
     if (!t->delivered++) {
+        t->got_sent = found->sent;
         t->got = mark_of(p);
         t->got_stream = c->stream;
         t->delay = took;
     }
-    if (took > t->slowest) {
+    bool kept = mark_set(&r->connect) && r->connect.ts > found->sent.ts; /* for a session that was away */
+    if (took > t->slowest && !kept) {
         t->slowest = took;
         t->slow_sent = found->sent;
         t->slow_got = mark_of(p);
@@ -400,10 +408,15 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
 }
 
 /* rec_new: from here on the sides stay what they are. */
-static bool rec_new(const struct explain *e, struct conv *c) {
-    c->mqtt = calloc(1, sizeof *c->mqtt);
-    if (c->mqtt) c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
-    return c->mqtt != NULL;
+static bool rec_new(struct explain *e, struct conv *c) {
+    c->mqtt = slabs_get(&e->slabs, sizeof *c->mqtt);
+    if (!c->mqtt) return false;
+    c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
+    for (int side = 0; side < 2; side++) {
+        c->mqtt->flight[side] = &c->mqtt->one[side];
+        c->mqtt->flights[side] = 1;
+    }
+    return true;
 }
 
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,

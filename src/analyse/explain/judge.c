@@ -149,9 +149,9 @@ static struct finding *room(struct judge *j) {
     struct explain *e = j->e;
     if (e->findings < FINDINGS_MAX) return &e->finding[e->findings++];
     e->left_out++;
-    for (uint32_t i = 0; j->check->level > LEVEL_NOTE && i < e->findings; i++)
-        if (e->finding[i].level == LEVEL_NOTE) return &e->finding[i];
-    return &j->spare;
+    if (j->check->level == LEVEL_NOTE) return &j->spare;
+    while (e->graver < e->findings && e->finding[e->graver].level > LEVEL_NOTE) e->graver++;
+    return e->graver < e->findings ? &e->finding[e->graver] : &j->spare;
 }
 
 static void sides_say(struct judge *j, struct finding *f) {

@@ -61,6 +61,8 @@ bool conv_handshaken(const struct conv *c);
 bool conv_is_mqtt(const struct conv *c);
 /* conv_path_broken tells whether data of a side stays away while the other side still waits for it. */
 bool conv_path_broken(const struct judge *j);
+/* conv_idle_death tells whether the connection died right behind a long silence. */
+bool conv_idle_death(const struct judge *j);
 /* closed_on tells whether the broker closed right after a packet of the client, without an answer to it. */
 bool closed_on(const struct conv *c);
 /* closed_on_violation tells whether the broker's answer to a packet that broke a rule of MQTT was to close. */

@@ -21,14 +21,26 @@ enum stage_state conv_stage(const struct explain *e, const struct conv *c, enum 
     }
 }
 
+/* wanted_elsewhere tells whether a published topic is subscribed to at another address: of another broker, or of the
+ * same one. */
+static bool wanted_elsewhere(struct explain *e) {
+    for (uint32_t t = 0; t < e->topics; t++)
+        for (uint32_t i = 0; e->topic[t].published && i < e->filters && e->likened < LIKENED_MAX; i++, e->likened++)
+            if (!endpoint_same(&e->filter[i].broker, &e->topic[t].broker) &&
+                explain_topic_matches(e->filter[i].filter, e->topic[t].topic))
+                return true;
+    return false;
+}
+
 /* all_well makes the sentence of a capture in which nothing is wrong, with what can be said for it. */
 static void all_well(struct judge *j, struct finding *f) {
     struct explain *e = j->e;
-    uint64_t published = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
+    uint64_t published = 0, topics = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
     bool answered = false;
     const struct topic_rec *first = NULL;
     for (uint32_t i = 0; i < e->topics; i++) {
         published += e->topic[i].published;
+        topics += e->topic[i].published > 0;
         delivered += e->topic[i].delivered > 0;
         if (e->topic[i].delivered && !first) first = &e->topic[i];
     }
@@ -42,19 +54,27 @@ static void all_well(struct judge *j, struct finding *f) {
         answered |= mark_set(&m->last_server) || !c->from_start;
     }
     if (first) {
-        f->text =
-            N_("The messages arrived. Published: %1$s; topics on which they were seen reaching a subscriber: %2$s; the "
-               "first to `%3$s` took %4$s.");
+        f->text = delivered < topics ? N_("Messages arrived. Published: %1$s; of %5$s topics %2$s were seen reaching a "
+                                          "subscriber; the first to "
+                                          "`%3$s` took %4$s.")
+                                     : N_("The messages arrived. Published: %1$s; topics on which they were seen "
+                                          "reaching a subscriber: %2$s; the "
+                                          "first to `%3$s` took %4$s.");
         say_number(j, f, published);
         say_number(j, f, delivered);
         say_text(j, f, first->topic);
         say_time(j, f, first->delay);
-        cite(f, &first->first);
+        say_number(j, f, topics);
+        cite(f, &first->got_sent);
         cite(f, &first->got);
     } else if (published) {
         f->text =
-            answered && e->filters ? N_("Messages published: %1$s; the broker took them. No subscription seen in this "
-                                        "capture is for them.")
+            answered && wanted_elsewhere(e) ? N_("Messages published: %1$s; the broker took them. Whether they arrived "
+                                                 "cannot be told: who subscribes "
+                                                 "to them is connected to another address.")
+            : answered && e->filters
+                ? N_("Messages published: %1$s; the broker took them. No subscription seen in this "
+                     "capture is for them.")
             : answered
                 ? N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.")
                 : N_("Messages published: %1$s; nothing the broker says is seen, neither that it took them nor that it "

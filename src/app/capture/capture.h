@@ -21,6 +21,7 @@ struct capture_limits {
     int64_t stop_ms, stop_bytes, stop_packets, stop_files;
     int64_t next_ms, next_bytes, next_packets, next_interval_s;
     uint32_t keep_files; /* ring of so many files */
+    const char *print_names; /* where the names of complete files go: a file, stdout or stderr; NULL: nowhere */
     bool wrap;           /* the count starts over at keep_files (tcpdump -C -W); else old files are deleted */
 };
 

@@ -16,7 +16,10 @@ static const struct opt_def defs[] = {
      .min = 0, .max = 262144},
     {'f', "filter", "FILTER", "capture filter, the same as the words at the end", OPT_TEXT, AT(filter)},
     {'a', "autostop", "COND", "stop after duration:S, filesize:kB, packets:N or files:N", OPT_LIST, AT(stops)},
-    {'b', "ring-buffer", "COND", "next file after duration:S, interval:S, filesize:kB or packets:N; files:N keeps N",
+    {'b', "ring-buffer", "COND",
+     "next file after duration:S, interval:S, filesize:kB or packets:N; files:N keeps N; printname:FILE says there (or "
+     "to "
+     "stdout, stderr) which file is complete",
      OPT_LIST, AT(ring)},
     {'C', "file-size", "SIZE", "next file after SIZE million bytes (k, M, G: KiB, MiB, GiB)", OPT_TEXT, AT(size)},
     {'G', "rotate-seconds", "S", "next file every S seconds, named by strftime conversions in FILE", OPT_NUMBER,
@@ -130,6 +133,12 @@ static bool ring_files(struct capture_limits *l, const char *text) {
     return true;
 }
 
+static bool print_names(struct capture_limits *l, const char *text) {
+    if (strncmp(text, "printname:", 10) != 0 || !text[10]) return false;
+    l->print_names = text + 10;
+    return true;
+}
+
 static int read_conditions(const struct capture_opts *o, struct capture_limits *l) {
     for (size_t i = 0; i < o->stops.n; i++)
         if (!set_condition(l, o->stops.item[i], stop_conditions, 4))
@@ -137,10 +146,12 @@ static int read_conditions(const struct capture_opts *o, struct capture_limits *
                                "-a %s: expected duration:SECONDS, filesize:KILOBYTES, packets:N or files:N",
                                o->stops.item[i]);
     for (size_t i = 0; i < o->ring.n; i++)
-        if (!set_condition(l, o->ring.item[i], ring_conditions, 4) && !ring_files(l, o->ring.item[i]))
+        if (!set_condition(l, o->ring.item[i], ring_conditions, 4) && !ring_files(l, o->ring.item[i]) &&
+            !print_names(l, o->ring.item[i]))
             return opt_bad_use(
                 &capture_command,
-                "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N or files:N",
+                "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N, files:N or "
+                "printname:FILE",
                 o->ring.item[i]);
     return OPT_GO;
 }
@@ -168,8 +179,9 @@ static int check_use(const struct capture_opts *o, const struct capture_limits *
     if (rotates && (!o->file || strcmp(o->file, "-") == 0))
         return opt_bad_use(&capture_command, "rotation needs a file name: give -w FILE");
     if (o->ring.n && !rotates)
-        return opt_bad_use(&capture_command,
-                           "-b files:N needs to know when a file ends: add -b filesize:, duration: or packets:");
+        return opt_bad_use(
+            &capture_command,
+            "-b files:N and printname:FILE need to know when a file ends: add -b filesize:, duration: or packets:");
     if (o->files && !rotates) return opt_bad_use(&capture_command, "-W counts files: it needs -C or -G");
     if (o->filter && o->words.n)
         return opt_bad_use(&capture_command, "a capture filter both with -f and as words; give one");
@@ -185,7 +197,7 @@ int capture_limits_read(const struct capture_opts *o, struct capture_limits *l) 
     if (o->seconds) l->next_ms = o->seconds * 1000;
     if (o->count) l->stop_packets = o->count;
     if (o->files && o->seconds && !o->size) l->stop_files = o->files;
-    if (o->files && o->size && !o->seconds) {
+    if (o->files && o->size) {
         l->keep_files = (uint32_t)o->files;
         l->wrap = true;
     }

@@ -38,6 +38,7 @@ struct run {
     int64_t interval_s; /* wall clock slot of the present file */
     struct live_counts at_file_start;
     struct old_file *old; /* ring of keep_files */
+    FILE *names;          /* NULL: nobody wants them */
     bool stop, counting;
     int status;
 };
@@ -129,6 +130,8 @@ static void end_file(struct run *r) {
     if (code < 0 && !r->stop) write_failed(r, code);
     else if (code < 0 && r->status == EXIT_FINE) write_failed(r, code);
     if (r->fd != STDOUT_FILENO && close(r->fd) < 0 && r->status == EXIT_FINE) fail(r, r->name, strerror(errno));
+    if (r->names && (fprintf(r->names, "%s\n", r->name) < 0 || fflush(r->names) == EOF))
+        fail(r, r->limits->print_names, strerror(errno));
 }
 
 static int64_t interval_slot(const struct run *r, int64_t seconds) {
@@ -300,6 +303,13 @@ static void loop(struct run *r) {
     r->stop = true;
 }
 
+static void open_names(struct run *r) {
+    const char *to = r->limits->print_names;
+    if (!to) return;
+    r->names = !strcmp(to, "stdout") ? stdout : !strcmp(to, "stderr") ? stderr : fopen(to, "we");
+    if (!r->names) fail(r, to, strerror(errno));
+}
+
 static void start_clock(struct run *r) {
     r->started_ms = r->file_ms = r->flushed_ms = r->shown_ms = now_ms();
     r->counting = r->o->file && !r->o->quiet && (r->o->verbose || isatty(STDERR_FILENO));
@@ -314,6 +324,7 @@ int capture_run(const struct capture_opts *o, const struct capture_limits *limit
     if (limits->keep_files && !limits->wrap) r->old = calloc(limits->keep_files, sizeof *r->old);
     set_signals();
     start_clock(r);
+    open_names(r);
     if (limits->keep_files && !limits->wrap && !r->old) fail(r, o->file, err_text(ERR_NOMEM));
     if (o->file && !r->stop) begin_file(r);
     if (!r->stop) loop(r);
@@ -322,6 +333,7 @@ int capture_run(const struct capture_opts *o, const struct capture_limits *limit
     if (r->counting) fputc('\r', stderr);
     tell_totals(r, false);
     int status = r->status;
+    if (r->names && r->names != stdout && r->names != stderr) fclose(r->names);
     free(r->old);
     free(r);
     return status;

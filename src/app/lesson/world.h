@@ -14,7 +14,6 @@
 enum { WORLDS_MAX = 32, WORLD_NAME_MAX = 32, WORLD_HOSTS = 3 };
 
 #define WORLD_DEVICE "10.77.1.2"
-#define WORLD_BROKER "10.77.2.2"
 
 /* world_kind is a way to be broken. */
 struct world_kind {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/peek/peek_http.h"
+#include "base/late.h"
 #include "guard/json.h"
 
 #include <stdio.h>
@@ -57,29 +58,17 @@ bool peek_item(struct slice *inside, struct slice *item) {
 #ifdef WEIR_CURL
 #define CURL_DISABLE_TYPECHECK /* the macros that check cannot call what is loaded */
 #include <curl/curl.h>
-#include <dlfcn.h>
 
-/* The library is loaded when a server is to be asked: with the thirty that it needs itself it would cost every start of
- * the program more than all the others together. */
+/* With the thirty libraries that it needs itself it would cost every start more than all the others together. */
 #define CALLS(X)                                                                                                       \
     X(curl_global_init)                                                                                                \
     X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_strerror)              \
         X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
-static struct {
-#define X(name) __typeof__(&name) name;
-    CALLS(X)
-#undef X
-} lib;
+static struct { CALLS(LATE_POINTER) } lib;
 
 static bool library_load(void) {
-    void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    if (!handle) return false;
-#define X(name) lib.name = (__typeof__(&name))(uintptr_t)dlsym(handle, #name);
-    CALLS(X)
-#undef X
-#define X(name) &&lib.name
-    return true CALLS(X);
-#undef X
+    static const char *const names[] = {CALLS(LATE_NAME)};
+    return late_load("libcurl.so.4", names, sizeof names / sizeof *names, &lib);
 }
 
 enum { CONNECT_MS = 10000, SILENCE_S = 60 };

@@ -21,7 +21,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-enum { EXPRESSION_MAX = 16000, KEY_LEN = 64 };
+/* A list of more phrases has an automaton of its own, made in a moment; Hyperscan would take minutes over it. */
+enum { EXPRESSION_MAX = 16000, KEY_LEN = 64, PHRASES_MAX = 2000 };
 
 /* ---- load time: may the engine be trusted? ---- */
 
@@ -148,6 +149,11 @@ static void check_rx(struct check *c, const struct op *op, bool trusted) {
     c->special = need_special(&c->need);
 }
 
+static bool is_long_list(const struct op *op) {
+    const struct slice *words;
+    return is_phrases(op) && pm_words(op->phrases, &words) > PHRASES_MAX;
+}
+
 static void check_make(struct check *c, const struct rule *r, bool trusted) {
     const struct op *op = &r->op;
     *c = (struct check){.how = HOW_ASK, .texts = texts_of(r)};
@@ -169,7 +175,7 @@ static void check_make(struct check *c, const struct rule *r, bool trusted) {
         c->need.set[0][2] = c->need.set[0][3] = ~(uint64_t)0;
         return;
     }
-    if (!is_literal(op) && !is_phrases(op)) return;
+    if ((!is_literal(op) && !is_phrases(op)) || is_long_list(op)) return;
     if (trusted) c->how = HOW_PATTERN;
     if (is_literal(op)) need_of_literal(op->param.text, false, &c->need);
     c->special = need_special(&c->need);
@@ -430,6 +436,7 @@ int first_make(struct load *l) {
     struct arena arena = arena_make(256 << 20);
     struct patterns p = {.arena = &arena};
     if (!f) return load_fail(l, NULL, "out of memory");
+    if (!hs_load()) return free(f), load_fail(l, NULL, HS_LIBRARY " cannot be loaded");
     set->first = f;
     f->n = set->n_sensitive;
     f->check = calloc(f->n + 1, sizeof *f->check);

@@ -3,9 +3,8 @@
 #define WEIR_GUARD_RULES_FIRST_IN_H
 /* What the two halves of the first pass share: first.c makes it at load time, first_run.c runs it on packets. */
 
+#include "guard/rules/hs.h"
 #include "guard/rules/impl.h"
-
-#include <hs/hs.h>
 
 enum { CLASS_MAX = 512 };
 

@@ -160,8 +160,9 @@ void frame_end(struct decode *d) {
 }
 
 static void bits(struct writer *w, uint64_t bytes, const char *what) {
-    wr_f(w, "%llu byte%s%s (%llu bits)", (unsigned long long)bytes, bytes == 1 ? "" : "s", what,
-         (unsigned long long)bytes * 8);
+    wr_number(w, "", bytes, bytes == 1 ? " byte" : " bytes");
+    wr_s(w, what);
+    wr_number(w, " (", bytes * 8, " bits)");
 }
 
 static void title(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -177,14 +178,14 @@ static void title(struct writer *w, const struct fvec *v, uint32_t at) {
         wr_f(w, ", PEN %u, copying %s", (unsigned)pen->u, copy->u ? "allowed" : "forbidden");
         return;
     }
-    wr_f(w, "Frame %llu: ", (unsigned long long)number->u);
+    wr_number(w, "Frame ", number->u, ": ");
     bits(w, len->u, " on wire");
     wr_s(w, ", ");
     bits(w, cap->u, " captured");
     if (!name || !id) return;
     wr_s(w, " on interface ");
     print_string(w, name->s);
-    wr_f(w, ", id %llu", (unsigned long long)id->u);
+    wr_number(w, ", id ", id->u, "");
 }
 
 static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -200,7 +201,7 @@ static bool frame_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_FRAME_IFACE_ID:
         name = fv_first(v, FID_FRAME_IFACE_NAME, at, v->n);
-        wr_f(w, "Interface id: %llu", (unsigned long long)f->u);
+        wr_number(w, "Interface id: ", f->u, "");
         if (name) {
             wr_s(w, " (");
             print_string(w, name->s);

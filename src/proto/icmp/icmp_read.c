@@ -32,9 +32,14 @@ void icmp_quote(struct decode *d, uint16_t ethertype, struct slice packet) {
     bool bad = d->out->bad;
     d->out->bad = true; /* a quoted packet ends early by nature */
     d->wire_len = 0;
+    d->src = d->dst = (struct net_addr){0};
     d->quoted++;
     if (packet.n && !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet)) d_data(d, packet);
     d->quoted--;
+    if (!d->quote_src.len) {
+        d->quote_src = d->src;
+        d->quote_dst = d->dst;
+    }
     d->wire_len = wire;
     d->out->bad = bad;
     d->payload_end = end;

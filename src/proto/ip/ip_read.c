@@ -213,6 +213,7 @@ static void ip_read(struct decode *d, struct slice in) {
     if (at != FV_UNWANTED) fv_at(d->out, at)->extra = INFO_FITS;
     addr_set(&d->src, p + 12, 4);
     addr_set(&d->dst, p + 16, 4);
+    if (!d->quoted) d->ip_id = h.id;
     header_add(d, &h);
     struct reader options = rd_sub(&r, hlen - HEADER);
     if (!rd_ok(&r)) {
@@ -277,29 +278,36 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_IP: address_text(w, v, at); return true;
     case FID_IP_HDR_LEN:
         print_bits(w, 8, 0x0f, f->u / 4);
-        wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
+        wr_number(w, "Header Length: ", f->u, " bytes (");
+        wr_number(w, "", f->u / 4, ")");
         return true;
     case FID_IP_DSFIELD:
         name = field_value_name(&vals_ip_dscp_short, f->u >> 2);
-        wr_f(w, "Differentiated Services Field: 0x%02x (DSCP: %s, ECN: %s)", (unsigned)f->u, name ? name : "Unknown",
-             field_value_name(&vals_ip_ecn_short, f->u & 3));
+        wr_hexnumber(w, "Differentiated Services Field: 0x", f->u, 2, " (DSCP: ");
+        wr_s(w, name ? name : "Unknown");
+        wr_s(w, ", ECN: ");
+        wr_s(w, field_value_name(&vals_ip_ecn_short, f->u & 3));
+        wr_c(w, ')');
         return true;
     case FID_IP_FLAGS:
         print_bits(w, 8, 0xe0, f->u);
-        wr_f(w, "Flags: 0x%x%s%s%s", (unsigned)f->u, f->u & FLAG_RB ? ", Reserved bit" : "",
-             f->u & FLAG_DF ? ", Don't fragment" : "", f->u & FLAG_MF ? ", More fragments" : "");
+        wr_hexnumber(w, "Flags: 0x", f->u, 1, f->u & FLAG_RB ? ", Reserved bit" : "");
+        wr_s(w, f->u & FLAG_DF ? ", Don't fragment" : "");
+        wr_s(w, f->u & FLAG_MF ? ", More fragments" : "");
         return true;
     case FID_IP_FRAG_OFFSET:
         print_bits(w, 16, 0x1fff, f->u);
-        wr_f(w, "Fragment Offset: %u", (unsigned)f->u * 8);
+        wr_number(w, "Fragment Offset: ", f->u * 8, "");
         return true;
     case FID_IP_FRAGMENTS: fragments_text(w, v, at); return true;
     case FID_IP_FRAGMENT:
         wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - (f->len != 0), f->len);
         return true;
-    case FID_IP_CHECKSUM: wr_f(w, "Header Checksum: 0x%04x [validation disabled]", (unsigned)f->u); return true;
+    case FID_IP_CHECKSUM: wr_hexnumber(w, "Header Checksum: 0x", f->u, 4, " [validation disabled]"); return true;
     case FID_IP_CHECKSUM_STATUS:
-        wr_f(w, "[Header checksum status: %s]", field_value_name(&vals_checksum_status, f->u));
+        wr_s(w, "[Header checksum status: ");
+        wr_s(w, field_value_name(&vals_checksum_status, f->u));
+        wr_c(w, ']');
         return true;
     case FID_IP_TTL_LNCB:
     case FID_IP_BOGUS_LENGTH:

@@ -39,9 +39,15 @@ static bool snap_pass(struct decode *d, struct reader *r) {
     d_end(d);
     if (!rd_ok(r)) return true;
     if (ether) return d->ops->next(d, TABLE_ETHERTYPE, pid, rd_rest(r));
+    if (oui == OUI_CISCO) return d->ops->next(d, TABLE_SNAP_CISCO, pid, rd_rest(r));
     if (oui != OUI_8021 || (pid != BRIDGED_ETHERNET && pid != BRIDGED_ETHERNET_FCS)) return false;
     d->ops->call(d, &proto_eth, rd_rest(r));
     return true;
+}
+
+static bool sap_pass(struct decode *d, uint8_t sap, struct slice in) {
+    if (sap == SAP_IP) return d->ops->next(d, TABLE_ETHERTYPE, TYPE_IPV4, in);
+    return d->ops->next(d, TABLE_LLC, sap, in);
 }
 
 static void llc_read(struct decode *d, struct slice in) {
@@ -66,7 +72,7 @@ static void llc_read(struct decode *d, struct slice in) {
         known = snap_pass(d, &r);
     } else {
         d_end(d);
-        known = information && dsap == SAP_IP && d->ops->next(d, TABLE_ETHERTYPE, TYPE_IPV4, rd_rest(&r));
+        known = information && dsap && sap_pass(d, dsap, rd_rest(&r));
     }
     if (!known) d_data(d, rd_rest(&r));
 }

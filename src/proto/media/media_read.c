@@ -46,7 +46,7 @@ static struct slice form_plain(struct decode *d, struct slice in) {
     if (!out) return (struct slice){0};
     while (in.n) {
         int high = in.n > 2 && in.p[0] == '%' ? hex_digit(in.p[1]) : -1, low = high < 0 ? -1 : hex_digit(in.p[2]);
-        out[n++] = low >= 0 ? (uint8_t)(high << 4 | low) : in.p[0] == '+' ? (uint8_t)' ' : in.p[0];
+        out[n++] = (uint8_t)(low >= 0 ? high << 4 | low : in.p[0] == '+' ? ' ' : in.p[0]);
         in = slice_tail(in, low >= 0 ? 3 : 1);
     }
     return slice_of(out, n);

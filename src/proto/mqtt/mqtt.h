@@ -148,11 +148,14 @@ enum read_status mqtt_head_read(struct slice in, struct mqtt_head *h);
 uint32_t mqtt_varint(struct reader *r, bool *overlong);
 
 /* mqtt_message is one packet on its way through the decoder, and what was found in it: a program that acts on packets
- * reads it here and need not search the fields. */
+ * reads it here and need not search the fields. Of a captured packet they are in decode.mqtt. */
 struct mqtt_message {
+    struct mqtt_message *next; /* in decode.mqtt */
     struct decode *d;
     struct mqtt_conv *c;
     int from;
+    uint32_t off; /* place of the packet in the source src */
+    uint8_t src;
     struct mqtt_head head;
     uint8_t version;    /* read as: enum mqtt_version */
     bool cut;           /* the end of the payload is not there yet */
@@ -164,12 +167,15 @@ struct mqtt_message {
     bool alias_there;
     bool by_alias;     /* the topic is what the alias stands for */
     bool text_payload; /* payload format indicator 1 */
+    bool dup;          /* the flag, of packets that have it */
+    bool session;      /* session present, of a CONNACK */
     bool sub_id;       /* a subscription identifier is among the properties */
     bool method;       /* an authentication method is among them */
     uint32_t numbers;  /* values of single properties below are there: bits of MQTT_N_... */
     uint32_t number[6];
     uint16_t id, keep_alive;
-    uint8_t connect_flags, code; /* code: return or reason code */
+    uint8_t connect_flags, code; /* code: the last return or reason code */
+    struct slice codes;          /* all of them: one for each filter that is answered */
     struct slice topic;          /* of a PUBLISH, where an alias stands for it the name that was found for it */
     struct slice payload, client_id, user_name, will_topic, will_payload;
     struct slice response; /* response topic of a PUBLISH, or of a CONNECT's will */

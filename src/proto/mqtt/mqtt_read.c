@@ -93,7 +93,8 @@ static void flags_add(struct mqtt_message *m, uint32_t off) {
         fv_u(v, FID_MQTT_HDR_RESERVED, off, 1, flags);
         return;
     }
-    fv_u(v, FID_MQTT_DUPFLAG, off, 1, flags >> 3);
+    m->dup = flags >> 3;
+    fv_u(v, FID_MQTT_DUPFLAG, off, 1, m->dup);
     fv_u(v, FID_MQTT_QOS, off, 1, flags >> 1 & 3);
     fv_u(v, as_publish ? FID_MQTT_RETAIN : FID_MQTT_RETAIN_RESERVED, off, 1, flags & 1);
 }
@@ -201,9 +202,17 @@ static void connect_read(struct mqtt_message *m) {
     no_more(m);
 }
 
+/* code_get reads a return or reason code; where there are several they follow each other. */
+static uint8_t code_get(struct mqtt_message *m, uint16_t id) {
+    const uint8_t *at = m->codes.n ? m->codes.p : m->r.p;
+    m->code = get_u8(m->d, &m->r, id);
+    if (rd_ok(&m->r)) m->codes = slice_of(at, m->codes.n + 1);
+    return m->code;
+}
+
 /* reason_get reads a reason code and checks that the packet may hold it. */
 static uint8_t reason_get(struct mqtt_message *m, uint16_t id, uint16_t anomaly) {
-    uint8_t code = m->code = get_u8(m->d, &m->r, id);
+    uint8_t code = code_get(m, id);
     anomaly_if(m, !field_value_name(field_of(id)->values, code), anomaly, 1);
     return code;
 }
@@ -220,7 +229,8 @@ static uint8_t connack_flags_get(struct mqtt_message *m) {
     }
     group_open(d, FID_MQTT_CONACK_FLAGS, off, f);
     fv_u(d->out, FID_MQTT_CONACK_RESERVED, off, 1, f >> 1);
-    fv_u(d->out, FID_MQTT_CONACK_SP, off, 1, f & 1);
+    m->session = f & 1;
+    fv_u(d->out, FID_MQTT_CONACK_SP, off, 1, m->session);
     if (f > 1) d_anomaly(d, FID_MQTT_A_CONACK_FLAGS, off, 1);
     fv_close(d->out);
     return f;
@@ -372,7 +382,7 @@ static void suback_read(struct mqtt_message *m) {
         if (m->version != MQTT_31 && m->version != MQTT_311) {
             reason_get(m, FID_MQTT_SUBACK_REASON, FID_MQTT_A_REASON);
         } else {
-            uint8_t code = get_u8(m->d, &m->r, FID_MQTT_SUBACK_QOS);
+            uint8_t code = code_get(m, FID_MQTT_SUBACK_QOS);
             anomaly_if(m, code > 2 && code != 128, FID_MQTT_A_SUBACK, 1);
         }
     }
@@ -427,8 +437,9 @@ static void bad_length_add(struct decode *d, uint32_t off) {
 
 void mqtt_packet_read(struct mqtt_message *m, struct slice packet) {
     struct decode *d = m->d;
-    uint32_t off = d_off(d, packet.p);
+    uint32_t off = m->off = d_off(d, packet.p);
     struct slice body = slice_tail(packet, m->head.size);
+    m->src = d->out->src;
     m->version = mqtt_session_version(m->c, &m->head, body);
     m->r = d_reader(d, body);
     d_begin(d, &proto_mqtt, off, (uint32_t)packet.n);
@@ -439,22 +450,28 @@ void mqtt_packet_read(struct mqtt_message *m, struct slice packet) {
     if (!rd_ok(&m->r) || m->left_out) d_bad(d, &m->r);
 }
 
+/* message_hand hands a message over to who reads decode.mqtt. */
+static void message_hand(struct decode *d, struct mqtt_message *m) {
+    if (d->mqtt) d->mqtt_last->next = m;
+    else d->mqtt = m;
+    d->mqtt_last = m;
+}
+
 static struct read_result mqtt_read(struct decode *d, void *state, int from, struct slice in) {
-    struct mqtt_message m = {.d = d, .c = state, .from = from & 1};
-    struct read_result result = framed(in, &m.head);
-    if (result.status == READ_MORE && m.head.size && d->cut && d->stream_end) { /* the capture left out the end */
-        m.left_out = (uint32_t)(result.needed - in.n);
+    struct mqtt_message passing, *heard = d->mqtt_heard ? arena_get(d->arena, sizeof *heard) : NULL,
+                                 *m = heard ? heard : &passing;
+    struct mqtt_conv none = {0}; /* no memory for another conversation: the packet is read on its own */
+    *m = (struct mqtt_message){.d = d, .c = state ? state : &none, .from = from & 1};
+    struct read_result result = framed(in, &m->head);
+    if (result.status == READ_MORE && m->head.size && d->cut && d->stream_end) { /* the capture left out the end */
+        m->left_out = (uint32_t)(result.needed - in.n);
         result = (struct read_result){.status = READ_OK, .consumed = in.n};
     }
     if (result.status == READ_BAD) bad_length_add(d, d_off(d, in.p));
     if (result.status != READ_OK) return result;
-    if (state) {
-        mqtt_packet_read(&m, slice_head(in, result.consumed));
-    } else { /* no memory for another conversation: the packet is read on its own */
-        struct mqtt_conv none = {0};
-        m.c = &none;
-        mqtt_packet_read(&m, slice_head(in, result.consumed));
-    }
+    mqtt_packet_read(m, slice_head(in, result.consumed));
+    m->c = state;
+    if (heard) message_hand(d, heard);
     return result;
 }
 

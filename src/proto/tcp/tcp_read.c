@@ -144,11 +144,13 @@ static bool options_plain(struct slice o) { return o.n == 12 && load_be32(o.p) =
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
     struct reader r = d_reader(d, options);
     if (s->hlen <= HEADER) return;
-    if (options_plain(options) && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
-    /* somebody looks at what says nothing */
-    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS) || d_wants(d, FID_TCP_NOPS);
+    bool plain = options_plain(options);
+    if (plain && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
+    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS) || /* somebody looks at what says nothing */
+                   (!plain && d_wants(d, FID_TCP_NOPS));
     int nops = 0;
-    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
+    if (!padding && plain) rd_skip(&r, 2);
+    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, d_off(d, options.p), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
         const uint8_t *start = r.p;

@@ -96,11 +96,12 @@ static void option_word(struct writer *w, const struct fval *f) {
 
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *header[FID_TCP_OPTIONS - FID_TCP] = {NULL}, *segment = NULL, *begun = NULL;
-    bool options = false, findings = false;
+    uint32_t options = end; /* the first of them */
+    bool findings = false;
     for (uint32_t i = at; i < end; i++) {
         const struct fval *f = &v->v[i];
         if (f->id >= FID_TCP && f->id < FID_TCP_OPTIONS) header[f->id - FID_TCP] = f;
-        else if (f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES) options = true;
+        else if (f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES) options = options < i ? options : i;
         else if (f->id == FID_TCP_SEGMENT_DATA) segment = f->extra == TCP_PART_AGAIN ? NULL : f;
         else if (f->id == FID_TCP_BEGUN) begun = f;
         else if (f->id == FID_TCP_AN_FLAGS) findings = true;
@@ -133,7 +134,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     if (win) pair(w, " Win=", win->u);
     if (flags->u & TH_URG) pair(w, " Urg=", urgent ? (uint32_t)urgent->u : 0);
     if (len) pair(w, " Len=", len->u);
-    for (uint32_t i = at; options && i < end; i++) option_word(w, &v->v[i]);
+    for (uint32_t i = options; i < end; i++) option_word(w, &v->v[i]);
     if (segment) wr_s(w, " [TCP segment of a reassembled PDU]");
 }
 
@@ -191,7 +192,7 @@ static void title(struct writer *w, const struct fvec *v, uint32_t at) {
 
 static void options_title(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at);
-    wr_f(w, "Options: (%u bytes)", v->v[at].len);
+    wr_number(w, "Options: (", v->v[at].len, " bytes)");
     for (uint32_t i = at + 1; i < end; i++) {
         if (v->v[i].depth != v->v[at].depth + 1) continue;
         const char *label = field_of(v->v[i].id)->label, *dash = strstr(label, " - ");
@@ -205,11 +206,13 @@ static bool is_segment(const struct fval *f) { return f->id == FID_TCP_SEGMENT |
 static void segments_title(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at), count = 0;
     for (uint32_t i = at + 1; i < end; i++) count += is_segment(&v->v[i]);
-    wr_f(w, "[%u Reassembled TCP Segments (%u bytes): ", count, v->v[at].len);
+    wr_number(w, "[", count, " Reassembled TCP Segments (");
+    wr_number(w, "", v->v[at].len, " bytes): ");
     bool any = false;
     for (uint32_t i = at + 1; i < end; i++) {
         if (!is_segment(&v->v[i])) continue;
-        wr_f(w, "%s#%llu(%u)", any ? ", " : "", (unsigned long long)v->v[i].u, v->v[i].len);
+        wr_number(w, any ? ", #" : "#", v->v[i].u, "(");
+        wr_number(w, "", v->v[i].len, ")");
         any = true;
     }
     wr_c(w, ']');
@@ -223,8 +226,11 @@ static void option_label(struct writer *w, const struct fvec *v, uint32_t at) {
     if (f->id == FID_TCP_OPT_MSS && (a = fv_first(v, FID_TCP_OPT_MSS_VAL, at, end))) wr_f(w, ": %u bytes", (unsigned)a->u);
     if (f->id == FID_TCP_OPT_WSCALE && (a = fv_first(v, FID_TCP_OPT_WSCALE_SHIFT, at, end)))
         wr_f(w, ": %u (multiply by %u)", (unsigned)a->u, 1u << (a->u > 14 ? 14 : a->u));
-    if (f->id == FID_TCP_OPT_TS && (a = fv_first(v, FID_TCP_OPT_TSVAL, at, end)) && (b = fv_first(v, FID_TCP_OPT_TSECR, at, end)))
-        wr_f(w, ": TSval %llu, TSecr %llu", (unsigned long long)a->u, (unsigned long long)b->u);
+    if (f->id == FID_TCP_OPT_TS && (a = fv_first(v, FID_TCP_OPT_TSVAL, at, end)) &&
+        (b = fv_first(v, FID_TCP_OPT_TSECR, at, end))) {
+        pair(w, ": TSval ", a->u);
+        pair(w, ", TSecr ", b->u);
+    }
     if (f->id == FID_TCP_OPT_SACK)
         for (uint32_t i = at + 1; i + 1 < end; i++)
             if (v->v[i].id == FID_TCP_OPT_SACK_LE)
@@ -242,12 +248,14 @@ static void completeness(struct writer *w, uint64_t seen) {
     const char *text = "Incomplete";
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].bits == seen) text = names[i].text;
-    wr_f(w, "[Conversation completeness: %s (%u)]", text, (unsigned)seen);
+    wr_s(w, "[Conversation completeness: ");
+    wr_s(w, text);
+    wr_number(w, " (", seen, ")]");
 }
 
 static void ack_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *flags = fv_first(v, FID_TCP_FLAGS, at, v->n);
-    wr_f(w, "Acknowledgment Number: %llu", (unsigned long long)v->v[at].u);
+    pair(w, "Acknowledgment Number: ", v->v[at].u);
     if (!flags || flags->u & TH_ACK) wr_s(w, "    (relative ack number)");
 }
 
@@ -259,18 +267,20 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_ACK: ack_label(w, v, at); return true;
     case FID_TCP_HDR_LEN:
         print_bits(w, 8, 0xf0, f->u / 4);
-        wr_f(w, "Header Length: %u bytes (%u)", (unsigned)f->u, (unsigned)f->u / 4);
+        wr_number(w, "Header Length: ", f->u, " bytes (");
+        wr_number(w, "", f->u / 4, ")");
         return true;
     case FID_TCP_FLAGS:
-        wr_f(w, "Flags: 0x%03x (", (unsigned)f->u);
+        wr_hexnumber(w, "Flags: 0x", f->u, 3, " (");
         tcp_flags_print(w, f->u);
         wr_c(w, ')');
         return true;
     case FID_TCP_WINDOW_SCALE:
-        wr_f(w, "[Window size scaling factor: %d%s]", (int)f->i,
-             f->i == WSCALE_UNKNOWN ? " (unknown)" : f->i == WSCALE_NONE ? " (no window scaling used)" : "");
+        wr_s(w, "[Window size scaling factor: ");
+        wr_i(w, f->i);
+        wr_s(w, f->i == WSCALE_UNKNOWN ? " (unknown)]" : f->i == WSCALE_NONE ? " (no window scaling used)]" : "]");
         return true;
-    case FID_TCP_CHECKSUM: wr_f(w, "Checksum: 0x%04x [unverified]", (unsigned)f->u); return true;
+    case FID_TCP_CHECKSUM: wr_hexnumber(w, "Checksum: 0x", f->u, 4, " [unverified]"); return true;
     case FID_TCP_OPTIONS: options_title(w, v, at); return true;
     case FID_TCP_OPT_MSS:
     case FID_TCP_OPT_WSCALE:
@@ -279,10 +289,10 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_OPT_NOP:
     case FID_TCP_OPT_EOL:
     case FID_TCP_OPT_SACK_PERM: option_label(w, v, at); return true;
-    case FID_TCP_OPT_SACK_LE: wr_f(w, "left edge = %llu (relative)", (unsigned long long)f->u); return true;
-    case FID_TCP_OPT_SACK_RE: wr_f(w, "right edge = %llu (relative)", (unsigned long long)f->u); return true;
-    case FID_TCP_OPT_DSACK_LE: wr_f(w, "D-SACK Left Edge = %llu (relative)", (unsigned long long)f->u); return true;
-    case FID_TCP_OPT_DSACK_RE: wr_f(w, "D-SACK Right Edge = %llu (relative)", (unsigned long long)f->u); return true;
+    case FID_TCP_OPT_SACK_LE: wr_number(w, "left edge = ", f->u, " (relative)"); return true;
+    case FID_TCP_OPT_SACK_RE: wr_number(w, "right edge = ", f->u, " (relative)"); return true;
+    case FID_TCP_OPT_DSACK_LE: wr_number(w, "D-SACK Left Edge = ", f->u, " (relative)"); return true;
+    case FID_TCP_OPT_DSACK_RE: wr_number(w, "D-SACK Right Edge = ", f->u, " (relative)"); return true;
     case FID_TCP_CONN_SYN:
     case FID_TCP_CONN_SYNACK: wr_f(w, "%s: server port %u", field_of(f->id)->label, f->extra); return true;
     case FID_TCP_AN_DUP_ACK:
@@ -292,7 +302,8 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_PAYLOAD:
     case FID_TCP_SEGMENT_DATA:
         if (f->id == FID_TCP_SEGMENT_DATA && f->extra == TCP_PART_AGAIN) wr_s(w, "Retransmitted ");
-        wr_f(w, "%s (%u byte%s)", field_of(f->id)->label, f->len, f->len == 1 ? "" : "s");
+        wr_s(w, field_of(f->id)->label);
+        wr_number(w, " (", f->len, f->len == 1 ? " byte)" : " bytes)");
         return true;
     case FID_TCP_SEGMENTS: segments_title(w, v, at); return true;
     case FID_TCP_SEGMENT:

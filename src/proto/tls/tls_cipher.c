@@ -63,6 +63,7 @@ static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tl
     if (mode == BULK_CCM && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG, c->suite.tag, NULL) <= 0) return false;
     if (EVP_CIPHER_CTX_get_key_length(c->ctx) != (int)keys->key.n) return false;
     if (!EVP_DecryptInit_ex2(c->ctx, NULL, keys->key.p, NULL, NULL)) return false;
+    if (mode == BULK_GCM && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_GCM_SET_IV_FIXED, SALT, c->iv) <= 0) return false;
     /* Where there are no blocks the call would only be repeated with every record. */
     return mode != BULK_CBC || EVP_CIPHER_CTX_set_padding(c->ctx, 0) > 0;
 }
@@ -113,6 +114,24 @@ static void nonce_make(const struct tls_cipher *c, struct slice explicit, uint64
     for (int i = NONCE - 1; i >= NONCE - 8; i--, seq >>= 8) nonce[i] ^= (uint8_t)seq;
 }
 
+/* nonce_set gives the context what a record begins with. With GCM that is one call for the tag and for the part of the
+ * nonce behind the salt, which stays: to begin anew costs as much as decrypting a short record. */
+static bool nonce_set(const struct tls_cipher *c, uint8_t nonce[NONCE], uint8_t *tag, size_t plain) {
+    bool gcm = c->suite.mode == BULK_GCM, ccm = c->suite.mode == BULK_CCM;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, c->suite.tag),
+        gcm ? OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_SET_IV_INV, nonce + SALT, NONCE - SALT)
+            : OSSL_PARAM_construct_end(),
+        OSSL_PARAM_construct_end(),
+    };
+    int n;
+    if (gcm) return EVP_CIPHER_CTX_set_params(c->ctx, params) > 0;
+    /* CCM takes tag and length before the rest, and verifies while it decrypts. */
+    if (ccm && !EVP_CIPHER_CTX_set_params(c->ctx, params)) return false;
+    if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, nonce, ccm ? NULL : params)) return false;
+    return !ccm || EVP_DecryptUpdate(c->ctx, NULL, &n, NULL, (int)plain) > 0;
+}
+
 static bool aead_try(const struct tls_cipher *c, const struct tls_sealed *r, struct slice explicit, struct slice sealed,
                      uint64_t seq, uint8_t *out) {
     uint8_t nonce[NONCE], aad[AAD12], tag[TAG_MAX];
@@ -120,15 +139,10 @@ static bool aead_try(const struct tls_cipher *c, const struct tls_sealed *r, str
     int n;
     nonce_make(c, explicit, seq, nonce);
     memcpy(tag, sealed.p + plain, c->suite.tag);
-    bool ccm = c->suite.mode == BULK_CCM;
-    /* CCM takes tag and length before the rest, and verifies while it decrypts. */
-    if (ccm && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG, c->suite.tag, tag) <= 0) return false;
-    if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, nonce, NULL)) return false;
-    if (ccm && !EVP_DecryptUpdate(c->ctx, NULL, &n, NULL, (int)plain)) return false;
-    if (!ccm && EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG, c->suite.tag, tag) <= 0) return false;
+    if (!nonce_set(c, nonce, tag, plain)) return false;
     if (aad_len && !EVP_DecryptUpdate(c->ctx, NULL, &n, aad, (int)aad_len)) return false;
     if (EVP_DecryptUpdate(c->ctx, out, &n, sealed.p, (int)plain) <= 0) return false;
-    return ccm || EVP_DecryptFinal_ex(c->ctx, out + n, &n) > 0;
+    return c->suite.mode == BULK_CCM || EVP_DecryptFinal_ex(c->ctx, out + n, &n) > 0;
 }
 
 /* seq_guess starts at the number that the step of the explicit nonce suggests: most count it with the records. */

@@ -55,7 +55,7 @@ static EVP_PKEY *pkcs12_read(struct slice file, const char *passphrase, bool *is
 static bool encrypted(struct slice file) {
     const unsigned char *p = file.p;
     X509_SIG *sealed = d2i_X509_SIG(NULL, &p, (long)file.n);
-    bool is = sealed || memmem(file.p, file.n, "ENCRYPTED", 9) != NULL;
+    bool is = sealed || slice_holds(file, SLICE("ENCRYPTED"));
     X509_SIG_free(sealed);
     return is;
 }

@@ -121,22 +121,23 @@ static bool udp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_UDP: {
         const struct fval *src = fv_first(v, FID_UDP_SRCPORT, at, v->n), *dst = fv_first(v, FID_UDP_DSTPORT, at, v->n);
         if (!src || !dst) return false;
-        wr_f(w, "User Datagram Protocol, Src Port: %u, Dst Port: %u", (unsigned)src->u, (unsigned)dst->u);
+        wr_number(w, "User Datagram Protocol, Src Port: ", src->u, ", Dst Port: ");
+        wr_u(w, dst->u);
         return true;
     }
     case FID_UDP_LENGTH:
-        wr_f(w, "Length: %u", (unsigned)f->u);
+        wr_number(w, "Length: ", f->u, "");
         if (f->extra && f->u < HEADER) wr_s(w, " (bogus, must be >= 8)");
         else if (f->extra) wr_f(w, " (bogus, payload length %u)", f->extra);
         return true;
     case FID_UDP_CHECKSUM:
-        wr_f(w, "Checksum: 0x%04x ", (unsigned)f->u);
+        wr_hexnumber(w, "Checksum: 0x", f->u, 4, " ");
         if (f->u) wr_s(w, "[unverified]");
         else
             wr_s(w, fv_first(v, FID_UDP_CHECKSUM_ZERO, at, fv_end(v, at)) ? "[zero-value illegal]"
                                                                           : "[zero-value ignored]");
         return true;
-    case FID_UDP_PAYLOAD: wr_f(w, "UDP payload (%u byte%s)", f->extra, f->extra == 1 ? "" : "s"); return true;
+    case FID_UDP_PAYLOAD: wr_number(w, "UDP payload (", f->extra, f->extra == 1 ? " byte)" : " bytes)"); return true;
     case FID_UDP_LENGTH_BAD:
         if (f->extra < HEADER) wr_f(w, "Bad length value %u < 8", f->extra);
         else wr_f(w, "Bad length value %u > IP payload length", f->extra);

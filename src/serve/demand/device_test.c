@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #undef NDEBUG
+#include "base/check.h"
 #include "serve/demand/device.h"
 
 #include <assert.h>
 #include <stdio.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static bool parsed(const char *text, enum device_kind kind, const char *usual) {
     char reason[128];

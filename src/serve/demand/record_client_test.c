@@ -2,13 +2,12 @@
 /* The conversations of one client: what waits, what is handed out, what is given up. Packets are made as a decoder
  * would have decoded them. */
 #undef NDEBUG
+#include "base/check.h"
 #include "proto/mqtt/mqtt.h"
 #include "serve/demand/record_client.h"
 
 #include <assert.h>
 #include <stdio.h>
-
-#define SAYS(sentence) puts("ok " sentence)
 
 static struct want want;
 static struct fvec fields;

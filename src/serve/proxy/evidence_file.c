@@ -40,7 +40,7 @@ static void make_place(int folder, unsigned most) {
         for (struct dirent *e; (e = readdir(d));) {
             if (!ours(e->d_name)) continue;
             count++;
-            if (!*oldest || strcmp(e->d_name, oldest) < 0) snprintf(oldest, sizeof oldest, "%s", e->d_name);
+            if (!*oldest || strcmp(e->d_name, oldest) < 0) snprintf(oldest, sizeof oldest, "%.*s", NAME - 1, e->d_name);
         }
         closedir(d);
         if (count >= most && (!*oldest || unlinkat(folder, oldest, 0) < 0)) return;
@@ -66,7 +66,7 @@ static bool find(int folder, uint64_t id, char *name) {
     rewinddir(d);
     for (struct dirent *e; !found && (e = readdir(d));) {
         found = ours(e->d_name) && strlen(e->d_name) == 15 + n && !strcmp(e->d_name + 15, end);
-        if (found) snprintf(name, NAME, "%s", e->d_name);
+        if (found) snprintf(name, NAME, "%.*s", NAME - 1, e->d_name);
     }
     closedir(d);
     return found;

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is remembered of a connection: bounded, and without its password however it comes and whatever is wrong with it.
  */
+#include "base/check.h"
 #include "serve/proxy/evidence.h"
 #include "serve/proxy/worker.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static uint8_t told[1 << 20];
 static size_t told_n;

@@ -7,10 +7,10 @@
  * "X-Weir: yes", which a page of another origin cannot send, and on loopback the Host must be an address or localhost,
  * so that a foreign name pointed at 127.0.0.1 gets nothing. */
 #include "base/json.h"
+#include "serve/mhd.h"
 #include "serve/proxy/admin_page.h"
 #include "serve/proxy/parent.h"
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -321,6 +321,7 @@ bool admin_open(struct parent *p) {
     }
     if (sock_parse(&at, where, 0, &why) != OK || sock_is_local(&at))
         return parent_say("admin: %s", *text ? text : "expected ADDRESS:PORT"), false;
+    if (!mhd_load()) return parent_say("admin: " MHD_LIBRARY " cannot be loaded"), false;
     if (!(p->admin = calloc(1, sizeof *p->admin))) return false;
     p->admin->loopback = is_loopback(&at);
     p->admin->daemon = start_daemon(p, &at);

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/check.h"
 #include "serve/proxy/ws.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (!(x)) {                                                                                                    \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                                    \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static size_t frame(uint8_t *p, uint8_t first, const char *text, size_t n) {
     static const uint8_t mask[4] = {1, 2, 3, 4};

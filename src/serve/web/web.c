@@ -216,7 +216,7 @@ static bool address_read(const char *text, struct sock_addr *at) {
         text = local;
     }
     if (sock_parse(at, text, 0, &why) == OK && !sock_is_local(at)) return true;
-    return complain(text, *reason ? reason : "expected ADDRESS:PORT");
+    return complain("--listen", *reason ? reason : "expected ADDRESS:PORT");
 }
 
 /* unescape undoes percent signs in an address, but for that of NUL, which would end a name before its end. */
@@ -381,6 +381,7 @@ static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const 
 
 static bool serve(struct web *s, struct opened *o) {
     sigset_t stops;
+    if (!mhd_load()) return complain("start", MHD_LIBRARY " cannot be loaded");
     if (gethostname(s->own_host, sizeof s->own_host - 1)) s->own_host[0] = 0;
     s->cache = web_cache_make();
     if (field_index_make(&s->names, &weir_fields) || !web_colours_make(&s->colours, &s->names))

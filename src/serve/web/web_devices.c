@@ -72,7 +72,7 @@ struct choice {
 
 static void choose(void *to, const struct live_device *d) {
     struct choice *c = to;
-    if (!d->up || d->loopback || strncmp(d->name, "any", 4) == 0 || !if_nametoindex(d->name)) return;
+    if (!d->up || d->loopback || strcmp(d->name, "any") == 0 || !if_nametoindex(d->name)) return;
     if (!c->n++) snprintf(c->name, c->size, "%s", d->name);
 }
 

@@ -6,9 +6,9 @@
 #include "base/writer.h"
 #include "expr/expr.h"
 #include "serve/demand/keeper.h"
+#include "serve/mhd.h"
 #include "serve/web/web.h"
 #include "serve/web/web_colour.h"
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -62,8 +62,9 @@ struct web {
     struct web_colours colours;
     atomic_int readers, readings;
     atomic_bool stopping;
-    pthread_mutex_t changing;  /* one change of the folder at a time */
-    pthread_mutex_t jobs_lock; /* of `used` and the texts */
+    atomic_uint_least64_t uploading; /* bytes of uploads that have no name yet */
+    pthread_mutex_t changing;        /* one change of the folder at a time */
+    pthread_mutex_t jobs_lock;       /* of `used` and the texts */
     struct web_job job[WEB_JOBS_MAX];
     pthread_mutex_t index_lock; /* of the table of indexes */
     struct web_index *index[WEB_INDEXES_MAX];
@@ -91,6 +92,8 @@ struct web_request {
     bool begun, refused;
     int upload_fd; /* -1: no body is kept */
     uint64_t upload_bytes;
+    uint64_t upload_folder; /* bytes in the folder when it began */
+    uint64_t upload_taken;  /* its part of web.uploading */
     char upload_path[WEB_PATH_MAX];
     unsigned upload_error; /* status of what went wrong while the body came; 0: nothing */
     bool takes_json;       /* the body is kept in `body` */
@@ -99,7 +102,7 @@ struct web_request {
     char who[SESSION_WHO_MAX + 1]; /* the token's name */
     char from[128];                /* the client's address */
     bool audited;                  /* written down although nothing is changed */
-    const char *language; /* of the answer; "": the server's */
+    const char *language;          /* of the answer; "": the server's */
     struct web_job *job;           /* of an answer made of a whole capture; NULL: none */
     struct web_reply reply;
 };

@@ -114,7 +114,9 @@ static bool index_load(struct web_index *x) {
     free(x->block);
     x->fd = -1;
     x->block = NULL;
-    x->blocks = x->room = x->frames = x->kinds = 0;
+    x->blocks = x->room = 0;
+    x->frames = 0;
+    x->kinds = 0;
     return false;
 }
 

@@ -3,8 +3,8 @@
  * checked letter by letter before it meets a path, so that no name leaves the folder; links and hidden files are not
  * captures. An upload is written to a hidden file and gets its name when it is complete and its beginning is that of a
  * capture: nobody sees half of one. */
-#include "io/capfile.h"
 #include "base/isotime.h"
+#include "io/capfile.h"
 #include "io/out.h"
 #include "serve/web/web_cache.h"
 #include "serve/web/web_keys.h"
@@ -220,8 +220,11 @@ void web_file(struct web_request *q, const char *name) {
     char path[WEB_PATH_MAX], etag[64], text[128];
     struct stat st;
     bool fixed;
-    int fd = web_find(q->web, name, path, &fixed) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0 || fstat(fd, &st)) return web_problem(q, 404, "no such capture");
+    int fd = web_find(q->web, name, path, &fixed)
+                 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (fixed ? 0 : O_NOFOLLOW))
+                 : -1;
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) close(fd), fd = -1; /* another one since it was found */
+    if (fd < 0) return web_problem(q, 404, "no such capture");
     uint64_t size = (uint64_t)st.st_size, from = 0, n = size;
     snprintf(etag, sizeof etag, "\"%llx-%llx%09lx\"", (unsigned long long)size, (unsigned long long)st.st_mtim.tv_sec,
              st.st_mtim.tv_nsec);
@@ -272,7 +275,8 @@ void web_upload_begin(struct web_request *q) {
         q->upload_error = 413;
         return;
     }
-    if (plan->quota && web_used(q->web) + n > plan->quota) {
+    q->upload_folder = plan->quota ? web_used(q->web) : 0;
+    if (plan->quota && q->upload_folder + q->web->uploading + n > plan->quota) {
         q->upload_error = 507;
         return;
     }
@@ -284,16 +288,25 @@ void web_upload_begin(struct web_request *q) {
     }
 }
 
+/* upload_fits takes room for a piece: what else is on its way needs some, too. */
+static bool upload_fits(struct web_request *q, size_t n) {
+    uint64_t quota = q->web->plan->quota, others = atomic_fetch_add(&q->web->uploading, n);
+    q->upload_taken += n;
+    return !quota || q->upload_folder + others + n <= quota;
+}
+
 void web_upload_data(struct web_request *q, struct slice piece) {
     q->upload_bytes += piece.n;
     if (q->upload_error) return;
     if (q->upload_bytes > q->web->plan->upload_max) q->upload_error = 413;
-    else if (out_write(q->upload_fd, piece, NULL)) q->upload_error = 507;
+    else if (!upload_fits(q, piece.n) || out_write(q->upload_fd, piece, NULL)) q->upload_error = 507;
 }
 
 void web_upload_drop(struct web_request *q) {
     if (q->upload_fd >= 0) close(q->upload_fd);
     if (q->upload_path[0]) unlink(q->upload_path);
+    atomic_fetch_sub(&q->web->uploading, q->upload_taken);
+    q->upload_taken = 0;
     q->upload_fd = -1;
     q->upload_path[0] = 0;
 }

@@ -64,6 +64,10 @@ static int next_live(struct feed *f, struct packet *pkt) {
 /* show_next keeps the driver AHEAD_STEPS packets ahead of the present one; after a refill of the buffer in one go. */
 static void show_next(struct feed *f, const struct packet *present) {
     struct slice frame;
+    if (!driver_ahead_pays(f->driver)) {
+        f->ahead = 0;
+        return;
+    }
     if (f->ahead) f->ahead--;
     for (; f->ahead < AHEAD_STEPS && capfile_ahead(f->file, &frame); f->ahead++)
         driver_ahead(f->driver, present->iface->linktype, frame);

@@ -5,21 +5,25 @@
 
 #include <stdlib.h>
 
-struct pool pool_make(size_t size, uint32_t cap) { return (struct pool){.size = (size + 7) & ~(size_t)7, .cap = cap, .used = 1}; }
+enum { LINE = 64, GREAT = 2 * PAGES_SPARED };
+
+/* pool_make: great nodes begin at the beginning of a cache line, so that they touch as few as they can. */
+struct pool pool_make(size_t size, uint32_t cap) {
+    size_t whole = size > 2 * LINE ? LINE : 8;
+    return (struct pool){.size = (size + whole - 1) / whole * whole, .cap = cap, .used = 1};
+}
 
 void pool_free(struct pool *p) {
     free(p->nodes);
     *p = pool_make(p->size, p->cap);
 }
 
-/* grown returns room for n bytes with the nodes in it. Large pages are for memory that is new, so what is great is copied. */
+/* grown returns room for n bytes with the nodes in it, which are copied: large pages are for memory that is new. */
 static void *grown(const struct pool *p, size_t n) {
-    enum { GREAT = 2 * PAGES_SPARED };
-    if (n < GREAT || !p->nodes) return realloc(p->nodes, n);
-    void *nodes = malloc(n);
+    void *nodes = aligned_alloc(LINE, (n + LINE - 1) / LINE * LINE);
     if (!nodes) return NULL;
-    pages_wide(nodes, n);
-    memcpy(nodes, p->nodes, (size_t)p->have * p->size);
+    if (n >= GREAT) pages_wide(nodes, n);
+    if (p->nodes) memcpy(nodes, p->nodes, (size_t)p->have * p->size);
     free(p->nodes);
     return nodes;
 }

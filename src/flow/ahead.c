@@ -55,7 +55,7 @@ static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2
 }
 
 static void state_ask(const struct flow_table *t, const struct flow *f) {
-    size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : sizeof(struct flow_tcp);
+    size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : offsetof(struct flow_tcp, side[1].buf);
     if (flow_is_tcp(f)) lines_ask(f + 1, size - sizeof *f);
     if (f->app_state) lines_ask(f->app_state, APP_STATE_HEAD);
 }

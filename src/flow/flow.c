@@ -172,8 +172,9 @@ static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bo
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side) {
     struct flow_key key;
     bool second = flow_key_make(&key, e);
-    uint32_t n = t->ahead[t->ahead_turn].flow; /* the guess */
+    uint32_t guess = t->ahead[t->ahead_turn].flow, n = guess ? guess : t->latest;
     if (!n || flow_at(t, n)->bucket == UINT32_MAX || !flow_key_same(&flow_at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    t->latest = n;
     if (!n) return NULL;
     struct flow *f = flow_at(t, n);
     *side = second != f->flipped;

@@ -80,6 +80,7 @@ struct flow_table {
     struct ahead_slot ahead[AHEAD_SLOTS];
     bool streams_unused; /* only the conversations are kept: of struct flow_tcp the sides are not touched */
     unsigned ahead_turn; /* the slot of the present packet, and the next to be filled */
+    uint32_t latest;     /* the entry found last */
 };
 
 int flow_table_make(struct flow_table *t);

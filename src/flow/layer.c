@@ -7,7 +7,13 @@
 #include <stdlib.h>
 
 enum { IP_TCP = 6, IP_UDP = 17, FORCED = 0x80 };
-_Static_assert((int)PROTOS_MAX <= (int)FORCED, "a place leaves the bit free");
+enum {
+    PROTOCOLS = 0
+#define PROTO(name) +1
+#include "proto/protos.def"
+#undef PROTO
+};
+_Static_assert((int)PROTOCOLS < (int)PROTOS_MAX && (int)PROTOS_MAX <= (int)FORCED, "a place leaves the bit free");
 
 static struct driver *driver_of(const struct decode *d) { return d->driver; }
 
@@ -67,6 +73,15 @@ static void useful_find(struct driver *dr) {
     }
 }
 
+/* askers_find notes who knows datagrams or streams by their bytes. */
+static void askers_find(struct driver *dr) {
+    for (size_t i = 0; weir_protos[i]; i++) {
+        const struct proto *p = weir_protos[i];
+        if (p->recognises) dr->recogniser[dr->recognisers++] = p;
+        if (p->stream && p->stream->probe) dr->prober[dr->probers++] = p;
+    }
+}
+
 static void op_md5(uint8_t digest[16], struct slice text) {
     if (!EVP_Digest(text.p, text.n, digest, NULL, EVP_md5(), NULL)) memset(digest, 0, 16);
 }
@@ -92,8 +107,7 @@ int driver_make(struct driver *dr, const struct want *want) {
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
             if (table_set(dr, (enum proto_table)k->table, k->key, i, 0)) return ERR_NOMEM;
-    for (size_t i = 0; weir_protos[i]; i++)
-        if (weir_protos[i]->recognises && dr->recognisers < RECOGNISERS_MAX) dr->recogniser[dr->recognisers++] = weir_protos[i];
+    askers_find(dr);
     int rc = flow_table_make(&dr->flows);
     dr->flows.streams_unused = !dr->needs_app;
     return rc;
@@ -213,6 +227,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_UDP, &d->src, &d->dst, sport, dport}, -1, d->pkt->ts, &side);
     dr->flow = f;
     if (!f) return false;
+    d->from = (uint8_t)side;
     *times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
     if (!d->quoted) f->last = d->pkt->ts;
     return true;
@@ -288,11 +303,8 @@ static const struct decode_ops ops = {
 };
 
 const struct proto *driver_probe(const struct driver *dr, struct slice in) {
-    (void)dr;
-    for (size_t i = 0; weir_protos[i]; i++) {
-        const struct stream_ops *s = weir_protos[i]->stream;
-        if (s && s->probe && s->probe(in) == PROBE_CERTAIN) return weir_protos[i];
-    }
+    for (size_t i = 0; i < dr->probers; i++)
+        if (dr->prober[i]->stream->probe(in) == PROBE_CERTAIN) return dr->prober[i];
     return NULL;
 }
 
@@ -315,8 +327,13 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->payload_end = NULL;
 }
 
+bool driver_ahead_pays(const struct driver *dr) {
+    enum { MANY = 256 }; /* fewer conversations stay near the processor without being asked for */
+    return dr->needs_flow && dr->flows.count > MANY;
+}
+
 void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) {
-    if (dr->needs_flow) flow_ahead(&dr->flows, link, frame);
+    flow_ahead(&dr->flows, link, frame);
 }
 
 void driver_layers(struct driver *dr) {

@@ -17,7 +17,7 @@
  * Invariants: one driver serves one capture, in order; everything handed out in a packet lives until the next one.
  * Limits: NESTING_MAX decoders inside each other; those of flow.h, stream.h, frag.h. */
 
-enum { NESTING_MAX = 24, PROTOS_MAX = 128, RECOGNISERS_MAX = 32, PACKET_ARENA = 16 << 20, KEPT_MAX = 192 << 20 };
+enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20, KEPT_MAX = 192 << 20 };
 
 struct driver {
     struct decode d;
@@ -28,8 +28,9 @@ struct driver {
     uint8_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1; the top bit: the user said so */
     bool useful[PROTOS_MAX];     /* by place in weir_protos */
     bool needs_flow, needs_app;
-    const struct proto *recogniser[RECOGNISERS_MAX]; /* those that know datagrams by their bytes */
-    size_t recognisers;
+    /* Those that know datagrams, or the beginning of streams, by their bytes: what no port is registered for is asked of each. */
+    const struct proto *recogniser[PROTOS_MAX], *prober[PROTOS_MAX];
+    size_t recognisers, probers;
     struct flow_table flows;
     struct frag_table frags;
     struct match_table matches;
@@ -55,7 +56,8 @@ int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, co
 void driver_begin(struct driver *dr, const struct packet *p);
 void driver_layers(struct driver *dr);
 /* driver_ahead may be shown the packets that come AHEAD_STEPS later, each once and in order: what they need is fetched
- * meanwhile. */
+ * meanwhile. driver_ahead_pays tells whether that is worth the work now. */
+bool driver_ahead_pays(const struct driver *dr);
 void driver_ahead(struct driver *dr, uint32_t link, struct slice frame);
 
 /* For the parts of the driver. */

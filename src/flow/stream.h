@@ -37,17 +37,20 @@ struct piece {
     bool conflict;
 };
 
+/* What every segment touches comes first. */
 struct stream {
     uint32_t next, first; /* first: what `next` began with */
     bool synced, lost; /* lost: a gap broke the framing and no message start was seen since */
     uint16_t held_count;
+    uint32_t n;        /* bytes of the unfinished message, up to MESSAGE_MAX */
     struct held *held; /* in order of seq */
-    uint8_t *buf;      /* bytes of the unfinished message */
-    uint32_t n, cap;   /* up to MESSAGE_MAX */
-    size_t needed;     /* bytes the message has in all; 0: not known */
+    uint64_t skip;     /* bytes of an oversized message still to be passed over */
+    /* Of the unfinished message: */
+    uint8_t *buf;
+    size_t needed; /* bytes it has in all; 0: not known */
     struct piece *pieces;
-    uint32_t piece_count, piece_cap;
-    uint64_t skip; /* bytes of an oversized message still to be passed over */
+    uint32_t cap, piece_count, piece_cap;
+    uint64_t ended_by; /* frame whose FIN ended a message that lasts up to the end; 0: none did */
 };
 
 /* stream_reset drops everything held and starts over. */

@@ -26,15 +26,15 @@ static void tcp_close(struct feed *f) {
     f->open = false;
 }
 
-/* segment_data says that bytes belong to a message which is not complete, or complete only with others. */
-static void segment_data(struct feed *f, struct slice part, bool begins) {
+/* segment_data says that bytes belong to a message which is not complete, or complete only with others, or belonged to one. */
+static void segment_data(struct feed *f, struct slice part, enum tcp_part as) {
     struct fvec *v = f->d->out;
     if (!part.n || !f->in_packet) return;
     uint32_t from = v->n;
     uint8_t depth = v->depth;
     if (!f->open) v->depth = (uint8_t)(depth + 1);
     struct fval *seg = fv_s(v, FID_TCP_SEGMENT_DATA, d_off(f->d, part.p), (uint32_t)part.n, part);
-    if (seg) seg->extra = begins;
+    if (seg) seg->extra = as;
     v->depth = depth;
     if (f->open || !seg) return;
     for (uint8_t i = f->d->layers; i > 0; i--) { /* it belongs to TCP's entry, which is closed already */
@@ -58,7 +58,7 @@ static void app_lost(struct feed *f) {
 }
 
 /* keep puts an unfinished message's bytes aside. */
-static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) {
+static void keep(struct feed *f, struct slice rest, size_t needed, enum tcp_part as) {
     struct stream *s = f->stream;
     s->needed = needed;
     if ((needed > MESSAGE_MAX && needed != READ_UNTIL_END) || !stream_keep(s, &f->dr->flows.limits, rest, f->frame)) {
@@ -68,7 +68,7 @@ static void keep(struct feed *f, struct slice rest, size_t needed, bool begins) 
         app_lost(f);
         d_anomaly(f->d, FID_TCP_REASSEMBLY_LIMIT, f->tcp_off, 0);
     }
-    segment_data(f, rest, begins);
+    segment_data(f, rest, as);
 }
 
 static void raw(struct feed *f, struct slice in) {
@@ -206,13 +206,13 @@ static bool whole_read(struct feed *f, struct slice *in) {
     size_t take = s->needed > before && s->needed - before < in->n ? s->needed - before : in->n;
     struct slice part = slice_head(*in, take);
     if (!stream_keep(s, &f->dr->flows.limits, part, f->frame)) {
-        keep(f, part, s->needed, false); /* over the limit: says so */
+        keep(f, part, s->needed, TCP_PART); /* over the limit: says so */
         *in = slice_tail(*in, take);
         return false;
     }
     part = overlap_note(f, part, before);
     if (s->needed > s->n) {
-        segment_data(f, part, false);
+        segment_data(f, part, TCP_PART);
         *in = slice_tail(*in, take);
         return false;
     }
@@ -221,10 +221,10 @@ static bool whole_read(struct feed *f, struct slice *in) {
         struct read_result r = ops->frame(slice_of(s->buf, s->n));
         if (r.status == READ_MORE) {
             s->needed = r.needed;
-            if (r.needed > MESSAGE_MAX) keep(f, (struct slice){part.p, 0}, r.needed, false);
+            if (r.needed > MESSAGE_MAX) keep(f, (struct slice){part.p, 0}, r.needed, TCP_PART);
             *in = slice_tail(*in, take);
             if (in->n && s->needed) return whole_read(f, in); /* the length is known now */
-            segment_data(f, part, false);
+            segment_data(f, part, TCP_PART);
             return false;
         }
         if (r.status == READ_OK && f->in_packet) {
@@ -232,7 +232,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
             fv_u(v, FID_TCP_PDU_SIZE, f->tcp_off, (uint32_t)(r.consumed < room ? r.consumed : room), r.consumed);
         }
     }
-    segment_data(f, part, false);
+    segment_data(f, part, TCP_PART);
     tcp_close(f);
     uint8_t src = v->src;
     uint32_t fields = v->n - f->dr->put_back, layers = f->d->layers;
@@ -306,7 +306,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
             if (f->d->cut) cut_read(f, in);
             else {
-                keep(f, in, r.needed, first && f->flow->app->stream->clears_info);
+                keep(f, in, r.needed, first && f->flow->app->stream->clears_info ? TCP_PART_FIRST : TCP_PART);
                 begun_add(f, r.begun);
             }
             return;
@@ -331,10 +331,6 @@ static void sizes_add(struct feed *f, struct slice in) {
     if (!ops->frame || !f->in_packet || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
     while (in.n) {
         struct read_result r = ops->frame(in);
-        if (r.status == READ_MORE && f->open && !f->d->cut) {
-            if (r.needed) fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)in.n, r.needed);
-            return;
-        }
         if (r.status != READ_OK) return;
         fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
         in = slice_tail(in, r.consumed);
@@ -348,7 +344,7 @@ static void feed_data(struct feed *f, struct slice in) {
     if (s->skip) {
         size_t gone = s->skip < in.n ? (size_t)s->skip : in.n;
         s->skip -= gone;
-        segment_data(f, slice_head(in, gone), false);
+        segment_data(f, slice_head(in, gone), TCP_PART);
         in = slice_tail(in, gone);
     }
     if (!f->flow->app) app_search(f, in);
@@ -439,6 +435,7 @@ static void gaps_skip(struct feed *f, uint32_t seq) {
 static void stream_finish(struct feed *f) {
     struct stream *s = f->stream;
     if (!s->n || s->needed != READ_UNTIL_END || !f->flow->app || !f->flow->app->stream) return;
+    s->ended_by = f->d->pkt->number;
     struct fvec *v = f->d->out;
     uint8_t src = v->src;
     tcp_close(f);
@@ -471,7 +468,7 @@ static bool fresh_left(struct feed *f, const struct tcp_segment *s, uint32_t seq
         if (old >= s->len) { /* all of it was seen: shown as bytes of the segment, not decoded again */
             /* as in tshark, one that repeats the beginning or the last segment is a retransmission and no part of it */
             if (old < st->n && old > in->n) stream_repeat(st, (uint32_t)st->n - old, *in, f->frame);
-            if (old <= st->n) segment_data(f, *in, false);
+            segment_data(f, *in, old <= st->n ? TCP_PART : TCP_PART_AGAIN);
             return false;
         }
         f->old = slice_head(*in, old);
@@ -480,7 +477,7 @@ static bool fresh_left(struct feed *f, const struct tcp_segment *s, uint32_t seq
     }
     bool cut = s->len > s->payload.n; /* what the capture left out of it will not come: waiting is of no use */
     if (!cut && !gap_known(f, conv) && stream_hold(st, &f->dr->flows.limits, seq, *in, f->frame)) {
-        segment_data(f, *in, false);
+        segment_data(f, *in, TCP_PART);
         return false;
     }
     gaps_skip(f, seq);
@@ -501,7 +498,12 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
                      .in_packet = true, .open = true, .tcp_off = d_off(d, s->payload.p) - s->hlen};
     struct slice in = s->payload;
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);
+    if (in.n && (s->flags & TH_RST)) { /* RFC 9293 3.5.2: words about the reset, no part of the stream */
+        fv_s(d->out, FID_TCP_RESET_CAUSE, d_off(d, in.p), (uint32_t)in.n, in);
+        in.n = 0;
+    }
     if (in.n) fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, in.p), (uint32_t)in.n, in);
+    if ((s->flags & TH_FIN) && st->ended_by) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, f.tcp_off, 0, st->ended_by);
     if (!st->synced || ((s->flags & TH_SYN) && seq != st->first)) { /* a SYN that is sent again begins nothing */
         if (st->synced) stream_reset(st, &dr->flows.limits);
         st->synced = true;

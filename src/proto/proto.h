@@ -268,6 +268,7 @@ struct decode {
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
+    uint8_t from;               /* which side of its conversation sent the datagram: 0 the one that sent the first */
     uint8_t quoted;             /* > 0 inside a quoted packet */
     uint8_t nesting;            /* decoders inside decoders */
     uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */

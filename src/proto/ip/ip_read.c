@@ -4,7 +4,7 @@
 #include "proto/ip/ip.h"
 #include "proto/protos.h"
 
-enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0 };
+enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0, IP_OSPF = 89, IP_PIM = 103 };
 enum { INFO_FITS = 1 }; /* fval.extra of the protocol's own entry: the Info column may read the header there */
 enum { OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68, OPT_LSR = 131, OPT_SSR = 137, OPT_RA = 148 };
 
@@ -58,7 +58,7 @@ static void ttl_check(struct decode *d, const struct ip_header *h) {
             struct fval *f = d_anomaly(d, FID_IP_TTL_LNCB, h->off + 8, 1);
             if (f) f->extra = ttl;
         }
-    } else if (h->ttl < SMALL_TTL && h->dst >> 28 != 14 && h->proto != 103) {
+    } else if (h->ttl < SMALL_TTL && h->dst >> 28 != 14 && h->proto != IP_PIM && h->proto != IP_OSPF) {
         struct fval *f = d_anomaly(d, FID_IP_TTL_TOO_SMALL, h->off + 8, 1);
         if (f) f->extra = h->ttl;
     }

@@ -22,6 +22,13 @@ struct tcp_segment {
     uint32_t len;  /* payload bytes on the wire, which may be more than captured */
 };
 
+/* tcp_part says what the bytes are that FID_TCP_SEGMENT_DATA shows: fval.extra. */
+enum tcp_part {
+    TCP_PART,       /* a part of a message */
+    TCP_PART_FIRST, /* the first one, of a protocol that takes the Info column */
+    TCP_PART_AGAIN, /* bytes of messages that are complete, sent again */
+};
+
 /* What an analysis of a segment found; bits of tcp_analysis.flags. */
 enum tcp_finding {
     TA_RETRANSMISSION = 1 << 0,
@@ -43,10 +50,10 @@ enum tcp_finding {
 
 struct tcp_analysis {
     uint32_t flags; /* enum tcp_finding */
-    uint64_t acked_frame, rto_frame, dup_frame, fin_frame;
+    uint64_t acked_frame, rto_frame, dup_frame;
     int64_t rtt, rto;
     uint32_t in_flight, push_bytes, dup_num;
-    bool has_acked, has_rto;
+    bool has_acked;
     bool counted; /* bytes in flight were counted, be there any or none */
 };
 
@@ -72,14 +79,13 @@ struct tcp_side {
     uint32_t dup_acks;
     uint32_t push_bytes;
     uint32_t sacked;     /* bytes its last segment acknowledged selectively */
-    uint32_t fin_seq;
     uint32_t unacked, unacked_last; /* list in the pool, oldest first */
     uint32_t unacked_low, unacked_high; /* first byte in the list, and the one behind its last */
     uint16_t unacked_count;
     int8_t wscale; /* shift count, or WSCALE_... */
-    bool has_base : 1, has_next : 1, has_top : 1, has_ack : 1, pushed : 1, saw_fin : 1, lost_bytes : 1, saw_window : 1;
+    bool has_base : 1, has_next : 1, has_top : 1, has_ack : 1, pushed : 1, lost_bytes : 1, saw_window : 1;
     bool unacked_sorted : 1;
-    uint64_t next_frame, nondup_frame, fin_frame;
+    uint64_t next_frame, nondup_frame;
     int64_t next_time, last_ack_time;
 };
 

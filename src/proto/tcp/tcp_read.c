@@ -7,6 +7,7 @@
 
 enum { HEADER = 20 };
 enum { KIND_EOL, KIND_NOP, KIND_MSS, KIND_WSCALE, KIND_SACK_PERM, KIND_SACK, KIND_TS = 8, KIND_MD5 = 19, KIND_TFO = 34 };
+enum { NOPS_STRANGE = 4 }; /* alignment needs no more than three */
 
 static const char flag_letters[] = "RRRACEUAPRSF";
 
@@ -111,7 +112,10 @@ static bool padding_ok(struct decode *d, struct slice rest) {
 
 static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
     switch (kind) {
-    case KIND_MSS: get_be16(d, o, FID_TCP_OPT_MSS_VAL); break;
+    case KIND_MSS:
+        if (!(s->flags & TH_SYN)) d_anomaly(d, FID_TCP_MSS_PRESENT, rd_off(o) - 2, 0);
+        get_be16(d, o, FID_TCP_OPT_MSS_VAL);
+        break;
     case KIND_WSCALE: {
         uint8_t shift = get_u8(d, o, FID_TCP_OPT_WSCALE_SHIFT);
         if (rd_ok(o)) fv_u(d->out, FID_TCP_OPT_WSCALE_MULT, rd_off(o) - 1, 1, 1u << (shift > 14 ? 14 : shift));
@@ -140,9 +144,13 @@ static bool options_plain(struct slice o) { return o.n == 12 && load_be32(o.p) =
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
     struct reader r = d_reader(d, options);
     if (s->hlen <= HEADER) return;
-    if (options_plain(options) && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
-    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS); /* somebody looks at what says nothing */
-    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, rd_off(&r), (uint32_t)options.n);
+    bool plain = options_plain(options);
+    if (plain && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
+    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS) || /* somebody looks at what says nothing */
+                   (!plain && d_wants(d, FID_TCP_NOPS));
+    int nops = 0;
+    if (!padding && plain) rd_skip(&r, 2);
+    uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, d_off(d, options.p), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {
         const uint8_t *start = r.p;
@@ -152,6 +160,12 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
         if (len < 1 || (kind > KIND_NOP && len < 2) || (size_t)len > rd_left(&r) + 1) {
             d_anomaly(d, FID_TCP_SUBOPT_LEN, d_off(d, start), 1);
             break;
+        }
+        nops = kind == KIND_NOP ? nops + 1 : 0;
+        if (nops == NOPS_STRANGE) {
+            d->out->depth++;
+            d_anomaly(d, FID_TCP_NOPS, d_off(d, options.p), 0);
+            fv_close(d->out);
         }
         kind_open(d, option_field(kind), start, (size_t)len);
         if (kind > KIND_NOP) {
@@ -206,6 +220,10 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
         if (a->flags & list[i].bit) d_anomaly(d, list[i].id, off, 0);
     struct fval *plain = a->flags & TA_DUP_ACK ? fv_add(v, FID_TCP_AN_DUP_ACK, off, 0) : NULL;
     if (plain) plain->flags |= FV_PLAIN;
+    if (a->rto) {
+        fv_i(v, FID_TCP_AN_RTO, off, 0, a->rto);
+        fv_u(v, FID_TCP_AN_RTO_FRAME, off, 0, a->rto_frame);
+    }
     fv_close(v);
     if (a->flags & TA_DUP_ACK) {
         fv_u(v, FID_TCP_AN_DUP_ACK_NUM, off, 0, a->dup_num);
@@ -214,10 +232,6 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
         struct fval *f = d_anomaly(d, FID_TCP_AN_DUP_ACK, off, 0);
         if (f) f->extra = a->dup_num > UINT16_MAX ? UINT16_MAX : (uint16_t)a->dup_num;
         fv_close(v);
-    }
-    if (a->has_rto) {
-        fv_i(v, FID_TCP_AN_RTO, off, 0, a->rto);
-        fv_u(v, FID_TCP_AN_RTO_FRAME, off, 0, a->rto_frame);
     }
 }
 
@@ -298,7 +312,12 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
     struct reader rest = d_reader(d, slice_tail(in, 16));
     get_be16(d, &rest, FID_TCP_CHECKSUM);
     if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
-    get_be16(d, &rest, FID_TCP_URGENT);
+    uint16_t urgent = get_be16(d, &rest, FID_TCP_URGENT);
+    if (urgent && !(s->flags & TH_URG) && !d->quoted) {
+        d->out->depth++;
+        d_anomaly(d, FID_TCP_URGENT_NONZERO, off + 18, 2);
+        fv_close(d->out);
+    }
     options_add(d, slice_head(slice_tail(in, HEADER), s->hlen - HEADER), s, c, side);
 }
 
@@ -311,7 +330,6 @@ static void times_add(struct decode *d, const struct tcp_conv *c, const struct t
         fv_close(d->out);
     }
     analysis_add(d, a, c, off);
-    if (a->fin_frame) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, off, 0, a->fin_frame);
 }
 
 static void said_set(struct decode *d, struct slice in, const struct tcp_segment *s, const struct tcp_analysis *a) {

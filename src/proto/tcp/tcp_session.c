@@ -133,7 +133,6 @@ static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side 
     if (s->len && peer->has_ack && seq_le(s->seq + s->len, peer->last_ack)) return TA_SPURIOUS | TA_RETRANSMISSION;
     int64_t since = ts - me->next_time; /* clocks go back, too */
     if (since >= 0 && since <= reorder && me->next_seq != segment_end(s)) return TA_OUT_OF_ORDER;
-    out->has_rto = true;
     out->rto = ts - me->next_time;
     out->rto_frame = me->next_frame;
     if (me->unacked) { /* the oldest that is not acknowledged is the likely one */
@@ -264,11 +263,5 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         me->last_ack = s->ack;
         me->last_ack_time = ts;
         me->has_ack = true;
-    }
-    if (s->flags & TH_FIN) {
-        if (me->saw_fin && me->fin_seq == s->seq + s->len) out->fin_frame = me->fin_frame;
-        me->saw_fin = true;
-        me->fin_seq = s->seq + s->len;
-        if (!out->fin_frame) me->fin_frame = frame;
     }
 }

@@ -96,12 +96,13 @@ static void option_word(struct writer *w, const struct fval *f) {
 
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *header[FID_TCP_OPTIONS - FID_TCP] = {NULL}, *segment = NULL, *begun = NULL;
-    bool options = false, findings = false;
+    uint32_t options = end; /* the first of them */
+    bool findings = false;
     for (uint32_t i = at; i < end; i++) {
         const struct fval *f = &v->v[i];
         if (f->id >= FID_TCP && f->id < FID_TCP_OPTIONS) header[f->id - FID_TCP] = f;
-        else if (f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES) options = true;
-        else if (f->id == FID_TCP_SEGMENT_DATA) segment = f;
+        else if (f->id >= FID_TCP_OPTIONS && f->id < FID_TCP_TIMES) options = options < i ? options : i;
+        else if (f->id == FID_TCP_SEGMENT_DATA) segment = f->extra == TCP_PART_AGAIN ? NULL : f;
         else if (f->id == FID_TCP_BEGUN) begun = f;
         else if (f->id == FID_TCP_AN_FLAGS) findings = true;
     }
@@ -115,7 +116,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
         wr_s(w, "  [TCP segment of a reassembled PDU]");
         return;
     }
-    if (segment && segment->extra) { /* the message began here: its protocol has taken the column */
+    if (segment && segment->extra == TCP_PART_FIRST) { /* the message began here: its protocol has taken the column */
         tcp_info_prefix(w, v, at, end);
         wr_s(w, "[TCP segment of a reassembled PDU]");
         return;
@@ -133,7 +134,7 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     if (win) pair(w, " Win=", win->u);
     if (flags->u & TH_URG) pair(w, " Urg=", urgent ? (uint32_t)urgent->u : 0);
     if (len) pair(w, " Len=", len->u);
-    for (uint32_t i = at; options && i < end; i++) option_word(w, &v->v[i]);
+    for (uint32_t i = options; i < end; i++) option_word(w, &v->v[i]);
     if (segment) wr_s(w, " [TCP segment of a reassembled PDU]");
 }
 
@@ -300,6 +301,7 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_TCP_PAYLOAD:
     case FID_TCP_SEGMENT_DATA:
+        if (f->id == FID_TCP_SEGMENT_DATA && f->extra == TCP_PART_AGAIN) wr_s(w, "Retransmitted ");
         wr_s(w, field_of(f->id)->label);
         wr_number(w, " (", f->len, f->len == 1 ? " byte)" : " bytes)");
         return true;

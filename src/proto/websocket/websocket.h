@@ -58,6 +58,8 @@ struct websocket_state {
     struct nested *inner;        /* that stream; NULL: not begun */
     struct slice message; /* of the frame being read: what it carries, shown behind its entry; in source message_src */
     uint8_t message_src;
+    struct slice goes_on; /* of the frame being read: a piece of a message that others follow; in source message_src */
+    uint8_t whole_src;    /* the source of the message the frame made whole; 0: it made none */
     bool binary;
 };
 

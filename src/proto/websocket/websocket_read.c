@@ -16,15 +16,16 @@ struct read_result websocket_frame_read(struct slice in, struct websocket_frame 
     static const struct read_result bad = {.status = READ_BAD};
     struct reader r = rd_init(in, in.p);
     uint8_t first = rd_u8(&r), second = rd_u8(&r);
-    *f = (struct websocket_frame){.fin = first >> 7, .rsv = first >> 4 & 7, .opcode = first & 15,
-                                  .masked = second >> 7, .length7 = second & 127};
+    *f = (struct websocket_frame){
+        .fin = first >> 7, .rsv = first >> 4 & 7, .opcode = first & 15, .masked = second >> 7, .length7 = second & 127};
     f->length = f->length7 == 126 ? rd_be16(&r) : f->length7 == 127 ? rd_be64(&r) : f->length7;
     struct slice key = rd_take(&r, f->masked ? 4 : 0);
     f->head = (uint8_t)(2 + (f->length7 == 126 ? 2 : f->length7 == 127 ? 8 : 0) + (f->masked ? 4 : 0));
     if (!rd_ok(&r)) return (struct read_result){.status = READ_MORE, .needed = in.n < 2 ? 2 : f->head};
     if (f->length > INT64_MAX) return bad; /* RFC 6455 5.2: the most significant bit must be 0 */
     if (key.n) memcpy(f->key, key.p, 4);
-    if (rd_left(&r) < f->length) return (struct read_result){.status = READ_MORE, .needed = f->head + (size_t)f->length};
+    if (rd_left(&r) < f->length)
+        return (struct read_result){.status = READ_MORE, .needed = f->head + (size_t)f->length};
     f->payload = rd_take(&r, (size_t)f->length);
     return (struct read_result){.status = READ_OK, .consumed = f->head + (size_t)f->length};
 }
@@ -137,24 +138,36 @@ static void collect(struct websocket_side *s, uint64_t frame, struct slice bytes
     s->length += piece->bytes.n;
 }
 
-/* collected puts the pieces together in the packet's memory and lists them. */
+/* source_add makes bytes that are not in the packet the present source. */
+static bool source_add(struct decode *d, struct slice bytes, const char *name) {
+    uint8_t own = fvec_add_source(d->out, bytes, name);
+    if (own) d->out->src = own;
+    return own != 0;
+}
+
+/* collected puts the pieces together in the packet's memory, as a new source that is selected. */
 static struct slice collected(struct decode *d, struct websocket_side *s) {
     uint8_t *all = arena_get(d->arena, s->length + 1);
     size_t at = 0;
     if (!all) return (struct slice){0};
-    uint8_t src = d->out->src, own = fvec_add_source(d->out, slice_of(all, s->length), "Reassembled websocket Fragments");
-    d->out->src = own;
-    fv_open(d->out, FID_WEBSOCKET_FRAGMENTS, 0, (uint32_t)s->length);
     for (const struct websocket_piece *p = s->first; p; p = p->next) {
         if (p->bytes.n) memcpy(all + at, p->bytes.p, p->bytes.n);
-        fv_u(d->out, FID_WEBSOCKET_FRAGMENT, (uint32_t)at, (uint32_t)p->bytes.n, p->frame);
         at += p->bytes.n;
+    }
+    return source_add(d, slice_of(all, at), "Reassembled websocket Fragments") ? slice_of(all, at) : (struct slice){0};
+}
+
+/* pieces_add lists the frames a message came in; their bytes are in the present source. */
+static void pieces_add(struct decode *d, const struct websocket_side *s) {
+    uint32_t at = 0;
+    fv_open(d->out, FID_WEBSOCKET_FRAGMENTS, 0, (uint32_t)s->length);
+    for (const struct websocket_piece *p = s->first; p; p = p->next) {
+        fv_u(d->out, FID_WEBSOCKET_FRAGMENT, at, (uint32_t)p->bytes.n, p->frame);
+        at += (uint32_t)p->bytes.n;
     }
     fv_u(d->out, FID_WEBSOCKET_FRAGMENT_COUNT, 0, 0, s->count);
     fv_u(d->out, FID_WEBSOCKET_REASSEMBLED_LENGTH, 0, 0, s->length);
     fv_close(d->out);
-    d->out->src = src;
-    return slice_of(all, at);
 }
 
 static void close_add(struct decode *d, struct slice in) {
@@ -184,21 +197,13 @@ static void payload_add(struct decode *d, struct websocket_state *st, uint8_t op
     case WS_CLOSE: close_add(d, in); break;
     case WS_PING: fv_s(d->out, FID_WEBSOCKET_PING, off, len, in); break;
     case WS_PONG: fv_s(d->out, FID_WEBSOCKET_PONG, off, len, in); break;
-    default:
-        d_anomaly(d, FID_WEBSOCKET_UNKNOWN_OPCODE, off, len);
-        fv_s(d->out, FID_WEBSOCKET_UNKNOWN, off, len, in);
+    default: d_anomaly(d, FID_WEBSOCKET_UNKNOWN_OPCODE, off, len); fv_s(d->out, FID_WEBSOCKET_UNKNOWN, off, len, in);
     }
 }
 
-/* source_add makes bytes that are not in the packet the present source. */
-static bool source_add(struct decode *d, struct slice bytes, const char *name) {
-    uint8_t own = fvec_add_source(d->out, bytes, name);
-    if (own) d->out->src = own;
-    return own != 0;
-}
-
 /* message_end shows a message whose last frame came. */
-static void message_end(struct decode *d, struct websocket_state *st, int from, uint8_t opcode, bool compressed, struct slice in) {
+static void message_end(struct decode *d, struct websocket_state *st, int from, uint8_t opcode, bool compressed,
+                        struct slice in) {
     if (compressed) {
         if (!unfold(d, &st->side[from], in, &in)) d_anomaly(d, FID_WEBSOCKET_INFLATE_FAILED, 0, 0);
         if (!in.n || !source_add(d, in, "Decompressed payload")) return;
@@ -207,7 +212,8 @@ static void message_end(struct decode *d, struct websocket_state *st, int from, 
 }
 
 /* data_frame takes the next frame of a message: RFC 6455 5.4. `in` is unmasked and in the present source. */
-static void data_frame(struct decode *d, struct websocket_state *st, int from, const struct websocket_frame *f, struct slice in) {
+static void data_frame(struct decode *d, struct websocket_state *st, int from, const struct websocket_frame *f,
+                       struct slice in) {
     struct websocket_side *s = &st->side[from];
     bool continues = f->opcode == WS_CONTINUE;
     if (continues != s->open) d_anomaly(d, FID_WEBSOCKET_BAD_CONTINUE, d_off(d, in.p), 0);
@@ -223,19 +229,36 @@ static void data_frame(struct decode *d, struct websocket_state *st, int from, c
         s->open = true;
     }
     if (s->open) collect(s, d->pkt->number, in);
-    if (!f->fin && continues) payload_add(d, st, WS_CONTINUE, in);
+    if (!f->fin && continues) {
+        st->goes_on = in;
+        st->message_src = d->out->src;
+    }
     if (!f->fin || !s->open) return;
     if (s->overflow) {
         d_anomaly(d, FID_WEBSOCKET_TOO_LONG, 0, 0);
         if (s->compressed) s->inflate_failed = true;
     } else {
         struct slice all = collected(d, s);
-        if (all.n) {
-            d->out->src = (uint8_t)(d->out->sources - 1);
-            message_end(d, st, from, s->opcode, s->compressed, all);
-        }
+        st->whole_src = all.p ? d->out->src : 0;
+        if (all.n) message_end(d, st, from, s->opcode, s->compressed, all);
+        if (st->whole_src) return; /* the pieces are still to be shown */
     }
     collect_reset(s);
+}
+
+/* beside_add shows what has entries beside the frame's: a piece that is not the last, or the pieces of a whole message.
+ */
+static void beside_add(struct decode *d, struct websocket_state *st, int from) {
+    if (st->goes_on.n) {
+        d->out->src = st->message_src;
+        payload_add(d, st, WS_CONTINUE, st->goes_on);
+        st->goes_on.n = 0;
+    }
+    if (!st->whole_src) return;
+    d->out->src = st->whole_src;
+    pieces_add(d, &st->side[from]);
+    collect_reset(&st->side[from]);
+    st->whole_src = 0;
 }
 
 static struct read_result websocket_read(struct decode *d, void *state, int from, struct slice in) {
@@ -263,6 +286,8 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
         d->out->src = src;
     }
     d_end(d);
+    beside_add(d, st, from);
+    d->out->src = src;
     if (!st->message.n || !d->ops) return r;
     d->out->src = st->message_src;
     if (st->binary) binary_add(d, st, from, st->message);
@@ -294,7 +319,8 @@ static void websocket_lost(void *state, int from) {
     struct websocket_side *s = &st->side[from & 1];
     collect_reset(s);
     if (st->inner) st->inner->lost(st->inner, from & 1);
-    s->inflating = s->inflate_failed = false; /* the window no longer is what the sender refers to; messages that do not may be read */
+    s->inflating = s->inflate_failed =
+        false; /* the window no longer is what the sender refers to; messages that do not may be read */
 }
 
 static void mqtt_start(void *state) { ((struct websocket_state *)state)->carries = &proto_mqtt; }
@@ -334,10 +360,10 @@ const struct proto proto_websocket = {.name = "websocket",
                                       .info_fields = info_fields,
                                       .info_plain = true};
 const struct proto proto_websocket_mqtt = {.name = "websocket",
-                                      .column = "WebSocket",
-                                      .id = FID_WEBSOCKET,
-                                      .end = FID_WEBSOCKET_END,
-                                      .stream = &mqtt_stream,
-                                      .info = websocket_info,
-                                      .info_fields = info_fields,
-                                      .info_plain = true};
+                                           .column = "WebSocket",
+                                           .id = FID_WEBSOCKET,
+                                           .end = FID_WEBSOCKET_END,
+                                           .stream = &mqtt_stream,
+                                           .info = websocket_info,
+                                           .info_fields = info_fields,
+                                           .info_plain = true};

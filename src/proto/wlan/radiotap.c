@@ -35,6 +35,8 @@ static void radiotap_read(struct decode *d, struct slice in) {
     struct slice frame = slice_tail(in, len);
     if ((flags & FLAG_FCS) && !d->cut && frame.n >= FCS) frame.n -= FCS;
     const struct wlan_frame how = {.padded = flags & FLAG_PADDED};
+    d_begin(d, &proto_wlan_radio, d_off(d, frame.p), 0);
+    d_end(d);
     wlan_frame_read(d, frame, &how);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IEEE 802.11 MAC headers (IEEE 802.11-2016 9.2, 9.3) as far as needed to find the packet in a data frame. What
- * management and control frames hold is not decoded, and protected frames stay closed. */
+/* IEEE 802.11 MAC headers (IEEE 802.11-2016 9.2, 9.3) as far as needed to find the packet in a data frame, and
+ * the tagged items of management frames. Protected frames stay closed. */
 #include "proto/wlan/wlan.h"
 
 #include "proto/protos.h"
 
 enum { TYPE_MANAGEMENT, TYPE_CONTROL, TYPE_DATA, KIND_CTS = 0x1c, KIND_ACK = 0x1d };
-enum { TO_DS = 1, FROM_DS = 2, PROTECTED = 0x40, ORDER = 0x80, MORE_FRAGMENTS = 4 };
+enum { TAG_SSID = 0, TO_DS = 1, FROM_DS = 2, PROTECTED = 0x40, ORDER = 0x80, MORE_FRAGMENTS = 4 };
 enum { SUBTYPE_QOS = 8, SUBTYPE_NULL = 4, QOS_AMSDU = 0x80, HT_CONTROL = 4, SUBFRAME_HEADER = 14, SUBFRAMES_MAX = 64 };
 
 struct mac_header {
@@ -100,11 +100,45 @@ static void subframes_pass(struct decode *d, struct reader *r) {
     }
 }
 
+/* fixed_size returns how many bytes of a management frame stand before its tagged items (9.3.3); -1: it has none. */
+static int fixed_size(uint8_t subtype) {
+    static const int8_t sizes[16] = {[0] = 4,  [1] = 6,  [2] = 10, [3] = 6,  [4] = 0,  [5] = 12,  [6] = -1,  [7] = -1,
+                                     [8] = 12, [9] = -1, [10] = 2, [11] = 6, [12] = 2, [13] = -1, [14] = -1, [15] = -1};
+    return sizes[subtype & 15];
+}
+
+static void tag_read(struct decode *d, struct reader *r) {
+    uint32_t off = rd_off(r);
+    uint8_t number = rd_u8(r), n = rd_u8(r);
+    if (n > rd_left(r)) rd_fail(r);
+    if (!rd_ok(r)) return;
+    fv_open(d->out, FID_WLAN_TAG, off, n + 2u);
+    fv_u(d->out, FID_WLAN_TAG_NUMBER, off, 1, number);
+    fv_u(d->out, FID_WLAN_TAG_LENGTH, off + 1, 1, n);
+    if (number == TAG_SSID) get_bytes(d, r, FID_WLAN_SSID, n);
+    else rd_skip(r, n);
+    fv_close(d->out);
+}
+
+/* management_read shows the body of a management frame: its tagged items, of which the name of the network is read. */
+static void management_read(struct decode *d, const struct mac_header *h, struct reader *r) {
+    int fixed = fixed_size(h->kind & 15);
+    if (!rd_left(r)) return;
+    if (h->flags & PROTECTED) {
+        d_data(d, rd_rest(r));
+        return;
+    }
+    d_begin(d, &proto_wlan_mgt, rd_off(r), (uint32_t)rd_left(r));
+    rd_skip(r, fixed < 0 ? rd_left(r) : (size_t)fixed);
+    while (rd_left(r)) tag_read(d, r);
+    if (!rd_ok(r)) d_bad(d, r);
+    d_end(d);
+}
+
 static void body_pass(struct decode *d, const struct mac_header *h, struct reader *r) {
     bool data = h->kind >> 4 == TYPE_DATA && !(h->kind & SUBTYPE_NULL);
     if (!data || !rd_left(r)) return;
-    if (h->flags & (PROTECTED | MORE_FRAGMENTS))
-        d_data(d, rd_rest(r));
+    if (h->flags & (PROTECTED | MORE_FRAGMENTS)) d_data(d, rd_rest(r));
     else if ((h->kind & SUBTYPE_QOS) && (h->qos & QOS_AMSDU)) subframes_pass(d, r);
     else llc_pass(d, rd_rest(r));
 }
@@ -127,7 +161,8 @@ void wlan_frame_read(struct decode *d, struct slice in, const struct wlan_frame 
     if (how->padded && len % 4) rd_skip(&r, 4 - len % 4);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
-    if (rd_ok(&r)) body_pass(d, &h, &r);
+    if (rd_ok(&r) && type == TYPE_MANAGEMENT) management_read(d, &h, &r);
+    else if (rd_ok(&r)) body_pass(d, &h, &r);
     d->payload_end = NULL;
 }
 
@@ -175,3 +210,7 @@ const struct proto proto_wlan = {.name = "wlan",
                                  .info_fields = info_fields,
                                  .label = wlan_label,
                                  .carrier = true};
+const struct proto proto_wlan_mgt = {.name = "wlan.mgt", .id = FID_WLAN_MGT, .end = FID_WLAN_MGT_END, .inner = true};
+/* What Wireshark knows of the radio beside the frame; here only its place among the layers. */
+const struct proto proto_wlan_radio = {
+    .name = "wlan_radio", .id = FID_WLAN_RADIO, .end = FID_WLAN_RADIO_END, .inner = true};

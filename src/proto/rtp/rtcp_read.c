@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RTCP (RFC 3550 6): reports on streams, recognised by the type and the length of the first packet of a datagram. Of
+ * sender and receiver reports the head is read; the blocks behind it are not taken apart. */
+#include "proto/protos.h"
+
+enum { SENDER = 200, RECEIVER = 201, LAST_FIRST = 207, HEAD = 8, PACKETS_MAX = 64, VERSION = 2 };
+
+static bool rtcp_recognises(struct slice in, bool known) {
+    (void)known;
+    if (in.n < HEAD || in.p[0] >> 6 != VERSION ||
+        (in.p[1] != SENDER && in.p[1] != RECEIVER && (in.p[1] < 202 || in.p[1] > LAST_FIRST)))
+        return false;
+    size_t n = (load_be16(in.p + 2) + (size_t)1) * 4;
+    return n <= in.n && in.n % 4 == 0;
+}
+
+static void packet_read(struct decode *d, struct reader *r) {
+    static const struct d_row head[] = {{0, 1},           {FID_RTCP_VERSION, 0}, {FID_RTCP_PADDING, 0},
+                                        {FID_RTCP_RC, 0}, {FID_RTCP_PT, 1},      {FID_RTCP_LENGTH, 2}};
+    static const struct d_row sender[] = {{FID_RTCP_SENDERSSRC, 4},         {FID_RTCP_TIMESTAMP_NTP_MSW, 4},
+                                          {FID_RTCP_TIMESTAMP_NTP_LSW, 4},  {FID_RTCP_TIMESTAMP_RTP, 4},
+                                          {FID_RTCP_SENDER_PACKETCOUNT, 4}, {FID_RTCP_SENDER_OCTETCOUNT, 4}};
+    static const struct d_row receiver[] = {{FID_RTCP_SENDERSSRC, 4}};
+    int type = rd_peek(r, 1);
+    size_t n = rd_left(r) >= 4 ? load_be16(r->p + 2) * (size_t)4 : 0;
+    if (type != SENDER && type != RECEIVER) { /* of these only what they are and how long */
+        static const struct d_row plain[] = {
+            {0, 1}, {FID_RTCP_VERSION, 0}, {FID_RTCP_PADDING, 0}, {FID_RTCP_PT, 1}, {FID_RTCP_LENGTH, 2}};
+        d_rows(d, r, D_ROWS(plain));
+        rd_skip(r, n);
+        return;
+    }
+    d_rows(d, r, D_ROWS(head));
+    struct reader body = rd_sub(r, n);
+    if (type == SENDER) d_rows(d, &body, D_ROWS(sender));
+    else d_rows(d, &body, D_ROWS(receiver));
+}
+
+static void rtcp_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r); i++) {
+        uint32_t off = rd_off(&r), at = d_begin(d, &proto_rtcp, off, 0);
+        packet_read(d, &r);
+        fv_set_len(d->out, at, rd_off(&r) - off);
+        if (!rd_ok(&r)) d_bad(d, &r);
+        d_end(d);
+    }
+}
+
+static void rtcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *type = fv_first(v, FID_RTCP_PT, at, end);
+    const char *name = type ? field_value_name(&vals_rtcp_pt, type->u) : NULL;
+    if (name) wr_f(w, "%s   ", name);
+}
+
+static const uint16_t info_fields[] = {FID_RTCP_PT, 0};
+const struct proto proto_rtcp = {.name = "rtcp",
+                                 .column = "RTCP",
+                                 .id = FID_RTCP,
+                                 .end = FID_RTCP_END,
+                                 .read = rtcp_read,
+                                 .recognises = rtcp_recognises,
+                                 .info = rtcp_info,
+                                 .info_plain = true,
+                                 .info_fields = info_fields};

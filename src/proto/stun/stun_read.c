@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* STUN (RFC 8489 5, 14) and TURN (RFC 8656): the header, what attributes say of addresses, names and errors, and data
+ * in channels. It is recognised by its cookie and length, on any port; messages of RFC 3489, which have no cookie, by
+ * their type and length. */
+#include "proto/protos.h"
+
+#include "field/print.h"
+
+enum {
+    HEADER = 20,
+    COOKIE = 0x2112a442,
+    CHANNEL_HEADER = 4,
+    CHANNEL_FIRST = 0x4000,
+    CHANNEL_LAST = 0x7fff,
+    ATTRIBUTES_MAX = 256
+};
+enum { CLASS = 0x0110, ERROR_CLASS = 0x0110, SUCCESS = 0x0100, INDICATION = 0x0010, VERSION_COOKIE = 3 };
+enum {
+    MAPPED = 0x0001,
+    USERNAME = 0x0006,
+    INTEGRITY = 0x0008,
+    ERROR = 0x0009,
+    LIFETIME = 0x000d,
+    BANDWIDTH = 0x0010,
+    XOR_PEER = 0x0012,
+    REALM = 0x0014,
+    NONCE = 0x0015,
+    XOR_RELAYED = 0x0016,
+    XOR_MAPPED = 0x0020,
+    PRIORITY = 0x0024,
+    SOFTWARE = 0x8022,
+    FINGERPRINT = 0x8028,
+    CONTROLLED = 0x8029,
+    CONTROLLING = 0x802a
+};
+
+/* padded returns a length with what brings it to four bytes. */
+static size_t padded(size_t n) { return (n + 3) & ~(size_t)3; }
+
+static bool is_channel_data(struct slice in) {
+    if (in.n < CHANNEL_HEADER) return false;
+    size_t n = load_be16(in.p + 2) + (size_t)CHANNEL_HEADER;
+    return in.p[0] >= CHANNEL_FIRST >> 8 && in.p[0] <= CHANNEL_LAST >> 8 && (in.n == n || in.n == padded(n));
+}
+
+/* is_message tells whether the datagram has the form of a message, with or without the cookie. */
+static bool is_message(struct slice in) {
+    return in.n >= HEADER && in.p[0] < CHANNEL_FIRST >> 8 && load_be16(in.p + 2) + (size_t)HEADER == in.n;
+}
+
+static bool stun_recognises(struct slice in, bool known) {
+    if (known && is_channel_data(in)) return true;
+    return is_message(in) && (known || load_be32(in.p + 4) == COOKIE);
+}
+
+/* address_read: RFC 8489 14.1, 14.2; `id` is the message from its cookie on. */
+static void address_read(struct decode *d, struct reader *r, bool hidden, const uint8_t *id) {
+    static const struct d_row head[] = {{FID_STUN_ATT_RESERVED, 1}, {FID_STUN_ATT_FAMILY, 1}};
+    int family = rd_peek(r, 1);
+    d_rows(d, r, D_ROWS(head));
+    uint32_t off = rd_off(r);
+    struct slice port = rd_take(r, 2);
+    if (!rd_ok(r)) return;
+    uint16_t number = load_be16(port.p);
+    if (hidden) fv_s(d->out, FID_STUN_ATT_PORT_XORD, off, 2, port);
+    fv_u(d->out, FID_STUN_ATT_PORT, off, 2, hidden ? number ^ load_be16(id) : number);
+    off = rd_off(r);
+    struct slice address = rd_take(r, family == 2 ? 16 : 4);
+    if (!rd_ok(r)) return;
+    if (family == 2) {
+        uint8_t *plain = arena_get(d->arena, 16);
+        if (!plain) return;
+        for (size_t i = 0; i < 16; i++) plain[i] = address.p[i] ^ (hidden ? id[i] : 0);
+        if (hidden) fv_s(d->out, FID_STUN_ATT_IPV6_XORD, off, 16, address);
+        fv_s(d->out, FID_STUN_ATT_IPV6, off, 16, slice_of(plain, 16));
+    } else {
+        if (hidden) fv_s(d->out, FID_STUN_ATT_IPV4_XORD, off, 4, address);
+        fv_u(d->out, FID_STUN_ATT_IPV4, off, 4, load_be32(address.p) ^ (hidden ? COOKIE : 0));
+    }
+}
+
+static void value_read(struct decode *d, struct reader *r, unsigned type, const uint8_t *id) {
+    static const struct d_row error[] = {
+        {FID_STUN_ATT_RESERVED, 2}, {0, 1}, {FID_STUN_ATT_ERROR_CLASS, 0}, {FID_STUN_ATT_ERROR, 1}};
+    size_t n = rd_left(r);
+    switch (type) {
+    case MAPPED: address_read(d, r, false, id); break;
+    case XOR_PEER:
+    case XOR_RELAYED:
+    case XOR_MAPPED: address_read(d, r, true, id); break;
+    case USERNAME: get_bytes(d, r, FID_STUN_ATT_USERNAME, n); break;
+    case REALM: get_bytes(d, r, FID_STUN_ATT_REALM, n); break;
+    case NONCE: get_bytes(d, r, FID_STUN_ATT_NONCE, n); break;
+    case SOFTWARE: get_bytes(d, r, FID_STUN_ATT_SOFTWARE, n); break;
+    case INTEGRITY: get_bytes(d, r, FID_STUN_ATT_HMAC, n); break;
+    case FINGERPRINT: get_be32(d, r, FID_STUN_ATT_CRC32); break;
+    case PRIORITY: get_be32(d, r, FID_STUN_ATT_PRIORITY); break;
+    case LIFETIME: get_be32(d, r, FID_STUN_ATT_LIFETIME); break;
+    case BANDWIDTH: get_be32(d, r, FID_STUN_PORT_BANDWIDTH); break;
+    case CONTROLLED:
+    case CONTROLLING: get_bytes(d, r, FID_STUN_ATT_TIE_BREAKER, n); break;
+    case ERROR:
+        d_rows(d, r, D_ROWS(error));
+        if (rd_left(r)) get_bytes(d, r, FID_STUN_ATT_ERROR_REASON, rd_left(r));
+        break;
+    default:
+        if (n) get_bytes(d, r, FID_STUN_VALUE, n);
+        break;
+    }
+}
+
+static void attributes_read(struct decode *d, struct reader *r, const uint8_t *id) {
+    fv_open(d->out, FID_STUN_ATTRIBUTES, rd_off(r), (uint32_t)rd_left(r));
+    for (unsigned i = 0; i < ATTRIBUTES_MAX && rd_ok(r) && rd_left(r) >= 4; i++) {
+        uint32_t off = rd_off(r);
+        uint16_t type = rd_be16(r), n = rd_be16(r);
+        if (n > rd_left(r)) n = (uint16_t)rd_left(r);
+        struct reader value = rd_sub(r, n);
+        d_open_u(d, FID_STUN_ATTRIBUTE, off, n + 4u, type);
+        d_open_u(d, FID_STUN_ATT_TYPE, off, 2, type);
+        fv_u(d->out, FID_STUN_ATT_TYPE_COMPREHENSION, off, 2, type >> 15);
+        fv_u(d->out, FID_STUN_ATT_TYPE_ASSIGNMENT, off, 2, type >> 14 & 1);
+        fv_close(d->out);
+        fv_u(d->out, FID_STUN_ATT_LENGTH, off + 2, 2, n);
+        value_read(d, &value, type, id);
+        size_t padding = padded(n) - n;
+        if (padding && rd_left(r)) fv_u(d->out, FID_STUN_ATT_PADDING, rd_off(r), (uint32_t)padding, padding);
+        rd_skip(r, padding < rd_left(r) ? padding : rd_left(r));
+        fv_close(d->out);
+    }
+    fv_close(d->out);
+}
+
+static void channel_read(struct decode *d, struct reader *r) {
+    uint32_t off = rd_off(r), at = d_begin(d, &proto_stun, off, CHANNEL_HEADER);
+    get_be16(d, r, FID_STUN_CHANNEL);
+    uint16_t n = get_be16(d, r, FID_STUN_LENGTH);
+    fv_set_len(d->out, at, CHANNEL_HEADER);
+    d_end(d);
+    d_data(d, slice_head(rd_rest(r), n));
+}
+
+static void stun_read(struct decode *d, struct slice in) {
+    static const struct d_row head[] = {
+        {FID_STUN_TYPE, 2},   {FID_STUN_TYPE_CLASS, 0}, {FID_STUN_TYPE_METHOD, 0}, {FID_STUN_TYPE_METHOD_ASSIGNMENT, 0},
+        {FID_STUN_LENGTH, 2}, {FID_STUN_COOKIE, 4},     {FID_STUN_ID, 12}};
+    struct reader r = d_reader(d, in);
+    if (is_channel_data(in)) {
+        channel_read(d, &r);
+        return;
+    }
+    if (!is_message(in)) {
+        d_data(d, in);
+        return;
+    }
+    d_begin(d, &proto_stun, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(head));
+    if (rd_ok(&r) && load_be32(in.p + 4) == COOKIE)
+        fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
+    if (rd_ok(&r) && rd_left(&r)) attributes_read(d, &r, in.p + 4);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+static void type_write(struct writer *w, unsigned type) {
+    static const char *const methods[] = {
+        [1] = "Binding", [2] = "SharedSecret", [3] = "Allocate",         [4] = "Refresh",
+        [6] = "Send",    [7] = "Data",         [8] = "CreatePermission", [9] = "Channel-Bind"};
+    unsigned method = (type & 0x0f) | (type & 0xe0) >> 1 | (type & 0x3e00) >> 2;
+    const char *name = method < sizeof methods / sizeof *methods ? methods[method] : NULL;
+    if (name) wr_s(w, name);
+    else wr_f(w, "Unknown (0x%03x)", method);
+    unsigned class = type & CLASS;
+    wr_s(w, class == ERROR_CLASS  ? " Error Response"
+            : class == SUCCESS    ? " Success Response"
+            : class == INDICATION ? " Indication"
+                                  : " Request");
+}
+
+/* attribute_say says of an attribute what the Info column has. */
+static void attribute_say(struct writer *w, const struct fvec *v, uint32_t at) {
+    uint32_t end = fv_end(v, at);
+    const struct fval *port = fv_first(v, FID_STUN_ATT_PORT, at, end), *ip = fv_first(v, FID_STUN_ATT_IPV4, at, end);
+    const struct fval *text = fv_first(v, FID_STUN_ATT_USERNAME, at, end);
+    if (!ip) ip = fv_first(v, FID_STUN_ATT_IPV6, at, end);
+    if (port && ip) {
+        const char *name = field_value_name(&vals_stun_attribute, v->v[at].u);
+        wr_f(w, " %s: ", name ? name : "Unknown");
+        print_value(w, field_of(ip->id), ip);
+        wr_f(w, ":%u", (unsigned)port->u);
+    } else if (text) {
+        wr_s(w, " user: ");
+        print_string(w, text->s);
+    }
+}
+
+static void stun_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *type = fv_first(v, FID_STUN_TYPE, at, end);
+    if (fv_first(v, FID_STUN_CHANNEL, at, end)) wr_s(w, "ChannelData TURN Message");
+    if (!type) return;
+    type_write(w, (unsigned)type->u);
+    for (uint32_t i = at; i < end; i++)
+        if (v->v[i].id == FID_STUN_ATTRIBUTE) attribute_say(w, v, i);
+}
+
+static bool stun_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    if (f->id != FID_STUN_TYPE) return false;
+    wr_f(w, "Message Type: 0x%04x (", (unsigned)f->u);
+    type_write(w, (unsigned)f->u);
+    wr_c(w, ')');
+    return true;
+}
+
+static bool classic_recognises(struct slice in, bool known) {
+    (void)known;
+    return in.n >= HEADER && load_be16(in.p + 2) + (size_t)HEADER == in.n &&
+           field_value_name(&vals_classicstun_type, load_be16(in.p));
+}
+
+static void classic_read(struct decode *d, struct slice in) {
+    static const struct d_row head[] = {
+        {FID_CLASSICSTUN_TYPE, 2}, {FID_CLASSICSTUN_LENGTH, 2}, {FID_CLASSICSTUN_ID, 16}};
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_classicstun, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(head));
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+static void classic_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *type = fv_first(v, FID_CLASSICSTUN_TYPE, at, end);
+    const char *name = type ? field_value_name(&vals_classicstun_type, type->u) : NULL;
+    if (name) wr_f(w, "Message: %s", name);
+}
+
+static const uint16_t info_fields[] = {FID_STUN_TYPE,     FID_STUN_CHANNEL,  FID_STUN_ATTRIBUTE,    FID_STUN_ATT_PORT,
+                                       FID_STUN_ATT_IPV4, FID_STUN_ATT_IPV6, FID_STUN_ATT_USERNAME, 0};
+static const struct proto_key keys[] = {{TABLE_UDP, 3478}, {TABLE_COUNT, 0}};
+const struct proto proto_stun = {.name = "stun",
+                                 .column = "STUN",
+                                 .keys = keys,
+                                 .id = FID_STUN,
+                                 .end = FID_STUN_END,
+                                 .read = stun_read,
+                                 .recognises = stun_recognises,
+                                 .info = stun_info,
+                                 .info_fields = info_fields,
+                                 .label = stun_label};
+static const uint16_t classic_fields[] = {FID_CLASSICSTUN_TYPE, 0};
+const struct proto proto_classicstun = {.name = "classicstun",
+                                        .column = "CLASSIC-STUN",
+                                        .id = FID_CLASSICSTUN,
+                                        .end = FID_CLASSICSTUN_END,
+                                        .read = classic_read,
+                                        .recognises = classic_recognises,
+                                        .info = classic_info,
+                                        .info_fields = classic_fields};

@@ -42,7 +42,7 @@ struct follow {
         bool synced;
         uint32_t next;
         struct follow_held *held; /* in the order they came */
-        uint32_t count, lowest; /* lowest: sequence number of what waits */
+        uint32_t count, lowest;   /* lowest: sequence number of what waits */
         size_t bytes;
     } side[2];
     uint64_t dropped; /* segments given up: too many waited */

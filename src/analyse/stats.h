@@ -49,8 +49,8 @@ const struct stats_ops *stats_find(const char *name);
 void stats_note(struct table *t, const struct keytab *of, const char *what);
 /* volume_tell is told of what was billed too much: a destination, or "all", with the bytes billed now and before. */
 typedef void volume_tell(struct slice name, uint64_t now, uint64_t before);
-/* stats_volume_alarm tells of each destination of `state`, and of the whole, that was billed more than `percent` above the
- * baseline, or is not in it; it returns how many. */
+/* stats_volume_alarm tells of each destination of `state`, and of the whole, that was billed more than `percent` above
+ * the baseline, or is not in it; it returns how many. */
 unsigned stats_volume_alarm(const void *state, uint64_t percent, volume_tell *tell);
 /* stats_outer returns the end of the fields that belong to the packet itself and not to one quoted in it. */
 uint32_t stats_outer(const struct decode *d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: a request counts below the page that led to it, a redirection's target below the page that was asked
- * for; who leads is the Referer or, for an answer, its request. A page that leads is the one of that name that was counted
- * last, and each step to a page counts for all above it. Names and numbers are tshark's. */
+/* Theory of operation: a request counts below the page that led to it, a redirection's target below the page that was
+ * asked for; who leads is the Referer or, for an answer, its request. A page that leads is the one of that name that
+ * was counted last, and each step to a page counts for all above it. Names and numbers are tshark's. */
 #include "analyse/stats_tree.h"
 #include "field/print.h"
 
@@ -11,7 +11,7 @@ static const char sequences[] = "HTTP Request Sequences";
 
 /* step is what a message says of the way between pages. */
 struct step {
-    bool here, tunnel;  /* tunnel: only what goes through a proxy is here */
+    bool here, tunnel;   /* tunnel: only what goes through a proxy is here */
     const uint64_t *udp; /* its stream */
     struct slice method, uri, referer, location, base;
 };
@@ -31,7 +31,8 @@ static struct slice up_to(struct slice s, char c, size_t from) {
     return at ? slice_head(s, (size_t)(at - s.p)) : s;
 }
 
-/* target_name resolves a Location header against the address that was asked for (RFC 3986 5.2); false: it has no host. */
+/* target_name resolves a Location header against the address that was asked for (RFC 3986 5.2); false: it has no host.
+ */
 static bool target_name(char name[TREE_NAME], struct slice base, struct slice to) {
     static const struct slice none = {0};
     const uint8_t *scheme = base.n ? memmem(base.p, base.n, "://", 3) : NULL;

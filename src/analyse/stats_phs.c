@@ -26,9 +26,8 @@ static void want(const void *state, struct want *w) {
     for (size_t i = 0; weir_protos[i]; i++) want_add(w, weir_protos[i]->id);
     for (size_t id = 1; id < weir_fields.count; id++)
         if (weir_fields.fields[id].type == FT_PROTOCOL) want_add(w, (uint16_t)id);
-    static const uint16_t more[] = {FID_FRAME_PROTOCOLS, FID_TCP_SEGMENTS, FID_TCP_SEGMENT_DATA,
-                                    FID_TCP_LEN,         FID_WS_MALFORMED, FID_WS_SHORT,
-                                    FID_WS_UNREASSEMBLED,
+    static const uint16_t more[] = {FID_FRAME_PROTOCOLS, FID_TCP_SEGMENTS, FID_TCP_SEGMENT_DATA, FID_TCP_LEN,
+                                    FID_WS_MALFORMED, FID_WS_SHORT, FID_WS_UNREASSEMBLED,
                                     /* what has an entry beside its protocol's */
                                     FID_WEBSOCKET_FRAGMENTS, FID_WEBSOCKET_CONTINUE, FID_FTP_CURRENT_WORKING_DIRECTORY};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) want_add(w, more[i]);

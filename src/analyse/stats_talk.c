@@ -52,10 +52,10 @@ static void want(const void *state, struct want *w) {
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
         [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET,
                        FID_IPV6_FRAGHDR_MORE},
-        [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT, FID_IPV6_ROUTING_SRC_ADDR,
-                      FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM},
-        [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT, FID_IPV6_ROUTING_SRC_ADDR,
-                      FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_STREAM},
+        [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT,
+                      FID_IPV6_ROUTING_SRC_ADDR, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM},
+        [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT,
+                      FID_IPV6_ROUTING_SRC_ADDR, FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_STREAM},
     };
     const struct talk *t = state;
     for (const uint16_t *id = ids[t->level]; *id; id++) want_add(w, *id);
@@ -198,7 +198,7 @@ static void next_ask(const struct talk *t, const struct driver *dr) {
 static void packet(void *state, const struct decode *d, int64_t begin) {
     struct talk *t = state;
     struct talk_addr src = {0}, dst = {0};
-    bool whole = true; /* the TCP header is */
+    bool whole = true;  /* the TCP header is */
     bool stops = false; /* the routing header has addresses the packet has not been to */
     const struct fval *f = d->out->v, *end = f + stats_outer(d);
     if (talk_has_ports(t)) next_ask(t, d->driver);

@@ -10,9 +10,9 @@
 
 enum { TREE_FULL = UINT32_MAX };
 enum {
-    TREE_KEY = 180,              /* bytes of a counter's name that its key holds; a longer name is kept beside it */
-    TREE_NAME = 2048,            /* bytes of a name at most, */
-    TREE_LONG_NAMES = 16 << 20,  /* and of all long ones together; what comes beyond that is shown cut */
+    TREE_KEY = 180,             /* bytes of a counter's name that its key holds; a longer name is kept beside it */
+    TREE_NAME = 2048,           /* bytes of a name at most, */
+    TREE_LONG_NAMES = 16 << 20, /* and of all long ones together; what comes beyond that is shown cut */
     TREE_COUNTERS_MAX = 16384,
     TREE_SLOT_MS = 5, /* packets are counted in slots of so many milliseconds, */
     TREE_WINDOW = 20, /* and so many slots are looked at together */
@@ -27,7 +27,7 @@ struct tree_counter {
     char key[TREE_KEY];
     uint64_t hash; /* of a name that the key holds only a part of */
     /* What was counted. */
-    char *name; /* a long one; NULL: it is in the key */
+    char *name;              /* a long one; NULL: it is in the key */
     uint32_t children, next; /* first child and next sibling, places + 1, latest first */
     uint8_t values;          /* enum tree_values */
     bool container;          /* its children are ranges */
@@ -74,8 +74,8 @@ void tree_clock(struct stats_tree *t);
 /* tree_get returns the place + 1 of the counter `name` below `parent` (0: none), made where there is none;
  * TREE_FULL where no place is left, and below that. */
 uint32_t tree_get(struct stats_tree *t, uint32_t parent, const char *name);
-/* tree_lately returns the variable in which the place + 1 of the counter that was called `name` last is kept, 0 at first;
- * NULL where no room is left. It lives until the next counter is made. */
+/* tree_lately returns the variable in which the place + 1 of the counter that was called `name` last is kept, 0 at
+ * first; NULL where no room is left. It lives until the next counter is made. */
 uint32_t *tree_lately(struct stats_tree *t, const char *name);
 /* tree_again adds 1 to the counter at a place + 1. */
 void tree_again(struct stats_tree *t, uint32_t place);

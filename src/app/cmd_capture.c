@@ -116,7 +116,8 @@ static int capture_with(const struct capture_opts *o, const struct live_config *
     struct capture_view view = {0};
     struct live *live = NULL;
     int rc = live_open(&live, c, &why);
-    if (rc == ERR_USAGE) filter_hint(&why, c->filter, "record with words such as `port 1883`, and filter when you read");
+    if (rc == ERR_USAGE)
+        filter_hint(&why, c->filter, "record with words such as `port 1883`, and filter when you read");
     if (rc < 0) return say(&why);
     int status = OPT_GO;
     if (!rights_drop(t))

@@ -44,26 +44,31 @@ static const struct opt_def defs[] = {
      offsetof(struct edit_opts, format)},
     {0, "from", "TIME", "packets from this moment on: " WHEN_HELP, OPT_TEXT, offsetof(struct edit_opts, from)},
     {0, "to", "TIME", "packets before this moment", OPT_TEXT, offsetof(struct edit_opts, to)},
-    {'Y', "display-filter", "FILTER", "packets that pass this display filter", OPT_TEXT, offsetof(struct edit_opts, filter)},
+    {'Y', "display-filter", "FILTER", "packets that pass this display filter", OPT_TEXT,
+     offsetof(struct edit_opts, filter)},
     {0, "frames", "LIST", "packets with these numbers: 1-10,15,20-", OPT_TEXT, offsetof(struct edit_opts, frames)},
     {'v', "invert", NULL, "leave out what the choice is, keep the rest", OPT_FLAG, offsetof(struct edit_opts, drop)},
     {0, "redact", "WHAT", "replace addresses, clients, topics, payloads (comma between) or all of them", OPT_TEXT,
      offsetof(struct edit_opts, redact)},
-    {0, "redact-key", "TEXT", "the same text gives the same replacements in every run", OPT_TEXT, offsetof(struct edit_opts, redact_key)},
+    {0, "redact-key", "TEXT", "the same text gives the same replacements in every run", OPT_TEXT,
+     offsetof(struct edit_opts, redact_key)},
     {'s', "snapshot-length", "BYTES", "keep so many bytes of each packet", OPT_NUMBER,
      offsetof(struct edit_opts, snaplen), .min = 1, .max = 262144},
     {0, "split", "BY", "a file for each conversation: tcp, udp or all (both); the name goes before the ending",
      OPT_TEXT, offsetof(struct edit_opts, split)},
-    {0, "inject-secrets", "KEYLOG", "put the secrets of a key log (SSLKEYLOGFILE) into the capture, which then is read decrypted",
-     OPT_TEXT, offsetof(struct edit_opts, inject)},
-    {0, "strip-secrets", NULL, "leave out the secrets the capture has", OPT_FLAG, offsetof(struct edit_opts, strip_secrets)},
+    {0, "inject-secrets", "KEYLOG",
+     "put the secrets of a key log (SSLKEYLOGFILE) into the capture, which then is read decrypted", OPT_TEXT,
+     offsetof(struct edit_opts, inject)},
+    {0, "strip-secrets", NULL, "leave out the secrets the capture has", OPT_FLAG,
+     offsetof(struct edit_opts, strip_secrets)},
 };
 static const char *const examples[] = {"weir edit capture.pcapng -w minute.pcapng --from +60 --to +120",
                                        "weir edit monday.pcap tuesday.pcapng -w week.pcapng",
                                        "weir edit capture.pcapng -w one.pcapng --split tcp",
                                        "weir edit capture.pcapng -w readable.pcapng --inject-secrets keys.log",
                                        "weir edit capture.pcapng -w public.pcapng --redact all",
-                                       "weir edit capture.pcapng -w mqtt.pcapng -Y mqtt", NULL};
+                                       "weir edit capture.pcapng -w mqtt.pcapng -Y mqtt",
+                                       NULL};
 static const struct opt_command command = {
     .name = "edit",
     .synopsis = "FILE... -w FILE [options]",
@@ -109,7 +114,7 @@ struct edit {
     size_t n_split[2];
     uint32_t rest; /* file + 1 of what is in no conversation */
     uint64_t number;
-    bool begun; /* the first packet was seen */
+    bool begun;           /* the first packet was seen */
     struct slice secrets; /* to be put in; empty: none, or done */
     int rc;
 };
@@ -125,7 +130,8 @@ static void on_block(void *to, const struct capfile_block *b) {
     struct input *in = to;
     struct edit *e = in->edit;
     bool owned = b->type == BLOCK_SECTION || b->type == BLOCK_INTERFACE || b->type == BLOCK_STATISTICS;
-    if (e->rc || (!e->out.copy && (owned || b->big_endian)) || (e->o.redact && !owned)) return; /* names and secrets tell, too */
+    if (e->rc || (!e->out.copy && (owned || b->big_endian)) || (e->o.redact && !owned))
+        return; /* names and secrets tell, too */
     if (b->type == BLOCK_SECRETS && e->o.strip_secrets) return;
     e->rc = edit_out_copy(&e->out, b);
     if (!e->rc && b->type == BLOCK_SECTION) e->rc = secrets_put(e, b->big_endian);
@@ -310,7 +316,8 @@ static int options_check(struct edit *e) {
     if (o->split && strcmp(o->write, "-") == 0)
         return opt_bad_use(&command, "--split writes several files: -w needs a name");
     if (o->inject && format != CAPWRITE_PCAPNG)
-        return opt_bad_use(&command, "--inject-secrets: a classic pcap file cannot hold secrets; leave -F %s out", o->format);
+        return opt_bad_use(&command, "--inject-secrets: a classic pcap file cannot hold secrets; leave -F %s out",
+                           o->format);
     return o->frames ? frames_parse(e, o->frames) : OPT_GO;
 }
 
@@ -349,7 +356,8 @@ static int inputs_open(struct edit *e) {
 static int redact_begin(struct edit *e) {
     if (!e->o.redact) return e->o.redact_key ? opt_bad_use(&command, "--redact-key belongs to --redact") : OPT_GO;
     if (!redact_parse(e->o.redact, &e->redact.what))
-        return opt_bad_use(&command, "--redact %s: expected addresses, clients, topics, payloads (comma between) or all", e->o.redact);
+        return opt_bad_use(
+            &command, "--redact %s: expected addresses, clients, topics, payloads (comma between) or all", e->o.redact);
     e->redact.secret = e->o.redact_key ? redact_key(slice_str(e->o.redact_key)) : hash_key_random();
     e->bytes = malloc(CAPFILE_PACKET_MAX);
     return e->bytes ? OPT_GO : opt_bad_use(&command, "out of memory");

@@ -39,10 +39,12 @@ static const struct opt_def defs[] = {
     {0, "color", "auto|always|never", "colours: who sent first red, the other side blue", OPT_CHOICE,
      offsetof(struct follow_opts, color), .bare = "always"},
 };
-static const char *const examples[] = {
-    "weir follow tcp 0 -r capture.pcapng", "weir follow mqtt 'mqtt.clientid == \"pump-7\"' -r capture.pcapng",
-    "weir follow udp 2 --form hex -r capture.pcapng",
-    "weir follow http 0 --keylog keys.log -r capture.pcapng", "weir follow mqtt 3 -q -w one.pcapng -r capture.pcapng", NULL};
+static const char *const examples[] = {"weir follow tcp 0 -r capture.pcapng",
+                                       "weir follow mqtt 'mqtt.clientid == \"pump-7\"' -r capture.pcapng",
+                                       "weir follow udp 2 --form hex -r capture.pcapng",
+                                       "weir follow http 0 --keylog keys.log -r capture.pcapng",
+                                       "weir follow mqtt 3 -q -w one.pcapng -r capture.pcapng",
+                                       NULL};
 static const struct opt_command command = {
     .name = "follow",
     .synopsis = "tcp|udp|tls|http|http2|websocket|mqtt N|FILTER -r FILE | -i NAME [options]",
@@ -53,8 +55,10 @@ static const struct opt_command command = {
                    "names its ends.\n\n"
                    "tcp and udp show each piece as one packet brought it, with its length before it; what the second "
                    "side sent is indented by a "
-                   "tab. The forms are those of tshark -z follow. tls, http, http2 and websocket show what the messages carry, decrypted "
-                   "where keys are there, without chunks and compression; of http2 N,STREAM is one stream of the connection. mqtt shows the messages in order, each with the "
+                   "tab. The forms are those of tshark -z follow. tls, http, http2 and websocket show what the "
+                   "messages carry, decrypted "
+                   "where keys are there, without chunks and compression; of http2 N,STREAM is one stream of the "
+                   "connection. mqtt shows the messages in order, each with the "
                    "handshake that belongs to it.",
     .examples = examples,
     .defs = defs,
@@ -147,7 +151,8 @@ static int which_find(struct run *r, const char *text) {
     bool found = false;
     uint16_t id = r->follow.proto == FOLLOW_UDP ? FID_UDP_STREAM : FID_TCP_STREAM;
     if (r->o.device.name || strcmp(r->o.file, "-") == 0)
-        return opt_bad_use(&command, "a filter reads the capture twice: that needs a file; give the number or the ends");
+        return opt_bad_use(&command,
+                           "a filter reads the capture twice: that needs a file; give the number or the ends");
     int rc = filter_compile(&command, "FILTER", slice_str(text), &filter);
     if (rc != OPT_GO) return rc;
     struct want want = *expr_want(filter);
@@ -174,12 +179,13 @@ static int words_take(struct run *r) {
     const struct opt_list *words = &r->o.words;
     size_t at = 2;
     if (words->n < 2)
-        return opt_bad_use(&command,
-                           "expected tcp, udp, tls, http, http2, websocket or mqtt and a number or filter, as in: weir follow tcp 0 -r FILE");
+        return opt_bad_use(&command, "expected tcp, udp, tls, http, http2, websocket or mqtt and a number or filter, "
+                                     "as in: weir follow tcp 0 -r FILE");
     r->mqtt = strcmp(words->item[0], "mqtt") == 0;
     if (!r->mqtt) r->follow.proto = follow_proto_find(words->item[0], strlen(words->item[0]));
     if (r->follow.proto == FOLLOW_PROTOS)
-        return opt_bad_use(&command, "'%s' is not known: it is tcp, udp, tls, http, http2, websocket or mqtt", words->item[0]);
+        return opt_bad_use(&command, "'%s' is not known: it is tcp, udp, tls, http, http2, websocket or mqtt",
+                           words->item[0]);
     if (!r->o.file && !r->o.device.name && at < words->n) r->o.file = words->item[at++];
     if (at < words->n) return opt_bad_use(&command, "'%s' is one word too many", words->item[at]);
     if (r->o.file && r->o.device.name) return opt_bad_use(&command, "-r and -i: packets come from one source");
@@ -266,7 +272,8 @@ static int go(struct run *r) {
                 r->o.words.item[0], r->o.words.item[1], r->follow.proto == FOLLOW_UDP ? "udp" : "tcp");
         status = EXIT_FINDING;
     } else if (status == EXIT_FINE && !r->something) {
-        fprintf(stderr, "weir follow: nothing of %s can be read in this conversation; `weir explain` says how far it got\n",
+        fprintf(stderr,
+                "weir follow: nothing of %s can be read in this conversation; `weir explain` says how far it got\n",
                 r->o.words.item[0]);
         if (r->mqtt) status = EXIT_FINDING;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir guard: reads its options; the rest is serve/ (sockets) and guard/ (policy). */
-#include "app/cmd.h"
 #include "app/cmd_guard.h"
+#include "app/cmd.h"
 #include "app/guard/guard_replay.h"
 #include "app/opt.h"
 #include "serve/proxy/proxy.h"
@@ -42,7 +42,10 @@ static const struct opt_def defs[] = {
      offsetof(struct guard_opts, example)},
     {0, "replay", "FILE", "dry run: print what of a capture would have been stopped, by rule, with frames", OPT_TEXT,
      offsetof(struct guard_opts, replay)},
-    {0, "json", NULL, "with --replay: the audit records, one JSON object a line; with --judge: the payload is member `payload` of a JSON body, unless it is JSON", OPT_FLAG, offsetof(struct guard_opts, json)},
+    {0, "json", NULL,
+     "with --replay: the audit records, one JSON object a line; with --judge: the payload is member `payload` of a "
+     "JSON body, unless it is JSON",
+     OPT_FLAG, offsetof(struct guard_opts, json)},
     KEYS_OPTIONS(struct guard_opts, keys),
     {'W', "workers", "N", "worker processes; default: one for each processor", OPT_NUMBER,
      offsetof(struct guard_opts, workers), .min = 1, .max = 256},
@@ -116,7 +119,8 @@ static int replay(const struct guard_opts *o) {
     size_t n;
     char *text = read_file(o->config, &n);
     if (!text) return opt_bad_use(&command, "-c %s: %s", o->config, strerror(errno));
-    struct replay_plan plan = {.capture = o->replay, .config = o->config, .text = text, .text_len = n, .json = o->json, .keys = &o->keys};
+    struct replay_plan plan = {
+        .capture = o->replay, .config = o->config, .text = text, .text_len = n, .json = o->json, .keys = &o->keys};
     int rc = guard_replay(&command, &plan);
     free(text);
     return rc;

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-
 /* want_make says what has to be decoded for the chosen form. */
 static void want_make(struct reading *g) {
     bool lines = g->form == FORM_TEXT && !g->o.quiet;
@@ -59,8 +58,8 @@ static void packet_print(struct reading *g, const struct decode *d) {
     }
 }
 
-/* in_time tells whether a packet is within --from and --to. One that is not has been decoded too, as what it says may explain
- * what follows. */
+/* in_time tells whether a packet is within --from and --to. One that is not has been decoded too, as what it says may
+ * explain what follows. */
 static bool in_time(struct reading *g, const struct packet *p) {
     if (!g->from.kind && !g->to.kind) return true;
     if (g->passed == 1) {
@@ -70,8 +69,8 @@ static bool in_time(struct reading *g, const struct packet *p) {
     return p->has_ts && (!g->from.kind || p->ts >= g->from_ns) && (!g->to.kind || p->ts < g->to_ns);
 }
 
-/* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time is counted
- * from it but that since the beginning; it has been decoded like all others. */
+/* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time
+ * is counted from it but that since the beginning; it has been decoded like all others. */
 static void packet_take(struct reading *g, struct packet *p) {
     if (g->first) p->number = g->passed + 1;
     if (g->first && !g->passed) g->ds.times.previous = p->ts;
@@ -111,7 +110,8 @@ static void totals_tell(struct reading *g, uint64_t n) {
     if (!g->feed.live) return;
     fprintf(stderr, "%llu packet%s captured\n", (unsigned long long)n, n == 1 ? "" : "s");
     if (live_counts(g->feed.live, &counts) == OK && counts.dropped)
-        fprintf(stderr, "%llu packet%s dropped by kernel\n", (unsigned long long)counts.dropped, counts.dropped == 1 ? "" : "s");
+        fprintf(stderr, "%llu packet%s dropped by kernel\n", (unsigned long long)counts.dropped,
+                counts.dropped == 1 ? "" : "s");
 }
 
 static int all_print(struct reading *g) {

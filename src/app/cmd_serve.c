@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir serve: reads its options and finds the folder; the rest is serve/. */
 #include "app/cmd.h"
-#include "base/isotime.h"
 #include "app/opt.h"
 #include "app/rights.h"
 #include "app/serve_config.h"
 #include "app/story.h"
+#include "base/isotime.h"
 #include "serve/demand/store.h"
 #include "serve/web/web.h"
 
@@ -30,8 +30,8 @@ struct serve_opts {
 static const struct opt_def defs[] = {
     {'l', "listen", "ADDRESS", "where to listen: ADDRESS:PORT, or a port of loopback (127.0.0.1:8080)", OPT_TEXT,
      offsetof(struct serve_opts, listen)},
-    {'d', "dir", "FOLDER", "where captures are kept (~/.local/share/weir/captures; of root /var/lib/weir/captures)", OPT_TEXT,
-     offsetof(struct serve_opts, dir)},
+    {'d', "dir", "FOLDER", "where captures are kept (~/.local/share/weir/captures; of root /var/lib/weir/captures)",
+     OPT_TEXT, offsetof(struct serve_opts, dir)},
     {0, "max-upload", "BYTES", "largest upload (1G)", OPT_SIZE, offsetof(struct serve_opts, upload_max), .min = 1},
     {0, "quota", "BYTES", "room for all captures of the folder (10G); 0: no limit", OPT_SIZE,
      offsetof(struct serve_opts, quota)},
@@ -52,16 +52,19 @@ static const struct opt_def defs[] = {
     {0, "token-name", "TEXT", "whose token --token-add makes, for the list of actions", OPT_TEXT,
      offsetof(struct serve_opts, token_name)},
     {0, "token-list", NULL, "list tokens: number, role, date, name", OPT_FLAG, offsetof(struct serve_opts, token_list)},
-    {0, "token-remove", "N", "remove the token with this number", OPT_NUMBER, offsetof(struct serve_opts, token_remove), .min = 1},
-    {'Z', "relinquish-privileges", "USER", "whom to become when the socket is open (who called sudo, else nobody)", OPT_TEXT,
-     offsetof(struct serve_opts, user)},
+    {0, "token-remove", "N", "remove the token with this number", OPT_NUMBER, offsetof(struct serve_opts, token_remove),
+     .min = 1},
+    {'Z', "relinquish-privileges", "USER", "whom to become when the socket is open (who called sudo, else nobody)",
+     OPT_TEXT, offsetof(struct serve_opts, user)},
     {0, "no-auth", NULL, "ask for no token, although others than this machine may connect", OPT_FLAG,
      offsetof(struct serve_opts, no_auth)},
 };
-static const char *const examples[] = {"weir serve capture.pcapng", "weir serve --dir /srv/captures --listen 9000",
+static const char *const examples[] = {"weir serve capture.pcapng",
+                                       "weir serve --dir /srv/captures --listen 9000",
                                        "weir serve --listen 0.0.0.0:8080 --host probe.example",
                                        "weir serve --token-add capture --token-name ann",
-                                       "curl -T capture.pcapng http://127.0.0.1:8080/v1/captures/capture.pcapng", NULL};
+                                       "curl -T capture.pcapng http://127.0.0.1:8080/v1/captures/capture.pcapng",
+                                       NULL};
 static const struct opt_command command = {
     .name = "serve",
     .synopsis = "[FILE...] [--listen ADDRESS] [--dir FOLDER]",
@@ -116,11 +119,12 @@ static bool folder_name(char path[DIR_MAX], const char *given, const struct righ
     return n > 0 && n < DIR_MAX;
 }
 
-/* folder_enter makes the folder and goes there, while that is still allowed: the user the server becomes may not be able
- * to walk to it, and needs nothing but the folder itself. */
+/* folder_enter makes the folder and goes there, while that is still allowed: the user the server becomes may not be
+ * able to walk to it, and needs nothing but the folder itself. */
 static int folder_enter(const struct serve_opts *o, const struct rights *t, char dir[DIR_MAX]) {
     if (!folder_name(dir, o->dir, t)) return opt_bad_use(&command, "the name of the folder is too long");
-    if (!folder_make(dir, t)) return opt_bad_use(&command, "%s: %s", dir, errno == EEXIST ? "is no folder" : strerror(errno));
+    if (!folder_make(dir, t))
+        return opt_bad_use(&command, "%s: %s", dir, errno == EEXIST ? "is no folder" : strerror(errno));
     umask(0077); /* what is captured is nobody else's business */
     if (chdir(dir)) return opt_bad_use(&command, "%s: %s", dir, strerror(errno));
     return OPT_GO;
@@ -173,8 +177,10 @@ static int token_add(struct store *store, const struct serve_opts *o) {
     enum store_role role = store_role_read(o->token_add);
     char token[WEB_TOKEN + 1];
     uint8_t hash[STORE_HASH];
-    if (role == ROLE_NONE) return opt_bad_use(&command, "--token-add %s: the role is one of view, capture, admin", o->token_add);
-    if (!web_token_make(token, hash) || store_token_add(store, hash, role, o->token_name ? o->token_name : "", (int64_t)time(NULL) * 1000))
+    if (role == ROLE_NONE)
+        return opt_bad_use(&command, "--token-add %s: the role is one of view, capture, admin", o->token_add);
+    if (!web_token_make(token, hash) ||
+        store_token_add(store, hash, role, o->token_name ? o->token_name : "", (int64_t)time(NULL) * 1000))
         return opt_bad_use(&command, "the token cannot be stored");
     puts(token);
     return EXIT_FINE;
@@ -186,7 +192,8 @@ static int tokens(const struct serve_opts *o) {
     struct writer why = wr_fixed(reason, sizeof reason - 1);
     struct store *store = NULL;
     int rc = EXIT_FINE;
-    if (store_open(&store, "./" WEB_STORE_NAME, &why) < 0) return opt_bad_use(&command, "the store of tokens: %s", reason);
+    if (store_open(&store, "./" WEB_STORE_NAME, &why) < 0)
+        return opt_bad_use(&command, "the store of tokens: %s", reason);
     if (o->token_add) rc = token_add(store, o);
     else if (o->token_remove && store_token_remove(store, o->token_remove) < 0)
         rc = opt_bad_use(&command, "--token-remove %lld: there is no such token", (long long)o->token_remove);
@@ -203,20 +210,27 @@ static int serve(const struct serve_opts *o, const struct rights *t, struct web_
     if (rc != OPT_GO) return rc;
     if (access(".", W_OK | X_OK) == 0 && plan->user.change && geteuid() == 0) {
         struct stat st;
-        bool theirs = stat(".", &st) == 0 && (st.st_uid == t->uid || (st.st_mode & 0002) || (st.st_gid == t->gid && (st.st_mode & 0020)));
+        bool theirs = stat(".", &st) == 0 &&
+                      (st.st_uid == t->uid || (st.st_mode & 0002) || (st.st_gid == t->gid && (st.st_mode & 0020)));
         if (t->uid != 0 && !theirs)
-            return opt_bad_use(&command, "%s belongs to another user than the server becomes (user id %u): give it to them with chown, "
-                                         "name a user with -Z, or keep root's rights with -Z root", dir, (unsigned)t->uid);
+            return opt_bad_use(
+                &command,
+                "%s belongs to another user than the server becomes (user id %u): give it to them with chown, "
+                "name a user with -Z, or keep root's rights with -Z root",
+                dir, (unsigned)t->uid);
     }
     plan->dir = ".";
     plan->shown = dir;
     if (o->token_add || o->token_list || o->token_remove)
-        return opener_user_become(&plan->user) ? tokens(o) : opt_bad_use(&command, "privileges cannot be given up: %s", strerror(errno));
+        return opener_user_become(&plan->user)
+                   ? tokens(o)
+                   : opt_bad_use(&command, "privileges cannot be given up: %s", strerror(errno));
     return web_run(plan) ? EXIT_FINE : EXIT_TROUBLE;
 }
 
 static int check(const struct serve_opts *o, int64_t *expiry_ms) {
-    if (!duration_read(o->expiry, expiry_ms)) return opt_bad_use(&command, "--expiry %s: expected days, hours, minutes or seconds, as in 7d", o->expiry);
+    if (!duration_read(o->expiry, expiry_ms))
+        return opt_bad_use(&command, "--expiry %s: expected days, hours, minutes or seconds, as in 7d", o->expiry);
     if (!o->cert != !o->key) return opt_bad_use(&command, "--cert and --key belong together");
     if (o->auth && o->no_auth) return opt_bad_use(&command, "--auth and --no-auth contradict each other");
     return OPT_GO;
@@ -244,7 +258,8 @@ static int run(const struct serve_opts *o) {
     int rc = check(o, &expiry_ms);
     if (rc != OPT_GO) return rc;
     if (!rights_pick(&t, o->user, false)) return opt_bad_use(&command, "-Z %s: there is no such user", o->user);
-    if (o->config && !serve_config_read(&config, o->config, &why)) rc = opt_bad_use(&command, "%s: %s", o->config, reason);
+    if (o->config && !serve_config_read(&config, o->config, &why))
+        rc = opt_bad_use(&command, "%s: %s", o->config, reason);
     char **files = calloc(o->words.n + 1, sizeof *files);
     if (rc == OPT_GO && files) rc = whole_paths(o->words.item, o->words.n, files);
     if (rc == OPT_GO && o->cert) rc = whole_paths(given, 2, pem);

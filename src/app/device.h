@@ -13,11 +13,15 @@ struct device_opts {
 };
 
 #define DEVICE_OPTIONS(type, member)                                                                                   \
-    {'i', "interface", "NAME", "instead of -r: take packets from the interface NAME until Ctrl-C or -a", OPT_TEXT,     \
-     offsetof(type, member.name)},                                                                                     \
-    {'a', "autostop", "COND", "with -i: stop after duration:SECONDS", OPT_LIST, offsetof(type, member.stops)}
+    {'i',      "interface",                                                                                            \
+     "NAME",   "instead of -r: take packets from the interface NAME until Ctrl-C or -a",                               \
+     OPT_TEXT, offsetof(type, member.name)},                                                                           \
+    {                                                                                                                  \
+        'a', "autostop", "COND", "with -i: stop after duration:SECONDS", OPT_LIST, offsetof(type, member.stops)        \
+    }
 
-/* device_begin opens the interface, tells so on stderr and gives privileges up: OK, or a negative code with a reason. */
+/* device_begin opens the interface, tells so on stderr and gives privileges up: OK, or a negative code with a reason.
+ */
 int device_begin(struct feed *f, const char *name, struct writer *why) MUST_USE;
 /* device_stops reads -a: OPT_GO, or EXIT_TROUBLE after a message. */
 int device_stops(struct feed *f, const struct opt_command *cmd, const struct opt_list *stops) MUST_USE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Theory of operation: a file is read as fast as it goes. An interface is asked without waiting; when it has nothing the
- * caller hears FEED_IDLE once, and the call after that waits, in slices of WAIT_MS so that clock and signals are seen.
- * After a stop, packets of before the stop that the kernel still holds are handed out. */
+/* Theory of operation: a file is read as fast as it goes. An interface is asked without waiting; when it has nothing
+ * the caller hears FEED_IDLE once, and the call after that waits, in slices of WAIT_MS so that clock and signals are
+ * seen. After a stop, packets of before the stop that the kernel still holds are handed out. */
 #include "app/feed.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -85,8 +85,9 @@ static void progress_show(struct feed *f) {
     double seconds = (double)(now - f->began_ms) / 1000;
     uint64_t done = capfile_done(f->file), size = capfile_size(f->file);
     double rate = (double)done / seconds;
-    fprintf(stderr, "\r%llu packets, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K", (unsigned long long)f->packets,
-            (double)done / 1e6, (double)size / 1e6, 100 * (double)done / (double)size, rate / 1e6, (double)(size - done) / rate);
+    fprintf(stderr, "\r%llu packets, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K",
+            (unsigned long long)f->packets, (double)done / 1e6, (double)size / 1e6, 100 * (double)done / (double)size,
+            rate / 1e6, (double)(size - done) / rate);
     f->progress_shown = true;
 }
 

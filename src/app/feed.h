@@ -14,12 +14,12 @@ struct feed {
     unsigned ahead;        /* packets it was shown and that are still to come */
     bool progress;         /* it is told on a terminal how far the file was read */
     bool progress_shown;
-    int64_t progress_ms;   /* the line is not shown again before that */
-    uint64_t packets;      /* handed out */
-    int64_t stop_ms;  /* end so long after the start (interface only); 0: never */
-    int64_t began_ms; /* monotonic, of an interface or a told progress */
-    int64_t last_ns;  /* packets later than this are not handed out any more; 0: no such time yet */
-    bool idle;        /* FEED_IDLE was said, and no packet has come since */
+    int64_t progress_ms; /* the line is not shown again before that */
+    uint64_t packets;    /* handed out */
+    int64_t stop_ms;     /* end so long after the start (interface only); 0: never */
+    int64_t began_ms;    /* monotonic, of an interface or a told progress */
+    int64_t last_ns;     /* packets later than this are not handed out any more; 0: no such time yet */
+    bool idle;           /* FEED_IDLE was said, and no packet has come since */
 };
 
 enum { FEED_IDLE = 1 }; /* feed_next: no packet is waiting; what was collected may be handed on */
@@ -30,9 +30,9 @@ int feed_open_live(struct feed *f, const struct live_config *config, struct writ
 /* feed_next gives the next packet, which lives until the next call: OK, FEED_IDLE, ERR_END, or an error (feed_why).
  * A packet of an interface may take a while; Ctrl-C and SIGTERM make it ERR_END after those that came before. */
 int feed_next(struct feed *f, struct packet *pkt) MUST_USE;
-/* feed_progress: a file that takes longer than a second tells on standard error, where that is a terminal, how far it is;
- * the line is gone at the end. Not where lines of the output would stand between: `lines` says that standard output gets
- * them while packets are read. */
+/* feed_progress: a file that takes longer than a second tells on standard error, where that is a terminal, how far it
+ * is; the line is gone at the end. Not where lines of the output would stand between: `lines` says that standard output
+ * gets them while packets are read. */
 void feed_progress(struct feed *f, bool lines);
 /* feed_ahead makes the feed show coming packets to the driver, which is then faster; the driver must live as long. */
 static inline void feed_ahead(struct feed *f, struct driver *dr) { f->driver = dr; }

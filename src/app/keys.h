@@ -45,8 +45,8 @@ struct keys {
     const char *path; /* capture to be searched for secrets, once one is missing; NULL: none, or done */
 };
 
-/* keys_open takes the keys of the options: OPT_GO, or an exit status after a message. `prefs` are the -o of tshark. Either may
- * be NULL. */
+/* keys_open takes the keys of the options: OPT_GO, or an exit status after a message. `prefs` are the -o of tshark.
+ * Either may be NULL. */
 int keys_open(struct keys *k, const struct opt_command *cmd, const struct keys_opts *o, const struct opt_list *prefs,
               bool live);
 /* keys_watch_file takes the secrets that the capture file c, opened from path, brings, also those behind their packets.

@@ -51,7 +51,8 @@ static void print_short_help(FILE *f) {
 }
 
 static void print_help(void) {
-    printf("weir captures, decodes and explains device traffic, and guards its broker.\n\nUsage: weir COMMAND [options]\n\nCommands:\n");
+    printf("weir captures, decodes and explains device traffic, and guards its broker.\n\nUsage: weir COMMAND "
+           "[options]\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) printf("  %-10s %s\n", commands[i].name, commands[i].purpose);
     printf("\n`weir COMMAND --help` (or `weir help COMMAND`) says more.\n`weir --version` says which build this is.\n"
            "Exit status: 0 fine; 1 a finding or a difference; 2 an error or bad use.\n");
@@ -69,8 +70,7 @@ static void print_zsh(void) {
 static void print_man(void) {
     printf("weir(1)\n\n# NAME\n\nweir - capture, decode and explain device traffic\n\n# SYNOPSIS\n\n"
            "*weir* _COMMAND_ \\[options\\]\n\n# COMMANDS\n\n");
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        printf("*weir-%s*(1)\n\t%s\n\n", commands[i].name, commands[i].purpose);
+    for (size_t i = 0; i < N_COMMANDS; i++) printf("*weir-%s*(1)\n\t%s\n\n", commands[i].name, commands[i].purpose);
     printf("# EXIT STATUS\n\n0 fine; 1 a finding or a difference; 2 an error or bad use\\.\n");
 }
 
@@ -112,11 +112,12 @@ static void nothing(int signal) { (void)signal; }
 /* A file that may grow no more (ulimit -f) is an error of writing like a full disk; a handler does not outlive exec. */
 static void writes_fail(void) { signal(SIGXFSZ, nothing); }
 
-/* standard_open keeps files we open from becoming standard input, output or error of a caller who gave us none. Using the
- * stand-ins fails as using a closed one does. */
+/* standard_open keeps files we open from becoming standard input, output or error of a caller who gave us none. Using
+ * the stand-ins fails as using a closed one does. */
 static void standard_open(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) _exit(EXIT_TROUBLE);
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_TROUBLE);
 }
 
 /* end_output gives rc, or EXIT_TROUBLE where what was printed could not be written. */

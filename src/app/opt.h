@@ -55,11 +55,11 @@ struct opt_command {
     const char *const *examples; /* command lines as typed, NULL at the end; may be NULL */
     const struct opt_def *defs;
     size_t n_defs;
-    size_t words_at;   /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
-    const char *const *parts; /* what the first word can be, NULL at the end; NULL: anything */
+    size_t words_at;              /* offsetof a struct opt_list for the words; OPT_NO_WORDS: words are an error */
+    const char *const *parts;     /* what the first word can be, NULL at the end; NULL: anything */
     const char *const *elsewhere; /* letters the command's ancestor has and it has not, each with where that is done:
                                      "w`weir edit -w FILE`"; NULL at the end; may be NULL */
-    bool stop_at_word; /* the first word ends the options (a command line follows) */
+    bool stop_at_word;            /* the first word ends the options (a command line follows) */
 };
 
 /* Exit statuses every command keeps to. */
@@ -76,8 +76,8 @@ void opt_release(const struct opt_command *cmd, void *values);
 /* opt_bad_use prints "weir NAME: message" on stderr and gives EXIT_TROUBLE. */
 int opt_bad_use(const struct opt_command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* opt_written gives rc where standard output was written, `err` being what its last flush gave, or where its reader went
- * away; otherwise it says so on stderr and gives EXIT_TROUBLE. */
+/* opt_written gives rc where standard output was written, `err` being what its last flush gave, or where its reader
+ * went away; otherwise it says so on stderr and gives EXIT_TROUBLE. */
 int opt_written(const struct opt_command *cmd, int err, int rc);
 
 /* opt_nearest gives the index of the name most like `word`, or -1 when none is near enough to suggest. */
@@ -88,8 +88,8 @@ unsigned opt_screen(void);
 /* opt_screen_rows returns its rows, 0 likewise. */
 unsigned opt_screen_rows(void);
 
-/* opt_wrapped writes a text from column `column` on and ends the line; no line is longer than the terminal (or 100), and
- * further ones begin at `indent`. */
+/* opt_wrapped writes a text from column `column` on and ends the line; no line is longer than the terminal (or 100),
+ * and further ones begin at `indent`. */
 void opt_wrapped(const char *text, int column, int indent);
 
 /* opt_print writes a form of the table to stdout: "help", "man" (scdoc source), "words" and "parts" (for bash) or "zsh"

@@ -22,7 +22,8 @@ struct read_opts {
     const char *from, *to;
     const char *file, *time, *format, *only, *display, *read_filter;
     int64_t count, snaplen, buffer_kib;
-    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass, explain_filter, events;
+    bool no_promiscuous, no_names, line_buffered, summary, tree, hex, quiet, schema, show_secrets, two_pass,
+        explain_filter, events;
     int color;
     struct opt_list fields, field_options, decode_as, prefs, stops, taps, words;
     struct keys_opts keys;
@@ -52,7 +53,7 @@ struct reading {
     struct packet_events now;
     struct when from, to;
     int64_t from_ns, to_ns; /* known with the first packet */
-    uint64_t passed;              /* packets that fulfilled -R */
+    uint64_t passed;        /* packets that fulfilled -R */
     struct writer out;
     int out_fd;
     char buffer[OUT_BUFFER];

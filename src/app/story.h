@@ -33,8 +33,8 @@ struct story_opts {
     size_t words;
 };
 
-/* story_catalogue reads the translations into a language there is, named as in po/LINGUAS; false where there are none. The
- * caller frees c->mo.p. */
+/* story_catalogue reads the translations into a language there is, named as in po/LINGUAS; false where there are none.
+ * The caller frees c->mo.p. */
 bool story_catalogue(const char *language, struct words_catalogue *c);
 
 /* story_open opens the source and compiles the display filter: OPT_GO, or an exit status after a message. */

@@ -2,8 +2,8 @@
 /* -z flow,tcp,network: packets as arrows between addresses, in tshark's form.
  *
  * Theory of operation: who takes part is known only at the end, so what is drawn of each packet is kept until then: its
- * ends as places in the list of addresses, and its words, one behind the other. Limits: ITEMS_MAX packets, TEXT_MAX bytes of
- * words, NODES_MAX addresses, as in tshark; an arrow to an address beyond those ends at the edge. */
+ * ends as places in the list of addresses, and its words, one behind the other. Limits: ITEMS_MAX packets, TEXT_MAX
+ * bytes of words, NODES_MAX addresses, as in tshark; an arrow to an address beyond those ends at the edge. */
 #include "app/taps.h"
 #include "proto/tcp/tcp.h"
 
@@ -62,7 +62,8 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
 static void want(const void *state, struct want *w) {
     static const uint16_t wanted[FLOWS][9] = {
         [FLOW_ANY] = {FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_UDP_SRCPORT, FID_UDP_DSTPORT},
-        [FLOW_TCP] = {FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_FLAGS, FID_TCP_SEQ, FID_TCP_ACK, FID_TCP_LEN},
+        [FLOW_TCP] = {FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM, FID_TCP_FLAGS, FID_TCP_SEQ, FID_TCP_ACK,
+                      FID_TCP_LEN},
         [FLOW_ICMP] = {FID_ICMP_TYPE, FID_ICMP_CODE, FID_ICMP_RESPTIME},
         [FLOW_ICMPV6] = {FID_ICMPV6_TYPE, FID_ICMPV6_CODE, FID_ICMPV6_RESPTIME},
     };
@@ -165,13 +166,15 @@ static void tcp_take(struct tap_flow *t, const struct decode *d, int64_t begin) 
     segment_take(t, d, &s, begin);
 }
 
-/* echo_take takes echo requests and the answers to those that were seen. What stands for the port of destination is type and code. */
+/* echo_take takes echo requests and the answers to those that were seen. What stands for the port of destination is
+ * type and code. */
 static void echo_take(struct tap_flow *t, const struct decode *d, int64_t begin) {
     bool six = t->of == FLOW_ICMPV6, asks = false, answers = false;
     uint64_t type = 0, code = 0;
     for (uint32_t k = 0, end = stats_outer(d); k < end; k++) {
         const struct fval *f = &d->out->v[k];
-        if (f->id == (six ? FID_ICMPV6_TYPE : FID_ICMP_TYPE)) type = f->u, asks = six ? type == 128 || type == 160 : type == 8 || type == 42;
+        if (f->id == (six ? FID_ICMPV6_TYPE : FID_ICMP_TYPE))
+            type = f->u, asks = six ? type == 128 || type == 160 : type == 8 || type == 42;
         if (f->id == (six ? FID_ICMPV6_CODE : FID_ICMP_CODE)) code = f->u;
         if (f->id == (six ? FID_ICMPV6_RESPTIME : FID_ICMP_RESPTIME)) answers = true;
     }
@@ -230,7 +233,8 @@ static void heads_print(struct writer *w, const struct tap_flow *t, bool convs) 
 }
 
 /* words_print writes the line of the addresses with as much of a label as fits between its ends. */
-static void words_print(struct writer *w, const char *empty, size_t width, size_t from, size_t room, const char *label) {
+static void words_print(struct writer *w, const char *empty, size_t width, size_t from, size_t room,
+                        const char *label) {
     if (from + room > width) room = width - from;
     size_t chars = 0, n = 0;
     while (label[n] && (chars < room || (label[n] & 0xc0) == 0x80)) chars += (label[n++] & 0xc0) != 0x80;
@@ -248,7 +252,8 @@ static void port_put(char *line, size_t width, size_t at, uint16_t port) {
     put(line, width, at, text, (size_t)snprintf(text, sizeof text, "(%u)", port));
 }
 
-static void arrow_print(struct writer *w, const char *empty, size_t width, size_t from, size_t to, const uint16_t *port) {
+static void arrow_print(struct writer *w, const char *empty, size_t width, size_t from, size_t to,
+                        const uint16_t *port) {
     char line[LINE_WIDTH], dash[LINE_WIDTH + NODE_WIDTH];
     size_t left = from < to ? from : to, room = from < to ? to - from : from - to;
     memcpy(line, empty, width);
@@ -262,9 +267,11 @@ static void arrow_print(struct writer *w, const char *empty, size_t width, size_
     wr_c(w, '\n');
 }
 
-static void item_print(struct writer *w, const struct tap_flow *t, const struct item *i, const char *empty, size_t width, bool convs) {
+static void item_print(struct writer *w, const struct tap_flow *t, const struct item *i, const char *empty,
+                       size_t width, bool convs) {
     const char *time = t->text.buf + i->text, *label = time + strlen(time) + 1, *comment = label + strlen(label) + 1;
-    size_t from = (size_t)i->node[0] * NODE_WIDTH + NODE_WIDTH / 2, to = (size_t)i->node[1] * NODE_WIDTH + NODE_WIDTH / 2;
+    size_t from = (size_t)i->node[0] * NODE_WIDTH + NODE_WIDTH / 2,
+           to = (size_t)i->node[1] * NODE_WIDTH + NODE_WIDTH / 2;
     if (from >= width) from = width - 1;
     if (to >= width) to = width - 1;
     if (from == to) to = from + NODE_WIDTH;

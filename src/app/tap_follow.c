@@ -40,7 +40,8 @@ static int start(void *state, const struct stats_args *args, struct writer *why)
     if (t->follow.frames && !t->follow.by_substream) range = NULL;
     if (range && (!*range || follow_range_parse(range, &t->view))) return OK;
     wr_f(why,
-         "-z follow,%s: expected tcp|udp|tls|http|http2|websocket, ascii|ebcdic|hex|raw|yaml, and N or ADDRESS:PORT,ADDRESS:PORT, "
+         "-z follow,%s: expected tcp|udp|tls|http|http2|websocket, ascii|ebcdic|hex|raw|yaml, and N or "
+         "ADDRESS:PORT,ADDRESS:PORT, "
          "with the stream's number behind for http2, as in follow,tcp,ascii,0 and follow,http2,ascii,0,1",
          args->which);
     return ERR_USAGE;

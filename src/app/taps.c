@@ -40,9 +40,12 @@ static const struct tap_kind {
     void (*print)(struct writer *w, const struct tap *t);
     const char *is; /* which it is, where its name says it */
 } kinds[] = {
-    {"endpoints", &stats_endpoints, true, false, talk_print}, {"conv", &stats_conversations, true, false, talk_print},
-    {"io,phs", &stats_protocols, false, false, phs_print},    {"io,stat", &stats_io, false, true, io_print},
-    {"expert", &stats_expert, false, false, expert_print},    {"icmp,srt", &stats_srt, false, false, srt_print, "icmp"},
+    {"endpoints", &stats_endpoints, true, false, talk_print},
+    {"conv", &stats_conversations, true, false, talk_print},
+    {"io,phs", &stats_protocols, false, false, phs_print},
+    {"io,stat", &stats_io, false, true, io_print},
+    {"expert", &stats_expert, false, false, expert_print},
+    {"icmp,srt", &stats_srt, false, false, srt_print, "icmp"},
     {"icmpv6,srt", &stats_srt, false, false, srt_print, "icmpv6"},
 };
 
@@ -96,7 +99,8 @@ int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) 
         return begin(t, cmd, text, &flow, &(struct stats_args){.which = text + 5}, tap_flow_filter(text + 5));
     for (const struct tree_kind *k = tree_kinds; k->name; k++) {
         const char *filter = behind(text, k->name);
-        const struct tap_kind tree = {.ops = &stats_trees, .print = strstr(k->name, ",tree") ? tree_print_tap : lists_print};
+        const struct tap_kind tree = {.ops = &stats_trees,
+                                      .print = strstr(k->name, ",tree") ? tree_print_tap : lists_print};
         if (filter) return begin(t, cmd, text, &tree, &(struct stats_args){.which = k->name}, filter);
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

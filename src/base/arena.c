@@ -13,9 +13,13 @@ struct arena_chunk {
 
 enum { CHUNK = 16 * 1024 };
 
-struct arena arena_make(size_t cap) { return (struct arena){.cap = cap}; }
+struct arena arena_make(size_t cap) {
+    return (struct arena){.cap = cap};
+}
 
-struct arena arena_make_of(size_t cap, struct arena_budget *of) { return (struct arena){.of = of, .cap = cap}; }
+struct arena arena_make_of(size_t cap, struct arena_budget *of) {
+    return (struct arena){.of = of, .cap = cap};
+}
 
 static bool has_room(const struct arena *a, size_t n) {
     if (n > a->cap || a->held > a->cap - n) return false;

@@ -139,9 +139,12 @@ static void utf8_test(void) {
     assert(!utf8_valid(SLICE("12345678\xff")));
     assert(!utf8_valid(SLICE("ab\xe6\xb0")));
     SAYS("surrogates, overlong, too large, stray and cut sequences are refused");
-    assert(utf8_hidden(0x1b) && utf8_hidden(0x9b) && utf8_hidden(0x202e) && utf8_hidden(0x200b) && utf8_hidden(0xfeff) && utf8_hidden(0xe0041));
-    assert(!utf8_hidden('a') && !utf8_hidden(0xa0) && !utf8_hidden(0x2065) && !utf8_hidden(0x6c34) && !utf8_hidden(0x1f30a));
-    assert(utf8_readable(SLICE("two\r\nlines\t\xe6\xb0\xb4")) && !utf8_readable(SLICE("\033[2J")) && !utf8_readable(SLICE("\xff")));
+    assert(utf8_hidden(0x1b) && utf8_hidden(0x9b) && utf8_hidden(0x202e) && utf8_hidden(0x200b) &&
+           utf8_hidden(0xfeff) && utf8_hidden(0xe0041));
+    assert(!utf8_hidden('a') && !utf8_hidden(0xa0) && !utf8_hidden(0x2065) && !utf8_hidden(0x6c34) &&
+           !utf8_hidden(0x1f30a));
+    assert(utf8_readable(SLICE("two\r\nlines\t\xe6\xb0\xb4")) && !utf8_readable(SLICE("\033[2J")) &&
+           !utf8_readable(SLICE("\xff")));
     assert(utf8_valid(SLICE("")) && utf8_valid(SLICE("a longer text of ASCII only")));
 }
 
@@ -208,7 +211,8 @@ static void slabs_test(void) {
 
 static void near_test(void) {
     assert(near_edits(SLICE(""), SLICE("abc")) == 3 && near_edits(SLICE("ab"), SLICE("ba")) == 1);
-    assert(near_edits(SLICE("mqtt.topik"), SLICE("mqtt.topic")) == 1 && near_edits(SLICE("kitten"), SLICE("sitting")) == 3);
+    assert(near_edits(SLICE("mqtt.topik"), SLICE("mqtt.topic")) == 1 &&
+           near_edits(SLICE("kitten"), SLICE("sitting")) == 3);
     SAYS("edits between words are counted, a swap of neighbours as one");
     uint8_t longer[NEAR_WORD_MAX + 1] = {0};
     assert(near_edits(slice_of(longer, sizeof longer), SLICE("a")) == NEAR_FAR);
@@ -223,7 +227,8 @@ static bool iso_is(int64_t ns, int digits, const char *text) {
 }
 
 static void isotime_test(void) {
-    assert(iso_is(1700000000123456789, 0, "2023-11-14T22:13:20") && iso_is(1700000000123456789, 6, "2023-11-14T22:13:20.123456"));
+    assert(iso_is(1700000000123456789, 0, "2023-11-14T22:13:20") &&
+           iso_is(1700000000123456789, 6, "2023-11-14T22:13:20.123456"));
     assert(iso_is(0, 3, "1970-01-01T00:00:00.000") && iso_is(-1, 9, "1969-12-31T23:59:59.999999999"));
     assert(iso_is(INT64_MAX, 0, "2262-04-11T23:47:16") && iso_is(INT64_MIN, 0, "1677-09-21T00:12:43"));
     SAYS("moments are written in UTC, before 1970 too, cut and not rounded");

@@ -10,9 +10,7 @@ static bool all_plain(uint64_t eight) {
     return !(eight_strange(eight) | eight_equal(eight, '"') | eight_equal(eight, '\\'));
 }
 
-static bool escaped(uint32_t code) {
-    return utf8_hidden(code) || code == 0x2028 || code == 0x2029;
-}
+static bool escaped(uint32_t code) { return utf8_hidden(code) || code == 0x2028 || code == 0x2029; }
 
 void json_text(struct writer *w, struct slice s) {
     wr_c(w, '"');

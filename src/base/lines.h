@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* line_ask asks memory for the cache line at p, which is written to soon. To the compiler a function that does nothing but
- * ask does nothing, and GCC drops calls of it: the empty statement keeps them. */
+/* line_ask asks memory for the cache line at p, which is written to soon. To the compiler a function that does nothing
+ * but ask does nothing, and GCC drops calls of it: the empty statement keeps them. */
 static inline void line_ask(const void *p) {
     __builtin_prefetch(p, 1);
     __asm__ volatile("");

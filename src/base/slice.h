@@ -16,19 +16,13 @@ struct slice {
 #define SLICE(lit) ((struct slice){(const uint8_t *)(lit), sizeof(lit) - 1})
 
 /* slice_of returns a view of n bytes at p. */
-static inline struct slice slice_of(const void *p, size_t n) {
-    return (struct slice){(const uint8_t *)p, n};
-}
+static inline struct slice slice_of(const void *p, size_t n) { return (struct slice){(const uint8_t *)p, n}; }
 
 /* slice_str returns a view of a C string without its NUL; NULL gives the empty slice. */
-static inline struct slice slice_str(const char *s) {
-    return slice_of(s, s ? strlen(s) : 0);
-}
+static inline struct slice slice_str(const char *s) { return slice_of(s, s ? strlen(s) : 0); }
 
 /* slice_head returns the first n bytes of s, or all of it where it is shorter. */
-static inline struct slice slice_head(struct slice s, size_t n) {
-    return (struct slice){s.p, n < s.n ? n : s.n};
-}
+static inline struct slice slice_head(struct slice s, size_t n) { return (struct slice){s.p, n < s.n ? n : s.n}; }
 
 /* slice_tail returns s without its first n bytes, empty where it is shorter. */
 static inline struct slice slice_tail(struct slice s, size_t n) {

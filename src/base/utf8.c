@@ -57,7 +57,8 @@ bool utf8_readable(struct slice s) {
     while (s.n) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
-        if (!n || (code < 0x20 && code != '\n' && code != '\t' && code != '\r') || (code >= 0x7f && code < 0xa0)) return false;
+        if (!n || (code < 0x20 && code != '\n' && code != '\t' && code != '\r') || (code >= 0x7f && code < 0xa0))
+            return false;
         s = slice_tail(s, n);
     }
     return true;

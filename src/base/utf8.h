@@ -12,7 +12,8 @@ size_t utf8_next(struct slice s, uint32_t *code);
 bool utf8_valid(struct slice s);
 
 /* utf8_hidden tells whether a character is not seen but acts on what is: controls, and Unicode's format characters
- * (category Cf), which turn the direction of the text around them or take no room. Text of strangers has them escaped. */
+ * (category Cf), which turn the direction of the text around them or take no room. Text of strangers has them escaped.
+ */
 bool utf8_hidden(uint32_t code);
 
 /* utf8_readable tells whether s is UTF-8 without other controls than tabs and ends of lines. */

@@ -16,7 +16,9 @@ struct writer wr_sink(void *buf, size_t n, int (*flush)(void *to, struct slice b
     return (struct writer){.p = buf, .buf = buf, .end = (char *)buf + n, .flush = flush, .to = to};
 }
 
-struct writer wr_grow(void) { return (struct writer){.grows = true}; }
+struct writer wr_grow(void) {
+    return (struct writer){.grows = true};
+}
 
 void wr_free(struct writer *w) {
     if (w->grows) free(w->buf);
@@ -78,11 +80,12 @@ void wr_bytes_slow(struct writer *w, const void *p, size_t n) {
 /* The three digits of every number below 1000, the first one in the lowest byte. */
 static const uint32_t triples[] = {
 #define ONE(h, t, u) (uint32_t)(h) | (uint32_t)(t) << 8 | (uint32_t)(u) << 16
-#define TEN(h, t) \
-    ONE(h, t, '0'), ONE(h, t, '1'), ONE(h, t, '2'), ONE(h, t, '3'), ONE(h, t, '4'), ONE(h, t, '5'), ONE(h, t, '6'), \
+#define TEN(h, t)                                                                                                      \
+    ONE(h, t, '0'), ONE(h, t, '1'), ONE(h, t, '2'), ONE(h, t, '3'), ONE(h, t, '4'), ONE(h, t, '5'), ONE(h, t, '6'),    \
         ONE(h, t, '7'), ONE(h, t, '8'), ONE(h, t, '9')
-#define HUNDRED(h) \
-    TEN(h, '0'), TEN(h, '1'), TEN(h, '2'), TEN(h, '3'), TEN(h, '4'), TEN(h, '5'), TEN(h, '6'), TEN(h, '7'), TEN(h, '8'), TEN(h, '9')
+#define HUNDRED(h)                                                                                                     \
+    TEN(h, '0'), TEN(h, '1'), TEN(h, '2'), TEN(h, '3'), TEN(h, '4'), TEN(h, '5'), TEN(h, '6'), TEN(h, '7'),            \
+        TEN(h, '8'), TEN(h, '9')
     HUNDRED('0'), HUNDRED('1'), HUNDRED('2'), HUNDRED('3'), HUNDRED('4'),
     HUNDRED('5'), HUNDRED('6'), HUNDRED('7'), HUNDRED('8'), HUNDRED('9'),
 #undef ONE
@@ -100,8 +103,8 @@ static inline char *triple_put(char *p, uint64_t v) {
     return p + 3;
 }
 
-/* six_put writes a number below 10^6 at p. How many digits the next one has cannot be foretold, so there is no branch on it:
- * those that count are shifted to the front. */
+/* six_put writes a number below 10^6 at p. How many digits the next one has cannot be foretold, so there is no branch
+ * on it: those that count are shifted to the front. */
 static inline char *six_put(char *p, uint32_t v) {
     uint64_t digits = triples[v / 1000] | (uint64_t)triples[v % 1000] << 24;
     unsigned zeros = (unsigned)__builtin_ctzll((digits & 0x0f0f0f0f0f0f) | 1ull << 40) / 8;
@@ -225,8 +228,8 @@ static void formatted(struct writer *w, const char *fmt, va_list ap) {
     va_end(again);
 }
 
-/* Of printf's conversions %s, %u and %x, also of long long and with leading zeros, are done here, as they are nearly all there
- * are and printf takes its time; from the first other one on it is asked. */
+/* Of printf's conversions %s, %u and %x, also of long long and with leading zeros, are done here, as they are nearly
+ * all there are and printf takes its time; from the first other one on it is asked. */
 void wr_f(struct writer *w, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
@@ -245,8 +248,7 @@ void wr_f(struct writer *w, const char *fmt, ...) {
         if (*p == 's' && p == percent + 1) {
             const char *s = va_arg(ap, const char *);
             wr_s(w, s ? s : "(null)");
-        }
-        else if (*p == 'u') wr_uz(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
+        } else if (*p == 'u') wr_uz(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
         else if (*p == 'x') wr_hex(w, wide ? va_arg(ap, unsigned long long) : va_arg(ap, unsigned), zeros);
         else break;
         fmt = p + 1;

@@ -2,8 +2,8 @@
 #ifndef WEIR_EXPR_EXPR_H
 #define WEIR_EXPR_EXPR_H
 
-#include "base/words.h"
 #include "base/err.h"
+#include "base/words.h"
 #include "base/writer.h"
 #include "field/fvec.h"
 
@@ -50,9 +50,9 @@ bool expr_ask(const struct expr *e, const struct fvec *v, bool *unsure);
 /* expr_unsure returns how many packets were matched so. */
 uint64_t expr_unsure(const struct expr *e);
 
-/* expr_guess tells what is known of the outcome for packets of which only the fields they can have are known: `there` says
- * of a field NO where it is not there, YES where it is, MAYBE. It may say MAYBE although the outcome is certain, never the
- * other way. */
+/* expr_guess tells what is known of the outcome for packets of which only the fields they can have are known: `there`
+ * says of a field NO where it is not there, YES where it is, MAYBE. It may say MAYBE although the outcome is certain,
+ * never the other way. */
 enum expr_guess { EXPR_NO, EXPR_YES, EXPR_MAYBE };
 enum expr_guess expr_guess(const struct expr *e, enum expr_guess (*there)(void *to, uint16_t id), void *to);
 

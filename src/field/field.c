@@ -10,7 +10,8 @@
 const char *field_value_name(const struct field_values *values, uint64_t v) {
     size_t lo = 0, hi = values->count;
     uint64_t place = hi ? v - values->list->lo : 0;
-    if (place < hi && v >= values->list[place].lo && v <= values->list[place].hi) return values->list[place].name; /* no holes before it */
+    if (place < hi && v >= values->list[place].lo && v <= values->list[place].hi)
+        return values->list[place].name; /* no holes before it */
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         const struct field_value *e = &values->list[mid];
@@ -22,21 +23,21 @@ const char *field_value_name(const struct field_values *values, uint64_t v) {
 }
 
 static const char *const type_names[] = {
-    [FT_NONE] = "label",       [FT_PROTOCOL] = "protocol", [FT_BOOL] = "boolean",   [FT_UINT8] = "uint8",
-    [FT_UINT16] = "uint16",    [FT_UINT24] = "uint24",     [FT_UINT32] = "uint32",  [FT_UINT40] = "uint40",
-    [FT_UINT48] = "uint48",    [FT_UINT56] = "uint56",     [FT_UINT64] = "uint64",  [FT_INT8] = "int8",
-    [FT_INT16] = "int16",      [FT_INT32] = "int32",       [FT_INT64] = "int64",    [FT_DOUBLE] = "double",
-    [FT_ABSTIME] = "time",     [FT_RELTIME] = "duration",  [FT_STRING] = "string",  [FT_BYTES] = "bytes",
-    [FT_ETHER] = "ether",      [FT_EUI64] = "eui64",       [FT_IPV4] = "ipv4",      [FT_IPV6] = "ipv6",
-    [FT_FRAMENUM] = "framenum", [FT_GUID] = "guid",        [FT_OID] = "oid",
+    [FT_NONE] = "label",        [FT_PROTOCOL] = "protocol", [FT_BOOL] = "boolean",  [FT_UINT8] = "uint8",
+    [FT_UINT16] = "uint16",     [FT_UINT24] = "uint24",     [FT_UINT32] = "uint32", [FT_UINT40] = "uint40",
+    [FT_UINT48] = "uint48",     [FT_UINT56] = "uint56",     [FT_UINT64] = "uint64", [FT_INT8] = "int8",
+    [FT_INT16] = "int16",       [FT_INT32] = "int32",       [FT_INT64] = "int64",   [FT_DOUBLE] = "double",
+    [FT_ABSTIME] = "time",      [FT_RELTIME] = "duration",  [FT_STRING] = "string", [FT_BYTES] = "bytes",
+    [FT_ETHER] = "ether",       [FT_EUI64] = "eui64",       [FT_IPV4] = "ipv4",     [FT_IPV6] = "ipv6",
+    [FT_FRAMENUM] = "framenum", [FT_GUID] = "guid",         [FT_OID] = "oid",
 };
 static_assert(sizeof type_names / sizeof *type_names == FT_TYPES, "every type has a name");
 
 const char *field_type_name(enum field_type type) { return type < FT_TYPES ? type_names[type] : "?"; }
 
 static const char *const severity_names[] = {
-    [SEV_NONE] = "",      [SEV_COMMENT] = "Comment", [SEV_CHAT] = "Chat",
-    [SEV_NOTE] = "Note",  [SEV_WARN] = "Warning",    [SEV_ERROR] = "Error",
+    [SEV_NONE] = "",     [SEV_COMMENT] = "Comment", [SEV_CHAT] = "Chat",
+    [SEV_NOTE] = "Note", [SEV_WARN] = "Warning",    [SEV_ERROR] = "Error",
 };
 static_assert(sizeof severity_names / sizeof *severity_names == SEV_ERROR + 1, "every severity has a name");
 

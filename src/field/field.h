@@ -28,8 +28,8 @@ enum field_type {
     FT_INT32,
     FT_INT64,
     FT_DOUBLE,
-    FT_ABSTIME,  /* nanoseconds since 1970, UTC */
-    FT_RELTIME,  /* nanoseconds */
+    FT_ABSTIME, /* nanoseconds since 1970, UTC */
+    FT_RELTIME, /* nanoseconds */
     FT_STRING,
     FT_BYTES,
     FT_ETHER,
@@ -90,12 +90,12 @@ struct field {
     const char *name;  /* filter name, mqtt.topic */
     const char *label; /* words, Topic */
     uint16_t label_len;
-    uint8_t type;      /* enum field_type */
-    uint8_t base;      /* enum field_base */
-    uint8_t severity;  /* anomalies: enum severity */
-    uint8_t group;     /* anomalies: enum anomaly_group */
-    uint8_t bits;      /* width shown for the mask where it is not that of the type; 0: it is */
-    uint64_t mask;     /* bits of the bytes at off/len that hold the value; 0: all of them */
+    uint8_t type;     /* enum field_type */
+    uint8_t base;     /* enum field_base */
+    uint8_t severity; /* anomalies: enum severity */
+    uint8_t group;    /* anomalies: enum anomaly_group */
+    uint8_t bits;     /* width shown for the mask where it is not that of the type; 0: it is */
+    uint64_t mask;    /* bits of the bytes at off/len that hold the value; 0: all of them */
     const struct field_values *values;
     const char *set, *unset; /* names of a boolean's values; NULL: True, False */
     const char *unit;        /* written behind a number */

@@ -43,13 +43,13 @@ struct fvec {
     struct fval *v;
     uint32_t n, cap;
     const struct want *want;
-    uint8_t depth;    /* of what is added next */
-    uint8_t src;      /* source of what is added next */
-    uint8_t layer;    /* layer of what is added next */
-    bool overflowed;  /* FVEC_LIMIT was reached or memory ran out: fields are missing */
-    bool bad;         /* a decoder met bytes it could not decode */
+    uint8_t depth;   /* of what is added next */
+    uint8_t src;     /* source of what is added next */
+    uint8_t layer;   /* layer of what is added next */
+    bool overflowed; /* FVEC_LIMIT was reached or memory ran out: fields are missing */
+    bool bad;        /* a decoder met bytes it could not decode */
     uint32_t anomalies;
-    uint8_t worst;    /* greatest severity among the anomalies */
+    uint8_t worst; /* greatest severity among the anomalies */
     struct fvec_source {
         struct slice bytes;
         const char *name; /* "Frame", "Reassembled TCP" */
@@ -122,7 +122,8 @@ static inline void fv_set_len(struct fvec *v, uint32_t at, uint32_t len) {
     if (at != FV_UNWANTED) v->v[at].len = len;
 }
 
-/* fvec_clamp cuts places that reach past the end of their source, as those of headers do that claim more than there is. */
+/* fvec_clamp cuts places that reach past the end of their source, as those of headers do that claim more than there is.
+ */
 void fvec_clamp(struct fvec *v);
 
 /* fv_first returns the first value of a field from place `from` to before `to`, or NULL. */

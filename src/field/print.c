@@ -13,11 +13,13 @@ static const struct octet {
     char text[4]; /* "255." fills it */
     uint8_t n;
 } octets[] = {
-#define ONE(digits) {digits ".", sizeof digits}
+#define ONE(digits)                                                                                                    \
+    { digits ".", sizeof digits }
 #define SIX(t) ONE(t "0"), ONE(t "1"), ONE(t "2"), ONE(t "3"), ONE(t "4"), ONE(t "5")
 #define TEN(t) SIX(t), ONE(t "6"), ONE(t "7"), ONE(t "8"), ONE(t "9")
-#define NINETY(t) TEN(t "1"), TEN(t "2"), TEN(t "3"), TEN(t "4"), TEN(t "5"), TEN(t "6"), TEN(t "7"), TEN(t "8"), TEN(t "9")
-    TEN(""),  NINETY(""), TEN("10"), NINETY("1"), TEN("20"), TEN("21"), TEN("22"), TEN("23"), TEN("24"), SIX("25"),
+#define NINETY(t)                                                                                                      \
+    TEN(t "1"), TEN(t "2"), TEN(t "3"), TEN(t "4"), TEN(t "5"), TEN(t "6"), TEN(t "7"), TEN(t "8"), TEN(t "9")
+    TEN(""), NINETY(""), TEN("10"), NINETY("1"), TEN("20"), TEN("21"), TEN("22"), TEN("23"), TEN("24"), SIX("25"),
 #undef ONE
 #undef SIX
 #undef TEN
@@ -65,7 +67,8 @@ void print_ipv6(struct writer *w, const uint8_t a[16]) {
 
 void print_ether(struct writer *w, const uint8_t mac[6]) { wr_hexbytes(w, slice_of(mac, 6), ':'); }
 
-/* plain_length returns how many bytes from the beginning on are printable ASCII; most text is, so eight are looked at at a time. */
+/* plain_length returns how many bytes from the beginning on are printable ASCII; most text is, so eight are looked at
+ * at a time. */
 static size_t plain_length(struct slice s) {
     size_t n = 0;
     while (s.n - n >= 8 && !eight_strange(eight_load(s.p + n))) n += 8;

@@ -90,16 +90,19 @@ bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {
     memcpy(src, e->src->bytes, sizeof src); /* behind a short address there are zeros */
     memcpy(dst, e->dst->bytes, sizeof dst);
     /* Who sends changes with every other packet and cannot be foretold, so there is no branch on it. */
-    bool second = (src[0] > dst[0]) | ((src[0] == dst[0]) & ((src[1] > dst[1]) | ((src[1] == dst[1]) & (e->sport > e->dport))));
-    uint64_t all = 0 - (uint64_t)second, a = (src[0] ^ dst[0]) & all, b = (src[1] ^ dst[1]) & all, c = (uint64_t)(e->sport ^ e->dport) & all;
+    bool second =
+        (src[0] > dst[0]) | ((src[0] == dst[0]) & ((src[1] > dst[1]) | ((src[1] == dst[1]) & (e->sport > e->dport))));
+    uint64_t all = 0 - (uint64_t)second, a = (src[0] ^ dst[0]) & all, b = (src[1] ^ dst[1]) & all,
+             c = (uint64_t)(e->sport ^ e->dport) & all;
     *k = (struct flow_key){{{src[0] ^ a, src[1] ^ b}, {dst[0] ^ a, dst[1] ^ b}},
-                           (e->sport ^ c) | (e->dport ^ c) << 16 | (uint64_t)e->src->len << 32 | (uint64_t)e->proto << 40};
+                           (e->sport ^ c) | (e->dport ^ c) << 16 | (uint64_t)e->src->len << 32 |
+                               (uint64_t)e->proto << 40};
     return second;
 }
 
 bool flow_key_same(const struct flow_key *a, const struct flow_key *b) {
-    return a->rest == b->rest && a->addr[0][0] == b->addr[0][0] && a->addr[1][0] == b->addr[1][0] && a->addr[0][1] == b->addr[0][1] &&
-           a->addr[1][1] == b->addr[1][1];
+    return a->rest == b->rest && a->addr[0][0] == b->addr[0][0] && a->addr[1][0] == b->addr[1][0] &&
+           a->addr[0][1] == b->addr[0][1] && a->addr[1][1] == b->addr[1][1];
 }
 
 static uint32_t bucket_of(const struct flow_table *t, const struct flow_key *key) {
@@ -153,8 +156,8 @@ static uint32_t flow_add(struct flow_table *t, const struct flow_key *key, uint3
     return n;
 }
 
-/* flow_search returns the number of the entry with the key; where there is none it is made. The entry is then its bucket's
- * first, where flow_ahead finds it. */
+/* flow_search returns the number of the entry with the key; where there is none it is made. The entry is then its
+ * bucket's first, where flow_ahead finds it. */
 static uint32_t flow_search(struct flow_table *t, const struct flow_key *key, bool flipped, int64_t ts) {
     uint32_t bucket = bucket_of(t, key), *first = &t->buckets[bucket], *link = first, n;
     while ((n = *link) && !flow_key_same(&flow_at(t, n)->key, key)) link = &flow_at(t, n)->chain;
@@ -173,7 +176,8 @@ struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int clie
     struct flow_key key;
     bool second = flow_key_make(&key, e);
     uint32_t guess = t->ahead[t->ahead_turn].flow, n = guess ? guess : t->latest;
-    if (!n || flow_at(t, n)->bucket == UINT32_MAX || !flow_key_same(&flow_at(t, n)->key, &key)) n = flow_search(t, &key, second != (client_hint == 0), ts);
+    if (!n || flow_at(t, n)->bucket == UINT32_MAX || !flow_key_same(&flow_at(t, n)->key, &key))
+        n = flow_search(t, &key, second != (client_hint == 0), ts);
     t->latest = n;
     if (!n) return NULL;
     struct flow *f = flow_at(t, n);

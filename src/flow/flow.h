@@ -11,17 +11,17 @@
 /* The flow table: which conversation a packet belongs to.
  *
  * Theory of operation. A conversation is found by protocol, both addresses and both ports; one entry serves both
- * directions. Entries live in pools and are named by number; a hash with a secret key finds them. Those of TCP are longer
- * and have a pool of their own: what a packet touches then lies together, which is what looking it up costs. When the table is
- * full, or what the protocols keep of its conversations more than STATES_MAX bytes, the oldest of a few entries is given
- * up: a list kept in order for that would cost every packet.
- * Invariants: an entry is in exactly one bucket; side 0 is the client where that is known
- * (SYN or SYN/ACK seen first), else who sent first. Memory is bounded by FLOWS_MAX entries and STATES_MAX. */
+ * directions. Entries live in pools and are named by number; a hash with a secret key finds them. Those of TCP are
+ * longer and have a pool of their own: what a packet touches then lies together, which is what looking it up costs.
+ * When the table is full, or what the protocols keep of its conversations more than STATES_MAX bytes, the oldest of a
+ * few entries is given up: a list kept in order for that would cost every packet. Invariants: an entry is in exactly
+ * one bucket; side 0 is the client where that is known (SYN or SYN/ACK seen first), else who sent first. Memory is
+ * bounded by FLOWS_MAX entries and STATES_MAX. */
 
 enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17, STATES_MAX = 128 << 20 };
 
-/* flow_key tells conversations apart, in words that are written and read whole: what is written in pieces and read as one
- * makes the processor wait. The smaller end is the first. */
+/* flow_key tells conversations apart, in words that are written and read whole: what is written in pieces and read as
+ * one makes the processor wait. The smaller end is the first. */
 struct flow_key {
     uint64_t addr[2][2]; /* an IPv4 address stands in the first word */
     uint64_t rest;       /* bits 0-15 and 16-31: ports, 32-39: bytes of an address, 40-47: IP protocol number */
@@ -46,17 +46,17 @@ struct flow {
     uint32_t stream; /* number shown to people: counts conversations of a protocol from 0 */
     bool flipped;    /* side 0 is end[1] of the key */
     enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number : 8; /* of a UDP conversation: see flow_number_again */
-    int64_t first, last; /* time stamps */
+    int64_t first, last;                                         /* time stamps */
     const struct proto *app;
     void *app_state;
 };
 
 /* flow_tcp is a TCP conversation. */
 struct flow_tcp {
-    struct flow flow; /* first: either is found from the other */
+    struct flow flow;           /* first: either is found from the other */
     const struct proto *before; /* what the conversation spoke before it turned to flow.app; NULL: nothing else */
     struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
-    uint16_t port;   /* stands for the key's ports when the protocol is looked for; 0: they do */
+    uint16_t port;              /* stands for the key's ports when the protocol is looked for; 0: they do */
     struct tcp_conv conv;
     struct stream side[2];
 };
@@ -74,7 +74,7 @@ struct flow_table {
     struct hash_key hash_key;
     uint32_t hand[2]; /* where the search for an entry to give up goes on; [1]: among those of TCP */
     uint32_t count, tcp_streams, udp_streams;
-    size_t states; /* bytes of all app_state */
+    size_t states;      /* bytes of all app_state */
     struct slabs slabs; /* where they lie */
     struct stream_limits limits;
     struct ahead_slot ahead[AHEAD_SLOTS];
@@ -103,8 +103,8 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e);
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side);
 /* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
-/* flow_number_again lets the conversation begin anew, once, with its next datagram: Wireshark counts the messages of SNMP
- * behind the first as a conversation of their own, and numbers must agree for filters to mean the same. */
+/* flow_number_again lets the conversation begin anew, once, with its next datagram: Wireshark counts the messages of
+ * SNMP behind the first as a conversation of their own, and numbers must agree for filters to mean the same. */
 void flow_number_again(struct flow *f);
 /* flow_at returns an entry by its number; flow_tcp the whole of one that is of TCP. */
 enum { FLOW_IN_TCPS = 1 << 30 /* bit of an entry's number */, FLOW_PROTO_TCP = 6 };

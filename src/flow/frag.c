@@ -56,7 +56,8 @@ static void units_add(struct frag_datagram *d, const struct fragment *f) {
 
 const struct frag_datagram *frag_add(struct frag_table *t, const struct fragment *f, uint64_t frame) {
     if (!t->slot) t->slot = calloc(FRAG_DATAGRAMS, sizeof *t->slot);
-    if (!t->slot || f->data.n > FRAG_BYTES || f->off > FRAG_BYTES - f->data.n || (f->more && f->data.n % 8)) return NULL;
+    if (!t->slot || f->data.n > FRAG_BYTES || f->off > FRAG_BYTES - f->data.n || (f->more && f->data.n % 8))
+        return NULL;
     struct frag_datagram *d = slot_for(t, f);
     if (!d || d->pieces >= FRAG_PIECES) return NULL;
     d->piece[d->pieces++] = (struct frag_piece){.frame = frame, .off = f->off, .len = (uint32_t)f->data.n};

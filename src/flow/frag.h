@@ -6,10 +6,10 @@
 
 /* Reassembly of fragmented IP datagrams (RFC 791 3.2, RFC 8200 4.5).
  *
- * Theory of operation. Pieces of a datagram are kept by addresses, identification and protocol until all bytes from 0 to
- * the end of the last piece are there. Bytes that were seen first win. A datagram that is complete is forgotten, so an
- * identification may be used again. Limits: FRAG_DATAGRAMS at a time (the oldest is given up), FRAG_PIECES pieces and
- * 65535 bytes each. */
+ * Theory of operation. Pieces of a datagram are kept by addresses, identification and protocol until all bytes from 0
+ * to the end of the last piece are there. Bytes that were seen first win. A datagram that is complete is forgotten, so
+ * an identification may be used again. Limits: FRAG_DATAGRAMS at a time (the oldest is given up), FRAG_PIECES pieces
+ * and 65535 bytes each. */
 
 enum { FRAG_DATAGRAMS = 64, FRAG_PIECES = 128, FRAG_BYTES = 65535 };
 
@@ -23,7 +23,7 @@ struct frag_datagram {
     uint32_t id;
     uint8_t proto;
     bool used, has_end, overlap;
-    uint32_t end; /* total length, where has_end */
+    uint32_t end;  /* total length, where has_end */
     uint32_t have; /* bytes marked */
     uint64_t age;
     uint8_t *bytes; /* FRAG_BYTES */
@@ -38,7 +38,8 @@ struct frag_table {
 };
 
 void frag_table_free(struct frag_table *t);
-/* frag_add takes a piece; it returns the datagram when it is complete, whose bytes live until the next call, else NULL. */
+/* frag_add takes a piece; it returns the datagram when it is complete, whose bytes live until the next call, else NULL.
+ */
 const struct frag_datagram *frag_add(struct frag_table *t, const struct fragment *f, uint64_t frame);
 
 #endif

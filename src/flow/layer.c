@@ -56,8 +56,8 @@ static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") =
 static void useful_find(struct driver *dr) {
     bool transport = false;
     /* These depend on every layer of the packet. */
-    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) || want_has(&dr->want, FID_WS_SHORT) ||
-                    want_has(&dr->want, FID_WS_UNREASSEMBLED);
+    dr->needs_app = want_has(&dr->want, FID_FRAME_PROTOCOLS) || want_has(&dr->want, FID_WS_MALFORMED) ||
+                    want_has(&dr->want, FID_WS_SHORT) || want_has(&dr->want, FID_WS_UNREASSEMBLED);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
         if (is_app(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
@@ -191,7 +191,8 @@ static bool op_fragment(struct decode *d, const struct fragment *f, struct slice
     if (!copy) return false;
     memcpy(copy, g->bytes, g->end);
     driver_retire(dr, copy);
-    uint8_t source = fvec_add_source(d->out, slice_of(copy, g->end), f->src.len == 16 ? "Reassembled IPv6" : "Reassembled IPv4");
+    uint8_t source =
+        fvec_add_source(d->out, slice_of(copy, g->end), f->src.len == 16 ? "Reassembled IPv6" : "Reassembled IPv4");
     if (!source) return false;
     fragments_add(d, f, g, source);
     d->out->src = source;
@@ -202,7 +203,8 @@ static bool op_fragment(struct decode *d, const struct fragment *f, struct slice
 static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *s, int *side) {
     struct driver *dr = driver_of(d);
     int hint = s->flags & TH_SYN ? !(s->flags & TH_ACK) : -1;
-    struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_TCP, &d->src, &d->dst, s->sport, s->dport}, hint, d->pkt->ts, side);
+    struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_TCP, &d->src, &d->dst, s->sport, s->dport}, hint,
+                               d->pkt->ts, side);
     dr->flow = f;
     if (!f) return NULL;
     struct tcp_conv *c = &flow_tcp(f)->conv;
@@ -211,12 +213,14 @@ static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *
         *side = 0;
         c = &flow_tcp(f)->conv;
     }
-    d->times = (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
+    d->times =
+        (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
     f->last = d->pkt->ts;
     return c;
 }
 
-static void op_tcp_update(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side, struct tcp_analysis *out) {
+static void op_tcp_update(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side,
+                          struct tcp_analysis *out) {
     tcp_conv_update(c, s, side, d->pkt->number, d->pkt->ts, d->tcp_analysis, &driver_of(d)->flows.unacked, out);
 }
 
@@ -224,7 +228,8 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     struct driver *dr = driver_of(d);
     int side;
     if (!dr->needs_flow) return false;
-    struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_UDP, &d->src, &d->dst, sport, dport}, -1, d->pkt->ts, &side);
+    struct flow *f =
+        flow_find(&dr->flows, &(struct flow_ends){IP_UDP, &d->src, &d->dst, sport, dport}, -1, d->pkt->ts, &side);
     dr->flow = f;
     if (!f) return false;
     d->from = (uint8_t)side;
@@ -233,14 +238,16 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     return true;
 }
 
-/* is_snmp tells whether a datagram is a message of SNMP: RFC 3417 3, RFC 3416 (a BER sequence that begins with the version). */
+/* is_snmp tells whether a datagram is a message of SNMP: RFC 3417 3, RFC 3416 (a BER sequence that begins with the
+ * version). */
 static bool is_snmp(uint16_t sport, uint16_t dport, struct slice in) {
     enum { SNMP = 161, SNMP_TRAP = 162, SEQUENCE = 0x30, INTEGER = 2, VERSION_MAX = 3 };
     if (sport != SNMP && dport != SNMP && sport != SNMP_TRAP && dport != SNMP_TRAP) return false;
     if (in.n < 5 || in.p[0] != SEQUENCE) return false;
     size_t head = in.p[1] < 0x80 ? 2 : 2u + (in.p[1] & 0x7f), length = head == 2 ? in.p[1] : 0;
     for (size_t i = 2; i < head && i < in.n && head <= 6; i++) length = length << 8 | in.p[i];
-    return head <= 6 && in.n > head + 2 && length <= in.n - head && in.p[head] == INTEGER && in.p[head + 1] == 1 && in.p[head + 2] <= VERSION_MAX;
+    return head <= 6 && in.n > head + 2 && length <= in.n - head && in.p[head] == INTEGER && in.p[head + 1] == 1 &&
+           in.p[head + 2] <= VERSION_MAX;
 }
 
 /* datagram_recognise returns the first protocol that says a datagram is its own, which the conversation then speaks. */
@@ -254,8 +261,8 @@ static const struct proto *datagram_recognise(struct driver *dr, struct slice in
     return NULL;
 }
 
-/* datagram_reader returns who reads a datagram: who recognised one of its conversation, who is registered for its ports,
- * who recognises it. */
+/* datagram_reader returns who reads a datagram: who recognised one of its conversation, who is registered for its
+ * ports, who recognises it. */
 static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
     if (app && app->recognises && app->recognises(in, true)) return app;
@@ -332,9 +339,7 @@ bool driver_ahead_pays(const struct driver *dr) {
     return dr->needs_flow && dr->flows.count > MANY;
 }
 
-void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) {
-    flow_ahead(&dr->flows, link, frame);
-}
+void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) { flow_ahead(&dr->flows, link, frame); }
 
 void driver_layers(struct driver *dr) {
     struct decode *d = &dr->d;

@@ -10,12 +10,12 @@
 
 /* The driver: takes a packet through its layers and gives every decoder what it asks for.
  *
- * Theory of operation. `tables` map a number (EtherType, IP protocol, port ...) to a protocol. A decoder asks for the next
- * one through the ops of struct decode; the driver finds it, or finds out by probing, keeps the conversations, puts
- * streams and fragments together, and calls on. What nobody wants is not done: a protocol is entered only where a wanted
- * field can come of it (`useful`), conversations are kept only where a wanted field needs them.
- * Invariants: one driver serves one capture, in order; everything handed out in a packet lives until the next one.
- * Limits: NESTING_MAX decoders inside each other; those of flow.h, stream.h, frag.h. */
+ * Theory of operation. `tables` map a number (EtherType, IP protocol, port ...) to a protocol. A decoder asks for the
+ * next one through the ops of struct decode; the driver finds it, or finds out by probing, keeps the conversations,
+ * puts streams and fragments together, and calls on. What nobody wants is not done: a protocol is entered only where a
+ * wanted field can come of it (`useful`), conversations are kept only where a wanted field needs them. Invariants: one
+ * driver serves one capture, in order; everything handed out in a packet lives until the next one. Limits: NESTING_MAX
+ * decoders inside each other; those of flow.h, stream.h, frag.h. */
 
 enum { NESTING_MAX = 24, PROTOS_MAX = 128, PACKET_ARENA = 16 << 20, KEPT_MAX = 192 << 20 };
 
@@ -28,7 +28,8 @@ struct driver {
     uint8_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1; the top bit: the user said so */
     bool useful[PROTOS_MAX];     /* by place in weir_protos */
     bool needs_flow, needs_app;
-    /* Those that know datagrams, or the beginning of streams, by their bytes: what no port is registered for is asked of each. */
+    /* Those that know datagrams, or the beginning of streams, by their bytes: what no port is registered for is asked
+     * of each. */
     const struct proto *recogniser[PROTOS_MAX], *prober[PROTOS_MAX];
     size_t recognisers, probers;
     struct flow_table flows;
@@ -62,13 +63,15 @@ void driver_ahead(struct driver *dr, uint32_t link, struct slice frame);
 
 /* For the parts of the driver. */
 const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key);
-/* driver_forced tells whether the user chose the protocol of a number: then it is not asked whether the bytes look like it. */
+/* driver_forced tells whether the user chose the protocol of a number: then it is not asked whether the bytes look like
+ * it. */
 bool driver_forced(const struct driver *dr, enum proto_table table, uint32_t key);
 /* driver_retire hands a buffer over that is freed when the packet is done; it is freed at once where that fails. */
 void driver_retire(struct driver *dr, void *buffer);
 /* driver_probe returns the protocol that recognises the first bytes of a stream, or NULL. */
 const struct proto *driver_probe(const struct driver *dr, struct slice in);
-bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
+bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame,
+                       int64_t *ns);
 enum dns_turn driver_dns_match(struct decode *d, uint16_t id, bool response, uint64_t *frame, int64_t *ns);
 void driver_become(struct decode *d, const struct proto *p, uint16_t port);
 void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port);

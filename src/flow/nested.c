@@ -39,7 +39,8 @@ static struct inner *inner_make(struct driver *dr, const struct proto *p) {
         free(in);
         return NULL;
     }
-    *in = (struct inner){.nested = {.lost = inner_lost, .end = inner_end}, .proto = p, .state = state, .limits = &dr->flows.limits};
+    *in = (struct inner){
+        .nested = {.lost = inner_lost, .end = inner_end}, .proto = p, .state = state, .limits = &dr->flows.limits};
     if (p->stream->start) p->stream->start(state);
     return in;
 }

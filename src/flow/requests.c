@@ -17,7 +17,8 @@ static struct request_id id_make(const struct decode *d, uint32_t kind, uint32_t
     return id;
 }
 
-bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns) {
+bool driver_echo_match(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame,
+                       int64_t *ns) {
     struct driver *dr = d->driver;
     struct request_id id = id_make(d, kind, ident, seq, request);
     if (request) {

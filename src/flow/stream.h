@@ -40,7 +40,7 @@ struct piece {
 /* What every segment touches comes first. */
 struct stream {
     uint32_t next, first; /* first: what `next` began with */
-    bool synced, lost; /* lost: a gap broke the framing and no message start was seen since */
+    bool synced, lost;    /* lost: a gap broke the framing and no message start was seen since */
     uint16_t held_count;
     uint32_t n;        /* bytes of the unfinished message, up to MESSAGE_MAX */
     struct held *held; /* in order of seq */

@@ -2,8 +2,9 @@
 /* From a segment's payload to the messages above TCP: order, holes, messages over several segments.
  *
  * Messages that lie whole in a segment are decoded where they are, without a copy. Only what is left of a message that
- * goes on in a later segment is kept (flow/stream.h). A protocol that tells a message's length up front (stream_ops.frame)
- * has its messages counted first, so that TCP's own entry can say where they are before it is closed. */
+ * goes on in a later segment is kept (flow/stream.h). A protocol that tells a message's length up front
+ * (stream_ops.frame) has its messages counted first, so that TCP's own entry can say where they are before it is
+ * closed. */
 #include "flow/layer.h"
 
 /* feed is one piece of new data on its way up. */
@@ -18,7 +19,7 @@ struct feed {
     struct slice old; /* bytes of its segment before the data, which were seen already */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
-    bool owned;       /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
+    bool owned; /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
 };
 
 static void tcp_close(struct feed *f) {
@@ -101,8 +102,7 @@ static void become_done(struct feed *f) {
 
 static void tunnel_show(struct feed *f, struct slice in) {
     const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
-    if (t && t->by->tunnel && f->flow->app != t->by)
-        t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
+    if (t && t->by->tunnel && f->flow->app != t->by) t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
 }
 
 static struct read_result message_read(struct feed *f, struct slice in) {
@@ -137,8 +137,8 @@ static struct slice whole_select(struct feed *f) {
     return whole;
 }
 
-/* pieces_add lists the segments that the first n bytes came in, before the message's own fields, which begin at `at`: only
- * when it is read it is known that it was whole. */
+/* pieces_add lists the segments that the first n bytes came in, before the message's own fields, which begin at `at`:
+ * only when it is read it is known that it was whole. */
 static void pieces_add(struct feed *f, size_t n, uint32_t at) {
     struct fvec *v = f->d->out;
     const struct stream *s = f->stream;
@@ -148,7 +148,8 @@ static void pieces_add(struct feed *f, size_t n, uint32_t at) {
         const struct piece *p = &s->pieces[count];
         uint32_t off = p->at - p->old, end = p->at + p->len;
         if (end > n) end = (uint32_t)n;
-        struct fval *shown = fv_at(v, fv_open(v, p->conflict ? FID_TCP_SEGMENT_ERROR : FID_TCP_SEGMENT, off, end - off));
+        struct fval *shown =
+            fv_at(v, fv_open(v, p->conflict ? FID_TCP_SEGMENT_ERROR : FID_TCP_SEGMENT, off, end - off));
         if (shown) shown->u = p->frame;
         if (p->old) fv_u(v, FID_TCP_SEGMENT_OVERLAP, off, 0, 1);
         if (p->conflict) fv_u(v, FID_TCP_SEGMENT_OVERLAP_CONFLICT, off, 0, 1);
@@ -177,7 +178,8 @@ static void lose(struct feed *f) {
     app_lost(f);
 }
 
-/* stranger_leave ends a protocol that recognised nothing of the conversation so far. true where another knows the bytes. */
+/* stranger_leave ends a protocol that recognised nothing of the conversation so far. true where another knows the
+ * bytes. */
 static bool stranger_leave(struct feed *f, struct slice in) {
     const struct proto *app = f->flow->app, *sure = driver_probe(f->dr, in);
     f->owned = app->stream->owns_port;
@@ -186,8 +188,8 @@ static bool stranger_leave(struct feed *f, struct slice in) {
     return sure && sure != app;
 }
 
-/* overlap_note says of the last piece that its segment began within the message: what was there before it won. It returns
- * the part of the segment that lies in the message. */
+/* overlap_note says of the last piece that its segment began within the message: what was there before it won. It
+ * returns the part of the segment that lies in the message. */
 static struct slice overlap_note(struct feed *f, struct slice part, size_t before) {
     const struct stream *s = f->stream;
     struct slice old = f->old;
@@ -229,7 +231,8 @@ static bool whole_read(struct feed *f, struct slice *in) {
             return false;
         }
         if (r.status == READ_OK && f->in_packet) {
-            size_t room = v->source[v->src].bytes.n - f->tcp_off; /* the place ends with the segment, the message does not */
+            size_t room =
+                v->source[v->src].bytes.n - f->tcp_off; /* the place ends with the segment, the message does not */
             fv_u(v, FID_TCP_PDU_SIZE, f->tcp_off, (uint32_t)(r.consumed < room ? r.consumed : room), r.consumed);
         }
     }
@@ -264,7 +267,8 @@ static bool whole_read(struct feed *f, struct slice *in) {
 
 static void app_search(struct feed *f, struct slice in) {
     struct flow *flow = f->flow;
-    uint16_t port = flow_tcp(flow)->port, a = port ? port : flow_key_port(&flow->key, 0), b = port ? port : flow_key_port(&flow->key, 1);
+    uint16_t port = flow_tcp(flow)->port, a = port ? port : flow_key_port(&flow->key, 0),
+             b = port ? port : flow_key_port(&flow->key, 1);
     const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
     if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
     bool forced = driver_forced(f->dr, TABLE_TCP, a) || driver_forced(f->dr, TABLE_TCP, b);
@@ -354,7 +358,8 @@ static void feed_data(struct feed *f, struct slice in) {
         return;
     }
     if (s->lost) {
-        if (!f->flow->app->stream->resyncs && f->flow->app->stream->probe && f->flow->app->stream->probe(in) <= PROBE_UNLIKELY) {
+        if (!f->flow->app->stream->resyncs && f->flow->app->stream->probe &&
+            f->flow->app->stream->probe(in) <= PROBE_UNLIKELY) {
             raw(f, in);
             return;
         }
@@ -390,16 +395,16 @@ static void held_feed(struct feed *f) {
     }
 }
 
-/* gap_known tells whether the hole before seq will never be filled: its bytes were acknowledged, so they were lost before
- * the capture point and not on the way. */
+/* gap_known tells whether the hole before seq will never be filled: its bytes were acknowledged, so they were lost
+ * before the capture point and not on the way. */
 static bool gap_known(const struct feed *f, const struct tcp_conv *c) {
     const struct tcp_side *peer = &c->side[!f->side];
     return peer->has_ack && seq_lt(f->stream->next, peer->last_ack);
 }
 
 /* left_behind returns how many bytes behind a hole of `gap` bytes still belong to the message under way; false: nobody
- * knows where it ends. No protocol has more than LENGTH_WITHIN bytes up to the end of its length: with fewer what is needed
- * is only the rest of the header. */
+ * knows where it ends. No protocol has more than LENGTH_WITHIN bytes up to the end of its length: with fewer what is
+ * needed is only the rest of the header. */
 static bool left_behind(const struct stream *s, uint32_t gap, uint64_t *left) {
     enum { LENGTH_WITHIN = 16 };
     uint64_t gone = s->n + gap, end = s->skip ? s->skip : s->n >= LENGTH_WITHIN ? s->needed : 0;
@@ -459,9 +464,10 @@ static void stream_close(struct feed *f, uint16_t flags) {
     if (app && app->stream && app->stream->closed) app->stream->closed(f->flow->app_state, f->side);
 }
 
-/* fresh_left leaves of a segment's payload what is new and comes next; false: nothing of it does, for it was seen or is held
- * until what comes before it is there. */
-static bool fresh_left(struct feed *f, const struct tcp_segment *s, uint32_t seq, const struct tcp_conv *conv, struct slice *in) {
+/* fresh_left leaves of a segment's payload what is new and comes next; false: nothing of it does, for it was seen or is
+ * held until what comes before it is there. */
+static bool fresh_left(struct feed *f, const struct tcp_segment *s, uint32_t seq, const struct tcp_conv *conv,
+                       struct slice *in) {
     struct stream *st = f->stream;
     if (seq == st->next) return true;
     if (seq_lt(seq, st->next)) {
@@ -495,8 +501,15 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     }
     struct flow_tcp *tcp = flow_tcp(dr->flow);
     struct stream *st = &tcp->side[side];
-    struct feed f = {.dr = dr, .d = d, .flow = dr->flow, .stream = st, .side = side, .frame = d->pkt->number,
-                     .in_packet = true, .open = true, .tcp_off = d_off(d, s->payload.p) - s->hlen};
+    struct feed f = {.dr = dr,
+                     .d = d,
+                     .flow = dr->flow,
+                     .stream = st,
+                     .side = side,
+                     .frame = d->pkt->number,
+                     .in_packet = true,
+                     .open = true,
+                     .tcp_off = d_off(d, s->payload.p) - s->hlen};
     struct slice in = s->payload;
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);
     if (in.n && (s->flags & TH_RST)) { /* RFC 9293 3.5.2: words about the reset, no part of the stream */

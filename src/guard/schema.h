@@ -38,5 +38,4 @@ struct guard_schema {
     size_t property_count;
 };
 
-
 #endif

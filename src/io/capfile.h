@@ -30,8 +30,9 @@ int capfile_open_bytes(struct capfile **out, struct slice bytes, struct writer *
 /* capfile_next gives the next packet, whose pointers live until the next call: OK, ERR_END, or the first error (which
  * is given again by every later call; capfile_why has the line). */
 int capfile_next(struct capfile *c, struct packet *pkt) MUST_USE;
-/* capfile_ahead gives the bytes of a packet after the present one, as far as they stand in the buffer, and of one later at
- * each call; at the end of the buffer false. It is a glance: nothing is read from the file for it, nothing checked. */
+/* capfile_ahead gives the bytes of a packet after the present one, as far as they stand in the buffer, and of one later
+ * at each call; at the end of the buffer false. It is a glance: nothing is read from the file for it, nothing checked.
+ */
 bool capfile_ahead(struct capfile *c, struct slice *frame);
 /* capfile_resume lets capfile_next try again behind the last whole record, after ERR_END or ERR_CUT: the file may have
  * grown. capfile_seek goes on at the record that begins at byte `at`, whose packet's number is `number`; the interfaces
@@ -47,8 +48,8 @@ uint64_t capfile_size(const struct capfile *c);
 /* capfile_on_secrets sets who is called with every block of decryption secrets as it is met (type, bytes); NULL:
  * nobody. */
 void capfile_on_secrets(struct capfile *c, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to);
-/* capfile_secrets hands all blocks of decryption secrets of the file at path to fn, and nothing else is read of it. What is
- * no pcapng file, or is damaged, gives what it has. */
+/* capfile_secrets hands all blocks of decryption secrets of the file at path to fn, and nothing else is read of it.
+ * What is no pcapng file, or is damaged, gives what it has. */
 void capfile_secrets(const char *path, void (*fn)(void *to, uint32_t type, struct slice bytes), void *to);
 /* capfile_on_block sets who is called with every pcapng block that is no packet; larger ones than CAPFILE_BLOCK_MAX are
  * not handed out. */

@@ -23,7 +23,7 @@ struct capfile {
     struct source src;
     uint8_t *buf; /* bytes buf[pos..end) are read and not used */
     size_t pos, end, cap;
-    size_t piece; /* bytes of the next read, 0: as many as fit; after a jump nobody knows how many will be used */
+    size_t piece;  /* bytes of the next read, 0: as many as fit; after a jump nobody knows how many will be used */
     uint64_t base; /* offset of buf[0] in the (decompressed) file */
     bool eof;
     bool swap; /* the file's byte order is not little-endian */
@@ -32,7 +32,7 @@ struct capfile {
     uint64_t ahead; /* offset in the file where the next glance begins */
     uint64_t packets;
     uint64_t record, record_unread; /* where the record being read begins, and `unread` before it */
-    uint64_t unread; /* records that are no packets and yet take a number, as in Wireshark */
+    uint64_t unread;                /* records that are no packets and yet take a number, as in Wireshark */
     int err;
     char *name;
     char why[512];

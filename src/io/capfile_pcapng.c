@@ -104,8 +104,9 @@ static int read_interface(struct capfile *c, const struct block *b) {
     return list_interface(c, i) ? OK : cf_error(c, ERR_NOMEM, b->at, "out of memory");
 }
 
-/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. One with
- * the top bit set is what becomes of a time before 1970 [draft-ietf-opsawg-pcapng 4.3 has none]: it is read as that. */
+/* to_ns turns a time stamp in units of an interface into nanoseconds, held at the ends of what 64 bits can say. One
+ * with the top bit set is what becomes of a time before 1970 [draft-ietf-opsawg-pcapng 4.3 has none]: it is read as
+ * that. */
 static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
     const uint64_t second = 1000000000;
     bool before = ts > INT64_MAX;
@@ -120,7 +121,8 @@ static int64_t to_ns(const struct capture_interface *i, uint64_t ts) {
         s++;
         rest = second - rest;
     }
-    if (__builtin_add_overflow(before ? -(int64_t)s : (int64_t)s, i->offset, &seconds)) return i->offset < 0 ? INT64_MIN : INT64_MAX;
+    if (__builtin_add_overflow(before ? -(int64_t)s : (int64_t)s, i->offset, &seconds))
+        return i->offset < 0 ? INT64_MIN : INT64_MAX;
     if (__builtin_mul_overflow(seconds, (int64_t)second, &ns) || __builtin_add_overflow(ns, (int64_t)rest, &ns))
         return seconds < 0 ? INT64_MIN : INT64_MAX;
     return ns;
@@ -227,13 +229,11 @@ static bool is_packet(uint32_t type) {
 static bool is_custom(uint32_t type) { return type == BLOCK_CUSTOM || type == BLOCK_CUSTOM_NO_COPY; }
 
 /* takes_number tells blocks that Wireshark lists as records: they keep their number, so that numbers agree. */
-static bool takes_number(uint32_t type) {
-    return is_custom(type) || type == BLOCK_JOURNAL;
-}
+static bool takes_number(uint32_t type) { return is_custom(type) || type == BLOCK_JOURNAL; }
 
 static bool is_wanted(const struct capfile *c, uint32_t type) {
-    return (is_packet(type) && !c->secrets_only) || (c->blocks_listed && is_custom(type)) || type == BLOCK_SECTION || type == BLOCK_INTERFACE || c->on_block ||
-           (type == BLOCK_SECRETS && c->on_secrets);
+    return (is_packet(type) && !c->secrets_only) || (c->blocks_listed && is_custom(type)) || type == BLOCK_SECTION ||
+           type == BLOCK_INTERFACE || c->on_block || (type == BLOCK_SECRETS && c->on_secrets);
 }
 
 /* check_trailer compares the length after the block (at p) with the one before it. */

@@ -20,7 +20,7 @@ struct capwrite {
     uint8_t *buf;
     size_t n, cap;
     bool big_endian; /* of the present section: blocks copied from another file */
-    size_t plain; /* bytes at the start of buf that are no record: pcap's file header */
+    size_t plain;    /* bytes at the start of buf that are no record: pcap's file header */
     uint64_t written;
 };
 
@@ -48,7 +48,8 @@ static size_t whole_records(const struct capwrite *w, size_t n) {
     size_t at = w->plain;
     while (at + PCAP_PACKET_HEADER <= n) {
         const uint8_t *p = w->buf + at;
-        size_t size = w->format == CAPWRITE_PCAPNG ? (w->big_endian ? load_be32(p + 4) : load_le32(p + 4)) : PCAP_PACKET_HEADER + load_le32(p + 8);
+        size_t size = w->format == CAPWRITE_PCAPNG ? (w->big_endian ? load_be32(p + 4) : load_le32(p + 4))
+                                                   : PCAP_PACKET_HEADER + load_le32(p + 8);
         if (size > n - at) break;
         at += size;
     }

@@ -24,7 +24,8 @@ int capwrite_open(struct capwrite **out, int fd, enum capwrite_format format,
                   const struct capture_interface *first) MUST_USE;
 /* capwrite_continue goes on with a file whose beginning stands there already, or, in pcapng, will come as blocks. */
 int capwrite_continue(struct capwrite **out, int fd, enum capwrite_format format) MUST_USE;
-/* capwrite_block adds a pcapng block as it stands in another file, in that file's byte order; nothing in classic pcap. */
+/* capwrite_block adds a pcapng block as it stands in another file, in that file's byte order; nothing in classic pcap.
+ */
 int capwrite_block(struct capwrite *w, uint32_t type, bool big_endian, struct slice body) MUST_USE;
 /* capwrite_interface adds an interface; packets name it by its id, which must count from 0 in the order added. */
 int capwrite_interface(struct capwrite *w, const struct capture_interface *i) MUST_USE;

@@ -51,8 +51,8 @@ bool layout_lines(const struct layout_hit *hit, struct writer *w);
 
 /* layout_learn finds the places in a library: descriptors of its libssl and of the libcrypto that belongs to it (-1:
  * none). The library is loaded and tried in a process of its own with the rights of uid and gid, never root's.
- * ERR_UNSUPPORTED with a reason in why where it cannot be loaded or is not like OpenSSL. Takes a tenth of a second, four
- * seconds where the library hangs. */
+ * ERR_UNSUPPORTED with a reason in why where it cannot be loaded or is not like OpenSSL. Takes a tenth of a second,
+ * four seconds where the library hangs. */
 int layout_learn(struct layout *out, int ssl, int crypto, uid_t uid, gid_t gid, struct writer *why) MUST_USE;
 
 #endif

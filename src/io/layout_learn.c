@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Theory of operation: a library is asked where it keeps things by having it make connections.
  *
- * A process of its own, with no rights and for four seconds at most, loads the library file beside our own (a name space
- * of the dynamic linker), and has a client and a server shake hands in memory: TLS 1.3 with both hashes, and TLS 1.2,
- * twice each, with the heap disturbed in between. The library's key log says what the secrets are; a place is taken
- * when every connection, of either side, has its secret there. Then the lines are made from these places as they will
- * be made from a process, and must be those of the key log. What comes back is numbers, which are checked: a library
- * that lies can only mislead about the process that brought it. */
+ * A process of its own, with no rights and for four seconds at most, loads the library file beside our own (a name
+ * space of the dynamic linker), and has a client and a server shake hands in memory: TLS 1.3 with both hashes, and
+ * TLS 1.2, twice each, with the heap disturbed in between. The library's key log says what the secrets are; a place is
+ * taken when every connection, of either side, has its secret there. Then the lines are made from these places as they
+ * will be made from a process, and must be those of the key log. What comes back is numbers, which are checked: a
+ * library that lies can only mislead about the process that brought it. */
 #include "io/layout.h"
 
 #include <dlfcn.h>

@@ -115,7 +115,8 @@ static int activate(struct live *l, const struct live_config *c, struct writer *
     char error[PCAP_ERRBUF_SIZE] = "";
     int r = pcap_activate(l->pcap);
     if (r < 0) return explain(why, l, r), code_of(r);
-    if ((r = set_linktype(l, c, why)) < 0 || (r = set_filter(l, c->filter, why)) < 0 || (r = set_direction(l, c, why)) < 0)
+    if ((r = set_linktype(l, c, why)) < 0 || (r = set_filter(l, c->filter, why)) < 0 ||
+        (r = set_direction(l, c, why)) < 0)
         return r;
     if (pcap_setnonblock(l->pcap, 1, error) < 0) {
         wr_f(why, "%s: %s", l->device, error);
@@ -248,10 +249,11 @@ void live_close(struct live *l) {
 static size_t addresses_text(const pcap_if_t *d, char text[][INET6_ADDRSTRLEN], const char *list[]) {
     size_t n = 0;
     for (const pcap_addr_t *a = d->addresses; a && n < LIVE_ADDRESSES_MAX; a = a->next) {
-        const void *bytes = !a->addr                          ? NULL
-                            : a->addr->sa_family == AF_INET  ? (const void *)&((const struct sockaddr_in *)a->addr)->sin_addr
-                            : a->addr->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)a->addr)->sin6_addr
-                                                             : NULL;
+        const void *bytes =
+            !a->addr                         ? NULL
+            : a->addr->sa_family == AF_INET  ? (const void *)&((const struct sockaddr_in *)a->addr)->sin_addr
+            : a->addr->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)a->addr)->sin6_addr
+                                             : NULL;
         if (bytes && inet_ntop(a->addr->sa_family, bytes, text[n], INET6_ADDRSTRLEN)) list[n] = text[n], n++;
     }
     return n;

@@ -49,10 +49,11 @@ int sock_accept(int fd, struct sock_addr *peer);
 int sock_connect(const struct sock_addr *to, const struct sock_addr *from);
 /* sock_connected gives how a connect ended: 0 or errno. */
 int sock_connected(int fd);
-/* sock_serve binds a socket of `type` that nobody else may share, listening where it is SOCK_STREAM; an IPv6 address that
- * stands for all takes IPv4 too. The descriptor or ERR_IO with errno. */
+/* sock_serve binds a socket of `type` that nobody else may share, listening where it is SOCK_STREAM; an IPv6 address
+ * that stands for all takes IPv4 too. The descriptor or ERR_IO with errno. */
 int sock_serve(const struct sock_addr *a, int type, int backlog) MUST_USE;
-/* sock_take reads what has come, at most n bytes: how many, 0 at the end of the stream, or -errno (-EAGAIN: nothing). */
+/* sock_take reads what has come, at most n bytes: how many, 0 at the end of the stream, or -errno (-EAGAIN: nothing).
+ */
 ssize_t sock_take(int fd, void *buf, size_t n);
 /* sock_give writes what the kernel takes now: how many bytes, or -errno (-EAGAIN: none). */
 ssize_t sock_give(int fd, struct slice bytes);
@@ -65,8 +66,8 @@ void sock_end(int fd);
 void sock_close(int fd);
 /* sock_room raises the limit of open files as far as it goes and returns it. */
 size_t sock_room(void);
-/* sock_hold_port takes a TCP port of `a`'s address for nobody else to use (port 0: a free one, put into a): a socket that
- * neither listens nor connects; the descriptor or -errno. */
+/* sock_hold_port takes a TCP port of `a`'s address for nobody else to use (port 0: a free one, put into a): a socket
+ * that neither listens nor connects; the descriptor or -errno. */
 int sock_hold_port(struct sock_addr *a);
 /* sock_keepalive makes the kernel ask idle peers; sock_name gives the own address,
  * sock_peer_name the other's. */

@@ -34,7 +34,8 @@ int source_open(struct source *s, const char *path) MUST_USE;
 int source_open_bytes(struct source *s, struct slice bytes) MUST_USE;
 /* source_read puts up to n bytes at out: the number of them, 0 at the end, or a negative code (reason in s->why). */
 ssize_t source_read(struct source *s, uint8_t *out, size_t n) MUST_USE;
-/* source_seek goes on at a byte of a plain file; ERR_UNSUPPORTED where the source is none. What was an error is none. */
+/* source_seek goes on at a byte of a plain file; ERR_UNSUPPORTED where the source is none. What was an error is none.
+ */
 int source_seek(struct source *s, uint64_t at) MUST_USE;
 void source_close(struct source *s);
 

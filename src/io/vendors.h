@@ -4,8 +4,8 @@
 
 #include "base/slice.h"
 
-/* vendors is the list of who owns which MAC prefix (24 bits), read from where the system keeps one: Wireshark's manuf or
- * Debian's ieee-data. Without either there are no names. */
+/* vendors is the list of who owns which MAC prefix (24 bits), read from where the system keeps one: Wireshark's manuf
+ * or Debian's ieee-data. Without either there are no names. */
 struct vendors;
 
 /* vendors_make returns a list that is read when it is first asked, or NULL without memory. vendors_free takes NULL too.

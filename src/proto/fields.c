@@ -3,8 +3,10 @@
 
 #include <assert.h>
 
-#define V(value, text) {(value), (value), (text)}
-#define R(low, high, text) {(low), (high), (text)}
+#define V(value, text)                                                                                                 \
+    { (value), (value), (text) }
+#define R(low, high, text)                                                                                             \
+    { (low), (high), (text) }
 
 #define PROTOCOL(id, name, title)
 #define FIELD(id, name, label, type, base, ...)

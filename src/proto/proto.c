@@ -23,7 +23,7 @@ uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t
     if (d->layers < LAYERS_MAX)
         d->layer[d->layers++] = (struct layer_mark){
             .proto = p, .at = d->out->n, .quoted = d->quoted > 0, .src = d->out->src, .before = d->before};
-    d->before = NULL; /* the layers inside this one have begun with it */
+    d->before = NULL;                                   /* the layers inside this one have begun with it */
     size_t bytes = d->out->source[d->out->src].bytes.n; /* a header may be cut short */
     if (len > bytes - off) len = (uint32_t)bytes - off;
     return fv_open(d->out, p->id, off, len);

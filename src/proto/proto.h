@@ -27,15 +27,15 @@ struct mqtt_message;
 
 /* Tables in which protocols are found by number. */
 enum proto_table {
-    TABLE_LINK,      /* LINKTYPE_ value */
+    TABLE_LINK, /* LINKTYPE_ value */
     TABLE_ETHERTYPE,
-    TABLE_IP,        /* IP protocol number */
-    TABLE_PPP,       /* PPP protocol field */
-    TABLE_TCP,       /* TCP port */
-    TABLE_UDP,       /* UDP port */
-    TABLE_LLC,       /* LLC SAP; 0: LLC itself */
+    TABLE_IP,         /* IP protocol number */
+    TABLE_PPP,        /* PPP protocol field */
+    TABLE_TCP,        /* TCP port */
+    TABLE_UDP,        /* UDP port */
+    TABLE_LLC,        /* LLC SAP; 0: LLC itself */
     TABLE_SNAP_CISCO, /* protocol number behind Cisco's organisation code in SNAP */
-    TABLE_TLS,       /* the server's port of a stream inside TLS */
+    TABLE_TLS,        /* the server's port of a stream inside TLS */
     TABLE_COUNT
 };
 
@@ -76,7 +76,8 @@ struct stream_ops {
     struct read_result (*read)(struct decode *d, void *state, int from, struct slice in);
     /* frame says where the first message of `in` ends without decoding it: for protocols that give each message's
      * length up front. Then read is only called with whole messages, and with one whose end
-     * the capture left out (decode.stream_end), which it may give READ_MORE for. NULL: the protocol frames itself in read. */
+     * the capture left out (decode.stream_end), which it may give READ_MORE for. NULL: the protocol frames itself in
+     * read. */
     struct read_result (*frame)(struct slice in);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
@@ -95,16 +96,17 @@ struct stream_ops {
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
-    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL, or where it returns NULL: use column. It
-     * reads info_fields. */
+    /* column_of returns the column's name where it depends on the fields from `at` to before `end`; NULL, or where it
+     * returns NULL: use column. It reads info_fields. */
     const char *(*column_of)(const struct fvec *v, uint32_t at, uint32_t end);
-    uint16_t id, end;   /* fields: from id to before end; id is the protocol's own entry */
+    uint16_t id, end;             /* fields: from id to before end; id is the protocol's own entry */
     const struct proto_key *keys; /* ends with TABLE_COUNT; NULL: none */
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
     void (*read)(struct decode *d, struct slice in);
     const struct stream_ops *stream;
     /* recognises tells whether a datagram on ports nobody is registered for is of this protocol; `known`: one of its
-     * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports alone. */
+     * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports
+     * alone. */
     bool (*recognises)(struct slice in, bool known);
     /* info writes the text of the Info column for the layer whose fields stand from `at` to before `end`. */
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
@@ -138,8 +140,8 @@ enum { LAYERS_MAX = 64 };
 struct layer_mark {
     const struct proto *proto;
     uint32_t at;
-    bool quoted; /* part of a packet quoted inside an error message */
-    uint8_t src; /* source of its bytes */
+    bool quoted;                /* part of a packet quoted inside an error message */
+    uint8_t src;                /* source of its bytes */
     const struct proto *before; /* what its conversation spoke before it turned to this; NULL: nothing else */
 };
 
@@ -182,8 +184,9 @@ struct nested {
 
 /* carry says how a stream inside another one is read and shown, see decode_ops.carry. */
 struct carry {
-    const struct proto *by;     /* the carrier: bytes of an unfinished message are shown in its layer */
-    const struct proto *proto;  /* whose stream it is, where the carrier knows; NULL: found by its bytes, else `likely` */
+    const struct proto *by; /* the carrier: bytes of an unfinished message are shown in its layer */
+    const struct proto
+        *proto; /* whose stream it is, where the carrier knows; NULL: found by its bytes, else `likely` */
     const struct proto *likely; /* NULL: nobody's */
     uint16_t port;              /* the server's, as decode.service of the readers */
     const char *name;           /* of the source a message of several pieces makes */
@@ -203,30 +206,33 @@ struct decode_ops {
     /* tcp_find returns the conversation of the packet's addresses and the given ports and which side speaks. */
     struct tcp_conv *(*tcp_find)(struct decode *d, const struct tcp_segment *s, int *side);
     /* tcp_update lets the conversation take the segment in and says what it means. */
-    void (*tcp_update)(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side, struct tcp_analysis *out);
+    void (*tcp_update)(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side,
+                       struct tcp_analysis *out);
     /* tcp_data takes a segment's payload for reassembly and the protocols above; it closes TCP's own entry. */
     void (*tcp_data)(struct decode *d, const struct tcp_segment *s, int side);
     /* become says that from the byte behind the message being read on, the conversation speaks protocol p in both
      * directions; NULL: whoever is registered for `port` or recognises the bytes. May be NULL itself. */
     void (*become)(struct decode *d, const struct proto *p, uint16_t port);
-    /* tunnel says that from the byte behind the message being read on, the conversation goes on to host and port as whoever
-     * is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL itself. */
+    /* tunnel says that from the byte behind the message being read on, the conversation goes on to host and port as
+     * whoever is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL
+     * itself. */
     void (*tunnel)(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
-    /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream inside
-     * the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
+    /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream
+     * inside the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
      * stream_ops.frame. false: nothing was done with the bytes, and never will be. May be NULL itself. */
     bool (*stream_feed)(struct decode *d, struct nested **nested, const struct proto *p, int from, struct slice in);
-    /* carry hands `in`, which lies in the present source, on as the next bytes of side `from` of the stream inside the one
-     * being read, whoever's it is. *nested is as for stream_feed. May be NULL itself. */
+    /* carry hands `in`, which lies in the present source, on as the next bytes of side `from` of the stream inside the
+     * one being read, whoever's it is. *nested is as for stream_feed. May be NULL itself. */
     void (*carry)(struct decode *d, struct nested **nested, const struct carry *how, int from, struct slice in);
     /* udp_stream returns the index of the conversation and its times, for the UDP header. */
     bool (*udp_find)(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times);
     /* echo_match notes an echo request (`request`), or finds the one a reply with the packet's addresses answers:
      * true with its frame number and the nanoseconds since it. `kind` tells kinds of request apart. NULL: nobody
      * keeps them. */
-    bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame, int64_t *ns);
-    /* udp_state returns the state of the datagram's conversation for p (stream_ops.state_size, start, end), made where there
-     * is none; NULL: there is no memory. May be NULL itself. */
+    bool (*echo_match)(struct decode *d, uint8_t kind, uint16_t ident, uint16_t seq, bool request, uint64_t *frame,
+                       int64_t *ns);
+    /* udp_state returns the state of the datagram's conversation for p (stream_ops.state_size, start, end), made where
+     * there is none; NULL: there is no memory. May be NULL itself. */
     void *(*udp_state)(struct decode *d, const struct proto *p);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
@@ -243,8 +249,8 @@ struct decode_ops {
 
 /* tcp_said is what a segment says and what it means in its conversation, without a field for each. */
 struct tcp_said {
-    bool there;            /* the packet has a segment of a conversation; if not, nothing below is set */
-    uint8_t header;        /* bytes */
+    bool there;     /* the packet has a segment of a conversation; if not, nothing below is set */
+    uint8_t header; /* bytes */
     uint16_t sport, dport;
     uint16_t flags, checksum;
     uint32_t stream, seq, ack;
@@ -256,39 +262,40 @@ struct tcp_said {
 /* decode is the context of one packet on its way through the layers. */
 struct decode {
     struct fvec *out;
-    struct arena *arena; /* packet lifetime */
+    struct arena *arena;       /* packet lifetime */
     struct arena_budget *kept; /* memory of the states of all conversations; NULL: no limit but their own */
     const struct decode_ops *ops;
-    void *driver;        /* the ops' own */
+    void *driver; /* the ops' own */
     const struct packet *pkt;
     struct net_addr link_src, link_dst;
-    struct net_addr src, dst;   /* innermost network addresses */
-    struct net_addr quote_src, quote_dst; /* those of a packet quoted in an error message, the innermost where it quotes one, too */
-    uint16_t ip_id;             /* identification of the innermost IPv4 header */
+    struct net_addr src, dst; /* innermost network addresses */
+    struct net_addr quote_src,
+        quote_dst;  /* those of a packet quoted in an error message, the innermost where it quotes one, too */
+    uint16_t ip_id; /* identification of the innermost IPv4 header */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
-    uint32_t exchange;          /* which of its conversation's exchanges the content being read is of; 0: they take turns */
-    uint8_t from;               /* which side of its conversation sent the datagram: 0 the one that sent the first */
-    uint8_t quoted;             /* > 0 inside a quoted packet */
-    uint8_t nesting;            /* decoders inside decoders */
-    uint32_t wire_len;          /* payload bytes of the network packet on the wire; 0: as captured */
-    bool tcp_fields;            /* somebody wants more of TCP than ports, stream and payload */
-    bool tcp_analysis;          /* somebody wants what the analysis of TCP finds */
-    bool tcp_heard;             /* somebody reads `tcp` */
-    bool mqtt_heard;            /* somebody reads `mqtt` */
-    bool stream_end;            /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
-    int32_t unknown_type;       /* the Ethernet type whose payload no decoder knows; -1: none was met */
-    bool fragment;              /* what is read is the beginning of a datagram whose rest cannot be had */
-    bool cut;                   /* fewer bytes were captured than were on the wire */
+    uint32_t exchange;    /* which of its conversation's exchanges the content being read is of; 0: they take turns */
+    uint8_t from;         /* which side of its conversation sent the datagram: 0 the one that sent the first */
+    uint8_t quoted;       /* > 0 inside a quoted packet */
+    uint8_t nesting;      /* decoders inside decoders */
+    uint32_t wire_len;    /* payload bytes of the network packet on the wire; 0: as captured */
+    bool tcp_fields;      /* somebody wants more of TCP than ports, stream and payload */
+    bool tcp_analysis;    /* somebody wants what the analysis of TCP finds */
+    bool tcp_heard;       /* somebody reads `tcp` */
+    bool mqtt_heard;      /* somebody reads `mqtt` */
+    bool stream_end;      /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
+    int32_t unknown_type; /* the Ethernet type whose payload no decoder knows; -1: none was met */
+    bool fragment;        /* what is read is the beginning of a datagram whose rest cannot be had */
+    bool cut;             /* fewer bytes were captured than were on the wire */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
     /* vendor returns the name of a MAC prefix, empty where it is not known; NULL: there is no list. */
     struct slice (*vendor)(void *vendors, uint32_t oui);
     void *vendors;
-    struct tls_keys *tls_keys; /* what may open TLS sessions; NULL: nothing */
-    struct tcp_said tcp; /* of the innermost segment, where tcp_heard */
+    struct tls_keys *tls_keys;             /* what may open TLS sessions; NULL: nothing */
+    struct tcp_said tcp;                   /* of the innermost segment, where tcp_heard */
     struct mqtt_message *mqtt, *mqtt_last; /* what was read of MQTT, in its order, where mqtt_heard; NULL: nothing */
     struct layer_mark layer[LAYERS_MAX];
     uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
@@ -313,7 +320,8 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
 /* d_bad says that the layer's bytes ended too early or make no sense: `truncated` where the capture cut them,
  * "malformed" otherwise. */
 void d_bad(struct decode *d, const struct reader *r);
-/* d_bad_id is the field d_bad adds to this packet: it says whether the capture, a missing fragment or the sender is to blame. */
+/* d_bad_id is the field d_bad adds to this packet: it says whether the capture, a missing fragment or the sender is to
+ * blame. */
 uint16_t d_bad_id(const struct decode *d);
 /* d_move_back moves the fields from place `from` on to place `to` before them: for what a layer can only say
  * when the layers above it are done. */
@@ -360,8 +368,8 @@ static inline struct slice get_bytes(struct decode *d, struct reader *r, uint16_
     return s;
 }
 
-/* d_row is a field of a fixed layout that takes `width` bytes; one of width 0 is bits, by its mask, of the row before that
- * has bytes. Where that row has an id the bits are its children; where it has none (0) they stand alone. */
+/* d_row is a field of a fixed layout that takes `width` bytes; one of width 0 is bits, by its mask, of the row before
+ * that has bytes. Where that row has an id the bits are its children; where it has none (0) they stand alone. */
 struct d_row {
     uint16_t id;
     uint8_t width;

@@ -8,14 +8,13 @@
 
 /* libmicrohttpd, the HTTP server, which is there once mhd_load has said so. */
 #define MHD_LIBRARY "libmicrohttpd.so.12"
+/* clang-format off */
 #define MHD_CALLS(X)                                                                                                   \
-    X(MHD_add_response_header)                                                                                         \
-    X(MHD_create_response_from_buffer)                                                                                 \
-    X(MHD_create_response_from_callback)                                                                               \
-    X(MHD_create_response_from_fd_at_offset64)                                                                         \
-    X(MHD_destroy_response) X(MHD_get_connection_info) X(MHD_get_connection_values) X(MHD_get_daemon_info)             \
-        X(MHD_lookup_connection_value) X(MHD_queue_response) X(MHD_run) X(MHD_set_connection_option)                   \
-            X(MHD_start_daemon) X(MHD_stop_daemon)
+    X(MHD_add_response_header) X(MHD_create_response_from_buffer) X(MHD_create_response_from_callback)                 \
+    X(MHD_create_response_from_fd_at_offset64) X(MHD_destroy_response) X(MHD_get_connection_info)                      \
+    X(MHD_get_connection_values) X(MHD_get_daemon_info) X(MHD_lookup_connection_value) X(MHD_queue_response)           \
+    X(MHD_run) X(MHD_set_connection_option) X(MHD_start_daemon) X(MHD_stop_daemon)
+/* clang-format on */
 extern struct mhd { MHD_CALLS(LATE_POINTER) } mhd;
 
 bool mhd_load(void);

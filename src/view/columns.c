@@ -82,8 +82,8 @@ static const struct layer_mark *top(const struct decode *d) {
     return NULL;
 }
 
-/* layer_end returns the end of a layer's fields; those of what stands inside its messages, as certificates do, are among
- * them. */
+/* layer_end returns the end of a layer's fields; those of what stands inside its messages, as certificates do, are
+ * among them. */
 static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
     const struct layer_mark *next = m + 1, *end = d->layer + d->layers;
     while (next < end && next->proto->inner) next++;
@@ -148,7 +148,9 @@ static void begun_put(struct writer *w, const struct decode *d, const struct lay
 static void comma_drop(struct writer *w, size_t at) {
     static const struct slice begun = {(const uint8_t *)"[TLS segment", 12};
     size_t len = wr_len(w);
-    if (at < 2 || len < at + begun.n || memcmp(w->buf + at, begun.p, begun.n) != 0 || memcmp(w->buf + at - 2, ", ", 2) != 0) return;
+    if (at < 2 || len < at + begun.n || memcmp(w->buf + at, begun.p, begun.n) != 0 ||
+        memcmp(w->buf + at - 2, ", ", 2) != 0)
+        return;
     memmove(w->buf + at - 2, w->buf + at, len - at);
     w->p -= 2;
 }
@@ -175,15 +177,16 @@ void columns_info(struct writer *w, const struct decode *d) {
     }
     if (!d->out->bad) return;
     uint16_t id = d_bad_id(d);
-    wr_s(w, id == FID_WS_SHORT          ? "[Packet size limited during capture]"
+    wr_s(w, id == FID_WS_SHORT           ? "[Packet size limited during capture]"
             : id == FID_WS_UNREASSEMBLED ? "[BoundErrorUnreassembled Packet]"
                                          : "[Malformed Packet]");
 }
 
 enum { WIDTH_MAX = 16, LINE_HEAD = 512 /* what stands before Info fits, and more: columns are padded in place */ };
 
-/* A column is padded to its width, of WIDTH_MAX at most, and parted by one space; addresses stand to both sides of the arrow.
- * WIDTH_MAX bytes are moved and blanked whatever the width: there is room, and what stands behind is not written yet. */
+/* A column is padded to its width, of WIDTH_MAX at most, and parted by one space; addresses stand to both sides of the
+ * arrow. WIDTH_MAX bytes are moved and blanked whatever the width: there is room, and what stands behind is not written
+ * yet. */
 static inline void padded(struct writer *w, size_t from, size_t width, bool right) {
     size_t len = wr_len(w) - from;
     if (len >= width) return;
@@ -198,8 +201,8 @@ static inline void padded(struct writer *w, size_t from, size_t width, bool righ
     w->p = w->buf + from + width;
 }
 
-/* paint_of returns the colour of a line, or NULL: what breaks a specification or the framing, what was lost, repeated or
- * reset, and what carries nothing. */
+/* paint_of returns the colour of a line, or NULL: what breaks a specification or the framing, what was lost, repeated
+ * or reset, and what carries nothing. */
 static const char *paint_of(const struct decode *d) {
     const struct layer_mark *m = top(d);
     if ((d->out->bad && !d->cut) || d->out->worst == SEV_ERROR) return "\033[31m";

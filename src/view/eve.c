@@ -359,9 +359,10 @@ void eve_end(struct eve *e, struct writer *w) {
         if (at(e, n)->bucket != NOBODY) conversation_tell(e, w, at(e, n));
     e->events++;
     eve_begin(w, &(struct eve_head){.ts = e->last, .type = "stats"});
-    wr_f(w, ",\"stats\":{\"uptime\":%lld,\"decoder\":{\"pkts\":%llu,\"bytes\":%llu}", (long long)((e->last - e->first) / 1000000000),
-         (unsigned long long)e->packets, (unsigned long long)e->bytes);
-    wr_f(w, ",\"flow\":{\"total\":%llu},\"events\":%llu", (unsigned long long)e->conversations, (unsigned long long)e->events);
+    wr_f(w, ",\"stats\":{\"uptime\":%lld,\"decoder\":{\"pkts\":%llu,\"bytes\":%llu}",
+         (long long)((e->last - e->first) / 1000000000), (unsigned long long)e->packets, (unsigned long long)e->bytes);
+    wr_f(w, ",\"flow\":{\"total\":%llu},\"events\":%llu", (unsigned long long)e->conversations,
+         (unsigned long long)e->events);
     if (e->unheld) json_member_u(w, "told_in_parts", e->unheld);
     wr_s(w, "}}\n");
 }

@@ -27,7 +27,7 @@ struct eve {
     uint32_t alive; /* conversations kept */
     size_t text;    /* bytes held for begun transactions */
     uint64_t packets, bytes, conversations, events;
-    uint64_t unheld; /* transactions told in parts, since a limit was reached; `stats` says how many */
+    uint64_t unheld;     /* transactions told in parts, since a limit was reached; `stats` says how many */
     int64_t first, last; /* time stamps of the capture */
 };
 

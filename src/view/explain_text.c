@@ -245,8 +245,8 @@ static int compare_conv(const void *a, const void *b) {
     return (x->stream > y->stream) - (x->stream < y->stream);
 }
 
-static size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out, size_t max,
-                           size_t *all) {
+static size_t convs_with_findings(const struct explain *e, enum severity_level least, const struct conv **out,
+                                  size_t max, size_t *all) {
     const struct conv **list = malloc(CONVS_MAX * sizeof *list);
     size_t n = 0;
     for (size_t i = 0; list && i < CONVS_MAX; i++)

@@ -84,7 +84,8 @@ uint32_t field_next(const struct fvec *v, uint16_t id, char occurrence, uint32_t
     return found;
 }
 
-static void values(struct writer *w, const struct fvec *v, uint16_t id, const struct fields_options *o, const struct view *view) {
+static void values(struct writer *w, const struct fvec *v, uint16_t id, const struct fields_options *o,
+                   const struct view *view) {
     uint32_t first = field_next(v, id, o->occurrence, 0);
     if (first == v->n) return;
     if (o->quote) wr_c(w, o->quote);
@@ -107,14 +108,15 @@ void column_show(struct writer *w, const struct decode *d, uint16_t id, const st
     }
 }
 
-static void column(struct writer *w, const struct decode *d, uint16_t id, const struct fields_options *o, const struct view *view) {
+static void column(struct writer *w, const struct decode *d, uint16_t id, const struct fields_options *o,
+                   const struct view *view) {
     if (o->quote) wr_c(w, o->quote);
     column_show(w, d, id, view);
     if (o->quote) wr_c(w, o->quote);
 }
 
-void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, const struct fields_options *o,
-                  const struct view *view) {
+void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n,
+                  const struct fields_options *o, const struct view *view) {
     for (size_t i = 0; i < n; i++) {
         if (i) wr_c(w, o->separator);
         if (ids[i] >= COLUMN_NUMBER) column(w, d, ids[i], o, view);

@@ -116,8 +116,7 @@ static void utf8_print(struct writer *w, const struct follow_chunk *c) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
         if (!n) wr_s(w, "\xef\xbf\xbd");
-        else if (utf8_hidden(code))
-            wr_c(w, code == '\n' || code == '\r' || code == '\t' ? (char)code : '.');
+        else if (utf8_hidden(code)) wr_c(w, code == '\n' || code == '\r' || code == '\t' ? (char)code : '.');
         else wr_slice(w, slice_head(s, n));
         s = slice_tail(s, n ? n : 1);
     }

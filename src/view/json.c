@@ -200,8 +200,8 @@ static void column_text(struct writer *w, const struct decode *d, uint16_t id, c
 
 /* arrays writes the members of the fields that are there, each an array of texts; `compact` in one line, names without
  * dots. */
-static bool arrays(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, bool compact,
-                   const struct view *view) {
+static bool arrays(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+                   bool compact, const struct view *view) {
     const char *parts[] = {compact ? "," : ",\n          ", compact ? "" : "\n        "};
     bool any = false;
     for (size_t i = 0; i < n; i++) {
@@ -216,7 +216,8 @@ static bool arrays(struct writer *w, const struct decode *d, const uint16_t *ids
         wr_s(w, compact ? "\":[" : "\": [");
         wr_s(w, parts[0] + 1);
         if (col) column_text(w, d, ids[i], view);
-        for (bool more = false; !col && at < d->out->n; at = field_next(d->out, ids[i], occurrence, at + 1), more = true) {
+        for (bool more = false; !col && at < d->out->n;
+             at = field_next(d->out, ids[i], occurrence, at + 1), more = true) {
             if (more) wr_s(w, parts[0]);
             as_text(w, d->out, at, ids[i], view);
         }
@@ -226,7 +227,8 @@ static bool arrays(struct writer *w, const struct decode *d, const uint16_t *ids
     return any;
 }
 
-void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, struct view *view) {
+void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+                 struct view *view) {
     packet_begin(w, d, view);
     wr_c(w, '{');
     if (arrays(w, d, ids, n, occurrence, false, view)) wr_s(w, "\n      ");
@@ -240,20 +242,23 @@ void ek_begin(struct writer *w, const struct decode *d) {
     wr_f(w, "\",\"_type\":\"doc\"}}\n{\"timestamp\":\"%lld%03lld\",\"layers\":{", ms / 1000, ms % 1000);
 }
 
-void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view) {
+void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+               const struct view *view) {
     ek_begin(w, d);
     arrays(w, d, ids, n, occurrence, true, view);
     wr_s(w, "}}\n");
 }
 
-/* typed_as writes one value of field `id` as typed has it; what an anomaly is said to be has the types of those fields. */
+/* typed_as writes one value of field `id` as typed has it; what an anomaly is said to be has the types of those fields.
+ */
 static void typed_as(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id, const struct view *view) {
     if (v->v[at].id == id) typed(w, &v->v[at], view);
     else if (is_number(field_of(id))) field_show(w, v, at, id, view);
     else as_text(w, v, at, id, view);
 }
 
-void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view) {
+void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+                  const struct view *view) {
     bool any = false;
     wr_c(w, '{');
     for (size_t i = 0; i < n; i++) {
@@ -285,8 +290,9 @@ static const char *schema_type(const struct field *f) {
 }
 
 void jsonl_schema(struct writer *w) {
-    wr_s(w, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"weir packet\",\"type\":\"object\","
-            "\"additionalProperties\":false,\"properties\":{");
+    wr_s(w,
+         "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"weir packet\",\"type\":\"object\","
+         "\"additionalProperties\":false,\"properties\":{");
     bool any = false;
     for (size_t id = 1; id < weir_fields.count; id++) {
         const struct field *f = &weir_fields.fields[id];
@@ -296,7 +302,8 @@ void jsonl_schema(struct writer *w) {
         json_text(w, slice_str(f->name));
         wr_f(w, ":{\"description\":");
         json_text(w, slice_str(f->label));
-        wr_f(w, ",\"anyOf\":[{\"type\":\"%s\"},{\"type\":\"array\",\"items\":{\"type\":\"%s\"}}]}", schema_type(f), schema_type(f));
+        wr_f(w, ",\"anyOf\":[{\"type\":\"%s\"},{\"type\":\"array\",\"items\":{\"type\":\"%s\"}}]}", schema_type(f),
+             schema_type(f));
     }
     wr_s(w, "\n}}\n");
 }

@@ -35,8 +35,8 @@ static void escaped(struct writer *w, struct slice s) {
     }
 }
 
-/* raw writes text as it is on the wire, but for what XML cannot hold: control characters as \x and their number, bytes that
- * are not UTF-8 as U+FFFD. */
+/* raw writes text as it is on the wire, but for what XML cannot hold: control characters as \x and their number, bytes
+ * that are not UTF-8 as U+FFFD. */
 static void raw(struct writer *w, struct slice s) {
     while (s.n) {
         size_t plain = 0;
@@ -48,9 +48,11 @@ static void raw(struct writer *w, struct slice s) {
         uint32_t code;
         size_t n = utf8_next(s, &code);
         if (!n) wr_s(w, "\xef\xbf\xbd");
-        else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7f || code == 0xfffe || code == 0xffff)
+        else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7f || code == 0xfffe ||
+                 code == 0xffff)
             wr_f(w, "\\x%x", (unsigned)code);
-        else if (code > 0x7f && utf8_hidden(code)) wr_f(w, "&#x%x;", (unsigned)code); /* the same to a parser, but a terminal is safe */
+        else if (code > 0x7f && utf8_hidden(code))
+            wr_f(w, "&#x%x;", (unsigned)code); /* the same to a parser, but a terminal is safe */
         else wr_bytes(w, s.p, n);
         s = slice_tail(s, n ? n : 1);
     }
@@ -86,7 +88,7 @@ static void value_attribute(struct writer *w, const struct fvec *v, const struct
 struct pdml {
     struct writer *w;
     const struct fvec *v;
-    struct writer text; /* scratch */
+    struct writer text;    /* scratch */
     const struct proto *p; /* of the present field */
 };
 
@@ -132,7 +134,8 @@ static void expert(struct pdml *x, uint32_t at) {
     wr_reset(&x->text);
     if (!p || !p->label || !p->label(&x->text, x->v, at)) wr_s(&x->text, field->label);
     attribute(x->w, "showname", wr_done(&x->text));
-    wr_s(x->w, " size=\"0\" pos=\"0\" show=\"\" value=\"\"/>\n<field name=\"_ws.expert.message\" hide=\"yes\" size=\"0\" pos=\"0\"");
+    wr_s(x->w, " size=\"0\" pos=\"0\" show=\"\" value=\"\"/>\n<field name=\"_ws.expert.message\" hide=\"yes\" "
+               "size=\"0\" pos=\"0\"");
     attribute(x->w, "show", wr_done(&x->text));
     wr_number(x->w, "/>\n<field name=\"_ws.expert.severity\" size=\"0\" pos=\"0\" show=\"",
               severity_number(field->severity), "\"/>\n");
@@ -176,7 +179,8 @@ static void general(struct pdml *x, const struct decode *d) {
     char text[64];
     struct writer t = wr_fixed(text, sizeof text);
     const struct packet *p = d->pkt;
-    wr_number(x->w, "<packet>\n<proto name=\"geninfo\" pos=\"0\" showname=\"General information\" size=\"", p->data.n, "\">\n");
+    wr_number(x->w, "<packet>\n<proto name=\"geninfo\" pos=\"0\" showname=\"General information\" size=\"", p->data.n,
+              "\">\n");
     general_field(x->w, "num", "Number", p->number, p->data.n);
     general_field(x->w, "len", "Frame Length", p->len, p->data.n);
     general_field(x->w, "caplen", "Captured Length", p->data.n, p->data.n);

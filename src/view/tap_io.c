@@ -41,7 +41,10 @@ static void layout_make(struct io_layout *l, const struct io_stats *s) {
     char text[64];
     int64_t duration = (s->last + 500) / 1000 * 1000;
     bool parts = s->interval && s->interval <= duration; /* else one interval, as long as the capture */
-    *l = (struct io_layout){.digits = parts ? s->digits : duration < 10 * (int64_t)1000000000 ? 3 : 1, .duration = duration};
+    *l = (struct io_layout){.digits = parts                                 ? s->digits
+                                      : duration < 10 * (int64_t)1000000000 ? 3
+                                                                            : 1,
+                            .duration = duration};
     l->interval = parts ? s->interval : duration;
     l->time_width = snprintf(text, sizeof text, "%.*f", l->digits, (double)l->duration / 1e9);
     l->whole_width = snprintf(text, sizeof text, "%lld", (long long)(l->duration / 1000000000));

@@ -14,7 +14,8 @@ static const char *const heads[TREE_COLUMNS] = {"Count",     "Average", "Min Val
 static size_t name_width(const struct stats_tree *t, uint32_t parent, size_t depth) {
     size_t most = 0;
     for (uint32_t at = parent ? tree_at(t, parent)->children : t->roots; at; at = tree_at(t, at)->next) {
-        size_t own = strlen(tree_name(tree_at(t, at))) + depth, below = depth < DEPTH_MAX ? name_width(t, at, depth + 1) : 0;
+        size_t own = strlen(tree_name(tree_at(t, at))) + depth,
+               below = depth < DEPTH_MAX ? name_width(t, at, depth + 1) : 0;
         if (own > most) most = own;
         if (below > most) most = below;
     }

@@ -133,13 +133,13 @@ void tap_srt_print(struct writer *w, struct srt *s, const char *filter) {
     double mean = s->replies ? s->sum / (double)s->replies : 0, median = srt_median(s);
     memset(rule, '=', sizeof rule - 1);
     rule[sizeof rule - 1] = 0;
-    wr_f(w, "\n%s\nICMP%s Service Response Time (SRT) Statistics (all times in ms):\nFilter: %s\n\n", rule, s->six ? "v6" : "",
-         filter ? filter : "<none>");
+    wr_f(w, "\n%s\nICMP%s Service Response Time (SRT) Statistics (all times in ms):\nFilter: %s\n\n", rule,
+         s->six ? "v6" : "", filter ? filter : "<none>");
     uint64_t lost = s->requests > s->replies ? s->requests - s->replies : 0;
-    wr_f(w, "Requests  Replies   Lost      %% Loss\n%-10" PRIu64 "%-10" PRIu64 "%-10" PRIu64 "%5.1f%%\n\n", s->requests, s->replies,
-         lost, s->requests ? 100.0 * (double)lost / (double)s->requests : 0);
+    wr_f(w, "Requests  Replies   Lost      %% Loss\n%-10" PRIu64 "%-10" PRIu64 "%-10" PRIu64 "%5.1f%%\n\n", s->requests,
+         s->replies, lost, s->requests ? 100.0 * (double)lost / (double)s->requests : 0);
     wr_f(w, "Minimum   Maximum   Mean      Median    SDeviation     Min Frame Max Frame\n");
-    wr_f(w, "%-10.3f%-10.3f%-10.3f%-10.3f%-15.3f%-10" PRIu64 "%-*" PRIu64 "\n", s->least, s->most, mean, median, srt_deviation(s),
-         s->least_frame, s->requests ? 10 : 1, s->most_frame);
+    wr_f(w, "%-10.3f%-10.3f%-10.3f%-10.3f%-15.3f%-10" PRIu64 "%-*" PRIu64 "\n", s->least, s->most, mean, median,
+         srt_deviation(s), s->least_frame, s->requests ? 10 : 1, s->most_frame);
     wr_f(w, "%s\n", rule);
 }

@@ -28,7 +28,8 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, const stru
         return;
     }
     if (own_label(w, v, at, p)) return;
-    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT || f->id == FID_WS_UNREASSEMBLED) wr_f(w, "[%s]", field->label);
+    if (f->id == FID_WS_MALFORMED || f->id == FID_WS_SHORT || f->id == FID_WS_UNREASSEMBLED)
+        wr_f(w, "[%s]", field->label);
     else print_label(w, field, f);
 }
 

@@ -2,32 +2,32 @@
 #ifndef WEIR_VIEW_VIEW_H
 #define WEIR_VIEW_VIEW_H
 
-#include "base/json.h"
 #include "analyse/dissect.h"
+#include "base/json.h"
 
 /* Pure printing: a decoded packet in, text out. Nothing here decodes, reads or decides. */
 
 /* time_format is how the Time column counts; letters as tshark's -t. */
 enum time_format {
-    TIME_RELATIVE,       /* r: since the first packet */
-    TIME_ABSOLUTE,       /* a: time of day */
-    TIME_ABSOLUTE_DATE,  /* ad */
-    TIME_ABSOLUTE_DOY,   /* adoy */
-    TIME_DELTA,          /* d: since the packet before */
-    TIME_DELTA_SHOWN,    /* dd: since the packet shown before */
-    TIME_EPOCH,          /* e */
-    TIME_OF_DAY_UTC,     /* u; TIME_UTC is a macro of <time.h> */
-    TIME_UTC_DATE,       /* ud */
-    TIME_UTC_DOY         /* udoy */
+    TIME_RELATIVE,      /* r: since the first packet */
+    TIME_ABSOLUTE,      /* a: time of day */
+    TIME_ABSOLUTE_DATE, /* ad */
+    TIME_ABSOLUTE_DOY,  /* adoy */
+    TIME_DELTA,         /* d: since the packet before */
+    TIME_DELTA_SHOWN,   /* dd: since the packet shown before */
+    TIME_EPOCH,         /* e */
+    TIME_OF_DAY_UTC,    /* u; TIME_UTC is a macro of <time.h> */
+    TIME_UTC_DATE,      /* ud */
+    TIME_UTC_DOY        /* udoy */
 };
 
 struct view {
     enum time_format time;
-    int precision;      /* digits of a second; -1: those of the capture */
+    int precision; /* digits of a second; -1: those of the capture */
     bool color;
     bool show_secrets;
-    bool hex;           /* all bytes follow: the tree need not show those of undecoded data */
-    bool ended_once;    /* something was printed before: for separators */
+    bool hex;                 /* all bytes follow: the tree need not show those of undecoded data */
+    bool ended_once;          /* something was printed before: for separators */
     struct frame_times times; /* as they were before the present packet */
 };
 
@@ -53,7 +53,6 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, const stru
 static inline const struct proto *proto_near(const struct proto *p, uint16_t id) {
     return p && id >= p->id && id < p->end ? p : proto_of(id);
 }
-
 
 /* hex_dump writes bytes as lines of 16. */
 void hex_dump(struct writer *w, struct slice s);
@@ -105,18 +104,21 @@ struct fields_options {
     char occurrence;                   /* f, l or a */
 };
 void fields_header(struct writer *w, const uint16_t *ids, size_t n, const struct fields_options *o);
-void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, const struct fields_options *o,
-                  const struct view *view);
+void fields_print(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n,
+                  const struct fields_options *o, const struct view *view);
 
-/* ek_print writes a packet as tshark's -T ek: two lines, the first for Elasticsearch. ek_begin writes these up to the layers,
- * json_shown a field's value as a text. */
+/* ek_print writes a packet as tshark's -T ek: two lines, the first for Elasticsearch. ek_begin writes these up to the
+ * layers, json_shown a field's value as a text. */
 void ek_print(struct writer *w, const struct decode *d, const struct view *view);
 void ek_begin(struct writer *w, const struct decode *d);
 void json_shown(struct writer *w, const struct fval *f, bool secrets);
 /* json_fields, ek_fields and jsonl_fields write chosen fields: tshark's -T json and -T ek with -e, and typed values. */
-void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, struct view *view);
-void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view);
-void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence, const struct view *view);
+void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+                 struct view *view);
+void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+               const struct view *view);
+void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
+                  const struct view *view);
 
 /* HIDDEN_SECRET stands where a secret would. */
 #define HIDDEN_SECRET "(hidden, --show-secrets shows it)"

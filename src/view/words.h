@@ -38,7 +38,8 @@ void text_wrap_from(struct writer *w, struct slice s, size_t column, size_t inde
 /* xml_text writes the first `most` characters of a text into a document of XML; what cannot be seen, or is no UTF-8,
  * becomes U+FFFD, a control character a space. */
 void xml_text(struct writer *w, struct slice s, size_t most);
-/* text_label writes words that end with a colon, and the space a colon of ASCII wants behind it; the columns they take. */
+/* text_label writes words that end with a colon, and the space a colon of ASCII wants behind it; the columns they take.
+ */
 size_t text_label(struct writer *w, const char *english);
 /* text_number writes a line of words with a number in it, %1$s, wrapped at `width`. */
 void text_number(struct writer *w, size_t width, const char *english, uint64_t n);

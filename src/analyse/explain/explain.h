@@ -353,7 +353,7 @@ struct place_map {
     struct map_slot {
         uint64_t hash;
         uint32_t place; /* + 1; 0: the slot is free */
-    } *slot;
+    } * slot;
     uint32_t mask; /* slots - 1 */
 };
 
@@ -361,8 +361,8 @@ struct explain {
     struct hash_key key;
     struct arena arena;
     struct slabs slabs; /* of what conversations own */
-    void *memory;      /* of room[] */
-    struct conv *room; /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
+    void *memory;       /* of room[] */
+    struct conv *room;  /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct conv *conv[CONVS_MAX];
     struct name_rec *name;
     struct host_rec *host;

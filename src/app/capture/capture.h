@@ -20,9 +20,9 @@ struct capture_opts {
 struct capture_limits {
     int64_t stop_ms, stop_bytes, stop_packets, stop_files;
     int64_t next_ms, next_bytes, next_packets, next_interval_s;
-    uint32_t keep_files; /* ring of so many files */
+    uint32_t keep_files;     /* ring of so many files */
     const char *print_names; /* where the names of complete files go: a file, stdout or stderr; NULL: nowhere */
-    bool wrap;           /* the count starts over at keep_files (tcpdump -C -W); else old files are deleted */
+    bool wrap;               /* the count starts over at keep_files (tcpdump -C -W); else old files are deleted */
 };
 
 /* capture_view shows packets where no file is written; `packet` and `idle` give 0 or a negative code that stops. */

@@ -9,7 +9,7 @@ struct replay_plan {
     const char *capture, *config; /* config NULL: the defaults */
     const char *text;             /* of the configuration, `text_len` bytes */
     size_t text_len;
-    bool json;                    /* print the audit records, not the table */
+    bool json; /* print the audit records, not the table */
     const struct keys_opts *keys;
 };
 

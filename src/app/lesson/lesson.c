@@ -5,8 +5,8 @@
  * used, with free ports. Each step waits for the effect of the one before, never only for time. Children end with this
  * process. The folder keeps captures and keys where the lesson came to its end, and loses everything else. */
 #include "app/lesson/lesson.h"
-#include "app/story.h"
 #include "app/lesson/world.h"
+#include "app/story.h"
 #include "view/words.h"
 
 #include <arpa/inet.h>

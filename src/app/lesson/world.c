@@ -7,8 +7,8 @@
  *
  * Without root the keeper first makes a user namespace in which it is root; who enters a host enters that too. */
 #include "app/lesson/world.h"
-#include "base/words.h"
 #include "app/children.h"
+#include "base/words.h"
 #include "io/delayline.h"
 
 #include <dirent.h>

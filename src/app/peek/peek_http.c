@@ -60,10 +60,11 @@ bool peek_item(struct slice *inside, struct slice *item) {
 #include <curl/curl.h>
 
 /* With the thirty libraries that it needs itself it would cost every start more than all the others together. */
+/* clang-format off */
 #define CALLS(X)                                                                                                       \
-    X(curl_global_init)                                                                                                \
-    X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform) X(curl_easy_strerror)              \
-        X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
+    X(curl_global_init) X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform)                \
+    X(curl_easy_strerror) X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
+/* clang-format on */
 static struct { CALLS(LATE_POINTER) } lib;
 
 static bool library_load(void) {

@@ -8,13 +8,12 @@
 
 /* Hyperscan, which finds many patterns at once; it is there once hs_load has said so. */
 #define HS_LIBRARY "libhs.so.5"
+/* clang-format off */
 #define HS_CALLS(X)                                                                                                    \
-    X(hs_alloc_scratch)                                                                                                \
-    X(hs_clone_scratch)                                                                                                \
-    X(hs_compile)                                                                                                      \
-    X(hs_compile_multi)                                                                                                \
-    X(hs_deserialize_database) X(hs_expression_info) X(hs_free_compile_error) X(hs_free_database) X(hs_free_scratch)   \
-        X(hs_populate_platform) X(hs_scan) X(hs_serialize_database) X(hs_version)
+    X(hs_alloc_scratch) X(hs_clone_scratch) X(hs_compile) X(hs_compile_multi) X(hs_deserialize_database)               \
+    X(hs_expression_info) X(hs_free_compile_error) X(hs_free_database) X(hs_free_scratch)                              \
+    X(hs_populate_platform) X(hs_scan) X(hs_serialize_database) X(hs_version)
+/* clang-format on */
 extern struct hs { HS_CALLS(LATE_POINTER) } hs;
 
 bool hs_load(void);

@@ -208,8 +208,8 @@ static void value_read(struct coap_msg *m, struct reader *r, const struct option
 
 /* description: the bits of an option's number (RFC 7252, 5.4.6). */
 static struct slice description(struct decode *d, uint32_t number) {
-    return text_keep(d, "Type %u, %s, %s%s", number, number & 1 ? "Critical" : "Elective", number & 2 ? "Unsafe" : "Safe",
-                     (number & 0x1e) == 0x1c ? ", NoCacheKey" : "");
+    return text_keep(d, "Type %u, %s, %s%s", number, number & 1 ? "Critical" : "Elective",
+                     number & 2 ? "Unsafe" : "Safe", (number & 0x1e) == 0x1c ? ", NoCacheKey" : "");
 }
 
 static void option_show(struct coap_msg *m, struct reader *value, uint32_t off, uint32_t number, unsigned count) {
@@ -225,7 +225,8 @@ static void option_show(struct coap_msg *m, struct reader *value, uint32_t off, 
         f->s = o ? text_keep(d, "#%u: %s", count, o->name) : text_keep(d, "#%u: Unknown Option (%u)", count, number);
     }
     if (!o) d_anomaly(d, FID_COAP_UNKNOWN_OPTION_NUMBER, off, len);
-    else if (rd_left(value) < o->least || rd_left(value) > o->most) d_anomaly(d, FID_COAP_INVALID_OPTION_RANGE, off, len);
+    else if (rd_left(value) < o->least || rd_left(value) > o->most)
+        d_anomaly(d, FID_COAP_INVALID_OPTION_RANGE, off, len);
     if (d_wants(d, FID_COAP_OPT_DESC)) fv_s(d->out, FID_COAP_OPT_DESC, off, len, description(d, number));
     fv_u(d->out, FID_COAP_OPT_DELTA, off, 1, delta);
     fv_u(d->out, FID_COAP_OPT_LENGTH, off, 1, length);
@@ -357,7 +358,8 @@ static void coap_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
         wr_hexbytes(w, token->s, ' ');
     }
     if (block) wr_f(w, ", Block #%u", (unsigned)block->u);
-    if (format && (slice_eq(format->s, SLICE("application/json")) || slice_eq(format->s, SLICE("application/senml+json")))) {
+    if (format &&
+        (slice_eq(format->s, SLICE("application/json")) || slice_eq(format->s, SLICE("application/senml+json")))) {
         wr_s(w, ", JavaScript Object Notation (");
         wr_slice(w, format->s);
         wr_c(w, ')');
@@ -399,7 +401,8 @@ static bool option_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *more = fv_first(v, FID_COAP_OPT_BLOCK_MFLAG, at, end);
     if (block && more) {
         wr_f(w, ": NUM:%u, M:%u, SZX:%u", (unsigned)block->u, (unsigned)more->u, 16u << (last->u & 7));
-    } else if (last->id == FID_COAP_OPT_LENGTH || last->id == FID_COAP_OPT_LENGTH_EXT || last->id == FID_COAP_OPT_DELTA_EXT) {
+    } else if (last->id == FID_COAP_OPT_LENGTH || last->id == FID_COAP_OPT_LENGTH_EXT ||
+               last->id == FID_COAP_OPT_DELTA_EXT) {
         return true;
     } else if (field_of(last->id)->type == FT_BYTES) {
         wr_s(w, ": ");

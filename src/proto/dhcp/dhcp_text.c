@@ -4,14 +4,15 @@
 
 #include "field/print.h"
 
-const uint16_t dhcp_info_fields[] = {FID_DHCP_TYPE, FID_DHCP_ID, FID_DHCP_HW_MAC_ADDR, FID_DHCP_HW_ADDR,
-                                     FID_DHCP_OPTION_DHCP, 0};
+const uint16_t dhcp_info_fields[] = {FID_DHCP_TYPE,    FID_DHCP_ID,          FID_DHCP_HW_MAC_ADDR,
+                                     FID_DHCP_HW_ADDR, FID_DHCP_OPTION_DHCP, 0};
 
 enum { BOOT_REQUEST = 1 };
 
 static void bootp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *type = fv_first(v, FID_DHCP_TYPE, at, end);
-    const struct fval *mac = fv_first(v, FID_DHCP_HW_MAC_ADDR, at, end), *other = fv_first(v, FID_DHCP_HW_ADDR, at, end);
+    const struct fval *mac = fv_first(v, FID_DHCP_HW_MAC_ADDR, at, end),
+                      *other = fv_first(v, FID_DHCP_HW_ADDR, at, end);
     if (!type) return;
     if (type->u != BOOT_REQUEST) {
         const char *name = field_value_name(&vals_dhcp_type, type->u);
@@ -91,8 +92,8 @@ static bool option_label(struct writer *w, const struct fvec *v, uint32_t at) {
         const char *name = field_value_name(field_of(last->id)->values, last->u);
         if (name) wr_f(w, " (%s)", name);
         else wr_f(w, " (Unknown Message Type (0x%02x))", (unsigned)last->u);
-    } else if (field_of(last->id)->type == FT_IPV4 && (f->u == 1 || f->u == 16 || f->u == 28 || f->u == 32 || f->u == 50 ||
-                                                       f->u == 54)) {
+    } else if (field_of(last->id)->type == FT_IPV4 &&
+               (f->u == 1 || f->u == 16 || f->u == 28 || f->u == 32 || f->u == 50 || f->u == 54)) {
         wr_s(w, " (");
         print_ipv4(w, (uint32_t)last->u);
         wr_c(w, ')');
@@ -149,8 +150,7 @@ bool dhcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     switch (f->id) {
     case FID_DHCP: return title_label(w, v, at);
     case FID_DHCP_FLAGS:
-        wr_f(w, "Bootp flags: 0x%04x%s", (unsigned)f->u,
-             f->u & 0x8000 ? ", Broadcast flag (Broadcast)" : " (Unicast)");
+        wr_f(w, "Bootp flags: 0x%04x%s", (unsigned)f->u, f->u & 0x8000 ? ", Broadcast flag (Broadcast)" : " (Unicast)");
         return true;
     case FID_DHCP_SERVER:
     case FID_DHCP_FILE:

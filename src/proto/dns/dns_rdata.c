@@ -9,7 +9,7 @@ enum step_kind {
     S_U8,
     S_U16,
     S_U32,
-    S_TIME,   /* 32 bits, seconds since 1970 */
+    S_TIME, /* 32 bits, seconds since 1970 */
     S_IP4,
     S_IP6,
     S_TEXT,   /* length byte (id) and text (id2) */
@@ -33,12 +33,12 @@ struct layout {
 
 /* In ascending order of types. */
 static const struct layout layouts[] = {
-    {DNS_T_A, {{S_IP4, FID_DNS_A}}},                     /* RFC 1035, 3.4.1 */
-    {DNS_T_NS, {{S_NAME, FID_DNS_NS}}},                  /* 3.3.11 */
+    {DNS_T_A, {{S_IP4, FID_DNS_A}}},    /* RFC 1035, 3.4.1 */
+    {DNS_T_NS, {{S_NAME, FID_DNS_NS}}}, /* 3.3.11 */
     {DNS_T_MD, {{S_NAME, FID_DNS_MD}}},
     {DNS_T_MF, {{S_NAME, FID_DNS_MF}}},
-    {DNS_T_CNAME, {{S_NAME, FID_DNS_CNAME}}},            /* 3.3.1 */
-    {DNS_T_SOA,                                          /* 3.3.13 */
+    {DNS_T_CNAME, {{S_NAME, FID_DNS_CNAME}}}, /* 3.3.1 */
+    {DNS_T_SOA,                               /* 3.3.13 */
      {{S_NAME, FID_DNS_SOA_MNAME},
       {S_NAME, FID_DNS_SOA_RNAME},
       {S_U32, FID_DNS_SOA_SERIAL_NUMBER},
@@ -50,9 +50,9 @@ static const struct layout layouts[] = {
     {DNS_T_MG, {{S_NAME, FID_DNS_MG}}},
     {DNS_T_MR, {{S_NAME, FID_DNS_MR}}},
     {DNS_T_NULL, {{S_REST, FID_DNS_NULL}}},
-    {DNS_T_PTR, {{S_NAME, FID_DNS_PTR_DOMAIN_NAME}}},    /* 3.3.12 */
-    {DNS_T_HINFO, {{S_TEXT, FID_DNS_HINFO_CPU_LENGTH, FID_DNS_HINFO_CPU},
-                   {S_TEXT, FID_DNS_HINFO_OS_LENGTH, FID_DNS_HINFO_OS}}},
+    {DNS_T_PTR, {{S_NAME, FID_DNS_PTR_DOMAIN_NAME}}}, /* 3.3.12 */
+    {DNS_T_HINFO,
+     {{S_TEXT, FID_DNS_HINFO_CPU_LENGTH, FID_DNS_HINFO_CPU}, {S_TEXT, FID_DNS_HINFO_OS_LENGTH, FID_DNS_HINFO_OS}}},
     {DNS_T_MINFO, {{S_NAME, FID_DNS_MINFO_R}, {S_NAME, FID_DNS_MINFO_E}}},
     {DNS_T_MX, {{S_U16, FID_DNS_MX_PREFERENCE}, {S_NAME, FID_DNS_MX_MAIL_EXCHANGE}}}, /* 3.3.9 */
     {DNS_T_TXT, {{S_TEXTS, FID_DNS_TXT_LENGTH, FID_DNS_TXT}}},                        /* 3.3.14 */
@@ -73,9 +73,10 @@ static const struct layout layouts[] = {
       {S_NAME, FID_DNS_RRSIG_SIGNERS_NAME},
       {S_REST, FID_DNS_RRSIG_SIGNATURE}}},
     {DNS_T_PX, {{S_U16, FID_DNS_PX_PREFERENCE}, {S_NAME, FID_DNS_PX_MAP822}, {S_NAME, FID_DNS_PX_MAP400}}},
-    {DNS_T_GPOS, {{S_TEXT, FID_DNS_GPOS_LONGITUDE_LENGTH, FID_DNS_GPOS_LONGITUDE},
-                  {S_TEXT, FID_DNS_GPOS_LATITUDE_LENGTH, FID_DNS_GPOS_LATITUDE},
-                  {S_TEXT, FID_DNS_GPOS_ALTITUDE_LENGTH, FID_DNS_GPOS_ALTITUDE}}},
+    {DNS_T_GPOS,
+     {{S_TEXT, FID_DNS_GPOS_LONGITUDE_LENGTH, FID_DNS_GPOS_LONGITUDE},
+      {S_TEXT, FID_DNS_GPOS_LATITUDE_LENGTH, FID_DNS_GPOS_LATITUDE},
+      {S_TEXT, FID_DNS_GPOS_ALTITUDE_LENGTH, FID_DNS_GPOS_ALTITUDE}}},
     {DNS_T_AAAA, {{S_IP6, FID_DNS_AAAA}}}, /* RFC 3596 */
     {DNS_T_SRV,                            /* RFC 2782 */
      {{S_U16, FID_DNS_SRV_PRIORITY},

@@ -32,8 +32,7 @@ static void dnskey_read(struct dns_msg *m, struct reader *r) {
     get_u8(d, r, FID_DNS_DNSKEY_PROTOCOL);
     uint8_t algorithm = get_u8(d, r, FID_DNS_DNSKEY_ALGORITHM);
     if (!rd_ok(r)) return;
-    if (d_wants(d, FID_DNS_DNSKEY_KEY_ID))
-        fv_u(d->out, FID_DNS_DNSKEY_KEY_ID, rd_off(r), 0, key_tag(whole, algorithm));
+    if (d_wants(d, FID_DNS_DNSKEY_KEY_ID)) fv_u(d->out, FID_DNS_DNSKEY_KEY_ID, rd_off(r), 0, key_tag(whole, algorithm));
     if (rd_left(r)) get_bytes(d, r, FID_DNS_DNSKEY_PUBLIC_KEY, rd_left(r));
 }
 

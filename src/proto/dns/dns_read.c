@@ -214,8 +214,7 @@ static void message_read(struct dns_msg *m, uint32_t start) {
     uint32_t at = fv_open(d->out, FID_DNS_ID, off, 2);
     if (at != FV_UNWANTED) fv_at(d->out, at)->u = id;
     if (t.kind == DNS_TURN_AGAIN) {
-        struct fval *f =
-            d_anomaly(d, response ? FID_DNS_RETRANSMIT_RESPONSE : FID_DNS_RETRANSMIT_REQUEST, off, 2);
+        struct fval *f = d_anomaly(d, response ? FID_DNS_RETRANSMIT_RESPONSE : FID_DNS_RETRANSMIT_REQUEST, off, 2);
         if (f) f->u = t.frame;
     }
     fv_close(d->out);
@@ -269,7 +268,8 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
 }
 
 static const struct stream_ops stream = {.start = stream_start, .frame = stream_frame, .read = stream_read};
-static const struct proto_key dns_keys[] = {{TABLE_UDP, 53}, {TABLE_TCP, 53}, {TABLE_TCP, 5353}, {TABLE_TLS, 853}, {TABLE_COUNT, 0}};
+static const struct proto_key dns_keys[] = {
+    {TABLE_UDP, 53}, {TABLE_TCP, 53}, {TABLE_TCP, 5353}, {TABLE_TLS, 853}, {TABLE_COUNT, 0}};
 static const struct proto_key mdns_keys[] = {{TABLE_UDP, 5353}, {TABLE_COUNT, 0}};
 static const struct proto_key llmnr_keys[] = {{TABLE_UDP, 5355}, {TABLE_COUNT, 0}};
 

@@ -88,12 +88,14 @@ static void names(void) {
     }
     memcpy(longest + 256, "\0\0\1\0\1", 5);
     read_query(longest, 261);
-    CHECK("a name of 255 characters is too long, and its end is found", says(FID_DNS_QRY_NAME, "<Name too long>") && has(FID_DNS_QRY_TYPE));
+    CHECK("a name of 255 characters is too long, and its end is found",
+          says(FID_DNS_QRY_NAME, "<Name too long>") && has(FID_DNS_QRY_TYPE));
 }
 
 static void records(void) {
     ANSWER("\1a\0\0\1\0\1\0\0\0\1\0\4\1\2\3\4");
-    CHECK("an address record shows its address", has(FID_DNS_A) && fv_first(&out, FID_DNS_A, 0, out.n)->u == 0x01020304);
+    CHECK("an address record shows its address",
+          has(FID_DNS_A) && fv_first(&out, FID_DNS_A, 0, out.n)->u == 0x01020304);
     CHECK("without a table of questions no answer is called unsolicited", !has(FID_DNS_UNSOLICITED));
     CHECK("the Info column shows the address", info_is("Standard query response 0x1234 A 1.2.3.4"));
     ANSWER("\1a\0\0\1\0\1\0\0\0\1\0\4\1\2\3");
@@ -140,7 +142,8 @@ static void hostile(void) {
     bytes[SIZE - 2] = 0xc0 | 0x3f;
     clock_t start = clock();
     read_message(bytes, SIZE, false, NULL);
-    CHECK("names that point into a long chain cost no more than the message allows", (double)(clock() - start) / CLOCKS_PER_SEC < 0.5);
+    CHECK("names that point into a long chain cost no more than the message allows",
+          (double)(clock() - start) / CLOCKS_PER_SEC < 0.5);
 }
 
 int main(void) {

@@ -430,9 +430,7 @@ bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_DNS_RETRANSMIT_RESPONSE:
         wr_f(w, "DNS response retransmission. Original response in frame %llu", (unsigned long long)f->u);
         return true;
-    case FID_DNS_UNDECODED_TYPE:
-        wr_f(w, "The data of records of type %u is not decoded", (unsigned)f->u);
-        return true;
+    case FID_DNS_UNDECODED_TYPE: wr_f(w, "The data of records of type %u is not decoded", (unsigned)f->u); return true;
     case FID_DNS_TSIG_NOALG:
         wr_s(w, "No dissector for algorithm:");
         print_string(w, f->s);

@@ -5,5 +5,4 @@
 #include "field/print.h"
 #include "proto/proto.h"
 
-
 #endif

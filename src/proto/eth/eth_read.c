@@ -10,10 +10,10 @@ enum { LEAST_TYPE = 0x0600, LEAST_FRAME = 60, FCS = 4 };
 struct address_ids {
     uint16_t addr, resolved, oui, oui_resolved, lg, ig;
 };
-static const struct address_ids dst_ids = {FID_ETH_DST, FID_ETH_DST_RESOLVED, FID_ETH_DST_OUI,
-                                           FID_ETH_DST_OUI_RESOLVED, FID_ETH_DST_LG, FID_ETH_DST_IG};
-static const struct address_ids src_ids = {FID_ETH_SRC, FID_ETH_SRC_RESOLVED, FID_ETH_SRC_OUI,
-                                           FID_ETH_SRC_OUI_RESOLVED, FID_ETH_SRC_LG, FID_ETH_SRC_IG};
+static const struct address_ids dst_ids = {
+    FID_ETH_DST, FID_ETH_DST_RESOLVED, FID_ETH_DST_OUI, FID_ETH_DST_OUI_RESOLVED, FID_ETH_DST_LG, FID_ETH_DST_IG};
+static const struct address_ids src_ids = {
+    FID_ETH_SRC, FID_ETH_SRC_RESOLVED, FID_ETH_SRC_OUI, FID_ETH_SRC_OUI_RESOLVED, FID_ETH_SRC_LG, FID_ETH_SRC_IG};
 
 static struct slice mac_text(struct decode *d, struct slice mac) {
     char *text = arena_get(d->arena, 17);
@@ -26,7 +26,7 @@ static struct slice mac_text(struct decode *d, struct slice mac) {
 /* eth_address_names adds the hidden companions of a MAC address: its text, its vendor prefix as a number and,
  * where it is known, the vendor's name. `off` is the place of the address, `mac` its six bytes. */
 static void eth_address_names(struct decode *d, uint16_t resolved, uint16_t oui, uint16_t oui_resolved, uint32_t off,
-                       struct slice mac) {
+                              struct slice mac) {
     if (d_wants(d, resolved)) fv_hide(fv_s(d->out, resolved, off, 6, mac_text(d, mac)));
     fv_hide(fv_u(d->out, oui, off, 3, load_be24(mac.p)));
     if (d_wants(d, oui_resolved) && d->vendor) {
@@ -74,7 +74,9 @@ static void trailer_read(struct decode *d, struct slice frame, struct slice rest
     }
     /* Where the capture does not say, a frame that is long enough to have one is taken to have its check sequence. */
     bool outer = frame.p == d->pkt->data.p;
-    bool has_fcs = !outer ? false : d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS : frame.n >= LEAST_FRAME + FCS;
+    bool has_fcs = !outer                   ? false
+                   : d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS
+                                            : frame.n >= LEAST_FRAME + FCS;
     uint32_t fcs = has_fcs && trailer.n >= FCS && !d->cut ? FCS : 0;
     trailer.n -= fcs;
     if (pad.n) fv_s(d->out, FID_ETH_PADDING, d_off(d, pad.p), (uint32_t)pad.n, pad);

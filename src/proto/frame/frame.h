@@ -14,5 +14,4 @@ struct frame_times {
 void frame_begin(struct decode *d, const struct frame_times *t);
 void frame_end(struct decode *d);
 
-
 #endif

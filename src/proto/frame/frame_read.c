@@ -65,7 +65,8 @@ static void block_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     if (pen && copy) wr_f(w, "Custom Block: PEN = %u, will %sbe copied", (unsigned)pen->u, copy->u ? "" : "not ");
 }
 
-static const struct proto block = {.name = "frame", .column = "PCAPNG", .id = FID_FRAME, .end = FID_FRAME_END, .info = block_info};
+static const struct proto block = {
+    .name = "frame", .column = "PCAPNG", .id = FID_FRAME, .end = FID_FRAME_END, .info = block_info};
 
 static void block_begin(struct decode *d) {
     const struct packet *p = d->pkt;
@@ -127,8 +128,8 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
 /* by_ethertype tells whether the layer after this one was chosen by an EtherType: the list names that step too. */
 static bool by_ethertype(const struct decode *d, uint8_t i) {
     const struct proto *p = d->layer[i].proto;
-    return i + 1 < d->layers && (p == &proto_eth || p == &proto_vlan || p == &proto_sll) && d->layer[i + 1].proto != &proto_data &&
-           d->layer[i + 1].proto != &proto_llc;
+    return i + 1 < d->layers && (p == &proto_eth || p == &proto_vlan || p == &proto_sll) &&
+           d->layer[i + 1].proto != &proto_data && d->layer[i + 1].proto != &proto_llc;
 }
 
 /* further tells whether layer i is one more message of the protocol of the layer before it, in the same bytes. */
@@ -141,7 +142,8 @@ void frame_end(struct decode *d) {
     if (!d_wants(d, FID_FRAME_PROTOCOLS)) return;
     size_t n = 0;
     for (uint8_t i = 1; i < d->layers; i++)
-        n += strlen(d->layer[i].proto->name) + sizeof ":ethertype" + (d->layer[i].before ? strlen(d->layer[i].before->name) + 1 : 0);
+        n += strlen(d->layer[i].proto->name) + sizeof ":ethertype" +
+             (d->layer[i].before ? strlen(d->layer[i].before->name) + 1 : 0);
     char *text = arena_get(d->arena, n + 1);
     if (!text) return;
     struct writer w = wr_fixed(text, n + 1);
@@ -168,7 +170,8 @@ static void bits(struct writer *w, uint64_t bytes, const char *what) {
 static void title(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at);
     const struct fval *number = fv_first(v, FID_FRAME_NUMBER, at, end), *len = fv_first(v, FID_FRAME_LEN, at, end);
-    const struct fval *cap = fv_first(v, FID_FRAME_CAP_LEN, at, end), *name = fv_first(v, FID_FRAME_IFACE_NAME, at, end);
+    const struct fval *cap = fv_first(v, FID_FRAME_CAP_LEN, at, end),
+                      *name = fv_first(v, FID_FRAME_IFACE_NAME, at, end);
     const struct fval *id = fv_first(v, FID_FRAME_IFACE_ID, at, end);
     const struct fval *pen = fv_first(v, FID_FRAME_CB_PEN, at, end), *copy = fv_first(v, FID_FRAME_CB_COPY, at, end);
     if (!number || !len || !cap) return;

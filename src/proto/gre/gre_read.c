@@ -6,7 +6,15 @@
 #include "proto/protos.h"
 
 enum { HAS_CHECKSUM = 0x8000, HAS_ROUTING = 0x4000, HAS_KEY = 0x2000, HAS_SEQUENCE = 0x1000, HAS_ACK = 0x0080 };
-enum { TYPE_PPP = 0x880b, TYPE_WCCP = 0x883e, TYPE_ERSPAN = 0x88be, TYPE_ERSPAN_III = 0x22eb, TYPE_IPV4 = 0x0800, WCCP_HEADER = 4, ROUTES_MAX = 256 };
+enum {
+    TYPE_PPP = 0x880b,
+    TYPE_WCCP = 0x883e,
+    TYPE_ERSPAN = 0x88be,
+    TYPE_ERSPAN_III = 0x22eb,
+    TYPE_IPV4 = 0x0800,
+    WCCP_HEADER = 4,
+    ROUTES_MAX = 256
+};
 
 static void flags_add(struct decode *d, uint32_t off, uint16_t flags) {
     bool enhanced = (flags & 7) == 1;

@@ -96,4 +96,5 @@ const struct proto proto_gtp = {.name = "gtp",
                                 .info_fields = info_fields,
                                 .carrier = true,
                                 .wraps_column = true};
-const struct proto proto_gtpv2 = {.name = "gtpv2", .column = "GTPv2", .id = FID_GTPV2, .end = FID_GTPV2_END, .carrier = true};
+const struct proto proto_gtpv2 = {
+    .name = "gtpv2", .column = "GTPv2", .id = FID_GTPV2, .end = FID_GTPV2_END, .carrier = true};

@@ -20,16 +20,16 @@ enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_
 /* http_scan is how far the pending message of one side has been looked at, so that the next segment goes on where
  * the last one ended. All offsets count from the message's first byte. */
 struct http_scan {
-    size_t line;    /* start of the line the search is in */
-    size_t seen;    /* no line end between `line` and here */
-    size_t first;   /* bytes of the first line with its line end; 0: not complete yet */
-    size_t head;    /* bytes up to the body; 0: not complete yet */
-    size_t chunk;   /* start of the next chunk; behind the last one: of the trailer line */
+    size_t line;  /* start of the line the search is in */
+    size_t seen;  /* no line end between `line` and here */
+    size_t first; /* bytes of the first line with its line end; 0: not complete yet */
+    size_t head;  /* bytes up to the body; 0: not complete yet */
+    size_t chunk; /* start of the next chunk; behind the last one: of the trailer line */
     uint64_t length;
-    uint8_t kind;   /* enum http_line_kind */
-    uint8_t body;   /* enum http_body_kind; valid once head is */
-    bool part; /* the capture left out more of the head than the end of a value */
-    bool rpc; /* a request of RPC over HTTP, [MS-RPCH] 2.1.2.1 */
+    uint8_t kind; /* enum http_line_kind */
+    uint8_t body; /* enum http_body_kind; valid once head is */
+    bool part;    /* the capture left out more of the head than the end of a value */
+    bool rpc;     /* a request of RPC over HTTP, [MS-RPCH] 2.1.2.1 */
     bool has_length, bad_length, chunked, other_coding, last_chunk, bad_chunk;
     uint16_t status;
 };
@@ -92,21 +92,22 @@ struct http_state {
     uint16_t connect_port;
     uint8_t connect_host_len;
     uint8_t connect_host[HTTP_HOST_MAX];
-    uint8_t asked;       /* enum http_asked: the last request */
-    bool seen;           /* a message of HTTP was seen */
+    uint8_t asked; /* enum http_asked: the last request */
+    bool seen;     /* a message of HTTP was seen */
 };
 
 /* http_message adds the fields of one whole message of p: HTTP or SSDP. */
-void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s, struct slice in);
+void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s,
+                  struct slice in);
 /* http_first_add adds the first line; http_headers_add the header fields, returning what the body needs. */
 struct http_facts {
     struct slice content_type, content_encoding, host, upgrade, subprotocol, uri, method;
     bool chunked;
 };
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f);
-/* http_media_type returns a content type without its parameters, in lower case. http_media_words is what the Info column
- * says of content (data: its bytes, the first 16 will do but for a multipart type) of the type in a content type's value;
- * empty: nothing. *kind gets what the Protocol column says beside HTTP; kind may be NULL. */
+/* http_media_type returns a content type without its parameters, in lower case. http_media_words is what the Info
+ * column says of content (data: its bytes, the first 16 will do but for a multipart type) of the type in a content
+ * type's value; empty: nothing. *kind gets what the Protocol column says beside HTTP; kind may be NULL. */
 struct slice http_media_type(struct decode *d, struct slice value);
 struct slice http_media_words(struct decode *d, struct slice value, struct slice data, uint8_t *kind);
 /* http_content is a body without its codings: in source src, of a media type. */
@@ -114,10 +115,11 @@ struct http_content {
     struct slice type, data;
     uint8_t src;
 };
-/* http_body_add adds the body's fields; http_content_read hands its content, once the message's entry is closed, to who knows
- * its media type. */
+/* http_body_add adds the body's fields; http_content_read hands its content, once the message's entry is closed, to who
+ * knows its media type. */
 void http_content_read(struct decode *d, const struct http_content *c);
-struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg);
+struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body,
+                                  const struct http_facts *f, uint32_t msg);
 
 const char *http_column(const struct fvec *v, uint32_t at, uint32_t end);
 void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);

@@ -27,7 +27,8 @@ static void trailer_add(struct decode *d, struct slice rest) {
 
 static void chunks_add(struct decode *d, const struct http_scan *s, struct slice body) {
     struct slice head, data, tail, rest = body;
-    if (!d_wants(d, FID_HTTP_CHUNK_SIZE) && !d_wants(d, FID_HTTP_CHUNK_DATA) && !d_wants(d, FID_HTTP_CHUNKED_TRAILER)) return;
+    if (!d_wants(d, FID_HTTP_CHUNK_SIZE) && !d_wants(d, FID_HTTP_CHUNK_DATA) && !d_wants(d, FID_HTTP_CHUNKED_TRAILER))
+        return;
     fv_open(d->out, FID_HTTP_TEXT, d_off(d, body.p), (uint32_t)body.n);
     while (http_chunk_next(&rest, &head, &data, &tail)) {
         uint32_t off = d_off(d, head.p);
@@ -59,7 +60,8 @@ static void media_add(struct decode *d, struct slice value, struct slice data, u
 
 /* content_add shows the content and names its media type. `made` tells what made the bytes, which are not in the packet
  * then; NULL: they are. */
-static struct http_content content_add(struct decode *d, struct slice data, const char *made, const struct http_facts *f) {
+static struct http_content content_add(struct decode *d, struct slice data, const char *made,
+                                       const struct http_facts *f) {
     uint8_t src = d->out->src, own = made ? fvec_add_source(d->out, data, made) : src;
     if (made && !own) return (struct http_content){0};
     d->out->src = own;
@@ -85,7 +87,8 @@ static bool decoded(struct decode *d, struct slice *body, const char **made, con
     if (coding == HTTP_PLAIN) return true;
     struct slice plain, type = http_media_type(d, f->content_type);
     enum media_kind kind = media_kind_of(type);
-    bool whole = d_wants(d, FID_HTTP_FILE_DATA) || !type.n || kind == MEDIA_DATA || kind == MEDIA_MULTIPART || media_wanted(d);
+    bool whole =
+        d_wants(d, FID_HTTP_FILE_DATA) || !type.n || kind == MEDIA_DATA || kind == MEDIA_MULTIPART || media_wanted(d);
     size_t room = d->out->source[d->out->src].bytes.n - msg;
     uint32_t off = *made ? msg : d_off(d, body->p);
     bool done = http_unfold(d->arena, coding, *body, whole ? HTTP_BODY_MAX : PEEK, &plain);
@@ -105,7 +108,8 @@ static bool decoded(struct decode *d, struct slice *body, const char **made, con
     return done;
 }
 
-struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body, const struct http_facts *f, uint32_t msg) {
+struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body,
+                                  const struct http_facts *f, uint32_t msg) {
     const char *made = NULL;
     if (!body.n) return (struct http_content){0};
     if (f->chunked) {

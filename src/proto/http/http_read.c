@@ -141,7 +141,8 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
     if (!st->memory.cap) st->memory = arena_make_of(2 * HTTP_URI_MAX, d->kept);
     arena_reset(&st->memory);
     struct slice asked = uri.n ? uri : f->uri; /* without a Host it stands alone */
-    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && asked.n <= HTTP_URI_MAX ? arena_copy(&st->memory, asked) : (struct slice){0};
+    st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && asked.n <= HTTP_URI_MAX ? arena_copy(&st->memory, asked)
+                                                                               : (struct slice){0};
     if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
     flag_add(d, FID_HTTP_REQUEST, off);
     fv_u(d->out, FID_HTTP_REQUEST_NUMBER, off, 0, st->now.number);
@@ -163,7 +164,8 @@ static void response_link(struct decode *d, struct http_state *st, uint32_t off)
     }
 }
 
-void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s, struct slice in) {
+void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s,
+                  struct slice in) {
     struct http_facts f = {0};
     uint32_t off = d_off(d, in.p);
     struct slice head = slice_head(in, s->head), body = slice_tail(in, s->head);
@@ -232,7 +234,8 @@ static void http_tunnel(struct decode *d, struct slice host, uint16_t port, stru
     d_end(d);
 }
 
-/* cut_take makes a message of what the capture left of one: its first line and header fields, as far as they are there. */
+/* cut_take makes a message of what the capture left of one: its first line and header fields, as far as they are there.
+ */
 static struct read_result cut_take(struct http_scan *s, struct slice in) {
     if (!s->first) s->kind = (uint8_t)http_line_kind_of(in);
     if (s->kind == HTTP_LINE_OTHER) return (struct read_result){.status = READ_MORE};
@@ -303,9 +306,8 @@ static const struct stream_ops stream = {.state_size = sizeof(struct http_state)
                                          .owns_port = true,
                                          .probe = http_probe};
 static const struct proto_key keys[] = {
-    {TABLE_TCP, 80},   {TABLE_TCP, 3128}, {TABLE_TCP, 3132}, {TABLE_TCP, 5985},  {TABLE_TCP, 8080}, {TABLE_TCP, 8088},
-    {TABLE_TCP, 11371}, {TABLE_TCP, 1900}, {TABLE_TCP, 2869}, {TABLE_TCP, 2710}, {TABLE_TLS, 443},
-    {TABLE_COUNT, 0},
+    {TABLE_TCP, 80},    {TABLE_TCP, 3128}, {TABLE_TCP, 3132}, {TABLE_TCP, 5985}, {TABLE_TCP, 8080}, {TABLE_TCP, 8088},
+    {TABLE_TCP, 11371}, {TABLE_TCP, 1900}, {TABLE_TCP, 2869}, {TABLE_TCP, 2710}, {TABLE_TLS, 443},  {TABLE_COUNT, 0},
 };
 const struct proto proto_http = {.name = "http",
                                  .column = "HTTP",

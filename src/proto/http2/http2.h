@@ -6,19 +6,31 @@
 #include "proto/proto.h"
 
 enum {
-    HTTP2_HEAD = 9,              /* bytes of a frame header: RFC 9113 4.1 */
-    HTTP2_PREFACE = 24,          /* bytes of the client's preface: RFC 9113 3.4 */
-    HTTP2_TABLE_MAX = 65536,     /* bytes a dynamic table may grow to */
-    HTTP2_LINES_MAX = 200,       /* header fields of a block that are decompressed */
-    HTTP2_BODIES = 16,           /* messages per side whose content type is remembered */
-    HTTP2_TYPE_MAX = 80,         /* bytes of a content type that are remembered */
-    HTTP2_BODY_MAX = 1 << 20,    /* bytes of the bodies of a conversation that are put together */
+    HTTP2_HEAD = 9,                /* bytes of a frame header: RFC 9113 4.1 */
+    HTTP2_PREFACE = 24,            /* bytes of the client's preface: RFC 9113 3.4 */
+    HTTP2_TABLE_MAX = 65536,       /* bytes a dynamic table may grow to */
+    HTTP2_LINES_MAX = 200,         /* header fields of a block that are decompressed */
+    HTTP2_BODIES = 16,             /* messages per side whose content type is remembered */
+    HTTP2_TYPE_MAX = 80,           /* bytes of a content type that are remembered */
+    HTTP2_BODY_MAX = 1 << 20,      /* bytes of the bodies of a conversation that are put together */
     HTTP2_UNFOLDED_MAX = 16 << 20, /* bytes a compressed body may unfold to */
 };
 
 enum http2_type {
-    H2_DATA, H2_HEADERS, H2_PRIORITY, H2_RST_STREAM, H2_SETTINGS, H2_PUSH_PROMISE, H2_PING, H2_GOAWAY, H2_WINDOW_UPDATE,
-    H2_CONTINUATION, H2_ALTSVC, H2_BLOCKED, H2_ORIGIN, H2_PRIORITY_UPDATE = 16
+    H2_DATA,
+    H2_HEADERS,
+    H2_PRIORITY,
+    H2_RST_STREAM,
+    H2_SETTINGS,
+    H2_PUSH_PROMISE,
+    H2_PING,
+    H2_GOAWAY,
+    H2_WINDOW_UPDATE,
+    H2_CONTINUATION,
+    H2_ALTSVC,
+    H2_BLOCKED,
+    H2_ORIGIN,
+    H2_PRIORITY_UPDATE = 16
 };
 enum { H2_END_STREAM = 0x01, H2_ACK = 0x01, H2_END_HEADERS = 0x04, H2_PADDED = 0x08, H2_PRIORITIZED = 0x20 };
 
@@ -31,23 +43,33 @@ struct http2_hpack {
     bool inside;    /* the last block ended inside a header field, which the next one goes on with */
 };
 
-enum http2_repr { REPR_NONE, REPR_INDEXED, REPR_INCREMENTAL, REPR_INCREMENTAL_NEW, REPR_WITHOUT, REPR_WITHOUT_NEW, REPR_NEVER, REPR_NEVER_NEW, REPR_SIZE };
+enum http2_repr {
+    REPR_NONE,
+    REPR_INDEXED,
+    REPR_INCREMENTAL,
+    REPR_INCREMENTAL_NEW,
+    REPR_WITHOUT,
+    REPR_WITHOUT_NEW,
+    REPR_NEVER,
+    REPR_NEVER_NEW,
+    REPR_SIZE
+};
 
 /* http2_field is a header field, or a change of the table's size, of a block. */
 struct http2_field {
-    uint8_t repr;        /* enum http2_repr; REPR_NONE: not known */
-    uint32_t index;      /* of the table; REPR_SIZE: the size */
-    uint32_t off, len;   /* place in the block */
+    uint8_t repr;      /* enum http2_repr; REPR_NONE: not known */
+    uint32_t index;    /* of the table; REPR_SIZE: the size */
+    uint32_t off, len; /* place in the block */
     struct slice name, value;
 };
 
 /* http2_hpack_works tells whether header blocks can be decompressed at all. */
 bool http2_hpack_works(void);
 /* http2_hpack_read decompresses a block, or a part of one where `last` is false, into at most max fields, whose text is
- * in the packet's memory. It returns how many; *ok is false where the block is damaged, *more where it has more than max: what
- * follows from this sender is then decompressed without what it said before. */
-size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out, size_t max,
-                        bool *ok, bool *more);
+ * in the packet's memory. It returns how many; *ok is false where the block is damaged, *more where it has more than
+ * max: what follows from this sender is then decompressed without what it said before. */
+size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out,
+                        size_t max, bool *ok, bool *more);
 /* http2_hpack_end releases the table; a later block begins with an empty one. */
 void http2_hpack_end(struct http2_hpack *h);
 
@@ -78,7 +100,7 @@ struct http2_state {
         uint8_t next_body;
         struct http2_body body[HTTP2_BODIES];
     } side[2];
-    size_t held; /* bytes of bodies */
+    size_t held;                 /* bytes of bodies */
     struct http_content content; /* of the message that ends with the frame being read */
 };
 
@@ -92,7 +114,8 @@ struct http2_frame {
 };
 
 /* http2_block_add shows a block of header fields, or a part of one. */
-void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream, struct slice block);
+void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream,
+                     struct slice block);
 /* http2_data_add shows what a DATA frame carries, and with the last one of a message its whole body. */
 void http2_data_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, struct slice data);
 /* http2_body_type notes what a message's body is; http2_body_coded that its content is compressed. */

@@ -180,7 +180,8 @@ static struct slice find(const struct http2_field *list, size_t n, const char *n
 }
 
 static void uri_add(struct decode *d, const struct http2_field *list, size_t n, uint32_t off) {
-    struct slice scheme = find(list, n, ":scheme"), authority = find(list, n, ":authority"), path = find(list, n, ":path");
+    struct slice scheme = find(list, n, ":scheme"), authority = find(list, n, ":authority"),
+                 path = find(list, n, ":path");
     if (!scheme.n || !authority.n || !path.n || !d_wants(d, FID_HTTP2_REQUEST_FULL_URI)) return;
     size_t room = scheme.n + authority.n + path.n + 3;
     char *text = arena_get(d->arena, room);
@@ -194,7 +195,8 @@ static void uri_add(struct decode *d, const struct http2_field *list, size_t n, 
 }
 
 /* body_note remembers what the block says of the body to come. */
-static void body_note(struct decode *d, struct http2_state *st, int from, uint32_t stream, const struct http2_field *list, size_t n) {
+static void body_note(struct decode *d, struct http2_state *st, int from, uint32_t stream,
+                      const struct http2_field *list, size_t n) {
     struct slice type = find(list, n, "content-type"), coding = find(list, n, "content-encoding");
     if (!find(list, n, ":method").n && !find(list, n, ":status").n) return; /* a trailer */
     struct http2_body *b = http2_body_start(d, st, from, stream);
@@ -204,12 +206,15 @@ static void body_note(struct decode *d, struct http2_state *st, int from, uint32
     b->coded = (uint8_t)(undone == HTTP_CODED ? HTTP_PLAIN : undone);
 }
 
-void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream, struct slice block) {
+void http2_block_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream,
+                     struct slice block) {
     struct http2_hpack *h = &st->side[from].hpack;
-    bool wanted = want_any(d->out->want, FID_HTTP2_HEADER, FID_HTTP2_REQUEST_FULL_URI + 1) || d_wants(d, FID_HTTP2_MEDIA) || media_wanted(d) ||
+    bool wanted = want_any(d->out->want, FID_HTTP2_HEADER, FID_HTTP2_REQUEST_FULL_URI + 1) ||
+                  d_wants(d, FID_HTTP2_MEDIA) || media_wanted(d) ||
                   want_any(d->out->want, FID_HTTP2_HEADERS_AUTHORITY, FID_HTTP2_HEADERS_WWW_AUTHENTICATE + 1) ||
                   want_any(d->out->want, FID_HTTP2_BODY_FRAGMENTS, FID_HTTP2_BODY_REASSEMBLED_DATA + 1);
-    struct http2_field *list = wanted && http2_hpack_works() ? arena_get(d->arena, HTTP2_LINES_MAX * sizeof *list) : NULL;
+    struct http2_field *list =
+        wanted && http2_hpack_works() ? arena_get(d->arena, HTTP2_LINES_MAX * sizeof *list) : NULL;
     if (!list) return; /* the wishes stay the same for all packets: a table that nobody reads need not be kept */
     bool ok, more;
     size_t n = http2_hpack_read(h, d, block, f->flags & H2_END_HEADERS, list, HTTP2_LINES_MAX, &ok, &more);

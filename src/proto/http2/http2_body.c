@@ -36,7 +36,8 @@ struct http2_body *http2_body_start(struct decode *d, struct http2_state *st, in
 static void collect(struct http2_state *st, struct http2_body *b, uint64_t frame, struct slice bytes) {
     struct http2_piece *piece = NULL;
     if (!bytes.n || b->overflow) return;
-    if (bytes.n <= HTTP2_BODY_MAX - st->held && b->count < HTTP2_BODY_MAX / 64) piece = arena_get(&b->memory, sizeof *piece);
+    if (bytes.n <= HTTP2_BODY_MAX - st->held && b->count < HTTP2_BODY_MAX / 64)
+        piece = arena_get(&b->memory, sizeof *piece);
     struct slice copy = piece ? arena_copy(&b->memory, bytes) : (struct slice){0};
     if (copy.n < bytes.n) {
         b->overflow = true;
@@ -73,7 +74,8 @@ static struct slice pieces_add(struct decode *d, const struct http2_body *b) {
 
 /* content_add shows a whole body, unfolded where its sender compressed it, and returns it so. */
 static struct http_content content_add(struct decode *d, const struct http2_body *b, struct slice body) {
-    struct slice plain = body, type = b->type_len ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
+    struct slice plain = body,
+                 type = b->type_len ? http_media_type(d, slice_of(b->type, b->type_len)) : (struct slice){0};
     struct http_content as_is = {.type = type, .data = body, .src = d->out->src};
     uint32_t off = d_off(d, body.p);
     if (!b->coded || (!d_wants(d, FID_HTTP2_DATA_DATA) && !media_wanted(d))) {
@@ -81,7 +83,9 @@ static struct http_content content_add(struct decode *d, const struct http2_body
         return as_is;
     }
     fv_open(d->out, FID_HTTP2_TEXT, off, (uint32_t)body.n);
-    uint8_t own = http_unfold(d->arena, (enum http_coding)b->coded, body, HTTP2_UNFOLDED_MAX, &plain) ? fvec_add_source(d->out, plain, "Uncompressed entity body") : 0;
+    uint8_t own = http_unfold(d->arena, (enum http_coding)b->coded, body, HTTP2_UNFOLDED_MAX, &plain)
+                      ? fvec_add_source(d->out, plain, "Uncompressed entity body")
+                      : 0;
     if (own) {
         d->out->src = own;
         fv_s(d->out, FID_HTTP2_DATA_DATA, 0, (uint32_t)plain.n, plain);
@@ -111,9 +115,11 @@ static void media_add(struct decode *d, const struct http2_body *b, uint32_t off
     if (words.n) fv_hide(fv_s(d->out, FID_HTTP2_MEDIA, off, 0, words));
 }
 
-void http2_data_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, struct slice data) {
+void http2_data_add(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f,
+                    struct slice data) {
     struct http2_body *b = http2_body_find(st, from, f->stream);
-    bool last = f->flags & H2_END_STREAM, wanted = want_any(d->out->want, FID_HTTP2_DATA_DATA, FID_HTTP2_BODY_REASSEMBLED_DATA + 1) || media_wanted(d);
+    bool last = f->flags & H2_END_STREAM,
+         wanted = want_any(d->out->want, FID_HTTP2_DATA_DATA, FID_HTTP2_BODY_REASSEMBLED_DATA + 1) || media_wanted(d);
     uint32_t off = data.n ? d_off(d, data.p) : f->off + HTTP2_HEAD;
     uint8_t src = d->out->src;
     bool several = b && (b->count || b->overflow);

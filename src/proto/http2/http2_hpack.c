@@ -81,8 +81,8 @@ static size_t sizes_read(struct slice block, size_t at, struct http2_field *out,
     return n;
 }
 
-size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out, size_t max,
-                        bool *ok, bool *more) {
+size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out,
+                        size_t max, bool *ok, bool *more) {
     size_t n = 0, at = 0;
     bool done = false;
     *ok = begin(h, d->kept);
@@ -126,8 +126,8 @@ size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice bl
 
 bool http2_hpack_works(void) { return false; }
 void http2_hpack_end(struct http2_hpack *h) { (void)h; }
-size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out, size_t max,
-                        bool *ok, bool *more) {
+size_t http2_hpack_read(struct http2_hpack *h, struct decode *d, struct slice block, bool last, struct http2_field *out,
+                        size_t max, bool *ok, bool *more) {
     (void)h, (void)d, (void)block, (void)last, (void)out, (void)max;
     *ok = true;
     *more = false;

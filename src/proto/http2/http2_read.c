@@ -45,8 +45,8 @@ static struct read_result http2_cut(struct slice in) {
 
 /* settings_likely tells whether a frame is what a side begins with: RFC 9113 3.4, 6.5. */
 static bool settings_likely(const struct http2_frame *f) {
-    if (f->type != H2_SETTINGS || f->flags || f->r || f->stream || !f->length || f->length % SETTING || f->length > SETTINGS_SEEN * SETTING ||
-        f->payload.n < f->length)
+    if (f->type != H2_SETTINGS || f->flags || f->r || f->stream || !f->length || f->length % SETTING ||
+        f->length > SETTINGS_SEEN * SETTING || f->payload.n < f->length)
         return false;
     for (size_t i = 0; i < f->length; i += SETTING)
         if (field_value_name(&vals_http2_setting, load_be16(f->payload.p + i))) return true;
@@ -146,8 +146,8 @@ static void rest_add(struct decode *d, struct reader *r, uint16_t id) {
     if (rd_left(r)) get_bytes(d, r, id, rd_left(r));
 }
 
-static void block_begin(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f, uint32_t stream, struct slice block,
-                        uint16_t id) {
+static void block_begin(struct decode *d, struct http2_state *st, int from, const struct http2_frame *f,
+                        uint32_t stream, struct slice block, uint16_t id) {
     struct http2_side *s = &st->side[from];
     if (block.n) fv_s(d->out, id, d_off(d, block.p), (uint32_t)block.n, block);
     if (s->block_stream && f->type != H2_CONTINUATION) http2_hpack_end(&s->hpack); /* the block before has no end */
@@ -157,8 +157,8 @@ static void block_begin(struct decode *d, struct http2_state *st, int from, cons
 
 static void settings_add(struct decode *d, struct reader *r, const struct http2_frame *f) {
     static const uint16_t ids[] = {[1] = FID_HTTP2_SETTINGS_HEADER_TABLE_SIZE, FID_HTTP2_SETTINGS_ENABLE_PUSH,
-                                   FID_HTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, FID_HTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-                                   FID_HTTP2_SETTINGS_MAX_FRAME_SIZE, FID_HTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
+                                   FID_HTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,  FID_HTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                   FID_HTTP2_SETTINGS_MAX_FRAME_SIZE,          FID_HTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
                                    [8] = FID_HTTP2_SETTINGS_EXTENDED_CONNECT};
     while (rd_left(r) >= SETTING) {
         fv_open(d->out, FID_HTTP2_SETTINGS, rd_off(r), SETTING);
@@ -170,21 +170,24 @@ static void settings_add(struct decode *d, struct reader *r, const struct http2_
     if (f->stream) d_anomaly(d, FID_HTTP2_BAD_STREAM, f->off + 5, 4);
 }
 
-static void headers_add(struct decode *d, struct http2_state *st, int from, struct reader *r, const struct http2_frame *f) {
+static void headers_add(struct decode *d, struct http2_state *st, int from, struct reader *r,
+                        const struct http2_frame *f) {
     size_t pad = pad_add(d, r, f);
     if (f->flags & H2_PRIORITIZED) priority_add(d, r);
     block_begin(d, st, from, f, f->stream, content_of(d, r, pad), FID_HTTP2_HEADERS);
     rest_add(d, r, FID_HTTP2_HEADERS_PADDING);
 }
 
-static void promise_add(struct decode *d, struct http2_state *st, int from, struct reader *r, const struct http2_frame *f) {
+static void promise_add(struct decode *d, struct http2_state *st, int from, struct reader *r,
+                        const struct http2_frame *f) {
     size_t pad = pad_add(d, r, f);
     split32(d, r, FID_HTTP2_PUSH_PROMISE_R, FID_HTTP2_PUSH_PROMISE_PROMISED_STREAM_ID);
     block_begin(d, st, from, f, 0, content_of(d, r, pad), FID_HTTP2_PUSH_PROMISE_HEADER);
     rest_add(d, r, FID_HTTP2_PUSH_PROMISE_PADDING);
 }
 
-static void data_add(struct decode *d, struct http2_state *st, int from, struct reader *r, const struct http2_frame *f) {
+static void data_add(struct decode *d, struct http2_state *st, int from, struct reader *r,
+                     const struct http2_frame *f) {
     size_t pad = pad_add(d, r, f);
     http2_data_add(d, st, from, f, content_of(d, r, pad));
     rest_add(d, r, FID_HTTP2_DATA_PADDING);
@@ -207,7 +210,8 @@ static void origin_add(struct decode *d, struct reader *r) {
     }
 }
 
-static void payload_add(struct decode *d, struct http2_state *st, int from, struct reader *r, const struct http2_frame *f) {
+static void payload_add(struct decode *d, struct http2_state *st, int from, struct reader *r,
+                        const struct http2_frame *f) {
     switch (f->type) {
     case H2_DATA: data_add(d, st, from, r, f); break;
     case H2_HEADERS: headers_add(d, st, from, r, f); break;
@@ -217,7 +221,9 @@ static void payload_add(struct decode *d, struct http2_state *st, int from, stru
     case H2_PUSH_PROMISE: promise_add(d, st, from, r, f); break;
     case H2_PING: get_bytes(d, r, f->flags & H2_ACK ? FID_HTTP2_PONG : FID_HTTP2_PING, 8); break;
     case H2_GOAWAY: goaway_add(d, r); break;
-    case H2_WINDOW_UPDATE: split32(d, r, FID_HTTP2_WINDOW_UPDATE_R, FID_HTTP2_WINDOW_UPDATE_WINDOW_SIZE_INCREMENT); break;
+    case H2_WINDOW_UPDATE:
+        split32(d, r, FID_HTTP2_WINDOW_UPDATE_R, FID_HTTP2_WINDOW_UPDATE_WINDOW_SIZE_INCREMENT);
+        break;
     case H2_CONTINUATION:
         if (f->stream != st->side[from].block_stream) d_anomaly(d, FID_HTTP2_BAD_STREAM, f->off + 5, 4);
         block_begin(d, st, from, f, f->stream, rd_take(r, rd_left(r)), FID_HTTP2_CONTINUATION_HEADER);

@@ -4,8 +4,15 @@
 #include "proto/http2/http2.h"
 #include "proto/protos.h"
 
-const uint16_t http2_info_fields[] = {FID_HTTP2, FID_HTTP2_MAGIC, FID_HTTP2_TYPE, FID_HTTP2_STREAMID, FID_HTTP2_HEADERS_METHOD,
-                                      FID_HTTP2_HEADERS_PATH, FID_HTTP2_HEADERS_STATUS, FID_HTTP2_MEDIA, 0};
+const uint16_t http2_info_fields[] = {FID_HTTP2,
+                                      FID_HTTP2_MAGIC,
+                                      FID_HTTP2_TYPE,
+                                      FID_HTTP2_STREAMID,
+                                      FID_HTTP2_HEADERS_METHOD,
+                                      FID_HTTP2_HEADERS_PATH,
+                                      FID_HTTP2_HEADERS_STATUS,
+                                      FID_HTTP2_MEDIA,
+                                      0};
 
 static void type_name(struct writer *w, uint64_t type) {
     const char *name = field_value_name(&vals_http2_type, type);
@@ -21,7 +28,8 @@ static void status_words(struct writer *w, uint64_t status) {
 
 /* message_words writes what a request asks for, or how a response answers. */
 static void message_words(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, const char *before) {
-    const struct fval *method = fv_first(v, FID_HTTP2_HEADERS_METHOD, at, end), *path = fv_first(v, FID_HTTP2_HEADERS_PATH, at, end);
+    const struct fval *method = fv_first(v, FID_HTTP2_HEADERS_METHOD, at, end),
+                      *path = fv_first(v, FID_HTTP2_HEADERS_PATH, at, end);
     const struct fval *status = fv_first(v, FID_HTTP2_HEADERS_STATUS, at, end);
     if (method && path) {
         wr_s(w, before);
@@ -69,13 +77,15 @@ static bool stream_label(struct writer *w, const struct fvec *v, uint32_t at) {
 
 static bool header_label(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at);
-    const struct fval *name = fv_first(v, FID_HTTP2_HEADER_NAME, at, end), *value = fv_first(v, FID_HTTP2_HEADER_VALUE, at, end);
+    const struct fval *name = fv_first(v, FID_HTTP2_HEADER_NAME, at, end),
+                      *value = fv_first(v, FID_HTTP2_HEADER_VALUE, at, end);
     const struct fval *status = fv_first(v, FID_HTTP2_HEADERS_STATUS, at, end);
     if (!name || !value) return false;
     wr_s(w, "Header: ");
     print_string(w, name->s);
     wr_s(w, ": ");
-    bool secret = fv_first(v, FID_HTTP2_HEADERS_AUTHORIZATION, at, end) || fv_first(v, FID_HTTP2_HEADERS_PROXY_AUTHORIZATION, at, end);
+    bool secret = fv_first(v, FID_HTTP2_HEADERS_AUTHORIZATION, at, end) ||
+                  fv_first(v, FID_HTTP2_HEADERS_PROXY_AUTHORIZATION, at, end);
     if (secret) wr_s(w, "(hidden)");
     else print_string(w, value->s);
     if (!status) return true;

@@ -17,9 +17,18 @@ struct ip_header {
 
 /* header_of reads the fixed part at p. */
 static struct ip_header header_of(const uint8_t *p, uint32_t off) {
-    return (struct ip_header){.vhl = p[0], .tos = p[1], .len = load_be16(p + 2), .id = load_be16(p + 4), .flags = p[6] >> 5,
-                              .frag = load_be16(p + 6) & 0x1fff, .ttl = p[8], .proto = p[9], .checksum = load_be16(p + 10),
-                              .src = load_be32(p + 12), .dst = load_be32(p + 16), .off = off};
+    return (struct ip_header){.vhl = p[0],
+                              .tos = p[1],
+                              .len = load_be16(p + 2),
+                              .id = load_be16(p + 4),
+                              .flags = p[6] >> 5,
+                              .frag = load_be16(p + 6) & 0x1fff,
+                              .ttl = p[8],
+                              .proto = p[9],
+                              .checksum = load_be16(p + 10),
+                              .src = load_be32(p + 12),
+                              .dst = load_be32(p + 16),
+                              .off = off};
 }
 
 static struct slice host_text(struct decode *d, uint32_t address) {
@@ -245,7 +254,8 @@ static void expert_text(struct writer *w, const struct fvec *v, uint32_t at) {
     else if (f->id == FID_IP_BOGUS_LENGTH && f->extra)
         wr_f(w, "IPv4 total length exceeds packet length (%u bytes)", f->extra);
     else if (f->id == FID_IP_BOGUS_LENGTH) wr_s(w, "IPv4 total length is less than the header length");
-    else wr_f(w, "\"Time To Live\" != %u for a packet sent to the Local Network Control Block (see RFC 3171)", f->extra);
+    else
+        wr_f(w, "\"Time To Live\" != %u for a packet sent to the Local Network Control Block (see RFC 3171)", f->extra);
 }
 
 static void address_text(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -301,7 +311,8 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
         return true;
     case FID_IP_FRAGMENTS: fragments_text(w, v, at); return true;
     case FID_IP_FRAGMENT:
-        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - (f->len != 0), f->len);
+        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off,
+             f->off + f->len - (f->len != 0), f->len);
         return true;
     case FID_IP_CHECKSUM: wr_hexnumber(w, "Header Checksum: 0x", f->u, 4, " [validation disabled]"); return true;
     case FID_IP_CHECKSUM_STATUS:
@@ -321,8 +332,8 @@ const char *ip_proto_name(uint64_t number) {
     return name ? name : number < 224 ? "Unassigned" : "Unknown";
 }
 
-/* The header alone is the topmost layer only for a fragment or a protocol nobody knows: for that no line should have to ask for
- * its fields, so they are read again. */
+/* The header alone is the topmost layer only for a fragment or a protocol nobody knows: for that no line should have to
+ * ask for its fields, so they are read again. */
 static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *own = fv_first(v, FID_IP, at, end);
     struct slice header = own ? slice_tail(v->source[own->src].bytes, own->off) : (struct slice){0};
@@ -338,7 +349,8 @@ static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_
 }
 
 static const uint16_t info_fields[] = {FID_IP, 0};
-static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x0800}, {TABLE_IP, 4}, {TABLE_PPP, 0x0021}, {TABLE_COUNT, 0}};
+static const struct proto_key keys[] = {
+    {TABLE_ETHERTYPE, 0x0800}, {TABLE_IP, 4}, {TABLE_PPP, 0x0021}, {TABLE_COUNT, 0}};
 const struct proto proto_ip = {.name = "ip",
                                .column = "IPv4",
                                .id = FID_IP,

@@ -35,7 +35,8 @@ static void l2tp_read(struct decode *d, struct slice in) {
 
 static void l2tp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *type = fv_first(v, FID_L2TP_TYPE, at, end);
-    const struct fval *tunnel = fv_first(v, FID_L2TP_TUNNEL, at, end), *session = fv_first(v, FID_L2TP_SESSION, at, end);
+    const struct fval *tunnel = fv_first(v, FID_L2TP_TUNNEL, at, end),
+                      *session = fv_first(v, FID_L2TP_SESSION, at, end);
     if (!type || !tunnel || !session) return;
     wr_f(w, "%s  (tunnel id=%u, session id=%u)", type->u ? "Control Message" : "Data Message", (unsigned)tunnel->u,
          (unsigned)session->u);

@@ -2,7 +2,15 @@
 /* Logical Link Control (ISO/IEC 8802-2 3.2, 5.2) and SNAP (RFC 1042; bridged frames of RFC 2427 4.2). */
 #include "proto/protos.h"
 
-enum { SAP_SNAP = 0xaa, SAP_IP = 0x06, TYPE_IPV4 = 0x0800, UNNUMBERED = 3, POLL = 0x10, POLL_LONG = 0x100, RAW_IPX = 0xffff };
+enum {
+    SAP_SNAP = 0xaa,
+    SAP_IP = 0x06,
+    TYPE_IPV4 = 0x0800,
+    UNNUMBERED = 3,
+    POLL = 0x10,
+    POLL_LONG = 0x100,
+    RAW_IPX = 0xffff
+};
 enum { OUI_ETHER = 0x000000, OUI_CISCO = 0x00000c, OUI_BRIDGE_TUNNEL = 0x0000f8, OUI_8021 = 0x0080c2 };
 enum { BRIDGED_ETHERNET_FCS = 1, BRIDGED_ETHERNET = 7 };
 

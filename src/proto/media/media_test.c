@@ -43,7 +43,7 @@ static void json_values(void) {
 static void json_refused(void) {
     static const char *const bad[] = {"\"abc\"",
                                       "12",
-                                      
+
                                       "{a:1}",
                                       "{\"a\":1,}",
                                       "{\"a\":01}",
@@ -64,7 +64,8 @@ static void json_refused(void) {
         CHECK(bench_find(&b, FID_DATA_TEXT_LINES_LINE, 0) && !bench_find(&b, FID_JSON_OBJECT, 0),
               "%s is shown as lines alone", bad[i]);
     }
-    CHECK(!json("{\"a\":1}\nx") && is(FID_JSON_KEY, 0, "a") && is(FID_DATA_TEXT_LINES_LINE, 0, "x"), "what follows JSON is shown as lines");
+    CHECK(!json("{\"a\":1}\nx") && is(FID_JSON_KEY, 0, "a") && is(FID_DATA_TEXT_LINES_LINE, 0, "x"),
+          "what follows JSON is shown as lines");
     char deep[400];
     memset(deep, '[', sizeof deep - 1);
     deep[sizeof deep - 1] = 0;

@@ -43,7 +43,8 @@ static void pseudowire(struct decode *d, struct slice in) {
 static void mpls_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t label;
-    while (label_read(d, &r, &label)) {}
+    while (label_read(d, &r, &label)) {
+    }
     struct slice payload = rd_rest(&r);
     if (!rd_ok(&r) || !payload.n) return;
     int nibble = payload.p[0] >> 4;
@@ -94,9 +95,9 @@ static void mpls_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     wr_s(w, "MPLS Label Switched Packet");
 }
 
-static const struct proto_key keys[] = {
-    {TABLE_ETHERTYPE, 0x8847}, {TABLE_ETHERTYPE, 0x8848}, {TABLE_IP, 137}, {TABLE_UDP, 6635}, {TABLE_PPP, 0x0281},
-    {TABLE_PPP, 0x0283},       {TABLE_COUNT, 0}};
+static const struct proto_key keys[] = {{TABLE_ETHERTYPE, 0x8847}, {TABLE_ETHERTYPE, 0x8848}, {TABLE_IP, 137},
+                                        {TABLE_UDP, 6635},         {TABLE_PPP, 0x0281},       {TABLE_PPP, 0x0283},
+                                        {TABLE_COUNT, 0}};
 const struct proto proto_mpls = {.name = "mpls",
                                  .column = "MPLS",
                                  .id = FID_MPLS,

@@ -120,7 +120,8 @@ struct mqtt_conv {
 /* A captured conversation's topic aliases of both directions share this many bytes; the oldest give way. */
 enum { MQTT_ALIAS_BYTES = 480, MQTT_ALIAS_FEW = 96 /* for one or two */ };
 
-/* mqtt_kept is a conversation that keeps its aliases. Few conversations have any, so there is room for them with the first. */
+/* mqtt_kept is a conversation that keeps its aliases. Few conversations have any, so there is room for them with the
+ * first. */
 struct mqtt_kept {
     struct mqtt_conv conv; /* first: decoders know nothing else */
     uint16_t used, room;   /* bytes of alias[] in use, and in all: none, MQTT_ALIAS_FEW or MQTT_ALIAS_BYTES */
@@ -191,8 +192,8 @@ static inline uint32_t mqtt_number(const struct mqtt_message *m, unsigned which,
     return m->numbers >> which & 1 ? m->number[which] : otherwise;
 }
 
-/* mqtt_packet_read decodes one packet. d, c, from, head (as mqtt_head_read gave it), cut and left_out of `m` are set by the
- * caller, the rest is zero; `packet` is the whole packet, or where m->cut a PUBLISH without the end of its payload.
+/* mqtt_packet_read decodes one packet. d, c, from, head (as mqtt_head_read gave it), cut and left_out of `m` are set by
+ * the caller, the rest is zero; `packet` is the whole packet, or where m->cut a PUBLISH without the end of its payload.
  * What the message points to lives as long as the packet and the conversation's aliases. */
 void mqtt_packet_read(struct mqtt_message *m, struct slice packet);
 

@@ -303,7 +303,8 @@ enum probe_result mqtt_probe(struct slice in) {
     if (h.type != MQTT_CONNECT) return plausible(&h, body) ? PROBE_UNSURE : PROBE_UNLIKELY;
     if (h.flags) return PROBE_UNLIKELY;
     if (body.n < 6)
-        return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE : PROBE_UNLIKELY;
+        return slice_starts(SLICE("\0\4MQTT"), body) || slice_starts(SLICE("\0\6MQIs"), body) ? PROBE_UNSURE
+                                                                                              : PROBE_UNLIKELY;
     bool name = slice_starts(body, SLICE("\0\4MQTT")) || slice_starts(body, SLICE("\0\6MQIsdp"));
     return name ? PROBE_CERTAIN : PROBE_UNLIKELY;
 }

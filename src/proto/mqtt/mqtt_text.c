@@ -18,7 +18,9 @@ static struct slice content_of(const struct fvec *v, uint32_t at, uint32_t end) 
 
 static bool is_json(struct slice content) { return slice_eq(content, SLICE("application/json")); }
 
-const char *mqtt_column(const struct fvec *v, uint32_t at, uint32_t end) { return is_json(content_of(v, at, end)) ? "MQTT/JSON" : NULL; }
+const char *mqtt_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    return is_json(content_of(v, at, end)) ? "MQTT/JSON" : NULL;
+}
 
 /* content_info names a content that is text, as Wireshark does. */
 static void content_info(struct writer *w, struct slice content) {
@@ -52,7 +54,8 @@ void mqtt_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
     content_info(w, content_of(v, at, end));
 }
 
-const uint16_t mqtt_info_fields[] = {FID_MQTT_MSGTYPE, FID_MQTT_MSGID, FID_MQTT_TOPIC, FID_MQTT_MSG, FID_MQTT_PROP_CONTENT_TYPE, 0};
+const uint16_t mqtt_info_fields[] = {
+    FID_MQTT_MSGTYPE, FID_MQTT_MSGID, FID_MQTT_TOPIC, FID_MQTT_MSG, FID_MQTT_PROP_CONTENT_TYPE, 0};
 
 /* bits_label writes a byte of bits with the names of those that are set. */
 static void bits_label(struct writer *w, const struct fvec *v, uint32_t at) {

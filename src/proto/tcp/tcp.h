@@ -19,7 +19,7 @@ struct tcp_segment {
     uint8_t wscale;
     uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;
-    uint32_t len;  /* payload bytes on the wire, which may be more than captured */
+    uint32_t len; /* payload bytes on the wire, which may be more than captured */
 };
 
 /* tcp_part says what the bytes are that FID_TCP_SEGMENT_DATA shows: fval.extra. */
@@ -68,18 +68,19 @@ struct tcp_unacked {
 
 enum { WSCALE_UNKNOWN = -1, WSCALE_NONE = -2 };
 
-/* tcp_side is what is known of one sender. There are many, and where they lie in memory is what a packet of them costs. */
+/* tcp_side is what is known of one sender. There are many, and where they lie in memory is what a packet of them costs.
+ */
 struct tcp_side {
-    uint32_t base_seq;   /* what relative numbers count from */
-    uint32_t next_seq;   /* behind the highest byte sent */
-    uint32_t top_acked;  /* behind the highest byte sent without a hole */
+    uint32_t base_seq;  /* what relative numbers count from */
+    uint32_t next_seq;  /* behind the highest byte sent */
+    uint32_t top_acked; /* behind the highest byte sent without a hole */
     uint32_t last_ack;
-    uint32_t window;     /* as on the wire, not scaled */
+    uint32_t window; /* as on the wire, not scaled */
     uint32_t last_findings;
     uint32_t dup_acks;
     uint32_t push_bytes;
-    uint32_t sacked;                /* bytes its last segment acknowledged selectively */
-    uint32_t unacked, unacked_last; /* list in the pool, oldest first */
+    uint32_t sacked;                    /* bytes its last segment acknowledged selectively */
+    uint32_t unacked, unacked_last;     /* list in the pool, oldest first */
     uint32_t unacked_low, unacked_high; /* first byte in the list, and the one behind its last */
     uint16_t unacked_count;
     int8_t wscale; /* shift count, or WSCALE_... */
@@ -98,8 +99,8 @@ struct tcp_conv {
     int64_t syn_time, initial_rtt;
     uint8_t seen, seen_before; /* after and before the present packet */
     bool started, reused, closing;
-    uint8_t closer;      /* side whose FIN came first, where closing */
-    uint8_t server;      /* side that answered the SYN; meaningful once known */
+    uint8_t closer; /* side whose FIN came first, where closing */
+    uint8_t server; /* side that answered the SYN; meaningful once known */
     bool server_known;
 };
 
@@ -111,8 +112,8 @@ void tcp_conv_end(struct tcp_conv *c, struct pool *unacked);
 bool tcp_is_new(const struct tcp_conv *c, const struct tcp_segment *s, int side);
 /* tcp_conv_update takes the next segment of side `side` at time ts and says what it means. `analyse` false skips
  * what only tcp.analysis.* shows. `unacked` is a pool of struct tcp_unacked. */
-void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, bool analyse,
-                     struct pool *unacked, struct tcp_analysis *out);
+void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts,
+                     bool analyse, struct pool *unacked, struct tcp_analysis *out);
 
 /* The words of a segment (tcp_text.c), as struct proto asks for them. */
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);

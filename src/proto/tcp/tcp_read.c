@@ -6,7 +6,17 @@
 #include "proto/tcp/tcp.h"
 
 enum { HEADER = 20 };
-enum { KIND_EOL, KIND_NOP, KIND_MSS, KIND_WSCALE, KIND_SACK_PERM, KIND_SACK, KIND_TS = 8, KIND_MD5 = 19, KIND_TFO = 34 };
+enum {
+    KIND_EOL,
+    KIND_NOP,
+    KIND_MSS,
+    KIND_WSCALE,
+    KIND_SACK_PERM,
+    KIND_SACK,
+    KIND_TS = 8,
+    KIND_MD5 = 19,
+    KIND_TFO = 34
+};
 enum { NOPS_STRANGE = 4 }; /* alignment needs no more than three */
 
 static const char flag_letters[] = "RRRACEUAPRSF";
@@ -24,7 +34,8 @@ static void flags_text(struct decode *d, uint32_t off, uint16_t flags) {
 }
 
 /* flag_add adds one flag; what it means for the connection hangs below it. */
-static void flag_add(struct decode *d, uint16_t id, uint32_t off, const struct tcp_segment *s, uint16_t bit, uint16_t anomaly) {
+static void flag_add(struct decode *d, uint16_t id, uint32_t off, const struct tcp_segment *s, uint16_t bit,
+                     uint16_t anomaly) {
     bool set = s->flags & bit;
     fv_u(d->out, id, off, 1, set);
     if (!set || !anomaly) return;
@@ -69,7 +80,8 @@ static uint32_t kind_open(struct decode *d, uint16_t id, const uint8_t *p, size_
     return at;
 }
 
-static void sack_add(struct decode *d, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
+static void sack_add(struct decode *d, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c,
+                     int side) {
     uint32_t start = rd_off(o) - 2, first = rd_off(o), base = c ? c->side[!side].base_seq : 0, blocks = 0;
     uint32_t left0 = 0, right0 = 0;
     for (; rd_left(o) >= 8; blocks++) {
@@ -110,7 +122,8 @@ static bool padding_ok(struct decode *d, struct slice rest) {
     return !rest.n;
 }
 
-static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
+static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s,
+                        const struct tcp_conv *c, int side) {
     switch (kind) {
     case KIND_MSS:
         if (!(s->flags & TH_SYN)) d_anomaly(d, FID_TCP_MSS_PRESENT, rd_off(o) - 2, 0);
@@ -141,13 +154,15 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
  * appendix A): they say nothing about the conversation, and nothing can be wrong with them. */
 static bool options_plain(struct slice o) { return o.n == 12 && load_be32(o.p) == 0x0101080a; }
 
-static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c, int side) {
+static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c,
+                        int side) {
     struct reader r = d_reader(d, options);
     if (s->hlen <= HEADER) return;
     bool plain = options_plain(options);
     if (plain && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
-    bool padding = want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS) || /* somebody looks at what says nothing */
-                   (!plain && d_wants(d, FID_TCP_NOPS));
+    bool padding =
+        want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS) || /* somebody looks at what says nothing */
+        (!plain && d_wants(d, FID_TCP_NOPS));
     int nops = 0;
     if (!padding && plain) rd_skip(&r, 2);
     uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, d_off(d, options.p), (uint32_t)options.n);
@@ -205,13 +220,20 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
         uint32_t bit;
         uint16_t id;
     } list[] = {
-        {TA_RETRANSMISSION, FID_TCP_AN_RETRANSMISSION}, {TA_FAST, FID_TCP_AN_FAST_RETRANSMISSION},
-        {TA_SPURIOUS, FID_TCP_AN_SPURIOUS},             {TA_OUT_OF_ORDER, FID_TCP_AN_OUT_OF_ORDER},
-        {TA_REUSED_PORTS, FID_TCP_AN_REUSED_PORTS},     {TA_LOST, FID_TCP_AN_LOST_SEGMENT},
-        {TA_ACK_LOST, FID_TCP_AN_ACK_LOST},             {TA_WINDOW_UPDATE, FID_TCP_AN_WINDOW_UPDATE},
-        {TA_WINDOW_FULL, FID_TCP_AN_WINDOW_FULL},       {TA_KEEP_ALIVE, FID_TCP_AN_KEEP_ALIVE},
-        {TA_KEEP_ALIVE_ACK, FID_TCP_AN_KEEP_ALIVE_ACK}, {TA_ZERO_PROBE, FID_TCP_AN_ZERO_PROBE},
-        {TA_ZERO_WINDOW, FID_TCP_AN_ZERO_WINDOW},       {TA_ZERO_PROBE_ACK, FID_TCP_AN_ZERO_PROBE_ACK},
+        {TA_RETRANSMISSION, FID_TCP_AN_RETRANSMISSION},
+        {TA_FAST, FID_TCP_AN_FAST_RETRANSMISSION},
+        {TA_SPURIOUS, FID_TCP_AN_SPURIOUS},
+        {TA_OUT_OF_ORDER, FID_TCP_AN_OUT_OF_ORDER},
+        {TA_REUSED_PORTS, FID_TCP_AN_REUSED_PORTS},
+        {TA_LOST, FID_TCP_AN_LOST_SEGMENT},
+        {TA_ACK_LOST, FID_TCP_AN_ACK_LOST},
+        {TA_WINDOW_UPDATE, FID_TCP_AN_WINDOW_UPDATE},
+        {TA_WINDOW_FULL, FID_TCP_AN_WINDOW_FULL},
+        {TA_KEEP_ALIVE, FID_TCP_AN_KEEP_ALIVE},
+        {TA_KEEP_ALIVE_ACK, FID_TCP_AN_KEEP_ALIVE_ACK},
+        {TA_ZERO_PROBE, FID_TCP_AN_ZERO_PROBE},
+        {TA_ZERO_WINDOW, FID_TCP_AN_ZERO_WINDOW},
+        {TA_ZERO_PROBE_ACK, FID_TCP_AN_ZERO_PROBE_ACK},
     };
     struct fvec *v = d->out;
     fv_gen(fv_add(v, FID_TCP_AN_FLAGS, off, 0));
@@ -253,7 +275,8 @@ static void analysis_add(struct decode *d, const struct tcp_analysis *a, const s
     fv_close(v);
 }
 
-static void window_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side, uint32_t off) {
+static void window_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side,
+                       uint32_t off) {
     int scale = c ? c->side[side].wscale : WSCALE_UNKNOWN;
     bool syn = s->flags & TH_SYN;
     fv_u(d->out, FID_TCP_WINDOW_VALUE, off, 2, s->window);
@@ -261,7 +284,8 @@ static void window_add(struct decode *d, const struct tcp_segment *s, const stru
     if (!syn && !(s->flags & TH_RST && !c)) fv_i(d->out, FID_TCP_WINDOW_SCALE, off, 2, scale < 0 ? scale : 1 << scale);
 }
 
-static void numbers_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side, uint32_t off) {
+static void numbers_add(struct decode *d, const struct tcp_segment *s, const struct tcp_conv *c, int side,
+                        uint32_t off) {
     struct fvec *v = d->out;
     bool relative = c && !s->short_header;
     uint32_t base = relative ? c->side[side].base_seq : 0, peer = relative ? c->side[!side].base_seq : 0;
@@ -304,7 +328,8 @@ static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *
 }
 
 /* fields_add adds what a segment says besides its ports. */
-static void fields_add(struct decode *d, struct slice in, const struct tcp_segment *s, struct tcp_conv *c, int side, uint32_t off) {
+static void fields_add(struct decode *d, struct slice in, const struct tcp_segment *s, struct tcp_conv *c, int side,
+                       uint32_t off) {
     numbers_add(d, s, c, side, off);
     fv_u(d->out, FID_TCP_HDR_LEN, off + 12, 1, s->hlen);
     flags_add(d, s, off + 12, c, side);

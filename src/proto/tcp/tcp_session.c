@@ -9,10 +9,16 @@
  * Limits: UNACKED_MAX segments are remembered for each side, and as many as the pool holds for all; past that round
  * trip times and bytes in flight are not shown for the missing ones, nothing else changes. A list whose segments were
  * sent in order is walked only as far as an acknowledgment reaches, no list where it reaches none of it. Time is the
- * packet's. What it does not do: reassembly (flow/stream.c). Specification: RFC 9293 3.4, 3.8, 3.10; RFC 7323; RFC 5681 3.2. */
+ * packet's. What it does not do: reassembly (flow/stream.c). Specification: RFC 9293 3.4, 3.8, 3.10; RFC 7323; RFC
+ * 5681 3.2. */
 #include "proto/tcp/tcp.h"
 
-enum { UNACKED_MAX = 4096, MILLISECOND = 1000000, FAST_RETRANSMISSION_WITHIN = 20 * MILLISECOND, REORDER_WITHIN = 3 * MILLISECOND };
+enum {
+    UNACKED_MAX = 4096,
+    MILLISECOND = 1000000,
+    FAST_RETRANSMISSION_WITHIN = 20 * MILLISECOND,
+    REORDER_WITHIN = 3 * MILLISECOND
+};
 enum { CONTROL = TH_SYN | TH_FIN | TH_RST };
 
 void tcp_conv_start(struct tcp_conv *c) {
@@ -100,18 +106,21 @@ static uint32_t window_edge(const struct tcp_side *receiver) {
 
 /* pure_ack tells whether a segment carries nothing but an acknowledgment at the place its side had reached. */
 static bool pure_ack(const struct tcp_side *me, const struct tcp_segment *s) {
-    return s->len == 0 && me->has_next && s->seq == me->next_seq && me->has_ack && s->ack == me->last_ack && !(s->flags & CONTROL);
+    return s->len == 0 && me->has_next && s->seq == me->next_seq && me->has_ack && s->ack == me->last_ack &&
+           !(s->flags & CONTROL);
 }
 
 /* forward_findings compares the segment with what its own side did before. */
 static uint32_t forward_findings(const struct tcp_side *me, const struct tcp_side *peer, const struct tcp_segment *s) {
     uint32_t found = 0;
-    if (s->len == 1 && me->has_next && s->seq == me->next_seq && peer->saw_window && peer->window == 0) return TA_ZERO_PROBE;
+    if (s->len == 1 && me->has_next && s->seq == me->next_seq && peer->saw_window && peer->window == 0)
+        return TA_ZERO_PROBE;
     if (s->window == 0 && !(s->flags & CONTROL)) found |= TA_ZERO_WINDOW;
     if (me->has_next && seq_lt(me->next_seq, s->seq) && !(s->flags & TH_RST)) found |= TA_LOST;
     if (s->len <= 1 && me->has_next && s->seq == me->next_seq - 1 && !(s->flags & CONTROL)) found |= TA_KEEP_ALIVE;
     if (pure_ack(me, s) && s->window && s->window != me->window) found |= TA_WINDOW_UPDATE;
-    if (s->len && peer->wscale != WSCALE_UNKNOWN && peer->has_ack && s->seq + s->len == window_edge(peer) && !(s->flags & CONTROL))
+    if (s->len && peer->wscale != WSCALE_UNKNOWN && peer->has_ack && s->seq + s->len == window_edge(peer) &&
+        !(s->flags & CONTROL))
         found |= TA_WINDOW_FULL;
     if (pure_ack(me, s) && s->window == me->window) {
         if (s->window && (peer->last_findings & TA_KEEP_ALIVE)) return found | TA_KEEP_ALIVE_ACK;
@@ -122,11 +131,14 @@ static uint32_t forward_findings(const struct tcp_side *me, const struct tcp_sid
 }
 
 /* segment_end is the sequence number behind the segment: SYN and FIN count as one [RFC 9293 3.4]. */
-static uint32_t segment_end(const struct tcp_segment *s) { return s->seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0); }
+static uint32_t segment_end(const struct tcp_segment *s) {
+    return s->seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0);
+}
 
 /* repeat_findings says why a segment does not advance the sequence number. */
 static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side *me, const struct tcp_side *peer,
-                                const struct tcp_segment *s, int64_t ts, const struct pool *pool, struct tcp_analysis *out) {
+                                const struct tcp_segment *s, int64_t ts, const struct pool *pool,
+                                struct tcp_analysis *out) {
     int64_t reorder = c->initial_rtt ? c->initial_rtt : REORDER_WITHIN;
     if (peer->dup_acks >= 2 && peer->last_ack == s->seq && ts - peer->last_ack_time < FAST_RETRANSMISSION_WITHIN)
         return TA_FAST | TA_RETRANSMISSION;
@@ -152,8 +164,8 @@ static void push_count(struct tcp_side *me, const struct tcp_segment *s) {
     me->pushed = s->flags & TH_PUSH;
 }
 
-static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, struct pool *pool,
-                            struct tcp_analysis *out) {
+static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts,
+                            struct pool *pool, struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     uint32_t end = segment_end(s), before = me->next_seq;
     uint32_t found = forward_findings(me, peer, s);
@@ -182,7 +194,8 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
             me->next_time = ts;
             me->has_next = true;
         }
-        if (!me->has_top || s->seq == me->top_acked) { /* what fills a hole makes all that was seen behind it acknowledgeable */
+        if (!me->has_top ||
+            s->seq == me->top_acked) { /* what fills a hole makes all that was seen behind it acknowledgeable */
             me->top_acked = found & TA_LOST ? before : me->next_seq;
             me->has_top = true;
         }
@@ -202,8 +215,8 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     out->flags |= found;
 }
 
-/* handshake_update notes what was seen. What a conversation is met with counts only where it is a SYN: the rest may be of any
- * part of it. */
+/* handshake_update notes what was seen. What a conversation is met with counts only where it is a SYN: the rest may be
+ * of any part of it. */
 static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, int side, int64_t ts) {
     uint8_t before = c->seen;
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
@@ -236,14 +249,16 @@ static void window_update(struct tcp_conv *c, const struct tcp_segment *s, int s
     me->saw_window = true;
 }
 
-void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts, bool analyse,
-                     struct pool *unacked, struct tcp_analysis *out) {
+void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts,
+                     bool analyse, struct pool *unacked, struct tcp_analysis *out) {
     struct tcp_side *me = &c->side[side], *peer = &c->side[!side];
     *out = (struct tcp_analysis){.flags = c->reused && !c->started ? TA_REUSED_PORTS : 0};
-    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && me->has_base && !s->short_header && s->seq != me->base_seq) out->flags |= TA_REUSED_PORTS;
+    if ((s->flags & TH_SYN) && (s->flags & TH_ACK) && me->has_base && !s->short_header && s->seq != me->base_seq)
+        out->flags |= TA_REUSED_PORTS;
     c->seen_before = c->seen;
     handshake_update(c, s, side, ts);
-    if (c->reused && !c->started) c->seen_before = c->seen; /* the SYN that begins the conversation anew is part of it already */
+    if (c->reused && !c->started)
+        c->seen_before = c->seen; /* the SYN that begins the conversation anew is part of it already */
     c->started = true;
     if (s->short_header) {
         out->flags = 0;

@@ -146,7 +146,8 @@ const uint16_t tcp_info_fields[] = {FID_TCP_SRCPORT,
                                     FID_TCP_WINDOW_SIZE,
                                     FID_TCP_LEN,
                                     FID_TCP_URGENT,
-                                    FID_TCP_SEGMENT_DATA, FID_TCP_BEGUN,
+                                    FID_TCP_SEGMENT_DATA,
+                                    FID_TCP_BEGUN,
                                     FID_TCP_OPT_MSS_VAL,
                                     FID_TCP_OPT_WSCALE_MULT,
                                     FID_TCP_OPT_SACK_PERM,
@@ -223,7 +224,8 @@ static void option_label(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at);
     const struct fval *a, *b;
     wr_s(w, field_of(f->id)->label);
-    if (f->id == FID_TCP_OPT_MSS && (a = fv_first(v, FID_TCP_OPT_MSS_VAL, at, end))) wr_f(w, ": %u bytes", (unsigned)a->u);
+    if (f->id == FID_TCP_OPT_MSS && (a = fv_first(v, FID_TCP_OPT_MSS_VAL, at, end)))
+        wr_f(w, ": %u bytes", (unsigned)a->u);
     if (f->id == FID_TCP_OPT_WSCALE && (a = fv_first(v, FID_TCP_OPT_WSCALE_SHIFT, at, end)))
         wr_f(w, ": %u (multiply by %u)", (unsigned)a->u, 1u << (a->u > 14 ? 14 : a->u));
     if (f->id == FID_TCP_OPT_TS && (a = fv_first(v, FID_TCP_OPT_TSVAL, at, end)) &&
@@ -241,8 +243,8 @@ static void completeness(struct writer *w, uint64_t seen) {
     static const struct {
         uint8_t bits;
         const char *text;
-    } names[] = {{31, "Complete, WITH_DATA"}, {47, "Complete, WITH_DATA"}, {63, "Complete, WITH_DATA"},
-                 {23, "Complete, NO_DATA"},   {39, "Complete, NO_DATA"},   {55, "Complete, NO_DATA"},
+    } names[] = {{31, "Complete, WITH_DATA"}, {47, "Complete, WITH_DATA"},    {63, "Complete, WITH_DATA"},
+                 {23, "Complete, NO_DATA"},   {39, "Complete, NO_DATA"},      {55, "Complete, NO_DATA"},
                  {15, "Incomplete, DATA"},    {7, "Incomplete, ESTABLISHED"}, {3, "Incomplete, CLIENT_ESTABLISHED"},
                  {1, "Incomplete, SYN_SENT"}};
     const char *text = "Incomplete";
@@ -308,7 +310,8 @@ bool tcp_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TCP_SEGMENTS: segments_title(w, v, at); return true;
     case FID_TCP_SEGMENT:
     case FID_TCP_SEGMENT_ERROR:
-        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len);
+        wr_f(w, "[Frame: %llu, payload: %u-%u (%u bytes)]", (unsigned long long)f->u, f->off, f->off + f->len - 1,
+             f->len);
         return true;
     default: return false;
     }

@@ -26,9 +26,7 @@ static void origin_read(struct decode *d, struct reader *r) {
     fv_close(d->out);
 }
 
-static int kind(const struct reader *r) {
-    return rd_left(r) >= 2 ? rd_peek(r, 0) << 8 | rd_peek(r, 1) : -1;
-}
+static int kind(const struct reader *r) { return rd_left(r) >= 2 ? rd_peek(r, 0) << 8 | rd_peek(r, 1) : -1; }
 
 static void teredo_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);

@@ -63,17 +63,17 @@ struct tls_state {
     uint16_t version; /* of the session; 0: not known */
     uint16_t suite;
     bool has_suite;
-    bool unsealed;         /* the suite leaves records in the clear, with a MAC behind them */
-    uint8_t unsealed_mac;  /* bytes of that */
-    bool hello_done;     /* ServerHelloDone or ClientKeyExchange was seen */
-    uint8_t alpn;        /* enum tls_alpn */
+    bool unsealed;               /* the suite leaves records in the clear, with a MAC behind them */
+    uint8_t unsealed_mac;        /* bytes of that */
+    bool hello_done;             /* ServerHelloDone or ClientKeyExchange was seen */
+    uint8_t alpn;                /* enum tls_alpn */
     struct tls_gather gather[2]; /* the handshake message of each side that goes on in its next record */
-    bool changed[2];     /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
-    bool damaged;        /* a message of the layer being read ended too early */
-    bool unread[2];      /* application data of a side was not read, or lost, before what comes next */
-    bool opened;         /* what is being read was decrypted */
-    uint8_t said;        /* enum tls_verdict that was shown */
-    uint32_t session;    /* number of the struct tls_session in `keys`; 0: none */
+    bool changed[2];             /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
+    bool damaged;                /* a message of the layer being read ended too early */
+    bool unread[2];              /* application data of a side was not read, or lost, before what comes next */
+    bool opened;                 /* what is being read was decrypted */
+    uint8_t said;                /* enum tls_verdict that was shown */
+    uint32_t session;            /* number of the struct tls_session in `keys`; 0: none */
     struct tls_keys *keys;
     struct nested *inner; /* the stream inside */
 };
@@ -104,8 +104,8 @@ enum tls_params {
     PARAMS_COUNT
 };
 
-/* tls_gather_take adds the first bytes of `in` to a message, up to its end, and returns their number; 0: the message is too
- * long, and dropped. tls_gather_whole tells whether it is complete. tls_gather_drop forgets it. */
+/* tls_gather_take adds the first bytes of `in` to a message, up to its end, and returns their number; 0: the message is
+ * too long, and dropped. tls_gather_whole tells whether it is complete. tls_gather_drop forgets it. */
 size_t tls_gather_take(struct decode *d, struct tls_gather *g, struct slice in);
 bool tls_gather_whole(const struct tls_gather *g);
 void tls_gather_drop(struct tls_gather *g);

@@ -69,10 +69,8 @@ static bool bulk_start(struct tls_cipher *c, struct tls_keys *k, const struct tl
 }
 
 bool tls_cipher_start(struct tls_cipher *c, struct tls_keys *k, const struct tls_cipher_keys *keys) {
-    *c = (struct tls_cipher){.version = keys->version,
-                             .suite = keys->suite,
-                             .etm = keys->etm && keys->suite.block,
-                             .no_aad = keys->no_aad};
+    *c = (struct tls_cipher){
+        .version = keys->version, .suite = keys->suite, .etm = keys->etm && keys->suite.block, .no_aad = keys->no_aad};
     if (keys->iv.n > sizeof c->iv) return false;
     memcpy(c->iv, keys->iv.p, keys->iv.n);
     c->chained = c->suite.block && c->version <= TLS10;
@@ -237,8 +235,8 @@ static bool blocks_open(struct tls_cipher *c, struct slice in, size_t least, uin
     }
     if (in.n % block || in.n < least + 1) return false;
     if (c->idea) idea_cbc_open(c->idea, iv, in.p, in.n, out);
-    else if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, iv, NULL) || !EVP_DecryptUpdate(c->ctx, out, &n, in.p, (int)in.n) ||
-             (size_t)n != in.n)
+    else if (!EVP_DecryptInit_ex2(c->ctx, NULL, NULL, iv, NULL) ||
+             !EVP_DecryptUpdate(c->ctx, out, &n, in.p, (int)in.n) || (size_t)n != in.n)
         return false;
     size_t pad = out[in.n - 1];
     if (pad + 1 + least > in.n || (c->version == SSL3 && pad >= block)) return false;

@@ -96,7 +96,8 @@ static void certificate_read(struct decode *d, struct tls_state *st, struct read
     if (is13) context_read(d, r);
     struct reader list = tls_vector(d, r, FID_TLS_CERTS_LEN, 3, 0, 0xffffff);
     if (!rd_ok(&list) || !rd_left(&list)) return;
-    bool look = want_any(d->out->want, FID_X509, FID_X509_END) || want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1);
+    bool look =
+        want_any(d->out->want, FID_X509, FID_X509_END) || want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1);
     struct slice before = {0};
     fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {
@@ -194,7 +195,8 @@ static bool body_read(struct decode *d, struct tls_state *st, uint8_t type, stru
 }
 
 /* message_read reads a message that is whole; its entry stands at `off` of the source src. */
-static void message_read(struct decode *d, struct tls_state *st, int from, struct reader *r, uint32_t off, uint8_t src) {
+static void message_read(struct decode *d, struct tls_state *st, int from, struct reader *r, uint32_t off,
+                         uint8_t src) {
     uint8_t own = d->out->src;
     uint8_t type = (uint8_t)rd_peek(r, 0);
     uint32_t len = load_be24(r->p + 1);
@@ -225,7 +227,8 @@ static bool encrypted(const struct tls_state *st, int from, struct slice in) {
     return in.n >= 4 && load_be24(in.p + 1) > in.n - 4 && load_be24(in.p + 1) > TLS_MESSAGE_MOST;
 }
 
-/* whole_read reads the message that was gathered; the present source stays that of the record, which begins at `off`. */
+/* whole_read reads the message that was gathered; the present source stays that of the record, which begins at `off`.
+ */
 static void whole_read(struct decode *d, struct tls_state *st, int from, uint32_t off) {
     struct tls_gather *g = &st->gather[from];
     struct slice whole = arena_copy(d->arena, slice_of(g->bytes, g->have));
@@ -251,7 +254,8 @@ static void piece_read(struct decode *d, struct tls_state *st, int from, struct 
     uint32_t len = (uint32_t)(n ? n : rd_left(r));
     uint32_t at = fv_open(d->out, FID_TLS_HANDSHAKE, off, len);
     struct fval *f = fv_at(d->out, at);
-    if (f) f->extra = (uint16_t)(type | TLS_EXTRA_FRAGMENT | (later ? TLS_EXTRA_LATER : 0) | (last ? TLS_EXTRA_LAST : 0));
+    if (f)
+        f->extra = (uint16_t)(type | TLS_EXTRA_FRAGMENT | (later ? TLS_EXTRA_LATER : 0) | (last ? TLS_EXTRA_LAST : 0));
     if (!n) d_anomaly(d, FID_TLS_TOO_LONG, off, len);
     fv_close(d->out);
     rd_skip(r, len);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cipher: eight rounds and half a one of multiplication modulo 2^16+1 (where 0 stands for 2^16), addition modulo 2^16 and
- * exclusive or, on four words of 16 bits. Decryption is encryption with the inverses of the subkeys, in reverse order. */
+/* The cipher: eight rounds and half a one of multiplication modulo 2^16+1 (where 0 stands for 2^16), addition modulo
+ * 2^16 and exclusive or, on four words of 16 bits. Decryption is encryption with the inverses of the subkeys, in
+ * reverse order. */
 #include "proto/tls/tls_idea.h"
 
 #include "base/reader.h"

@@ -3,8 +3,8 @@
 #include "proto/protos.h"
 #include "proto/tls/tls_session.h"
 
-/* Names of what runs inside TLS at a port and has no decoder: protocols of TLS, and those that begin in clear and go on in
- * TLS. Those with a decoder are registered under TABLE_TLS. */
+/* Names of what runs inside TLS at a port and has no decoder: protocols of TLS, and those that begin in clear and go on
+ * in TLS. Those with a decoder are registered under TABLE_TLS. */
 static const struct {
     uint16_t port;
     const char *name;

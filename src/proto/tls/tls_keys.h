@@ -102,5 +102,4 @@ void tls_keys_put(struct tls_keys *k, enum tls_key_kind kind, struct slice id, s
 const EVP_CIPHER *tls_keys_cipher(struct tls_keys *k, uint8_t bulk);
 EVP_MAC *tls_keys_hmac(struct tls_keys *k);
 
-
 #endif

@@ -27,8 +27,8 @@ static bool looks_v2(struct slice in) {
     return (version == SSL2 || (version >= SSL3 && version <= TLS12)) && (load_be16(in.p) & 0x7fff) >= V2_LEAST - 2;
 }
 
-/* header_find returns where a record may begin behind bytes that belong to one whose beginning was lost: at a header of the
- * session's that is followed by another, or by the end of what is there. */
+/* header_find returns where a record may begin behind bytes that belong to one whose beginning was lost: at a header of
+ * the session's that is followed by another, or by the end of what is there. */
 static size_t header_find(const struct tls_state *st, struct slice in) {
     uint16_t version = st->version == TLS13 ? TLS12 : st->version;
     for (size_t i = 1; i < in.n; i++) {
@@ -102,7 +102,8 @@ static void alert_read(struct decode *d, struct tls_state *st, int from, struct 
 static void heartbeat_read(struct decode *d, const struct tls_state *st, int from, struct slice body) {
     struct reader r = d_reader(d, body);
     uint32_t at = fv_open(d->out, FID_TLS_HEARTBEAT, rd_off(&r), (uint32_t)body.n);
-    bool clear = body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && (st->opened || (!st->changed[from] && st->version != TLS13));
+    bool clear =
+        body.n >= 3 && body.p[0] >= 1 && body.p[0] <= 2 && (st->opened || (!st->changed[from] && st->version != TLS13));
     if (clear) {
         get_u8(d, &r, FID_TLS_HEARTBEAT_TYPE);
         uint32_t off = rd_off(&r);
@@ -180,7 +181,8 @@ static void record_read(struct reading *g, struct slice record) {
     uint16_t version = get_be16(d, &r, FID_TLS_RECORD_VERSION);
     get_be16(d, &r, FID_TLS_RECORD_LEN);
     mark(d, at, st->version ? st->version : version);
-    struct tls_opened o = tls_open(d, st, g->from, &(struct tls_sealed){.type = type, .version = version, .body = body});
+    struct tls_opened o =
+        tls_open(d, st, g->from, &(struct tls_sealed){.type = type, .version = version, .body = body});
     uint8_t source = o.ok && o.plain.n ? fvec_add_source(d->out, o.plain, "Decrypted TLS") : 0;
     if (o.ok && is13) fv_gen(fv_u(d->out, FID_TLS_CONTENT_TYPE, off, 1, type = o.type));
     if (sealed) tls_readable_add(d, st, off);
@@ -310,8 +312,13 @@ static const struct proto_key keys[] = {
     {TABLE_TCP, 3249}, {TABLE_TCP, 3250},  {TABLE_TCP, 3251},  {TABLE_TCP, 3252},  {TABLE_COUNT, 0},
 };
 
-static const struct stream_ops stream = {
-    .state_size = sizeof(struct tls_state), .end = tls_end, .read = tls_read, .lost = tls_lost, .closed = tls_closed, .clears_info = true, .probe = tls_probe};
+static const struct stream_ops stream = {.state_size = sizeof(struct tls_state),
+                                         .end = tls_end,
+                                         .read = tls_read,
+                                         .lost = tls_lost,
+                                         .closed = tls_closed,
+                                         .clears_info = true,
+                                         .probe = tls_probe};
 
 const struct proto proto_tls = {.name = "tls",
                                 .column = "TLS",

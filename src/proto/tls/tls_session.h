@@ -48,9 +48,7 @@ enum tls_verdict {
 
 /* tls_verdict_text returns the sentence of a verdict. */
 const char *tls_verdict_text(uint8_t verdict);
-static inline bool tls_verdict_readable(uint8_t verdict) {
-    return verdict >= READ_BY_LOG && verdict <= READ_UNSEALED;
-}
+static inline bool tls_verdict_readable(uint8_t verdict) { return verdict >= READ_BY_LOG && verdict <= READ_UNSEALED; }
 
 enum { TLS_OFFERED_MAX = 8, TLS_MASTER = 48, COMPRESSION_DEFLATE = 1 };
 

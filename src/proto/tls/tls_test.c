@@ -78,8 +78,11 @@ static void client_hello(struct bench *b) {
 
 static void encrypted_hello(struct bench *b) {
     struct tls_state st = {0};
-    feed(b, &st, 0, "16 0301 0042 01 00003e 0303" RANDOM "00 0002 1301 01 00 0013 fe0d 000f 00 0001 0003 07 0002 aabb 0003 010203");
-    CHECK(bench_is(b, FID_TLS_ECH_CONFIG, 0, 7) && bench_is(b, FID_TLS_ECH_AEAD, 0, 3), "the outer hello says how the inner one is encrypted");
+    feed(b, &st, 0,
+         "16 0301 0042 01 00003e 0303" RANDOM
+         "00 0002 1301 01 00 0013 fe0d 000f 00 0001 0003 07 0002 aabb 0003 010203");
+    CHECK(bench_is(b, FID_TLS_ECH_CONFIG, 0, 7) && bench_is(b, FID_TLS_ECH_AEAD, 0, 3),
+          "the outer hello says how the inner one is encrypted");
     CHECK(bench_find(b, FID_TLS_ECH_PAYLOAD, 0) && bench_find(b, FID_TLS_ECH_PAYLOAD, 0)->len == 3, "and holds it");
     feed(b, &st, 0, "16 0301 0036 01 000032 0303" RANDOM "00 0002 1301 01 00 0007 fe0d 0003 00 0001");
     CHECK(bench_find(b, FID_TLS_TOO_SMALL, 0), "one that is cut is an anomaly");
@@ -88,7 +91,8 @@ static void encrypted_hello(struct bench *b) {
 static void fingerprints(struct bench *b) {
     struct tls_state st = {0};
     feed(b, &st, 0, CLIENT_RECORD);
-    CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t13d0205h2_1301,c02f_000a,000b,002b"), "suites and extensions in order, reserved ones left out");
+    CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t13d0205h2_1301,c02f_000a,000b,002b"),
+          "suites and extensions in order, reserved ones left out");
     feed(b, &st, 0, "16 0301 002d 01 000029 0302" RANDOM "00 0002 c02f 01 00 0000");
     CHECK(bench_says(b, FID_TLS_JA4_R, 0, "t11i010000_c02f_"), "a hello that says little has a fingerprint too");
 }
@@ -139,17 +143,20 @@ static void faults(struct bench *b) {
 static void fragments(struct bench *b) {
     struct tls_state st = {0};
     feed(b, &st, 0, "16 0301 0002 01 00");
-    CHECK(info_is(b, "[Client Hello Fragment]") && !bench_find(b, FID_TLS_HS_TYPE, 0), "a message may go on in the next record");
+    CHECK(info_is(b, "[Client Hello Fragment]") && !bench_find(b, FID_TLS_HS_TYPE, 0),
+          "a message may go on in the next record");
     feed(b, &st, 0, "16 0301 0002 0060 16 0301 0060 " CLIENT_BODY);
     CHECK(info_is(b, "Client Hello") && bench_says(b, FID_TLS_SNI, 0, "a.test"), "and is read when it is whole");
-    CHECK(bench_is(b, FID_TLS_HS_FRAGMENT_COUNT, 0, 3) && bench_is(b, FID_TLS_HS_FRAGMENT, 1, b->pkt.number), "its pieces are listed");
+    CHECK(bench_is(b, FID_TLS_HS_FRAGMENT_COUNT, 0, 3) && bench_is(b, FID_TLS_HS_FRAGMENT, 1, b->pkt.number),
+          "its pieces are listed");
     CHECK(!st.gather[0].have && !st.gather[0].bytes, "nothing is kept of it");
     feed(b, &st, 1, "16 0303 0005 02 00002e 03");
     ops->lost(&st, 1);
     feed(b, &st, 1, SERVER_13);
     CHECK(info_is(b, "Server Hello"), "where bytes are lost the message that began is forgotten");
     feed(b, &st, 0, "16 0301 0005 01 020001 03");
-    CHECK(info_is(b, "Encrypted Handshake Message") && !st.gather[0].bytes, "a message too long to be one is not gathered");
+    CHECK(info_is(b, "Encrypted Handshake Message") && !st.gather[0].bytes,
+          "a message too long to be one is not gathered");
     ops->end(&st);
 }
 

@@ -151,7 +151,8 @@ static void count_label(struct writer *w, const char *words, uint32_t count, con
 static void segments_label(struct writer *w, const struct fvec *v, uint32_t at) {
     uint32_t end = fv_end(v, at), count = 0;
     for (uint32_t i = at + 1; i < end; i++) count += v->v[i].id == FID_TLS_SEGMENT;
-    wr_f(w, "%u Reassembled TLS segment%s (%u byte%s):", count, count == 1 ? "" : "s", v->v[at].len, v->v[at].len == 1 ? "" : "s");
+    wr_f(w, "%u Reassembled TLS segment%s (%u byte%s):", count, count == 1 ? "" : "s", v->v[at].len,
+         v->v[at].len == 1 ? "" : "s");
     for (uint32_t i = at + 1, n = 0; i < end; i++) {
         if (v->v[i].id != FID_TLS_SEGMENT) continue;
         wr_f(w, "%s #%llu(%u)", n++ ? "," : "", (unsigned long long)v->v[i].u, v->v[i].len);
@@ -240,8 +241,8 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_TLS_SEGMENT_DATA: count_label(w, field_of(f->id)->label, f->len, "byte"); return true;
     case FID_TLS_SEGMENTS: segments_label(w, v, at); return true;
     case FID_TLS_SEGMENT:
-        wr_f(w, "Frame: %llu, payload: %u-%u (%u byte%s)", (unsigned long long)f->u, f->off, f->off + f->len - 1, f->len,
-             f->len == 1 ? "" : "s");
+        wr_f(w, "Frame: %llu, payload: %u-%u (%u byte%s)", (unsigned long long)f->u, f->off, f->off + f->len - 1,
+             f->len, f->len == 1 ? "" : "s");
         return true;
     case FID_TLS_SUITES: count_label(w, "Cipher Suites", f->len / 2, "suite"); return true;
     case FID_TLS_COMPS: count_label(w, "Compression Methods", f->len, "method"); return true;

@@ -31,7 +31,8 @@ static void frame_test(void) {
     CHECK(websocket_frame_read(SLICE("\x81"), &f).needed == 2, "one byte is not yet a header");
     CHECK(websocket_frame_read(SLICE("\x81\x05He"), &f).needed == 7, "the header says how long the frame is");
     CHECK(websocket_frame_read(SLICE("\x82\x7e\x01"), &f).needed == 4, "a long header says how long it is");
-    CHECK(websocket_frame_read(SLICE("\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff"), &f).status == READ_BAD, "a length has 63 bits");
+    CHECK(websocket_frame_read(SLICE("\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff"), &f).status == READ_BAD,
+          "a length has 63 bits");
 }
 
 static void message_test(void) {

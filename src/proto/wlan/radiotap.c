@@ -5,7 +5,8 @@
 
 enum { HAS_MACTIME = 1, HAS_FLAGS = 2, FLAG_FCS = 0x10, FLAG_PADDED = 0x20, FCS = 4, MACTIME = 8, WORDS_MAX = 32 };
 
-/* words_skip reads the words that say which fields are there, and returns the first; bit 31 says that one more follows. */
+/* words_skip reads the words that say which fields are there, and returns the first; bit 31 says that one more follows.
+ */
 static uint32_t words_skip(struct reader *r) {
     uint32_t first = rd_le32(r), more = first;
     for (int i = 0; (more >> 31) && i < WORDS_MAX && rd_ok(r); i++) more = rd_le32(r);

@@ -43,10 +43,10 @@ enum side_flag {
 struct side {
     int fd; /* -1: none */
     uint8_t flags;
-    uint32_t need;      /* bytes `in` must have before it is worth judging */
-    struct tls *tls; /* NULL: plain */
-    struct bytes *in;   /* received and not consumed; NULL: nothing */
-    struct bytes *out;  /* to be sent; NULL: nothing */
+    uint32_t need;     /* bytes `in` must have before it is worth judging */
+    struct tls *tls;   /* NULL: plain */
+    struct bytes *in;  /* received and not consumed; NULL: nothing */
+    struct bytes *out; /* to be sent; NULL: nothing */
 };
 
 /* due_kind is what conn.due is about. */
@@ -55,9 +55,9 @@ enum due_kind { DUE_NONE, DUE_HANDSHAKE, DUE_DIAL, DUE_HALF, DUE_STALL, DUE_CLOS
 struct conn {
     struct side side[GUARD_SIDES];
     struct evidence *evidence; /* NULL: nothing is remembered */
-    struct ws *ws;  /* NULL: the client speaks MQTT without WebSocket */
-    int64_t due;    /* own deadline, milliseconds; the guard has its own */
-    uint64_t tried; /* brokers that failed, one bit each */
+    struct ws *ws;             /* NULL: the client speaks MQTT without WebSocket */
+    int64_t due;               /* own deadline, milliseconds; the guard has its own */
+    uint64_t tried;            /* brokers that failed, one bit each */
     struct wheel_node timer;
     uint32_t next;       /* of the free or the ready list */
     uint32_t number;     /* its own */

@@ -163,8 +163,8 @@ static void remember(struct worker *w, struct conn *c, enum guard_side from, str
     evidence_add(w, c, GUARD_BROKER, out->inject[GUARD_CLIENT]);
 }
 
-/* judge hands `in` to the guard until it wants more bytes, something is in the way, or it has stopped STOPS packets: each
- * of those is told, so who sends nothing else would keep others waiting. Returns what was consumed. */
+/* judge hands `in` to the guard until it wants more bytes, something is in the way, or it has stopped STOPS packets:
+ * each of those is told, so who sends nothing else would keep others waiting. Returns what was consumed. */
 static size_t judge(struct worker *w, struct conn *c, enum guard_side from, struct slice in) {
     struct side *s = &c->side[from];
     struct guard_out out;

@@ -10,8 +10,8 @@
  *
  * Privileges: the socket is bound, certificate and key are read, and the opener is forked (opener.c); then the process
  * becomes a plain user for good, and only then are there threads, strangers' bytes and files of the folder. */
-#include "io/keyfile.h"
 #include "base/isotime.h"
+#include "io/keyfile.h"
 #include "io/sock.h"
 #include "proto/fields.h"
 #include "serve/web/web_cache.h"
@@ -345,13 +345,11 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->cert.p},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key.p},
                                    {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, s->loopback ? 0u : (unsigned)CONNECTIONS_OF_ONE,
-                            MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2],
-                            MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, s->loopback ? 0u : (unsigned)CONNECTIONS_OF_ONE,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 
 static void tell(struct web *s, const struct sock_addr *at) {

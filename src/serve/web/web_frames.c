@@ -19,7 +19,7 @@ struct rows {
     struct web_index *index;
     struct web_matches *matches;
     struct web_sift sift;
-    uint64_t before;  /* the last frame that matched */
+    uint64_t before; /* the last frame that matched */
     uint64_t offset, limit, matched, shown;
     bool count, begun, ended;
     struct writer w;

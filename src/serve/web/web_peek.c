@@ -2,8 +2,8 @@
 /* Captures on demand under the paths and names of SORACOM's API, so that what was written for Peek works here: a SIM's
  * identifier is any name of a device. A list is an array, the next page's key stands in a header; times are UTC; the
  * download address stands in `url` when there is something to download. */
-#include "serve/web/web_in.h"
 #include "base/isotime.h"
+#include "serve/web/web_in.h"
 #include "view/view.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -243,7 +243,8 @@ struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, con
 
 void web_sift_end(struct web_sift *s) { web_pick_end(&s->pick); }
 
-/* what became of a frame: WAIT: it has no row yet, and a moment was waited; LOST: it must be decoded and cannot be here */
+/* what became of a frame: WAIT: it has no row yet, and a moment was waited; LOST: it must be decoded and cannot be here
+ */
 enum sifted { SIFT_NO, SIFT_MATCH, SIFT_OVER, SIFT_WAIT, SIFT_LOST };
 
 static enum sifted look(struct web_sift *s) {

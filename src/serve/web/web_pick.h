@@ -59,8 +59,8 @@ struct web_sift {
     bool on;          /* else the reading goes in order, from the beginning */
     uint64_t skipped; /* then: frames whose share is done, decoded but not looked at */
 };
-/* web_sift_open opens a reading of the fields in want and begins to sift it, where that is a help; NULL after a problem.
- * web_sift_end releases what the sift holds. */
+/* web_sift_open opens a reading of the fields in want and begins to sift it, where that is a help; NULL after a
+ * problem. web_sift_end releases what the sift holds. */
 struct web_reading *web_sift_open(struct web_sift *s, struct web_request *q, const char *path, struct web_index *x,
                                   const struct expr *filter, const struct want *want);
 void web_sift_end(struct web_sift *s);

@@ -26,7 +26,7 @@ struct events {
     struct web_index *index;
     struct web_matches *matches; /* kept when all is read */
     struct web_sift sift;
-    uint64_t before;  /* the last frame that matched */
+    uint64_t before; /* the last frame that matched */
     struct expr *filter;
     struct want want;
     struct view view;

@@ -29,6 +29,7 @@ async function load(no: number): Promise<void> {
 }
 
 let now = 0; // number of the frame that was asked for last
+let way = 0; // counts the ways to a frame: who is overtaken gives up
 /** asked is the frame the eye is on: its row is picked, its tree may still be under way. */
 export const asked = (): number => now;
 
@@ -42,6 +43,7 @@ function show(no: number): void {
 /** pick looks at the packet of a row. */
 export async function pick(i: number): Promise<void> {
   if (i < 0 || i >= total.peek()) return;
+  way++;
   picked.value = i;
   try {
     const row = (await page(Math.floor(i / PAGE)))[i % PAGE];
@@ -53,9 +55,11 @@ export async function pick(i: number): Promise<void> {
 
 /** goTo looks at a frame by its number, at its row or the nearest shown. */
 export async function goTo(no: number): Promise<void> {
+  const mine = ++way;
   try {
     const i = await indexOf(no);
     const rows = await page(Math.floor(i / PAGE));
+    if (mine !== way) return;
     picked.value = i < total.peek() || rows[i % PAGE] ? i : total.peek() - 1;
     show(no);
   } catch (e) {
@@ -123,7 +127,7 @@ const placed = computed(() => counted.value || (!filter.value && total.value > 0
 effect(() => { // a deep link is followed, and one that is clicked later
   const no = frameAsked.value, ready = placed.value;
   void route.value.query.filter;
-  if (no && ready && untracked(() => picked.value < 0 || frame.value?.no !== no)) untracked(() => void goTo(no));
+  if (no && ready && untracked(() => picked.value < 0 || now !== no)) untracked(() => void goTo(no));
 });
 effect(() => {
   const no = frameAsked.value;

@@ -3,6 +3,7 @@
 replayed with edits, broken MQTT packets. As root, between two network namespaces of our own."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -210,7 +211,7 @@ def test_garbage_while_waiting(craft, net):
         time.sleep(0.2)
         done = craft("--answer", "--json", "-c", 20, "--interval", "10ms", "--timeout", "500ms", f'IP(dst="{PEER}")/ICMP(id=77)', f'IP(dst="{PEER}")/TCP(dport=1)')
     answered = int(re.search(r"(\d+) answered", done.stderr)[1])
-        assert done.returncode == 0 and 36 <= answered <= 40, done.stderr  # a full receive buffer may cost a few
+    assert done.returncode == 0 and 36 <= answered <= 40, done.stderr  # a full receive buffer may cost a few
 
 
 def test_ctrl_c_prints_totals(net, weir):

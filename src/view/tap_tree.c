@@ -93,7 +93,6 @@ void tap_tree_print(struct writer *w, const struct stats_tree *t) {
     const char *title = strrchr(t->kind->title, '/');
     size_t width = name_width(t, 0, 1), own = strlen(title ? title + 1 : t->kind->title);
     if (own > width) width = own;
-    if (strlen("Topic / Item") > width) width = strlen("Topic / Item");
     size_t all = width + TREE_COLUMNS * (COLUMN_WIDTH + 1);
     wr_c(w, '\n');
     rule(w, '=', all);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include "base/eight.h"
+
 size_t utf8_next(struct slice s, uint32_t *code) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     if (!s.n) return 0;
@@ -23,13 +25,9 @@ size_t utf8_next(struct slice s, uint32_t *code) {
 
 bool utf8_valid(struct slice s) {
     while (s.n) {
-        uint64_t eight;
-        if (s.n >= 8) { /* eight ASCII bytes at a time: the common case */
-            memcpy(&eight, s.p, 8);
-            if (!(eight & 0x8080808080808080u)) {
-                s = slice_tail(s, 8);
-                continue;
-            }
+        if (s.n >= 8 && !(eight_load(s.p) & EIGHT_TOPS)) { /* ASCII: the common case */
+            s = slice_tail(s, 8);
+            continue;
         }
         uint32_t code;
         size_t n = utf8_next(s, &code);

@@ -2,6 +2,7 @@
 #include "flow/layer.h"
 
 #include "base/err.h"
+#include "proto/snmp/snmp.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -238,16 +239,11 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     return true;
 }
 
-/* is_snmp tells whether a datagram is a message of SNMP: RFC 3417 3, RFC 3416 (a BER sequence that begins with the
- * version). */
+/* is_snmp tells whether a datagram is a message of SNMP (RFC 3417 3). */
 static bool is_snmp(uint16_t sport, uint16_t dport, struct slice in) {
-    enum { SNMP = 161, SNMP_TRAP = 162, SEQUENCE = 0x30, INTEGER = 2, VERSION_MAX = 3 };
-    if (sport != SNMP && dport != SNMP && sport != SNMP_TRAP && dport != SNMP_TRAP) return false;
-    if (in.n < 5 || in.p[0] != SEQUENCE) return false;
-    size_t head = in.p[1] < 0x80 ? 2 : 2u + (in.p[1] & 0x7f), length = head == 2 ? in.p[1] : 0;
-    for (size_t i = 2; i < head && i < in.n && head <= 6; i++) length = length << 8 | in.p[i];
-    return head <= 6 && in.n > head + 2 && length <= in.n - head && in.p[head] == INTEGER && in.p[head + 1] == 1 &&
-           in.p[head + 2] <= VERSION_MAX;
+    enum { SNMP = 161, SNMP_TRAP = 162 };
+    bool port = sport == SNMP || dport == SNMP || sport == SNMP_TRAP || dport == SNMP_TRAP;
+    return port && snmp_message(in);
 }
 
 /* datagram_recognise returns the first protocol that says a datagram is its own, which the conversation then speaks. */

@@ -2,6 +2,7 @@
 /* SNMP (RFC 3416, 3417 over UDP): version, community, what is asked and of which objects; values are not taken apart,
  * nor are messages of version 3 (RFC 3412). */
 #include "proto/protos.h"
+#include "proto/snmp/snmp.h"
 
 #include "field/print.h"
 
@@ -27,6 +28,14 @@ static struct reader part_read(struct reader *r, uint8_t *tag) {
         n = rd_ok(r) ? (size_t)load_be(bytes.p, bytes.n) : 0;
     }
     return rd_sub(r, n);
+}
+
+bool snmp_message(struct slice in) {
+    struct reader r = rd_init(in, in.p);
+    uint8_t outer, inner;
+    struct reader message = part_read(&r, &outer), version = part_read(&message, &inner);
+    return rd_ok(&r) && rd_ok(&message) && outer == SEQUENCE && inner == INTEGER && rd_left(&version) == 1 &&
+           rd_u8(&version) <= V3;
 }
 
 /* number_get reads an integer into a field. */

@@ -3,7 +3,7 @@
  * policy, and with 100 rules on topics and 20 conditions on top. Prints nanoseconds of processor time for each packet.
  *
  *     guard-bench [PACKETS] */
-#include "guard/config.h"
+#include "guard/config/config.h"
 #include "proto/mqtt/mqtt_write.h"
 
 #include <stdio.h>

@@ -20,7 +20,7 @@
  */
 #include "io/loop.h"
 #include "io/sock.h"
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>

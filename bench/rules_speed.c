@@ -8,6 +8,7 @@
 #include "serve/proxy/rules_source.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 

@@ -6,7 +6,7 @@
 
 #include "base/utf8.h"
 #include "guard/json.h"
-#include "io/live.h"
+#include "io/capture/live.h"
 #include "serve/demand/device.h"
 
 static void again_check(const struct device *d) {

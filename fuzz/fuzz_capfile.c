@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The capture file reader: any bytes are read to their end or their damage. */
-#include "io/capfile.h"
+#include "io/capture/capfile.h"
 
 static void on_secrets(void *to, uint32_t type, struct slice bytes) {
     uint64_t *sum = to;

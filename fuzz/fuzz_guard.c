@@ -6,7 +6,7 @@
  * nothing passes once the session is over, and a session that is over owns nothing. */
 #include "fuzz.h"
 
-#include "guard/config.h"
+#include "guard/config/config.h"
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
 /* A capture file to its story: packets to events, events to findings, to the sequence picture and to event lines, all
  * forms of each. */
 #include "analyse/explain/explain.h"
-#include "io/capfile.h"
-#include "view/eve.h"
-#include "view/explain_view.h"
-#include "view/ladder_view.h"
+#include "io/capture/capfile.h"
+#include "view/eve/eve.h"
+#include "view/story/explain_view.h"
+#include "view/story/ladder_view.h"
 
 #include <stdlib.h>
 

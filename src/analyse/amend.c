@@ -8,6 +8,7 @@
  * acknowledgments do not. What it does not do: values inside reassembled or decrypted bytes (they are counted as
  * refused), lengths of HTTP and TLS. */
 #include "analyse/amend.h"
+#include "base/hex.h"
 #include "proto/dns/dns_write.h"
 #include "proto/icmp/checksum.h"
 
@@ -54,17 +55,13 @@ void amend_free(struct amend *a) {
     keytab_free(&a->streams);
 }
 
-static int hex_of(int c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* bytes_read reads "0a:0b" or "0x0a0b" into out; 0: it is neither. */
 static size_t bytes_read(struct slice s, uint8_t *out) {
     bool plain = s.n > 3 && s.p[0] == '0' && s.p[1] == 'x';
     size_t n = 0;
     if (plain) s = slice_tail(s, 2);
     while (s.n >= 2) {
-        int hi = hex_of(s.p[0]), lo = hex_of(s.p[1]);
+        int hi = hex_digit(s.p[0]), lo = hex_digit(s.p[1]);
         if (hi < 0 || lo < 0) return 0;
         out[n++] = (uint8_t)(hi << 4 | lo);
         s = slice_tail(s, 2);

@@ -29,6 +29,7 @@ struct amend {
     struct keytab streams;
 };
 
+/* amend_make returns an empty list of changes; amend_free releases it. */
 struct amend amend_make(void);
 void amend_free(struct amend *a);
 /* amend_add reads "field=value"; ERR_USAGE or ERR_LIMIT with a sentence. */

@@ -99,8 +99,8 @@ static int likeness(const struct deed_list *a, const struct deed_list *b) {
     if (a->id.n && slice_eq(a->id, b->id)) n += 16;
     if (a->port == b->port) n += 8;
     if (a->publishes == b->publishes && a->subscribes == b->subscribes) n += 4;
-    if (a->server.len == b->server.len && memcmp(a->server.bytes, b->server.bytes, a->server.len) == 0) n += 2;
-    if (a->client.len == b->client.len && memcmp(a->client.bytes, b->client.bytes, a->client.len) == 0) n += 1;
+    if (addr_same(&a->server, &b->server)) n += 2;
+    if (addr_same(&a->client, &b->client)) n += 1;
     return n;
 }
 

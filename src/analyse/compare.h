@@ -98,6 +98,8 @@ struct comparison {
     int32_t first; /* pair in which the runs part first; -1: they are the same */
 };
 
+/* run_make prepares the record of a run called `name`, whose words `say` translates: 0 or ERR_NOMEM. run_free releases
+ * it. run_packet takes the next packet of the run. */
 int run_make(struct run *r, const char *name, say_fn *say) MUST_USE;
 void run_free(struct run *r);
 void run_packet(struct run *r, const struct packet_events *p);

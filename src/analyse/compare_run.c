@@ -28,10 +28,6 @@ void run_free(struct run *r) {
     arena_free(&r->arena);
 }
 
-static bool same_addr(const struct net_addr *a, const struct net_addr *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
-}
-
 static struct deed_list *list_new(struct run *r) {
     if (r->lists == RUN_LISTS) {
         r->left_out++;
@@ -258,7 +254,7 @@ static void data_take(struct run *r, struct deed_list *l, const struct packet_ev
 static void tcp_take(struct run *r, const struct packet_events *p) {
     struct deed_list *l = tcp_list(r, p);
     if (!l) return;
-    int side = same_addr(&p->src, &l->client) && p->sport == l->client_port ? 0 : 1;
+    int side = addr_same(&p->src, &l->client) && p->sport == l->client_port ? 0 : 1;
     bool again =
         (p->tcp.found & (TA_RETRANSMISSION | TA_KEEP_ALIVE | TA_ZERO_PROBE)) && !(p->tcp.flags & (TH_RST | TH_SYN));
     if (again) return;
@@ -301,7 +297,7 @@ static void icmp_take(struct run *r, const struct packet_events *p) {
     const struct icmp_event *i = &p->icmp;
     for (uint32_t k = r->lists; i->error && k-- > 0;) {
         struct deed_list *l = &r->list[k];
-        if (l->is_dns || l->client_port != i->sport || l->port != i->dport || !same_addr(&l->client, &i->src)) continue;
+        if (l->is_dns || l->client_port != i->sport || l->port != i->dport || !addr_same(&l->client, &i->src)) continue;
         struct deed *d = deed_new(l);
         char text[DEED_TEXT];
         struct writer w = wr_fixed(text, sizeof text);

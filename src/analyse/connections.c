@@ -17,17 +17,9 @@ void connections_make(struct connections *c) {
 void connections_free(struct connections *c) { keytab_free(&c->tab); }
 
 void connections_want(struct want *w) {
-    static const uint16_t ids[] = {FID_IP_SRC,
-                                   FID_IP_DST,
-                                   FID_IPV6_SRC,
-                                   FID_IPV6_DST,
-                                   FID_TCP_SRCPORT,
-                                   FID_TCP_DSTPORT,
-                                   FID_TCP_STREAM,
+    static const uint16_t ids[] = {FID_TCP_STREAM,
                                    FID_TCP_LEN,
                                    FID_TCP_FLAGS,
-                                   FID_UDP_SRCPORT,
-                                   FID_UDP_DSTPORT,
                                    FID_UDP_LENGTH,
                                    FID_UDP_STREAM,
                                    FID_TCP_AN_ACK_RTT,
@@ -46,6 +38,7 @@ void connections_want(struct want *w) {
                                    FID_DNS,
                                    FID_DNS_QRY_NAME,
                                    0};
+    talk_ends_want(w);
     for (const uint16_t *id = ids; *id; id++) want_add(w, *id);
 }
 
@@ -69,14 +62,6 @@ static void name_take(struct seen *s, uint8_t rank, struct slice text) {
 
 static void field_take(struct seen *s, const struct fval *f) {
     switch (f->id) {
-    case FID_IP_SRC: talk_addr_set(&s->src, f, 4); break;
-    case FID_IPV6_SRC: talk_addr_set(&s->src, f, 16); break;
-    case FID_IP_DST: talk_addr_set(&s->dst, f, 4); break;
-    case FID_IPV6_DST: talk_addr_set(&s->dst, f, 16); break;
-    case FID_TCP_SRCPORT:
-    case FID_UDP_SRCPORT: s->src.port = (uint16_t)f->u; break;
-    case FID_TCP_DSTPORT:
-    case FID_UDP_DSTPORT: s->dst.port = (uint16_t)f->u; break;
     case FID_TCP_STREAM:
     case FID_UDP_STREAM:
         s->found = true;
@@ -97,7 +82,7 @@ static void field_take(struct seen *s, const struct fval *f) {
     case FID_TLS_SNI: name_take(s, RANK_SERVER, f->s); break;
     case FID_HTTP_HOST: name_take(s, RANK_HOST, f->s); break;
     case FID_DNS_QRY_NAME: name_take(s, RANK_ASKED, f->s); break;
-    default: break;
+    default: talk_ends_take(&s->src, &s->dst, f);
     }
 }
 
@@ -125,7 +110,7 @@ static void row_begin(struct connection *r, const struct seen *s, int64_t at, ui
 static void app_take(struct connection *r, const struct decode *d) {
     for (uint8_t i = d->layers; i-- > r->app_depth;) {
         const struct layer_mark *m = &d->layer[i];
-        if (m->quoted || !m->proto->column || m->proto->inner) continue;
+        if (m->quoted || !m->proto->column || layer_is_inner(m)) continue;
         r->app = m->proto;
         r->app_depth = i;
         return;

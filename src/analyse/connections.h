@@ -2,8 +2,8 @@
 #ifndef WEIR_ANALYSE_CONNECTIONS_H
 #define WEIR_ANALYSE_CONNECTIONS_H
 
-#include "analyse/keytab.h"
-#include "analyse/stats_talk.h"
+#include "analyse/stats/stats.h"
+#include "analyse/talk_addr.h"
 
 /* connections: every TCP and UDP conversation in one row, with what a person looks at first.
  *
@@ -49,6 +49,7 @@ struct connections {
     int64_t end;    /* of the capture, ns since its first packet */
 };
 
+/* connections_make prepares an empty table, connections_free releases it; connections_want adds the fields it reads. */
 void connections_make(struct connections *c);
 void connections_free(struct connections *c);
 void connections_want(struct want *w);

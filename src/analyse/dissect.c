@@ -16,15 +16,15 @@ const struct decode *dissector_packet(struct dissector *ds, const struct packet 
     driver_layers(&ds->driver);
     frame_end(&ds->driver.d);
     if (p->has_ts) {
-        if (!ds->times.has_first) ds->times.first = p->ts;
+        if (!ds->times.has_first) ds->times.first = packet_moment(p);
         ds->times.has_first = true;
-        ds->times.previous = p->ts;
+        ds->times.previous = packet_moment(p);
     }
     return &ds->driver.d;
 }
 
 void dissector_shown(struct dissector *ds) {
     if (!ds->driver.d.pkt->has_ts) return;
-    ds->times.displayed = ds->driver.d.pkt->ts;
+    ds->times.displayed = packet_moment(ds->driver.d.pkt);
     ds->times.has_displayed = true;
 }

@@ -13,6 +13,7 @@
 #include "proto/tls/tls.h"
 
 #include <endian.h>
+#include <netinet/in.h>
 
 static const uint16_t wanted[] = {
     FID_TCP,
@@ -452,19 +453,20 @@ static void field_take(struct walk *w, const struct fval *f) {
     }
 }
 
+/* addr_sum adds the words of an address as they lie in memory. */
+static uint64_t addr_sum(const struct net_addr *a) {
+    uint32_t word[4];
+    memcpy(word, a->bytes, sizeof word);
+    return a->len == 4 ? word[0] : (uint64_t)word[0] + word[1] + word[2] + word[3];
+}
+
 /* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the
  * addresses, the protocol and the length (RFC 9293 3.1), not inverted. A sum of 16-bit words may be made of greater
  * ones and in any byte order as long as it is folded at the end (RFC 1071 2). */
 static uint16_t partial_sum(const struct packet_events *o, uint32_t tcp_len) {
-    uint64_t sum = 0;
-    uint32_t word[8];
-    memcpy(word, o->src.bytes, 16);
-    memcpy(word + 4, o->dst.bytes, 16);
-    for (int i = 0; i < 8; i++) sum += word[i]; /* behind the four bytes of IPv4 there are zeros */
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    sum = be16toh((uint16_t)sum) + 6 + (uint64_t)tcp_len;
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
+    uint64_t sum = addr_sum(&o->src) + addr_sum(&o->dst) + htobe16(IPPROTO_TCP) + htobe32(tcp_len);
+    for (int i = 0; i < 3; i++) sum = (sum & 0xffff) + (sum >> 16);
+    return be16toh((uint16_t)sum);
 }
 
 static bool is_unicast(const struct net_addr *a) {

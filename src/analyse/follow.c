@@ -6,6 +6,8 @@
  * and FOLLOW_HELD_BYTES bytes wait on each side; what comes beyond that is dropped and counted. */
 #include "analyse/follow.h"
 
+#include "analyse/stats/stats.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,22 +44,10 @@ enum follow_proto follow_proto_find(const char *name, size_t n) {
 }
 
 void follow_want(const struct follow *f, struct want *w) {
-    static const uint16_t tcp[] = {FID_IP_SRC,
-                                   FID_IP_DST,
-                                   FID_IPV6_SRC,
-                                   FID_IPV6_DST,
-                                   FID_TCP_SRCPORT,
-                                   FID_TCP_DSTPORT,
-                                   FID_TCP_STREAM,
-                                   FID_TCP_SEQ_RAW,
-                                   FID_TCP_ACK_RAW,
-                                   FID_TCP_LEN,
-                                   FID_TCP_FLAGS,
-                                   FID_TCP_PAYLOAD,
-                                   0};
-    static const uint16_t udp[] = {FID_IP_SRC,     FID_IP_DST,      FID_IPV6_SRC,
-                                   FID_IPV6_DST,   FID_UDP_SRCPORT, FID_UDP_DSTPORT,
-                                   FID_UDP_STREAM, FID_UDP_PAYLOAD, 0};
+    static const uint16_t tcp[] = {
+        FID_TCP_STREAM, FID_TCP_SEQ_RAW, FID_TCP_ACK_RAW, FID_TCP_LEN, FID_TCP_FLAGS, FID_TCP_PAYLOAD, 0};
+    static const uint16_t udp[] = {FID_UDP_STREAM, FID_UDP_PAYLOAD, 0};
+    talk_ends_want(w);
     for (const uint16_t *id = f->proto == FOLLOW_UDP ? udp : tcp; *id; id++) want_add(w, *id);
     if (f->proto > FOLLOW_UDP) follow_app_want(f->proto, w);
 }
@@ -75,17 +65,11 @@ static struct segment segment_find(const struct follow *f, const struct decode *
     const struct fval *v = d->out->v, *end = v + stats_outer(d);
     for (; v < end; v++) {
         switch (v->id) {
-        case FID_IP_SRC: talk_addr_set(&s.src, v, 4); break;
-        case FID_IPV6_SRC: talk_addr_set(&s.src, v, 16); break;
-        case FID_IP_DST: talk_addr_set(&s.dst, v, 4); break;
-        case FID_IPV6_DST: talk_addr_set(&s.dst, v, 16); break;
         case FID_TCP_SRCPORT:
         case FID_UDP_SRCPORT:
             if (s.found) return s;
             s.src.port = (uint16_t)v->u;
             break;
-        case FID_TCP_DSTPORT:
-        case FID_UDP_DSTPORT: s.dst.port = (uint16_t)v->u; break;
         case FID_TCP_STREAM:
         case FID_UDP_STREAM:
             s.stream = (uint32_t)v->u;
@@ -98,7 +82,7 @@ static struct segment segment_find(const struct follow *f, const struct decode *
         case FID_TCP_FLAGS: s.flags = (uint16_t)v->u; break;
         case FID_TCP_PAYLOAD: s.payload = v->s; break;
         case FID_UDP_PAYLOAD: s.payload = slice_head(v->s, v->extra); break; /* without padding */
-        default: break;
+        default: talk_ends_take(&s.src, &s.dst, v);
         }
     }
     return s;

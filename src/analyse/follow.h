@@ -3,7 +3,7 @@
 #define WEIR_ANALYSE_FOLLOW_H
 
 #include "analyse/dissect.h"
-#include "analyse/stats_talk.h"
+#include "analyse/talk_addr.h"
 
 /* One conversation's bytes, in the order a reader of either side would have got them. */
 
@@ -51,6 +51,7 @@ struct follow {
     void *to;
 };
 
+/* follow_want adds the fields that following reads. */
 void follow_want(const struct follow *f, struct want *w);
 /* follow_packet looks whether a packet belongs to the conversation, takes its bytes in, and tells. */
 bool follow_packet(struct follow *f, const struct decode *d);

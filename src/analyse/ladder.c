@@ -22,11 +22,7 @@ void ladder_free(struct ladder *l) {
 }
 
 static bool end_same(const struct rung_end *a, const struct rung_end *b) {
-    return a->port == b->port && a->addr.len == b->addr.len && memcmp(a->addr.bytes, b->addr.bytes, a->addr.len) == 0;
-}
-
-static bool addr_equal(const struct net_addr *a, const struct net_addr *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+    return a->port == b->port && addr_same(&a->addr, &b->addr);
 }
 
 static uint8_t kind_of(const struct packet_events *p) {
@@ -124,8 +120,8 @@ void ladder_packet(struct ladder *l, const struct packet_events *p) {
 static bool keeps_ports(const struct ladder *l, const struct rung_end *client) {
     unsigned clients = 0;
     for (uint32_t i = 0; i < l->mqtts; i++) {
-        if (addr_equal(&l->mqtt[i].server.addr, &client->addr)) return true;
-        clients += addr_equal(&l->mqtt[i].client.addr, &client->addr);
+        if (addr_same(&l->mqtt[i].server.addr, &client->addr)) return true;
+        clients += addr_same(&l->mqtt[i].client.addr, &client->addr);
     }
     return clients > 1;
 }
@@ -143,7 +139,7 @@ static int party_of(struct ladder *l, const struct rung *r, bool server, bool lo
     else if (!server && !loopback && !keeps_ports(l, &end)) end.port = 0;
     for (uint32_t i = 0; i < l->parties; i++) {
         struct party *p = &l->party[i];
-        if (end_same(&p->end, &end) || (r->kind == RUNG_ICMP && addr_equal(&p->end.addr, &end.addr))) {
+        if (end_same(&p->end, &end) || (r->kind == RUNG_ICMP && addr_same(&p->end.addr, &end.addr))) {
             if (client && !p->client.n) p->client = client->id;
             if (client) p->publishes |= client->publishes, p->subscribes |= client->subscribes;
             return (int)i;
@@ -162,7 +158,7 @@ void ladder_finish(struct ladder *l) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < l->rungs; i++) {
         struct rung *r = &l->rung[i];
-        bool loopback = addr_equal(&r->from.addr, &r->to.addr);
+        bool loopback = addr_same(&r->from.addr, &r->to.addr);
         int client = party_of(l, r, false, loopback), server = party_of(l, r, true, loopback);
         if (client < 0 || server < 0) {
             l->strangers++;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyse/mqtt_msg.h"
 
+#include "analyse/stats/stats.h"
+
 static const char *const names[] = {"reserved", "CONNECT",  "CONNACK",    "PUBLISH", "PUBACK",      "PUBREC",
                                     "PUBREL",   "PUBCOMP",  "SUBSCRIBE",  "SUBACK",  "UNSUBSCRIBE", "UNSUBACK",
                                     "PINGREQ",  "PINGRESP", "DISCONNECT", "AUTH"};
@@ -23,13 +25,7 @@ int mqtt_msg_by_client(uint8_t type) {
 }
 
 void mqtt_msg_want(struct want *w) {
-    static const uint16_t ids[] = {FID_IP_SRC,
-                                   FID_IP_DST,
-                                   FID_IPV6_SRC,
-                                   FID_IPV6_DST,
-                                   FID_TCP_SRCPORT,
-                                   FID_TCP_DSTPORT,
-                                   FID_TCP_STREAM,
+    static const uint16_t ids[] = {FID_TCP_STREAM,
                                    FID_MQTT,
                                    FID_MQTT_MSGTYPE,
                                    FID_MQTT_DUPFLAG,
@@ -59,6 +55,7 @@ void mqtt_msg_want(struct want *w) {
                                    FID_MQTT_DISCONNECT_REASON,
                                    FID_MQTT_AUTH_REASON,
                                    0};
+    talk_ends_want(w);
     for (const uint16_t *id = ids; *id; id++) want_add(w, *id);
 }
 
@@ -114,12 +111,6 @@ void mqtt_msg_each(const struct decode *d, void (*fn)(void *to, const struct dec
     for (uint32_t i = 0; i < end; i++) {
         const struct fval *f = &d->out->v[i];
         switch (f->id) {
-        case FID_IP_SRC: talk_addr_set(&src, f, 4); break;
-        case FID_IPV6_SRC: talk_addr_set(&src, f, 16); break;
-        case FID_IP_DST: talk_addr_set(&dst, f, 4); break;
-        case FID_IPV6_DST: talk_addr_set(&dst, f, 16); break;
-        case FID_TCP_SRCPORT: src.port = (uint16_t)f->u; break;
-        case FID_TCP_DSTPORT: dst.port = (uint16_t)f->u; break;
         case FID_TCP_STREAM: stream = (uint32_t)f->u; break;
         case FID_MQTT:
             if (open) {
@@ -130,6 +121,7 @@ void mqtt_msg_each(const struct decode *d, void (*fn)(void *to, const struct dec
             open = true;
             break;
         default:
+            talk_ends_take(&src, &dst, f);
             if (open) field_take(&m, f);
         }
     }

@@ -2,7 +2,7 @@
 #ifndef WEIR_ANALYSE_MQTT_MSG_H
 #define WEIR_ANALYSE_MQTT_MSG_H
 
-#include "analyse/stats_talk.h"
+#include "analyse/talk_addr.h"
 #include "proto/mqtt/mqtt.h"
 
 /* mqtt_msg is one MQTT packet of a captured packet, with what people ask about; slices live as long as the packet. */
@@ -20,6 +20,7 @@ struct mqtt_msg {
     struct talk_addr src, dst;
 };
 
+/* mqtt_msg_want adds the fields that mqtt_msg_each reads. */
 void mqtt_msg_want(struct want *w);
 /* mqtt_msg_each calls fn with every MQTT packet of the captured packet, in order. */
 void mqtt_msg_each(const struct decode *d, void (*fn)(void *to, const struct decode *d, const struct mqtt_msg *m),

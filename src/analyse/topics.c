@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyse/topics.h"
 
+#include "analyse/stats/stats.h"
+
 #include <stdlib.h>
 
 void topics_make(struct topics *t, uint32_t keep) {

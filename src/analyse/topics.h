@@ -49,6 +49,7 @@ struct topics {
     int64_t begin;
 };
 
+/* topics_make prepares an empty table that keeps up to `keep` messages of each topic; topics_free releases it. */
 void topics_make(struct topics *t, uint32_t keep);
 void topics_free(struct topics *t);
 /* topics_packet takes the PUBLISH packets of a packet; mqtt_msg_want says what has to be decoded. */

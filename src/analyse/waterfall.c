@@ -22,10 +22,6 @@ void waterfall_free(struct waterfall *f) {
     arena_free(&f->arena);
 }
 
-static bool addr_same(const struct net_addr *a, const struct net_addr *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
-}
-
 static struct slice kept(struct waterfall *f, struct slice s) {
     return arena_copy(&f->arena, slice_head(s, TEXT_KEPT));
 }

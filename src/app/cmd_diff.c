@@ -3,7 +3,7 @@
 #include "app/cmd.h"
 #include "app/story.h"
 #include "io/out.h"
-#include "view/diff_view.h"
+#include "view/story/diff_view.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,9 +33,8 @@ static const struct opt_command diff_command = {
     .purpose = "good run against bad run, by protocol event",
     .description =
         "Turns each capture into what its parties did, leaves out what differs by nature (times, ports of clients, "
-        "numbers, "
-        "identifiers, payloads), puts the runs side by side and says where they part first, and what follows from it. "
-        "Of several good runs it learns what varies.\n\nExit status: 0 the same, 1 they differ, 2 trouble.",
+        "numbers, identifiers, payloads), puts the runs side by side and says where they part first, and what follows "
+        "from it. Of several good runs it learns what varies.\n\nExit status: 0 the same, 1 they differ, 2 trouble.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,

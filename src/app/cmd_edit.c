@@ -22,9 +22,9 @@
 
 enum {
     BLOCK_INTERFACE = 1,
-    BLOCK_PACKET_OBSOLETE = 2,
     BLOCK_SIMPLE = 3,
     BLOCK_STATISTICS = 5,
+    BLOCK_ENHANCED = 6,
     BLOCK_SECRETS = 10,
     BLOCK_SECTION = 0x0a0d0d0a,
     RANGES_MAX = 10000
@@ -73,10 +73,10 @@ static const struct opt_command command = {
     .name = "edit",
     .synopsis = "FILE... -w FILE [options]",
     .purpose = "cut, filter, split, merge and redact captures",
-    .description = "Packets of the files, in the order of their times, go to the new file. What a pcapng file holds "
-                   "beside them (interfaces, "
-                   "names, secrets, comments, options, blocks Weir does not know) goes with them.\n\n"
-                   "Several choices together keep the packets that fit all of them.",
+    .description =
+        "Packets of the files, in the order of their times, go to the new file. What a pcapng file holds beside them "
+        "(interfaces, names, secrets, comments, options, blocks Weir does not know) goes with them.\n\n"
+        "Several choices together keep the packets that fit all of them.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -100,7 +100,7 @@ struct edit {
     struct input *input;
     size_t n_input;
     struct when from, to;
-    int64_t from_ns, to_ns;
+    __int128 from_ns, to_ns;
     struct frame_range {
         uint64_t lo, hi;
     } * range;
@@ -175,7 +175,7 @@ static struct input *earliest(struct edit *e) {
     for (size_t i = 0; i < e->n_input; i++) {
         struct input *in = &e->input[i];
         if (!in->have && !in->done) input_next(in);
-        if (in->have && (!first || in->p.ts < first->p.ts)) first = in;
+        if (in->have && (!first || packet_moment(&in->p) < packet_moment(&first->p))) first = in;
     }
     return first;
 }
@@ -188,8 +188,8 @@ static bool in_frames(struct edit *e, uint64_t number) {
 
 static bool chosen(struct edit *e, const struct packet *p, const struct decode *d) {
     bool fits = in_frames(e, p->number);
-    if (fits && e->from.kind) fits = p->has_ts && p->ts >= e->from_ns;
-    if (fits && e->to.kind) fits = p->has_ts && p->ts < e->to_ns;
+    if (fits && e->from.kind) fits = p->has_ts && packet_moment(p) >= e->from_ns;
+    if (fits && e->to.kind) fits = p->has_ts && packet_moment(p) < e->to_ns;
     if (fits && e->filter) fits = expr_match(e->filter, d->out);
     return fits != e->o.drop;
 }
@@ -242,14 +242,20 @@ static struct slice without_options(const struct capfile_block *raw) {
     return slice_head(raw->body, HEAD + (((size_t)n + 3) & ~(size_t)3));
 }
 
+/* fits_anywhere tells whether a packet's block may stand in a section of our own, where its interface has number `id`:
+ * a simple block is always of the first one. */
+static bool fits_anywhere(const struct capfile_block *raw, uint32_t id) {
+    return !raw->big_endian && (raw->type == BLOCK_ENHANCED || (raw->type == BLOCK_SIMPLE && id == 0));
+}
+
 static int packet_take(struct edit *e, struct input *in) {
     struct packet p = in->p;
     struct capfile_block raw;
     if (e->n_input > 1) p.number = ++e->number;
     if (!e->begun) {
         e->begun = true;
-        e->from_ns = when_ns(&e->from, p.ts);
-        e->to_ns = when_ns(&e->to, p.ts);
+        e->from_ns = when_ns(&e->from, packet_moment(&p));
+        e->to_ns = when_ns(&e->to, packet_moment(&p));
     }
     const struct decode *d = e->ds ? dissector_packet(e->ds, &p) : NULL;
     if (!chosen(e, &p, d)) return OK;
@@ -259,9 +265,7 @@ static int packet_take(struct edit *e, struct input *in) {
     if (e->rc) return e->rc;
     if (e->o.redact) redact(e, d, &p);
     if (e->o.snaplen) p.data = slice_head(p.data, (size_t)e->o.snaplen);
-    bool has_raw = capfile_packet_block(in->feed.file, &raw) &&
-                   (e->out.copy || (!raw.big_endian && p.iface->ticks == 1000000000 && !p.iface->offset));
-    if (has_raw && !e->out.copy && raw.type == BLOCK_PACKET_OBSOLETE) has_raw = false;
+    bool has_raw = capfile_packet_block(in->feed.file, &raw) && (e->out.copy || fits_anywhere(&raw, id));
     if (has_raw && e->o.redact) raw.body = without_options(&raw);
     return edit_out_packet(&e->out, (uint32_t)file, &p, has_raw ? &raw : NULL, id);
 }

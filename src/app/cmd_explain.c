@@ -3,7 +3,7 @@
 #include "app/cmd.h"
 #include "app/story.h"
 #include "io/out.h"
-#include "view/explain_view.h"
+#include "view/story/explain_view.h"
 #include "view/words.h"
 
 #include <stdio.h>
@@ -43,11 +43,10 @@ static const struct opt_command explain_command = {
     .name = "explain",
     .synopsis = "FILE [FILTER] | -i NAME [options]",
     .purpose = "where did it stop, and what to do",
-    .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from ARP "
-                   "and DHCP over DNS, TCP, TLS and "
-                   "WebSocket to MQTT and the subscriber. The verdict comes first (again at the end of a report "
-                   "longer than the terminal), then the conversations, worst first; each finding names the frames it "
-                   "rests on and the command that shows them.\n\n"
+    .description = "Says in words what was attempted, how far it got, why it stopped and what to do next: from ARP and "
+                   "DHCP over DNS, TCP, TLS and WebSocket to MQTT and the subscriber. The verdict comes first (again "
+                   "at the end of a report longer than the terminal), then the conversations, worst first; each "
+                   "finding names the frames it rests on and the command that shows them.\n\n"
                    "FILTER is a display filter: findings are limited to conversations with a packet it lets through. "
                    "Exit status: 0 nothing wrong, 1 a warning or an error was found, 2 trouble.",
     .examples = examples,

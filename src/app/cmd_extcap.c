@@ -54,9 +54,9 @@ static const struct opt_command command = {
     .name = "extcap",
     .synopsis = "--extcap-interfaces | --extcap-dlts | --extcap-config | --capture --fifo FILE --extcap-interface NAME",
     .purpose = "what Wireshark asks to list and capture from a server's devices",
-    .description = "Wireshark runs it by itself, through the script weir-extcap in its folder of capture programs; "
-                   "then the devices of "
-                   "the server stand in its list of interfaces, and a capture of one runs on the server.",
+    .description =
+        "Wireshark runs it by itself, through the script weir-extcap in its folder of capture programs; then the "
+        "devices of the server stand in its list of interfaces, and a capture of one runs on the server.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -110,8 +110,7 @@ static void options_print(bool any) {
     int n = 0;
     if (any)
         printf("arg {number=%d}{call=--device}{display=Device}{type=string}{required=true}{tooltip=address, prefix, "
-               "MAC address, "
-               "mqtt:CLIENT, interface:NAME or a label}\n",
+               "MAC address, mqtt:CLIENT, interface:NAME or a label}\n",
                n++);
     printf(
         "arg {number=%d}{call=--server}{display=Server}{type=string}{tooltip=as weir serve printed it; $WEIR_SERVER}\n",

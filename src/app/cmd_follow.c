@@ -4,9 +4,9 @@
 #include "app/device.h"
 #include "app/edit/edit.h"
 #include "app/filter.h"
-#include "app/follow_opts.h"
 #include "app/keys.h"
 #include "app/opt.h"
+#include "app/read/follow_opts.h"
 #include "io/out.h"
 #include "view/mqtt_talk.h"
 
@@ -49,17 +49,14 @@ static const struct opt_command command = {
     .name = "follow",
     .synopsis = "tcp|udp|tls|http|http2|websocket|mqtt N|FILTER -r FILE | -i NAME [options]",
     .purpose = "one conversation as text, hex or decoded messages",
-    .description = "N is the number of the conversation: tcp.stream (also of mqtt) or udp.stream, the column Stream of "
-                   "weir stats conversations. "
-                   "A display filter takes the conversation of the first packet that passes it; ADDR:PORT,ADDR:PORT "
-                   "names its ends.\n\n"
-                   "tcp and udp show each piece as one packet brought it, with its length before it; what the second "
-                   "side sent is indented by a "
-                   "tab. The forms are those of tshark -z follow. tls, http, http2 and websocket show what the "
-                   "messages carry, decrypted "
-                   "where keys are there, without chunks and compression; of http2 N,STREAM is one stream of the "
-                   "connection. mqtt shows the messages in order, each with the "
-                   "handshake that belongs to it.",
+    .description =
+        "N is the number of the conversation: tcp.stream (also of mqtt) or udp.stream, the column Stream of weir stats "
+        "conversations. A display filter takes the conversation of the first packet that passes it; "
+        "ADDR:PORT,ADDR:PORT names its ends.\n\n"
+        "tcp and udp show each piece as one packet brought it, with its length before it; what the second side sent is "
+        "indented by a tab. The forms are those of tshark -z follow. tls, http, http2 and websocket show what the "
+        "messages carry, decrypted where keys are there, without chunks and compression; of http2 N,STREAM is one "
+        "stream of the connection. mqtt shows the messages in order, each with the handshake that belongs to it.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -232,7 +229,7 @@ static bool skips(const struct run *r, const struct packet *p) {
 static int packets_take(struct run *r) {
     struct packet p;
     struct capfile_block raw;
-    int rc;
+    int rc = OK;
     while (!r->out.err && !r->save_failed && (rc = feed_next(&r->feed, &p)) >= 0) {
         if (rc == FEED_IDLE) wr_flush(&r->out);
         if (rc != OK) continue;
@@ -246,7 +243,7 @@ static int packets_take(struct run *r) {
         bool block = capfile_packet_block(r->feed.file, &raw);
         r->save_failed = edit_out_packet(&r->save, 0, &p, block ? &raw : NULL, p.iface->id) != OK;
     }
-    return r->out.err || r->save_failed || rc == ERR_END ? OK : rc; /* the loop ends on one of these */
+    return r->out.err || r->save_failed || rc == ERR_END ? OK : rc;
 }
 
 static int go(struct run *r) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir guard: reads its options; the rest is serve/ (sockets) and guard/ (policy). */
-#include "app/cmd_guard.h"
 #include "app/cmd.h"
+#include "app/guard/guard_judge.h"
 #include "app/guard/guard_replay.h"
 #include "app/opt.h"
 #include "serve/proxy/proxy.h"
@@ -58,13 +58,12 @@ static const struct opt_command command = {
     .name = "guard",
     .synopsis = "--listen ADDRESS --broker ADDRESS | -c FILE",
     .purpose = "the MQTT firewall in front of a broker",
-    .description =
-        "Takes the clients' connections, understands every packet in both directions, and forwards only what the "
-        "policy allows. With nothing but --listen and --broker it holds the protocol against both sides, limits abuse "
-        "at generous levels, and logs.\n\n"
-        "SIGHUP reads the configuration anew without dropping a connection; a broken one is refused and the old one "
-        "stays. SIGUSR1 opens the audit file anew and prints totals. SIGUSR2 starts the program anew and hands the "
-        "listening sockets over. SIGTERM drains, Ctrl-C ends.",
+    .description = "Takes the clients' connections, understands every packet in both directions, and forwards only "
+                   "what the policy allows. With nothing but --listen and --broker it holds the protocol against both "
+                   "sides, limits abuse at generous levels, and logs.\n\n"
+                   "SIGHUP reads the configuration anew without dropping a connection; a broken one is refused and the "
+                   "old one stays. SIGUSR1 opens the audit file anew and prints totals. SIGUSR2 starts the program "
+                   "anew and hands the listening sockets over. SIGTERM drains, Ctrl-C ends.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir lab: peers and networks to try things with. Each part has its own options. */
-#include "app/cmd_lab.h"
 #include "app/cmd.h"
+#include "app/lab/lab.h"
 #include "app/opt.h"
 
 #include <stdio.h>
@@ -29,10 +29,9 @@ static const struct opt_command command = {
     .name = "lab",
     .synopsis = "echo|sink|net [options]",
     .purpose = "peers and networks to try things with: echo, sink, net",
-    .description =
-        "`weir lab echo` sends back what comes by TCP or UDP and prints it. `weir lab sink` stores what comes by "
-        "TCP lines, UDP and HTTP POST. `weir lab net` makes small networks that are broken in a way that has a "
-        "name.\n\n`weir lab echo --help` and so on tell the options of each.",
+    .description = "`weir lab echo` sends back what comes by TCP or UDP and prints it. `weir lab sink` stores what "
+                   "comes by TCP lines, UDP and HTTP POST. `weir lab net` makes small networks that are broken in a "
+                   "way that has a name.\n\n`weir lab echo --help` and so on tell the options of each.",
     .examples = examples,
     .words_at = offsetof(struct lab_opts, words),
     .parts = part_names,

@@ -3,7 +3,7 @@
 #include "app/cmd.h"
 #include "app/story.h"
 #include "io/out.h"
-#include "view/ladder_view.h"
+#include "view/story/ladder_view.h"
 #include "view/words.h"
 
 #include <stdlib.h>
@@ -34,9 +34,8 @@ static const struct opt_command ladder_command = {
     .name = "ladder",
     .synopsis = "FILE [FILTER] [options]",
     .purpose = "the sequence picture of conversations",
-    .description =
-        "Draws who said what to whom, in order: a line for each party with its role, an arrow for each packet with its "
-        "frame, time and meaning. FILTER is a display filter for packets.",
+    .description = "Draws who said what to whom, in order: a line for each party with its role, an arrow for each "
+                   "packet with its frame, time and meaning. FILTER is a display filter for packets.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,

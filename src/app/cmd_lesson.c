@@ -61,12 +61,9 @@ static const struct opt_command lesson_command = {
     .synopsis = "[tcp|mqtt|https|volume|stopped|guard] [--yes]",
     .purpose = "learn by doing: real programs, captured and explained",
     .description = "Without a name, lists the lessons. A lesson plays a piece of real work with real programs "
-                   "(mosquitto, curl, nc and "
-                   "Weir's own) in a network of its own: it says what it does, shows who said what to whom with a "
-                   "sentence for each "
-                   "step, asks, answers, and tells how to go on. Each takes less than a minute. Everything it started "
-                   "is ended; the "
-                   "captures stay.",
+                   "(mosquitto, curl, nc and Weir's own) in a network of its own: it says what it does, shows who said "
+                   "what to whom with a sentence for each step, asks, answers, and tells how to go on. Each takes less "
+                   "than a minute. Everything it started is ended; the captures stay.",
     .examples = lesson_examples,
     .defs = lesson_defs,
     .n_defs = sizeof lesson_defs / sizeof *lesson_defs,

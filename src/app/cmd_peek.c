@@ -61,8 +61,7 @@ static const struct opt_command command = {
     .purpose = "start, watch, stop and download captures on a server",
     .description =
         "Asks a `weir serve` that runs near the devices. DEVICE is an address, a prefix, a MAC address, an MQTT client "
-        "id "
-        "(mqtt:ID), interface:NAME, or a label of the server's configuration. ID is that of a capture, as start and "
+        "id (mqtt:ID), interface:NAME, or a label of the server's configuration. ID is that of a capture, as start and "
         "list show it, or `last` for the newest.\n\n"
         "watch ends with the capture: exit status 1 where it FAILED. Ctrl-C while start waits stops the capture.",
     .examples = examples,

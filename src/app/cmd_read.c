@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir read: decode a capture or an interface, as tshark's hands expect. */
 #include "app/cmd.h"
-#include "app/read.h"
+#include "app/read/read.h"
 #include "app/rights.h"
 #include "app/story.h"
 #include "io/out.h"
@@ -61,19 +61,20 @@ static void packet_print(struct reading *g, const struct decode *d) {
 /* in_time tells whether a packet is within --from and --to. One that is not has been decoded too, as what it says may
  * explain what follows. */
 static bool in_time(struct reading *g, const struct packet *p) {
+    __int128 at = packet_moment(p);
     if (!g->from.kind && !g->to.kind) return true;
     if (g->passed == 1) {
-        g->from_ns = when_ns(&g->from, p->ts);
-        g->to_ns = when_ns(&g->to, p->ts);
+        g->from_ns = when_ns(&g->from, at);
+        g->to_ns = when_ns(&g->to, at);
     }
-    return p->has_ts && (!g->from.kind || p->ts >= g->from_ns) && (!g->to.kind || p->ts < g->to_ns);
+    return p->has_ts && (!g->from.kind || at >= g->from_ns) && (!g->to.kind || at < g->to_ns);
 }
 
 /* packet_take decodes a packet and prints it where it passes the filters. One that -R drops has no number, and no time
  * is counted from it but that since the beginning; it has been decoded like all others. */
 static void packet_take(struct reading *g, struct packet *p) {
     if (g->first) p->number = g->passed + 1;
-    if (g->first && !g->passed) g->ds.times.previous = p->ts;
+    if (g->first && !g->passed) g->ds.times.previous = packet_moment(p);
     g->view.times = g->ds.times;
     const struct decode *d = dissector_packet(&g->ds, p);
     if (g->first && !expr_match(g->first, d->out)) {

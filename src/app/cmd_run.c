@@ -14,9 +14,8 @@
 
 static const struct opt_def defs[] = {
     {'w', "write", "FILE",
-     "record to FILE (pcapng); default: the program's name with .pcapng; with --pid, - is standard "
-     "output",
-     OPT_TEXT, AT(file)},
+     "record to FILE (pcapng); default: the program's name with .pcapng; with --pid, - is standard output", OPT_TEXT,
+     AT(file)},
     {'p', "pid", "PID", "record a process that runs already, and those it starts, instead of a command", OPT_NUMBER,
      AT(pid), .min = 1, .max = INT32_MAX},
     {'a', "autostop", "COND", "with --pid: stop after duration:SECONDS or packets:N", OPT_LIST, AT(stops)},
@@ -44,29 +43,21 @@ const struct opt_command run_command = {
     .synopsis = "[-w FILE] [options] {[--] COMMAND [ARGUMENT...] | --pid PID}",
     .purpose = "run a command, or join a process, and record its traffic with its TLS keys",
     .description =
-        "Only what the command and the processes it starts send and receive is recorded, name lookups "
-        "included. It runs as it "
-        "would without weir: same terminal, same rights, servers on loopback and hosts outside are reached "
+        "Only what the command and the processes it starts send and receive is recorded, name lookups included. It "
+        "runs as it would without weir: same terminal, same rights, servers on loopback and hosts outside are reached "
         "as usual.\n\n"
-        "The keys of its TLS sessions are put into the file, so that `weir read` and Wireshark show what "
-        "was said without being "
-        "given a key: keep the file as you would keep the keys. Programs that obey SSLKEYLOGFILE (GnuTLS, "
-        "NSS, curl, Python, "
-        "browsers) log them themselves; for others that use OpenSSL as a shared library (mosquitto_pub) a "
-        "small library is "
-        "preloaded that asks OpenSSL for them. What could not be caught is said at the end: programs linked "
-        "statically bring "
-        "their TLS with them, and programs that run with more rights than their caller cannot be joined.\n\n"
-        "With --pid a process that runs already is joined, until Ctrl-C, until -a or -c says so, or until it "
-        "ends; it is "
-        "not stopped or changed. The keys of TLS sessions that begin from then on are taken from it where it "
-        "uses OpenSSL "
-        "as a shared library (Linux 6.0 or later, root): the kernel reads them when the process calls the "
-        "library. "
-        "Connections that are older, and other TLS libraries, are recorded without, and that is said.\n\n"
-        "Exit status: that of the command, 128 and the number of the signal that ended it, 126 or 127 where "
-        "it could not be "
-        "started, 2 where the recording failed; with --pid 0 or 2.",
+        "The keys of its TLS sessions are put into the file, so that `weir read` and Wireshark show what was said "
+        "without being given a key: keep the file as you would keep the keys. Programs that obey SSLKEYLOGFILE "
+        "(GnuTLS, NSS, curl, Python, browsers) log them themselves; for others that use OpenSSL as a shared library "
+        "(mosquitto_pub) a small library is preloaded that asks OpenSSL for them. What could not be caught is said at "
+        "the end: programs linked statically bring their TLS with them, and programs that run with more rights than "
+        "their caller cannot be joined.\n\n"
+        "With --pid a process that runs already is joined, until Ctrl-C, until -a or -c says so, or until it ends; it "
+        "is not stopped or changed. The keys of TLS sessions that begin from then on are taken from it where it uses "
+        "OpenSSL as a shared library (Linux 6.0 or later, root): the kernel reads them when the process calls the "
+        "library. Connections that are older, and other TLS libraries, are recorded without, and that is said.\n\n"
+        "Exit status: that of the command, 128 and the number of the signal that ended it, 126 or 127 where it could "
+        "not be started, 2 where the recording failed; with --pid 0 or 2.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof defs[0],
@@ -84,7 +75,7 @@ static int file_open(const char *path) {
     return fd;
 }
 
-static int record(const struct run_opts *o, struct run_source *from) {
+static int record(const struct run_opts *o, const struct run_source *from) {
     enum { BUFFER_KIB = 64 * 1024 };
     struct live_config config = {.device = o->device,
                                  .snaplen = (int)o->snaplen,
@@ -92,17 +83,15 @@ static int record(const struct run_opts *o, struct run_source *from) {
                                  .delay_ms = 20,
                                  .no_promiscuous = true,
                                  .filter = "ip or ip6"};
-    struct run_ends ends = {0};
     char text[512];
     struct writer why = wr_fixed(text, sizeof text);
     struct live *live = NULL;
     int status = EXIT_TROUBLE;
     if (live_open(&live, &config, &why) < 0) return opt_bad_use(&run_command, "%.*s", (int)wr_len(&why), text);
     int fd = file_open(o->file);
-    from->ends = &ends;
     if (fd < 0) opt_bad_use(&run_command, "%s: %s", o->file, strerror(errno));
-    else if (run_ends_make(&ends) == OK) status = run_record(o, live, fd, from);
-    run_ends_free(&ends);
+    else if (run_ends_make(from->ends) == OK) status = run_record(o, live, fd, from);
+    run_ends_free(from->ends);
     if (fd >= 0) close(fd);
     live_close(live);
     return status;
@@ -134,6 +123,7 @@ static void name_default(char *to, size_t size, const char *program) {
 static int join(struct run_opts *o) {
     char name[300];
     struct run_source from = {
+        .ends = &(struct run_ends){0},
         .sockets = &(struct run_sockets){.root = (pid_t)o->pid, .fd = -1},
         .keys = &(struct run_keys){.fd = {-1, -1}, .part = {wr_grow(), wr_grow()}, .fresh = wr_grow()}};
     if (o->words.n) return opt_bad_use(&run_command, "--pid and a command: one of them is recorded at a time");
@@ -171,7 +161,8 @@ static int run(struct run_opts *o) {
     struct run_child child = {0};
     struct run_sockets sockets = {.fd = -1};
     struct run_keys keys = {.fd = {-1, -1}, .part = {wr_grow(), wr_grow()}, .fresh = wr_grow()};
-    struct run_source from = {.child = &child, .sockets = &sockets, .keys = &keys};
+    struct run_ends ends = {0};
+    struct run_source from = {.child = &child, .sockets = &sockets, .keys = &keys, .ends = &ends};
     int status = run_child_start(&child, o, &sockets, &keys);
     if (status == EXIT_FINE) status = record(o, &from);
     if (sockets.fd >= 0) close(sockets.fd);

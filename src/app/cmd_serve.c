@@ -3,7 +3,7 @@
 #include "app/cmd.h"
 #include "app/opt.h"
 #include "app/rights.h"
-#include "app/serve_config.h"
+#include "app/serve/serve_config.h"
 #include "app/story.h"
 #include "base/isotime.h"
 #include "serve/demand/store.h"
@@ -74,11 +74,11 @@ static const struct opt_command command = {
         "further captures by drag and drop. What the page does, programs do under /v1; /v1/openapi.json "
         "describes it.\n\n"
         "On loopback everybody of this machine may ask. Elsewhere a token is needed, unless --no-auth is given; the "
-        "first one is printed once as part of the address. Captures named as FILE are shown and never changed; "
-        "those of the folder can be deleted.\n\n"
+        "first one is printed once as part of the address. Captures named as FILE are shown and never changed; those "
+        "of the folder can be deleted.\n\n"
         "With the right to capture (root, or the capabilities) captures are taken on demand: of an interface, or of "
-        "one device by its address, prefix, MAC address or MQTT client id. Only a small process keeps that right; "
-        "the server becomes a plain user.",
+        "one device by its address, prefix, MAC address or MQTT client id. Only a small process keeps that right; the "
+        "server becomes a plain user.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,
@@ -213,11 +213,10 @@ static int serve(const struct serve_opts *o, const struct rights *t, struct web_
         bool theirs = stat(".", &st) == 0 &&
                       (st.st_uid == t->uid || (st.st_mode & 0002) || (st.st_gid == t->gid && (st.st_mode & 0020)));
         if (t->uid != 0 && !theirs)
-            return opt_bad_use(
-                &command,
-                "%s belongs to another user than the server becomes (user id %u): give it to them with chown, "
-                "name a user with -Z, or keep root's rights with -Z root",
-                dir, (unsigned)t->uid);
+            return opt_bad_use(&command,
+                               "%s belongs to another user than the server becomes (user id %u): give it to them with "
+                               "chown, name a user with -Z, or keep root's rights with -Z root",
+                               dir, (unsigned)t->uid);
     }
     plan->dir = ".";
     plan->shown = dir;

@@ -4,7 +4,7 @@
 #include "app/device.h"
 #include "app/keys.h"
 #include "app/opt.h"
-#include "app/taps.h"
+#include "app/read/taps.h"
 #include "field/print.h"
 #include "io/out.h"
 
@@ -65,16 +65,14 @@ static const struct opt_command command = {
     .synopsis = "WHAT [OF] -r FILE | -i NAME [options]",
     .purpose = "endpoints, conversations, protocols and more, counted",
     .description =
-        "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), "
-        "protocols (which travel "
-        "in which), expert (what the decoders found; error, warn, note or chat behind it: from there up), flags and "
-        "rtt (of TCP), dns, mqtt (by client, topic "
-        "and topic filter), volume (who uses the data and what "
-        "for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
+        "WHAT is one of: endpoints (who sends and receives how much), conversations (who talks with whom), protocols "
+        "(which travel in which), expert (what the decoders found; error, warn, note or chat behind it: from there "
+        "up), flags and rtt (of TCP), dns, mqtt (by client, topic and topic filter), volume (who uses the data and "
+        "what for, as billed), io (packets, bytes and values of fields per interval). OF says of which protocol: "
         "endpoints and conversations know eth, ip, ipv6, tcp and udp.\n\n"
-        "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, "
-        "conv, io,phs and expert; "
-        "tshark's own names (io,phs, conv,tcp) work too, and print them in its form, as weir read -q -z does.",
+        "The numbers of endpoints, conversations, protocols and expert are those of tshark -z endpoints, conv, io,phs "
+        "and expert; tshark's own names (io,phs, conv,tcp) work too, and print them in its form, as weir read -q -z "
+        "does.",
     .examples = examples,
     .defs = defs,
     .n_defs = sizeof defs / sizeof *defs,

@@ -3,8 +3,8 @@
 #define WEIR_APP_FEED_H
 
 #include "flow/layer.h"
-#include "io/capfile.h"
-#include "io/live.h"
+#include "io/capture/capfile.h"
+#include "io/capture/live.h"
 
 /* feed is where packets come from: a capture file, standard input, or an interface. */
 struct feed {

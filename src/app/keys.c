@@ -134,7 +134,7 @@ static int keys_list(struct keys *k, const struct opt_command *cmd, const char *
 
 static const struct {
     const char *name;
-    enum { PREF_LOG, PREF_PSK, PREF_KEYS, PREF_RSA_KEYS, PREF_SSL_KEYS, PREF_DEBUG } what;
+    enum { PREF_LOG, PREF_PSK, PREF_KEYS, PREF_RSA_KEYS, PREF_SSL_KEYS } what;
 } prefs_known[] = {
     {"tls.keylog_file:", PREF_LOG},   {"ssl.keylog_file:", PREF_LOG},   {"tls.psk:", PREF_PSK},
     {"ssl.psk:", PREF_PSK},           {"tls.keys_list:", PREF_KEYS},    {"ssl.keys_list:", PREF_KEYS},

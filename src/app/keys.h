@@ -3,7 +3,7 @@
 #define WEIR_APP_KEYS_H
 
 #include "app/opt.h"
-#include "io/capfile.h"
+#include "io/capture/capfile.h"
 #include "io/keyfile.h"
 #include "proto/tls/tls_keys.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/rights.h"
-#include "io/savefile.h"
+#include "io/capture/savefile.h"
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>

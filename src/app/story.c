@@ -85,12 +85,10 @@ void story_close(struct story *s) {
 }
 
 /* words_dir finds the translations: beside the program where it was built, else where it was installed. */
-static const char *words_dir(char path[PATH_MAX]) {
-    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 16);
-    if (n <= 0) return WEIR_LOCALE_DIR;
-    path[n] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash : path, "/po");
+static const char *words_dir(char path[static PATH_MAX]) {
+    char *slash = realpath("/proc/self/exe", path) ? strrchr(path, '/') : NULL;
+    if (!slash || slash - path > PATH_MAX - (int)sizeof "/po") return WEIR_LOCALE_DIR;
+    strcpy(slash, "/po");
     return access(path, R_OK) == 0 ? path : WEIR_LOCALE_DIR;
 }
 

@@ -43,6 +43,7 @@ int story_open(struct story *s, const struct opt_command *cmd, const struct stor
  */
 int story_read(struct story *s,
                int (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to);
+/* story_close releases everything, after a story_open that failed, too. */
 void story_close(struct story *s);
 
 /* story_words selects the language of output, from --lang or the environment. */

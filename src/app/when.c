@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/when.h"
 
+#include "base/moment.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,13 +86,13 @@ bool when_parse(const char *text, struct when *out) {
     return date_parse(text, out);
 }
 
-int64_t when_ns(const struct when *w, int64_t begin) {
+__int128 when_ns(const struct when *w, __int128 begin) {
     if (w->kind == WHEN_INTO) return begin + w->ns;
     if (w->kind != WHEN_CLOCK) return w->ns;
-    time_t t = (time_t)(begin / SECOND);
+    time_t t = (time_t)moment_clock(begin).seconds;
     struct tm tm;
     if (!(w->utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm))) return begin;
     tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
     tm.tm_isdst = -1;
-    return (int64_t)(w->utc ? timegm(&tm) : mktime(&tm)) * SECOND + w->ns;
+    return (__int128)(w->utc ? timegm(&tm) : mktime(&tm)) * SECOND + w->ns;
 }

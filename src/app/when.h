@@ -19,6 +19,6 @@ struct when {
 bool when_parse(const char *text, struct when *out);
 /* when_ns returns the moment in nanoseconds since 1970, for a capture whose first packet has the time `begin`; a time
  * range asks once. */
-int64_t when_ns(const struct when *w, int64_t begin);
+__int128 when_ns(const struct when *w, __int128 begin);
 
 #endif

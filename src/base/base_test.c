@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/isotime.h"
 #include "base/json.h"
+#include "base/moment.h"
 #include "base/near.h"
 #include "base/pool.h"
 #include "base/reader.h"
@@ -219,7 +220,7 @@ static void near_test(void) {
     SAYS("words of more than a line are far from everything");
 }
 
-static bool iso_is(int64_t ns, int digits, const char *text) {
+static bool iso_is(__int128 ns, int digits, const char *text) {
     char buf[64];
     struct writer w = wr_fixed(buf, sizeof buf);
     iso_time(&w, ns, digits);
@@ -231,12 +232,28 @@ static void isotime_test(void) {
            iso_is(1700000000123456789, 6, "2023-11-14T22:13:20.123456"));
     assert(iso_is(0, 3, "1970-01-01T00:00:00.000") && iso_is(-1, 9, "1969-12-31T23:59:59.999999999"));
     assert(iso_is(INT64_MAX, 0, "2262-04-11T23:47:16") && iso_is(INT64_MIN, 0, "1677-09-21T00:12:43"));
+    assert(iso_is(MOMENT_MAX, 0, "2396303-05-22T15:25:14"));
     SAYS("moments are written in UTC, before 1970 too, cut and not rounded");
+}
+
+static void moment_test(void) {
+    const __int128 edge = (__int128)1 << 62;
+    const __int128 moments[] = {0,         -1,         edge - 1,   edge,        -edge,          -edge - 1,
+                                INT64_MAX, UINT64_MAX, MOMENT_MAX, -MOMENT_MAX, 2 * MOMENT_MAX, -2 * MOMENT_MAX};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        int64_t ns = moment_ns(moments[i]);
+        assert(ns >= -edge && ns < edge && moment_of(ns, moment_era(moments[i])) == moments[i]);
+        struct moment_clock at = moment_clock(moments[i]);
+        assert(at.ns < 1000000000 && (__int128)at.seconds * 1000000000 + at.ns == moments[i]);
+    }
+    assert(moment_era(edge - 1) == 0 && moment_era(-edge) == 0 && moment_era(edge) == 1);
+    SAYS("moments and spans keep their era and their place in it");
 }
 
 int main(void) {
     reader_test();
     isotime_test();
+    moment_test();
     writer_test();
     bytes_written_test();
     json_test();

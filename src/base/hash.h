@@ -26,12 +26,15 @@ static inline uint64_t hash_bytes(struct hash_key k, const void *data, size_t n)
         memcpy(&y, p + 8, 8);
         h = hash_mix(x ^ k.b, y ^ h);
     }
-    x = y = 0;
+    x = y = 0; /* the rest is read in words that overlap: n is part of the hash already */
     if (n > 8) {
         memcpy(&x, p, 8);
-        memcpy(&y, p + 8, n - 8);
+        memcpy(&y, p + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(&x, p, 4);
+        memcpy(&y, p + n - 4, 4);
     } else if (n) {
-        memcpy(&x, p, n);
+        x = p[0] | (uint64_t)p[n / 2] << 8 | (uint64_t)p[n - 1] << 16;
     }
     h = hash_mix(x ^ k.b, y ^ h);
     return hash_mix(h ^ k.a, 0x9e3779b97f4a7c15u ^ k.b);

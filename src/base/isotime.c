@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/isotime.h"
 
+#include "base/moment.h"
+
 #include <time.h>
 
-void iso_time(struct writer *w, int64_t ns, int digits) {
-    static const uint32_t divide[] = {1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
+void iso_time(struct writer *w, __int128 ns, int digits) {
+    struct moment_clock at = moment_clock(ns);
     char text[40];
+    time_t t = (time_t)at.seconds;
     struct tm tm = {.tm_mday = 1};
-    int64_t part = ns % 1000000000;
-    time_t t = (time_t)(ns / 1000000000) - (part < 0);
-    if (part < 0) part += 1000000000;
-    (void)gmtime_r(&t, &tm); /* nanoseconds of 64 bits end in 2262 */
+    (void)gmtime_r(&t, &tm); /* MOMENT_MAX is far below what it can say */
     wr_bytes(w, text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm));
-    if (!digits) return;
-    wr_c(w, '.');
-    wr_uz(w, (uint64_t)part / divide[digits], digits);
+    iso_fraction(w, at.ns, digits);
 }

@@ -2,6 +2,7 @@
 #ifndef WEIR_BASE_PACKET_H
 #define WEIR_BASE_PACKET_H
 
+#include "base/moment.h"
 #include "base/slice.h"
 
 /* capture_interface is what a capture says of one interface; strings are empty where it says nothing. */
@@ -19,7 +20,8 @@ struct capture_interface {
 /* packet is one captured packet; all pointers live until the next one is read. */
 struct packet {
     uint64_t number; /* from 1 */
-    int64_t ts;      /* nanoseconds since 1970-01-01 UTC */
+    int64_t ts;      /* nanoseconds since 1970-01-01 UTC, in era 0 */
+    int16_t era;     /* see base/moment.h; what does not show or compare dates need not look at it */
     bool has_ts;
     uint32_t len;      /* bytes on the wire */
     struct slice data; /* bytes captured */
@@ -35,5 +37,7 @@ struct packet {
     bool block_copied;  /* who copies the file is to copy the block too */
     uint32_t block_pen; /* private enterprise number of who defined the block */
 };
+
+static inline __int128 packet_moment(const struct packet *p) { return moment_of(p->ts, p->era); }
 
 #endif

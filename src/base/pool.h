@@ -15,10 +15,13 @@ struct pool {
     uint32_t free; /* first free node */
 };
 
+/* pool_make returns an empty pool of up to cap nodes (0 included) of size bytes; pool_free gives all its memory back.
+ */
 struct pool pool_make(size_t size, uint32_t cap);
 void pool_free(struct pool *p);
 /* pool_get returns the number of a zeroed node, or 0 at the cap; pointers to nodes may move. */
 uint32_t pool_get(struct pool *p);
+/* pool_put gives a node back; 0 is fine. */
 void pool_put(struct pool *p, uint32_t node);
 
 static inline void *pool_at(const struct pool *p, uint32_t node) { return p->nodes + (size_t)node * p->size; }

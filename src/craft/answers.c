@@ -89,7 +89,11 @@ static void grow(struct answers *a) {
     free(a->ring);
     free(a->heads);
     memset(heads, 0xff, room * sizeof *heads);
-    *a = (struct answers){a->secret, ring, heads, room, 0, n, a->waiting};
+    a->ring = ring;
+    a->heads = heads;
+    a->room = room;
+    a->first = 0;
+    a->end = n;
     for (uint64_t i = 0; i < n; i++) chain_in(a, (int32_t)i);
 }
 

@@ -10,8 +10,6 @@
     { name, wire, VALUE_NUMBER, bits, def, words }
 #define AUTO(name, wire, bits, how)                                                                                    \
     { name, wire, VALUE_NUMBER, bits, -1, .role = how }
-#define A4(name, wire)                                                                                                 \
-    { name, wire, VALUE_IP4 }
 #define A6(name, wire)                                                                                                 \
     { name, wire, VALUE_IP6 }
 #define MAC(name, wire)                                                                                                \

@@ -132,10 +132,10 @@ bool node_is_bytes(enum field_type type);
  * `field` gives names of values, or is NULL; partial: fewer bytes than an address has will do. */
 bool literal_make(struct compiling *c, struct node *n, enum field_type type, const struct field *field, bool partial);
 /* literal_time reads a point in time; NULL, or why it is none. */
-const char *literal_time(struct slice text, int64_t *ns);
+const char *literal_time(struct slice text, __int128 *ns);
 /* literal_span reads seconds with up to nine decimals and returns how many bytes it took: what follows decimals does
  * not count, as in Wireshark 4.0; 0 where it is none. */
-size_t literal_span(struct slice text, int64_t *ns);
+size_t literal_span(struct slice text, __int128 *ns);
 
 struct func_info {
     const char *name;

@@ -11,6 +11,7 @@ struct emitting {
     struct expr *e;
     uint32_t cap_code, cap_leaves, cap_consts, cap_spans, cap_sets, cap_regexes;
     unsigned registers; /* in use */
+    struct instr lost;  /* written to after an error */
 };
 
 /* grow makes room for one more in a table; false after an error. */
@@ -29,8 +30,7 @@ static bool grow(struct emitting *m, void **table, uint32_t n, uint32_t *cap, si
     grow(m, (void **)&(m)->e->what, (m)->e->n_##what, &(m)->cap_##what, sizeof *(m)->e->what, most)
 
 static struct instr *put(struct emitting *m, enum op_code code) {
-    static struct instr lost; /* written to after an error only */
-    if (m->c->err || !GROW(m, code, EXPR_CODE_MAX)) return &lost;
+    if (m->c->err || !GROW(m, code, EXPR_CODE_MAX)) return &m->lost;
     struct instr *i = &m->e->code[m->e->n_code++];
     i->code = (uint8_t)code;
     return i;

@@ -3,6 +3,8 @@
  * compared with, which only the checker knows. */
 #include "expr/compile.h"
 
+#include "base/hex.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 
@@ -14,12 +16,6 @@ static bool in_word(uint8_t c) {
 
 static uint8_t peek(const struct compiling *c, uint32_t ahead) {
     return c->at + ahead < c->text.n ? c->text.p[c->at + ahead] : 0;
-}
-
-static int hex_value(uint8_t ch) {
-    if (is_digit(ch)) return ch - '0';
-    ch |= 0x20;
-    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
 static void put_utf8(uint8_t **to, uint32_t code) {
@@ -46,7 +42,7 @@ static void put_utf8(uint8_t **to, uint32_t code) {
 static unsigned hex_digits(struct compiling *c, unsigned max, uint32_t *value) {
     unsigned n = 0;
     *value = 0;
-    for (int d; n < max && (d = hex_value(peek(c, 2 + n))) >= 0; n++) *value = *value << 4 | (uint32_t)d;
+    for (int d; n < max && (d = hex_digit(peek(c, 2 + n))) >= 0; n++) *value = *value << 4 | (uint32_t)d;
     return n;
 }
 
@@ -304,7 +300,7 @@ static uint32_t word_end(const struct compiling *c) {
         if (ch == '.' && at + 1 < c->text.n && c->text.p[at + 1] == '.') break;
         dots += ch == '.';
         colons += ch == ':';
-        address = address && (hex_value(ch) >= 0 || ch == '.' || ch == ':');
+        address = address && (hex_digit(ch) >= 0 || ch == '.' || ch == ':');
     }
     bool takes = address && (dots == 3 || colons >= 2) && at + 1 < c->text.n && c->text.p[at] == '/' &&
                  is_digit(c->text.p[at + 1]);
@@ -321,7 +317,7 @@ static bool colons_fit(struct slice s) {
     if (s.p[0] == ':' && !memchr(s.p + 1, ':', s.n - 1))
         return s.n > 1; /* bytes with a colon in front, so that they are no name */
     for (size_t i = 0; i < s.n; i++) {
-        bool pair = hex_value(s.p[i]) >= 0 && ++digits <= 2;
+        bool pair = hex_digit(s.p[i]) >= 0 && ++digits <= 2;
         if (!pair && (s.p[i] != ':' || (digits != 2 && i))) break;
         if (!pair) digits = 0;
         if (i + 1 == s.n && digits == 2) return true;

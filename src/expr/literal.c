@@ -3,6 +3,8 @@
  * names of values, or times; everything else is written without quotes. */
 #include "expr/compile.h"
 
+#include "base/hex.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -114,16 +116,18 @@ static bool double_make(struct compiling *c, struct node *n) {
 }
 
 static bool time_make(struct compiling *c, struct node *n, enum field_type type) {
-    n->value.kind = VAL_TIME;
+    __int128 ns = 0;
     if (type == FT_RELTIME) {
-        size_t used = n->kind == NODE_WORD ? literal_span(n->text, &n->value.i) : 0;
+        size_t used = n->kind == NODE_WORD ? literal_span(n->text, &ns) : 0;
         if (used && used < n->text.n)
             warn(c, "'%.*s' is read as %.*s seconds, as in Wireshark 4.0: a time span has no exponent",
                  (int)(n->text.n < 60 ? n->text.n : 60), n->text.p, (int)(used < 60 ? used : 60), n->text.p);
+        n->value = value_time(ns);
         if (used) return true;
         return n->kind == NODE_STRING ? no_string(c, n, type) : no_literal(c, n, type);
     }
-    const char *why = n->kind == NODE_CHAR ? N_("a character is no time") : literal_time(n->text, &n->value.i);
+    const char *why = n->kind == NODE_CHAR ? N_("a character is no time") : literal_time(n->text, &ns);
+    n->value = value_time(ns);
     return !why || fail(c, n->at, n->len, "%s", say_by(c->say, why));
 }
 
@@ -156,12 +160,6 @@ static bool ip_make(struct compiling *c, struct node *n, enum field_type type) {
                                : (struct value){.kind = VAL_IPV6, .s = slice_of(bytes, 16)};
     n->value.prefix = (uint8_t)bits;
     return true;
-}
-
-static int hex_digit(uint8_t ch) {
-    if (ch >= '0' && ch <= '9') return ch - '0';
-    ch |= 0x20;
-    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
 /* hex_bytes reads pairs of digits; between them may stand dots and minus signs, before which a byte may have one digit,

@@ -5,6 +5,8 @@
 
 #include <time.h>
 
+enum { SECOND = 1000000000 }; /* in nanoseconds */
+
 /* cursor reads a text from the left. */
 struct cursor {
     const uint8_t *p, *end;
@@ -36,12 +38,12 @@ static bool fraction(struct cursor *c, int64_t *ns) {
     return n > 0;
 }
 
-size_t literal_span(struct slice text, int64_t *ns) {
+size_t literal_span(struct slice text, __int128 *ns) {
     struct cursor c = {text.p, text.p + text.n};
     int64_t seconds = 0, part = 0;
     for (; c.p < c.end && *c.p >= '0' && *c.p <= '9';) {
         seconds = seconds * 10 + (*c.p++ - '0');
-        if (seconds > INT64_MAX / 1000000000 - 1) return 0;
+        if (seconds > (int64_t)(MOMENT_MAX / SECOND) - 1) return 0;
     }
     if (c.p == text.p) return 0;
     if (literally(&c, ".")) {
@@ -49,7 +51,7 @@ size_t literal_span(struct slice text, int64_t *ns) {
     } else if (c.p < c.end) {
         return 0;
     }
-    *ns = seconds * 1000000000 + part;
+    *ns = (__int128)seconds * SECOND + part;
     return (size_t)(c.p - text.p);
 }
 
@@ -117,14 +119,14 @@ static const char *date_shown(struct cursor *c, struct tm *tm, int64_t *part) {
         return N_("a date is written as in Nov 12, 1999 08:55:44.123");
     while (literally(c, " ")) {
     }
-    if (!digits(c, 4, 4, &tm->tm_year) || !literally(c, " "))
+    if (!digits(c, 4, 6, &tm->tm_year) || !literally(c, " ")) /* as far as stamps in microseconds reach */
         return N_("behind the year a time of day is expected, as in 08:55:44.123");
     while (literally(c, " ")) {
     }
     return clock_read(c, tm, part, 3);
 }
 
-const char *literal_time(struct slice text, int64_t *ns) {
+const char *literal_time(struct slice text, __int128 *ns) {
     struct cursor c = {text.p, text.p + text.n};
     struct tm tm = {.tm_isdst = -1};
     int64_t part = 0, east = 0;
@@ -143,8 +145,6 @@ const char *literal_time(struct slice text, int64_t *ns) {
     tm.tm_year -= 1900;
     if (!local) tm.tm_isdst = 0;
     int64_t seconds = local ? mktime(&tm) : timegm(&tm);
-    if (seconds > INT64_MAX / 1000000000 - 1 || seconds < INT64_MIN / 1000000000 + 1)
-        return N_("this time is out of range");
-    *ns = (seconds - east) * 1000000000 + part;
+    *ns = (__int128)(seconds - east) * SECOND + part;
     return NULL;
 }

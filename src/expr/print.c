@@ -18,7 +18,7 @@ static void put_value(struct writer *w, const struct value *v) {
     case VAL_INT: wr_i(w, v->i); break;
     case VAL_DOUBLE: wr_f(w, "%.15g", v->d); break;
     case VAL_TIME:
-        print_reltime(w, v->i);
+        print_reltime(w, value_moment(v), 9);
         wr_c(w, 's');
         break;
     case VAL_IPV4:

@@ -62,8 +62,11 @@ static void protocol_value(struct value *out, const struct fval *v, const struct
 struct value value_of(const struct field *f, const struct fval *v, const struct fvec *list) {
     struct value out = {.kind = (uint8_t)value_kind_of((enum field_type)f->type), .prefix = 128};
     switch (out.kind) {
-    case VAL_INT:
-    case VAL_TIME: out.i = v->i; break;
+    case VAL_INT: out.i = v->i; break;
+    case VAL_TIME:
+        out.i = v->i;
+        out.era = (int16_t)v->extra;
+        break;
     case VAL_DOUBLE: out.d = v->d; break;
     case VAL_UINT: out.u = f->type == FT_BOOL ? v->u != 0 : v->u; break;
     case VAL_IPV4:
@@ -125,6 +128,11 @@ static bool order_numbers(const struct value *a, const struct value *b, int *ord
     return true;
 }
 
+static int order_times(const struct value *a, const struct value *b) {
+    __int128 x = value_moment(a), y = value_moment(b);
+    return three_way(x<y, x> y);
+}
+
 bool value_order(const struct value *a, const struct value *b, int *order) {
     bool numbers = a->kind <= VAL_INT;
     if (numbers != (b->kind <= VAL_INT)) return false;
@@ -134,7 +142,7 @@ bool value_order(const struct value *a, const struct value *b, int *order) {
         if (b->kind != VAL_DOUBLE) return false;
         *order = three_way(a->d<b->d, a->d> b->d);
         return a->d == a->d && b->d == b->d;
-    case VAL_TIME: *order = three_way(a->i<b->i, a->i> b->i); return b->kind == VAL_TIME;
+    case VAL_TIME: *order = order_times(a, b); return b->kind == VAL_TIME;
     case VAL_IPV4: *order = order_ipv4(a, b); return b->kind == VAL_IPV4;
     case VAL_IPV6: *order = order_ipv6(a, b); return b->kind == VAL_IPV6;
     default: *order = order_bytes(a, b); return b->kind >= VAL_BYTES;
@@ -200,8 +208,8 @@ bool value_relates(enum relation rel, const struct value *a, const struct value 
 
 bool value_nonzero(const struct value *v) {
     switch (v->kind) {
-    case VAL_INT:
-    case VAL_TIME: return v->i != 0;
+    case VAL_INT: return v->i != 0;
+    case VAL_TIME: return value_moment(v) != 0;
     case VAL_DOUBLE: return v->d != 0;
     case VAL_UINT:
     case VAL_IPV4: return v->u != 0;
@@ -236,11 +244,11 @@ static bool compute_whole(enum arith op, __int128 a, __int128 b, struct value *o
     }
 }
 
-static bool compute_time(enum arith op, int64_t a, int64_t b, struct value *out) {
-    int64_t n;
-    if (op == ARITH_ADD ? __builtin_add_overflow(a, b, &n) : __builtin_sub_overflow(a, b, &n)) return false;
-    *out = (struct value){.kind = VAL_TIME, .i = n};
-    return op <= ARITH_SUB;
+static bool compute_time(enum arith op, __int128 a, __int128 b, struct value *out) {
+    __int128 t = op == ARITH_ADD ? a + b : a - b;
+    if (op > ARITH_SUB || t > 2 * MOMENT_MAX || t < -2 * MOMENT_MAX) return false;
+    *out = value_time(t);
+    return true;
 }
 
 static bool compute_double(enum arith op, double a, double b, struct value *out) {
@@ -268,7 +276,7 @@ static bool and_bytes(const struct value *a, const struct value *b, struct value
 bool value_compute(enum arith op, const struct value *a, const struct value *b, struct value *out,
                    struct scratch *room) {
     if (a->kind <= VAL_INT && b->kind <= VAL_INT) return compute_whole(op, wide(a), wide(b), out);
-    if (a->kind == VAL_TIME && b->kind == VAL_TIME) return compute_time(op, a->i, b->i, out);
+    if (a->kind == VAL_TIME && b->kind == VAL_TIME) return compute_time(op, value_moment(a), value_moment(b), out);
     if (a->kind == VAL_DOUBLE && b->kind == VAL_DOUBLE) return compute_double(op, a->d, b->d, out);
     if (op != ARITH_AND) return false;
     if (a->kind == VAL_IPV4 && b->kind == VAL_IPV4) {
@@ -282,7 +290,8 @@ bool value_negate(const struct value *v, struct value *out) {
     struct value r = *v;
     if (v->kind <= VAL_INT) return whole(-wide(v), out);
     if (v->kind == VAL_DOUBLE) r.d = -v->d;
-    else if (v->kind != VAL_TIME || __builtin_sub_overflow((int64_t)0, v->i, &r.i)) return false;
+    else if (v->kind == VAL_TIME) r = value_time(-value_moment(v));
+    else return false;
     *out = r;
     return true;
 }
@@ -293,7 +302,9 @@ bool value_fits(const struct value *v, bool wide) {
 }
 
 bool value_absolute(const struct value *v, struct value *out) {
-    bool negative = v->kind == VAL_DOUBLE ? v->d < 0 : (v->kind == VAL_INT || v->kind == VAL_TIME) && v->i < 0;
+    bool negative = v->kind == VAL_DOUBLE ? v->d < 0
+                    : v->kind == VAL_INT  ? v->i < 0
+                                          : v->kind == VAL_TIME && value_moment(v) < 0;
     if (negative) return value_negate(v, out);
     *out = *v;
     return v->kind <= VAL_TIME;

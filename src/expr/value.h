@@ -10,7 +10,7 @@ enum value_kind {
     VAL_UINT,   /* u: also booleans and frame numbers */
     VAL_INT,    /* i */
     VAL_DOUBLE, /* d */
-    VAL_TIME,   /* i: nanoseconds, a point or a span */
+    VAL_TIME,   /* i and era: a point or a span, see base/moment.h */
     VAL_IPV4,   /* u and prefix */
     VAL_IPV6,   /* s and prefix */
     VAL_BYTES,  /* s */
@@ -24,6 +24,7 @@ struct value {
     uint8_t kind;   /* enum value_kind */
     uint8_t fold;   /* of VAL_BYTES and VAL_TEXT: the letters count as if in this case */
     uint8_t prefix; /* of addresses: the leading bits that count */
+    int16_t era;    /* of VAL_TIME */
     size_t reach;   /* of a protocol: bytes from s.p on that `contains` and `matches` see; 0: s.n */
     union {
         uint64_t u;
@@ -36,6 +37,10 @@ struct value {
 enum relation { REL_EQ, REL_NE, REL_LT, REL_LE, REL_GT, REL_GE, REL_CONTAINS, REL_MATCHES, RELATIONS };
 enum arith { ARITH_ADD, ARITH_SUB, ARITH_MUL, ARITH_DIV, ARITH_MOD, ARITH_AND, ARITH_OPS };
 
+static inline struct value value_time(__int128 t) {
+    return (struct value){.kind = VAL_TIME, .era = moment_era(t), .i = moment_ns(t)};
+}
+static inline __int128 value_moment(const struct value *v) { return moment_of(v->i, v->era); }
 /* value_of returns what the field f holds in v, as found in list. */
 struct value value_of(const struct field *f, const struct fval *v, const struct fvec *list);
 /* value_kind_of returns the kind of a field type's values. */

@@ -2,6 +2,7 @@
 #ifndef WEIR_FIELD_FVEC_H
 #define WEIR_FIELD_FVEC_H
 
+#include "base/moment.h"
 #include "field/field.h"
 
 /* fval is one decoded field: what it is, where it stands, what it says.
@@ -16,7 +17,7 @@ struct fval {
     uint32_t len;
     uint8_t src;
     uint8_t layer;  /* how often this protocol has appeared in the packet, from 1 */
-    uint16_t extra; /* for the protocol's own label text; 0 where it has none */
+    uint16_t extra; /* of times: their era (base/moment.h); others: for the protocol's own label text, or 0 */
     union {
         uint64_t u;
         int64_t i;
@@ -91,6 +92,13 @@ static inline struct fval *fv_i(struct fvec *v, uint16_t id, uint32_t off, uint3
     if (f) f->i = value;
     return f;
 }
+/* fv_moment adds a time that may lie outside era 0; fv_time returns what a field of times holds. */
+static inline struct fval *fv_moment(struct fvec *v, uint16_t id, uint32_t off, uint32_t len, __int128 value) {
+    struct fval *f = fv_i(v, id, off, len, moment_ns(value));
+    if (f) f->extra = (uint16_t)moment_era(value);
+    return f;
+}
+static inline __int128 fv_time(const struct fval *f) { return moment_of(f->i, (int16_t)f->extra); }
 /* fv_s adds a string, bytes, an address or a GUID; the bytes must live as long as the packet. */
 static inline struct fval *fv_s(struct fvec *v, uint16_t id, uint32_t off, uint32_t len, struct slice value) {
     struct fval *f = fv_add(v, id, off, len);

@@ -2,6 +2,7 @@
 #include "field/print.h"
 
 #include "base/eight.h"
+#include "base/isotime.h"
 #include "base/utf8.h"
 
 #include <endian.h>
@@ -119,19 +120,15 @@ static void clock_part(struct writer *w, char before, int v) {
     wr_uz(w, (uint64_t)v, 2);
 }
 
-void print_abstime(struct writer *w, int64_t ns, bool local) {
+void print_abstime(struct writer *w, __int128 ns, bool local) {
     if (ns == INT64_MIN) {
         wr_s(w, "NULL");
         return;
     }
-    int64_t sec = ns / 1000000000, part = ns % 1000000000;
-    if (part < 0) {
-        part += 1000000000;
-        sec--;
-    }
     static const char months[][4] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
                                      "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
-    time_t t = (time_t)sec;
+    struct moment_clock at = moment_clock(ns);
+    time_t t = (time_t)at.seconds;
     struct tm tm;
     if (!(local ? localtime_r(&t, &tm) : gmtime_r(&t, &tm))) {
         wr_s(w, "Not representable");
@@ -144,18 +141,16 @@ void print_abstime(struct writer *w, int64_t ns, bool local) {
     clock_part(w, ' ', tm.tm_hour);
     clock_part(w, ':', tm.tm_min);
     clock_part(w, ':', tm.tm_sec);
-    wr_c(w, '.');
-    wr_uz(w, (uint64_t)part, 9);
+    iso_fraction(w, at.ns, 9);
     wr_c(w, ' ');
     wr_s(w, local ? tm.tm_zone : "UTC");
 }
 
-void print_reltime(struct writer *w, int64_t ns) {
+void print_reltime(struct writer *w, __int128 ns, int digits) {
     if (ns < 0) wr_c(w, '-');
-    uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
-    wr_u(w, abs / 1000000000);
-    wr_c(w, '.');
-    wr_uz(w, abs % 1000000000, 9);
+    struct moment_clock span = moment_clock(ns < 0 ? -ns : ns);
+    wr_u(w, (uint64_t)span.seconds);
+    iso_fraction(w, span.ns, digits);
 }
 
 static void print_hex(struct writer *w, const struct field *f, uint64_t value) {
@@ -207,8 +202,8 @@ void print_value(struct writer *w, const struct field *f, const struct fval *v) 
     case FT_INT32:
     case FT_INT64: wr_i(w, v->i); break;
     case FT_DOUBLE: wr_f(w, "%.15g", v->d); break;
-    case FT_ABSTIME: print_abstime(w, v->i, f->base != BASE_UTC); break;
-    case FT_RELTIME: print_reltime(w, v->i); break;
+    case FT_ABSTIME: print_abstime(w, fv_time(v), f->base != BASE_UTC); break;
+    case FT_RELTIME: print_reltime(w, fv_time(v), 9); break;
     case FT_STRING: print_string(w, v->s); break;
     case FT_IPV4: print_ipv4(w, (uint32_t)v->u); break;
     case FT_IPV6:
@@ -268,19 +263,27 @@ static const uint32_t spread[16] = {
     0x000000ff, 0xff0000ff, 0x00ff00ff, 0xffff00ff, 0x0000ffff, 0xff00ffff, 0x00ffffff, 0xffffffff,
 };
 
-void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
-    char text[(4 + 1) * 64 / 4], *p = text;
+/* bits_put writes the bits of a masked value at p, which has BITS_ROOM bytes, and returns the end. */
+enum { BITS_ROOM = (4 + 1) * 64 / 4 + 8 };
+static char *bits_put(char *p, int bits, uint64_t mask, uint64_t value) {
     size_t skip = (size_t)-bits & 3; /* the first four may be fewer */
-    value <<= mask ? __builtin_ctzll(mask) : 0;
     for (int shift = (bits - 1) & ~3; shift >= 0; shift -= 4) {
         uint32_t shown = spread[mask >> shift & 15], digits = 0x30303030 | (spread[value >> shift & 15] & 0x01010101);
-        uint32_t four = htole32((digits & shown) | (0x2e2e2e2e & ~shown));
-        memcpy(p, &four, sizeof four);
-        p[4] = ' ';
-        p += 5;
+        uint32_t four = (digits & shown) | (0x2e2e2e2e & ~shown);
+        uint64_t five = htole64((four | (uint64_t)' ' << 32) >> 8 * skip);
+        memcpy(p, &five, sizeof five);
+        p += 5 - skip;
+        skip = 0;
     }
-    wr_bytes(w, text + skip, (size_t)(p - text) - skip);
-    wr_s(w, "= ");
+    memcpy(p, "= ", 2);
+    return p + 2;
+}
+
+void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value) {
+    char tmp[BITS_ROOM];
+    value <<= mask ? __builtin_ctzll(mask) : 0;
+    if (w->end - w->p >= BITS_ROOM) w->p = bits_put(w->p, bits, mask, value);
+    else wr_bytes(w, tmp, (size_t)(bits_put(tmp, bits, mask, value) - tmp));
 }
 
 enum { LABEL_BYTES = 36 }; /* bytes shown in a tree line, as Wireshark cuts them */

@@ -17,6 +17,7 @@ void print_bits(struct writer *w, int bits, uint64_t mask, uint64_t value);
 /* print_named writes a number as "Name (value)", or "Unknown (value)". */
 void print_named(struct writer *w, const struct field *f, uint64_t value);
 
+/* print_ipv4 writes an address, whose first byte is the highest one, with dots. */
 void print_ipv4(struct writer *w, uint32_t address);
 /* print_ipv6 writes 16 bytes in the form of RFC 5952. */
 void print_ipv6(struct writer *w, const uint8_t address[16]);
@@ -32,8 +33,8 @@ void print_quoted(struct writer *w, struct slice s);
 
 /* print_abstime writes "Nov  2, 2020 10:00:00.123456789 UTC"; in the local time zone where local is set.
  * INT64_MIN is no time at all: "NULL". */
-void print_abstime(struct writer *w, int64_t ns, bool local);
-/* print_reltime writes seconds with nine decimals. */
-void print_reltime(struct writer *w, int64_t ns);
+void print_abstime(struct writer *w, __int128 ns, bool local);
+/* print_reltime writes seconds with so many decimals, 0 to 9; what is finer is cut. */
+void print_reltime(struct writer *w, __int128 ns, int digits);
 
 #endif

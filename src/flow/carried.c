@@ -91,7 +91,7 @@ static void segment_add(struct turn *t, struct slice part) {
     struct fvec *v = t->d->out;
     uint32_t from = v->n;
     uint8_t depth = v->depth;
-    if (!part.n) return;
+    if (!part.n || !t->how->segment_data) return;
     v->depth = (uint8_t)(depth + 1);
     struct fval *seg = fv_s(v, t->how->segment_data, d_off(t->d, part.p), (uint32_t)part.n, part);
     v->depth = depth;
@@ -171,16 +171,6 @@ static void pieces_add(struct turn *t, size_t n, uint32_t at) {
     if (v->n > from && at < from) d_move_back(t->d, at, from);
 }
 
-/* release hands the message's buffer over to the packet, whose fields point into it. */
-static void release(struct turn *t) {
-    struct stream *s = t->s;
-    t->c->limits->held -= s->cap;
-    driver_retire(t->dr, s->buf);
-    s->buf = NULL;
-    s->cap = 0;
-    stream_drop_message(s, t->c->limits);
-}
-
 /* gathered_read goes on with a message whose beginning was kept, and takes the bytes it used off *in; false where the
  * message is still not complete (then all bytes were used). `fresh`: *in was not shown yet. */
 static bool gathered_read(struct turn *t, struct slice *in, bool fresh) {
@@ -223,7 +213,7 @@ static bool gathered_read(struct turn *t, struct slice *in, bool fresh) {
         return in->n ? gathered_read(t, in, false) : false;
     }
     if (used > before) *in = (struct slice){part.p + (used - before), part.n - (used - before) + in->n};
-    release(t);
+    driver_message_retire(t->dr, s);
     if (r.status == READ_BAD) broken(t);
     return true;
 }

@@ -6,7 +6,7 @@
 
 #include <openssl/sha.h>
 
-enum { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17, IP_ICMPV6 = 58 };
+enum { IP_TCP = 6, IP_UDP = 17 };
 
 void eve_time(struct writer *w, int64_t ns) {
     iso_time(w, ns, 6);

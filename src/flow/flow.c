@@ -82,6 +82,7 @@ void flow_table_free(struct flow_table *t) {
     pool_free(&t->flows);
     pool_free(&t->tcps);
     pool_free(&t->unacked);
+    stream_limits_free(&t->limits);
     slabs_free(&t->slabs);
 }
 

@@ -83,6 +83,7 @@ struct flow_table {
     uint32_t latest;     /* the entry found last */
 };
 
+/* flow_table_make prepares an empty table: 0 or ERR_NOMEM. flow_table_free ends all conversations and releases it. */
 int flow_table_make(struct flow_table *t);
 void flow_table_free(struct flow_table *t);
 
@@ -103,8 +104,7 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e);
 struct flow *flow_find(struct flow_table *t, const struct flow_ends *e, int client_hint, int64_t ts, int *side);
 /* flow_restart makes the entry a new conversation on the same ends; the side it gives is src's. */
 void flow_restart(struct flow_table *t, struct flow *f, int side, int64_t ts);
-/* flow_number_again lets the conversation begin anew, once, with its next datagram: Wireshark counts the messages of
- * SNMP behind the first as a conversation of their own, and numbers must agree for filters to mean the same. */
+/* flow_number_again lets the conversation begin anew, once, with its next datagram (proto.renumbers). */
 void flow_number_again(struct flow *f);
 /* flow_at returns an entry by its number; flow_tcp the whole of one that is of TCP. */
 enum { FLOW_IN_TCPS = 1 << 30 /* bit of an entry's number */, FLOW_PROTO_TCP = 6 };

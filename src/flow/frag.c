@@ -15,8 +15,8 @@ void frag_table_free(struct frag_table *t) {
 }
 
 static bool same(const struct frag_datagram *d, const struct fragment *f) {
-    return d->used && d->id == f->id && d->proto == f->proto && d->src.len == f->src.len &&
-           memcmp(d->src.bytes, f->src.bytes, f->src.len) == 0 && memcmp(d->dst.bytes, f->dst.bytes, f->dst.len) == 0;
+    return d->used && d->id == f->id && d->proto == f->proto && addr_same(&d->src, &f->src) &&
+           addr_same(&d->dst, &f->dst);
 }
 
 static struct frag_datagram *slot_for(struct frag_table *t, const struct fragment *f) {
@@ -44,14 +44,16 @@ static struct frag_datagram *slot_for(struct frag_table *t, const struct fragmen
 static void units_add(struct frag_datagram *d, const struct fragment *f) {
     for (size_t at = 0; at < f->data.n; at += 8) {
         size_t unit = (f->off + at) / 8, n = f->data.n - at < 8 ? f->data.n - at : 8;
-        if (d->seen[unit]) {
-            d->overlap = true;
-            continue;
-        }
+        if (d->seen[unit]) continue;
         d->seen[unit] = 1;
         memcpy(d->bytes + f->off + at, f->data.p + at, n);
-        d->have += (uint32_t)n;
     }
+}
+
+/* is_whole tells whether nothing is missing up to the end. */
+static bool is_whole(const struct frag_datagram *d) {
+    size_t units = (d->end + 7) / 8;
+    return d->has_end && (!units || !memchr(d->seen, 0, units));
 }
 
 const struct frag_datagram *frag_add(struct frag_table *t, const struct fragment *f, uint64_t frame) {
@@ -59,14 +61,15 @@ const struct frag_datagram *frag_add(struct frag_table *t, const struct fragment
     if (!t->slot || f->data.n > FRAG_BYTES || f->off > FRAG_BYTES - f->data.n || (f->more && f->data.n % 8))
         return NULL;
     struct frag_datagram *d = slot_for(t, f);
-    if (!d || d->pieces >= FRAG_PIECES) return NULL;
+    uint32_t behind = f->off + (uint32_t)f->data.n;
+    if (!d || d->pieces >= FRAG_PIECES || (!f->more && d->has_end && d->end != behind)) return NULL;
     d->piece[d->pieces++] = (struct frag_piece){.frame = frame, .off = f->off, .len = (uint32_t)f->data.n};
     units_add(d, f);
     if (!f->more) {
         d->has_end = true;
-        d->end = f->off + (uint32_t)f->data.n;
+        d->end = behind;
     }
-    if (!d->has_end || d->have < d->end) return NULL;
+    if (!is_whole(d)) return NULL;
     d->used = false;
     return d;
 }

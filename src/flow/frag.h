@@ -7,9 +7,9 @@
 /* Reassembly of fragmented IP datagrams (RFC 791 3.2, RFC 8200 4.5).
  *
  * Theory of operation. Pieces of a datagram are kept by addresses, identification and protocol until all bytes from 0
- * to the end of the last piece are there. Bytes that were seen first win. A datagram that is complete is forgotten, so
- * an identification may be used again. Limits: FRAG_DATAGRAMS at a time (the oldest is given up), FRAG_PIECES pieces
- * and 65535 bytes each. */
+ * to the end of the last piece are there. Bytes that were seen first win, and so does the first end. A datagram that is
+ * complete is forgotten, so an identification may be used again. Limits: FRAG_DATAGRAMS at a time (the oldest is given
+ * up), FRAG_PIECES pieces and 65535 bytes each. */
 
 enum { FRAG_DATAGRAMS = 64, FRAG_PIECES = 128, FRAG_BYTES = 65535 };
 
@@ -22,9 +22,8 @@ struct frag_datagram {
     struct net_addr src, dst;
     uint32_t id;
     uint8_t proto;
-    bool used, has_end, overlap;
-    uint32_t end;  /* total length, where has_end */
-    uint32_t have; /* bytes marked */
+    bool used, has_end;
+    uint32_t end; /* total length, where has_end */
     uint64_t age;
     uint8_t *bytes; /* FRAG_BYTES */
     uint8_t *seen;  /* a byte for each eight bytes of the datagram */
@@ -37,6 +36,7 @@ struct frag_table {
     uint64_t clock;
 };
 
+/* frag_table_free releases what is held; {0} is an empty table. */
 void frag_table_free(struct frag_table *t);
 /* frag_add takes a piece; it returns the datagram when it is complete, whose bytes live until the next call, else NULL.
  */

@@ -2,29 +2,28 @@
 #include "flow/layer.h"
 
 #include "base/err.h"
-#include "proto/snmp/snmp.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-enum { IP_TCP = 6, IP_UDP = 17, FORCED = 0x80 };
+enum { IP_TCP = 6, IP_UDP = 17, FORCED = 0x8000 };
 enum {
     PROTOCOLS = 0
 #define PROTO(name) +1
 #include "proto/protos.def"
 #undef PROTO
 };
-_Static_assert((int)PROTOCOLS < (int)PROTOS_MAX && (int)PROTOS_MAX <= (int)FORCED, "a place leaves the bit free");
+_Static_assert((int)PROTOCOLS < (int)PROTOS_MAX && (int)PROTOS_MAX < (int)FORCED, "a place leaves the bit free");
 
 static struct driver *driver_of(const struct decode *d) { return d->driver; }
 
 /* place_of returns the place in weir_protos + 1 of a number's protocol, or 0. */
-static uint8_t place_of(const struct driver *dr, enum proto_table table, uint32_t key) {
-    return key < 65536 && dr->table[table] ? dr->table[table][key] & (uint8_t)~FORCED : 0;
+static uint16_t place_of(const struct driver *dr, enum proto_table table, uint32_t key) {
+    return key < 65536 && dr->table[table] ? dr->table[table][key] & (uint16_t)~FORCED : 0;
 }
 
 const struct proto *driver_lookup(const struct driver *dr, enum proto_table table, uint32_t key) {
-    uint8_t place = place_of(dr, table, key);
+    uint16_t place = place_of(dr, table, key);
     return place ? weir_protos[place - 1] : NULL;
 }
 
@@ -32,10 +31,10 @@ bool driver_forced(const struct driver *dr, enum proto_table table, uint32_t key
     return key < 65536 && dr->table[table] && (dr->table[table][key] & FORCED);
 }
 
-static int table_set(struct driver *dr, enum proto_table table, uint32_t key, size_t place, uint8_t forced) {
-    if (!dr->table[table]) dr->table[table] = calloc(65536, 1);
+static int table_set(struct driver *dr, enum proto_table table, uint32_t key, size_t place, uint16_t forced) {
+    if (!dr->table[table]) dr->table[table] = calloc(65536, sizeof *dr->table[table]);
     if (!dr->table[table]) return ERR_NOMEM;
-    if (key < 65536) dr->table[table][key] = (uint8_t)(place + 1) | forced;
+    if (key < 65536) dr->table[table][key] = (uint16_t)((place + 1) | forced);
     return OK;
 }
 
@@ -104,6 +103,8 @@ int driver_make(struct driver *dr, const struct want *want) {
     dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
     dr->d.tcp_heard = want_has(want, FID_TCP_SAID);
     dr->d.mqtt_heard = want_has(want, FID_MQTT_SAID);
+    dr->needs_unacked = want_any(want, FID_TCP_ANALYSIS, FID_TCP_AN_FLAGS) || /* round trips and what is under way */
+                        want_any(want, FID_TCP_AN_RTO, FID_TCP_AN_DUP_ACK_NUM);
     dr->d.tcp_analysis = dr->d.tcp_heard || want_any(want, FID_TCP_ANALYSIS, FID_TCP_CONN_SYN);
     for (size_t i = 0; weir_protos[i]; i++)
         for (const struct proto_key *k = weir_protos[i]->keys; k && k->table != TABLE_COUNT; k++)
@@ -125,23 +126,31 @@ void driver_free(struct driver *dr) {
     flow_table_free(&dr->flows);
     frag_table_free(&dr->frags);
     match_table_free(&dr->matches);
+    announced_table_free(&dr->announced);
+    match_table_free(&dr->names);
     fvec_free(&dr->fields);
     arena_free(&dr->arena);
 }
 
-void driver_retire(struct driver *dr, void *buffer) {
+bool driver_retire(struct driver *dr, void *buffer) {
     if (dr->retired_count == dr->retired_cap) {
         size_t cap = dr->retired_cap ? dr->retired_cap * 2 : 8;
         uint8_t **more = realloc(dr->retired, cap * sizeof *more);
         if (!more) {
             fvec_start(&dr->fields, dr->d.pkt->data); /* nothing may point into it */
             free(buffer);
-            return;
+            return false;
         }
         dr->retired = more;
         dr->retired_cap = cap;
     }
     dr->retired[dr->retired_count++] = buffer;
+    return true;
+}
+
+bool driver_message_retire(struct driver *dr, struct stream *s) {
+    uint8_t *buffer = stream_release(s, &dr->flows.limits);
+    return !buffer || driver_retire(dr, buffer);
 }
 
 static void op_call(struct decode *d, const struct proto *p, struct slice in) {
@@ -153,7 +162,7 @@ static void op_call(struct decode *d, const struct proto *p, struct slice in) {
 
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     struct driver *dr = driver_of(d);
-    uint8_t place = place_of(dr, table, key);
+    uint16_t place = place_of(dr, table, key);
     if (!place && table == TABLE_ETHERTYPE) d->unknown_type = (int32_t)key;
     if (!place) return false;
     if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
@@ -191,7 +200,7 @@ static bool op_fragment(struct decode *d, const struct fragment *f, struct slice
     uint8_t *copy = malloc(g->end ? g->end : 1);
     if (!copy) return false;
     memcpy(copy, g->bytes, g->end);
-    driver_retire(dr, copy);
+    if (!driver_retire(dr, copy)) return false;
     uint8_t source =
         fvec_add_source(d->out, slice_of(copy, g->end), f->src.len == 16 ? "Reassembled IPv6" : "Reassembled IPv4");
     if (!source) return false;
@@ -222,7 +231,9 @@ static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *
 
 static void op_tcp_update(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side,
                           struct tcp_analysis *out) {
-    tcp_conv_update(c, s, side, d->pkt->number, d->pkt->ts, d->tcp_analysis, &driver_of(d)->flows.unacked, out);
+    struct driver *dr = driver_of(d);
+    struct pool *unacked = dr->needs_unacked ? &dr->flows.unacked : NULL;
+    tcp_conv_update(c, s, side, d->pkt->number, d->pkt->ts, d->tcp_analysis, unacked, out);
 }
 
 static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct conv_times *times) {
@@ -239,13 +250,6 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     return true;
 }
 
-/* is_snmp tells whether a datagram is a message of SNMP (RFC 3417 3). */
-static bool is_snmp(uint16_t sport, uint16_t dport, struct slice in) {
-    enum { SNMP = 161, SNMP_TRAP = 162 };
-    bool port = sport == SNMP || dport == SNMP || sport == SNMP_TRAP || dport == SNMP_TRAP;
-    return port && snmp_message(in);
-}
-
 /* datagram_recognise returns the first protocol that says a datagram is its own, which the conversation then speaks. */
 static const struct proto *datagram_recognise(struct driver *dr, struct slice in) {
     for (size_t i = 0; i < dr->recognisers; i++) {
@@ -257,10 +261,11 @@ static const struct proto *datagram_recognise(struct driver *dr, struct slice in
     return NULL;
 }
 
-/* datagram_reader returns who reads a datagram: who recognised one of its conversation, who is registered for its
- * ports, who recognises it. */
+/* datagram_reader returns who reads a datagram: who recognised one of its conversation, here or under other addresses,
+ * who is registered for its ports, who recognises it. */
 static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
+    if (!app && dr->name_lengths) app = driver_moved(dr, in);
     if (app && app->recognises && app->recognises(in, true)) return app;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, sport < dport ? sport : dport);
     if (!p) p = driver_lookup(dr, TABLE_UDP, sport < dport ? dport : sport);
@@ -270,8 +275,8 @@ static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, ui
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
     if (!in.n) return;
-    if (dr->flow && !d->quoted && is_snmp(sport, dport, in)) flow_number_again(dr->flow);
     const struct proto *p = datagram_reader(dr, sport, dport, in);
+    if (p && p->renumbers && dr->flow && !d->quoted && p->renumbers(in)) flow_number_again(dr->flow);
     if (!dr->needs_app && !(p && p->carrier)) return;
     if (p) op_call(d, p, in);
     else d_data(d, in);
@@ -284,6 +289,11 @@ static void *op_udp_state(struct decode *d, const struct proto *p) {
     return f->app == p ? f->app_state : NULL;
 }
 
+static void op_announce(struct decode *d, const struct proto *p, const struct net_addr *addr, uint16_t port,
+                        struct slice about) {
+    announce(&driver_of(d)->announced, p, addr, port, about);
+}
+
 static const struct decode_ops ops = {
     .next = op_next,
     .lookup = op_lookup,
@@ -294,12 +304,14 @@ static const struct decode_ops ops = {
     .tcp_data = driver_tcp_data,
     .become = driver_become,
     .tunnel = driver_tunnel,
+    .announce = op_announce,
     .stream_feed = driver_stream_feed,
     .carry = driver_carry,
     .udp_find = op_udp_find,
     .echo_match = driver_echo_match,
     .dns_match = driver_dns_match,
     .udp_state = op_udp_state,
+    .known_as = driver_known_as,
     .udp_data = op_udp_data,
     .md5 = op_md5,
     .sha256 = op_sha256,
@@ -314,11 +326,13 @@ const struct proto *driver_probe(const struct driver *dr, struct slice in) {
 void driver_begin(struct driver *dr, const struct packet *p) {
     struct decode *d = &dr->d;
     retired_free(dr);
+    stream_packet_done(&dr->flows.limits);
     arena_reset(&dr->arena);
     fvec_start(&dr->fields, p->data);
     d->pkt = p;
     d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = d->quote_src.len = 0;
     d->quoted = d->nesting = d->layers = 0;
+    d->service = 0;
     d->begun = 0;
     d->tcp.there = false;
     d->mqtt = NULL;

@@ -19,6 +19,7 @@ struct match_table {
     struct hash_key key;
 };
 
+/* match_table_free releases the slots; {0} is an empty table. */
 void match_table_free(struct match_table *t);
 /* match_add remembers a request. match_find returns it, or NULL. `id` holds n bytes that both share. */
 void match_add(struct match_table *t, const void *id, size_t n, uint64_t frame, int64_t ts);

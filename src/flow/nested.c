@@ -89,12 +89,8 @@ static void gathered_read(struct decode *d, struct inner *inner, int from, struc
     uint8_t own = fvec_add_source(d->out, whole, "Reassembled message");
     if (!own) return;
     d->out->src = own;
-    inner->limits->held -= s->cap; /* the packet's fields point into the buffer: it lives as long as they do */
-    driver_retire(dr, s->buf);
-    s->buf = NULL;
-    s->cap = 0;
-    stream_drop_message(s, inner->limits);
-    struct slice rest = messages_read(d, inner, from, whole);
+    inner->bad[from] = !driver_message_retire(dr, s);
+    struct slice rest = inner->bad[from] ? (struct slice){0} : messages_read(d, inner, from, whole);
     if (rest.n) rest_keep(d, inner, from, rest);
     d->out->src = src;
 }

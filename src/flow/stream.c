@@ -1,21 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/stream.h"
 
+#include "base/poison.h"
 #include "proto/tcp/tcp.h"
 
 #include <stdlib.h>
 
 /* How much more than there is of a message it gets room for at once, where it says how long it is. */
 enum { NEEDED_AHEAD = 4 };
+enum { SPARE_MOST = 32 << 10, PIECES_FEW = 4 }; /* what is not given back to the system */
 
 void stream_drop_message(struct stream *s, struct stream_limits *l) {
     l->held -= s->cap;
     free(s->buf);
-    free(s->pieces);
     s->buf = NULL;
+    s->n = s->cap = s->needed = s->piece_count = 0;
+    if (s->piece_cap <= PIECES_FEW) return; /* the next message's */
+    free(s->pieces);
     s->pieces = NULL;
-    s->n = s->cap = s->needed = 0;
-    s->piece_count = s->piece_cap = 0;
+    s->piece_cap = 0;
+}
+
+uint8_t *stream_release(struct stream *s, struct stream_limits *l) {
+    struct stream_room done = {s->buf, s->cap};
+    l->held -= s->cap;
+    s->buf = NULL;
+    s->cap = 0;
+    stream_drop_message(s, l);
+    if (l->shown.buf || done.cap > SPARE_MOST) return done.buf;
+    l->shown = done;
+    return NULL;
+}
+
+void stream_packet_done(struct stream_limits *l) {
+    if (!l->shown.buf) return;
+    free(l->spare.buf);
+    l->spare = l->shown;
+    l->shown = (struct stream_room){0};
+    POISON(l->spare.buf, l->spare.cap);
+}
+
+void stream_limits_free(struct stream_limits *l) {
+    free(l->spare.buf);
+    free(l->shown.buf);
+    l->spare = l->shown = (struct stream_room){0};
+}
+
+/* spare_take gives a message the spare memory, where it is not much more than the message will have. */
+static void spare_take(struct stream *s, struct stream_limits *l, size_t want) {
+    size_t whole = s->needed > want ? s->needed : want;
+    if (s->buf || l->spare.cap < want || l->spare.cap / NEEDED_AHEAD > whole) return;
+    if (l->held + l->spare.cap > STREAMS_MAX) return;
+    UNPOISON(l->spare.buf, l->spare.cap);
+    l->held += l->spare.cap;
+    s->buf = l->spare.buf;
+    s->cap = l->spare.cap;
+    l->spare = (struct stream_room){0};
 }
 
 static void held_free(struct held *h, struct stream_limits *l) {
@@ -25,6 +65,7 @@ static void held_free(struct held *h, struct stream_limits *l) {
 
 void stream_reset(struct stream *s, struct stream_limits *l) {
     stream_drop_message(s, l);
+    free(s->pieces);
     while (s->held) {
         struct held *h = s->held;
         s->held = h->next;
@@ -35,7 +76,7 @@ void stream_reset(struct stream *s, struct stream_limits *l) {
 
 static bool pieces_grow(struct stream *s) {
     if (s->piece_count < s->piece_cap) return true;
-    uint32_t cap = s->piece_cap ? s->piece_cap * 2 : 4;
+    uint32_t cap = s->piece_cap ? s->piece_cap * 2 : PIECES_FEW;
     struct piece *p = cap <= PIECES_MAX ? realloc(s->pieces, cap * sizeof *p) : NULL;
     if (!p) return false;
     s->pieces = p;
@@ -46,6 +87,7 @@ static bool pieces_grow(struct stream *s) {
 bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, uint64_t frame) {
     size_t want = s->n + bytes.n;
     if (want > MESSAGE_MAX || !pieces_grow(s)) return false;
+    spare_take(s, l, want);
     if (want > s->cap) {
         size_t cap = (size_t)s->cap * 2 > want ? (size_t)s->cap * 2 : want;
         if (s->needed > want && s->needed < NEEDED_AHEAD * want) cap = s->needed;

@@ -2,6 +2,7 @@
 #ifndef WEIR_FLOW_STREAM_H
 #define WEIR_FLOW_STREAM_H
 
+#include "base/err.h"
 #include "base/slice.h"
 
 /* One direction of a byte stream, put together from segments in any order.
@@ -18,6 +19,12 @@ enum { HELD_MAX = 512, MESSAGE_MAX = 16 << 20, STREAMS_MAX = 32 << 20, PIECES_MA
 
 struct stream_limits {
     size_t held; /* bytes held for all streams */
+    /* Memory of messages that are done, for those that come: most of a stream are of one size. The fields of the
+     * present packet point into `shown`; with the packet it becomes `spare`. */
+    struct stream_room {
+        uint8_t *buf;
+        uint32_t cap;
+    } spare, shown;
 };
 
 /* held is a segment that arrived before its turn. */
@@ -62,6 +69,12 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame);
 /* stream_drop_message forgets the unfinished message. */
 void stream_drop_message(struct stream *s, struct stream_limits *l);
+/* stream_release forgets a message that is done, whose bytes the present packet's fields point into: they stay until
+ * stream_packet_done. It returns its memory where the caller is to see to that. */
+uint8_t *stream_release(struct stream *s, struct stream_limits *l) MUST_USE;
+/* stream_packet_done says that nobody points into messages that were released. */
+void stream_packet_done(struct stream_limits *l);
+void stream_limits_free(struct stream_limits *l);
 /* stream_hold keeps a segment that came before its turn; false where a limit is reached. */
 bool stream_hold(struct stream *s, struct stream_limits *l, uint32_t seq, struct slice bytes, uint64_t frame);
 /* stream_take removes the first held segment that starts at or before `next`, trimmed to what is new, and returns it;

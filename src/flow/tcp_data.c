@@ -66,6 +66,7 @@ static void keep(struct feed *f, struct slice rest, size_t needed, enum tcp_part
     if ((needed > MESSAGE_MAX && needed != READ_UNTIL_END) || !stream_keep(s, &f->dr->flows.limits, rest, f->frame)) {
         uint64_t gone = s->n + rest.n;
         s->skip = needed > gone ? needed - gone : 0;
+        s->lost = !needed;
         stream_drop_message(s, &f->dr->flows.limits);
         app_lost(f);
         d_anomaly(f->d, FID_TCP_REASSEMBLY_LIMIT, f->tcp_off, 0);
@@ -162,16 +163,6 @@ static void pieces_add(struct feed *f, size_t n, uint32_t at) {
     if (v->n > from && at < from) d_move_back(f->d, at, from);
 }
 
-/* message_release hands the message's buffer over to the packet, whose fields point into it. */
-static void message_release(struct feed *f) {
-    struct stream *s = f->stream;
-    f->dr->flows.limits.held -= s->cap;
-    driver_retire(f->dr, s->buf);
-    s->buf = NULL;
-    s->cap = 0;
-    stream_drop_message(s, &f->dr->flows.limits);
-}
-
 static void lose(struct feed *f) {
     stream_drop_message(f->stream, &f->dr->flows.limits);
     f->stream->lost = true;
@@ -188,8 +179,28 @@ static bool stranger_leave(struct feed *f, struct slice in) {
     return sure && sure != app;
 }
 
+/* size_add says how long the message at `off` is; the place ends with the segment, the message need not. */
+static void size_add(struct feed *f, uint32_t off, size_t n) {
+    struct fvec *v = f->d->out;
+    if (!f->in_packet) return;
+    size_t room = v->source[v->src].bytes.n - off;
+    fv_u(v, FID_TCP_PDU_SIZE, off, (uint32_t)(n < room ? n : room), n);
+}
+
+/* sizes_add says where the messages of a segment are, while TCP's entry is still open. */
+static void sizes_add(struct feed *f, struct slice in) {
+    const struct stream_ops *ops = f->flow->app->stream;
+    if (!ops->frame || !f->in_packet || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
+    while (in.n) {
+        struct read_result r = ops->frame(in);
+        if (r.status != READ_OK || !r.consumed) return;
+        size_add(f, d_off(f->d, in.p), r.consumed);
+        in = slice_tail(in, r.consumed);
+    }
+}
+
 /* overlap_note says of the last piece that its segment began within the message: what was there before it won. It
- * returns the part of the segment that lies in the message. */
+ * returns the part of the segment that lies in the message, of which `part` is new. */
 static struct slice overlap_note(struct feed *f, struct slice part, size_t before) {
     const struct stream *s = f->stream;
     struct slice old = f->old;
@@ -201,68 +212,147 @@ static struct slice overlap_note(struct feed *f, struct slice part, size_t befor
     return slice_of(old.p, old.n + part.n);
 }
 
-/* whole_read decodes a message gathered from several segments; the part of `in` behind it is left in *rest. */
-static bool whole_read(struct feed *f, struct slice *in) {
+/* piece_join makes one piece of the last two where one segment brought both: the rest of a header, and what that said
+ * there is. */
+static void piece_join(struct stream *s) {
+    if (s->piece_count < 2) return;
+    struct piece *last = &s->pieces[s->piece_count - 1], *p = last - 1;
+    if (p->frame != last->frame || p->at + p->len != last->at || last->old) return;
+    p->len += last->len;
+    s->piece_count--;
+}
+
+/* put_back returns `in` with the n bytes before it. */
+static struct slice put_back(struct slice in, size_t n) { return slice_of(in.p - n, in.n + n); }
+
+/* gather takes what the unfinished message is known to need off *in, all where that is not known; *part grows by it.
+ * false: the message is too long to be kept, which was said. */
+static bool gather(struct feed *f, struct slice *in, struct slice *part) {
+    struct stream *s = f->stream;
+    size_t before = s->n, take = s->needed > before && s->needed - before < in->n ? s->needed - before : in->n;
+    struct slice fresh = slice_head(*in, take);
+    *in = slice_tail(*in, take);
+    if (!stream_keep(s, &f->dr->flows.limits, fresh, f->frame)) {
+        keep(f, fresh, s->needed, TCP_PART);
+        return false;
+    }
+    part->n += take;
+    *part = overlap_note(f, *part, before);
+    piece_join(s);
+    return true;
+}
+
+/* asks_on returns what a part of a message is whose protocol was asked about it and wants more. */
+static enum tcp_part asks_on(const struct feed *f) {
+    return f->flow->app->stream->clears_info ? TCP_PART_FIRST : TCP_PART;
+}
+
+/* part_asks_on says of the part shown last that its protocol was asked about it and wants more. */
+static void part_asks_on(struct feed *f) {
+    struct fvec *v = f->d->out;
+    uint32_t i = f->in_packet ? v->n : 0;
+    while (i > 0 && v->v[i - 1].id != FID_TCP_SEGMENT_DATA) i--;
+    if (i) v->v[i - 1].extra = asks_on(f);
+}
+
+/* is_complete tells whether all of the gathered message is there, as far as its protocol says before it is read. One
+ * that says that it is too long is given up: then nothing is gathered any more. *size is its length, 0: not known; *as
+ * becomes what its parts are where the protocol wants more. */
+static bool is_complete(struct feed *f, size_t *size, enum tcp_part *as) {
+    struct stream *s = f->stream;
+    const struct stream_ops *ops = f->flow->app->stream;
+    *size = 0;
+    if (s->needed > s->n) return false;
+    if (!ops->frame) return true;
+    struct read_result r = ops->frame(slice_of(s->buf, s->n));
+    if (r.status == READ_OK) *size = r.consumed;
+    if (r.status != READ_MORE) return true;
+    *as = asks_on(f);
+    s->needed = r.needed;
+    if (r.needed > MESSAGE_MAX && r.needed != READ_UNTIL_END) keep(f, (struct slice){0}, r.needed, TCP_PART);
+    return false;
+}
+
+/* gathered_read decodes the gathered message, of which `before` bytes came in earlier segments; what of its own stands
+ * behind the message is put back to *in. false: its length was a guess, and it goes on. */
+static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
     struct stream *s = f->stream;
     struct fvec *v = f->d->out;
-    size_t before = s->n;
-    size_t take = s->needed > before && s->needed - before < in->n ? s->needed - before : in->n;
-    struct slice part = slice_head(*in, take);
-    if (!stream_keep(s, &f->dr->flows.limits, part, f->frame)) {
-        keep(f, part, s->needed, TCP_PART); /* over the limit: says so */
-        *in = slice_tail(*in, take);
-        return false;
-    }
-    part = overlap_note(f, part, before);
-    if (s->needed > s->n) {
-        segment_data(f, part, TCP_PART);
-        *in = slice_tail(*in, take);
-        return false;
-    }
-    const struct stream_ops *ops = f->flow->app->stream;
-    if (ops->frame) {
-        struct read_result r = ops->frame(slice_of(s->buf, s->n));
-        if (r.status == READ_MORE) {
-            s->needed = r.needed;
-            if (r.needed > MESSAGE_MAX) keep(f, (struct slice){part.p, 0}, r.needed, TCP_PART);
-            *in = slice_tail(*in, take);
-            if (in->n && s->needed) return whole_read(f, in); /* the length is known now */
-            segment_data(f, part, TCP_PART);
-            return false;
-        }
-        if (r.status == READ_OK && f->in_packet) {
-            size_t room =
-                v->source[v->src].bytes.n - f->tcp_off; /* the place ends with the segment, the message does not */
-            fv_u(v, FID_TCP_PDU_SIZE, f->tcp_off, (uint32_t)(r.consumed < room ? r.consumed : room), r.consumed);
-        }
-    }
-    segment_data(f, part, TCP_PART);
     tcp_close(f);
-    uint8_t src = v->src;
-    uint32_t fields = v->n - f->dr->put_back, layers = f->d->layers;
+    uint8_t src = v->src, layers = f->d->layers;
+    uint32_t fields = v->n - f->dr->put_back;
     uint16_t sources = v->sources;
-    struct slice whole = whole_select(f);
-    struct read_result r = message_read(f, whole);
+    struct read_result r = message_read(f, whole_select(f));
     size_t used = r.status == READ_OK ? r.consumed : s->n;
     if (r.status != READ_MORE) pieces_add(f, used, fields + f->dr->put_back);
     v->src = src;
-    if (r.status == READ_MORE) { /* its length was a guess: wait on */
+    if (r.status == READ_MORE) {
         v->n = fields + f->dr->put_back;
         v->sources = sources;
-        f->d->layers = (uint8_t)layers;
+        f->d->layers = layers;
         s->needed = r.needed > s->n ? r.needed : 0;
+        part_asks_on(f);
         begun_add(f, r.begun);
-        *in = slice_tail(*in, take);
-        return in->n ? whole_read(f, in) : false;
+        return false;
     }
-    *in = used > before ? slice_tail(*in, used - before) : (struct slice){in->p + in->n, 0};
-    message_release(f);
+    *in = used > before ? put_back(*in, s->n - used) : (struct slice){in->p + in->n, 0};
+    driver_message_retire(f->dr, s);
     if (r.status == READ_BAD) {
         s->lost = true;
         app_lost(f);
         if (r.stranger) stranger_leave(f, (struct slice){0});
     }
     return true;
+}
+
+/* skip_take passes over what an oversized message still has of *in. */
+static void skip_take(struct feed *f, struct slice *in) {
+    struct stream *s = f->stream;
+    size_t gone = s->skip < in->n ? (size_t)s->skip : in->n;
+    s->skip -= gone;
+    segment_data(f, slice_head(*in, gone), TCP_PART);
+    *in = slice_tail(*in, gone);
+}
+
+/* whole_read goes on with a message whose beginning came in earlier segments. true: it was read, or given up, and what
+ * is left in *in stands behind it; false: it goes on in a later segment. */
+static bool whole_read(struct feed *f, struct slice *in) {
+    struct stream *s = f->stream;
+    const size_t before = s->n;
+    struct slice part = {in->p, 0}; /* what the segment has of the message and was not shown yet */
+    enum tcp_part as = TCP_PART;    /* what it is */
+    while (in->n) {
+        size_t size;
+        if (!gather(f, in, &part)) return in->n > 0;
+        bool complete = is_complete(f, &size, &as);
+        if (!complete && s->n) continue; /* perhaps its length is known now */
+        if (size) size_add(f, f->tcp_off, size);
+        segment_data(f, part, TCP_PART);
+        if (size > before) sizes_add(f, put_back(*in, s->n - size));
+        part = (struct slice){in->p, 0};
+        if (complete && gathered_read(f, before, in)) return true;
+        if (complete) {
+            as = asks_on(f);
+            continue;
+        }
+        skip_take(f, in);
+        return in->n > 0;
+    }
+    segment_data(f, part, as);
+    return false;
+}
+
+/* announced_start makes the conversation what was said of either end of it, if anything was. */
+static void announced_start(struct feed *f) {
+    const struct announced_table *t = &f->dr->announced;
+    if (!t->entry) return;
+    const struct flow_key *key = &f->flow->key;
+    int end = f->side ^ f->flow->flipped;
+    const struct announced *a = announced_find(t, &f->d->src, flow_key_port(key, end));
+    if (!a) a = announced_find(t, &f->d->dst, flow_key_port(key, !end));
+    if (!a) return;
+    flow_app_start(&f->dr->flows, f->flow, a->proto);
+    if (f->flow->app == a->proto) memcpy(f->flow->app_state, a->about, a->about_n);
 }
 
 static void app_search(struct feed *f, struct slice in) {
@@ -280,6 +370,7 @@ static void app_search(struct feed *f, struct slice in) {
         p = NULL;
     }
     if (p) flow_app_start(&f->dr->flows, flow, p);
+    else announced_start(f);
 }
 
 /* cut_read shows what there is of a message whose end the capture left out. */
@@ -311,7 +402,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
             if (f->d->cut) cut_read(f, in);
             else {
-                keep(f, in, r.needed, first && f->flow->app->stream->clears_info ? TCP_PART_FIRST : TCP_PART);
+                keep(f, in, r.needed, first ? asks_on(f) : TCP_PART);
                 begun_add(f, r.begun);
             }
             return;
@@ -330,28 +421,11 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
     }
 }
 
-/* sizes_add says where the messages of a segment are, while TCP's entry is still open. */
-static void sizes_add(struct feed *f, struct slice in) {
-    const struct stream_ops *ops = f->flow->app->stream;
-    if (!ops->frame || !f->in_packet || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
-    while (in.n) {
-        struct read_result r = ops->frame(in);
-        if (r.status != READ_OK) return;
-        fv_u(f->d->out, FID_TCP_PDU_SIZE, d_off(f->d, in.p), (uint32_t)r.consumed, r.consumed);
-        in = slice_tail(in, r.consumed);
-    }
-}
-
 /* feed_data takes new bytes in their order. */
 static void feed_data(struct feed *f, struct slice in) {
     struct stream *s = f->stream;
     s->next += (uint32_t)in.n;
-    if (s->skip) {
-        size_t gone = s->skip < in.n ? (size_t)s->skip : in.n;
-        s->skip -= gone;
-        segment_data(f, slice_head(in, gone), TCP_PART);
-        in = slice_tail(in, gone);
-    }
+    skip_take(f, &in);
     if (!f->flow->app) app_search(f, in);
     if (!f->flow->app || !f->flow->app->stream) {
         raw(f, in);
@@ -382,7 +456,7 @@ static void held_feed(struct feed *f) {
     while ((h = stream_take(f->stream, &f->dr->flows.limits, &fresh))) {
         struct fvec *v = f->d->out;
         uint8_t src = v->src;
-        driver_retire(f->dr, h); /* fields may point into it */
+        if (!driver_retire(f->dr, h)) return; /* fields may point into it */
         uint8_t source = fvec_add_source(v, slice_of(h->bytes, h->len), "Segment received before");
         if (!source) return;
         tcp_close(f);
@@ -452,7 +526,7 @@ static void stream_finish(struct feed *f) {
     f->d->stream_end = false;
     pieces_add(f, s->n, fields + f->dr->put_back);
     v->src = src;
-    message_release(f);
+    driver_message_retire(f->dr, s);
 }
 
 /* stream_close: nothing follows in this direction, and a message that is not complete never will be. After a reset not
@@ -492,6 +566,28 @@ static bool fresh_left(struct feed *f, const struct tcp_segment *s, uint32_t seq
     return in->n > 0;
 }
 
+/* payload_say adds the field of a segment's payload and returns what of it belongs to the stream. */
+static struct slice payload_say(struct decode *d, const struct tcp_segment *s) {
+    struct slice in = s->payload;
+    if (!in.n) return in;
+    if (s->flags & TH_RST) { /* RFC 9293 3.5.2: words about the reset, no part of the stream */
+        fv_s(d->out, FID_TCP_RESET_CAUSE, d_off(d, in.p), (uint32_t)in.n, in);
+        return slice_head(in, 0);
+    }
+    fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, in.p), (uint32_t)in.n, in);
+    return in;
+}
+
+/* stream_begin makes `seq` the first byte of a stream that has not begun, or that a SYN with another number begins
+ * anew. */
+static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
+    struct stream *st = f->stream;
+    if (st->synced && !((flags & TH_SYN) && seq != st->first)) return; /* a SYN that is sent again begins nothing */
+    if (st->synced) stream_reset(st, &f->dr->flows.limits);
+    st->synced = true;
+    st->next = st->first = seq;
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     if (!dr->needs_app) { /* nobody asks for the stream */
@@ -510,19 +606,10 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
                      .in_packet = true,
                      .open = true,
                      .tcp_off = d_off(d, s->payload.p) - s->hlen};
-    struct slice in = s->payload;
+    struct slice in = payload_say(d, s);
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);
-    if (in.n && (s->flags & TH_RST)) { /* RFC 9293 3.5.2: words about the reset, no part of the stream */
-        fv_s(d->out, FID_TCP_RESET_CAUSE, d_off(d, in.p), (uint32_t)in.n, in);
-        in.n = 0;
-    }
-    if (in.n) fv_s(d->out, FID_TCP_PAYLOAD, d_off(d, in.p), (uint32_t)in.n, in);
     if ((s->flags & TH_FIN) && st->ended_by) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, f.tcp_off, 0, st->ended_by);
-    if (!st->synced || ((s->flags & TH_SYN) && seq != st->first)) { /* a SYN that is sent again begins nothing */
-        if (st->synced) stream_reset(st, &dr->flows.limits);
-        st->synced = true;
-        st->next = st->first = seq;
-    }
+    stream_begin(&f, s->flags, seq);
     bool keep_alive = s->len == 1 && seq == st->next - 1;
     if (!in.n || keep_alive) {
         if ((s->flags & (TH_FIN | TH_RST)) && seq == st->next) stream_close(&f, s->flags);

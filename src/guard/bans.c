@@ -133,14 +133,15 @@ static bool entry_find(const struct guard_shared *h, uint64_t hash, int64_t now,
     return found && out->made > lifted;
 }
 
-uint64_t guard_bans_change(const struct guard_shared *h) {
+/* bans_made counts the bans set and lifted so far. */
+static uint64_t bans_made(const struct guard_shared *h) {
     uint64_t n = 0;
     for (unsigned w = 0; w < h->writers; w++) n += cell_load(&h->region[w].change);
     return n;
 }
 
 bool ban_find_address(const struct guard_shared *h, const struct net_addr *a, int64_t now, struct ban_slot *out) {
-    if (!a->len || !guard_bans_change(h)) return false;
+    if (!a->len || !bans_made(h)) return false;
     struct net_addr whole = guard_address_cut(a, 32, 128);
     for (unsigned bits = 0; bits <= whole.len * 8u; bits++) {
         struct guard_prefix p = {guard_address_cut(&whole, (uint8_t)bits, (uint8_t)bits), (uint8_t)bits};
@@ -154,7 +155,7 @@ bool ban_find_address(const struct guard_shared *h, const struct net_addr *a, in
 
 bool ban_find_name(const struct guard_shared *h, enum guard_ban_kind kind, struct slice name, int64_t now,
                    struct ban_slot *out) {
-    return name.n && guard_bans_change(h) && entry_find(h, name_hash(h, kind, name), now, out);
+    return name.n && bans_made(h) && entry_find(h, name_hash(h, kind, name), now, out);
 }
 
 void guard_bans_each(const struct guard_shared *h, int64_t now, void (*each)(void *to, const struct guard_ban *b),

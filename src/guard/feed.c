@@ -445,6 +445,16 @@ static void talker_count(struct guard *g, struct guard_session *s, uint64_t pack
 
 enum { PROGRESS = 1024 }; /* bytes of a streamed payload in one call that show that its sender is not stalling */
 
+/* remade_behind returns what came before a packet that was made anew, and that packet, as one run. */
+static struct slice remade_behind(struct guard *g, struct slice before) {
+    struct writer run = wr_grow();
+    wr_slice(&run, before);
+    wr_slice(&run, wr_done(&g->forward));
+    wr_free(&g->forward);
+    g->forward = run;
+    return wr_done(&g->forward);
+}
+
 /* feed_all takes packets until something other than forwarding is to be done. Returns bytes taken. */
 static size_t feed_all(struct guard *g, struct guard_session *s, enum guard_side side, struct slice in,
                        struct guard_out *out) {
@@ -465,26 +475,14 @@ static size_t feed_all(struct guard *g, struct guard_session *s, enum guard_side
             return at;
         }
         if (!passes) s->passing[side] = (uint32_t)t.rest;
-        if (step == STEP_DROP) {
-            out->forward = slice_head(in, at);
-            at += t.size;
-            out->consumed = at;
-            out->again = at < in.n;
-            return at;
-        }
-        if (step == STEP_REMADE) {
-            struct writer run = wr_grow();
-            wr_bytes(&run, in.p, at);
-            wr_slice(&run, wr_done(&g->forward));
-            wr_free(&g->forward);
-            g->forward = run;
-            out->forward = wr_done(&g->forward);
-            at += t.size;
-            out->consumed = at;
-            out->again = at < in.n;
-            return at;
-        }
+        struct slice before = slice_head(in, at);
         at += t.size;
+        if (step == STEP_DROP || step == STEP_REMADE) {
+            out->forward = step == STEP_DROP ? before : remade_behind(g, before);
+            out->consumed = at;
+            out->again = at < in.n;
+            return at;
+        }
         /* What is to be said to a side comes behind what was forwarded to it: end the call where something is. */
         if (wr_len(&g->inject[GUARD_CLIENT]) || wr_len(&g->inject[GUARD_BROKER])) {
             out->again = at < in.n;

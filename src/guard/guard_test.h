@@ -2,7 +2,7 @@
 #ifndef WEIR_GUARD_TEST_H
 #define WEIR_GUARD_TEST_H
 
-#include "guard/config.h"
+#include "guard/config/config.h"
 #include "guard/session.h"
 
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard/guard_test.h"
+
+#include "base/hex.h"
 #include "proto/mqtt/mqtt_write.h"
 
 int test_failures;
@@ -12,10 +14,7 @@ struct slice test_hex(const char *text) {
             for (p++; *p && *p != '\''; p++) wr_c(&w, *p);
             continue;
         }
-        int digit = *p >= '0' && *p <= '9'   ? *p - '0'
-                    : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10
-                    : *p >= 'A' && *p <= 'F' ? *p - 'A' + 10
-                                             : -1;
+        int digit = hex_digit(*p);
         if (digit < 0) continue;
         if (half >= 0) wr_c(&w, (char)(half << 4 | digit));
         half = half >= 0 ? -1 : digit;

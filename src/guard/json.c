@@ -2,6 +2,7 @@
 /* JSON read in place, RFC 8259. A recursive descent whose depth has a limit; every byte is looked at once per call. */
 #include "guard/json.h"
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -20,19 +21,12 @@ static bool skip(struct scan *s, char c) {
     return true;
 }
 
-static int hex(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool escape(struct scan *s) {
     if (s->p == s->end) return false;
     uint8_t c = *s->p++;
     if (c != 'u') return c && strchr("\"\\/bfnrt", c);
     for (int i = 0; i < 4; i++)
-        if (s->p == s->end || hex(*s->p++) < 0) return false;
+        if (s->p == s->end || hex_digit(*s->p++) < 0) return false;
     return true;
 }
 
@@ -181,11 +175,11 @@ static uint32_t character(struct slice *text) {
         *text = slice_tail(*text, 2);
         return at && *at ? (uint32_t)to[at - from] : c;
     }
-    for (int i = 2; i < 6; i++) code = code << 4 | (uint32_t)hex(text->p[i]);
+    for (int i = 2; i < 6; i++) code = code << 4 | (uint32_t)hex_digit(text->p[i]);
     *text = slice_tail(*text, 6);
     bool pair = code >= 0xd800 && code < 0xdc00 && text->n >= 6 && text->p[0] == '\\' && text->p[1] == 'u';
     uint32_t low = 0;
-    for (int i = 2; pair && i < 6; i++) low = low << 4 | (uint32_t)hex(text->p[i]);
+    for (int i = 2; pair && i < 6; i++) low = low << 4 | (uint32_t)hex_digit(text->p[i]);
     if (!pair || low < 0xdc00 || low > 0xdfff) return code;
     *text = slice_tail(*text, 6);
     return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);

@@ -14,7 +14,8 @@ enum { POLICY_MEMORY = 256 << 20 };
 
 #define SECOND INT64_C(1000000000)
 
-enum guard_anomaly guard_anomaly_default(uint16_t id) {
+/* anomaly_default is what an anomaly is set to where the configuration says nothing. */
+static enum guard_anomaly anomaly_default(uint16_t id) {
     const struct field *f = field_of(id);
     switch (id) {
     case FID_MQTT_UNKNOWN_VERSION: return GUARD_ANOMALY_IGNORE; /* a session begins with its CONNECT */
@@ -55,7 +56,7 @@ struct guard_policy *guard_policy_make(void) {
     p->arena = arena_make(POLICY_MEMORY);
     p->generation = ++generation;
     for (uint16_t id = FID_MQTT + 1; id < FID_MQTT_END; id++)
-        if (field_of(id)->severity) p->anomaly[id - FID_MQTT] = guard_anomaly_default(id);
+        if (field_of(id)->severity) p->anomaly[id - FID_MQTT] = anomaly_default(id);
     p->audit_rate = 1000;
     p->malformed = GUARD_ANOMALY_BLOCK;
     p->packet_id_used = GUARD_ANOMALY_LOG;

@@ -210,17 +210,18 @@ void guard_policy_free(struct guard_policy *p);
 /* guard_policy_limit adds a limit; NULL where there are GUARD_LIMITS_MAX. */
 struct guard_limit *guard_policy_limit(struct guard_policy *p, const char *id, enum guard_per per, enum guard_what what,
                                        uint64_t max, int64_t window);
-/* guard_anomaly_default returns what an anomaly is set to where the configuration says nothing. */
-enum guard_anomaly guard_anomaly_default(uint16_t id);
 
 /* guard_glob tells whether a text fits a pattern with * and ?. */
 bool guard_glob(struct slice pattern, struct slice text);
+/* guard_list_has tells whether a text fits one of a list of patterns. */
 bool guard_list_has(const struct guard_list *l, struct slice text);
 /* guard_prefix_read reads an address with an optional prefix length; false where it is none. */
 bool guard_prefix_read(struct slice text, struct guard_prefix *p);
+/* guard_prefix_has tells whether an address lies in the prefix; IPv4 in IPv6 counts as IPv4. */
 bool guard_prefix_has(const struct guard_prefix *p, const struct net_addr *a);
 /* guard_address_cut returns the address with only its first `bits` bits. IPv4 in IPv6 (::ffff:a.b.c.d) becomes IPv4. */
 struct net_addr guard_address_cut(const struct net_addr *a, uint8_t bits4, uint8_t bits6);
+/* guard_address_write writes an address as text. */
 void guard_address_write(struct writer *w, const struct net_addr *a);
 
 #endif

@@ -10,6 +10,8 @@
 #include "guard/policy.h"
 #include "guard/rules.h"
 
+#include <stdio.h>
+
 enum { STORE_VALUES = 200000, ID_TEXT = 24, MESSAGE_TEXT = 200 };
 
 int rules_renew(struct guard *g) {

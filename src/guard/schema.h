@@ -6,7 +6,7 @@
 
 /* What a JSON payload must look like: a part of JSON Schema (draft 2020-12). */
 
-enum { SCHEMA_DEPTH_MAX = 16, SCHEMA_PROPERTIES_MAX = 256 };
+enum { SCHEMA_PROPERTIES_MAX = 256 };
 
 /* Bits of guard_schema.types, one for each JSON type. */
 enum {

@@ -107,25 +107,32 @@ struct verdict {
     int64_t ban;
 };
 
-/* Identity (names.c). */
+/* Identity (names.c). names_make keeps who a session is: the client identifier, the user name (NULL: none), subject and
+ * common name of the certificate; OK or ERR_NOMEM. */
 int names_make(struct guard *g, struct guard_session *s, struct slice client, const struct slice *user,
                struct slice subject, struct slice common);
 /* names_refresh makes the bits anew where the policy is another one. */
 void names_refresh(struct guard *g, struct guard_session *s);
+/* What was kept; it lives as long as the session. */
 struct slice names_client(const struct guard_names *n);
 struct slice names_user(const struct guard_names *n);
 struct slice names_subject(const struct guard_names *n);
 struct slice names_common(const struct guard_names *n);
+/* who_fits tells whether a rule is about the session: every condition of the rule holds. */
 bool who_fits(const struct guard_policy *p, const struct guard_who *w, const struct guard_session *s);
 
-/* What is in flight (flight.c). */
+/* What is in flight (flight.c). flight_get makes it where there was none; NULL: no memory. */
 struct guard_flight *flight_get(struct guard_session *s);
 void flight_free(struct guard_session *s);
+/* Packet identifiers: ids_get returns the state of one, ids_set sets it, false without memory, ids_drop forgets it. */
 enum id_state ids_get(const struct ids *t, uint16_t id);
 bool ids_set(struct ids *t, uint16_t id, enum id_state state);
 void ids_drop(struct ids *t, uint16_t id);
+/* flight_aliases keeps topic aliases for the decoder; flight_alias returns the one of a number that a side set, or
+ * NULL. */
 extern const struct mqtt_alias_ops flight_aliases;
 struct alias *flight_alias(const struct guard_session *s, int from, uint16_t number);
+/* Topic filters the client is subscribed to, by their hashes; filters_add gives false without memory. */
 bool filters_add(struct guard_flight *f, uint64_t hash);
 void filters_drop(struct guard_flight *f, uint64_t hash);
 bool filters_have(const struct guard_flight *f, uint64_t hash);
@@ -159,7 +166,8 @@ bool judge_anomaly(const struct guard *g, uint16_t id, const char *name, enum gu
 bool shape_check(struct guard *g, struct guard_session *s, struct slice topic, struct slice payload, uint64_t total,
                  bool will, struct verdict *v);
 
-/* Replies (reply.c), written into g->inject. */
+/* Replies (reply.c), written into g->inject: what the sender of a refused packet is due, and what the client is told
+ * before its connection is closed (CONNACK or DISCONNECT, where its version has one; `code` is MQTT 5's). */
 void reply_refuse(struct guard *g, struct guard_session *s, const struct mqtt_message *m, enum guard_side side,
                   const struct verdict *v);
 void reply_goodbye(struct guard *g, struct guard_session *s, uint8_t code);

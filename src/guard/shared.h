@@ -81,8 +81,6 @@ int guard_ban_lift(struct guard_shared *h, unsigned writer, enum guard_ban_kind 
 /* guard_bans_each calls `each` for every ban in force; the slices live for the call. */
 void guard_bans_each(const struct guard_shared *h, int64_t now, void (*each)(void *to, const struct guard_ban *b),
                      void *to);
-/* guard_bans_change returns a number that grows with every ban set or lifted. */
-uint64_t guard_bans_change(const struct guard_shared *h);
 
 /* guard_talker is who sends most. */
 struct guard_talker {

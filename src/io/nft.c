@@ -20,8 +20,6 @@
 
 enum { ANSWER_MS = 5000, ANSWER_BYTES = 4096, END_MS = 2000 };
 
-extern char **environ;
-
 static int start(struct nft_hold *h) {
     char *const argv[] = {(char *)"nft", (char *)"-i", NULL};
     /* sbin is not in everybody's path */
@@ -50,6 +48,7 @@ static int start(struct nft_hold *h) {
     close(h->in);
     close(h->out);
     h->pid = 0;
+    errno = error;
     return error == ENOENT ? ERR_NOTFOUND : ERR_IO;
 }
 

@@ -15,17 +15,20 @@ static bool read_ip(const char *text, int family, struct sock_peer *p) {
     return inet_pton(family, text, p->ip) == 1;
 }
 
+/* read_port: 2.1 wants no leading zeros. */
 static bool read_port(const char *text, struct sock_peer *p) {
     char *rest;
     unsigned long n = strtoul(text, &rest, 10);
     p->port = (uint16_t)n;
-    return *text >= '0' && *text <= '9' && !*rest && n <= 65535;
+    return *text >= '0' && *text <= '9' && (*text != '0' || !text[1]) && !*rest && n <= 65535;
 }
 
+/* read_line: 2.1 has exactly one space between words, and nothing behind the last; only UNKNOWN may be followed by
+ * anything. */
 static bool read_line(char *line, struct proxyhdr *out) {
-    char *save, *word[6] = {0};
+    char *word[7] = {0};
     int n = 0;
-    for (char *w = strtok_r(line, " ", &save); w && n < 6; w = strtok_r(NULL, " ", &save)) word[n++] = w;
+    while (n < 7 && (word[n] = strsep(&line, " "))) n++;
     if (n < 2 || strcmp(word[0], "PROXY") != 0) return false;
     if (!strcmp(word[1], "UNKNOWN")) return out->local = true;
     int family = !strcmp(word[1], "TCP4") ? AF_INET : !strcmp(word[1], "TCP6") ? AF_INET6 : AF_UNSPEC;

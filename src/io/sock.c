@@ -47,6 +47,16 @@ static bool split(const char *text, char host[HOST_MAX], char port[8]) {
     return !*rest && n <= 65535;
 }
 
+/* one_of returns the address of a name that is taken: its first, but of a name that means loopback in both versions of
+ * IP that of IPv4, which is what most who listen there listen on, at least. */
+static const struct addrinfo *one_of(const struct addrinfo *all) {
+    if (all->ai_family != AF_INET6) return all;
+    const struct sockaddr_in6 *first = (const struct sockaddr_in6 *)(const void *)all->ai_addr;
+    const struct addrinfo *a = IN6_IS_ADDR_LOOPBACK(&first->sin6_addr) ? all : NULL;
+    while (a && a->ai_family != AF_INET) a = a->ai_next;
+    return a ? a : all;
+}
+
 int sock_parse(struct sock_addr *out, const char *text, uint16_t port, struct writer *why) {
     if (!strncmp(text, "unix:", 5)) return parse_local(out, text + 5, why);
     if (*text == '/') return parse_local(out, text, why);
@@ -66,8 +76,9 @@ int sock_parse(struct sock_addr *out, const char *text, uint16_t port, struct wr
         return ERR_NOTFOUND;
     }
     memset(out, 0, sizeof *out);
-    memcpy(&out->any, got->ai_addr, got->ai_addrlen);
-    out->len = got->ai_addrlen;
+    const struct addrinfo *one = one_of(got);
+    memcpy(&out->any, one->ai_addr, one->ai_addrlen);
+    out->len = one->ai_addrlen;
     freeaddrinfo(got);
     return OK;
 }
@@ -129,14 +140,25 @@ bool sock_same(const struct sock_addr *a, const struct sock_addr *b) {
 
 static void option(int fd, int level, int name, int value) { (void)setsockopt(fd, level, name, &value, sizeof value); }
 
-/* remove_stale deletes the file of a Unix socket nobody accepts on any more. */
+/* remove_stale deletes the file of a Unix socket nobody listens on any more. One that is too busy to accept is not
+ * waited for. */
 static void remove_stale(const struct sock_addr *a) {
     struct stat st;
     if (stat(a->local.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode)) return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
     if (connect(fd, &a->any, a->len) < 0 && errno == ECONNREFUSED) (void)unlink(a->local.sun_path);
     close(fd);
+}
+
+/* keepalive makes the kernel ask a peer that was silent for idle_s seconds, and end the connection with one that is
+ * gone.
+ */
+static void keepalive(int fd, int idle_s) {
+    option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+    option(fd, IPPROTO_TCP, TCP_KEEPINTVL, idle_s / 4 + 1);
+    option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
 int sock_listen(const struct sock_addr *a, int backlog) {
@@ -149,7 +171,7 @@ int sock_listen(const struct sock_addr *a, int backlog) {
         option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
         /* inherited by what is accepted */
         option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-        sock_keepalive(fd, KEEPALIVE_S);
+        keepalive(fd, KEEPALIVE_S);
         if (a->any.sa_family == AF_INET6) option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     }
     if (bind(fd, &a->any, a->len) == 0 && listen(fd, backlog) == 0) return fd;
@@ -198,13 +220,6 @@ int sock_connected(int fd) {
     int e = 0;
     socklen_t n = sizeof e;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &n) < 0 ? errno : e;
-}
-
-void sock_keepalive(int fd, int idle_s) {
-    option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
-    option(fd, IPPROTO_TCP, TCP_KEEPINTVL, idle_s / 4 + 1);
-    option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
 struct sock_addr sock_name(int fd) {

@@ -34,6 +34,7 @@ int sock_parse(struct sock_addr *out, const char *text, uint16_t port, struct wr
 /* sock_print writes an address the way sock_parse reads it; sock_peer_print writes the address without the port. */
 void sock_print(const struct sock_addr *a, struct writer *w);
 void sock_peer_print(const struct sock_peer *p, struct writer *w);
+/* sock_peer_of packs an address, sock_addr_of unpacks it; sock_same compares address and port, or the path. */
 struct sock_peer sock_peer_of(const struct sock_addr *a);
 struct sock_addr sock_addr_of(const struct sock_peer *p);
 bool sock_same(const struct sock_addr *a, const struct sock_addr *b);
@@ -69,9 +70,7 @@ size_t sock_room(void);
 /* sock_hold_port takes a TCP port of `a`'s address for nobody else to use (port 0: a free one, put into a): a socket
  * that neither listens nor connects; the descriptor or -errno. */
 int sock_hold_port(struct sock_addr *a);
-/* sock_keepalive makes the kernel ask idle peers; sock_name gives the own address,
- * sock_peer_name the other's. */
-void sock_keepalive(int fd, int idle_s);
+/* sock_name gives the own address, sock_peer_name the other's; len 0: not known. */
 struct sock_addr sock_name(int fd);
 struct sock_addr sock_peer_name(int fd);
 /* sock_unsent returns how many bytes the peer has not acknowledged yet; -1: not known. */

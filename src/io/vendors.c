@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/vendors.h"
 
+#include "base/hex.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,18 +32,12 @@ static struct slice file_read(const char *path) {
 
 static const struct slice hex_mark = {(const uint8_t *)"(hex)", 5};
 
-static int digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* prefix_parse reads "00:11:22" or "00-11-22" and returns how many characters it had; 0: no such prefix. */
 static size_t prefix_parse(struct slice line, uint32_t *oui) {
     uint32_t v = 0;
     if (line.n < 9) return 0;
     for (size_t i = 0; i < 8; i++) {
-        int d = digit((char)line.p[i]);
+        int d = hex_digit(line.p[i]);
         if (i % 3 == 2) {
             if (line.p[i] != ':' && line.p[i] != '-') return 0;
         } else if (d < 0) {

@@ -27,6 +27,7 @@ struct wheel {
     void *owner;
 };
 
+/* wheel_init empties the wheel, whose node, fire and owner are set, at the time `now`. */
 void wheel_init(struct wheel *w, int64_t now);
 /* wheel_set gives node `at` the deadline `when`; it replaces the one it had. */
 void wheel_set(struct wheel *w, uint32_t at, int64_t when);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab/post.h"
+
+#include "base/hex.h"
 #include "base/words.h"
 
 #include <stdio.h>
@@ -123,7 +125,7 @@ static void chunk_line(struct post *p, struct slice line, size_t body) {
     uint64_t n = 0;
     size_t i = 0;
     for (; i < line.n && i < 9; i++) {
-        int c = line.p[i] | 0x20, v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int v = hex_digit(line.p[i]);
         if (v < 0) break;
         n = n * 16 + (unsigned)v;
     }

@@ -38,6 +38,7 @@ struct post {
     char type[96];
 };
 
+/* post_begin waits for the next request; its body may have `most` bytes. */
 void post_begin(struct post *p, size_t most);
 /* post_feed takes bytes from in until the request is whole or refused; how many it took. keep adds bytes to the pile
  * and returns false where there is no room, which is a refusal (503). *go_on is set where the client waits for 100. */

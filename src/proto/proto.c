@@ -29,11 +29,22 @@ uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t
     return fv_open(d->out, p->id, off, len);
 }
 
-struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len) {
+uint32_t d_begin_inside(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
+    uint8_t layers = d->layers;
+    uint32_t at = d_begin(d, p, off, len);
+    if (d->layers > layers) d->layer[layers].inside = true;
+    return at;
+}
+
+struct fval *d_remark(struct decode *d, uint16_t id, uint32_t off, uint32_t len) {
     const struct field *f = field_of(id);
     d->out->anomalies++;
     if (f->severity > d->out->worst) d->out->worst = f->severity;
     return fv_add(d->out, id, off, len);
+}
+
+struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len) {
+    return d_remark(d, id, off, len);
 }
 
 uint16_t d_bad_id(const struct decode *d) {
@@ -101,6 +112,24 @@ void d_rows(struct decode *d, struct reader *r, const struct d_row *rows, size_t
         else fv_u(d->out, row->id, off, (uint32_t)bytes.n, value);
     }
     if (parent) fv_close(d->out);
+}
+
+void d_layer(struct decode *d, const struct proto *p, struct slice in, const struct d_row *rows, size_t n) {
+    struct reader r = d_reader(d, in);
+    d_begin(d, p, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, rows, n);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+const char *fv_value_name(const struct fvec *v, uint16_t id, uint32_t at, uint32_t end) {
+    const struct fval *f = fv_first(v, id, at, end);
+    return f ? field_value_name(field_of(id)->values, f->u) : NULL;
+}
+
+void fv_value_say(struct writer *w, const struct fvec *v, uint16_t id, uint32_t at, uint32_t end) {
+    const char *name = fv_value_name(v, id, at, end);
+    if (name) wr_s(w, name);
 }
 
 void d_data(struct decode *d, struct slice in) {

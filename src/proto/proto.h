@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/packet.h"
+#include "base/rare.h"
 #include "base/reader.h"
 #include "base/writer.h"
 #include "field/fvec.h"
@@ -108,6 +109,9 @@ struct proto {
      * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports
      * alone. */
     bool (*recognises)(struct slice in, bool known);
+    /* renumbers tells whether the datagrams behind this one are counted as a conversation of their own, as Wireshark
+     * does with those of SNMP: numbers must agree for filters to mean the same. NULL: they are not. */
+    bool (*renumbers)(struct slice in);
     /* info writes the text of the Info column for the layer whose fields stand from `at` to before `end`. */
     void (*info)(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
     /* info_fields are what info reads; ends with 0. */
@@ -141,9 +145,13 @@ struct layer_mark {
     const struct proto *proto;
     uint32_t at;
     bool quoted;                /* part of a packet quoted inside an error message */
+    bool inside;                /* part of the messages of the layer before, whose words tell of it */
     uint8_t src;                /* source of its bytes */
     const struct proto *before; /* what its conversation spoke before it turned to this; NULL: nothing else */
 };
+
+/* layer_is_inner tells whether a layer stands inside the messages of another one. */
+static inline bool layer_is_inner(const struct layer_mark *m) { return m->inside || m->proto->inner; }
 
 /* fragment is a piece of an IP datagram. */
 struct fragment {
@@ -190,8 +198,11 @@ struct carry {
     const struct proto *likely; /* NULL: nobody's */
     uint16_t port;              /* the server's, as decode.service of the readers */
     const char *name;           /* of the source a message of several pieces makes */
-    uint16_t segment_data, segments, segment, segment_count, length, data; /* fields that show the pieces */
+    /* Fields that show the pieces; segment_data 0: the carrier shows bytes of unfinished messages by itself. */
+    uint16_t segment_data, segments, segment, segment_count, length, data;
 };
+
+enum { ANNOUNCE_ABOUT_MAX = 512 };
 
 struct decode_ops {
     /* next hands a payload to the protocol registered for key in table; false where there is none. */
@@ -217,6 +228,10 @@ struct decode_ops {
      * whoever is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL
      * itself. */
     void (*tunnel)(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
+    /* announce says that a conversation of TCP to come, one end of which is addr and port, speaks p, whose state begins
+     * with `about` (ANNOUNCE_ABOUT_MAX bytes at most). May be NULL itself. */
+    void (*announce)(struct decode *d, const struct proto *p, const struct net_addr *addr, uint16_t port,
+                     struct slice about);
     /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream
      * inside the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
      * stream_ops.frame. false: nothing was done with the bytes, and never will be. May be NULL itself. */
@@ -234,6 +249,9 @@ struct decode_ops {
     /* udp_state returns the state of the datagram's conversation for p (stream_ops.state_size, start, end), made where
      * there is none; NULL: there is no memory. May be NULL itself. */
     void *(*udp_state)(struct decode *d, const struct proto *p);
+    /* known_as notes that datagrams with `name` behind a first byte without its top bit, which `from` chose for what it
+     * receives, are of the present conversation wherever they come from. May be NULL itself. */
+    void (*known_as)(struct decode *d, struct slice name);
     /* udp_data hands a datagram's payload to who is registered for, or recognises, its ports. */
     void (*udp_data)(struct decode *d, uint16_t sport, uint16_t dport, struct slice in);
     /* md5 computes the MD5 digest of text, for fingerprints; NULL: there is none. */
@@ -274,8 +292,11 @@ struct decode {
     uint16_t ip_id; /* identification of the innermost IPv4 header */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
-    uint16_t service;           /* the server's port of the stream being read, or the port it was asked to relay to */
-    uint32_t exchange;    /* which of its conversation's exchanges the content being read is of; 0: they take turns */
+    uint16_t
+        service; /* the server's port of the stream being read, or the port it was asked to relay to; 0: no stream */
+    /* Which of its conversation's exchanges the content being read is of, for a stream of QUIC its number + 1; 0: they
+     * take turns. */
+    uint32_t exchange;
     uint8_t from;         /* which side of its conversation sent the datagram: 0 the one that sent the first */
     uint8_t quoted;       /* > 0 inside a quoted packet */
     uint8_t nesting;      /* decoders inside decoders */
@@ -304,6 +325,8 @@ struct decode {
 
 /* d_begin marks the start of a layer and opens its entry; d_end closes it. `off` and `len` are its place. */
 uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len);
+/* d_begin_inside is d_begin for a layer whose words the one around it tells, too (layer_mark.inside). */
+uint32_t d_begin_inside(struct decode *d, const struct proto *p, uint32_t off, uint32_t len);
 static inline void d_end(struct decode *d) { fv_close(d->out); }
 
 static inline bool d_wants(const struct decode *d, uint16_t id) { return fv_wants(d->out, id); }
@@ -315,14 +338,16 @@ static inline struct reader d_reader(const struct decode *d, struct slice in) { 
 /* d_off returns the offset of p in the present source. */
 static inline uint32_t d_off(const struct decode *d, const uint8_t *p) { return (uint32_t)(p - d_base(d)); }
 
+/* d_remark adds an entry with a severity about the bytes at off/len which ordinary traffic has, too. */
+struct fval *d_remark(struct decode *d, uint16_t id, uint32_t off, uint32_t len);
 /* d_anomaly adds an anomaly about the bytes at off/len. */
-struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len);
+RARE struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len);
 /* d_bad says that the layer's bytes ended too early or make no sense: `truncated` where the capture cut them,
  * "malformed" otherwise. */
-void d_bad(struct decode *d, const struct reader *r);
+RARE void d_bad(struct decode *d, const struct reader *r);
 /* d_bad_id is the field d_bad adds to this packet: it says whether the capture, a missing fragment or the sender is to
  * blame. */
-uint16_t d_bad_id(const struct decode *d);
+RARE uint16_t d_bad_id(const struct decode *d);
 /* d_move_back moves the fields from place `from` on to place `to` before them: for what a layer can only say
  * when the layers above it are done. */
 void d_move_back(struct decode *d, uint32_t to, uint32_t from);
@@ -378,12 +403,20 @@ struct d_row {
 #define D_ROWS(rows) (rows), sizeof(rows) / sizeof *(rows)
 /* d_rows reads and adds the n rows, as far as the bytes go. */
 void d_rows(struct decode *d, struct reader *r, const struct d_row *rows, size_t n);
+/* d_layer shows `in` as a layer of p that begins with the n rows; what follows them is not taken apart. */
+void d_layer(struct decode *d, const struct proto *p, struct slice in, const struct d_row *rows, size_t n);
 
 /* d_open_u starts a subtree under a number, to be closed with fv_close. */
 static inline void d_open_u(struct decode *d, uint16_t id, uint32_t off, uint32_t len, uint64_t value) {
     struct fval *f = fv_at(d->out, fv_open(d->out, id, off, len));
     if (f) f->u = value;
 }
+
+/* fv_value_name returns the name of the value of the first field `id` from place `at` to before `end`; NULL: there is
+ * no such field, or its value has no name. */
+const char *fv_value_name(const struct fvec *v, uint16_t id, uint32_t at, uint32_t end);
+/* fv_value_say writes that name, if there is one. */
+void fv_value_say(struct writer *w, const struct fvec *v, uint16_t id, uint32_t at, uint32_t end);
 
 /* addr_set makes *a the address of 4, 6 or 16 bytes at p. It writes whole words, since whole words are read of it soon:
  * the processor waits where what it reads was written in pieces. */
@@ -401,6 +434,10 @@ static inline struct net_addr addr_of(const uint8_t *p, uint8_t len) {
     struct net_addr a;
     addr_set(&a, p, len);
     return a;
+}
+
+static inline bool addr_same(const struct net_addr *a, const struct net_addr *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The summary line: No., Time, Source, Destination, Protocol, Length, Info. */
+#include "base/isotime.h"
 #include "field/print.h"
 #include "view/view.h"
 
@@ -13,24 +14,10 @@ void columns_want(struct want *w) {
     want_add(w, FID_WS_UNREASSEMBLED);
 }
 
-static void seconds(struct writer *w, int64_t ns, int digits) {
-    static const uint32_t divide[] = {1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1};
-    if (ns < 0) wr_c(w, '-');
-    uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, part = abs % 1000000000;
-    wr_u(w, abs / 1000000000);
-    if (!digits) return;
-    wr_c(w, '.');
-    wr_uz(w, digits == 9 ? part : part / divide[digits], digits);
-}
-
-static void clock_time(struct writer *w, int64_t ns, enum time_format how, int digits) {
+static void clock_time(struct writer *w, __int128 ns, enum time_format how, int digits) {
     bool utc = how >= TIME_OF_DAY_UTC;
-    time_t t = (time_t)(ns / 1000000000);
-    int64_t part = ns % 1000000000;
-    if (part < 0) {
-        part += 1000000000;
-        t--;
-    }
+    struct moment_clock at = moment_clock(ns);
+    time_t t = (time_t)at.seconds;
     struct tm tm;
     char text[40];
     const char *format = how == TIME_ABSOLUTE_DATE || how == TIME_UTC_DATE ? "%Y-%m-%d %H:%M:%S"
@@ -38,10 +25,7 @@ static void clock_time(struct writer *w, int64_t ns, enum time_format how, int d
                                                                            : "%H:%M:%S";
     if (!(utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm))) return;
     wr_bytes(w, text, strftime(text, sizeof text, format, &tm));
-    char fraction[24];
-    struct writer f = wr_fixed(fraction, sizeof fraction);
-    seconds(&f, part, digits);
-    wr_slice(w, slice_tail(wr_done(&f), 1));
+    iso_fraction(w, at.ns, digits);
 }
 
 static int digits_of(uint64_t ticks) {
@@ -55,13 +39,14 @@ static int digits_of(uint64_t ticks) {
 void columns_time(struct writer *w, const struct packet *p, const struct view *view) {
     const struct frame_times *t = &view->times;
     int digits = view->precision >= 0 ? view->precision : digits_of(p->iface->ticks ? p->iface->ticks : 1000000);
+    __int128 at = packet_moment(p);
     if (!p->has_ts) return;
     switch (view->time) {
-    case TIME_RELATIVE: seconds(w, t->has_first ? p->ts - t->first : 0, digits); break;
-    case TIME_DELTA: seconds(w, t->has_first ? p->ts - t->previous : 0, digits); break;
-    case TIME_DELTA_SHOWN: seconds(w, t->has_displayed ? p->ts - t->displayed : 0, digits); break;
-    case TIME_EPOCH: seconds(w, p->ts, digits); break;
-    default: clock_time(w, p->ts, view->time, digits);
+    case TIME_RELATIVE: print_reltime(w, t->has_first ? at - t->first : 0, digits); break;
+    case TIME_DELTA: print_reltime(w, t->has_first ? at - t->previous : 0, digits); break;
+    case TIME_DELTA_SHOWN: print_reltime(w, t->has_displayed ? at - t->displayed : 0, digits); break;
+    case TIME_EPOCH: print_reltime(w, at, digits); break;
+    default: clock_time(w, at, view->time, digits);
     }
 }
 
@@ -78,7 +63,8 @@ void columns_destination(struct writer *w, const struct decode *d) { address(w, 
 /* top returns the layer the line is about: the highest one with a name, not inside a quoted packet. */
 static const struct layer_mark *top(const struct decode *d) {
     for (uint8_t i = d->layers; i > 0; i--)
-        if (d->layer[i - 1].proto->column && !d->layer[i - 1].quoted) return &d->layer[i - 1];
+        if (d->layer[i - 1].proto->column && !d->layer[i - 1].quoted && !d->layer[i - 1].inside)
+            return &d->layer[i - 1];
     return NULL;
 }
 
@@ -86,7 +72,7 @@ static const struct layer_mark *top(const struct decode *d) {
  * among them. */
 static uint32_t layer_end(const struct decode *d, const struct layer_mark *m) {
     const struct layer_mark *next = m + 1, *end = d->layer + d->layers;
-    while (next < end && next->proto->inner) next++;
+    while (next < end && layer_is_inner(next)) next++;
     return next < end ? next->at : d->out->n;
 }
 
@@ -107,7 +93,7 @@ void columns_protocol(struct writer *w, const struct decode *d) {
     while (around--) wr_c(w, '>');
 }
 
-static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted; }
+static bool says(const struct layer_mark *m) { return m->proto->info != NULL && !m->quoted && !m->inside; }
 
 /* tcp_prefix writes what the analysis of TCP found, before the words of a protocol in its stream. */
 static void tcp_prefix(struct writer *w, const struct decode *d, const struct layer_mark *m, bool plain) {
@@ -133,7 +119,7 @@ static bool carries(const struct decode *d, const struct layer_mark *m, const st
 }
 
 /* is_content tells whether layer m is what a message holds: it does not part the message from the next one. */
-static bool is_content(const struct layer_mark *m) { return m->proto->inner || m->proto == &proto_data; }
+static bool is_content(const struct layer_mark *m) { return layer_is_inner(m) || m->proto == &proto_data; }
 
 /* begun_put adds what a protocol says of the message that begins behind the packet's last whole one, m. */
 static void begun_put(struct writer *w, const struct decode *d, const struct layer_mark *m) {
@@ -155,6 +141,16 @@ static void comma_drop(struct writer *w, size_t at) {
     w->p -= 2;
 }
 
+/* repeat_part puts a space between the text from `at` on and the same one right before it, where that ends without. */
+static void repeat_part(struct writer *w, size_t at) {
+    size_t len = wr_len(w) - at;
+    if (!len || at < len || w->p == w->end || w->p[-1] == ' ' || memcmp(w->buf + at, w->buf + at - len, len) != 0)
+        return;
+    wr_c(w, ' ');
+    memmove(w->buf + at + 1, w->buf + at, len);
+    w->buf[at] = ' ';
+}
+
 void columns_info(struct writer *w, const struct decode *d) {
     const struct layer_mark *end = d->layer + d->layers, *m = end, *first;
     while (m > d->layer && !says(m - 1)) m--;
@@ -172,6 +168,7 @@ void columns_info(struct writer *w, const struct decode *d) {
             size_t at = wr_len(w);
             one->proto->info(w, d->out, one->at, layer_end(d, one));
             comma_drop(w, at);
+            if (m->proto->info_plain) repeat_part(w, at);
         }
         if (m->proto->info_plain) begun_put(w, d, m);
     }

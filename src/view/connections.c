@@ -23,9 +23,8 @@ enum connection_order connection_order_find(const char *name) {
 }
 
 static void end_json(struct writer *w, const char *name, const struct talk_addr *a) {
-    wr_f(w, ",\"%s\":{\"address\":\"", name);
-    talk_addr_print(w, a);
-    wr_f(w, "\",\"port\":%u}", a->port);
+    wr_f(w, ",\"%s\":", name);
+    talk_addr_json(w, a);
 }
 
 static void flags_json(struct writer *w, uint16_t flags) {

@@ -4,11 +4,11 @@
  * Theory of operation: within a layer the tree is flat. Of the lines that stand beside each other those of one name are
  * one member, an array where there are several; what stands below them follows, taken together in the same way. Inner
  * protocols and expert items are objects. Depth is that of the tree; memory is a list of places for each level. */
+#include "base/isotime.h"
 #include "field/print.h"
 #include "view/view.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 struct ek {
     struct writer *w;
@@ -95,14 +95,10 @@ static void expert_write(struct ek *e, uint32_t at) {
     wr_free(&t);
 }
 
-static void time_write(struct writer *w, int64_t ns) {
-    char text[40];
-    time_t seconds = (time_t)(ns / 1000000000 - (ns % 1000000000 < 0));
-    struct tm tm;
-    size_t n = gmtime_r(&seconds, &tm) ? strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+static void time_write(struct writer *w, __int128 ns) {
     wr_c(w, '"');
-    wr_bytes(w, text, n);
-    wr_f(w, ".%09lldZ\"", (long long)(ns - (int64_t)seconds * 1000000000));
+    iso_time(w, ns, 9);
+    wr_s(w, "Z\"");
 }
 
 static void members(struct ek *e, const struct places *parents, const struct field *layer, bool *any);
@@ -127,7 +123,7 @@ static void value(struct ek *e, uint32_t at) {
         wr_free(&t);
     } else if (field->type == FT_BOOL) wr_s(e->w, f->u ? "true" : "false");
     else if (field->type == FT_NONE) wr_s(e->w, "null");
-    else if (field->type == FT_ABSTIME) time_write(e->w, f->i);
+    else if (field->type == FT_ABSTIME) time_write(e->w, fv_time(f));
     else json_shown(e->w, f, e->view->show_secrets);
 }
 

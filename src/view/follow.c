@@ -22,9 +22,8 @@ enum follow_form follow_form_find(const char *name, size_t n) {
 }
 
 static void node_print(struct writer *w, const struct talk_addr *a) {
-    if (a->len == 16) wr_c(w, '[');
-    talk_addr_print(w, a);
-    wr_f(w, "%s:%u\n", a->len == 16 ? "]" : "", a->port);
+    talk_addr_port_print(w, a);
+    wr_c(w, '\n');
 }
 
 /* way_print writes the filter of one direction between two ends. */

@@ -114,7 +114,7 @@ static uint32_t object(struct writer *w, const struct fvec *v, uint32_t at, uint
 
 static void day_write(struct writer *w, const struct packet *p) {
     char text[40];
-    time_t t = (time_t)(p->ts / 1000000000);
+    time_t t = (time_t)moment_clock(packet_moment(p)).seconds;
     struct tm tm;
     wr_bytes(w, text, localtime_r(&t, &tm) ? strftime(text, sizeof text, "%Y-%m-%d", &tm) : 0);
 }
@@ -145,7 +145,7 @@ static void typed(struct writer *w, const struct fval *f, const struct view *vie
     else if (field_signed(field)) wr_i(w, f->i);
     else if (is_number(field)) wr_u(w, f->u);
     else if (field->type == FT_DOUBLE) wr_f(w, "%.17g", f->d);
-    else if (field->type == FT_RELTIME) print_reltime(w, f->i);
+    else if (field->type == FT_RELTIME) print_reltime(w, fv_time(f), 9);
     else json_shown(w, f, view->show_secrets);
 }
 
@@ -238,8 +238,11 @@ void json_fields(struct writer *w, const struct decode *d, const uint16_t *ids, 
 void ek_begin(struct writer *w, const struct decode *d) {
     wr_s(w, "{\"index\":{\"_index\":\"packets-");
     day_write(w, d->pkt);
-    long long ms = (long long)(d->pkt->ts / 1000000);
-    wr_f(w, "\",\"_type\":\"doc\"}}\n{\"timestamp\":\"%lld%03lld\",\"layers\":{", ms / 1000, ms % 1000);
+    struct moment_clock at = moment_clock(packet_moment(d->pkt));
+    wr_s(w, "\",\"_type\":\"doc\"}}\n{\"timestamp\":\"");
+    wr_i(w, at.seconds);
+    wr_uz(w, at.ns / 1000000, 3);
+    wr_s(w, "\",\"layers\":{");
 }
 
 void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,

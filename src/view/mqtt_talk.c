@@ -15,9 +15,9 @@
 enum { PAYLOAD_SHOWN = 100, HEX_SHOWN = 32 };
 
 static void end_print(struct writer *w, const char *name, const struct talk_addr *a) {
-    wr_f(w, "%s %s", name, a->len == 16 ? "[" : "");
-    talk_addr_print(w, a);
-    wr_f(w, "%s:%u\n", a->len == 16 ? "]" : "", a->port);
+    wr_f(w, "%s ", name);
+    talk_addr_port_print(w, a);
+    wr_c(w, '\n');
 }
 
 void mqtt_talk_head_print(struct writer *w, const struct mqtt_talk *t) {

@@ -184,11 +184,11 @@ static void general(struct pdml *x, const struct decode *d) {
     general_field(x->w, "num", "Number", p->number, p->data.n);
     general_field(x->w, "len", "Frame Length", p->len, p->data.n);
     general_field(x->w, "caplen", "Captured Length", p->data.n, p->data.n);
-    print_abstime(&t, p->ts, true);
+    print_abstime(&t, packet_moment(p), true);
     wr_s(x->w, "<field name=\"timestamp\" pos=\"0\"");
     attribute(x->w, "show", wr_done(&t));
     wr_s(x->w, " showname=\"Captured Time\" value=\"");
-    print_reltime(x->w, p->ts);
+    print_reltime(x->w, packet_moment(p), 9);
     wr_number(x->w, "\" size=\"", p->data.n, "\"/>\n</proto>\n");
 }
 

@@ -68,12 +68,14 @@ void tree_want(struct want *w) {
 void tree_print(struct writer *w, const struct decode *d, const struct proto *const *only, const struct view *view) {
     const struct fvec *v = d->out;
     const struct proto *p = NULL;
+    bool open = true; /* what stands inside the present outermost entry is shown */
     for (uint32_t i = 0; i < v->n; i++) {
         const struct fval *f = &v->v[i];
         const struct field *field = field_of(f->id);
         if (field->hidden || (f->flags & FV_HIDDEN)) continue;
         p = proto_near(p, f->id);
-        if (only && f->depth > 0 && !listed(p, only)) continue;
+        if (only && f->depth == 0) open = listed(p, only);
+        if (!open && f->depth > 0) continue;
         wr_spaces(w, 4 * (size_t)f->depth);
         label_print(w, v, i, p, view->show_secrets);
         wr_c(w, '\n');

@@ -59,6 +59,7 @@ void hex_dump(struct writer *w, struct slice s);
 /* hex_print writes the bytes of the packet and of every source made from it. */
 void hex_print(struct writer *w, const struct decode *d);
 
+/* pdml_print writes a packet as PDML, pdml_begin and pdml_end what is around all packets. */
 void pdml_begin(struct writer *w);
 void pdml_print(struct writer *w, const struct decode *d);
 void pdml_end(struct writer *w);

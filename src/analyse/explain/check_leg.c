@@ -2,6 +2,7 @@
 /* Checks of a message's way from publisher through broker to subscriber: topic against filters, and what arrived. */
 #include "analyse/explain/gather.h"
 #include "analyse/explain/judge.h"
+#include "base/eight.h"
 #include "proto/mqtt/mqtt.h"
 
 #include <ctype.h>
@@ -26,10 +27,18 @@ static bool alive(const struct explain *e, const struct filter_rec *f, int64_t t
 
 static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$share/")); }
 
+/* may_match is false for most filters that do not match a topic. */
+static bool may_match(const struct filter_rec *f, struct slice topic) {
+    return !f->probe_end ||
+           (topic.n >= f->probe_end && eight_load(topic.p + f->probe_end - sizeof f->probe) == f->probe);
+}
+
 static size_t topic_filters(const struct explain *e, const struct topic_rec *t, uint16_t *out, size_t max) {
     size_t n = 0;
-    for (uint32_t at = broker_filter(e, &t->broker); at && n < max; at = e->filter[at - 1].next)
-        if (explain_topic_matches(e->filter[at - 1].filter, t->topic)) out[n++] = (uint16_t)(at - 1);
+    for (uint32_t at = broker_filter(e, &t->broker); at && n < max; at = e->filter[at - 1].next) {
+        const struct filter_rec *f = &e->filter[at - 1];
+        if (may_match(f, t->topic) && explain_topic_matches(f->filter, t->topic)) out[n++] = (uint16_t)(at - 1);
+    }
     return n;
 }
 
@@ -186,8 +195,7 @@ void check_unmatched(struct judge *j) {
     cite(f, &t->first);
     if (mark_set(&t->first_ack)) {
         f->text = N_("The message to `%3$s` left %1$s at %6$s (frame %7$s) and the broker %2$s took it (acknowledged "
-                     "in frame %8$s), but no "
-                     "subscriber got it: the nearest filter seen is `%4$s` (%5$s).");
+                     "in frame %8$s), but no subscriber got it: the nearest filter seen is `%4$s` (%5$s).");
         say_number(j, f, t->first_ack.frame);
         cite(f, &t->first_ack);
     }
@@ -265,15 +273,13 @@ static void kept_lost_found(struct judge *j) {
     say_client(j, f, back->stream);
     say_text(j, f, who->filter);
     if (back->mqtt->session) {
-        f->text =
-            N_("%4$s, which subscribes to `%5$s`, was away when the message to `%3$s` was published; it came back "
-               "to its session and did not get the message.");
+        f->text = N_("%4$s, which subscribes to `%5$s`, was away when the message to `%3$s` was published; it came "
+                     "back to its session and did not get the message.");
         f->next = N_("Look at the broker's limits for messages that wait (mosquitto: `max_queued_messages`, "
                      "`message_size_limit`) and its log: what is beyond them is dropped.");
     } else {
-        f->text =
-            N_("%4$s, which subscribes to `%5$s`, was away when the message to `%3$s` was published; when it came "
-               "back the broker had no session for it any more, and the message was lost.");
+        f->text = N_("%4$s, which subscribes to `%5$s`, was away when the message to `%3$s` was published; when it "
+                     "came back the broker had no session for it any more, and the message was lost.");
         f->next = N_("The broker forgot the session: it was restarted without keeping sessions on disk (mosquitto: "
                      "`persistence`), or the session expired.");
     }
@@ -330,9 +336,8 @@ void check_away(struct judge *j) {
                            "`%5$s` is of QoS 0: for it the broker keeps nothing.")
                       : N_("When the message to `%3$s` was published, with QoS 0, %4$s, which subscribes to `%5$s`, "
                            "was not connected: brokers keep messages of QoS 1 and 2 only for a session that waits.");
-        f->next =
-            N_("Publish and subscribe with QoS 1, so that the broker keeps messages while the subscriber is away; or "
-               "publish with retain.");
+        f->next = N_("Publish and subscribe with QoS 1, so that the broker keeps messages while the subscriber is "
+                     "away; or publish with retain.");
     }
     cite(f, &who->at);
     cite(f, &j->t->first);
@@ -369,14 +374,14 @@ void check_leg_unacked(struct judge *j) {
  * message was seen at another broker too, which is what a proxy or a bridge in between looks like. */
 static const struct filter_rec *elsewhere(const struct judge *j) {
     struct explain *e = j->e;
-    for (uint32_t i = 0; i < e->topics; i++)
-        if (&e->topic[i] != j->t && slice_eq(e->topic[i].topic, j->t->topic)) return NULL;
+    if (j->t->namesake) return NULL;
     for (uint32_t i = 0; i < e->filters && e->likened < LIKENED_MAX; i++) {
         const struct filter_rec *f = &e->filter[i];
         e->likened++;
         /* Who gets messages has a broker that is in order, perhaps the same one under another address (`any`). */
         if (endpoint_same(&f->broker, &j->t->broker) || f->deliveries || (f->answered && f->code >= 0x80)) continue;
-        if (alive(e, f, j->t->first.ts) && explain_topic_matches(f->filter, j->t->topic)) return f;
+        if (may_match(f, j->t->topic) && alive(e, f, j->t->first.ts) && explain_topic_matches(f->filter, j->t->topic))
+            return f;
     }
     return NULL;
 }

@@ -29,7 +29,7 @@ static bool attempted(const struct conv *c) {
     return mark_set(&c->half[CLIENT].syn) && !mark_set(&c->half[SERVER].syn);
 }
 
-enum { NEXT_CONVS = 8, NEXT_S = 3 };
+enum { NEXT_CONVS = 8, NEXT_S = 3, ENDS_TOGETHER = 2 };
 
 /* instead returns the connection that came up in place of a failed one: the client went on to the next address of the
  * same name or, where no name is known, to one of the other version of IP; NULL: there is none. */
@@ -144,6 +144,36 @@ static const struct conv *beside(const struct judge *j) {
     return NULL;
 }
 
+/* ends_beside tells whether the client ended other connections between its SYN and its RST: its program ends. */
+static bool ends_beside(const struct judge *j) {
+    const struct conv *c = j->c;
+    const struct half *client = &c->half[CLIENT];
+    int ended = 0;
+    for (uint32_t i = 1; i <= NEXT_CONVS; i++) {
+        const struct conv *o = explain_conv(j->e, c->stream - i);
+        if (!o || !addr_same(&o->end[CLIENT].addr, &c->end[CLIENT].addr)) continue;
+        const struct half *h = &o->half[CLIENT];
+        uint64_t end = mark_set(&h->fin) ? h->fin.frame : h->rst.frame;
+        ended += end > client->syn.frame && end < client->rst.frame;
+    }
+    return ended >= ENDS_TOGETHER;
+}
+
+/* given_up says in a sentence why a client that left a handshake unfinished is a healthy one; NULL: it does not look
+ * so. */
+static const char *given_up(const struct judge *j, const struct conv *o, const char **next) {
+    const struct conv *c = j->c;
+    *next = N_("Nothing to do: programs that try several ways at once do this.");
+    if (o)
+        return N_("%1$s gave a connection to %2$s up before it was used; it had opened another one at the same time.");
+    if (c->port[SERVER] == PORT_QUIC && quic_spoken(j->e, &c->end[CLIENT].addr, &c->end[SERVER].addr))
+        return N_("%1$s gave a connection to %2$s up before it was used; it speaks QUIC with that server instead.");
+    *next = N_("Nothing to do: a program that ends leaves what it had just begun.");
+    if (ends_beside(j))
+        return N_("%1$s gave a connection to %2$s up before it was used; it ended other connections at the same time.");
+    return NULL;
+}
+
 void check_client_reset(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
@@ -157,11 +187,12 @@ void check_client_reset(struct judge *j) {
     cite(f, &server->syn);
     cite(f, &client->rst);
     const struct conv *o = beside(j);
-    if (!o) return;
+    const char *next, *text = given_up(j, o, &next);
+    if (!text) return;
     f->level = LEVEL_NOTE;
-    f->text = N_("%1$s gave a connection to %2$s up before it was used; it had opened another one at the same time.");
-    f->next = N_("Nothing to do: programs that try several ways at once do this.");
-    cite(f, &o->established);
+    f->text = text;
+    f->next = next;
+    if (o) cite(f, &o->established);
 }
 
 void check_ack_lost(struct judge *j) {

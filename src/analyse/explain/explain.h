@@ -16,17 +16,19 @@
  * one, which is judged before; tables that are full take nothing new, which is counted in `left_out`. */
 
 enum {
-    CONVS_MAX = 16384,    /* conversations remembered at a time */
-    NAMES_MAX = 2048,     /* names looked up */
-    HOSTS_MAX = 4096,     /* addresses that names stand for */
-    FILTERS_MAX = 2048,   /* subscriptions; so many brokers at most have some */
-    TOPICS_MAX = 2048,    /* topics published to */
-    CLIENTS_MAX = 8192,   /* client identifiers */
-    LIKENED_MAX = 400000, /* pairs of topic and filter that are compared letter by letter */
-    MESSAGES_MAX = 8192,  /* last messages that a delivery may belong to */
-    FLIGHTS = 16,         /* unfinished deliveries of QoS 1 and 2 of a side */
-    MESSAGE_TO = 6,       /* receivers of a message that are remembered */
+    CONVS_MAX = 16384,            /* conversations remembered at a time */
+    NAMES_MAX = 2048,             /* names looked up */
+    HOSTS_MAX = 4096,             /* addresses that names stand for */
+    FILTERS_MAX = 2048,           /* subscriptions; so many brokers at most have some */
+    TOPICS_MAX = 2048,            /* topics published to */
+    TOPIC_BITS = 16 * TOPICS_MAX, /* so few are set that one in sixteen says yes in vain */
+    CLIENTS_MAX = 8192,           /* client identifiers */
+    LIKENED_MAX = 400000,         /* pairs of topic and filter that are compared letter by letter */
+    MESSAGES_MAX = 8192,          /* last messages that a delivery may belong to */
+    FLIGHTS = 16,                 /* unfinished deliveries of QoS 1 and 2 of a side */
+    MESSAGE_TO = 6,               /* receivers of a message that are remembered */
     WILLS_MAX = 256,
+    QUIC_MAX = 4096,  /* pairs of hosts that speak QUIC */
     SOUGHT_MAX = 64,  /* neighbours asked for by ARP, hosts that ask for an address, datagrams that came back */
     OWNERS_MAX = 256, /* addresses that are told by ARP */
     CONV_FILTERS = 8, /* subscriptions of a conversation that deliveries are counted for */
@@ -137,6 +139,7 @@ struct mqtt_rec {
     uint16_t last_about;      /* of the client's last packet: the place + 1 of its topic or filter, */
     uint8_t last_type;        /* its type */
     uint32_t last_len;        /* its length */
+    uint32_t topic_half;      /* half of that topic's hash */
     uint64_t broker;          /* hash of the server's end */
     struct flight one[2];     /* few sessions have more than one message under way */
     uint64_t matched;         /* serial of the last message that was delivered to it */
@@ -255,7 +258,9 @@ struct filter_rec {
     bool answered;
     struct mark at, ended, delivered;
     uint32_t deliveries;
-    uint16_t next; /* place + 1 of the broker's next filter, 0: it is the last */
+    uint16_t next;      /* place + 1 of the broker's next filter, 0: it is the last */
+    uint16_t probe_end; /* how many bytes every topic that matches begins with; 0: fewer than eight */
+    uint64_t probe;     /* the last eight of them */
 };
 
 /* broker_rec says which filters were asked of a broker. */
@@ -270,6 +275,7 @@ struct topic_rec {
     struct mark first_ack;
     uint32_t stream; /* of the first publisher */
     uint8_t qos;
+    bool namesake; /* a topic of another broker is called the same */
     uint32_t published, delivered, unanswered;
     int64_t slowest;
     struct mark slow_sent, slow_got;
@@ -375,9 +381,10 @@ struct explain {
     struct sought_rec sought[SOUGHT_MAX];
     struct owner_rec owner[OWNERS_MAX];
     uint64_t bucket[MESSAGES_MAX];
-    uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts, owners;
+    uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts, owners, quics;
     uint64_t messages; /* serial of the last */
-    struct place_map by_name, by_host, by_broker, by_topic, by_client, by_will;
+    struct place_map by_name, by_host, by_broker, by_topic, by_text, by_client, by_will, by_quic;
+    uint64_t topic_bit[TOPIC_BITS / 64]; /* by hash: set where by_topic has some topic of it */
     struct finding *finding;
     uint32_t findings;
     uint32_t graver; /* so many from the first on are more than notes */

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/lines.h"
 #include "base/pages.h"
+#include "base/rare.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/tls/tls.h"
 
@@ -79,7 +80,8 @@ int explain_make(struct explain *e) {
     e->finding = calloc(FINDINGS_MAX, sizeof *e->finding);
     int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
-             map_make(&e->by_client, CLIENTS_MAX) | map_make(&e->by_will, WILLS_MAX);
+             map_make(&e->by_text, TOPICS_MAX) | map_make(&e->by_client, CLIENTS_MAX) |
+             map_make(&e->by_will, WILLS_MAX) | map_make(&e->by_quic, QUIC_MAX);
     bool made = e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding &&
                 rc == OK && room_make(e);
     return made ? OK : ERR_NOMEM;
@@ -115,8 +117,10 @@ void explain_free(struct explain *e) {
     map_free(&e->by_host);
     map_free(&e->by_broker);
     map_free(&e->by_topic);
+    map_free(&e->by_text);
     map_free(&e->by_client);
     map_free(&e->by_will);
+    map_free(&e->by_quic);
     arena_free(&e->arena);
 }
 
@@ -131,7 +135,7 @@ static bool client_speaks(const struct packet_events *p) {
     return p->dport < p->sport;
 }
 
-static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
+RARE static struct conv *conv_new(struct explain *e, const struct packet_events *p) {
     struct conv **slot = &e->conv[p->tcp.stream % CONVS_MAX];
     if (*slot && (*slot)->stream > p->tcp.stream) {
         e->left_out++;
@@ -183,14 +187,14 @@ const struct trouble *conv_trouble(const struct conv *c, int side) {
 }
 
 /* trouble_of returns a side's trouble to be written to. Without memory it goes to one place that nobody reads. */
-static struct trouble *trouble_of(struct explain *e, struct conv *c, int side) {
+RARE static struct trouble *trouble_of(struct explain *e, struct conv *c, int side) {
     struct trouble **t = &c->trouble[side];
     if (!*t) *t = slabs_get(&e->slabs, sizeof **t);
     return *t ? *t : &e->forgotten;
 }
 
 /* stuck_note follows the oldest segment of a side that was sent again and is not acknowledged. */
-static void stuck_note(struct conv *c, int side, struct trouble *t, const struct packet_events *p) {
+RARE static void stuck_note(struct conv *c, int side, struct trouble *t, const struct packet_events *p) {
     struct half *h = &c->half[side];
     uint32_t seq = p->tcp.seq;
     if (h->stuck_times && t->stuck_seq != seq && seq_lt(t->stuck_seq, seq)) return;
@@ -308,7 +312,7 @@ static uint8_t payload_kind(const struct packet_events *p) {
         (b) = kept;                                                                                                    \
     } while (0)
 
-static void conv_swap(struct conv *c) {
+RARE static void conv_swap(struct conv *c) {
     SWAP(c->end[0], c->end[1]);
     SWAP(c->port[0], c->port[1]);
     SWAP(c->stuck[0], c->stuck[1]);
@@ -336,7 +340,7 @@ static int roles_fix(struct conv *c, int side, const struct packet_events *p) {
 }
 
 /* hole_note remembers what the receiver missed when the first segment behind a missing one came. */
-static void hole_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+RARE static void hole_note(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
     const struct half *peer = &c->half[!side];
     if (!peer->has_ack || !p->tcp.len || seq_lt(p->tcp.seq, peer->acked)) return;
     struct trouble *t = trouble_of(e, c, side);
@@ -352,7 +356,7 @@ static struct slice line_of(struct slice s) {
 }
 
 /* greeting_note keeps the first line of a server's first bytes, where they are text that nobody decodes. */
-static void greeting_note(struct explain *e, struct conv *c, struct slice in) {
+RARE static void greeting_note(struct explain *e, struct conv *c, struct slice in) {
     enum { GREETING_LEAST = 4, GREETING_MOST = 80 };
     size_t n = 0;
     while (n < in.n && n < GREETING_MOST && in.p[n] >= 0x20 && in.p[n] < 0x7f) n++;
@@ -361,7 +365,7 @@ static void greeting_note(struct explain *e, struct conv *c, struct slice in) {
 }
 
 /* stray_note keeps the status line of an answer in HTTP to a client that speaks something else, and where it leads. */
-static void stray_note(struct explain *e, struct conv *c, struct slice in) {
+RARE static void stray_note(struct explain *e, struct conv *c, struct slice in) {
     static const char location[] = "\r\nLocation: ";
     char text[KEPT_TEXT];
     struct writer w = wr_fixed(text, sizeof text);
@@ -453,7 +457,7 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
 }
 
 /* icmp_take ties an error to the conversation it quotes: a scan, since errors are rare; bounded by CONVS_MAX. */
-static void icmp_take(struct explain *e, const struct packet_events *p) {
+RARE static void icmp_take(struct explain *e, const struct packet_events *p) {
     const struct icmp_event *i = &p->icmp;
     struct endpoint src = {i->src, i->sport}, dst = {i->dst, i->dport};
     e->icmp_packets++;
@@ -520,6 +524,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     case TRANSPORT_ICMP: icmp_take(e, p); break;
     case TRANSPORT_UDP:
         if (p->unicast && (port_answers(p->dport) || port_answers(p->sport))) gather_service(e, p);
+        if (p->unicast && p->sport == PORT_QUIC) gather_quic(e, p);
         for (uint32_t i = 0; i < p->n; i++)
             if (p->event[i].kind == EV_DNS) gather_dns(e, p, &p->event[i].dns, selected);
         if (e->hosts && p->sport != 53 && p->dport != 53) gather_use(e, &p->src, &p->dst);

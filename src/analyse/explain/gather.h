@@ -6,7 +6,7 @@
 
 /* For the parts of explain. */
 
-enum { PLACE_NONE = UINT32_MAX };
+enum { PLACE_NONE = UINT32_MAX, PORT_QUIC = 443 };
 static const int64_t SECOND = 1000000000, MILLI = 1000000;
 
 /* map_make prepares for `entries` entries, a power of two; 0 or ERR_NOMEM. */
@@ -26,12 +26,10 @@ static inline void mark_first(struct mark *m, const struct packet_events *p) {
     if (!m->frame) *m = mark_of(p);
 }
 
-static inline bool addr_same(const struct net_addr *a, const struct net_addr *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0; /* what is not used is zero */
-}
 static inline bool endpoint_same(const struct endpoint *a, const struct endpoint *b) {
     return a->port == b->port && addr_same(&a->addr, &b->addr);
 }
+/* hash_text returns a hash of the n bytes of a head and of a text behind it, never 0, under the capture's secret. */
 uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct slice text);
 /* hash_behind does so where the hash_bytes of the head is known. */
 uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text);
@@ -54,6 +52,9 @@ void gather_link(struct explain *e, const struct packet_events *p);
 void gather_refused(struct explain *e, const struct packet_events *p);
 /* gather_service takes a datagram of a protocol in which every request is answered. */
 void gather_service(struct explain *e, const struct packet_events *p);
+/* gather_quic takes a datagram from the port of HTTP/3; quic_spoken tells whether a server sent a client any. */
+void gather_quic(struct explain *e, const struct packet_events *p);
+bool quic_spoken(const struct explain *e, const struct net_addr *client, const struct net_addr *server);
 static inline bool port_answers(uint16_t port) { return port == 123 || port == 5683 || port == 5684; }
 /* sought_refused finds the datagrams of a host to a port that ICMP says came to nobody; NULL: none. */
 const struct sought_rec *sought_refused(const struct explain *e, const struct net_addr *who,

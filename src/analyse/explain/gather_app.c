@@ -42,6 +42,16 @@ uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct 
     return e->host[at].name + 1u;
 }
 
+void gather_quic(struct explain *e, const struct packet_events *p) {
+    uint64_t hash = host_hash(e, &p->dst, &p->src);
+    if (e->quics == QUIC_MAX || map_find(&e->by_quic, hash) != PLACE_NONE) return;
+    map_set(&e->by_quic, hash, e->quics++);
+}
+
+bool quic_spoken(const struct explain *e, const struct net_addr *client, const struct net_addr *server) {
+    return map_find(&e->by_quic, host_hash(e, client, server)) != PLACE_NONE;
+}
+
 static struct name_rec *name_of(struct explain *e, const struct net_addr *who, struct slice name, uint32_t *place) {
     char buf[LOWER_MAX];
     struct slice low = lower(name, buf);

@@ -5,12 +5,14 @@
  * A message that a broker delivers is the one a client sent before with the same topic and payload: the oldest one
  * behind those already delivered to that subscriber, since MQTT keeps the order of a topic (MQTT 4.6). */
 #include "analyse/explain/gather.h"
+#include "base/eight.h"
 #include "proto/mqtt/mqtt.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
 enum { CHAIN_MAX = 64 };
+_Static_assert(offsetof(struct mqtt_rec, filters) <= 3 * 64, "what all packets touch is three cache lines");
 _Static_assert((FLIGHTS & (FLIGHTS - 1)) == 0 && FLIGHTS < 256, "flight_free doubles up to FLIGHTS");
 
 struct place_key {
@@ -28,22 +30,50 @@ static uint64_t topic_hash(const struct explain *e, const struct mqtt_rec *r, st
     return hash_behind(e, r->broker, slice_head(topic, KEPT_TEXT));
 }
 
-/* topic_again finds the topic a session published to first: most publish to no other. */
-static uint32_t topic_again(const struct explain *e, const struct mqtt_rec *r, struct slice topic) {
-    return r->topic && slice_eq(e->topic[r->topic - 1].topic, topic) ? r->topic - 1u : PLACE_NONE;
+static uint32_t topic_bit_of(uint64_t hash) { return (uint32_t)(hash >> 32) % TOPIC_BITS; }
+
+/* topic_place finds a topic. Most are not there once the table is full, and a bit for those that are tells it: the bits
+ * stay in the nearest caches, where the table does not. */
+static uint32_t topic_place(const struct explain *e, uint64_t hash) {
+    uint32_t bit = topic_bit_of(hash);
+    return e->topic_bit[bit / 64] >> bit % 64 & 1 ? map_find(&e->by_topic, hash) : PLACE_NONE;
 }
 
-static uint32_t topic_add(struct explain *e, const struct conv *c, struct slice topic) {
-    uint64_t hash = topic_hash(e, c->mqtt, topic);
-    uint32_t at = map_find(&e->by_topic, hash);
-    if (at != PLACE_NONE) return at;
-    if (e->topics == TOPICS_MAX) {
+static void topic_place_set(struct explain *e, uint64_t hash, uint32_t place) {
+    uint32_t bit = topic_bit_of(hash);
+    e->topic_bit[bit / 64] |= (uint64_t)1 << bit % 64;
+    map_set(&e->by_topic, hash, place);
+}
+
+/* namesake_note finds out whether a new topic is one of another broker, too. */
+static void namesake_note(struct explain *e, uint32_t place) {
+    struct slice text = e->topic[place].topic;
+    uint64_t hash = hash_bytes(e->key, text.p, text.n);
+    uint32_t other = map_find(&e->by_text, hash);
+    if (other == PLACE_NONE) map_set(&e->by_text, hash, place);
+    else e->topic[place].namesake = e->topic[other].namesake = true;
+}
+
+/* topic_of returns the place of a topic that a session publishes to, which is new to a table that has room. */
+static uint32_t topic_of(struct explain *e, const struct conv *c, struct slice topic) {
+    struct mqtt_rec *r = c->mqtt;
+    uint64_t hash = topic_hash(e, r, topic);
+    if (r->topic && r->topic_half == (uint32_t)hash) return r->topic - 1u; /* most publish to no other */
+    uint32_t at = topic_place(e, hash);
+    if (at == PLACE_NONE && e->topics == TOPICS_MAX) {
         e->left_out++;
         return PLACE_NONE;
     }
-    at = e->topics++;
-    e->topic[at] = (struct topic_rec){.broker = c->end[SERVER], .topic = keep(e, topic)};
-    map_set(&e->by_topic, hash, at);
+    if (at == PLACE_NONE) {
+        at = e->topics++;
+        e->topic[at] = (struct topic_rec){.broker = c->end[SERVER], .topic = keep(e, topic)};
+        topic_place_set(e, hash, at);
+        namesake_note(e, at);
+    }
+    if (!r->topic) {
+        r->topic = (uint16_t)(at + 1);
+        r->topic_half = (uint32_t)hash;
+    }
     return at;
 }
 
@@ -134,11 +164,9 @@ static void flight_start(struct explain *e, struct mqtt_rec *r, int side, const 
 
 static void published(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
-    uint32_t at = topic_again(e, r, m->topic[0]);
-    if (at == PLACE_NONE && m->topic[0].n) at = topic_add(e, c, m->topic[0]);
+    uint32_t at = m->topic[0].n ? topic_of(e, c, m->topic[0]) : PLACE_NONE;
     if (m->qos) flight_start(e, r, CLIENT, p, m, at);
     r->last_about = at == PLACE_NONE ? 0 : (uint16_t)(at + 1);
-    if (at != PLACE_NONE && !r->topic) r->topic = (uint16_t)(at + 1);
     if (at == PLACE_NONE || m->dup) return;
     struct topic_rec *t = &e->topic[at];
     if (!t->published++) {
@@ -189,7 +217,7 @@ static void delivery_count(struct explain *e, struct conv *c, const struct packe
 static void delivered(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     uint64_t hash = m->topic[0].n ? topic_hash(e, r, m->topic[0]) : 0;
-    uint32_t at = m->topic[0].n ? map_find(&e->by_topic, hash) : PLACE_NONE;
+    uint32_t at = m->topic[0].n ? topic_place(e, hash) : PLACE_NONE;
     if (m->qos) flight_start(e, r, SERVER, p, m, at);
     delivery_count(e, c, p, m->topic[0]);
     if (m->retain) {
@@ -274,6 +302,17 @@ static void ack_take(struct explain *e, struct conv *c, int side, const struct p
     if (sender == CLIENT && m->type != MQTT_PUBREL) mark_first(&t->first_ack, p);
 }
 
+/* probe_set finds what tells most topics that do not match: the end of what stands before the first wildcard. */
+static void probe_set(struct filter_rec *f) {
+    struct slice s = f->filter;
+    size_t n = 0;
+    while (n < s.n && s.p[n] != '+' && s.p[n] != '#') n++;
+    if (n && n < s.n && s.p[n] == '#') n--; /* "a/#" matches "a" */
+    if (n < sizeof f->probe || slice_starts(s, SLICE("$share/"))) return;
+    f->probe_end = (uint16_t)n;
+    f->probe = eight_load(s.p + n - sizeof f->probe);
+}
+
 /* filter_chain puts a new filter behind those its broker was asked for before. */
 static void filter_chain(struct explain *e, uint32_t place) {
     uint64_t hash = endpoint_hash(e, &e->filter[place].broker);
@@ -312,6 +351,7 @@ static void subscribe_take(struct explain *e, struct conv *c, const struct packe
                                                     .stream = c->stream,
                                                     .qos = m->codes[i],
                                                     .at = mark_of(p)};
+        probe_set(&e->filter[e->filters]);
         filter_chain(e, e->filters);
         if (r->filters < CONV_FILTERS) r->filter[r->filters++] = (uint16_t)e->filters;
         e->filters++;

@@ -32,67 +32,84 @@ static bool wanted_elsewhere(struct explain *e) {
     return false;
 }
 
-/* all_well makes the sentence of a capture in which nothing is wrong, with what can be said for it. */
-static void all_well(struct judge *j, struct finding *f) {
-    struct explain *e = j->e;
-    uint64_t published = 0, topics = 0, delivered = 0, brokers = 0, encrypted = 0, retained = 0;
-    bool answered = false;
-    const struct topic_rec *first = NULL;
+/* tally is what can be said of a capture in which nothing is wrong. */
+struct tally {
+    uint64_t published, topics, delivered; /* messages; topics with some, topics that arrived somewhere */
+    uint64_t sessions, retained, encrypted;
+    bool answered;                 /* a broker said something, or may have before the capture began */
+    const struct topic_rec *first; /* the first that arrived */
+};
+
+static struct tally tally_make(const struct explain *e) {
+    struct tally t = {0};
     for (uint32_t i = 0; i < e->topics; i++) {
-        published += e->topic[i].published;
-        topics += e->topic[i].published > 0;
-        delivered += e->topic[i].delivered > 0;
-        if (e->topic[i].delivered && !first) first = &e->topic[i];
+        const struct topic_rec *topic = &e->topic[i];
+        t.published += topic->published;
+        t.topics += topic->published > 0;
+        t.delivered += topic->delivered > 0;
+        if (topic->delivered && !t.first) t.first = topic;
     }
     for (size_t i = 0; i < CONVS_MAX; i++) {
         const struct conv *c = e->conv[i];
         const struct mqtt_rec *m = c ? c->mqtt : NULL;
-        encrypted += c && !m && c->tls && mark_set(&c->tls->data[SERVER]);
+        t.encrypted += c && !m && c->tls && mark_set(&c->tls->data[SERVER]);
         if (!m) continue;
-        brokers++;
-        retained += m->retained_count;
-        answered |= mark_set(&m->last_server) || !c->from_start;
+        t.sessions++;
+        t.retained += m->retained_count;
+        t.answered |= mark_set(&m->last_server) || !c->from_start;
     }
-    if (first) {
-        f->text = delivered < topics ? N_("Messages arrived. Published: %1$s; of %5$s topics %2$s were seen reaching a "
-                                          "subscriber; the first to "
-                                          "`%3$s` took %4$s.")
-                                     : N_("The messages arrived. Published: %1$s; topics on which they were seen "
-                                          "reaching a subscriber: %2$s; the "
-                                          "first to `%3$s` took %4$s.");
-        say_number(j, f, published);
-        say_number(j, f, delivered);
-        say_text(j, f, first->topic);
-        say_time(j, f, first->delay);
-        say_number(j, f, topics);
-        cite(f, &first->got_sent);
-        cite(f, &first->got);
-    } else if (published) {
-        f->text =
-            answered && wanted_elsewhere(e) ? N_("Messages published: %1$s; the broker took them. Whether they arrived "
-                                                 "cannot be told: who subscribes "
-                                                 "to them is connected to another address.")
-            : answered && e->filters
-                ? N_("Messages published: %1$s; the broker took them. No subscription seen in this "
-                     "capture is for them.")
-            : answered
-                ? N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.")
-                : N_("Messages published: %1$s; nothing the broker says is seen, neither that it took them nor that it "
-                     "did not.");
-        say_number(j, f, published);
-    } else if (brokers && retained) {
+    return t;
+}
+
+static void arrived_say(struct judge *j, struct finding *f, const struct tally *t) {
+    f->text = t->delivered < t->topics ? N_("Messages arrived. Published: %1$s; of %5$s topics %2$s were seen reaching "
+                                            "a subscriber; the first to `%3$s` took %4$s.")
+                                       : N_("The messages arrived. Published: %1$s; topics on which they were seen "
+                                            "reaching a subscriber: %2$s; the first to `%3$s` took %4$s.");
+    say_number(j, f, t->published);
+    say_number(j, f, t->delivered);
+    say_text(j, f, t->first->topic);
+    say_time(j, f, t->first->delay);
+    say_number(j, f, t->topics);
+    cite(f, &t->first->got_sent);
+    cite(f, &t->first->got);
+}
+
+/* published_text: nobody was seen to receive what was published. */
+static const char *published_text(struct explain *e, bool answered) {
+    if (!answered)
+        return N_("Messages published: %1$s; nothing the broker says is seen, neither that it took them nor that it "
+                  "did not.");
+    if (wanted_elsewhere(e))
+        return N_("Messages published: %1$s; the broker took them. Whether they arrived cannot be told: who subscribes "
+                  "to them is connected to another address.");
+    return e->filters
+               ? N_("Messages published: %1$s; the broker took them. No subscription seen in this capture is for them.")
+               : N_("Messages published: %1$s; the broker took them. No subscriber is seen in this capture.");
+}
+
+/* all_well makes the sentence of a capture in which nothing is wrong. */
+static void all_well(struct judge *j, struct finding *f) {
+    const struct explain *e = j->e;
+    struct tally t = tally_make(e);
+    if (t.first) {
+        arrived_say(j, f, &t);
+    } else if (t.published) {
+        f->text = published_text(j->e, t.answered);
+        say_number(j, f, t.published);
+    } else if (t.sessions && t.retained) {
         f->text = N_("MQTT connections: %1$s; nothing wrong was found. Nothing was published meanwhile: what arrived "
                      "(messages: %2$s) was retained, published before the capture began.");
-        say_number(j, f, brokers);
-        say_number(j, f, retained);
-    } else if (brokers) {
+        say_number(j, f, t.sessions);
+        say_number(j, f, t.retained);
+    } else if (t.sessions) {
         f->text = N_("MQTT connections: %1$s; nothing wrong was found, and no message was published.");
-        say_number(j, f, brokers);
+        say_number(j, f, t.sessions);
     } else if (e->convs) {
-        f->text = encrypted ? N_("TCP conversations: %1$s, encrypted: %2$s; nothing wrong was found.")
-                            : N_("TCP conversations: %1$s; nothing wrong was found.");
+        f->text = t.encrypted ? N_("TCP conversations: %1$s, encrypted: %2$s; nothing wrong was found.")
+                              : N_("TCP conversations: %1$s; nothing wrong was found.");
         say_number(j, f, e->convs);
-        say_number(j, f, encrypted);
+        say_number(j, f, t.encrypted);
     } else {
         f->text = N_("Packets: %1$s, no TCP conversation among them; nothing wrong was found.");
         say_number(j, f, e->packets);

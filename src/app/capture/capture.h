@@ -3,9 +3,9 @@
 #define WEIR_APP_CAPTURE_H
 
 #include "app/opt.h"
-#include "io/capwrite.h"
-#include "io/live.h"
-#include "io/savefile.h"
+#include "io/capture/capwrite.h"
+#include "io/capture/live.h"
+#include "io/capture/savefile.h"
 
 /* capture_opts is what the command line says, as typed. */
 struct capture_opts {

@@ -18,8 +18,7 @@ static const struct opt_def defs[] = {
     {'a', "autostop", "COND", "stop after duration:S, filesize:kB, packets:N or files:N", OPT_LIST, AT(stops)},
     {'b', "ring-buffer", "COND",
      "next file after duration:S, interval:S, filesize:kB or packets:N; files:N keeps N; printname:FILE says there (or "
-     "to "
-     "stdout, stderr) which file is complete",
+     "to stdout, stderr) which file is complete",
      OPT_LIST, AT(ring)},
     {'C', "file-size", "SIZE", "next file after SIZE million bytes (k, M, G: KiB, MiB, GiB)", OPT_TEXT, AT(size)},
     {'G', "rotate-seconds", "S", "next file every S seconds, named by strftime conversions in FILE", OPT_NUMBER,
@@ -65,19 +64,15 @@ const struct opt_command capture_command = {
     .name = "capture",
     .synopsis = "[-i NAME] [-w FILE] [options] [FILTER]",
     .purpose = "record packets from an interface",
-    .description =
-        "FILTER is a capture filter as tcpdump knows them, such as `port 1883 and host 10.0.0.5`. Without -w the "
-        "packets "
-        "are shown as decoded lines.\n\n"
-        "Ctrl-C and SIGTERM finish the file and print how many packets were captured, received by the filter and "
-        "dropped "
-        "by the kernel; SIGUSR1 prints that while the capture goes on. -G, -a and -b follow the clock also while no "
-        "packet comes.\n\n"
-        "Run by root the program gives up its privileges once interface and file are open: it becomes the user of -Z, "
-        "else "
-        "the one who called sudo, else nobody. Files that rotation creates later are opened by a small process that "
-        "can "
-        "open only them. -Z root (and -z without -Z) keeps root.",
+    .description = "FILTER is a capture filter as tcpdump knows them, such as `port 1883 and host 10.0.0.5`. Without "
+                   "-w the packets are shown as decoded lines.\n\n"
+                   "Ctrl-C and SIGTERM finish the file and print how many packets were captured, received by the "
+                   "filter and dropped by the kernel; SIGUSR1 prints that while the capture goes on. -G, -a and -b "
+                   "follow the clock also while no packet comes.\n\n"
+                   "Run by root the program gives up its privileges once interface and file are open: it becomes the "
+                   "user of -Z, else the one who called sudo, else nobody. Files that rotation creates later are "
+                   "opened by a small process that can "
+                   "open only them. -Z root (and -z without -Z) keeps root.",
     .examples = examples,
     .elsewhere = elsewhere,
     .defs = defs,
@@ -148,11 +143,10 @@ static int read_conditions(const struct capture_opts *o, struct capture_limits *
     for (size_t i = 0; i < o->ring.n; i++)
         if (!set_condition(l, o->ring.item[i], ring_conditions, 4) && !ring_files(l, o->ring.item[i]) &&
             !print_names(l, o->ring.item[i]))
-            return opt_bad_use(
-                &capture_command,
-                "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N, files:N or "
-                "printname:FILE",
-                o->ring.item[i]);
+            return opt_bad_use(&capture_command,
+                               "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N, "
+                               "files:N or printname:FILE",
+                               o->ring.item[i]);
     return OPT_GO;
 }
 

@@ -119,7 +119,7 @@ static int write_counts(struct run *r) {
         .dropped_interface = since(c.dropped_by_interface, s.dropped_by_interface),
         .delivered = r->file_packets,
     };
-    return capwrite_counts(r->w, 0, &counts);
+    return capwrite_counts(r->w, live_interface(r->live), &counts);
 }
 
 static void end_file(struct run *r) {

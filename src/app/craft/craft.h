@@ -6,8 +6,8 @@
 #include "app/span.h"
 #include "craft/answers.h"
 #include "craft/craft.h"
-#include "io/capwrite.h"
-#include "io/live.h"
+#include "io/capture/capwrite.h"
+#include "io/capture/live.h"
 #include "io/rawsend.h"
 #include "view/view.h"
 

@@ -23,15 +23,7 @@
 
 #define N_(text) text
 
-enum {
-    SEND_MAX = 64 << 20,
-    WAIT_MS = 50,
-    FIRST_PORT = 49152,
-    PORTS = 16384,
-    PACKET_BYTES = 66000,
-    SHOWN_MAX = 2000,
-    PIPE_MS = 1000
-};
+enum { SEND_MAX = 64 << 20, WAIT_MS = 50, FIRST_PORT = 49152, PORTS = 16384, SHOWN_MAX = 2000, PIPE_MS = 1000 };
 
 struct tcp_opts {
     const char *send, *data, *out, *file, *wait, *device, *language;

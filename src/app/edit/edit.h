@@ -3,8 +3,8 @@
 #ifndef WEIR_APP_EDIT_H
 #define WEIR_APP_EDIT_H
 
-#include "io/capfile.h"
-#include "io/capwrite.h"
+#include "io/capture/capfile.h"
+#include "io/capture/capwrite.h"
 
 enum {
     EDIT_INPUTS_MAX = 256,

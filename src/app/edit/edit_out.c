@@ -40,9 +40,11 @@ static int fail(struct edit_out *o, int rc, const char *fmt, ...) {
 }
 
 static int write_failed(struct edit_out *o, const struct edit_file *f, int rc) {
-    return rc == OK ? OK
-                    : fail(o, rc, "%s: %s", f->path,
-                           rc == ERR_LIMIT ? "the disk is full, or a record is too large" : err_text(rc));
+    if (rc == OK) return OK;
+    return fail(o, rc, "%s: %s", f->path,
+                rc == ERR_LIMIT         ? "the disk is full, or a record is too large"
+                : rc == ERR_UNSUPPORTED ? "classic pcap has no times before 1970 or after February 2106; pcapng has"
+                                        : err_text(rc));
 }
 
 /* file_close closes an open file; one of which nothing could be written is no capture and does not stay. */

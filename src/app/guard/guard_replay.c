@@ -11,7 +11,7 @@
 
 #include "analyse/dissect.h"
 #include "app/feed.h"
-#include "guard/config.h"
+#include "guard/config/config.h"
 #include "serve/proxy/rules_source.h"
 
 #include <stdio.h>

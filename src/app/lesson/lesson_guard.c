@@ -24,8 +24,7 @@ static int bytes_read(struct scene *s, const char *broker) {
               N_("The last text in CONNECT looks like a random word. Is it a will, or a password? And how long is the "
                  "PUBLISH?"),
               N_("The password: the flags 0xc2 say user name, password and clean session, and no will. The remaining "
-                 "length 0x26 is "
-                 "38. Reading by eye goes wrong here; a firewall must not."));
+                 "length 0x26 is 38. Reading by eye goes wrong here; a firewall must not."));
     return EXIT_FINE;
 }
 
@@ -55,8 +54,7 @@ static void publish(struct scene *s, const char *port, const char *topic, const 
 static int guarded(struct scene *s, const char *listen, const char *broker) {
     scene_step(s, N_("2. The guard takes its place before the broker"));
     scene_say(s, N_("Clients come to the guard; the broker stands behind it on another port. Rules are written with "
-                    "the same field "
-                    "names as filters."));
+                    "the same field names as filters."));
     if (!guard_start(s, listen, broker)) return scene_failed(s, N_("the guard did not start"));
     if (scene_start(s, "arrived", scene_line("mosquitto_sub -h 127.0.0.1 -p %s -i watcher -v -t '#'", broker)) < 0 ||
         !scene_subscribed(s, "watcher") || !scene_capture(s, "guarded.pcapng", scene_line("tcp port %s", listen)))
@@ -74,8 +72,7 @@ static int guarded(struct scene *s, const char *listen, const char *broker) {
     scene_run(s, "grep -o '\"alert\":[^}]*}' audit.jsonl");
     scene_ask(s, N_("The payload with UNION SELECT had QoS 0. Did its sender learn that it was dropped?"),
               N_("No. At QoS 0 nobody answers. At QoS 1 the guard acknowledges a dropped message, so that the device "
-                 "does not send it "
-                 "for ever; the audit log is where it shows."));
+                 "does not send it for ever; the audit log is where it shows."));
     return EXIT_FINE;
 }
 

@@ -15,9 +15,10 @@ static bool server_start(struct scene *s, const char *port, const char *log, con
 static int request(struct scene *s, const char *port, const char *file, const char *more) {
     if (!scene_capture(s, file, scene_line("tcp port %s", port)))
         return scene_failed(s, N_("the capture did not start"));
-    int status = scene_run(s, scene_line("SSLKEYLOGFILE=keys.log curl -sS -w ' %%{http_code}\\n' --cacert "
-                                         "server.pem --resolve " NAME ":%s:127.0.0.1 %shttps://" NAME ":%s/reading",
-                                         port, more, port));
+    int status = scene_run(
+        s, scene_line("SSLKEYLOGFILE=keys.log curl -sS -w ' %%{http_code}\\n' --cacert server.pem --resolve " NAME
+                      ":%s:127.0.0.1 %shttps://" NAME ":%s/reading",
+                      port, more, port));
     if (status != 0 || !scene_capture_end(s)) return scene_failed(s, N_("curl did not get an answer"));
     return EXIT_FINE;
 }
@@ -25,8 +26,7 @@ static int request(struct scene *s, const char *port, const char *file, const ch
 static int modern(struct scene *s, const char *port) {
     scene_step(s, N_("1. A request by HTTPS, as it goes today"));
     scene_say(s, N_("A server with a certificate made for this lesson, and curl, which trusts it. curl also writes "
-                    "down the keys of "
-                    "its sessions, because SSLKEYLOGFILE is set."));
+                    "down the keys of its sessions, because SSLKEYLOGFILE is set."));
     if (scene_quiet(
             s, "openssl.log",
             "openssl req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem -days 2 -subj /CN=" NAME
@@ -46,8 +46,7 @@ static void opened(struct scene *s) {
     scene_step(s, N_("2. Which key opens it?"));
     scene_ask(s, N_("The private key of the server is in server.key. Does it open this capture?"),
               N_("No. The session's key was agreed on with throw-away halves (ECDHE), which are in no file. The "
-                 "private key only "
-                 "signed the handshake. The key log has the secrets themselves."));
+                 "private key only signed the handshake. The key log has the secrets themselves."));
     scene_run(s, "weir read -n -r today.pcapng --key server.key -Y http");
     scene_run(s, "weir explain -v today.pcapng --key server.key");
     scene_say(s, N_("With the key log the request is readable:"));
@@ -57,8 +56,7 @@ static void opened(struct scene *s) {
 static int older(struct scene *s, const char *port) {
     scene_step(s, N_("3. Where the private key does open it"));
     scene_say(s, N_("TLS 1.2 without a throw-away key (plain RSA) is what older recipes are about: there the client "
-                    "encrypts the "
-                    "secret for the key of the certificate."));
+                    "encrypts the secret for the key of the certificate."));
     if (!server_start(s, port, "older.log", "-tls1_2 -cipher AES128-GCM-SHA256"))
         return scene_failed(s, N_("the server did not start"));
     int rc = request(s, port, "older.pcapng", "--tls-max 1.2 --ciphers AES128-GCM-SHA256 ");

@@ -48,12 +48,9 @@ static bool house(struct play *p) {
     struct scene *s = p->s;
     scene_step(s, N_("2. A house full of devices"));
     scene_say(s, N_("Seven more clients: a retained message, the three qualities of service, a command, and a pump "
-                    "that dies, so that "
-                    "the broker publishes its will."));
-    client(
-        p,
-        "-V 5 -i thermometer -q 1 -r -t home/kitchen/temperature -m 21.5 -D publish content-type text/plain -D publish "
-        "message-expiry-interval 3600 -D publish user-property unit celsius");
+                    "that dies, so that the broker publishes its will."));
+    client(p, "-V 5 -i thermometer -q 1 -r -t home/kitchen/temperature -m 21.5 -D publish content-type text/plain -D "
+              "publish message-expiry-interval 3600 -D publish user-property unit celsius");
     int dashboard = listener(p, "dashboard",
                              "-V 5 -i dashboard -q 2 -t home/# -t device/# -C 6 -D connect session-expiry-interval 60");
     if (!scene_lines(s, "dashboard", 1)) return false;
@@ -61,10 +58,9 @@ static bool house(struct play *p) {
     client(p, "-V 311 -i door -q 1 -t home/door/state -m open");
     client(p, "-V 5 -i lock -q 2 -t home/door/lock -m locked -D publish response-topic home/door/ack -D publish "
               "correlation-data req-1 -D publish user-property origin lesson");
-    int pump = listener(
-        p, "pump",
-        "-V 311 -i pump-7 -q 1 -t device/pump-7/command --will-topic device/pump-7/status --will-payload offline "
-        "--will-qos 1");
+    int pump = listener(p, "pump",
+                        "-V 311 -i pump-7 -q 1 -t device/pump-7/command --will-topic device/pump-7/status "
+                        "--will-payload offline --will-qos 1");
     if (pump < 0 || dashboard < 0 || !scene_subscribed(s, "pump-7")) return false;
     client(p, "-V 5 -i operator -q 1 -t device/pump-7/command -m start");
     if (!scene_lines(s, "pump", 1)) return false;
@@ -80,8 +76,7 @@ static void roles(struct play *p) {
     scene_run(s, scene_line("weir ladder --teach %s 'tcp.stream <= 1'", p->file));
     scene_ask(s, N_("Everything is 127.0.0.1. How can one tell the publisher, the subscriber and the broker apart?"),
               N_("By what they do. Who sends SUBSCRIBE subscribes, who sends PUBLISH to the listening port publishes, "
-                 "and who listens "
-                 "and answers CONNACK is the broker. The ladder and `weir explain` do just that."));
+                 "and who listens and answers CONNACK is the broker. The ladder and `weir explain` do just that."));
 }
 
 static void detail(struct play *p, const char *lock) {
@@ -91,8 +86,7 @@ static void detail(struct play *p, const char *lock) {
     scene_run(s, scene_line("weir read -n -V -O mqtt -r %s -Y '%s'", p->file, lock));
     scene_ask(s, N_("Which quality of service does the message to home/door/lock have, and what does it cost?"),
               N_("QoS 2, exactly once: PUBLISH, PUBREC, PUBREL, PUBCOMP, on each of the two legs, publisher to broker "
-                 "and broker to "
-                 "subscriber."));
+                 "and broker to subscriber."));
 }
 
 static void onward(struct play *p) {

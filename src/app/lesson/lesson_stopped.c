@@ -20,8 +20,7 @@ static int good_run(struct scene *s, const char *port) {
 static int bad_run(struct scene *s, const char *port) {
     scene_step(s, N_("2. A device that fails"));
     scene_say(s, N_("This device makes its TCP packets itself, as a test program with raw sockets does. Data volume is "
-                    "used, and "
-                    "yet nothing is stored:"));
+                    "used, and yet nothing is stored:"));
     if (!scene_capture(s, "bad.pcapng", scene_line("tcp port %s", port)))
         return scene_failed(s, N_("the capture did not start"));
     scene_quiet(s, "device.log", scene_line("weir craft tcp 127.0.0.1 %s --data 'hoge\\n' --wait 1 --let-rst", port));
@@ -42,14 +41,12 @@ int lesson_stopped(struct scene *s) {
     if (rc != EXIT_FINE) return rc;
     scene_step(s, N_("3. Where did it stop?"));
     scene_say(s, N_("The general method, even for a protocol nobody knows: record a good run and the failing one, and "
-                    "look for the "
-                    "first difference."));
+                    "look for the first difference."));
     scene_run(s, "weir diff good.pcapng bad.pcapng");
     scene_run(s, "weir ladder --teach bad.pcapng");
     scene_ask(s, N_("Where did it stop, and whose fault is it?"),
               N_("Behind SYN/ACK: the device's own operating system answered with RST, since it does not know the "
-                 "socket. The "
-                 "network and the service are fine."));
+                 "socket. The network and the service are fine."));
     scene_run(s, "weir explain bad.pcapng");
     scene_step(s, N_("4. The remedy"));
     scene_say(s, N_("While the test runs, the system's RST towards this service is held back. Then the same device "

@@ -4,9 +4,8 @@
 
 static int echoed(struct scene *s, const char *server, const char *client) {
     scene_step(s, N_("1. A server that sends back what comes, and a client"));
-    scene_say(
-        s, N_("`weir lab echo` listens. nc connects to it from a port we choose, sends a line, a second one, and ends. "
-              "Meanwhile every packet is recorded."));
+    scene_say(s, N_("`weir lab echo` listens. nc connects to it from a port we choose, sends a line, a second one, and "
+                    "ends. Meanwhile every packet is recorded."));
     if (scene_start(s, "echo.log", scene_line("weir lab echo 127.0.0.1:%s", server)) < 0 || !scene_listens(s, server))
         return scene_failed(s, N_("the echo server did not start"));
     if (!scene_capture(s, "tcp.pcapng", scene_line("tcp port %s", server)))
@@ -21,9 +20,8 @@ static int echoed(struct scene *s, const char *server, const char *client) {
 
 static void shown(struct scene *s, const char *server, const char *client) {
     scene_step(s, N_("2. What went over the wire"));
-    scene_say(s,
-              N_("A filter picks the packets of the two ports; the ladder draws them with a sentence for each kind of "
-                 "step."));
+    scene_say(s, N_("A filter picks the packets of the two ports; the ladder draws them with a sentence for each kind "
+                    "of step."));
     scene_run(s, scene_line("weir read -n -r tcp.pcapng -Y '(tcp.srcport == %s) or (tcp.srcport == %s)' | cut -c 1-%zu",
                             server, client, s->width));
     scene_run(s, "weir ladder --teach -v tcp.pcapng");
@@ -31,21 +29,19 @@ static void shown(struct scene *s, const char *server, const char *client) {
               N_("The textbook ends a connection with four packets: FIN, ACK, FIN, ACK. How many are here, and why?"),
               N_("Three. The server had nothing more to send when the client's FIN came, so its own FIN and the "
                  "acknowledgment travel in one packet."));
-    scene_ask(
-        s, N_("What are a socket, a connection, a stream and a session here?"),
-        N_("A socket is one end: an address and a port, in the hands of a program. A connection is the pair of both "
-           "sockets. Each direction of it is a stream of bytes. A session is what the programs make of it, such as one "
-           "MQTT login; TCP knows nothing of it."));
+    scene_ask(s, N_("What are a socket, a connection, a stream and a session here?"),
+              N_("A socket is one end: an address and a port, in the hands of a program. A connection is the pair of "
+                 "both sockets. Each direction of it is a stream of bytes. A session is what the programs make of it, "
+                 "such as one MQTT login; TCP knows nothing of it."));
 }
 
 static void by_hand(struct scene *s, const char *server) {
     scene_step(s, N_("3. The same by hand, and a trap"));
     scene_say(s, N_("A program can write its own packets: SYN, wait for SYN/ACK, ACK, data. First without care:"));
     scene_run(s, scene_line("weir craft tcp 127.0.0.1 %s --data 'hoge\\n' --wait 1 --let-rst -w trap.pcapng", server));
-    scene_ask(
-        s, N_("The handshake broke off with a RST. Who sent it?"),
-        N_("The operating system of the sender. It got a SYN/ACK for a port no program of its own has opened, and says "
-           "so. A packet written by hand does not open a socket."));
+    scene_ask(s, N_("The handshake broke off with a RST. Who sent it?"),
+              N_("The operating system of the sender. It got a SYN/ACK for a port no program of its own has opened, "
+                 "and says so. A packet written by hand does not open a socket."));
     scene_say(s,
               N_("So the system's RST must be held back for exactly this pair of ports while we play TCP ourselves:"));
     scene_run(s, scene_line("weir craft tcp 127.0.0.1 %s --data 'hoge\\n' --wait 1 -w hand.pcapng", server));

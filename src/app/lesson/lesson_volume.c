@@ -23,8 +23,7 @@ int lesson_volume(struct scene *s) {
     scene_port(s, 8514, http);
     scene_step(s, N_("1. A device with two destinations"));
     scene_say(s, N_("pump-7 sends five temperatures to a broker at 127.0.0.2, connecting anew each time, and one "
-                    "report by HTTP to a "
-                    "data sink at 127.0.0.3."));
+                    "report by HTTP to a data sink at 127.0.0.3."));
     if (!scene_write(s, "broker.conf", "listener %s " BROKER "\nallow_anonymous true\npersistence false\n%s", mqtt,
                      s->own_net ? "user root\n" : "") ||
         scene_start(s, "broker.log", "mosquitto -c broker.conf") < 0 || !scene_listens(s, mqtt))
@@ -38,13 +37,10 @@ int lesson_volume(struct scene *s) {
     scene_run(s, "weir stats endpoints tcp -r monday.pcapng");
     scene_ask(s, N_("Five readings of four bytes are twenty bytes. Why does the broker cost so much more?"),
               N_("Each reading pays for a TCP handshake, CONNECT and CONNACK, the acknowledgments and the end. One "
-                 "connection that "
-                 "stays open would pay once."));
+                 "connection that stays open would pay once."));
     scene_run(s, "weir stats volume --overhead 40 -r monday.pcapng");
-    scene_say(
-        s,
-        N_("The sum as billed counts IP bytes and, here, 40 more for each packet; what is no payload is named by its "
-           "cause."));
+    scene_say(s, N_("The sum as billed counts IP bytes and, here, 40 more for each packet; what is no payload is named "
+                    "by its cause."));
     scene_step(s, N_("3. The next day, and what changed"));
     if (!day(s, mqtt, http, "tuesday.pcapng", "30000")) return scene_failed(s, N_("the device did not get through"));
     scene_run(s, "weir stats volume --baseline monday.pcapng -r tuesday.pcapng");

@@ -9,7 +9,7 @@
 #include "app/lesson/world.h"
 #include "app/children.h"
 #include "base/words.h"
-#include "io/delayline.h"
+#include "io/capture/delayline.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -62,14 +62,14 @@ bool peek_item(struct slice *inside, struct slice *item) {
 /* With the thirty libraries that it needs itself it would cost every start more than all the others together. */
 /* clang-format off */
 #define CALLS(X)                                                                                                       \
-    X(curl_global_init) X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_getinfo) X(curl_easy_perform)                \
-    X(curl_easy_strerror) X(curl_easy_cleanup) X(curl_slist_append) X(curl_slist_free_all)
+    X(curl_, global_init) X(curl_, easy_init) X(curl_, easy_setopt) X(curl_, easy_getinfo) X(curl_, easy_perform)      \
+    X(curl_, easy_strerror) X(curl_, easy_cleanup) X(curl_, slist_append) X(curl_, slist_free_all)
 /* clang-format on */
-static struct { CALLS(LATE_POINTER) } lib;
+static struct { CALLS(LATE_POINTER) } curl;
 
 static bool library_load(void) {
     static const char *const names[] = {CALLS(LATE_NAME)};
-    return late_load("libcurl.so.4", names, sizeof names / sizeof *names, &lib);
+    return late_load("libcurl.so.4", names, sizeof names / sizeof *names, &curl);
 }
 
 enum { CONNECT_MS = 10000, SILENCE_S = 60 };
@@ -98,7 +98,7 @@ static bool address_read(struct peek *p, const char *server, char *token, size_t
 }
 
 static void header_add(struct peek *p, const char *text) {
-    struct curl_slist *more = lib.curl_slist_append(p->headers, text);
+    struct curl_slist *more = curl.slist_append(p->headers, text);
     if (more) p->headers = more;
 }
 
@@ -123,7 +123,7 @@ int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *wh
     struct peek *p = calloc(1, sizeof *p);
     char token[256] = "", header[320];
     const char *server = or_env(plan->server, "WEIR_SERVER"), *given = or_env(plan->token, "WEIR_TOKEN");
-    if (p && lib.curl_global_init(CURL_GLOBAL_DEFAULT) == 0) p->curl = lib.curl_easy_init();
+    if (p && curl.global_init(CURL_GLOBAL_DEFAULT) == 0) p->curl = curl.easy_init();
     if (!p || !p->curl || !address_read(p, server ? server : "http://127.0.0.1:8080", token, sizeof token)) {
         wr_s(why, err_text(ERR_NOMEM));
         peek_free(p);
@@ -134,28 +134,27 @@ int peek_open(struct peek **out, const struct peek_plan *plan, struct writer *wh
     if (token[0] && !strpbrk(token, "\r\n")) header_add(p, header);
     header_add(p, "Content-Type: application/json");
     header_add(p, "Expect:");
-    lib.curl_easy_setopt(p->curl, CURLOPT_HTTPHEADER, p->headers);
-    lib.curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, p->error);
-    lib.curl_easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L);
-    lib.curl_easy_setopt(p->curl, CURLOPT_USERAGENT, "weir-peek/" WEIR_VERSION);
-    lib.curl_easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    lib.curl_easy_setopt(p->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(plan->connect_ms ? plan->connect_ms : CONNECT_MS));
-    lib.curl_easy_setopt(p->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    lib.curl_easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, look_up);
-    lib.curl_easy_setopt(p->curl, CURLOPT_XFERINFODATA, p);
+    curl.easy_setopt(p->curl, CURLOPT_HTTPHEADER, p->headers);
+    curl.easy_setopt(p->curl, CURLOPT_ERRORBUFFER, p->error);
+    curl.easy_setopt(p->curl, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(p->curl, CURLOPT_USERAGENT, "weir-peek/" WEIR_VERSION);
+    curl.easy_setopt(p->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl.easy_setopt(p->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(plan->connect_ms ? plan->connect_ms : CONNECT_MS));
+    curl.easy_setopt(p->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl.easy_setopt(p->curl, CURLOPT_XFERINFOFUNCTION, look_up);
+    curl.easy_setopt(p->curl, CURLOPT_XFERINFODATA, p);
     p->stop = plan->stop;
-    if (plan->ca) lib.curl_easy_setopt(p->curl, CURLOPT_CAINFO, plan->ca);
+    if (plan->ca) curl.easy_setopt(p->curl, CURLOPT_CAINFO, plan->ca);
     if (plan->insecure)
-        lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L),
-            lib.curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+        curl.easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L), curl.easy_setopt(p->curl, CURLOPT_SSL_VERIFYHOST, 0L);
     *out = p;
     return OK;
 }
 
 void peek_free(struct peek *p) {
     if (!p) return;
-    lib.curl_slist_free_all(p->headers);
-    if (p->curl) lib.curl_easy_cleanup(p->curl);
+    curl.slist_free_all(p->headers);
+    if (p->curl) curl.easy_cleanup(p->curl);
     free(p->base);
     free(p);
 }
@@ -173,7 +172,7 @@ struct request {
 static size_t take_piece(char *bytes, size_t one, size_t n, void *to) {
     struct request *q = to;
     long status = 0;
-    lib.curl_easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
     struct slice piece = slice_of(bytes, one * n);
     struct writer *text = status / 100 == 2 ? q->text : &q->problem;
     if (status / 100 == 2 && q->take) {
@@ -203,10 +202,10 @@ static int code_of(long status) {
 static int outcome(struct request *q, CURLcode rc, struct writer *why) {
     char detail[PEEK_WHY_MAX] = "";
     long status = 0;
-    lib.curl_easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(q->p->curl, CURLINFO_RESPONSE_CODE, &status);
     if (rc == CURLE_ABORTED_BY_CALLBACK) return OK;
     if (rc != CURLE_OK && !q->ended) {
-        wr_f(why, "%s: %s", q->p->base, q->p->error[0] ? q->p->error : lib.curl_easy_strerror(rc));
+        wr_f(why, "%s: %s", q->p->base, q->p->error[0] ? q->p->error : curl.easy_strerror(rc));
         return ERR_IO;
     }
     if (status / 100 == 2) return OK;
@@ -226,18 +225,18 @@ static int send_request(struct request *q, const char *method, const char *path,
     wr_c(&url, 0);
     q->problem = wr_grow();
     q->p->error[0] = 0;
-    lib.curl_easy_setopt(c, CURLOPT_URL, url.err ? "" : url.buf);
-    lib.curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-    lib.curl_easy_setopt(c, CURLOPT_POST, body ? 1L : 0L);
-    lib.curl_easy_setopt(c, CURLOPT_POSTFIELDS, body);
-    lib.curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, body ? (long)strlen(body) : 0L);
-    if (!body) lib.curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
-    lib.curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_piece);
-    lib.curl_easy_setopt(c, CURLOPT_WRITEDATA, q);
-    lib.curl_easy_setopt(c, CURLOPT_NOPROGRESS,
-                         q->take && q->p->stop ? 0L : 1L); /* what is asked at the end is not to end at once */
-    lib.curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, q->take ? 0L : (long)SILENCE_S);
-    int rc = outcome(q, lib.curl_easy_perform(c), why);
+    curl.easy_setopt(c, CURLOPT_URL, url.err ? "" : url.buf);
+    curl.easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+    curl.easy_setopt(c, CURLOPT_POST, body ? 1L : 0L);
+    curl.easy_setopt(c, CURLOPT_POSTFIELDS, body);
+    curl.easy_setopt(c, CURLOPT_POSTFIELDSIZE, body ? (long)strlen(body) : 0L);
+    if (!body) curl.easy_setopt(c, CURLOPT_HTTPGET, 1L);
+    curl.easy_setopt(c, CURLOPT_WRITEFUNCTION, take_piece);
+    curl.easy_setopt(c, CURLOPT_WRITEDATA, q);
+    curl.easy_setopt(c, CURLOPT_NOPROGRESS,
+                     q->take && q->p->stop ? 0L : 1L); /* what is asked at the end is not to end at once */
+    curl.easy_setopt(c, CURLOPT_LOW_SPEED_TIME, q->take ? 0L : (long)SILENCE_S);
+    int rc = outcome(q, curl.easy_perform(c), why);
     wr_free(&q->problem);
     wr_free(&url);
     return rc;

@@ -6,8 +6,8 @@
 #include "base/hash.h"
 #include "base/packet.h"
 #include "base/writer.h"
-#include "io/capwrite.h"
-#include "io/live.h"
+#include "io/capture/capwrite.h"
+#include "io/capture/live.h"
 #include "shim/report.h"
 
 #include <sys/types.h>
@@ -47,6 +47,8 @@ struct run_ends {
     uint32_t lookups;
 };
 
+/* run_ends_make prepares an empty set: 0 or ERR_NOMEM. run_ends_free releases it; of {0} there is nothing to release.
+ * run_ends_add adds the end of a socket, with its peer or NULL, run_ends_lookup a name that is being looked up. */
 int run_ends_make(struct run_ends *e) MUST_USE;
 void run_ends_free(struct run_ends *e);
 void run_ends_add(struct run_ends *e, uint8_t proto, const struct shim_end *local, const struct shim_end *peer);
@@ -146,7 +148,7 @@ struct run_source {
     struct run_attach *attach;
     struct run_sockets *sockets;
     struct run_keys *keys;
-    struct run_ends *ends;
+    struct run_ends *ends; /* filled while it is recorded */
 };
 /* run_record captures until the command has ended, or what else ends it; the exit status. */
 int run_record(const struct run_opts *o, struct live *live, int fd, const struct run_source *from);

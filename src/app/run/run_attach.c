@@ -2,9 +2,10 @@
 /* Theory of operation: the keys of a process that runs already, and of those it started.
  *
  * Each process' OpenSSL is found among the files it has loaded; what the library is like inside is learnt once per file
- * (io/layout.h); breakpoints at the functions every connection goes through (io/uprobe.h) hand out its secrets after
- * its handshake. What a process loads or starts later is looked for every SCAN_MS, more often while it is new, and new
- * children are listed at their first sight, so that libraries known so far are noticed in them from the start.
+ * (io/process/layout.h); breakpoints at the functions every connection goes through (io/process/uprobe.h) hand out its
+ * secrets after its handshake. What a process loads or starts later is looked for every SCAN_MS, more often while it is
+ * new, and new children are listed at their first sight, so that libraries known so far are noticed in them from the
+ * start.
  *
  * A connection whose ClientHello has a random that the process has used is the process' own; this finds those that are
  * over before their sockets are looked at. Hello and hit come in either order (GREETINGS_MOST and PENDING_MOST).
@@ -13,9 +14,9 @@
  * would open nothing in it. Keys come a second before their packets are judged, and wait for them (PENDING_MOST, the
  * oldest goes). Bounds: libraries and processes; beyond them processes are recorded without keys, and that is said. */
 #include "app/run/run_attach.h"
-#include "io/process.h"
-#include "io/symbols.h"
-#include "io/uprobe.h"
+#include "io/process/process.h"
+#include "io/process/symbols.h"
+#include "io/process/uprobe.h"
 
 #include <errno.h>
 #include <netinet/in.h>

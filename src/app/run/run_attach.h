@@ -22,9 +22,11 @@ void run_attach_look(struct run_attach *a, struct run_keys *k, struct run_ends *
 void run_attach_greeting(struct run_attach *a, struct run_ends *e, const struct run_packet *p, struct slice random);
 /* run_attach_hello hands on the keys of a session whose ClientHello was recorded. */
 void run_attach_hello(struct run_attach *a, struct run_keys *k, struct slice random);
+/* run_attach_ended tells whether the process has ended. */
 bool run_attach_ended(const struct run_attach *a);
 /* run_attach_reason says why there are no keys, or why there may be none for some session. */
 const char *run_attach_reason(const struct run_attach *a);
+/* run_attach_close takes out of the kernel what was put there; the process goes on. */
 void run_attach_close(struct run_attach *a);
 
 #endif

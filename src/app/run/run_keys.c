@@ -6,6 +6,7 @@
  * packets, whose random is what a key's line begins with: that tells which sessions have no key. */
 #include "app/run/run.h"
 #include "base/hash.h"
+#include "base/hex.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -59,19 +60,13 @@ static uint64_t hash_of(struct run_keys *k, const void *p, size_t n) {
     return hash_bytes(k->secret, p, n) | 1;
 }
 
-static int digit(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* random_of reads the second word of a line; false where it is no client's random. */
 static bool random_of(struct slice line, uint8_t random[RUN_RANDOM]) {
     const uint8_t *space = line.n ? memchr(line.p, ' ', line.n) : NULL;
     struct slice word = space ? slice_tail(line, (size_t)(space + 1 - line.p)) : (struct slice){0};
     if (word.n <= 2 * RUN_RANDOM || word.p[2 * RUN_RANDOM] != ' ') return false;
     for (size_t i = 0; i < RUN_RANDOM; i++) {
-        int high = digit(word.p[2 * i]), low = digit(word.p[2 * i + 1]);
+        int high = hex_digit(word.p[2 * i]), low = hex_digit(word.p[2 * i + 1]);
         if (high < 0 || low < 0) return false;
         random[i] = (uint8_t)(high << 4 | low);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a matching rule does: setvar for every match; the other actions once its chain has matched. */
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
+
+#include <stdio.h>
 
 static int64_t int_of(struct slice s) {
     int64_t v = s_number(s);

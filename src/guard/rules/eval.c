@@ -5,8 +5,9 @@
  * packet were run once at load time (plan.c), the verdict is known. Otherwise everything is evaluated here, in order
  * and with all effects; rules the first pass has ruled out are stepped over. So the first pass may only ever be too
  * careful. */
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 bool eval_removed(const struct rules_tx *tx, const struct rule *rule) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After the last file: SecRuleUpdate… and SecRuleRemove… are applied, transformations become shared chains, rules get
  * their places, and what can never match is marked. */
-#include "guard/rules/impl.h"
+#include "guard/rules/load.h"
 
 #include <stdlib.h>
 

@@ -17,6 +17,7 @@
  *
  * Databases are kept on disk under a digest of everything that went into them. */
 #include "guard/rules/first_in.h"
+#include "guard/rules/load.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -41,17 +42,17 @@ static bool engine_misses(void) {
     hs_database_t *db = NULL;
     hs_compile_error_t *error = NULL;
     hs_scratch_t *scratch = NULL;
-    bool ok = hs_compile(expression, HS_FLAG_DOTALL, HS_MODE_BLOCK, NULL, &db, &error) == HS_SUCCESS &&
-              hs_alloc_scratch(db, &scratch) == HS_SUCCESS;
+    bool ok = hs.compile(expression, HS_FLAG_DOTALL, HS_MODE_BLOCK, NULL, &db, &error) == HS_SUCCESS &&
+              hs.alloc_scratch(db, &scratch) == HS_SUCCESS;
     for (unsigned n = 2; ok && n < sizeof text - 1; n++) {
         bool hit = false;
         text[n] = '}';
-        ok = hs_scan(db, text, n + 1, 0, scratch, found, &hit) == HS_SUCCESS && hit;
+        ok = hs.scan(db, text, n + 1, 0, scratch, found, &hit) == HS_SUCCESS && hit;
         text[n] = "a(b)."[n % 5];
     }
-    if (error) hs_free_compile_error(error);
-    hs_free_scratch(scratch);
-    hs_free_database(db);
+    if (error) hs.free_compile_error(error);
+    hs.free_scratch(scratch);
+    hs.free_database(db);
     return !ok;
 }
 
@@ -125,8 +126,8 @@ static void need_all_but(struct check *c, const uint64_t without[4]) {
 static bool usable(const char *expression, unsigned flags) {
     hs_expr_info_t *info = NULL;
     hs_compile_error_t *error = NULL;
-    bool ok = hs_expression_info(expression, flags, &info, &error) == HS_SUCCESS;
-    if (error) hs_free_compile_error(error);
+    bool ok = hs.expression_info(expression, flags, &info, &error) == HS_SUCCESS;
+    if (error) hs.free_compile_error(error);
     free(info);
     return ok;
 }
@@ -330,9 +331,9 @@ static bool key_of(const struct rules_set *set, struct patterns *p, char key[KEY
     uint8_t sum[EVP_MAX_MD_SIZE];
     hs_platform_info_t platform = {0};
     unsigned n = 0;
-    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && hs_populate_platform(&platform) == HS_SUCCESS;
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && hs.populate_platform(&platform) == HS_SUCCESS;
     if (ok)
-        ok = EVP_DigestUpdate(md, hs_version(), strlen(hs_version())) &&
+        ok = EVP_DigestUpdate(md, hs.version(), strlen(hs.version())) &&
              EVP_DigestUpdate(md, &platform, sizeof platform);
     for (uint32_t g = 0; ok && g < set->first->n_groups; g++) {
         ok = group_patterns(set, &set->first->group[g], p);
@@ -358,10 +359,10 @@ static int compile(struct load *l, struct group *g, struct patterns *p) {
         if (!group_patterns(l->set, g, p)) return load_fail(l, NULL, "out of memory");
         g->n = p->n;
         if (!p->n) return 0;
-        hs_error_t rc = hs_compile_multi(p->expression, p->flags, p->ids, p->n, HS_MODE_BLOCK, NULL, &g->db, &error);
+        hs_error_t rc = hs.compile_multi(p->expression, p->flags, p->ids, p->n, HS_MODE_BLOCK, NULL, &g->db, &error);
         int at = error ? error->expression : -1;
         if (rc == HS_SUCCESS) return 0;
-        if (error) hs_free_compile_error(error);
+        if (error) hs.free_compile_error(error);
         if (rc != HS_COMPILER_ERROR || at < 0)
             return load_fail(l, NULL, "the patterns of the rules could not be compiled");
         f->check[p->ids[at]].how = HOW_ASK;
@@ -376,7 +377,7 @@ static bool restore(struct first *f, struct slice blob) {
         if (blob.n < 8) return false;
         memcpy(&n, blob.p, 8);
         blob = slice_tail(blob, 8);
-        if (n > blob.n || hs_deserialize_database((const char *)blob.p, n, &f->group[g].db) != HS_SUCCESS) return false;
+        if (n > blob.n || hs.deserialize_database((const char *)blob.p, n, &f->group[g].db) != HS_SUCCESS) return false;
         blob = slice_tail(blob, n);
     }
     return blob.n == 0;
@@ -384,7 +385,7 @@ static bool restore(struct first *f, struct slice blob) {
 
 static void drop_databases(struct first *f) {
     for (uint32_t g = 0; g < f->n_groups; g++) {
-        hs_free_database(f->group[g].db);
+        hs.free_database(f->group[g].db);
         f->group[g].db = NULL;
     }
 }
@@ -396,7 +397,7 @@ static void save(const struct load *l, const char *key) {
         char *bytes = NULL;
         size_t n = 0;
         if (!f->group[g].db) continue;
-        if (hs_serialize_database(f->group[g].db, &bytes, &n) != HS_SUCCESS) {
+        if (hs.serialize_database(f->group[g].db, &bytes, &n) != HS_SUCCESS) {
             wr_free(&w);
             return;
         }
@@ -446,12 +447,12 @@ int first_make(struct load *l) {
         load_note(l,
                   "Hyperscan %s misses matches on this processor and is not used: rules run correctly, but slowly; "
                   "install libhyperscan5",
-                  hs_version());
+                  hs.version());
     int rc = f->check ? 0 : load_fail(l, NULL, "out of memory");
     for (uint32_t i = 0; !rc && i < f->n; i++) check_make(&f->check[i], set->sensitive[i].link, trusted);
     if (!rc) rc = databases(l, &p);
     for (uint32_t g = 0; !rc && g < f->n_groups; g++)
-        if (f->group[g].db && hs_alloc_scratch(f->group[g].db, &f->scratch) != HS_SUCCESS)
+        if (f->group[g].db && hs.alloc_scratch(f->group[g].db, &f->scratch) != HS_SUCCESS)
             rc = load_fail(l, NULL, "out of memory");
     free(p.expression);
     free(p.flags);
@@ -463,7 +464,7 @@ int first_make(struct load *l) {
 void first_free(struct first *f) {
     if (!f) return;
     drop_databases(f);
-    hs_free_scratch(f->scratch);
+    hs.free_scratch(f->scratch);
     free(f->check);
     free(f->group);
     free(f);
@@ -477,14 +478,14 @@ bool first_scratch(struct rules_tx *tx) {
     s->made = calloc((size_t)set->n_chains * TEXTS, sizeof(struct made *));
     s->candidate = calloc(set->first->n + 1, 1);
     s->from = calloc(set->first->n + 1, sizeof *s->from);
-    if (set->first->scratch && hs_clone_scratch(set->first->scratch, &s->scratch) != HS_SUCCESS) return false;
+    if (set->first->scratch && hs.clone_scratch(set->first->scratch, &s->scratch) != HS_SUCCESS) return false;
     return s->made && s->candidate && s->from;
 }
 
 void first_scratch_free(struct rules_tx *tx) {
     struct first_state *s = tx->first;
     if (!s) return;
-    hs_free_scratch(s->scratch);
+    hs.free_scratch(s->scratch);
     free(s->made);
     free(s->candidate);
     free(s->from);
@@ -493,19 +494,19 @@ void first_scratch_free(struct rules_tx *tx) {
 
 /* ---- for people ---- */
 
-void first_explain(const struct rules_set *set, const struct rule *rule, FILE *to) {
+void first_explain(const struct rules_set *set, const struct rule *rule, struct writer *w) {
     static const char *const texts[TEXTS] = {"arguments and topic", "body", "fields"};
     const struct first *f = set->first;
     for (uint32_t i = 0; f && i < f->n; i++) {
         const struct check *c = &f->check[i];
         if (set->sensitive[i].head != rule) continue;
-        fprintf(to, "compiled: first pass, ");
-        if (c->how == HOW_PATTERN) fprintf(to, "a pattern over");
-        else if (c->how == HOW_BYTES) fprintf(to, "the bytes it needs, in");
-        else fprintf(to, "nothing to look for, the rule itself is asked");
+        wr_s(w, "compiled: first pass, ");
+        if (c->how == HOW_PATTERN) wr_s(w, "a pattern over");
+        else if (c->how == HOW_BYTES) wr_s(w, "the bytes it needs, in");
+        else wr_s(w, "nothing to look for, the rule itself is asked");
         for (uint8_t t = 0; c->how != HOW_ASK && t < TEXTS; t++)
-            if (c->texts >> t & 1) fprintf(to, " %s%s", texts[t], c->texts >> (t + 1) ? "," : "");
-        fputc('\n', to);
+            if (c->texts >> t & 1) wr_f(w, " %s%s", texts[t], c->texts >> (t + 1) ? "," : "");
+        wr_c(w, '\n');
         return;
     }
 }

@@ -4,9 +4,10 @@
 /* What the two halves of the first pass share: first.c makes it at load time, first_run.c runs it on packets. */
 
 #include "guard/rules/hs.h"
-#include "guard/rules/impl.h"
+#include "guard/rules/need.h"
+#include "guard/rules/tx.h"
 
-enum { CLASS_MAX = 512 };
+enum { CLASS_MAX = 512, TEXTS = 3 }; /* texts: arguments and topic, body, fields */
 
 enum how { HOW_ASK, HOW_BYTES, HOW_PATTERN };
 

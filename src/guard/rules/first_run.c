@@ -143,7 +143,7 @@ static bool scan(struct rules_tx *tx, const struct group *g, struct made *m) {
     tx->first->scanned = m;
     tx->first->text = g->text;
     if (!g->lines) separate(m, 0xff);
-    bool ok = hs_scan(g->db, (const char *)m->p, (unsigned)m->n, 0, tx->first->scratch, on_match, tx) == HS_SUCCESS;
+    bool ok = hs.scan(g->db, (const char *)m->p, (unsigned)m->n, 0, tx->first->scratch, on_match, tx) == HS_SUCCESS;
     if (!g->lines) separate(m, '\n');
     return ok;
 }

@@ -4,8 +4,9 @@
  * {"a":{"b":1},"c":[2,{"d":3}]} gives json.a.b, json.c.array_0, json.c.array_1.d.
  *
  * RFC 8259 to the letter; what is no JSON is not read at all, so that it is looked at as a whole instead. */
+#include "base/hex.h"
 #include "base/utf8.h"
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
 
 enum { PATH_MAX_BYTES = 2048 };
 
@@ -56,7 +57,7 @@ static bool hex4(struct json *j, uint32_t *code) {
     *code = 0;
     if (j->end - j->p < 4) return false;
     for (int i = 0; i < 4; i++) {
-        int d = c_hex(*j->p++);
+        int d = hex_digit(*j->p++);
         if (d < 0) return false;
         *code = *code << 4 | (uint32_t)d;
     }

@@ -4,9 +4,10 @@
  * A logical line is what remains after a backslash at the end of a line joined it with the next; it is kept in the
  * set's arena, so that words, patterns and messages can point into it. `joints` remembers where its parts came from: an
  * error names the file's own line and column. */
-#include "guard/rules/impl.h"
+#include "guard/rules/load.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { JOINTS = 4096, WORDS = 16, SET_MEMORY = 512 << 20 };
@@ -201,7 +202,7 @@ static struct rules_set *set_make(const struct rules_source *source) {
         .pcre = RULES_PCRE_LIMIT, .ttl = RULES_COLLECTION_TTL, .json_depth = RULES_JSON_DEPTH, .body_reject = true};
     set->libinjection = source->libinjection;
     set->clock = source->clock;
-    for (int i = 0; i < 6; i++) set->defaults[i] = (struct acts_of){.disrupt = DIS_PASS, .log = 1, .severity = -1};
+    for (int i = 0; i < PHASES; i++) set->defaults[i] = (struct acts_of){.disrupt = DIS_PASS, .log = 1, .severity = -1};
     set->chains = calloc(64, sizeof *set->chains);
     set->cap_chains = 64;
     set->n_chains = 1;
@@ -249,7 +250,7 @@ void rules_free(struct rules_set *set) {
     free(set->chains);
     free(set->slots);
     free(set->unicode_map);
-    for (int i = 0; i < 6; i++) free(set->phase[i]);
+    for (int i = 0; i < PHASES; i++) free(set->phase[i]);
     free(set->sensitive);
     free(set->fixed);
     arena_free(&set->arena);

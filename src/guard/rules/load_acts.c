@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Action lists: "id:1,phase:2,t:lowercase,setvar:'tx.x=+1',ctl:ruleRemoveById=2". */
-#include "guard/rules/impl.h"
+#include "guard/rules/load.h"
 
 struct one {
     struct load *l;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each directive means. Those of HTTP servers that mean nothing to MQTT are accepted with a note. */
-#include "guard/rules/impl.h"
+#include "base/hex.h"
+#include "guard/rules/load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *text_of(struct slice s) { return (const char *)s.p; }
@@ -115,8 +117,8 @@ static int dir_limit(struct load *l, struct slice *w, size_t n) {
 static void map_line(int16_t *map, struct slice line) {
     for (size_t i = 0; i + 6 < line.n + 0; i++) {
         if (line.p[i + 4] != ':') continue;
-        int v[6] = {c_hex(line.p[i]),     c_hex(line.p[i + 1]), c_hex(line.p[i + 2]),
-                    c_hex(line.p[i + 3]), c_hex(line.p[i + 5]), c_hex(line.p[i + 6])};
+        int v[6] = {hex_digit(line.p[i]),     hex_digit(line.p[i + 1]), hex_digit(line.p[i + 2]),
+                    hex_digit(line.p[i + 3]), hex_digit(line.p[i + 5]), hex_digit(line.p[i + 6])};
         bool ok = true;
         for (int k = 0; k < 6; k++) ok = ok && v[k] >= 0;
         if (ok) map[v[0] << 12 | v[1] << 8 | v[2] << 4 | v[3]] = (int16_t)(v[4] << 4 | v[5]);

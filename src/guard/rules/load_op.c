@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator of a rule and its parameter. */
-#include "guard/rules/impl.h"
+#include "base/hex.h"
+#include "guard/rules/load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { PHRASES_MAX = 200000 };
@@ -32,9 +34,9 @@ static struct slice pm_unescape(struct load *l, struct slice s) {
         if (c == '|') {
             hex = !hex;
             high = -1;
-        } else if (hex && c_hex(c) >= 0) {
-            if (high >= 0) d[n++] = (uint8_t)(high << 4 | c_hex(c));
-            high = high >= 0 ? -1 : c_hex(c);
+        } else if (hex && hex_digit(c) >= 0) {
+            if (high >= 0) d[n++] = (uint8_t)(high << 4 | hex_digit(c));
+            high = high >= 0 ? -1 : hex_digit(c);
         } else if (!hex) {
             if (c == '\\' && i + 1 < copy.n && strchr("\\:;\"", copy.p[i + 1])) c = copy.p[++i];
             d[n++] = c;

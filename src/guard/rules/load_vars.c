@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The targets of a rule (ARGS|!ARGS:x|&TX:y) and texts with %{…} in them. */
-#include "guard/rules/impl.h"
+#include "guard/rules/load.h"
 #include "proto/fields.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 const struct var_info rules_vars[V_COUNT] = {

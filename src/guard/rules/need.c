@@ -7,9 +7,11 @@
  * means "may match anything". Of all sets the rarest in ordinary text are kept. This is a necessary condition and no
  * more: it lets the first pass leave out expressions that need a quote, a parenthesis or an angle bracket where a text
  * has none. */
-#include "guard/rules/impl.h"
+#include "guard/rules/need.h"
+#include "base/hex.h"
+#include "guard/rules/text.h"
 
-enum { DEPTH_MAX = 64, REPEAT_ANY = -1 };
+enum { DEPTH_MAX = 64 };
 
 struct parse {
     const uint8_t *p, *end;
@@ -121,7 +123,7 @@ static bool escape_byte(struct parse *p, uint8_t *out) {
     case 'x': {
         unsigned v = 0;
         if (more(p) && *p->p == '{') return give_up(p);
-        for (int i = 0; i < 2 && more(p) && c_hex(*p->p) >= 0; i++) v = v * 16 + (unsigned)c_hex(*p->p++);
+        for (int i = 0; i < 2 && more(p) && hex_digit(*p->p) >= 0; i++) v = v * 16 + (unsigned)hex_digit(*p->p++);
         return *out = (uint8_t)v, true;
     }
     }

@@ -20,7 +20,9 @@ int rules_load(struct rules_set **out, const struct rules_source *source, const 
 void rules_free(struct rules_set *set) { (void)set; }
 size_t rules_count(const struct rules_set *set, size_t *live) { return (void)set, *live = 0; }
 bool rules_interpreted(const struct rules_set *set) { return (void)set, false; }
-bool rules_explain(const struct rules_set *set, uint32_t id, FILE *to) { return (void)set, (void)id, (void)to, false; }
+bool rules_explain(const struct rules_set *set, uint32_t id, struct writer *w) {
+    return (void)set, (void)id, (void)w, false;
+}
 void rules_wanted(const struct rules_set *set, struct want *want) { (void)set, (void)want; }
 struct rules_store *rules_store_make(size_t cap) {
     return (void)cap, NULL;

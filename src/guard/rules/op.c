@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operators. */
-#include "guard/rules/impl.h"
+#include "base/hex.h"
+#include "guard/rules/tx.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const names[OP_COUNT] = {
@@ -92,7 +94,8 @@ static bool plain_word(struct slice in) {
         while (i < in.n && (word_byte(in.p[i]) || in.p[i] == '.')) i++;
         return i == in.n;
     }
-    while (i < in.n && (c_hex(in.p[i]) >= 0 || in.p[i] == '_' || (c_lower(in.p[i]) >= 'a' && c_lower(in.p[i]) <= 'z')))
+    while (i < in.n &&
+           (hex_digit(in.p[i]) >= 0 || in.p[i] == '_' || (c_lower(in.p[i]) >= 'a' && c_lower(in.p[i]) <= 'z')))
         i++;
     if (i == in.n) return true;
     for (i = in.p[0] == '-'; i < in.n && ((in.p[i] >= '0' && in.p[i] <= '9') || in.p[i] == '.'); i++)
@@ -161,7 +164,7 @@ static bool out_of_range(const struct op *op, struct slice in) {
 static bool op_url_bad(struct slice in) {
     for (size_t i = 0; i < in.n; i++) {
         if (in.p[i] != '%') continue;
-        if (i + 2 >= in.n || c_hex(in.p[i + 1]) < 0 || c_hex(in.p[i + 2]) < 0) return true;
+        if (i + 2 >= in.n || hex_digit(in.p[i + 1]) < 0 || hex_digit(in.p[i + 2]) < 0) return true;
         i += 2;
     }
     return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators that find numbers with a regular expression and then check them: credit cards (Luhn), CPF (Brazil), social
  * security numbers of the USA and of Austria. */
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
 
 enum { TRIES = 4096 }; /* places of one value that are looked at */
 

@@ -10,7 +10,8 @@
  * A TX variable whose value came from the packet is *tainted*: rules that read it are sensitive. Where a fixed rule
  * changes something outside of the packet (a persistent collection), or refuses, or a sensitive rule reads a variable
  * that changes later, there is no short way and every packet is evaluated in full (`always_full`). */
-#include "guard/rules/impl.h"
+#include "guard/rules/load.h"
+#include "guard/rules/tx.h"
 
 #include <stdlib.h>
 

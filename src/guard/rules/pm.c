@@ -4,7 +4,7 @@
  * Phrases stand in an Aho-Corasick automaton without regard to case: one pass over the value, whatever their number.
  * Children of a node are a list, except the root's, where nearly every byte of ordinary text is looked up; no list is
  * longer than 256, so the work for a byte is bounded. */
-#include "guard/rules/impl.h"
+#include "guard/rules/set.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -4,10 +4,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/slice.h"
+#include "base/writer.h"
 #include "field/fvec.h"
-
-#include <stdio.h>
 
 /* Rule files in ModSecurity's SecLang: loaded once into an immutable rule set, then asked for a verdict on every
  * packet.
@@ -99,7 +97,7 @@ size_t rules_count(const struct rules_set *set, size_t *live);
  * they are interpreted, which hostile values make ten times slower and more. */
 bool rules_interpreted(const struct rules_set *set);
 /* rules_explain writes what the rule with that id became; false where there is none. */
-bool rules_explain(const struct rules_set *set, uint32_t id, FILE *to);
+bool rules_explain(const struct rules_set *set, uint32_t id, struct writer *w);
 
 /* Persistent collections, kept by the caller across reloads. Times are seconds since 1970. */
 enum rules_collection { RULES_IP, RULES_GLOBAL, RULES_SESSION, RULES_USER, RULES_RESOURCE, RULES_COLLECTIONS };
@@ -177,6 +175,7 @@ struct rules_verdict {
 /* rules_tx_judge evaluates the phases 1, 2 and 5. */
 void rules_tx_judge(struct rules_tx *tx, struct rules_verdict *verdict);
 
+/* rules_action_name returns "deny" and its kin. */
 const char *rules_action_name(enum rules_action action);
 
 /* rules_json_each calls each for every scalar of a JSON text with its path (json.a.b, json.c.array_0); false where the

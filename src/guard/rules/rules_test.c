@@ -3,6 +3,7 @@
 #include "base/writer.h"
 #include "guard/rules/rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 

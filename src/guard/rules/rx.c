@@ -10,7 +10,9 @@
  * transaction asks how much processor time the packet had (tx_late). The interpreter's spans adapt: a call is given few
  * steps for each place; where these do not do, fewer places are tried with more steps each, up to the full limit. What
  * is found is the same as in one call, since places are tried in their order and all of the value can be seen. */
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
+
+#include <stdio.h>
 
 #define RX_REPEATS (1u << 29) /* steps from one place times bytes of the value */
 enum {

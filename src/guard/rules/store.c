@@ -5,7 +5,7 @@
  * the memory an outsider can fill is bounded. A list through all entries in the order of their last write makes that
  * cheap. The table lives outside of any rule set, so counters survive a reload. */
 #include "base/hash.h"
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The transformations by name, those that are no decoders, and which of them leave a text of given bytes alone. */
-#include "guard/rules/impl.h"
+#include "guard/rules/transform.h"
+#include "base/hex.h"
+#include "guard/rules/text.h"
 
 #include <openssl/evp.h>
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transformations that undo an encoding. Their corner cases are those of libmodsecurity 3.0.9, bytes for bytes: rules
  * are written and tested against them. Each writes to `out` (tfn_room says how much) and returns the length. */
-#include "guard/rules/impl.h"
+#include "base/hex.h"
+#include "guard/rules/text.h"
+#include "guard/rules/transform.h"
 
 /* A pair of characters as a byte, also where they are no hexadecimal digits. */
 static uint8_t loose_digit(uint8_t c) { return (uint8_t)(c >= 'A' ? (c & 0xdf) - 'A' + 10 : c - '0'); }
@@ -10,7 +12,7 @@ static bool octal(uint8_t c) { return c >= '0' && c <= '7'; }
 static bool hexes(struct slice in, size_t from, size_t n) {
     if (from + n > in.n) return false;
     for (size_t i = 0; i < n; i++)
-        if (c_hex(in.p[from + i]) < 0) return false;
+        if (hex_digit(in.p[from + i]) < 0) return false;
     return true;
 }
 /* Full-width forms (U+FF01 to U+FF5E) stand for ASCII. */
@@ -23,7 +25,7 @@ static size_t entity_number(struct slice in, size_t at, unsigned base, uint8_t *
     uint64_t v = 0;
     size_t i = at;
     for (; i < in.n; i++) {
-        int d = c_hex(in.p[i]);
+        int d = hex_digit(in.p[i]);
         if (d < 0 || (unsigned)d >= base) break;
         v = v > (uint64_t)INT64_MAX / base ? INT64_MAX : v * base + (unsigned)d;
         if (v > INT64_MAX) v = INT64_MAX;
@@ -56,7 +58,7 @@ static size_t entity(struct slice in, uint8_t *c, size_t *plain) {
         if (!digits) return 0;
         n += digits;
     } else {
-        while (n < in.n && (c_hex(in.p[n]) >= 0 || (c_lower(in.p[n]) >= 'g' && c_lower(in.p[n]) <= 'z'))) n++;
+        while (n < in.n && (hex_digit(in.p[n]) >= 0 || (c_lower(in.p[n]) >= 'g' && c_lower(in.p[n]) <= 'z'))) n++;
         if (n == 1) return 0;
         int known = entity_name(slice_of(in.p + 1, n - 1));
         if (known < 0) return *plain = n, 0;
@@ -144,7 +146,7 @@ size_t tfn_css(struct slice in, uint8_t *out) {
         }
         if (++i >= in.n) break;
         size_t n = 0;
-        while (n < 6 && i + n < in.n && c_hex(in.p[i + n]) >= 0) n++;
+        while (n < 6 && i + n < in.n && hex_digit(in.p[i + n]) >= 0) n++;
         if (n) {
             *d++ = css_hex(in.p + i, n);
             i += n;
@@ -195,8 +197,8 @@ size_t tfn_url(struct slice in, uint8_t *out) {
 }
 
 static uint8_t url_unicode(const uint8_t *p, const int16_t *map) {
-    unsigned code =
-        (unsigned)c_hex(p[0]) << 12 | (unsigned)c_hex(p[1]) << 8 | (unsigned)c_hex(p[2]) << 4 | (unsigned)c_hex(p[3]);
+    unsigned code = (unsigned)hex_digit(p[0]) << 12 | (unsigned)hex_digit(p[1]) << 8 | (unsigned)hex_digit(p[2]) << 4 |
+                    (unsigned)hex_digit(p[3]);
     if (map && map[code] >= 0) return (uint8_t)map[code];
     return narrowed((uint8_t)code, p[0], p[1]);
 }

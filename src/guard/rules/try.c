@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One operator or transformation alone, for tests. */
-#include "guard/rules/impl.h"
+#include "guard/rules/load.h"
+#include "guard/rules/tx.h"
 
 #include <stdlib.h>
 

@@ -4,9 +4,10 @@
  * Inputs are the values the packet brought, in the order they were given and linked by variable. What a transformation
  * made of an input is kept with it, so rules that share a chain share the work. Everything lives in one arena with a
  * cap that ends with the next packet; at the cap values become empty and the transaction is marked `limited`. */
-#include "guard/rules/impl.h"
+#include "guard/rules/tx.h"
 #include "proto/fields.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 

@@ -57,9 +57,9 @@ static struct read_result amqp_read(struct decode *d, void *state, int from, str
 }
 
 static void amqp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *type = fv_first(v, FID_AMQP_TYPE, at, end), *class = fv_first(v, FID_AMQP_METHOD_CLASS, at, end);
-    const struct fval *method = fv_first(v, FID_AMQP_METHOD_METHOD, at, end);
-    const char *name = class ? field_value_name(&vals_amqp_method_class, class->u) : NULL;
+    const struct fval *type = fv_first(v, FID_AMQP_TYPE, at, end),
+                      *method = fv_first(v, FID_AMQP_METHOD_METHOD, at, end);
+    const char *name = fv_value_name(v, FID_AMQP_METHOD_CLASS, at, end);
     if (!type) wr_s(w, "Protocol-Header ");
     else if (name && method) wr_f(w, "%s.%u ", name, (unsigned)method->u);
     else if (type->u == HEADER) wr_s(w, "Content-Header ");

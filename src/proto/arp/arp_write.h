@@ -10,6 +10,7 @@ struct arp_write {
     uint8_t src_hw[6], src_proto[4], dst_hw[6], dst_proto[4];
 };
 
+/* arp_write appends an ARP packet (RFC 826). */
 void arp_write(struct writer *w, const struct arp_write *h);
 
 #endif

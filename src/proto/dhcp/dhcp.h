@@ -11,6 +11,7 @@ void dhcp_option_read(struct decode *d, struct reader *r, uint8_t code);
 /* dhcp_text_get reads n bytes as text that ends at its first NUL and returns its field. */
 struct fval *dhcp_text_get(struct decode *d, struct reader *r, uint16_t id, size_t n);
 
+/* What struct proto calls column, info and label. */
 void dhcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 const char *dhcp_column(const struct fvec *v, uint32_t at, uint32_t end);
 bool dhcp_label(struct writer *w, const struct fvec *v, uint32_t at);

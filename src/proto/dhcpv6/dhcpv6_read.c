@@ -9,6 +9,8 @@
 #include "field/print.h"
 
 enum {
+    ADVERTISE = 2,
+    REPLY = 7,
     RELAY_FORWARD = 12,
     RELAY_REPLY = 13,
     DEPTH_MAX = 8,
@@ -169,7 +171,7 @@ static void option_read(struct decode *d, struct reader *r, uint16_t type, unsig
         while (rd_left(r)) name_read(d, r, FID_DHCPV6_SEARCH_LIST_ENTRY);
         break;
     case REFRESH: get_be32(d, r, FID_DHCPV6_LIFETIME); break;
-    case CLIENT_NAME: client_name_read(d, r, message == 2 || message == 7); break;
+    case CLIENT_NAME: client_name_read(d, r, message == ADVERTISE || message == REPLY); break;
     default: break;
     }
 }

@@ -50,6 +50,7 @@ void dns_svcb_read(struct dns_msg *m, struct reader *r);
 void dns_address4_get(struct dns_msg *m, struct reader *r, uint16_t id, size_t n);
 void dns_address6_get(struct dns_msg *m, struct reader *r, uint16_t id, size_t n);
 
+/* What struct proto calls info and label. */
 void dns_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool dns_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t dns_info_fields[];

@@ -243,6 +243,49 @@ static void dns_read(struct decode *d, struct slice in) { datagram_read(d, in, &
 static void mdns_read(struct decode *d, struct slice in) { datagram_read(d, in, &proto_mdns, DNS_MULTICAST); }
 static void llmnr_read(struct decode *d, struct slice in) { datagram_read(d, in, &proto_llmnr, DNS_LLMNR); }
 
+static bool host_byte(uint8_t c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '_';
+}
+
+/* name_likely passes over a name that hosts and services have: without compression, not the root. */
+static bool name_likely(struct reader *r) {
+    enum { LABEL_MAX = 63 };
+    size_t labels = 0;
+    for (uint8_t n = rd_u8(r); n; n = rd_u8(r), labels++) {
+        struct slice label = rd_take(r, n);
+        if (!rd_ok(r) || n > LABEL_MAX) return false;
+        for (size_t i = 0; i < label.n; i++)
+            if (!host_byte(label.p[i])) return false;
+    }
+    return rd_ok(r) && labels > 0;
+}
+
+/* dns_recognises knows a message on any port by its question: one, for a host's name, in a class there is; and a query
+ * by having nothing else but what stands in an OPT record. */
+static bool dns_recognises(struct slice in, bool known) {
+    enum {
+        IN_USE = 0x7840,
+        RCODE = 0xf,
+        TYPE_MAX = 260,
+        CLASS_IN = 1,
+        CLASS_CHAOS = 3,
+        CLASS_ANY = 255,
+        RECORDS = 256
+    };
+    struct reader r = rd_init(in, in.p);
+    (void)known;
+    rd_skip(&r, 2);
+    uint16_t flags = rd_be16(&r), questions = rd_be16(&r), answers = rd_be16(&r), authorities = rd_be16(&r),
+             more = rd_be16(&r);
+    bool response = flags & F_RESPONSE;
+    if (questions != 1 || flags & IN_USE || answers > RECORDS || authorities > RECORDS || more > RECORDS) return false;
+    if (!response && (answers || authorities || more > 1 || flags & RCODE)) return false;
+    if (!name_likely(&r)) return false;
+    uint16_t type = rd_be16(&r), class = rd_be16(&r);
+    if (!type || type > TYPE_MAX || (class != CLASS_IN && class != CLASS_CHAOS && class != CLASS_ANY)) return false;
+    return rd_ok(&r) && (response || (rd_left(&r) == 0) == (more == 0));
+}
+
 static void stream_start(void *state) { (void)state; }
 
 /* stream_frame: over TCP a message follows its length in two bytes, RFC 1035 4.2.2. */
@@ -280,6 +323,7 @@ const struct proto proto_dns = {.name = "dns",
                                 .keys = dns_keys,
                                 .read = dns_read,
                                 .stream = &stream,
+                                .recognises = dns_recognises,
                                 .info = dns_info,
                                 .info_fields = dns_info_fields,
                                 .info_last = true,

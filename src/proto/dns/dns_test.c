@@ -128,6 +128,22 @@ static void streams(void) {
     CHECK("an empty message is malformed but leaves the framing", r.status == READ_OK && r.consumed == 2 && out.bad);
 }
 
+static bool recognised(const char *bytes, size_t n) {
+    return proto_dns.recognises(slice_of((const void *)bytes, n), false);
+}
+#define RECOGNISED(lit) recognised(lit, sizeof(lit) - 1)
+#define ASKED "\x12\x34\1\0\0\1\0\0\0\0\0"
+
+static void any_port(void) {
+    CHECK("a question for a host is known by its bytes", RECOGNISED(ASKED "\0\3www\2eu\0\0\1\0\1"));
+    CHECK("so is one with an OPT record", RECOGNISED(ASKED "\1\3www\2eu\0\0\1\0\1\0\0\x29\4\xd0\0\0\0\0\0\0"));
+    CHECK("one with bytes behind it is none", !RECOGNISED(ASKED "\0\3www\2eu\0\0\1\0\1more"));
+    CHECK("one that ends in its name is none", !RECOGNISED(ASKED "\0\3www\2e"));
+    CHECK("no host has such a name", !RECOGNISED(ASKED "\0\3w\1w\2eu\0\0\1\0\1"));
+    CHECK("there is no such class", !RECOGNISED(ASKED "\0\3www\2eu\0\0\1\0\x10"));
+    CHECK("zeros are no question", !RECOGNISED("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+}
+
 /* A message of 64 KiB in which thousands of names point into one long chain of labels. */
 static void hostile(void) {
     enum { SIZE = 65000 };
@@ -153,6 +169,7 @@ int main(void) {
     names();
     records();
     streams();
+    any_port();
     hostile();
     arena_free(&arena);
     fvec_free(&out);

@@ -363,6 +363,58 @@ static bool section_label(struct writer *w, const struct fval *f) {
     return true;
 }
 
+/* flag_label: bits of the header whose words depend on whose message it is. */
+static bool flag_label(struct writer *w, const struct fval *f) {
+    if (f->id == FID_DNS_FLAGS_CONFLICT && f->extra == DNS_X_RESPONSE)
+        wr_f(w, ".... .%u.. .... .... = Conflict: The name is %sconsidered unique", (unsigned)f->u, f->u ? "not " : "");
+    else if (f->id == FID_DNS_FLAGS_AUTHENTICATED && f->extra == DNS_X_QUERY)
+        wr_s(w, ".... .... ..1. .... = AD bit: Set");
+    else return false;
+    return true;
+}
+
+static bool bitmap_label(struct writer *w, const struct fval *f) {
+    const char *name = field_value_name(&vals_dns_type, f->u);
+    if (f->extra != DNS_X_BITMAP) return false;
+    wr_s(w, "RR type in bit map: ");
+    if (name) wr_s(w, name);
+    else wr_f(w, "Unknown (%u)", (unsigned)f->u);
+    return true;
+}
+
+static bool seconds_label(struct writer *w, const struct fval *f) {
+    wr_f(w, "%s: %llu", field_of(f->id)->label, (unsigned long long)f->u);
+    seconds_write(w, f->u);
+    return true;
+}
+
+static bool dso_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *type = fv_first(v, FID_DNS_DSO_TLV_TYPE, at, fv_end(v, at));
+    const char *name = type ? field_value_name(&vals_dns_dso_tlv_type, type->u) : NULL;
+    wr_f(w, "DSO TLV: %s", name ? name : "Unknown");
+    return true;
+}
+
+/* remark_label: what is said of a message beside its fields. */
+static bool remark_label(struct writer *w, const struct fval *f) {
+    unsigned long long u = f->u;
+    switch (f->id) {
+    case FID_DNS_EXTRANEOUS_LINE: wr_f(w, "Extraneous Data (%u bytes)", f->len); return true;
+    case FID_DNS_RETRANSMIT_REQUEST:
+        wr_f(w, "DNS query retransmission. Original request in frame %llu", u);
+        return true;
+    case FID_DNS_RETRANSMIT_RESPONSE:
+        wr_f(w, "DNS response retransmission. Original response in frame %llu", u);
+        return true;
+    case FID_DNS_UNDECODED_TYPE: wr_f(w, "The data of records of type %llu is not decoded", u); return true;
+    case FID_DNS_TSIG_NOALG:
+        wr_s(w, "No dissector for algorithm:");
+        print_string(w, f->s);
+        return true;
+    default: return false;
+    }
+}
+
 bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     switch (f->id) {
@@ -371,12 +423,7 @@ bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_LLMNR: return title_label(w, v, at);
     case FID_DNS_FLAGS: return flags_label(w, (unsigned)f->u);
     case FID_DNS_FLAGS_CONFLICT:
-        if (f->extra != DNS_X_RESPONSE) return false;
-        wr_f(w, ".... .%u.. .... .... = Conflict: The name is %sconsidered unique", (unsigned)f->u, f->u ? "not " : "");
-        return true;
-    case FID_DNS_FLAGS_AUTHENTICATED:
-        if (f->extra == DNS_X_QUERY) wr_s(w, ".... .... ..1. .... = AD bit: Set");
-        return f->extra == DNS_X_QUERY;
+    case FID_DNS_FLAGS_AUTHENTICATED: return flag_label(w, f);
     case FID_DNS_QUERIES:
     case FID_DNS_ANSWERS:
     case FID_DNS_AUTHORITY:
@@ -386,29 +433,14 @@ bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_DNS_QRY_CLASS:
     case FID_DNS_RESP_CLASS:
     case FID_DNS_RR_UDP_PAYLOAD_SIZE: return f->extra == DNS_X_MULTICAST && class_label(w, f);
-    case FID_DNS_RESP_TYPE: {
-        if (f->extra != DNS_X_BITMAP) return false;
-        const char *name = field_value_name(&vals_dns_type, f->u);
-        wr_s(w, "RR type in bit map: ");
-        if (name) wr_s(w, name);
-        else wr_f(w, "Unknown (%u)", (unsigned)f->u);
-        return true;
-    }
+    case FID_DNS_RESP_TYPE: return bitmap_label(w, f);
     case FID_DNS_RESP_TTL:
     case FID_DNS_RRSIG_ORIGINAL_TTL:
     case FID_DNS_SOA_REFRESH_INTERVAL:
     case FID_DNS_SOA_RETRY_INTERVAL:
     case FID_DNS_SOA_EXPIRE_LIMIT:
-    case FID_DNS_SOA_MINIMUM_TTL:
-        wr_f(w, "%s: %llu", field_of(f->id)->label, (unsigned long long)f->u);
-        seconds_write(w, f->u);
-        return true;
-    case FID_DNS_DSO_TLV: {
-        const struct fval *type = fv_first(v, FID_DNS_DSO_TLV_TYPE, at, fv_end(v, at));
-        const char *name = type ? field_value_name(&vals_dns_dso_tlv_type, type->u) : NULL;
-        wr_f(w, "DSO TLV: %s", name ? name : "Unknown");
-        return true;
-    }
+    case FID_DNS_SOA_MINIMUM_TTL: return seconds_label(w, f);
+    case FID_DNS_DSO_TLV: return dso_label(w, v, at);
     case FID_DNS_OPT: return option_label(w, v, at);
     case FID_DNS_SVCB_SVCPARAM: return param_label(w, v, at);
     case FID_DNS_SVCB_SVCPARAM_ECHCONFIG:
@@ -423,18 +455,6 @@ bool dns_label(struct writer *w, const struct fvec *v, uint32_t at) {
     case FID_DNS_LOC_LATITUDE:
     case FID_DNS_LOC_LONGITUDE:
     case FID_DNS_LOC_ALTITUDE: return loc_label(w, f);
-    case FID_DNS_EXTRANEOUS_LINE: wr_f(w, "Extraneous Data (%u bytes)", f->len); return true;
-    case FID_DNS_RETRANSMIT_REQUEST:
-        wr_f(w, "DNS query retransmission. Original request in frame %llu", (unsigned long long)f->u);
-        return true;
-    case FID_DNS_RETRANSMIT_RESPONSE:
-        wr_f(w, "DNS response retransmission. Original response in frame %llu", (unsigned long long)f->u);
-        return true;
-    case FID_DNS_UNDECODED_TYPE: wr_f(w, "The data of records of type %u is not decoded", (unsigned)f->u); return true;
-    case FID_DNS_TSIG_NOALG:
-        wr_s(w, "No dissector for algorithm:");
-        print_string(w, f->s);
-        return true;
-    default: return false;
+    default: return remark_label(w, f);
     }
 }

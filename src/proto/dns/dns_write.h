@@ -15,6 +15,7 @@ struct dns_write_record {
     struct slice data; /* encoded */
 };
 
+/* dns_write_header appends the twelve bytes of RFC 1035 4.1.1. */
 void dns_write_header(struct writer *w, const struct dns_write *h);
 /* dns_write_name appends a name without compression; false, with nothing appended, where a label or the name is too
  * long (63 and 255 bytes, RFC 1035 2.3.4). */

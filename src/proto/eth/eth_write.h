@@ -14,6 +14,7 @@ struct vlan_write {
     int64_t priority, dei, id, type;
 };
 
+/* eth_write and vlan_write append a header. */
 void eth_write(struct writer *w, const struct eth_write *h);
 void vlan_write(struct writer *w, const struct vlan_write *h);
 

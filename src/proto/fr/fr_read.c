@@ -124,7 +124,11 @@ static void chdlc_read(struct decode *d, struct slice in) {
     uint16_t type = get_be16(d, &r, FID_CHDLC_PROTOCOL);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
-    if (rd_ok(&r) && !d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r))) d_data(d, rd_rest(&r));
+    if (!rd_ok(&r)) return;
+    enum { OSI = 0xfefe, OSI_SAP = 0xfe };
+    bool known = type == OSI ? d->ops->next(d, TABLE_LLC, OSI_SAP, rd_rest(&r))
+                             : d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r));
+    if (!known) d_data(d, rd_rest(&r));
     d->payload_end = NULL;
 }
 

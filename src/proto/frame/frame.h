@@ -4,9 +4,9 @@
 
 #include "proto/proto.h"
 
-/* frame_times is what a packet's times are counted from; -1 where there is no such packet yet. */
+/* frame_times is what a packet's times are counted from. */
 struct frame_times {
-    int64_t first, previous, displayed; /* nanoseconds since 1970 */
+    __int128 first, previous, displayed; /* nanoseconds since 1970 */
     bool has_first, has_displayed;
 };
 

@@ -108,12 +108,13 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
     }
     fv_u(v, FID_FRAME_ENCAP, 0, 0, encap_of(p->iface->linktype));
     if (p->has_ts) {
-        fv_i(v, FID_FRAME_TIME, 0, 0, p->ts);
+        __int128 at = packet_moment(p);
+        fv_moment(v, FID_FRAME_TIME, 0, 0, at);
         fv_i(v, FID_FRAME_OFFSET_SHIFT, 0, 0, 0);
-        fv_i(v, FID_FRAME_TIME_EPOCH, 0, 0, p->ts);
-        fv_i(v, FID_FRAME_TIME_DELTA, 0, 0, t->has_first ? p->ts - t->previous : 0);
-        fv_i(v, FID_FRAME_TIME_DELTA_DISPLAYED, 0, 0, t->has_displayed ? p->ts - t->displayed : 0);
-        fv_i(v, FID_FRAME_TIME_RELATIVE, 0, 0, t->has_first ? p->ts - t->first : 0);
+        fv_moment(v, FID_FRAME_TIME_EPOCH, 0, 0, at);
+        fv_moment(v, FID_FRAME_TIME_DELTA, 0, 0, t->has_first ? at - t->previous : 0);
+        fv_moment(v, FID_FRAME_TIME_DELTA_DISPLAYED, 0, 0, t->has_displayed ? at - t->displayed : 0);
+        fv_moment(v, FID_FRAME_TIME_RELATIVE, 0, 0, t->has_first ? at - t->first : 0);
     }
     fv_u(v, FID_FRAME_NUMBER, 0, 0, p->number);
     fv_u(v, FID_FRAME_LEN, 0, 0, p->len);

@@ -86,7 +86,9 @@ static void payload_pass(struct decode *d, uint16_t type, uint16_t flags, struct
         if (payload.p[0] >> 4 != 4) payload = slice_tail(payload, WCCP_HEADER);
         type = TYPE_IPV4;
     }
-    if (!d->ops->next(d, TABLE_ETHERTYPE, type, payload)) d_data(d, payload);
+    enum { OSI = 0x00fe }; /* RFC 1701: a service access point of LLC */
+    enum proto_table table = type == OSI ? TABLE_LLC : TABLE_ETHERTYPE;
+    if (!d->ops->next(d, table, type, payload)) d_data(d, payload);
 }
 
 static void gre_read(struct decode *d, struct slice in) {

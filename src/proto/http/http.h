@@ -55,6 +55,8 @@ struct http_header {
 };
 /* http_header_next takes the next header field off *head; false at the empty line, which is left there. */
 bool http_header_next(struct slice *head, struct http_header *h);
+/* http_length_of reads the number of octets a Content-Length says; false where it is none. */
+bool http_length_of(struct slice value, uint64_t *length);
 /* http_name_is compares the name of a header field, in any case, with one in lower case. */
 bool http_name_is(struct slice name, const char *lower);
 /* http_has_token tells whether a comma-separated list holds the token (in lower case), in any case. */
@@ -112,7 +114,7 @@ struct slice http_media_type(struct decode *d, struct slice value);
 struct slice http_media_words(struct decode *d, struct slice value, struct slice data, uint8_t *kind);
 /* http_content is a body without its codings: in source src, of a media type. */
 struct http_content {
-    struct slice type, data;
+    struct slice value, type, data; /* value: the media type with its parameters */
     uint8_t src;
 };
 /* http_body_add adds the body's fields; http_content_read hands its content, once the message's entry is closed, to who
@@ -121,6 +123,7 @@ void http_content_read(struct decode *d, const struct http_content *c);
 struct http_content http_body_add(struct decode *d, const struct http_scan *s, struct slice body,
                                   const struct http_facts *f, uint32_t msg);
 
+/* What struct proto calls column, info and label. */
 const char *http_column(const struct fvec *v, uint32_t at, uint32_t end);
 void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool http_label(struct writer *w, const struct fvec *v, uint32_t at);

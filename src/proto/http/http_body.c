@@ -69,15 +69,18 @@ static struct http_content content_add(struct decode *d, struct slice data, cons
     fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
     struct slice type = data.n && f->content_type.p ? http_media_type(d, f->content_type) : (struct slice){0};
     if (type.p && d_wants(d, FID_HTTP_MEDIA)) media_add(d, f->content_type, data, off);
+    if (!type.n && d->ops) d_data(d, data); /* nobody says what it is: it belongs to the message's own entry */
     d->out->src = src;
-    return (struct http_content){.type = type, .data = data, .src = own};
+    if (!type.n) return (struct http_content){0};
+    return (struct http_content){.value = f->content_type, .type = type, .data = data, .src = own};
 }
 
 void http_content_read(struct decode *d, const struct http_content *c) {
     uint8_t src = d->out->src;
     if (!c->data.n || !d->ops) return;
     d->out->src = c->src;
-    media_or_data_read(d, c->type, c->data);
+    if (media_kind_of(c->type) == MEDIA_MULTIPART) media_multipart_read(d, c->value, c->data);
+    else media_or_data_read(d, c->type, c->data);
     d->out->src = src;
 }
 

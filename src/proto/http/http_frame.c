@@ -7,6 +7,8 @@
  * Nothing is kept but numbers. A header of more than HTTP_HEAD_MAX bytes is given up. */
 #include "proto/http/http.h"
 
+#include "base/hex.h"
+
 static const char *const methods[] = {
     "GET",
     "POST",
@@ -74,12 +76,12 @@ enum http_line_kind http_line_kind_of(struct slice line) {
     return among(methods, sizeof methods / sizeof *methods, word) ? HTTP_LINE_REQUEST : HTTP_LINE_OTHER;
 }
 
-/* line_end returns the length of the line with its LF, or 0; *text gets it without CR and LF. */
+/* line_end returns the length of the line with its LF, or 0; *text gets it without LF and the CRs in front of it. */
 static size_t line_end(struct slice in, size_t seen, struct slice *text) {
     const uint8_t *lf = in.n > seen ? memchr(in.p + seen, '\n', in.n - seen) : NULL;
     if (!lf) return 0;
     size_t n = (size_t)(lf - in.p), bare = n;
-    if (bare && in.p[bare - 1] == '\r') bare--;
+    while (bare && in.p[bare - 1] == '\r') bare--;
     *text = slice_head(in, bare);
     return n + 1;
 }
@@ -160,14 +162,23 @@ bool http_header_next(struct slice *head, struct http_header *h) {
     return true;
 }
 
-static void length_take(struct http_scan *s, struct slice value) {
+bool http_length_of(struct slice value, uint64_t *length) {
+    enum { DIGITS_MAX = 18 }; /* 10^18 octets are more than any message has */
     uint64_t v = 0;
-    bool ok = value.n > 0 && value.n <= 18; /* 10^18 octets are more than any message has */
+    bool ok = value.n > 0;
+    while (value.n > 1 && value.p[0] == '0') value = slice_tail(value, 1);
+    ok = ok && value.n <= DIGITS_MAX;
     for (size_t i = 0; ok && i < value.n; i++) {
         ok = value.p[i] >= '0' && value.p[i] <= '9';
         v = v * 10 + (uint64_t)(value.p[i] - '0');
     }
-    if (!ok || (s->has_length && s->length != v)) { /* RFC 9112 6.3, 5 */
+    if (ok) *length = v;
+    return ok;
+}
+
+static void length_take(struct http_scan *s, struct slice value) {
+    uint64_t v;
+    if (!http_length_of(value, &v) || (s->has_length && s->length != v)) { /* RFC 9112 6.3, 5 */
         s->bad_length = true;
         return;
     }
@@ -190,6 +201,7 @@ static void header_take(struct http_scan *s, struct slice line) {
 static uint16_t status_of(struct slice line) {
     struct slice rest = slice_tail(line, word_of(line).n + 1);
     uint16_t v = 0;
+    while (rest.n && rest.p[0] == ' ') rest = slice_tail(rest, 1);
     for (size_t i = 0; i < 3 && i < rest.n && rest.p[i] >= '0' && rest.p[i] <= '9'; i++)
         v = (uint16_t)(v * 10 + (rest.p[i] - '0'));
     return v;
@@ -248,17 +260,13 @@ static enum read_status head_scan(struct http_scan *s, struct slice in, enum htt
     return READ_OK;
 }
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 enum { CHUNK_DIGITS = 12, CHUNK_LINE_MAX = 4096 };
 
-/* chunk_size reads the number a chunk begins with; false where there is none. */
+/* chunk_size reads the number a chunk begins with; false where there is none. Some readers pass over white space before
+ * it. */
 static bool chunk_size(struct slice line, uint64_t *size) {
     size_t i = 0;
+    while (line.n && (line.p[0] == ' ' || line.p[0] == '\t')) line = slice_tail(line, 1);
     for (*size = 0; i < line.n && hex_digit(line.p[i]) >= 0; i++) {
         if (i >= CHUNK_DIGITS) return false;
         *size = *size << 4 | (unsigned)hex_digit(line.p[i]);

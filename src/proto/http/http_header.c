@@ -101,11 +101,12 @@ static void credentials_add(struct decode *d, struct slice value, uint32_t off) 
 /* inside_add adds what is decoded of a header field's value. */
 static void inside_add(struct decode *d, const struct http_scan *s, uint16_t id, const struct http_header *h) {
     uint32_t off = d_off(d, h->line.p), len = (uint32_t)h->line.n;
+    uint64_t length;
     switch (id) {
     case FID_HTTP_COOKIE: cookie_pairs(d, h->value); break;
     case FID_HTTP_CONTENT_LENGTH_HEADER:
+        if (http_length_of(h->value, &length)) fv_u(d->out, FID_HTTP_CONTENT_LENGTH, off, len, length);
         if (s->bad_length) d_anomaly(d, FID_HTTP_BAD_LENGTH, off, len);
-        else fv_u(d->out, FID_HTTP_CONTENT_LENGTH, off, len, s->length);
         break;
     case FID_HTTP_AUTHORIZATION:
     case FID_HTTP_PROXY_AUTHORIZATION: credentials_add(d, h->value, off); break;

@@ -2,12 +2,12 @@
 /* What is said of content by its media type: the words in the Info column and the name in the Protocol column.
  *
  * Content of a type that says nothing of its form is known by its first bytes. Of a multipart body (RFC 2046 5.1) every
- * part that another boundary ends is worded; MULTIPART_DEPTH bounds parts inside parts, WORDS_MAX the words altogether,
- * PARAMETERS_MAX the bytes of a content type that are looked through. */
+ * part that another boundary ends is worded; MULTIPART_DEPTH bounds parts inside parts, WORDS_MAX the words altogether.
+ */
 #include "proto/http/http.h"
 #include "proto/media/media.h"
 
-enum { WORDS_MAX = 2048, TYPE_MAX = 100, MULTIPART_DEPTH = 4, BOUNDARY_MAX = 255, PARAMETERS_MAX = 1024 };
+enum { WORDS_MAX = 2048, TYPE_MAX = 100, MULTIPART_DEPTH = 4 };
 
 struct slice http_media_type(struct decode *d, struct slice value) {
     size_t n = 0;
@@ -25,49 +25,6 @@ static struct slice by_bytes(struct slice data) {
     if (slice_starts(data, SLICE("\x89PNG"))) return SLICE(" (PNG)");
     if (slice_starts(data, SLICE("\xff\xd8"))) return SLICE(" (JPEG JFIF image)");
     return (struct slice){0};
-}
-
-/* parameter returns the value of a parameter of a content type, without its quotes: RFC 2045 5.1. */
-static struct slice parameter(struct slice value, const char *name) {
-    value = slice_head(value, PARAMETERS_MAX);
-    for (;;) {
-        const uint8_t *semicolon = value.n ? memchr(value.p, ';', value.n) : NULL;
-        if (!semicolon) return (struct slice){0};
-        value = slice_tail(value, (size_t)(semicolon - value.p) + 1);
-        while (value.n && (value.p[0] == ' ' || value.p[0] == '\t' || value.p[0] == '\r' || value.p[0] == '\n'))
-            value = slice_tail(value, 1);
-        const uint8_t *equals = value.n ? memchr(value.p, '=', value.n) : NULL;
-        size_t n = equals ? (size_t)(equals - value.p) : value.n;
-        if (!equals || !http_name_is(slice_head(value, n), name)) continue;
-        value = slice_tail(value, n + 1);
-        bool quoted = value.n && value.p[0] == '"';
-        if (quoted) value = slice_tail(value, 1);
-        for (n = 0; n < value.n &&
-                    (quoted ? value.p[n] != '"' : value.p[n] != ';' && value.p[n] != ' ' && value.p[n] != '\t');)
-            n++;
-        return slice_head(value, n);
-    }
-}
-
-/* boundary_find looks for the next line of the boundary; *before gets what is in front of it, *body what is behind it.
- * false where there is none. */
-static bool boundary_find(struct slice *body, struct slice mark, struct slice *before, bool *last) {
-    struct slice at = *body;
-    for (;;) {
-        const uint8_t *p = at.n ? memmem(at.p, at.n, mark.p, mark.n) : NULL;
-        if (!p) return false;
-        size_t off = (size_t)(p - body->p);
-        struct slice rest = slice_tail(*body, off + mark.n);
-        bool line = off == 0 || body->p[off - 1] == '\n', end = slice_starts(rest, SLICE("--"));
-        if (end) rest = slice_tail(rest, 2);
-        while (rest.n && (rest.p[0] == ' ' || rest.p[0] == '\t' || rest.p[0] == '\r')) rest = slice_tail(rest, 1);
-        at = slice_tail(*body, off + mark.n);
-        if (!line || (rest.n && rest.p[0] != '\n')) continue;
-        *before = slice_head(*body, off);
-        *body = slice_tail(rest, 1);
-        *last = end;
-        return true;
-    }
 }
 
 struct words {
@@ -88,14 +45,9 @@ static void part_put(struct words *w, struct slice part, int depth) {
 }
 
 static void parts_put(struct words *w, struct slice value, struct slice body, int depth) {
-    struct slice boundary = parameter(value, "boundary"), part;
-    char mark[BOUNDARY_MAX + 2] = "--";
-    bool last = false;
-    if (!boundary.n || boundary.n > BOUNDARY_MAX || depth >= MULTIPART_DEPTH) return;
-    memcpy(mark + 2, boundary.p, boundary.n);
-    struct slice line = slice_of(mark, boundary.n + 2);
-    if (!boundary_find(&body, line, &part, &last)) return;
-    while (!last && boundary_find(&body, line, &part, &last)) part_put(w, part, depth);
+    struct media_parts m;
+    if (depth >= MULTIPART_DEPTH || !media_parts_begin(&m, value, body)) return;
+    while (media_part_next(&m)) part_put(w, m.part, depth);
 }
 
 static void words_put(struct words *w, struct slice value, struct slice data, int depth) {

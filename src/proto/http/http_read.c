@@ -89,6 +89,7 @@ static struct slice status_words(struct decode *d, uint16_t code) {
 static void status_line(struct decode *d, struct slice line, uint16_t status) {
     struct slice version = word_take(&line);
     fv_s(d->out, FID_HTTP_RESPONSE_VERSION, d_off(d, version.p), (uint32_t)version.n, version);
+    while (line.n && line.p[0] == ' ') line = slice_tail(line, 1);
     if (!line.n) return;
     struct slice code = word_take(&line);
     uint32_t off = d_off(d, code.p);
@@ -108,7 +109,7 @@ static void first_line(struct decode *d, const struct http_scan *s, struct slice
     struct fval *node = fv_add(d->out, FID_HTTP_FIRST, off, (uint32_t)line.n);
     if (node) node->s = line;
     d->out->depth++;
-    struct fval *chat = d_anomaly(d, FID_HTTP_CHAT, off, 0);
+    struct fval *chat = d_remark(d, FID_HTTP_CHAT, off, 0);
     if (chat) chat->s = line;
     if (s->kind == HTTP_LINE_RESPONSE) status_line(d, without_end(line), s->status);
     else request_line(d, without_end(line), f);
@@ -166,10 +167,12 @@ static void response_link(struct decode *d, struct http_state *st, uint32_t off)
 
 void http_message(struct decode *d, const struct proto *p, struct http_state *st, const struct http_scan *s,
                   struct slice in) {
+    enum { HTTPS = 443 };
     struct http_facts f = {0};
     uint32_t off = d_off(d, in.p);
     struct slice head = slice_head(in, s->head), body = slice_tail(in, s->head);
     d_begin(d, p, off, (uint32_t)in.n);
+    if (d->service == HTTPS && !over_tls(d)) d_anomaly(d, FID_HTTP_TLS_PORT, off, 0);
     first_line(d, s, slice_head(head, s->first), &f);
     http_headers_add(d, s, slice_tail(head, s->first), &f);
     if (!s->part && s->kind == HTTP_LINE_RESPONSE) response_link(d, st, off);

@@ -122,6 +122,7 @@ void http2_data_add(struct decode *d, struct http2_state *st, int from, const st
 struct http2_body *http2_body_start(struct decode *d, struct http2_state *st, int from, uint32_t stream);
 void http2_body_end(struct http2_state *st, struct http2_body *b);
 
+/* What struct proto calls info and label. */
 void http2_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 bool http2_label(struct writer *w, const struct fvec *v, uint32_t at);
 extern const uint16_t http2_info_fields[];

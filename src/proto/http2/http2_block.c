@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fields of a header block of HTTP/2, as a list of names and values in a source of their own. */
+#include "base/hex.h"
 #include "proto/http/http.h"
 #include "proto/http2/http2.h"
 #include "proto/media/media.h"
@@ -85,12 +86,6 @@ static bool number_of(struct slice s, uint64_t *v) {
         *v = *v * 10 + (uint64_t)(s.p[i] - '0');
     }
     return true;
-}
-
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* unescape returns a value with its percent signs resolved (RFC 3986 2.1); false where one is no escape. */

@@ -32,6 +32,7 @@ void icmp_echo_add(struct decode *d, const struct icmp_echo *e, uint32_t off);
  * the anomaly. */
 void icmp_checksum_text(struct writer *w, const struct fvec *v, uint32_t at, uint16_t status, uint16_t bad);
 
+/* What struct proto calls info and label. */
 bool icmp_label(struct writer *w, const struct fvec *v, uint32_t at);
 void icmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 extern const uint16_t icmp_info_fields[];

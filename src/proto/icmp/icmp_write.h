@@ -11,6 +11,7 @@ struct icmp_write {
     uint32_t rest;
 };
 
+/* icmp_write appends header and payload; a checksum of WRITE_AUTO is worked out. */
 void icmp_write(struct writer *w, const struct icmp_write *h, struct slice payload);
 /* icmpv6_write does the same for ICMPv6, whose checksum counts the pseudo header. */
 void icmpv6_write(struct writer *w, const struct icmp_write *h, const struct pseudo *ps, struct slice payload);

@@ -81,6 +81,7 @@ void icmpv6_options(struct decode *d, struct reader *r);
 /* icmpv6_name reads a domain name without compression; its text lives as long as the packet. */
 struct slice icmpv6_name(struct decode *d, struct reader *r);
 
+/* What struct proto calls info and label. */
 bool icmpv6_label(struct writer *w, const struct fvec *v, uint32_t at);
 void icmpv6_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 extern const uint16_t icmpv6_info_fields[];

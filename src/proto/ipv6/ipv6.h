@@ -61,6 +61,7 @@ void ipv6_options(struct decode *d, struct ipv6_walk *walk, struct reader *o, bo
 /* ah_header reads an authentication header and returns the protocol that follows. */
 uint8_t ah_header(struct decode *d, struct reader *r);
 
+/* What struct proto calls info and label. */
 bool ipv6_label(struct writer *w, const struct fvec *v, uint32_t at);
 void ipv6_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 extern const uint16_t ipv6_info_fields[];

@@ -3,12 +3,33 @@
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 
-#include "field/print.h"
+enum {
+    DIRECTORY_MAX = 256,
+    AUTH_OK = 234,
+    PASSIVE = 227,
+    PASSIVE_EXTENDED = 229,
+    DIRECTORY_IS = 257,
+    IAC = 255,
+    SB = 250,
+    SE = 240,
+    WILL = 251
+};
 
-enum { DIRECTORY_MAX = 256, AUTH_OK = 234, DIRECTORY_IS = 257, IAC = 255, SB = 250, SE = 240, WILL = 251 };
+/* ftp_transfer is what is known of a connection for data: where it was agreed upon and what it is for. */
+enum { COMMAND_MAX = 128 };
+struct ftp_transfer {
+    uint32_t setup_frame, command_frame;
+    char method[5]; /* PASV, EPSV, PORT or EPRT */
+    uint8_t command_n, directory_n;
+    char command[COMMAND_MAX], directory[DIRECTORY_MAX];
+};
+_Static_assert(sizeof(struct ftp_transfer) <= ANNOUNCE_ABOUT_MAX, "it can be announced");
 
 struct ftp_state {
     bool tls_asked;
+    struct net_addr data_addr; /* where the next data is agreed to go; len 0: nowhere */
+    uint16_t data_port;
+    struct ftp_transfer transfer;
     uint8_t length; /* of the working directory, as far as the server named it */
     char directory[DIRECTORY_MAX];
 };
@@ -24,6 +45,54 @@ static void directory_note(struct ftp_state *st, struct slice text) {
     memcpy(st->directory, name.p, st->length);
 }
 
+static void transfer_announce(struct decode *d, struct ftp_state *st) {
+    if (!st->data_addr.len || !d->ops->announce) return;
+    st->transfer.directory_n = st->length;
+    memcpy(st->transfer.directory, st->directory, st->length);
+    d->ops->announce(d, &proto_ftp_data, &st->data_addr, st->data_port,
+                     slice_of((const uint8_t *)&st->transfer, sizeof st->transfer));
+}
+
+/* numbers_read takes up to six numbers out of a text and returns how many there were. */
+static size_t numbers_read(struct slice text, unsigned numbers[6]) {
+    size_t n = 0;
+    for (size_t i = 0; i < text.n && n < 6; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9') continue;
+        for (numbers[n] = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9' && numbers[n] < 65536; i++)
+            numbers[n] = numbers[n] * 10 + (text.p[i] - '0');
+        n++;
+    }
+    return n;
+}
+
+/* place_note keeps where data will go: six numbers of an address and a port (RFC 959 4.1.2), or a port behind three
+ * marks of the server's own address (RFC 2428 3). */
+static void place_note(struct decode *d, struct ftp_state *st, const char *method, struct slice text) {
+    unsigned v[6];
+    bool extended = method[0] == 'E';
+    size_t n = numbers_read(text, v);
+    if (extended ? n < 1 : n < 6) return;
+    uint8_t addr[4] = {(uint8_t)v[0], (uint8_t)v[1], (uint8_t)v[2], (uint8_t)v[3]};
+    st->data_addr = extended ? d->src : addr_of(addr, 4);
+    st->data_port = (uint16_t)(extended ? v[n - 1] : v[4] << 8 | (v[5] & 0xff));
+    st->transfer = (struct ftp_transfer){.setup_frame = (uint32_t)d->pkt->number};
+    memcpy(st->transfer.method, method, sizeof st->transfer.method);
+    transfer_announce(d, st);
+}
+
+/* command_note keeps which command the next connection for data is for. */
+static void command_note(struct decode *d, struct ftp_state *st, struct slice text, struct slice command) {
+    static const char *const moving[] = {"RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"};
+    struct ftp_transfer *t = &st->transfer;
+    for (size_t i = 0; i < sizeof moving / sizeof *moving; i++) {
+        if (!word_is(command, moving[i])) continue;
+        t->command_n = (uint8_t)(text.n < COMMAND_MAX ? text.n : COMMAND_MAX);
+        memcpy(t->command, text.p, t->command_n);
+        t->command_frame = (uint32_t)d->pkt->number;
+        transfer_announce(d, st);
+    }
+}
+
 static void request_read(struct decode *d, struct ftp_state *st, const struct line *line) {
     struct slice rest = line->text, command = word_take(&rest);
     line_open(d, FID_FTP_LINE, line->all);
@@ -31,6 +100,9 @@ static void request_read(struct decode *d, struct ftp_state *st, const struct li
     if (rest.n) line_add(d, FID_FTP_REQUEST_ARG, rest);
     fv_close(d->out);
     st->tls_asked = word_is(command, "AUTH");
+    if (word_is(command, "PORT")) place_note(d, st, "PORT", rest);
+    else if (word_is(command, "EPRT")) place_note(d, st, "EPRT", rest);
+    else command_note(d, st, line->text, command);
 }
 
 static void reply_read(struct decode *d, struct ftp_state *st, const struct line *line) {
@@ -43,6 +115,8 @@ static void reply_read(struct decode *d, struct ftp_state *st, const struct line
     }
     fv_close(d->out);
     if (code == DIRECTORY_IS) directory_note(st, line->text);
+    if (code == PASSIVE) place_note(d, st, "PASV", slice_tail(line->text, 4));
+    if (code == PASSIVE_EXTENDED) place_note(d, st, "EPSV", slice_tail(line->text, 4));
     if (code == AUTH_OK && st->tls_asked && d->ops->become) d->ops->become(d, &proto_tls, 0);
 }
 
@@ -72,11 +146,9 @@ static struct read_result ftp_read(struct decode *d, void *state, int from, stru
 
 static void ftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *reply = fv_first(v, FID_FTP_RESPONSE, at, end), *text = fv_first(v, FID_FTP_LINE, at, end);
-    struct line line;
     if (!reply || !text) return;
-    struct slice rest = text->s;
     wr_s(w, reply->u ? "Response: " : "Request: ");
-    if (line_take(&rest, &line)) print_string(w, line.text);
+    line_say(w, text->s);
 }
 
 static bool line_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -124,24 +196,49 @@ static void telnet_info(struct writer *w, const struct fvec *v, uint32_t at, uin
     wr_s(w, "Telnet Data ...");
 }
 
+/* is_text tells whether data begins with what can be read. */
+static bool is_text(struct slice in) {
+    for (size_t i = 0; i < in.n && i < 10; i++)
+        if ((in.p[i] < ' ' || in.p[i] > '~') && (in.p[i] < '\t' || in.p[i] > '\r')) return false;
+    return true;
+}
+
+static struct read_result ftp_data_read(struct decode *d, void *state, int from, struct slice in) {
+    const struct ftp_transfer *t = state;
+    (void)from;
+    d_begin(d, &proto_ftp_data, d_off(d, in.p), (uint32_t)in.n);
+    d_end(d);
+    fv_gen(fv_u(d->out, FID_FTP_DATA_SETUP_FRAME, 0, 0, t->setup_frame));
+    fv_gen(fv_s(d->out, FID_FTP_DATA_SETUP_METHOD, 0, 0, arena_copy(d->arena, slice_str(t->method))));
+    if (t->command_frame) {
+        struct slice command = slice_of((const uint8_t *)t->command, t->command_n);
+        fv_gen(fv_s(d->out, FID_FTP_DATA_COMMAND, 0, 0, arena_copy(d->arena, command)));
+        fv_gen(fv_u(d->out, FID_FTP_DATA_COMMAND_FRAME, 0, 0, t->command_frame));
+    }
+    struct slice directory = slice_of((const uint8_t *)t->directory, t->directory_n);
+    fv_gen(fv_s(d->out, FID_FTP_DATA_CURRENT_WORKING_DIRECTORY, 0, 0, arena_copy(d->arena, directory)));
+    if (is_text(in)) d->ops->call(d, &proto_data_text_lines, in);
+    return lines_whole(in);
+}
+
+static void ftp_data_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    (void)end;
+    wr_f(w, "FTP Data: %u bytes", v->v[at].len);
+}
+
+static const uint16_t ftp_data_fields[] = {FID_FTP_DATA, 0};
+static const struct stream_ops ftp_data_stream = {.state_size = sizeof(struct ftp_transfer), .read = ftp_data_read};
+const struct proto proto_ftp_data = {.name = "ftp-data",
+                                     .column = "FTP-DATA",
+                                     .id = FID_FTP_DATA,
+                                     .end = FID_FTP_DATA_END,
+                                     .stream = &ftp_data_stream,
+                                     .info = ftp_data_info,
+                                     .info_fields = ftp_data_fields};
 static const uint16_t ftp_fields[] = {FID_FTP_RESPONSE, FID_FTP_LINE, 0};
 static const struct stream_ops ftp_stream = {.state_size = sizeof(struct ftp_state), .read = ftp_read};
 static const struct proto_key ftp_keys[] = {{TABLE_TCP, 21}, {TABLE_COUNT, 0}};
-const struct proto proto_ftp = {.name = "ftp",
-                                .column = "FTP",
-                                .id = FID_FTP,
-                                .end = FID_FTP_END,
-                                .keys = ftp_keys,
-                                .stream = &ftp_stream,
-                                .info = ftp_info,
-                                .info_fields = ftp_fields,
-                                .label = line_label};
+const struct proto proto_ftp = {LINES_PROTO(ftp, FTP, "FTP"), .info_fields = ftp_fields, .label = line_label};
 static const struct stream_ops telnet_stream = {.read = telnet_read};
 static const struct proto_key telnet_keys[] = {{TABLE_TCP, 23}, {TABLE_COUNT, 0}};
-const struct proto proto_telnet = {.name = "telnet",
-                                   .column = "TELNET",
-                                   .id = FID_TELNET,
-                                   .end = FID_TELNET_END,
-                                   .keys = telnet_keys,
-                                   .stream = &telnet_stream,
-                                   .info = telnet_info};
+const struct proto proto_telnet = {LINES_PROTO(telnet, TELNET, "TELNET")};

@@ -2,6 +2,7 @@
 #ifndef WEIR_PROTO_LINES_H
 #define WEIR_PROTO_LINES_H
 
+#include "field/print.h"
 #include "proto/proto.h"
 
 /* What protocols that speak in lines of text share. */
@@ -74,6 +75,17 @@ static inline bool from_server(struct decode *d, const struct proto *p, int from
     bool first_serves = d->ops->lookup && d->ops->lookup(d, TABLE_TCP, d->service) != p;
     return (from == 1) != first_serves;
 }
+
+/* line_say writes the first line of a text. */
+static inline void line_say(struct writer *w, struct slice text) {
+    struct line line;
+    if (line_take(&text, &line)) print_string(w, line.text);
+}
+
+/* LINES_PROTO is the entry of a protocol of lines, made of its ID of fields and of what is named after it. */
+#define LINES_PROTO(name_, ID_, COLUMN_)                                                                               \
+    .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .keys = name_##_keys,                \
+    .stream = &name_##_stream, .info = name_##_info
 
 /* lines_whole says that everything that came was read. */
 static inline struct read_result lines_whole(struct slice in) {

@@ -8,8 +8,6 @@
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 
-#include "field/print.h"
-
 struct mail_state {
     bool tls_asked; /* the server's consent is still to come */
     bool data_asked, in_data;
@@ -87,10 +85,9 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
     struct mail mail = {.head = st->fresh};
     bool server = from_server(d, &proto_smtp, from);
     if (server || !st->in_data) { /* a line that is not whole waits for its end */
-        left = whole_lines(in);
-        if (!left.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
-        if (left.n) in = left;
-        left = in;
+        struct slice whole = whole_lines(in);
+        if (!whole.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
+        if (whole.n) left = in = whole;
     }
     d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)in.n);
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
@@ -114,10 +111,8 @@ static void joined_say(struct writer *w, const struct fvec *v, uint32_t at, uint
     bool first = true;
     for (uint32_t i = at; i < end; i++) {
         if (v->v[i].id != id) continue;
-        struct slice rest = v->v[i].s;
-        struct line line;
         if (!first) wr_s(w, " | ");
-        if (line_take(&rest, &line)) print_string(w, line.text);
+        line_say(w, v->v[i].s);
         first = false;
     }
 }
@@ -164,11 +159,9 @@ static struct slice bytes_of(const struct fvec *v, const struct fval *f) {
 static void pop_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     bool server = fv_first(v, FID_POP_RESPONSE, at, end) != NULL;
     const struct fval *f = fv_first(v, server ? FID_POP_RESPONSE : FID_POP_REQUEST, at, end);
-    struct line line;
     if (!f) return;
-    struct slice bytes = bytes_of(v, f);
     wr_s(w, server ? "S: " : "C: ");
-    if (line_take(&bytes, &line)) print_string(w, line.text);
+    line_say(w, bytes_of(v, f));
 }
 
 /* pop_label: the entry of a line has no value of its own, as in Wireshark; its words are its bytes. */
@@ -203,24 +196,11 @@ static struct read_result imap_read(struct decode *d, void *state, int from, str
 
 static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *request = fv_first(v, FID_IMAP_ISREQUEST, at, end), *text = fv_first(v, FID_IMAP_LINE, at, end);
-    struct line line;
     if (!request || !text) return;
-    struct slice rest = text->s;
     wr_s(w, request->u ? "Request: " : "Response: ");
-    if (line_take(&rest, &line)) print_string(w, line.text);
+    line_say(w, text->s);
 }
 
-static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, 0};
-static const struct stream_ops smtp_stream = {.state_size = sizeof(struct mail_state), .read = smtp_read};
-static const struct proto_key smtp_keys[] = {{TABLE_TCP, 25}, {TABLE_TCP, 587}, {TABLE_COUNT, 0}};
-const struct proto proto_smtp = {.name = "smtp",
-                                 .column = "SMTP",
-                                 .id = FID_SMTP,
-                                 .end = FID_SMTP_END,
-                                 .keys = smtp_keys,
-                                 .stream = &smtp_stream,
-                                 .info = smtp_info,
-                                 .info_fields = smtp_fields};
 static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *from = fv_first(v, FID_IMF_FROM, at, end), *subject = fv_first(v, FID_IMF_SUBJECT, at, end);
     if (from) wr_s(w, "from: ");
@@ -228,6 +208,11 @@ static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     if (subject) wr_s(w, from ? ", subject: " : "subject: ");
     if (subject) print_string(w, subject->s);
 }
+
+static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, 0};
+static const struct stream_ops smtp_stream = {.state_size = sizeof(struct mail_state), .read = smtp_read};
+static const struct proto_key smtp_keys[] = {{TABLE_TCP, 25}, {TABLE_TCP, 587}, {TABLE_COUNT, 0}};
+const struct proto proto_smtp = {LINES_PROTO(smtp, SMTP, "SMTP"), .info_fields = smtp_fields};
 
 static const uint16_t imf_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, 0};
 const struct proto proto_imf = {.name = "imf",
@@ -240,23 +225,8 @@ const struct proto proto_imf = {.name = "imf",
 static const uint16_t pop_fields[] = {FID_POP_RESPONSE, FID_POP_REQUEST, 0};
 static const struct stream_ops pop_stream = {.state_size = sizeof(struct mail_state), .read = pop_read};
 static const struct proto_key pop_keys[] = {{TABLE_TCP, 110}, {TABLE_COUNT, 0}};
-const struct proto proto_pop = {.name = "pop",
-                                .column = "POP",
-                                .id = FID_POP,
-                                .end = FID_POP_END,
-                                .keys = pop_keys,
-                                .stream = &pop_stream,
-                                .info = pop_info,
-                                .info_fields = pop_fields,
-                                .label = pop_label};
+const struct proto proto_pop = {LINES_PROTO(pop, POP, "POP"), .info_fields = pop_fields, .label = pop_label};
 static const uint16_t imap_fields[] = {FID_IMAP_ISREQUEST, FID_IMAP_LINE, 0};
 static const struct stream_ops imap_stream = {.state_size = sizeof(struct mail_state), .read = imap_read};
 static const struct proto_key imap_keys[] = {{TABLE_TCP, 143}, {TABLE_COUNT, 0}};
-const struct proto proto_imap = {.name = "imap",
-                                 .column = "IMAP",
-                                 .id = FID_IMAP,
-                                 .end = FID_IMAP_END,
-                                 .keys = imap_keys,
-                                 .stream = &imap_stream,
-                                 .info = imap_info,
-                                 .info_fields = imap_fields};
+const struct proto proto_imap = {LINES_PROTO(imap, IMAP, "IMAP"), .info_fields = imap_fields};

@@ -5,6 +5,7 @@
  * text is JSON; the second adds fields, and not even that where nobody wants them. A text is an object or an array, and
  * several may stand one behind the other. Limits: DEPTH_MAX levels (more is no JSON here), PATH_ROOM bytes of a path.
  */
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "proto/media/media.h"
 #include "proto/protos.h"
@@ -40,8 +41,7 @@ static bool eat(struct reader *r, int c) {
 static int hex4(struct reader *r) {
     int v = 0;
     for (int i = 0; i < 4; i++) {
-        int c = rd_u8(r), low = c | 0x20;
-        int digit = c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+        int digit = hex_digit(rd_u8(r));
         if (digit < 0) return -1;
         v = v << 4 | digit;
     }

@@ -23,4 +23,19 @@ size_t media_json_read(struct decode *d, struct slice type, struct slice data);
 /* media_begin begins a layer of content; its entry is closed with d_end. */
 void media_begin(struct decode *d, const struct proto *p, struct slice type, struct slice data);
 
+/* media_parts goes from boundary to boundary through a body of several parts (RFC 2046 5.1). media_parts_begin goes to
+ * the first boundary of a body of the media type in `value`: `part` is what stands before it. media_part_next goes to
+ * the next one; false where there is none. */
+struct media_parts {
+    struct slice part, boundary, rest; /* between the boundaries; the last one with its line ends; behind it */
+    bool last;                         /* it ends the body */
+    uint16_t mark_len;
+    char mark[2 + 255];
+};
+bool media_parts_begin(struct media_parts *m, struct slice value, struct slice body);
+bool media_part_next(struct media_parts *m);
+/* media_multipart_read shows a body of several parts, whose media type with its parameters is `value`. */
+void media_multipart_read(struct decode *d, struct slice value, struct slice data);
+bool media_multipart_label(struct writer *w, const struct fvec *v, uint32_t at);
+
 #endif

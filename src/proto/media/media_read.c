@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Content by its media type: what layer shows it, and those layers whose content is lines or a form. Images and XML are
- * named, not taken apart. */
+ * named, not taken apart; multipart_read.c has bodies of several parts. */
 #include "proto/media/media.h"
 
+#include "base/hex.h"
 #include "field/print.h"
 #include "proto/protos.h"
 
@@ -31,12 +32,6 @@ static void lines_read(struct decode *d, struct slice type, struct slice data) {
         data = slice_tail(data, n);
     }
     d_end(d);
-}
-
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* form_plain undoes the coding of a key or a value: + is a space, %41 a byte. */
@@ -172,7 +167,10 @@ bool media_read(struct decode *d, struct slice type, struct slice data) {
     enum media_kind kind = media_kind_of(type);
     const struct proto *image = image_of(type, data);
     if (!data.n || !type.n) return false;
-    if (slice_eq(type, SLICE("application/ocsp-response"))) d->ops->call(d, &proto_ocsp, data);
+    if (slice_eq(type, SLICE("application/ocsp-response")) || slice_eq(type, SLICE("application/ocsp-request")))
+        d->ops->call(d, &proto_ocsp, data);
+    else if (slice_eq(type, SLICE("application/ipp"))) d->ops->call(d, &proto_ipp, data);
+    else if (slice_eq(type, SLICE("application/pkix-crl"))) empty_layer(d, &proto_crl, type, data);
     else if (slice_eq(type, SLICE("application/dns-message"))) d->ops->call(d, &proto_dns, data); /* RFC 8484 6 */
     else if (kind == MEDIA_SILENT || kind == MEDIA_MULTIPART || (kind != MEDIA_DATA && !media_wanted(d))) return true;
     else if (kind == MEDIA_TEXT) lines_read(d, type, data);
@@ -190,6 +188,12 @@ void media_or_data_read(struct decode *d, struct slice type, struct slice data) 
     if (media_read(d, type, data)) return;
     if (!type.n || media_kind_of(type) == MEDIA_DATA) d_data(d, data);
     else if (data.n && media_wanted(d)) empty_layer(d, &proto_media, type, data);
+}
+
+/* ipp_read: RFC 8010 3.1.1. The attributes are not taken apart. */
+static void ipp_read(struct decode *d, struct slice in) {
+    static const struct d_row rows[] = {{0, 4}, {FID_IPP_REQUEST_ID, 4}};
+    d_layer(d, &proto_ipp, in, D_ROWS(rows));
 }
 
 static void lines_direct(struct decode *d, struct slice in) { lines_read(d, (struct slice){0}, in); }
@@ -235,4 +239,11 @@ const struct proto proto_urlencoded_form = {LAYER(URLENCODED_FORM, "urlencoded-f
 const struct proto proto_image_gif = {LAYER(IMAGE_GIF, "image-gif")};
 const struct proto proto_image_jfif = {LAYER(IMAGE_JFIF, "image-jfif")};
 const struct proto proto_png = {LAYER(PNG, "png")};
+const struct proto proto_crl = {LAYER(CRL, "text")};
+const struct proto proto_ipp = {LAYER(IPP, "ipp"), .column = "IPP", .read = ipp_read};
 const struct proto proto_media = {LAYER(MEDIA, "media")};
+const struct proto proto_mime_multipart = {.name = "mime_multipart",
+                                           .id = FID_MIME_MULTIPART,
+                                           .end = FID_MIME_MULTIPART_END,
+                                           .inner = true,
+                                           .label = media_multipart_label};

@@ -88,8 +88,38 @@ static void others(void) {
     CHECK(bench_find(&b, FID_XML, 0), "XML is named");
 }
 
+static void data_call(struct decode *d, const struct proto *p, struct slice in) { p->read(d, in); }
+
+static void parts(const char *value, const char *text) {
+    static const struct decode_ops ops = {.call = data_call};
+    struct slice in = slice_str(text);
+    bench_start(&b, in);
+    b.d.ops = &ops;
+    media_multipart_read(&b.d, slice_str(value), in);
+}
+
+static void parts_are_read(void) {
+    parts("multipart/form-data; boundary=\"x y\"",
+          "before\r\n--x y\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\n\r\n1\r\n"
+          "--x y \r\nContent-Type: text/plain\r\nX: y\r\n\r\nline --x y\r\nline\r\n--x y--\r\nbehind");
+    CHECK(is(FID_MIME_MULTIPART_CONTENT_DISPOSITION, 0, "form-data;name=\"a\""), "a part has its header fields");
+    CHECK(is(FID_DATA_DATA, 0, "1"), "its content is what stands in front of the boundary's line end");
+    CHECK(is(FID_DATA_TEXT_LINES_LINE, 0, "line --x y\r\n"), "a boundary begins a line, and the media type counts");
+    CHECK(is(FID_MIME_MULTIPART_PREAMBLE, 0, "before") && is(FID_MIME_MULTIPART_TRAILER, 0, "behind"),
+          "what stands around the parts is shown");
+    parts("multipart/mixed; boundary=a",
+          "--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n1\n--b--\n--a\n\n2\n--a--");
+    CHECK(is(FID_DATA_DATA, 0, "1") && is(FID_DATA_DATA, 1, "2"), "parts may have parts");
+    parts("multipart/mixed; boundary=a", "--a\n\nno end");
+    CHECK(bench_find(&b, FID_MIME_MULTIPART, 0) && !bench_find(&b, FID_MIME_MULTIPART_PART, 0),
+          "a part that no boundary ends is none");
+    parts("multipart/mixed", "--\n\n1\n--");
+    CHECK(!bench_find(&b, FID_MIME_MULTIPART, 0), "without a boundary there are no parts");
+}
+
 int main(void) {
     bench_make(&b);
+    parts_are_read();
     json_values();
     json_refused();
     others();

@@ -63,8 +63,8 @@ static void plain_read(struct decode *d, struct slice in) {
 static void word_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r);
+    fv_hide(fv_u(d->out, FID_PWETH_CW, off, 0, 1)); /* beside the entry, as Wireshark has it */
     d_begin(d, &proto_pwethcw, off, CONTROL_WORD);
-    fv_hide(fv_u(d->out, FID_PWETH_CW, off, 0, 1));
     rd_skip(&r, 2);
     get_be16(d, &r, FID_PWETH_CW_SEQUENCE);
     if (!rd_ok(&r)) d_bad(d, &r);

@@ -232,6 +232,7 @@ void mqtt_text_check(struct mqtt_message *m, enum mqtt_text kind, struct slice s
 bool mqtt_filter_shared(struct slice filter);
 
 enum probe_result mqtt_probe(struct slice in);
+/* What struct proto calls column, info and label. */
 const char *mqtt_column(const struct fvec *v, uint32_t at, uint32_t end);
 void mqtt_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 extern const uint16_t mqtt_info_fields[];

@@ -72,6 +72,8 @@ struct mqtt_close {
     struct slice properties;
 };
 
+/* mqtt_write_connect and its kin append a packet: false, with nothing appended, where a text in it or the whole is
+ * longer than MQTT can say. */
 bool mqtt_write_connect(struct writer *w, const struct mqtt_connect *p);
 bool mqtt_write_connack(struct writer *w, const struct mqtt_connack *p);
 bool mqtt_write_publish(struct writer *w, const struct mqtt_publish *p);

@@ -5,6 +5,7 @@
 #include "proto/protos.h"
 
 enum { COOKED = 16, MESSAGE_HEADER = 16, ATTRIBUTE_HEADER = 4, MESSAGES_MAX = 4096, ATTRIBUTES_MAX = 4096 };
+enum { FAMILY_ROUTE = 0, FIRST_TYPE = 16 };
 enum { FAMILY_NETFILTER = 12, QUEUE_PACKET = 0x0300, QUEUE_HEADER = 1, QUEUE_PAYLOAD = 10, TYPE_MASK = 0x3fff };
 enum { LOG_PAYLOAD = 9, LOG_PREFIX = 10, AF_IPV4 = 2, AF_IPV6 = 10, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
 
@@ -23,13 +24,19 @@ static bool attribute_next(struct reader *r, uint16_t *type, struct slice *value
     return rd_ok(r);
 }
 
+/* header_add adds what follows the type in the header of a message. */
+static void header_add(struct decode *d, struct slice m) {
+    uint32_t off = d_off(d, m.p);
+    fv_u(d->out, FID_NETLINK_HDR_FLAGS, off + 6, 2, load_le16(m.p + 6));
+    fv_u(d->out, FID_NETLINK_HDR_SEQ, off + 8, 4, load_le32(m.p + 8));
+    fv_u(d->out, FID_NETLINK_HDR_PID, off + 12, 4, load_le32(m.p + 12));
+}
+
 static void message_add(struct decode *d, struct slice m) {
     uint32_t off = d_off(d, m.p);
     fv_u(d->out, FID_NETLINK_HDR_LEN, off, 4, load_le32(m.p));
     fv_u(d->out, FID_NETLINK_HDR_TYPE, off + 4, 2, load_le16(m.p + 4));
-    fv_u(d->out, FID_NETLINK_HDR_FLAGS, off + 6, 2, load_le16(m.p + 6));
-    fv_u(d->out, FID_NETLINK_HDR_SEQ, off + 8, 4, load_le32(m.p + 8));
-    fv_u(d->out, FID_NETLINK_HDR_PID, off + 12, 4, load_le32(m.p + 12));
+    header_add(d, m);
 }
 
 static uint16_t packet_header(struct decode *d, struct slice value) {
@@ -66,6 +73,23 @@ static void netfilter_read(struct decode *d, struct slice message) {
     if (packet.n && !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet)) d_data(d, packet);
 }
 
+/* route_read shows a message about interfaces, addresses and routes (rtnetlink(7)) by its type. */
+static void route_read(struct decode *d, struct slice message) {
+    uint32_t off = d_off(d, message.p);
+    d_begin(d, &proto_netlink_route, off, (uint32_t)message.n);
+    fv_u(d->out, FID_NETLINK_HDR_LEN, off, 4, load_le32(message.p));
+    fv_u(d->out, FID_NETLINK_ROUTE_NLTYPE, off + 4, 2, load_le16(message.p + 4));
+    header_add(d, message);
+    d_end(d);
+}
+
+/* control_read shows a message that netlink itself answers, such as the end of a list. */
+static void control_read(struct decode *d, struct slice message) {
+    fv_open(d->out, FID_NETLINK_MESSAGE, d_off(d, message.p), (uint32_t)message.n);
+    message_add(d, message);
+    fv_close(d->out);
+}
+
 /* netlink_read: a frame holds messages, each padded to four bytes. */
 static void netlink_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
@@ -81,11 +105,15 @@ static void netlink_read(struct decode *d, struct slice in) {
     fv_u(d->out, FID_NETLINK_HATYPE, off + 2, 2, load_be16(head.p + 2));
     fv_u(d->out, FID_NETLINK_FAMILY, off + 14, 2, family);
     d_end(d);
-    for (int i = 0; i < MESSAGES_MAX && family == FAMILY_NETFILTER && rd_left(&r) >= MESSAGE_HEADER; i++) {
+    for (int i = 0;
+         i < MESSAGES_MAX && (family == FAMILY_NETFILTER || family == FAMILY_ROUTE) && rd_left(&r) >= MESSAGE_HEADER;
+         i++) {
         uint32_t len = load_le32(r.p);
         if (len < MESSAGE_HEADER) return;
         struct slice message = rd_take(&r, len < rd_left(&r) ? len : rd_left(&r));
-        netfilter_read(d, message);
+        if (load_le16(message.p + 4) < FIRST_TYPE) control_read(d, message);
+        else if (family == FAMILY_ROUTE) route_read(d, message);
+        else netfilter_read(d, message);
         size_t pad = (4u - len % 4u) % 4u;
         rd_skip(&r, pad < rd_left(&r) ? pad : rd_left(&r));
     }
@@ -124,6 +152,8 @@ const struct proto proto_netfilter = {.name = "netlink-netfilter",
                                       .id = FID_NETFILTER,
                                       .end = FID_NETFILTER_END,
                                       .carrier = true};
+const struct proto proto_netlink_route = {
+    .name = "netlink-route", .column = "rtnetlink", .id = FID_NETLINK_ROUTE, .end = FID_NETLINK_ROUTE_END};
 static const struct proto_key nflog_keys[] = {{TABLE_LINK, 239}, {TABLE_COUNT, 0}};
 const struct proto proto_nflog = {.name = "nflog",
                                   .column = "NFLOG",

@@ -24,19 +24,14 @@ static void ccp_read(struct decode *d, struct slice in) { message_read(d, &proto
 static void pap_read(struct decode *d, struct slice in) { message_read(d, &proto_pap, in, password); }
 static void chap_read(struct decode *d, struct slice in) { message_read(d, &proto_chap, in, challenge); }
 
-static void name_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, uint16_t id) {
-    const struct fval *code = fv_first(v, id, at, end);
-    const char *name = code ? field_value_name(field_of(id)->values, code->u) : NULL;
-    if (name) wr_s(w, name);
-}
 static void control_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_LCP_CODE);
+    fv_value_say(w, v, FID_LCP_CODE, at, end);
 }
 static void pap_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_PAP_CODE);
+    fv_value_say(w, v, FID_PAP_CODE, at, end);
 }
 static void chap_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_CHAP_CODE);
+    fv_value_say(w, v, FID_CHAP_CODE, at, end);
 }
 
 static const uint16_t control_fields[] = {FID_LCP_CODE, 0}, pap_fields[] = {FID_PAP_CODE, 0},

@@ -1,129 +1,356 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* QUIC (RFC 9000 17, RFC 8999): the headers of its packets, which are all that is in the clear.
+/* QUIC (RFC 9000 17, RFC 8999): the packets of a datagram, their headers, and what is in them.
  *
  * Theory of operation: a conversation is recognised by a long header whose version is one of QUIC's; after that each of
- * its datagrams is one. Several packets may lie in a datagram, each a layer of its own. How long the connection id of a
- * short header is only who chose it knows: it is that of the source id the peer of its sender gave in a long header,
- * which the state keeps. What it does not do: open packets. */
+ * its datagrams is one. Several packets may lie in a datagram, each a layer of its own; what follows them and is not
+ * for the same connection is padding. How long the connection id of a short header is only who chose it knows: it is
+ * shown where it is the source id the peer of its sender gave in a long header, which the state keeps.
+ *
+ * Keys of Initial packets come out of the connection id of the client's first one, so who sent a packet that opens with
+ * the keys of its own id is the client. Such keys are tried for the first packet of a datagram only: all others must be
+ * for the same id (RFC 9000 12.2), and a stranger may fill datagrams with small packets. A client that was sent a Retry
+ * goes on in its handshake with keys of a new id; other new keys are those of a new connection, whose handshake begins
+ * anew. All other packets are opened with the secrets of the handshake, where they are known (quic_session.c). */
 #include "proto/protos.h"
+#include "proto/quic/quic.h"
 
-enum { LONG = 0x80, ID_MAX = 20, LEAST = 13, PACKETS_MAX = 64, TAG = 16 };
+enum { LONG = 0x80, FIXED = 0x40, LEAST = 13, PACKETS_MAX = 64 };
 enum { INITIAL, ZERO_RTT, HANDSHAKE, RETRY };
-enum {
-    VERSION_1 = 1,
-    VERSION_2 = 0x6b3343cf,
-    DRAFT = 0xff000000,
-    DRAFT_FIRST = 11,
-    FACEBOOK = 0xfaceb000,
-    GREASE = 0x0a0a0a0a
-};
-
-struct quic_state {
-    bool known[2];
-    uint8_t id_size[2]; /* of the connection ids each side chose for itself */
-};
+enum { DRAFT = 0xff000000, DRAFT_FIRST = 11, FACEBOOK = 0xfaceb000, GOOGLE = 0x54303530 };
 
 static bool is_version(uint32_t v) {
-    return v == VERSION_1 || v == VERSION_2 || ((v & 0xffffff00) == DRAFT && (v & 0xff) >= DRAFT_FIRST) ||
-           (v & 0xfffffff0) == FACEBOOK || (v & 0x0f0f0f0f) == GREASE;
+    return v == QUIC_VERSION_1 || v == QUIC_VERSION_2 || ((v & 0xffffff00) == DRAFT && (v & 0xff) >= DRAFT_FIRST) ||
+           (v & 0xfffffff0) == FACEBOOK || (v & 0xfffffffe) == GOOGLE || (v & 0x0f0f0f0f) == QUIC_RESERVED;
 }
 
 static bool quic_recognises(struct slice in, bool known) {
     if (known) return true;
     if (in.n < LEAST || !(in.p[0] & LONG) || !is_version(load_be32(in.p + 1))) return false;
     size_t destination = in.p[5];
-    return destination <= ID_MAX && 6 + destination < in.n && in.p[6 + destination] <= ID_MAX;
-}
-
-/* number_read reads a number of one to eight bytes (RFC 9000 16). */
-static uint64_t number_read(struct decode *d, struct reader *r, uint16_t id) {
-    uint32_t off = rd_off(r);
-    uint8_t first = rd_u8(r);
-    size_t n = (size_t)1 << (first >> 6);
-    struct slice more = rd_take(r, n - 1);
-    if (!rd_ok(r)) return 0;
-    uint64_t value = first & 0x3f;
-    for (size_t i = 0; i < more.n; i++) value = value << 8 | more.p[i];
-    fv_u(d->out, id, off, (uint32_t)n, value);
-    return value;
-}
-
-static void id_read(struct decode *d, struct reader *r, uint16_t length, uint16_t id, uint8_t *size) {
-    *size = get_u8(d, r, length);
-    if (rd_ok(r) && *size) get_bytes(d, r, id, *size);
-}
-
-/* payload_read shows what the packet's key hides, which `length` counts with the packet number. */
-static void payload_read(struct decode *d, struct reader *r, uint64_t length) {
-    size_t n = length < rd_left(r) ? (size_t)length : rd_left(r);
-    if (n) get_bytes(d, r, FID_QUIC_REMAINING_PAYLOAD, n);
+    return destination <= QUIC_ID_MAX && 6 + destination < in.n && in.p[6 + destination] <= QUIC_ID_MAX;
 }
 
 /* long_type returns what a packet is in the numbers of version 1 (RFC 9369 3.2). */
 static unsigned long_type(uint8_t first, uint32_t version) {
     unsigned type = first >> 4 & 3;
-    return version == VERSION_2 ? (type + 3) & 3 : type;
+    return version == QUIC_VERSION_2 ? (type + 3) & 3 : type;
 }
 
-static void long_read(struct decode *d, struct reader *r, uint8_t first, struct quic_state *st) {
-    uint8_t sizes[2];
-    uint32_t off = rd_off(r);
-    uint32_t version = rd_left(r) >= 5 ? load_be32(r->p + 1) : 0;
-    unsigned type = long_type(first, version);
+/* reading is a datagram on its way. */
+struct reading {
+    struct decode *d;
+    struct quic_state *st; /* NULL: there is no memory */
+    bool first;            /* the packet is the datagram's first one, */
+    uint32_t version;      /* which had this version, 0: none, */
+    struct slice id;       /* and was for this connection id */
+    bool opens;            /* somebody wants what is inside packets */
+};
+
+static void id_set(struct quic_id *to, struct slice id) {
+    to->n = id.n <= QUIC_ID_MAX ? (uint8_t)id.n : 0;
+    if (to->n) memcpy(to->bytes, id.p, to->n);
+}
+
+static void handshake_end(struct quic_state *st) {
+    for (int i = 0; i < 2 * QUIC_SPACES; i++) quic_order_end(&st->crypto[i / 2][i % 2]);
+    quic_session_end(st);
+    proto_tls.stream->end(&st->tls);
+}
+
+/* handshake_restart forgets the handshake of the connection before. */
+static void handshake_restart(struct quic_state *st) {
+    handshake_end(st);
+    memset(st->crypto, 0, sizeof st->crypto);
+    memset(st->number, 0, sizeof st->number);
+    memset(st->speaks, 0, sizeof st->speaks);
+    tls_quic_start(&st->tls);
+}
+
+/* version_changed opens an Initial packet of another version than those before, which the two sides go on with (RFC
+ * 9368 2.4): its keys come out of the same connection id. It returns the side, or -1. */
+static int version_changed(struct reading *g, uint32_t version, struct slice packet, size_t number_at,
+                           struct quic_opened *o) {
+    struct quic_state *st = g->st;
+    struct quic_keys keys[2];
+    int side = g->d->from != st->client;
+    if (!g->first || !st->has_keys || st->version == version ||
+        !quic_keys_derive(version, quic_id_slice(&st->id), keys) ||
+        !quic_open(g->d->arena, &keys[side], packet, number_at, st->number[QUIC_FIRST][side], o))
+        return -1;
+    st->version = version;
+    memcpy(st->keys, keys, sizeof keys);
+    return side;
+}
+
+/* initial_open opens an Initial packet of a version, for a connection id: 0 where it is the client's, 1 where it is the
+ * server's, -1 where it does not open. */
+static int initial_open(struct reading *g, uint32_t version, struct slice id, struct slice packet, size_t number_at,
+                        struct quic_opened *o) {
+    struct quic_state *st = g->st;
+    o->space = QUIC_FIRST;
+    if (st->has_keys && st->version == version) {
+        int side = g->d->from != st->client;
+        if (quic_open(g->d->arena, &st->keys[side], packet, number_at, st->number[QUIC_FIRST][side], o)) return side;
+        if (slice_eq(id, quic_id_slice(&st->id))) return -1;
+    }
+    struct quic_keys keys[2];
+    int other = version_changed(g, version, packet, number_at, o);
+    if (other >= 0) return other;
+    if (!g->first || id.n > QUIC_ID_MAX || !quic_keys_derive(version, id, keys)) return -1;
+    bool opens = quic_open(g->d->arena, &keys[0], packet, number_at, 0, o);
+    /* One that was not captured whole cannot be opened; the server's answer can, with its keys. */
+    if (!opens && (!g->d->cut || st->has_keys)) return -1;
+    if (!st->has_keys || !st->retried) handshake_restart(st);
+    st->has_keys = true;
+    st->retried = false;
+    st->client = g->d->from;
+    st->version = version;
+    id_set(&st->id, id);
+    memcpy(st->keys, keys, sizeof keys);
+    return opens ? 0 : -1;
+}
+
+static struct slice id_read(struct decode *d, struct reader *r, uint16_t length, uint16_t id) {
+    uint8_t size = get_u8(d, r, length);
+    return rd_ok(r) && size ? get_bytes(d, r, id, size) : (struct slice){0};
+}
+
+/* long_head is what stands in a long header, up to the packet's number. */
+struct long_head {
+    uint32_t version;
+    unsigned type;
+    struct slice to, from; /* connection ids */
+    size_t number_at, end; /* 0: it has no number */
+};
+
+/* head_find reads a long header without showing it; false where it is cut short. */
+static bool head_find(struct slice in, struct long_head *h) {
+    struct reader r = rd_init(in, in.p);
+    uint8_t first = rd_u8(&r);
+    *h = (struct long_head){.version = rd_be32(&r)};
+    h->type = long_type(first, h->version);
+    h->to = rd_take(&r, rd_u8(&r));
+    h->from = rd_take(&r, rd_u8(&r));
+    if (!rd_ok(&r)) return false;
+    if (!h->version || h->type == RETRY) return true;
+    uint64_t token = h->type == INITIAL ? quic_number(&r) : 0;
+    rd_skip(&r, token < SIZE_MAX ? (size_t)token : SIZE_MAX);
+    uint64_t length = quic_number(&r);
+    if (!rd_ok(&r)) return true;
+    h->number_at = rd_off(&r);
+    h->end = h->number_at + (length < rd_left(&r) ? (size_t)length : rd_left(&r));
+    return true;
+}
+
+/* bits_read shows the first byte of a long header; `o`: without its protection, NULL where that could not be taken off.
+ */
+static void bits_read(struct decode *d, uint32_t off, uint8_t first, uint32_t version, const struct quic_opened *o) {
+    bool two = version == QUIC_VERSION_2;
     fv_u(d->out, FID_QUIC_HEADER_FORM, off, 1, 1);
-    if (version) fv_u(d->out, FID_QUIC_FIXED_BIT, off, 1, first >> 6 & 1);
-    if (version)
-        fv_u(d->out, version == VERSION_2 ? FID_QUIC_LONG_PACKET_TYPE_V2 : FID_QUIC_LONG_PACKET_TYPE, off, 1,
-             first >> 4 & 3);
+    if (!version) {
+        fv_u(d->out, FID_QUIC_VN_UNUSED, off, 1, first & 0x7f);
+        return;
+    }
+    fv_u(d->out, FID_QUIC_FIXED_BIT, off, 1, first >> 6 & 1);
+    fv_u(d->out, two ? FID_QUIC_LONG_PACKET_TYPE_V2 : FID_QUIC_LONG_PACKET_TYPE, off, 1, first >> 4 & 3);
+    if (!o) return;
+    fv_u(d->out, FID_QUIC_LONG_RESERVED, off, 1, o->first >> 2 & 3);
+    fv_u(d->out, FID_QUIC_NUMBER_LENGTH, off, 1, o->first & 3);
+}
+
+/* payload_read shows what stands behind the header, `n` bytes at most: what was opened, else what is hidden. */
+static void payload_read(struct decode *d, struct reader *r, size_t n, uint16_t id, const struct quic_opened *o) {
+    if (n > rd_left(r)) n = rd_left(r);
+    if (!o && n) get_bytes(d, r, FID_QUIC_REMAINING_PAYLOAD, n);
+    if (!o) return;
+    fv_u(d->out, FID_QUIC_NUMBER, rd_off(r), o->number_len, o->number);
+    rd_skip(r, o->number_len);
+    get_bytes(d, r, id, n - o->number_len);
+}
+
+/* frames_read reads what was opened. */
+static void frames_read(struct reading *g, int side, const struct quic_opened *o, uint32_t packet) {
+    uint64_t *next = &g->st->number[o->space][side];
+    if (o->number >= *next) *next = o->number + 1;
+    uint8_t src = o->plain.n ? fvec_add_source(g->d->out, o->plain, "Decrypted QUIC") : 0;
+    if (src) quic_frames_read(g->d, g->st, side, o, src, packet);
+}
+
+/* why_add says, where that is to be said, why packets can be opened or not. */
+static void why_add(struct reading *g, uint32_t off) {
+    if (g->st && g->opens) tls_readable_add(g->d, &g->st->tls, off);
+}
+
+/* protected_open opens a packet that is no Initial one: the side that sent it, or -1. */
+static int protected_open(struct reading *g, enum quic_space space, bool early, uint32_t version, struct slice packet,
+                          size_t number_at, struct quic_opened *o) {
+    struct quic_state *st = g->st;
+    if (!st || !g->opens) return -1;
+    int side = g->d->from != st->client;
+    bool opens = st->has_keys && quic_session_open(g->d, st, side, space, early, version, packet, number_at, o);
+    return opens ? side : -1;
+}
+
+static void long_read(struct reading *g, struct reader *r) {
+    struct decode *d = g->d;
+    struct long_head h;
+    struct quic_opened opened, *o = NULL;
+    struct slice in = rd_rest(r);
+    uint32_t off = rd_off(r);
+    int side = -1;
+    bool whole = head_find(in, &h);
+    if (whole && g->first) g->version = h.version, g->id = h.to;
+    if (whole && g->st) {
+        id_set(&g->st->own[d->from], h.from);
+        g->st->retried |= h.version && h.type == RETRY;
+    }
+    if (whole && h.number_at && h.type == INITIAL && g->st && g->opens)
+        side = initial_open(g, h.version, h.to, slice_head(in, h.end), h.number_at, &opened);
+    else if (whole && h.number_at)
+        side = protected_open(g, h.type == HANDSHAKE ? QUIC_HANDSHAKE : QUIC_DATA, h.type == ZERO_RTT, h.version,
+                              slice_head(in, h.end), h.number_at, &opened);
+    if (side >= 0) o = &opened;
+    bits_read(d, off, in.p[0], h.version, o);
     rd_skip(r, 1);
     get_be32(d, r, FID_QUIC_VERSION);
-    id_read(d, r, FID_QUIC_DCIL, FID_QUIC_DCID, &sizes[0]);
-    id_read(d, r, FID_QUIC_SCIL, FID_QUIC_SCID, &sizes[1]);
-    if (rd_ok(r) && st) {
-        st->known[d->from] = true;
-        st->id_size[d->from] = sizes[1];
-    }
-    if (!version) { /* negotiation: the versions the server has (RFC 8999 6) */
+    id_read(d, r, FID_QUIC_DCIL, FID_QUIC_DCID);
+    id_read(d, r, FID_QUIC_SCIL, FID_QUIC_SCID);
+    if (!h.version) { /* negotiation: the versions the server has (RFC 8999 6) */
         while (rd_left(r) >= 4) get_be32(d, r, FID_QUIC_SUPPORTED_VERSION);
-    } else if (type == RETRY) {
-        if (rd_left(r) > TAG) get_bytes(d, r, FID_QUIC_RETRY_TOKEN, rd_left(r) - TAG);
-        get_bytes(d, r, FID_QUIC_RETRY_INTEGRITY_TAG, TAG);
+    } else if (h.type == RETRY) {
+        if (rd_left(r) > QUIC_TAG) get_bytes(d, r, FID_QUIC_RETRY_TOKEN, rd_left(r) - QUIC_TAG);
+        get_bytes(d, r, FID_QUIC_RETRY_INTEGRITY_TAG, QUIC_TAG);
     } else {
-        uint64_t token = type == INITIAL ? number_read(d, r, FID_QUIC_TOKEN_LENGTH) : 0;
+        uint64_t token = h.type == INITIAL ? get_quic_number(d, r, FID_QUIC_TOKEN_LENGTH) : 0;
         if (token && rd_ok(r)) get_bytes(d, r, FID_QUIC_TOKEN, token < SIZE_MAX ? (size_t)token : SIZE_MAX);
-        payload_read(d, r, number_read(d, r, FID_QUIC_LENGTH));
+        uint64_t length = get_quic_number(d, r, FID_QUIC_LENGTH);
+        payload_read(d, r, length < SIZE_MAX ? (size_t)length : SIZE_MAX, FID_QUIC_PAYLOAD, o);
+        if (h.type != INITIAL) why_add(g, off);
+        if (o && h.type == HANDSHAKE && d->ops->known_as) d->ops->known_as(d, h.from);
+        if (o) frames_read(g, side, o, off);
     }
 }
 
-static void short_read(struct decode *d, struct reader *r, uint8_t first, const struct quic_state *st) {
+/* part_size returns where the first of several packets with short headers ends, 0 where there is but one: a sender that
+ * leaves it to its interface to make datagrams of many packets may be captured before that is done, and then the next
+ * packet begins with the same connection id. */
+static size_t part_size(struct slice in, struct slice id) {
+    enum { ID_SURE = 4 }; /* bytes that do not stand elsewhere by chance */
+    const uint8_t *rest = id.p + id.n;
+    const uint8_t *again = id.n < ID_SURE ? NULL : memmem(rest, in.n - 1 - id.n, id.p, id.n);
+    return again ? (size_t)(again - in.p) - 1 : 0;
+}
+
+/* short_try opens a packet with a short header whose connection id has `id_n` bytes: the side that sent it, or -1. *n
+ * is the packet's length. */
+static int short_try(struct reading *g, struct slice in, size_t id_n, size_t *n, struct quic_opened *o) {
+    enum { DATAGRAM_MOST = 1500 };
+    struct slice id = slice_head(slice_tail(in, 1), id_n);
+    bool many = in.n > DATAGRAM_MOST; /* it is likely that they are several */
+    for (int i = 0; i < 2; i++, many = !many) {
+        *n = many ? part_size(in, id) : in.n;
+        int side = *n ? protected_open(g, QUIC_DATA, false, g->st->version, slice_head(in, *n), 1 + id.n, o) : -1;
+        if (side >= 0) return side;
+    }
+    return -1;
+}
+
+/* short_open opens a packet with a short header: the side that sent it, or -1. *id is its connection id, whose length
+ * is known to its receiver only: that of the id it has from the beginning, or of one it gave later. */
+static int short_open(struct reading *g, struct slice in, struct slice *id, size_t *n, struct quic_opened *o) {
+    struct quic_state *st = g->st;
+    struct slice own = st ? quic_id_slice(&st->own[!g->d->from]) : (struct slice){0};
+    struct quic_session *q = st ? quic_session_of(st) : NULL;
+    uint32_t others = q ? q->side[g->d->from == st->client].id_lengths & ~(1u << own.n) : 0;
+    int side = st && st->tls.session ? short_try(g, in, own.n, n, o) : -1;
+    *id = slice_head(slice_tail(in, 1), own.n);
+    for (size_t size = 0; side < 0 && others >> size; size++) {
+        if (!(others >> size & 1)) continue;
+        side = short_try(g, in, size, n, o);
+        if (side >= 0) *id = slice_head(slice_tail(in, 1), size);
+    }
+    if (side >= 0) return side;
+    *n = in.n;
+    if (!slice_eq(*id, own)) *id = (struct slice){0};
+    return -1;
+}
+
+static void short_read(struct reading *g, struct reader *r) {
+    struct decode *d = g->d;
     uint32_t off = rd_off(r);
-    fv_open(d->out, FID_QUIC_SHORT, off, (uint32_t)rd_left(r));
+    uint8_t first = (uint8_t)rd_peek(r, 0);
+    struct slice id;
+    struct quic_opened o;
+    size_t n;
+    int side = short_open(g, rd_rest(r), &id, &n, &o);
+    fv_open(d->out, FID_QUIC_SHORT, off, (uint32_t)n);
     fv_u(d->out, FID_QUIC_HEADER_FORM, off, 1, 0);
     fv_u(d->out, FID_QUIC_FIXED_BIT, off, 1, first >> 6 & 1);
     fv_u(d->out, FID_QUIC_SPIN_BIT, off, 1, first >> 5 & 1);
+    if (side >= 0) {
+        fv_u(d->out, FID_QUIC_SHORT_RESERVED, off, 1, o.first >> 3 & 3);
+        fv_u(d->out, FID_QUIC_KEY_PHASE, off, 1, o.first >> 2 & 1);
+        fv_u(d->out, FID_QUIC_NUMBER_LENGTH, off, 1, o.first & 3);
+    }
     rd_skip(r, 1);
-    uint8_t size = st ? st->id_size[!d->from] : 0;
-    if (size) get_bytes(d, r, FID_QUIC_DCID, size);
-    payload_read(d, r, rd_left(r));
+    if (id.n) get_bytes(d, r, FID_QUIC_DCID, id.n);
+    payload_read(d, r, n - 1 - id.n, FID_QUIC_PROTECTED_PAYLOAD, side >= 0 ? &o : NULL);
     fv_close(d->out);
+    why_add(g, off);
+    if (side >= 0) frames_read(g, side, &o, off);
+}
+
+/* belongs tells whether what follows a packet in its datagram is another one for the same connection (RFC 9000 12.2).
+ */
+static bool belongs(const struct reading *g, struct slice in) {
+    struct long_head h;
+    if (!g->version) return true; /* a short header came first, and nothing follows it */
+    if (in.p[0] & LONG) return head_find(in, &h) && h.version == g->version && slice_eq(h.to, g->id);
+    return g->id.n ? slice_starts(slice_tail(in, 1), g->id) : (in.p[0] & FIXED) != 0;
+}
+
+/* padding_read shows the end of a datagram that is no packet. */
+static void padding_read(struct decode *d, struct reader *r) {
+    uint32_t off = rd_off(r), n = (uint32_t)rd_left(r);
+    d_begin_inside(d, &proto_quic, off, n);
+    d_anomaly(d, FID_QUIC_COALESCED_PADDING, off, n);
+    rd_skip(r, n);
+    d_end(d);
+}
+
+static void packet_read(struct reading *g, struct reader *r) {
+    struct decode *d = g->d;
+    uint32_t off = rd_off(r), at = d_begin(d, &proto_quic, off, (uint32_t)rd_left(r));
+    uint32_t length = d->out->n; /* the place of the packet's length */
+    fv_gen(fv_u(d->out, FID_QUIC_PACKET_LENGTH, off, 0, 0));
+    if (rd_peek(r, 0) & LONG) long_read(g, r);
+    else short_read(g, r);
+    uint32_t n = rd_off(r) - off;
+    fv_set_len(d->out, at, n);
+    if (length < d->out->n && d->out->v[length].id == FID_QUIC_PACKET_LENGTH) d->out->v[length].u = n;
+    if (!rd_ok(r)) d_bad(d, r);
+    d_end(d);
+    if (g->st && g->st->plain) quic_streams_read(d, g->st);
 }
 
 static void quic_read(struct decode *d, struct slice in) {
-    struct quic_state *st = d->ops->udp_state ? d->ops->udp_state(d, &proto_quic) : NULL;
+    struct reading g = {.d = d, .first = true};
+    g.st = d->ops->udp_state && !d->quoted ? d->ops->udp_state(d, &proto_quic) : NULL;
+    if (g.st) g.st->plain = NULL;
+    g.opens = want_any(d->out->want, FID_QUIC_LONG_RESERVED, FID_QUIC_END) ||
+              want_any(d->out->want, FID_TLS, FID_TLS_END) || d_wants(d, FID_FRAME_PROTOCOLS) ||
+              (d->tls_keys && d->tls_keys->any);
     struct reader r = d_reader(d, in);
     for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r); i++) {
-        uint32_t off = rd_off(&r), at = d_begin(d, &proto_quic, off, (uint32_t)rd_left(&r));
-        uint32_t length = d->out->n; /* the place of the packet's length */
-        uint8_t first = (uint8_t)rd_peek(&r, 0);
-        fv_gen(fv_u(d->out, FID_QUIC_PACKET_LENGTH, off, 0, 0));
-        if (first & LONG) long_read(d, &r, first, st);
-        else short_read(d, &r, first, st);
-        uint32_t n = rd_off(&r) - off;
-        fv_set_len(d->out, at, n);
-        if (length < d->out->n && d->out->v[length].id == FID_QUIC_PACKET_LENGTH) d->out->v[length].u = n;
-        if (!rd_ok(&r)) d_bad(d, &r);
-        d_end(d);
+        if (!g.first && !belongs(&g, rd_rest(&r))) padding_read(d, &r);
+        else packet_read(&g, &r);
+        g.first = false;
     }
+}
+
+static void quic_end(void *state) {
+    struct quic_state *st = state;
+    handshake_end(st);
 }
 
 static void id_say(struct writer *w, const char *what, const struct fval *f) {
@@ -138,23 +365,25 @@ static void quic_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     const struct fval *type = fv_first(v, FID_QUIC_LONG_PACKET_TYPE, at, end);
     if (!type) type = fv_first(v, FID_QUIC_LONG_PACKET_TYPE_V2, at, end);
     if (!form) return;
-    if (!form->u) wr_s(w, "Protected Payload (KP0)");
+    const struct fval *phase = fv_first(v, FID_QUIC_KEY_PHASE, at, end);
+    if (!form->u) wr_s(w, phase && phase->u ? "Protected Payload (KP1)" : "Protected Payload (KP0)");
     else if (version && !version->u) wr_s(w, "Version Negotiation");
     else if (type && version)
         wr_s(w,
              field_value_name(&vals_quic_long_packet_type, long_type((uint8_t)(type->u << 4), (uint32_t)version->u)));
     id_say(w, ", DCID=", fv_first(v, FID_QUIC_DCID, at, end));
     id_say(w, ", SCID=", fv_first(v, FID_QUIC_SCID, at, end));
+    const struct fval *number = fv_first(v, FID_QUIC_NUMBER, at, end);
+    if (number) wr_number(w, ", PKN: ", number->u, "");
+    for (uint32_t i = at; i < end; i++)
+        if (v->v[i].id == FID_QUIC_FRAME) quic_frame_say(w, v, i);
 }
 
-static const uint16_t info_fields[] = {FID_QUIC_HEADER_FORM,
-                                       FID_QUIC_VERSION,
-                                       FID_QUIC_LONG_PACKET_TYPE,
-                                       FID_QUIC_LONG_PACKET_TYPE_V2,
-                                       FID_QUIC_DCID,
-                                       FID_QUIC_SCID,
-                                       0};
-static const struct stream_ops kept = {.state_size = sizeof(struct quic_state)};
+static const uint16_t info_fields[] = {
+    FID_QUIC_HEADER_FORM, FID_QUIC_VERSION,    FID_QUIC_LONG_PACKET_TYPE, FID_QUIC_LONG_PACKET_TYPE_V2,
+    FID_QUIC_DCID,        FID_QUIC_SCID,       FID_QUIC_NUMBER,           FID_QUIC_FRAME,
+    FID_QUIC_STREAM_ID,   FID_QUIC_MAX_STREAM, FID_QUIC_KEY_PHASE,        0};
+static const struct stream_ops kept = {.state_size = sizeof(struct quic_state), .end = quic_end};
 const struct proto proto_quic = {.name = "quic",
                                  .column = "QUIC",
                                  .id = FID_QUIC,
@@ -163,4 +392,6 @@ const struct proto proto_quic = {.name = "quic",
                                  .stream = &kept,
                                  .recognises = quic_recognises,
                                  .info = quic_info,
-                                 .info_fields = info_fields};
+                                 .info_fields = info_fields,
+                                 .info_last = true,
+                                 .label = quic_label};

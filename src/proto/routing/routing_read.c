@@ -3,29 +3,13 @@
  * PIM (RFC 7761 4.9), NAT-PMP (RFC 6886 3) and RADIUS (RFC 2865 3). What follows the header is not taken apart. */
 #include "proto/protos.h"
 
-/* header_read shows the rows as the layer of p, which takes all there is. */
-static void header_read(struct decode *d, const struct proto *p, struct slice in, const struct d_row *rows, size_t n) {
-    struct reader r = d_reader(d, in);
-    d_begin(d, p, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, rows, n);
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
-}
-
-/* name_say writes the name of a field's value. */
-static void name_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, uint16_t id) {
-    const struct fval *f = fv_first(v, id, at, end);
-    const char *name = f ? field_value_name(field_of(id)->values, f->u) : NULL;
-    if (name) wr_s(w, name);
-}
-
 static void ospf_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {{FID_OSPF_VERSION, 1},   {FID_OSPF_MSG, 1},     {FID_OSPF_PACKET_LENGTH, 2},
                                         {FID_OSPF_SRCROUTER, 4}, {FID_OSPF_AREA_ID, 4}, {FID_OSPF_CHECKSUM, 2}};
-    header_read(d, &proto_ospf, in, D_ROWS(rows));
+    d_layer(d, &proto_ospf, in, D_ROWS(rows));
 }
 static void ospf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_OSPF_MSG);
+    fv_value_say(w, v, FID_OSPF_MSG, at, end);
 }
 
 static void eigrp_read(struct decode *d, struct slice in) {
@@ -34,18 +18,18 @@ static void eigrp_read(struct decode *d, struct slice in) {
         {FID_EIGRP_FLAGS, 4},         {FID_EIGRP_FLAGS_INIT, 0}, {FID_EIGRP_FLAGS_CONDRECV, 0},
         {FID_EIGRP_FLAGS_RESTART, 0}, {FID_EIGRP_FLAGS_EOT, 0},  {FID_EIGRP_SEQ, 4},
         {FID_EIGRP_ACK, 4},           {FID_EIGRP_VRID, 2},       {FID_EIGRP_AS, 2}};
-    header_read(d, &proto_eigrp, in, D_ROWS(rows));
+    d_layer(d, &proto_eigrp, in, D_ROWS(rows));
 }
 static void eigrp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_EIGRP_OPCODE);
+    fv_value_say(w, v, FID_EIGRP_OPCODE, at, end);
 }
 
 static void pim_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {{0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_TYPE, 0}};
-    header_read(d, &proto_pim, in, D_ROWS(rows));
+    d_layer(d, &proto_pim, in, D_ROWS(rows));
 }
 static void pim_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_PIM_TYPE);
+    fv_value_say(w, v, FID_PIM_TYPE, at, end);
 }
 
 enum { ADDRESS_REQUEST = 0, ADDRESS_RESPONSE = 128 };
@@ -65,24 +49,40 @@ static void nat_pmp_read(struct decode *d, struct slice in) {
         {FID_NAT_PMP_PML, 4}};
     int opcode = in.n > 1 ? in.p[1] : -1;
     if (in.n && in.p[0]) d_data(d, in); /* version 2 is another protocol: RFC 6887 */
-    else if (opcode == ADDRESS_RESPONSE) header_read(d, &proto_nat_pmp, in, D_ROWS(told));
-    else if (opcode > ADDRESS_RESPONSE) header_read(d, &proto_nat_pmp, in, D_ROWS(mapped));
-    else if (opcode > ADDRESS_REQUEST) header_read(d, &proto_nat_pmp, in, D_ROWS(asked));
-    else header_read(d, &proto_nat_pmp, in, D_ROWS(address));
+    else if (opcode == ADDRESS_RESPONSE) d_layer(d, &proto_nat_pmp, in, D_ROWS(told));
+    else if (opcode > ADDRESS_RESPONSE) d_layer(d, &proto_nat_pmp, in, D_ROWS(mapped));
+    else if (opcode > ADDRESS_REQUEST) d_layer(d, &proto_nat_pmp, in, D_ROWS(asked));
+    else d_layer(d, &proto_nat_pmp, in, D_ROWS(address));
 }
 static void nat_pmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    name_say(w, v, at, end, FID_NAT_PMP_OPCODE);
+    fv_value_say(w, v, FID_NAT_PMP_OPCODE, at, end);
 }
 
 static void radius_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {
         {FID_RADIUS_CODE, 1}, {FID_RADIUS_ID, 1}, {FID_RADIUS_LENGTH, 2}, {FID_RADIUS_AUTHENTICATOR, 16}};
-    header_read(d, &proto_radius, in, D_ROWS(rows));
+    d_layer(d, &proto_radius, in, D_ROWS(rows));
 }
 static void radius_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *id = fv_first(v, FID_RADIUS_ID, at, end);
-    name_say(w, v, at, end, FID_RADIUS_CODE);
+    fv_value_say(w, v, FID_RADIUS_CODE, at, end);
     if (id) wr_f(w, " id=%u", (unsigned)id->u);
+}
+
+/* rsvp_read: RFC 2205 3.1.1; the objects behind the header are not taken apart. */
+static void rsvp_read(struct decode *d, struct slice in) {
+    static const struct d_row rows[] = {{0, 1},
+                                        {FID_RSVP_VERSION, 0},
+                                        {FID_RSVP_FLAGS, 0},
+                                        {FID_RSVP_MSG, 1},
+                                        {FID_RSVP_MESSAGE_CHECKSUM, 2},
+                                        {FID_RSVP_SENDING_TTL, 1},
+                                        {0, 1},
+                                        {FID_RSVP_LENGTH, 2}};
+    d_layer(d, &proto_rsvp, in, D_ROWS(rows));
+}
+static void rsvp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    fv_value_say(w, v, FID_RSVP_MSG, at, end);
 }
 
 #define LAYER(short_, name_, ID_)                                                                                      \
@@ -90,10 +90,11 @@ static void radius_info(struct writer *w, const struct fvec *v, uint32_t at, uin
     .info = short_##_info, .info_fields = short_##_fields
 static const uint16_t ospf_fields[] = {FID_OSPF_MSG, 0}, eigrp_fields[] = {FID_EIGRP_OPCODE, 0},
                       pim_fields[] = {FID_PIM_TYPE, 0}, nat_pmp_fields[] = {FID_NAT_PMP_OPCODE, 0},
-                      radius_fields[] = {FID_RADIUS_CODE, FID_RADIUS_ID, 0};
+                      rsvp_fields[] = {FID_RSVP_MSG, 0}, radius_fields[] = {FID_RADIUS_CODE, FID_RADIUS_ID, 0};
 static const struct proto_key ospf_keys[] = {{TABLE_IP, 89}, {TABLE_COUNT, 0}},
                               eigrp_keys[] = {{TABLE_IP, 88}, {TABLE_COUNT, 0}},
                               pim_keys[] = {{TABLE_IP, 103}, {TABLE_COUNT, 0}},
+                              rsvp_keys[] = {{TABLE_IP, 46}, {TABLE_COUNT, 0}},
                               nat_pmp_keys[] = {{TABLE_UDP, 5350}, {TABLE_UDP, 5351}, {TABLE_COUNT, 0}},
                               radius_keys[] = {{TABLE_UDP, 1812}, {TABLE_UDP, 1813}, {TABLE_UDP, 1645},
                                                {TABLE_UDP, 1646}, {TABLE_UDP, 1700}, {TABLE_UDP, 3799},
@@ -103,3 +104,4 @@ const struct proto proto_eigrp = {LAYER(eigrp, "eigrp", EIGRP), .column = "EIGRP
 const struct proto proto_pim = {LAYER(pim, "pim", PIM), .column = "PIM"};
 const struct proto proto_nat_pmp = {LAYER(nat_pmp, "nat-pmp", NAT_PMP), .column = "NAT-PMP"};
 const struct proto proto_radius = {LAYER(radius, "radius", RADIUS), .column = "RADIUS"};
+const struct proto proto_rsvp = {LAYER(rsvp, "rsvp", RSVP), .column = "RSVP"};

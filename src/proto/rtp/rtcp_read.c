@@ -48,8 +48,7 @@ static void rtcp_read(struct decode *d, struct slice in) {
 }
 
 static void rtcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *type = fv_first(v, FID_RTCP_PT, at, end);
-    const char *name = type ? field_value_name(&vals_rtcp_pt, type->u) : NULL;
+    const char *name = fv_value_name(v, FID_RTCP_PT, at, end);
     if (name) wr_f(w, "%s   ", name);
 }
 

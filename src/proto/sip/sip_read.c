@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Session Initiation Protocol in datagrams (RFC 3261 7): the first line and the headers as they stand. A body is passed
- * over. */
+/* Session Initiation Protocol in datagrams and streams (RFC 3261 7, 18): the first line and the headers as they stand.
+ * A body is passed over. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 
@@ -8,27 +8,27 @@
 
 /* Headers with a field of their own, with their compact forms (RFC 3261 7.3.3). */
 static const struct {
-    const char *name, *compact;
+    const char *name, *compact; /* compact: NULL where there is none */
     uint16_t id;
 } headers[] = {
     {"VIA", "V", FID_SIP_VIA},
     {"FROM", "F", FID_SIP_FROM},
     {"TO", "T", FID_SIP_TO},
     {"CALL-ID", "I", FID_SIP_CALL_ID},
-    {"CSEQ", "", FID_SIP_CSEQ},
-    {"MAX-FORWARDS", "", FID_SIP_MAX_FORWARDS},
+    {"CSEQ", NULL, FID_SIP_CSEQ},
+    {"MAX-FORWARDS", NULL, FID_SIP_MAX_FORWARDS},
     {"CONTACT", "M", FID_SIP_CONTACT},
-    {"USER-AGENT", "", FID_SIP_USER_AGENT},
-    {"SERVER", "", FID_SIP_SERVER},
-    {"EXPIRES", "", FID_SIP_EXPIRES},
-    {"ALLOW", "", FID_SIP_ALLOW},
+    {"USER-AGENT", NULL, FID_SIP_USER_AGENT},
+    {"SERVER", NULL, FID_SIP_SERVER},
+    {"EXPIRES", NULL, FID_SIP_EXPIRES},
+    {"ALLOW", NULL, FID_SIP_ALLOW},
     {"SUPPORTED", "K", FID_SIP_SUPPORTED},
     {"CONTENT-TYPE", "C", FID_SIP_CONTENT_TYPE},
     {"CONTENT-LENGTH", "L", FID_SIP_CONTENT_LENGTH},
-    {"ROUTE", "", FID_SIP_ROUTE},
-    {"RECORD-ROUTE", "", FID_SIP_RECORD_ROUTE},
+    {"ROUTE", NULL, FID_SIP_ROUTE},
+    {"RECORD-ROUTE", NULL, FID_SIP_RECORD_ROUTE},
     {"EVENT", "O", FID_SIP_EVENT},
-    {"ACCEPT", "", FID_SIP_ACCEPT},
+    {"ACCEPT", NULL, FID_SIP_ACCEPT},
 };
 
 /* is_first tells whether a line is a request's or a reply's: "METHOD uri SIP/2.0", "SIP/2.0 200 OK". */
@@ -71,15 +71,22 @@ static void sequence_read(struct decode *d, struct slice value) {
     if (value.n) line_add(d, FID_SIP_CSEQ_METHOD, value);
 }
 
+static bool header_split(struct slice text, struct slice *name, struct slice *value) {
+    const uint8_t *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
+    if (!colon) return false;
+    *name = slice_head(text, (size_t)(colon - text.p));
+    *value = slice_tail(text, name->n + 1);
+    while (name->n && name->p[name->n - 1] == ' ') name->n--;
+    while (value->n && (value->p[0] == ' ' || value->p[0] == '\t')) *value = slice_tail(*value, 1);
+    return true;
+}
+
 static void header_read(struct decode *d, const struct line *line) {
-    const uint8_t *colon = line->text.n ? memchr(line->text.p, ':', line->text.n) : NULL;
-    if (!colon) return;
-    struct slice name = slice_head(line->text, (size_t)(colon - line->text.p)),
-                 value = slice_tail(line->text, name.n + 1);
-    while (name.n && name.p[name.n - 1] == ' ') name.n--;
-    while (value.n && (value.p[0] == ' ' || value.p[0] == '\t')) value = slice_tail(value, 1);
+    struct slice name, value;
+    if (!header_split(line->text, &name, &value)) return;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        if (!word_is(name, headers[i].name) && !word_is(name, headers[i].compact)) continue;
+        bool compact = headers[i].compact && word_is(name, headers[i].compact);
+        if (!compact && !word_is(name, headers[i].name)) continue;
         uint32_t off = d_off(d, line->all.p);
         struct fval *f = fv_at(d->out, fv_open(d->out, headers[i].id, off, (uint32_t)line->all.n));
         bool number = !field_is_bytes(field_of(headers[i].id));
@@ -103,6 +110,39 @@ static void sip_read(struct decode *d, struct slice in) {
     d_end(d);
 }
 
+/* stream_frame finds the end of a message in a stream: its length is in its header (RFC 3261 18.3). Empty lines before
+ * it keep the connection open (RFC 5626 3.5.1). */
+static struct read_result stream_frame(struct slice in) {
+    enum { HEADER_MAX = 16384 };
+    struct slice left = in, name, value;
+    struct line line = {0};
+    uint64_t body = 0;
+    size_t blank = 0;
+    while (blank < in.n && (in.p[blank] == '\r' || in.p[blank] == '\n')) blank++;
+    if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};
+    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line) && line.all.p[line.all.n - 1] == '\n'; i++) {
+        if (i == 0 && !is_first(line.text)) return (struct read_result){.status = READ_BAD, .stranger = true};
+        if (!line.text.n) {
+            uint64_t all = in.n - left.n + body;
+            if (all > in.n) return (struct read_result){.status = READ_MORE, .needed = all};
+            return (struct read_result){.status = READ_OK, .consumed = all};
+        }
+        if (!header_split(line.text, &name, &value)) continue;
+        if (word_is(name, "CONTENT-LENGTH") || word_is(name, "L")) body = digits(value);
+    }
+    return (struct read_result){.status = in.n > HEADER_MAX ? READ_BAD : READ_MORE};
+}
+
+static struct read_result stream_read(struct decode *d, void *state, int from, struct slice in) {
+    (void)state, (void)from;
+    struct read_result r = stream_frame(in);
+    bool blank = r.status == READ_OK && (in.p[0] == '\r' || in.p[0] == '\n');
+    if (r.status == READ_OK && !blank) sip_read(d, slice_head(in, r.consumed));
+    return r;
+}
+
+static enum probe_result stream_probe(struct slice in) { return sip_recognises(in, false) ? PROBE_CERTAIN : PROBE_NO; }
+
 static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *method = fv_first(v, FID_SIP_METHOD, at, end), *uri = fv_first(v, FID_SIP_R_URI, at, end);
     const struct fval *status = fv_first(v, FID_SIP_STATUS_LINE, at, end),
@@ -113,9 +153,10 @@ static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
         wr_c(w, ' ');
         print_string(w, uri->s);
     } else if (status) {
+        struct slice words = slice_tail(status->s, sizeof "SIP/2.0");
         wr_s(w, "Status: ");
-        print_string(w, slice_tail(status->s, sizeof "SIP/2.0"));
-        if (sequence) {
+        print_string(w, words);
+        if (sequence && slice_starts(words, SLICE("200"))) { /* what succeeded */
             wr_s(w, " (");
             print_string(w, sequence->s);
             wr_c(w, ')');
@@ -131,13 +172,15 @@ static bool sip_label(struct writer *w, const struct fvec *v, uint32_t at) {
 }
 
 static const uint16_t info_fields[] = {FID_SIP_METHOD, FID_SIP_R_URI, FID_SIP_STATUS_LINE, FID_SIP_CSEQ_METHOD, 0};
-static const struct proto_key keys[] = {{TABLE_UDP, 5060}, {TABLE_COUNT, 0}};
+static const struct stream_ops stream = {.read = stream_read, .frame = stream_frame, .probe = stream_probe};
+static const struct proto_key keys[] = {{TABLE_UDP, 5060}, {TABLE_TCP, 5060}, {TABLE_COUNT, 0}};
 const struct proto proto_sip = {.name = "sip",
                                 .column = "SIP",
                                 .id = FID_SIP,
                                 .end = FID_SIP_END,
                                 .keys = keys,
                                 .read = sip_read,
+                                .stream = &stream,
                                 .recognises = sip_recognises,
                                 .info = sip_info,
                                 .info_fields = info_fields,

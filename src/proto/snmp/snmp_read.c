@@ -2,7 +2,6 @@
 /* SNMP (RFC 3416, 3417 over UDP): version, community, what is asked and of which objects; values are not taken apart,
  * nor are messages of version 3 (RFC 3412). */
 #include "proto/protos.h"
-#include "proto/snmp/snmp.h"
 
 #include "field/print.h"
 
@@ -30,7 +29,8 @@ static struct reader part_read(struct reader *r, uint8_t *tag) {
     return rd_sub(r, n);
 }
 
-bool snmp_message(struct slice in) {
+/* is_message tells whether bytes begin with a message: a BER sequence that is there whole and begins with a version. */
+static bool is_message(struct slice in) {
     struct reader r = rd_init(in, in.p);
     uint8_t outer, inner;
     struct reader message = part_read(&r, &outer), version = part_read(&message, &inner);
@@ -93,6 +93,11 @@ static void message_read(struct decode *d, struct reader *r) {
 static void snmp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint8_t tag;
+    bool all_there = !d->cut && !d->quoted && !d->fragment;
+    if (all_there && !is_message(in)) { /* the port alone makes no message of it */
+        d_data(d, in);
+        return;
+    }
     d_begin(d, &proto_snmp, rd_off(&r), (uint32_t)in.n);
     struct reader message = part_read(&r, &tag);
     if (rd_ok(&r) && tag == SEQUENCE) message_read(d, &message);
@@ -101,9 +106,7 @@ static void snmp_read(struct decode *d, struct slice in) {
 }
 
 static void snmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *data = fv_first(v, FID_SNMP_DATA, at, end);
-    const char *name = data ? field_value_name(&vals_snmp_data, data->u) : NULL;
-    if (name) wr_s(w, name);
+    fv_value_say(w, v, FID_SNMP_DATA, at, end);
     for (uint32_t i = at; i < end; i++) {
         if (v->v[i].id != FID_SNMP_NAME) continue;
         wr_c(w, ' ');
@@ -119,5 +122,6 @@ const struct proto proto_snmp = {.name = "snmp",
                                  .end = FID_SNMP_END,
                                  .keys = keys,
                                  .read = snmp_read,
+                                 .renumbers = is_message,
                                  .info = snmp_info,
                                  .info_fields = info_fields};

@@ -113,8 +113,7 @@ static const char *ssh_column(const struct fvec *v, uint32_t at, uint32_t end) {
 }
 
 static void ssh_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *direction = fv_first(v, FID_SSH_DIRECTION, at, end),
-                      *code = fv_first(v, FID_SSH_MESSAGE_CODE, at, end);
+    const struct fval *direction = fv_first(v, FID_SSH_DIRECTION, at, end);
     const struct fval *version = fv_first(v, FID_SSH_PROTOCOL, at, end),
                       *hidden = fv_first(v, FID_SSH_ENCRYPTED_PACKET, at, end);
     if (direction) wr_s(w, direction->u ? "Server: " : "Client: ");
@@ -123,8 +122,7 @@ static void ssh_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
         print_string(w, version->s);
         wr_c(w, ')');
     }
-    const char *name = code ? field_value_name(&vals_ssh_message_code, code->u) : NULL;
-    if (name) wr_s(w, name);
+    fv_value_say(w, v, FID_SSH_MESSAGE_CODE, at, end);
     if (hidden) wr_f(w, "Encrypted packet (len=%u)", hidden->len);
 }
 

@@ -221,16 +221,11 @@ static bool classic_recognises(struct slice in, bool known) {
 static void classic_read(struct decode *d, struct slice in) {
     static const struct d_row head[] = {
         {FID_CLASSICSTUN_TYPE, 2}, {FID_CLASSICSTUN_LENGTH, 2}, {FID_CLASSICSTUN_ID, 16}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_classicstun, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, D_ROWS(head));
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
+    d_layer(d, &proto_classicstun, in, D_ROWS(head));
 }
 
 static void classic_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *type = fv_first(v, FID_CLASSICSTUN_TYPE, at, end);
-    const char *name = type ? field_value_name(&vals_classicstun_type, type->u) : NULL;
+    const char *name = fv_value_name(v, FID_CLASSICSTUN_TYPE, at, end);
     if (name) wr_f(w, "Message: %s", name);
 }
 

@@ -10,11 +10,7 @@ static void head_read(struct decode *d, struct slice in) {
                                         {FID_SYNPHASOR_VERSION, 0},
                                         {FID_SYNPHASOR_FRSIZE, 2},
                                         {FID_SYNPHASOR_IDCODE_STREAM_SOURCE, 2}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_synphasor, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, D_ROWS(rows));
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
+    d_layer(d, &proto_synphasor, in, D_ROWS(rows));
 }
 
 static void datagram_read(struct decode *d, struct slice in) {
@@ -40,9 +36,7 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
 }
 
 static void synphasor_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *type = fv_first(v, FID_SYNPHASOR_FRTYPE, at, end);
-    const char *name = type ? field_value_name(&vals_synphasor_frtype, type->u) : NULL;
-    if (name) wr_s(w, name);
+    fv_value_say(w, v, FID_SYNPHASOR_FRTYPE, at, end);
 }
 
 static const uint16_t info_fields[] = {FID_SYNPHASOR_FRTYPE, 0};

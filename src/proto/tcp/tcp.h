@@ -25,7 +25,7 @@ struct tcp_segment {
 /* tcp_part says what the bytes are that FID_TCP_SEGMENT_DATA shows: fval.extra. */
 enum tcp_part {
     TCP_PART,       /* a part of a message */
-    TCP_PART_FIRST, /* the first one, of a protocol that takes the Info column */
+    TCP_PART_FIRST, /* the first one, or the one that tells its length, of a protocol that takes the Info column */
     TCP_PART_AGAIN, /* bytes of messages that are complete, sent again */
 };
 
@@ -111,7 +111,8 @@ void tcp_conv_end(struct tcp_conv *c, struct pool *unacked);
 /* tcp_is_new tells whether a segment begins another conversation on the ports of c: a SYN with other numbers. */
 bool tcp_is_new(const struct tcp_conv *c, const struct tcp_segment *s, int side);
 /* tcp_conv_update takes the next segment of side `side` at time ts and says what it means. `analyse` false skips
- * what only tcp.analysis.* shows. `unacked` is a pool of struct tcp_unacked. */
+ * what only tcp.analysis.* shows. `unacked` is a pool of struct tcp_unacked; NULL: nobody asks for round trips, for the
+ * bytes under way and for what a timer waited for. */
 void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, uint64_t frame, int64_t ts,
                      bool analyse, struct pool *unacked, struct tcp_analysis *out);
 

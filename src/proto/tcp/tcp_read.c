@@ -154,6 +154,15 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
  * appendix A): they say nothing about the conversation, and nothing can be wrong with them. */
 static bool options_plain(struct slice o) { return o.n == 12 && load_be32(o.p) == 0x0101080a; }
 
+/* stamps_add adds the numbers of plain options where nobody looks at anything else of them. */
+static void stamps_add(struct decode *d, struct reader *r) {
+    rd_skip(r, 4);
+    d->out->depth += 2;
+    get_be32(d, r, FID_TCP_OPT_TSVAL);
+    get_be32(d, r, FID_TCP_OPT_TSECR);
+    d->out->depth -= 2;
+}
+
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c,
                         int side) {
     struct reader r = d_reader(d, options);
@@ -164,7 +173,10 @@ static void options_add(struct decode *d, struct slice options, const struct tcp
         want_any(d->out->want, FID_TCP_OPT_KIND, FID_TCP_OPT_MSS) || /* somebody looks at what says nothing */
         (!plain && d_wants(d, FID_TCP_NOPS));
     int nops = 0;
-    if (!padding && plain) rd_skip(&r, 2);
+    if (plain && !padding && !(s->flags & TH_SYN) && !d_wants(d, FID_TCP_OPTIONS) && !d_wants(d, FID_TCP_OPT_TS)) {
+        stamps_add(d, &r);
+        return;
+    }
     uint32_t at = fv_open(d->out, FID_TCP_OPTIONS, d_off(d, options.p), (uint32_t)options.n);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = options;
     while (rd_left(&r)) {

@@ -136,9 +136,9 @@ static uint32_t segment_end(const struct tcp_segment *s) {
 }
 
 /* repeat_findings says why a segment does not advance the sequence number. */
-static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side *me, const struct tcp_side *peer,
-                                const struct tcp_segment *s, int64_t ts, const struct pool *pool,
-                                struct tcp_analysis *out) {
+RARE static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side *me, const struct tcp_side *peer,
+                                     const struct tcp_segment *s, int64_t ts, const struct pool *pool,
+                                     struct tcp_analysis *out) {
     int64_t reorder = c->initial_rtt ? c->initial_rtt : REORDER_WITHIN;
     if (peer->dup_acks >= 2 && peer->last_ack == s->seq && ts - peer->last_ack_time < FAST_RETRANSMISSION_WITHIN)
         return TA_FAST | TA_RETRANSMISSION;
@@ -181,12 +181,12 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
     }
     if ((s->flags & TH_ACK) && peer->has_top && seq_lt(peer->top_acked, s->ack)) {
         found |= TA_ACK_LOST;
-        peer->top_acked = s->ack;
+        peer->top_acked = peer->has_next && seq_lt(s->ack, peer->next_seq) ? peer->next_seq : s->ack;
     }
     if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !(found & TA_KEEP_ALIVE))
         found |= repeat_findings(c, me, peer, s, ts, pool, out);
     if (found & TA_OUT_OF_ORDER) me->top_acked = me->next_seq; /* the hole is being filled */
-    if (carries) list_add(me, pool, s, end, frame, ts);
+    if (carries && pool) list_add(me, pool, s, end, frame, ts);
     if (!(found & TA_ZERO_PROBE)) {
         if (!me->has_next || seq_lt(me->next_seq, end)) {
             if (!me->has_next || !(s->flags & TH_RST)) me->next_seq = end; /* what a reset says need not be true */
@@ -201,10 +201,10 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
         }
     }
     if (s->flags & TH_ACK) {
-        list_ack(peer, pool, s->ack, ts, out);
+        if (pool) list_ack(peer, pool, s->ack, ts, out);
         peer->lost_bytes = false; /* what was lost is acknowledged or asked for again */
     }
-    if (s->len && !me->lost_bytes) {
+    if (pool && s->len && !me->lost_bytes) {
         push_count(me, s);
         out->counted = true;
         out->in_flight = list_in_flight(me, peer->sacked);

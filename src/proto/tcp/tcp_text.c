@@ -192,13 +192,15 @@ static void title(struct writer *w, const struct fvec *v, uint32_t at) {
 }
 
 static void options_title(struct writer *w, const struct fvec *v, uint32_t at) {
+    static const struct slice head = {(const uint8_t *)"TCP Option - ", 13};
     uint32_t end = fv_end(v, at);
     wr_number(w, "Options: (", v->v[at].len, " bytes)");
     for (uint32_t i = at + 1; i < end; i++) {
         if (v->v[i].depth != v->v[at].depth + 1) continue;
-        const char *label = field_of(v->v[i].id)->label, *dash = strstr(label, " - ");
+        const struct field *field = field_of(v->v[i].id);
+        struct slice label = slice_of(field->label, field->label_len);
         wr_s(w, ", ");
-        wr_s(w, dash ? dash + 3 : label);
+        wr_slice(w, slice_starts(label, head) ? slice_tail(label, head.n) : label);
     }
 }
 

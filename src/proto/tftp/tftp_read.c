@@ -56,10 +56,10 @@ static void tftp_read(struct decode *d, struct slice in) {
 }
 
 static void tftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *opcode = fv_first(v, FID_TFTP_OPCODE, at, end), *type = fv_first(v, FID_TFTP_TYPE, at, end);
+    const struct fval *type = fv_first(v, FID_TFTP_TYPE, at, end);
     const struct fval *file = fv_first(v, FID_TFTP_SOURCE_FILE, at, end), *block = fv_first(v, FID_TFTP_BLOCK, at, end);
     if (!file) file = fv_first(v, FID_TFTP_DESTINATION_FILE, at, end);
-    const char *name = opcode ? field_value_name(&vals_tftp_opcode, opcode->u) : NULL;
+    const char *name = fv_value_name(v, FID_TFTP_OPCODE, at, end);
     if (!name) return;
     wr_s(w, name);
     if (file) {

@@ -7,10 +7,10 @@
 /* The parts of TLS.
  *
  * tls_record.c cuts the stream into records, tls_handshake.c reads handshake messages, tls_hello.c the two hellos,
- * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_text.c writes words. What stands behind a
- * ChangeCipherSpec (or, in TLS 1.3, in application data records) is opened where tls_keys.c has the keys: tls_session.c
- * follows the handshake, tls_master.c makes keys, tls_cipher.c opens records, tls_decrypt.c decides which keys to use.
- * tls_gather.c puts together handshake messages of several records. */
+ * tls_ext.c their extensions, tls_ja3.c makes fingerprints, tls_quic.c what is QUIC's, tls_text.c writes words. What
+ * stands behind a ChangeCipherSpec (or, in TLS 1.3, in application data records) is opened where tls_keys.c has the
+ * keys: tls_session.c follows the handshake, tls_master.c makes keys, tls_cipher.c opens records, tls_decrypt.c decides
+ * which keys to use. tls_gather.c puts together handshake messages of several records. */
 
 enum tls_version { SSL2 = 0x0002, GMTLS = 0x0101, SSL3 = 0x0300, TLS10 = 0x0301, TLS11, TLS12, TLS13 };
 
@@ -43,8 +43,8 @@ enum tls_message {
     NEXT_PROTOCOL = 67
 };
 
-/* tls_alpn is the protocol the two sides agreed on, as far as it matters for words. */
-enum tls_alpn { ALPN_NONE, ALPN_HTTP1, ALPN_HTTP2, ALPN_SPDY, ALPN_OTHER };
+/* tls_alpn is the protocol the two sides agreed on, as far as it matters. */
+enum tls_alpn { ALPN_NONE, ALPN_HTTP1, ALPN_HTTP2, ALPN_SPDY, ALPN_HTTP3, ALPN_DNS, ALPN_MQTT, ALPN_OTHER };
 
 /* tls_gather is a handshake message that came in part; see tls_gather.c. */
 enum { TLS_MESSAGE_MOST = 0x20000, TLS_PIECES_MOST = 64 };
@@ -72,6 +72,7 @@ struct tls_state {
     bool damaged;                /* a message of the layer being read ended too early */
     bool unread[2];              /* application data of a side was not read, or lost, before what comes next */
     bool opened;                 /* what is being read was decrypted */
+    bool quic;                   /* QUIC carries the handshake: there are no records */
     uint8_t said;                /* enum tls_verdict that was shown */
     uint32_t session;            /* number of the struct tls_session in `keys`; 0: none */
     struct tls_keys *keys;
@@ -148,7 +149,17 @@ void tls_ja3_add(struct decode *d, struct slice body, uint32_t off);
 void tls_ja3s_add(struct decode *d, struct slice body, uint32_t off);
 
 /* tls_ja4_add adds the newer fingerprint of a client's hello (its body). */
-void tls_ja4_add(struct decode *d, struct slice body, uint32_t off);
+void tls_ja4_add(struct decode *d, struct slice body, uint32_t off, bool quic);
+
+/* tls_quic_start prepares the state of a handshake inside QUIC, tls_quic_read reads the next bytes of it from side
+ * `from`, which lie in the present source, as a layer inside the present one. Its end is that of the stream's. */
+void tls_quic_start(struct tls_state *st);
+void tls_quic_read(struct decode *d, struct tls_state *st, int from, struct slice in);
+/* tls_quic_inner returns whose streams they are, NULL where that is not known. */
+const struct proto *tls_quic_inner(const struct tls_state *st);
+/* tls_quic_params_read reads QUIC's transport parameters; tls_quic_label writes a parameter's line or its type's. */
+void tls_quic_params_read(struct decode *d, struct reader *r);
+bool tls_quic_label(struct writer *w, const struct fvec *v, uint32_t at);
 
 /* tls_grease tells whether a value is reserved to be ignored (RFC 8701). */
 static inline bool tls_grease(uint16_t v) { return (v & 0x0f0f) == 0x0a0a && v >> 8 == (v & 0xff); }
@@ -161,6 +172,7 @@ bool tls_is_retry(struct slice random);
 /* tls_message_name returns the name of a handshake message type, NULL where there is none. */
 const char *tls_message_name(uint8_t type);
 
+/* What struct proto calls column, info and label. */
 void tls_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end);
 const char *tls_column(const struct fvec *v, uint32_t at, uint32_t end);
 bool tls_label(struct writer *w, const struct fvec *v, uint32_t at);

@@ -120,8 +120,7 @@ static bool open_block(struct tls_keys *k, struct tls_session *s, int from, cons
     return false;
 }
 
-static const struct tls_key *epoch_secret(const struct tls_keys *k, const struct tls_session *s, int from,
-                                          uint8_t epoch) {
+const struct tls_key *tls_epoch_secret(const struct tls_keys *k, const struct tls_session *s, int from, uint8_t epoch) {
     enum tls_key_kind kind = epoch == EPOCH_EARLY       ? TLS_KEY_CLIENT_EARLY
                              : epoch == EPOCH_HANDSHAKE ? (from ? TLS_KEY_SERVER_HANDSHAKE : TLS_KEY_CLIENT_HANDSHAKE)
                                                         : (from ? TLS_KEY_SERVER_DATA : TLS_KEY_CLIENT_DATA);
@@ -131,7 +130,7 @@ static const struct tls_key *epoch_secret(const struct tls_keys *k, const struct
 /* epoch_try makes the keys of an epoch with a suite and opens a record with them; then they are the side's. */
 static bool epoch_try(struct tls_keys *k, struct tls_session *s, int from, uint8_t epoch, const struct tls_suite *suite,
                       const struct tls_sealed *r, unsigned tries, uint8_t *out, struct tls_opened *o) {
-    const struct tls_key *key = epoch_secret(k, s, from, epoch);
+    const struct tls_key *key = tls_epoch_secret(k, s, from, epoch);
     struct tls_side *side = &s->side[from];
     struct tls_cipher c;
     if (!key || key->n != tls_hash_size(suite->prf) || !tls_keys_secret(k, s, suite, key->secret, &c)) return false;
@@ -212,7 +211,7 @@ static bool content_find(struct tls_opened *o) {
 
 /* secrets_await tells whether there is something to try for a side without keys. */
 static bool secrets_await(struct tls_keys *k, const struct tls_session *s, struct tls_side *side, int from) {
-    if (!epoch_secret(k, s, from, epoch_now(s, from))) ask_more(k);
+    if (!tls_epoch_secret(k, s, from, epoch_now(s, from))) ask_more(k);
     return fresh(k, side) || side->epoch <= EPOCH_HANDSHAKE;
 }
 
@@ -334,7 +333,7 @@ static uint8_t verdict_of(const struct tls_state *st) {
     if (!s->known_suite) return SHUT_SUITE;
     if (s->compression > COMPRESSION_DEFLATE) return SHUT_COMPRESSED;
     if (s->side[0].dead || s->side[1].dead) return SHUT_KEYS_DO_NOT_FIT;
-    if (s->version == TLS13 && (epoch_secret(k, s, 0, EPOCH_DATA) || epoch_secret(k, s, 1, EPOCH_DATA)))
+    if (s->version == TLS13 && (tls_epoch_secret(k, s, 0, EPOCH_DATA) || tls_epoch_secret(k, s, 1, EPOCH_DATA)))
         return SHUT_KEYS_DO_NOT_FIT;
     if (k->has_log) return SHUT_NOT_IN_LOG;
     return k->n_private ? private_verdict(s) : psk_verdict(s);

@@ -70,11 +70,20 @@ static void sigalgs_read(struct ext *e) { tls_sigalgs_read(e->d, e->r); }
 
 static void heartbeat_mode_read(struct ext *e) { get_u8(e->d, e->r, FID_TLS_HEARTBEAT_MODE); }
 
+/* is_doq: drafts before the third had no length before a message. */
+static bool is_doq(struct slice name) {
+    return slice_eq(name, SLICE("doq")) || (slice_starts(name, SLICE("doq-i")) && name.n == 7 && name.p[6] > '2');
+}
+
 static void alpn_chosen(struct ext *e, struct slice name) {
-    if (e->message == CLIENT_HELLO) return;
+    /* What QUIC carries before the server answers can only be what the client likes most. */
+    if (e->message == CLIENT_HELLO && (!e->st->quic || e->st->alpn)) return;
     if (slice_eq(name, SLICE("h2"))) e->st->alpn = ALPN_HTTP2;
     else if (slice_starts(name, SLICE("http/1."))) e->st->alpn = ALPN_HTTP1;
     else if (slice_starts(name, SLICE("spdy/"))) e->st->alpn = ALPN_SPDY;
+    else if (slice_eq(name, SLICE("h3")) || slice_starts(name, SLICE("h3-"))) e->st->alpn = ALPN_HTTP3;
+    else if (is_doq(name)) e->st->alpn = ALPN_DNS;
+    else if (slice_eq(name, SLICE("mqtt"))) e->st->alpn = ALPN_MQTT;
     else e->st->alpn = ALPN_OTHER;
 }
 
@@ -263,6 +272,8 @@ static void ech_read(struct ext *e) {
     if (!rd_ok(&r)) rd_fail(e->r);
 }
 
+static void quic_read(struct ext *e) { tls_quic_params_read(e->d, e->r); }
+
 static void nothing_read(struct ext *e) { (void)e; }
 
 /* Who reads which extension, ascending; any other is shown as bytes. */
@@ -293,7 +304,6 @@ static const struct {
     {28, false, size_limit_read},
     {34, false, credentials_read},
     {40, false, key_share_read}, /* as drafts of TLS 1.3 had it */
-    {40, false, key_share_read}, /* as drafts of TLS 1.3 had it */
     {41, false, psk_read},
     {42, false, early_data_read},
     {43, false, versions_read},
@@ -306,10 +316,12 @@ static const struct {
     {51, false, key_share_read},
     {53, false, cid_read},
     {54, false, cid_read},
+    {57, false, quic_read},
     {13172, false, npn_read},
     {17513, false, alps_read},
     {65037, false, ech_read},
     {65281, false, reneg_read},
+    {65445, false, quic_read}, /* as drafts of QUIC had it */
     {65486, false, esni_read},
 };
 

@@ -279,7 +279,7 @@ static void opaque_read(struct decode *d, struct reader *r, size_t n, uint16_t e
 void tls_handshake_read(struct decode *d, struct tls_state *st, int from, struct slice record) {
     enum { RECORD_HEADER = 5 };
     struct reader r = d_reader(d, record);
-    uint32_t off = rd_off(&r) >= RECORD_HEADER ? rd_off(&r) - RECORD_HEADER : 0;
+    uint32_t head = st->quic ? 0 : RECORD_HEADER, off = rd_off(&r) >= head ? rd_off(&r) - head : 0;
     struct tls_gather *g = &st->gather[from];
     while (rd_left(&r)) {
         if (g->have) {

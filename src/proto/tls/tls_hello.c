@@ -77,7 +77,7 @@ void tls_client_hello_read(struct decode *d, struct tls_state *st, struct reader
     if (rd_left(r)) tls_extensions_read(d, st, r, CLIENT_HELLO);
     if (!rd_ok(r)) return;
     tls_ja3_add(d, body, off);
-    tls_ja4_add(d, body, off);
+    tls_ja4_add(d, body, off, st->quic);
 }
 
 uint16_t tls_server_hello_version(struct slice body) {
@@ -100,7 +100,7 @@ static void session_start(struct tls_state *st, uint16_t version) {
         st->version = version;
     }
     st->hello_done = false;
-    st->alpn = ALPN_NONE;
+    if (!st->quic) st->alpn = ALPN_NONE; /* there the server's choice may stay closed: see alpn_chosen */
 }
 
 void tls_server_hello_read(struct decode *d, struct tls_state *st, struct reader *r, bool *retry) {

@@ -12,6 +12,7 @@ struct idea {
     uint16_t subkey[IDEA_SUBKEYS]; /* for decryption */
 };
 
+/* idea_start works the keys for decryption out. */
 void idea_start(struct idea *c, const uint8_t key[IDEA_KEY]);
 /* idea_cbc_open decrypts n bytes, a multiple of IDEA_BLOCK, from `in` to `out`, which may not overlap. */
 void idea_cbc_open(const struct idea *c, const uint8_t iv[IDEA_BLOCK], const uint8_t *in, size_t n, uint8_t *out);

@@ -48,6 +48,7 @@ static void list_write(struct writer *w, const struct list *l) {
 
 /* traits is what a hello says. */
 struct traits {
+    bool quic;
     uint16_t version;
     bool named;
     struct slice alpn;
@@ -124,7 +125,7 @@ static void alpn_write(struct writer *w, struct slice alpn) {
 }
 
 static void head_write(struct writer *w, const struct traits *t) {
-    wr_c(w, 't');
+    wr_c(w, t->quic ? 'q' : 't');
     wr_s(w, version_word(t->version));
     wr_c(w, t->named ? 'd' : 'i');
     wr_uz(w, t->suites.n < COUNT_MOST ? t->suites.n : COUNT_MOST, 2);
@@ -139,13 +140,14 @@ static void hashed(struct decode *d, struct writer *w, struct slice text) {
     wr_hexbytes(w, slice_of(digest, HASH_DIGITS / 2), 0);
 }
 
-void tls_ja4_add(struct decode *d, struct slice hello, uint32_t off) {
+void tls_ja4_add(struct decode *d, struct slice hello, uint32_t off, bool quic) {
     if (!d_wants(d, FID_TLS_JA4) && !d_wants(d, FID_TLS_JA4_R)) return;
     struct traits *t = arena_get(d->arena, sizeof *t);
     enum { LIST_TEXT = 5 * LIST_MOST, RAW = 3 * LIST_TEXT + 32, SHORT = 40 };
     char *raw = t ? arena_get(d->arena, RAW) : NULL, *text = raw ? arena_get(d->arena, SHORT) : NULL;
     if (!text) return;
     memset(t, 0, sizeof *t);
+    t->quic = quic;
     hello_take(t, hello);
     list_sort(&t->suites);
     list_sort(&t->types);

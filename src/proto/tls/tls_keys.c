@@ -2,7 +2,8 @@
 /* The store of secrets and the reading of key logs (the SSLKEYLOGFILE format, draft-ietf-tls-keylogfile). */
 #include "proto/tls/tls_keys.h"
 
-#include "proto/tls/tls_session.h"
+#include "base/hex.h"
+#include "proto/quic/quic.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -14,6 +15,8 @@ void tls_keys_make(struct tls_keys *k) {
     memset(k, 0, sizeof *k);
     k->secrets = pool_make(sizeof(struct tls_key), TLS_KEYS_MAX + 1);
     k->sessions = pool_make(sizeof(struct tls_session), TLS_SESSIONS_MAX + 1);
+    k->quic = pool_make(sizeof(struct quic_session), TLS_QUIC_MAX + 1);
+    k->quic_streams = pool_make(sizeof(struct quic_stream), TLS_QUIC_STREAMS_MAX + 1);
     k->memory = arena_make(MEMORY);
     k->hash_key = hash_key_random();
     k->generation = 1;
@@ -28,6 +31,8 @@ void tls_keys_free(struct tls_keys *k) {
     for (unsigned i = 0; i < k->n_psk; i++) OPENSSL_cleanse(k->psk[i], sizeof *k->psk[i]);
     pool_free(&k->secrets);
     pool_free(&k->sessions);
+    pool_free(&k->quic);
+    pool_free(&k->quic_streams);
     arena_free(&k->memory);
     memset(k, 0, sizeof *k);
 }
@@ -81,12 +86,6 @@ void tls_keys_put(struct tls_keys *k, enum tls_key_kind kind, struct slice id, s
     if (origin != TLS_FROM_SESSION) k->generation++; /* who resumes comes later, and looks then */
     k->any = true;
     if (kind == TLS_KEY_PREMASTER || kind == TLS_KEY_PREMASTER_SENT) k->premasters = true;
-}
-
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* tls_hex_read turns hexadecimal digits into at most `room` bytes: their number, or 0 where it is no such text. */

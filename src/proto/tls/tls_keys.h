@@ -22,6 +22,8 @@ enum {
     TLS_KEYS_MAX = 1 << 20,
     TLS_KEYS_BUCKETS = 1 << 16,
     TLS_SESSIONS_MAX = 1 << 16,
+    TLS_QUIC_MAX = 1 << 14, /* connections of QUIC that are opened */
+    TLS_QUIC_STREAMS_MAX = 1 << 16,
     TLS_PRIVATE_MAX = 64,
     TLS_PSK_MAX = 64,
     TLS_PSK_BYTES = 256,
@@ -62,8 +64,10 @@ struct tls_psk {
 struct tls_keys {
     struct pool secrets;  /* struct tls_key */
     struct pool sessions; /* struct tls_session */
-    uint32_t *buckets;    /* made with the first secret */
-    struct arena memory;  /* of the buckets and of pre-shared keys */
+    struct pool quic;     /* struct quic_session */
+    struct pool quic_streams;
+    uint32_t *buckets;   /* made with the first secret */
+    struct arena memory; /* of the buckets and of pre-shared keys */
     struct hash_key hash_key;
     uint64_t generation;
     bool any;        /* something was given to decrypt with */
@@ -82,6 +86,7 @@ struct tls_keys {
     void *more_to;
 };
 
+/* tls_keys_make prepares an empty store; tls_keys_free releases it and wipes its secrets. */
 void tls_keys_make(struct tls_keys *k);
 void tls_keys_free(struct tls_keys *k);
 

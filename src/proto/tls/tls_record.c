@@ -257,6 +257,9 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         else junk_read(d, st, one, layer);
         if (st->version && !first_hello) mark(d, layer, st->version);
         used += c.size;
+        /* RFC 8446 5.1: a handshake record is never empty; where nothing follows, the message is missing */
+        if (c.kind == KIND_RECORD && c.size == HEADER && one.p[0] == TLS_CONTENT_HANDSHAKE && used == in.n)
+            st->damaged = true;
         c = cut_next(st, from, slice_tail(in, used));
     }
     fv_set_len(d->out, layer, (uint32_t)used);

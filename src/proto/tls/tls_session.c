@@ -221,7 +221,7 @@ void tls_session_message(struct decode *d, struct tls_state *st, int from, uint8
     if (type == CLIENT_HELLO) client_hello(s, body, k->premasters);
     if (type == SERVER_HELLO) server_hello(st, s, body);
     if (s->version == TLS13 && type != CLIENT_HELLO) {
-        message13(k, s, from, type);
+        if (!st->quic) message13(k, s, from, type); /* there the packets say which keys they are protected with */
         return;
     }
     if (type != HELLO_REQUEST) transcript_add(s, message);

@@ -139,6 +139,8 @@ void tls_master_exchange(struct tls_keys *k, struct tls_session *s, struct slice
 bool tls_keys_block(struct tls_keys *k, const struct tls_session *s, int from, struct tls_cipher *c);
 bool tls_keys_secret(struct tls_keys *k, const struct tls_session *s, const struct tls_suite *suite,
                      const uint8_t *secret, struct tls_cipher *c);
+/* tls_epoch_secret returns the secret of a side in an epoch of TLS 1.3, NULL where the store has none. */
+const struct tls_key *tls_epoch_secret(const struct tls_keys *k, const struct tls_session *s, int from, uint8_t epoch);
 /* tls_secret_next turns an application traffic secret into the one that follows it (RFC 8446 7.2). */
 bool tls_secret_next(const struct tls_session *s, uint8_t *secret);
 /* tls_inflate undoes the compression of a side's next record; *plain then lies in `memory`. false: it cannot be undone.

@@ -51,8 +51,7 @@ static void message_name(struct writer *w, uint16_t extra) {
 }
 
 static const char *value_name(const struct fvec *v, uint16_t id, uint32_t at, uint32_t end) {
-    const struct fval *f = fv_first(v, id, at, end);
-    const char *name = f ? field_value_name(field_of(id)->values, f->u) : NULL;
+    const char *name = fv_value_name(v, id, at, end);
     return name ? name : "Unknown";
 }
 
@@ -229,6 +228,12 @@ bool tls_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     switch (f->id) {
     case FID_TLS_RECORD: record_label(w, v, at); return true;
+    case FID_TLS:
+        if (!f->depth) return false;
+        record_label(w, v, at); /* inside QUIC, where there are no records */
+        return true;
+    case FID_TLS_QUIC_PARAM:
+    case FID_TLS_QUIC_TYPE: return tls_quic_label(w, v, at);
     case FID_TLS_HANDSHAKE:
         wr_s(w, "Handshake Protocol: ");
         message_name(w, f->extra);

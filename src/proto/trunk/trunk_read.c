@@ -39,10 +39,8 @@ static void vtp_read(struct decode *d, struct slice in) {
 }
 
 static void vtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *code = fv_first(v, FID_VTP_CODE, at, end),
-                      *revision = fv_first(v, FID_VTP_CONF_REV_NUM, at, end);
-    const char *name = code ? field_value_name(&vals_vtp_code, code->u) : NULL;
-    if (name) wr_s(w, name);
+    const struct fval *revision = fv_first(v, FID_VTP_CONF_REV_NUM, at, end);
+    fv_value_say(w, v, FID_VTP_CODE, at, end);
     if (revision) wr_f(w, ", Revision: %u", (unsigned)revision->u);
 }
 

@@ -8,11 +8,7 @@ enum { KEEPALIVE = 0xff, MARKER = 4, INITIATOR = 0x08, RESPONSE = 0x20, IKE_2 = 
 
 static void esp_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {{FID_ESP_SPI, 4}, {FID_ESP_SEQUENCE, 4}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_esp, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, D_ROWS(rows));
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
+    d_layer(d, &proto_esp, in, D_ROWS(rows));
 }
 
 static void esp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -44,11 +40,7 @@ static void isakmp_read(struct decode *d, struct slice in) {
         {FID_ISAKMP_ISPI, 8},      {FID_ISAKMP_RSPI, 8},  {FID_ISAKMP_NEXTPAYLOAD, 1},  {FID_ISAKMP_VERSION, 1},
         {FID_ISAKMP_MJVER, 0},     {FID_ISAKMP_MNVER, 0}, {FID_ISAKMP_EXCHANGETYPE, 1}, {FID_ISAKMP_FLAGS, 1},
         {FID_ISAKMP_MESSAGEID, 4}, {FID_ISAKMP_LENGTH, 4}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_isakmp, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, D_ROWS(rows));
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
+    d_layer(d, &proto_isakmp, in, D_ROWS(rows));
 }
 
 static void isakmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

@@ -8,16 +8,11 @@ static void vsock_read(struct decode *d, struct slice in) {
                                         {FID_VSOCK_SRC_PORT, 4, true},  {FID_VSOCK_DST_PORT, 4, true},
                                         {FID_VSOCK_OP, 2, true},        {FID_VSOCK_TRANS, 2, true},
                                         {FID_VSOCK_TRANS_LEN, 2, true}, {FID_VSOCK_RESERVED, 2}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_vsock, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, D_ROWS(rows));
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
+    d_layer(d, &proto_vsock, in, D_ROWS(rows));
 }
 
 static void vsock_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *op = fv_first(v, FID_VSOCK_OP, at, end);
-    const char *name = op ? field_value_name(&vals_vsock_op, op->u) : NULL;
+    const char *name = fv_value_name(v, FID_VSOCK_OP, at, end);
     if (name) wr_f(w, "[%s]", name);
 }
 

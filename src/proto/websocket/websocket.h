@@ -29,8 +29,6 @@ struct websocket_frame {
 /* websocket_frame_read reads a frame's header off `in`; READ_OK with its whole length, READ_MORE, or READ_BAD where
  * the length is no length. */
 struct read_result websocket_frame_read(struct slice in, struct websocket_frame *f);
-/* websocket_unmask returns the payload as it was meant, in the arena where it was masked; empty without memory. */
-struct slice websocket_unmask(struct arena *arena, const struct websocket_frame *f);
 
 /* websocket_piece is a frame of a message that is not whole yet. */
 struct websocket_piece {

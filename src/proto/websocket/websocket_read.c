@@ -30,7 +30,8 @@ struct read_result websocket_frame_read(struct slice in, struct websocket_frame 
     return (struct read_result){.status = READ_OK, .consumed = f->head + (size_t)f->length};
 }
 
-struct slice websocket_unmask(struct arena *arena, const struct websocket_frame *f) {
+/* unmask returns the payload as it was meant, in the arena where it was masked; empty without memory. */
+static struct slice unmask(struct arena *arena, const struct websocket_frame *f) {
     if (!f->masked || !f->payload.n) return f->payload;
     uint8_t *out = arena_get(arena, f->payload.n);
     if (!out) return (struct slice){0};
@@ -274,7 +275,7 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     header_add(d, &f, off);
     if (f.payload.n) {
         fv_open(d->out, FID_WEBSOCKET_PAYLOAD, f.masked ? off : off + f.head, (uint32_t)f.length);
-        struct slice plain = websocket_unmask(d->arena, &f);
+        struct slice plain = unmask(d->arena, &f);
         if (plain.n && (!f.masked || source_add(d, plain, "Unmasked data"))) {
             if (f.opcode >= 3) payload_add(d, st, f.opcode, plain);
             else data_frame(d, st, from, &f, plain);

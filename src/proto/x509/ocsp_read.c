@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An answer about the revocation of certificates: RFC 6960 4.2. */
+/* A question about the revocation of certificates, and its answer: RFC 6960 4. */
 #include "proto/protos.h"
 #include "proto/x509/x509.h"
 
@@ -23,13 +23,13 @@ static void moment_read(struct decode *d, struct reader *r, uint16_t id) {
     d->out->v[n].len = (uint32_t)rd_left(&e.in);
 }
 
-static void cert_id_read(struct decode *d, struct reader *r) {
+static void cert_id_read(struct decode *d, struct reader *r, uint16_t id) {
     struct der e = der_enter(r, DER_SEQUENCE);
     if (!rd_ok(&e.in)) {
         rd_fail(r);
         return;
     }
-    fv_open(d->out, FID_OCSP_CERT_ID, e.off, e.len);
+    fv_open(d->out, id, e.off, e.len);
     struct slice algorithm;
     (void)x509_algorithm_read(d, &e.in, FID_OCSP_HASH, &algorithm);
     if (rd_ok(&e.in)) fv_close(d->out);
@@ -91,7 +91,7 @@ static void single_read(struct decode *d, struct reader *r) {
         return;
     }
     fv_open(d->out, FID_OCSP_SINGLE, e.off, e.len);
-    cert_id_read(d, &e.in);
+    cert_id_read(d, &e.in, FID_OCSP_CERT_ID);
     status_read(d, &e.in);
     moment_read(d, &e.in, FID_OCSP_THIS_UPDATE);
     while (rd_ok(&e.in) && rd_left(&e.in)) {
@@ -190,17 +190,45 @@ static void response_read(struct decode *d, struct reader *r) {
     fv_close(d->out);
 }
 
+/* request_read reads what is asked, without who asks: RFC 6960 4.1.1. */
+static void request_read(struct decode *d, struct reader *r) {
+    struct der e = der_enter(r, DER_SEQUENCE);
+    fv_open(d->out, FID_OCSP_TBS_REQUEST, e.off, e.len);
+    while (der_is(&e.in, DER_CONTEXT_SET) || der_is(&e.in, DER_CONTEXT_SET | 1)) (void)der_next(&e.in);
+    struct der list = der_enter(&e.in, DER_SEQUENCE);
+    d_open_u(d, FID_OCSP_REQUESTS, rd_off(&list.in), (uint32_t)rd_left(&list.in), der_count(list.in));
+    while (rd_ok(&list.in) && rd_left(&list.in)) {
+        struct der one = der_enter(&list.in, DER_SEQUENCE);
+        fv_open(d->out, FID_OCSP_REQUEST, one.off, one.len);
+        cert_id_read(d, &one.in, FID_OCSP_REQ_CERT);
+        fv_close(d->out);
+        if (!rd_ok(&one.in)) rd_fail(&list.in);
+    }
+    fv_close(d->out);
+    if (der_is(&e.in, DER_CONTEXT_SET | 2)) {
+        struct der wrap = der_next(&e.in);
+        extensions_read(d, &wrap, FID_OCSP_REQUEST_EXTS);
+    }
+    fv_close(d->out);
+    if (!rd_ok(&list.in)) rd_fail(r);
+}
+
 static void ocsp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r);
     uint8_t depth = d->out->depth;
     d_begin(d, &proto_ocsp, off, (uint32_t)in.n);
     struct der all = der_enter(&r, DER_SEQUENCE);
-    struct der status = der_enter(&all.in, DER_ENUMERATED);
-    if (rd_ok(&status.in))
-        fv_u(d->out, FID_OCSP_STATUS, rd_off(&status.in), (uint32_t)rd_left(&status.in), der_unsigned(status.in));
-    if (rd_left(&all.in)) response_read(d, &all.in);
-    if (!rd_ok(&all.in) || !rd_ok(&status.in)) d_anomaly(d, FID_OCSP_BAD, off, (uint32_t)in.n);
+    if (der_is(&all.in, DER_SEQUENCE)) {
+        request_read(d, &all.in);
+    } else {
+        struct der status = der_enter(&all.in, DER_ENUMERATED);
+        if (rd_ok(&status.in))
+            fv_u(d->out, FID_OCSP_STATUS, rd_off(&status.in), (uint32_t)rd_left(&status.in), der_unsigned(status.in));
+        else rd_fail(&all.in);
+        if (rd_left(&all.in)) response_read(d, &all.in);
+    }
+    if (!rd_ok(&all.in)) d_anomaly(d, FID_OCSP_BAD, off, (uint32_t)in.n);
     d->out->depth = depth;
 }
 

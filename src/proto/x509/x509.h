@@ -7,9 +7,9 @@
 
 /* The parts of certificates.
  *
- * x509_read.c reads a certificate, x509_name.c names and times, x509_ext.c the extensions, ocsp_read.c answers about
- * revocation, x509_text.c writes words. All of it is shape: signatures are not checked. Names and extensions of kinds
- * that are not known are named by their number and passed over. */
+ * x509_read.c reads a certificate, x509_name.c names and times, x509_ext.c the extensions, ocsp_read.c questions and
+ * answers about revocation, x509_text.c writes words. All of it is shape: signatures are not checked. Names and
+ * extensions of kinds that are not known are named by their number and passed over. */
 
 /* x509_read reads a certificate; its fields become children of the field before. */
 void x509_read(struct decode *d, struct slice certificate);

@@ -70,6 +70,7 @@ static const struct oid_name {
     {"1.3.6.1.5.5.7.48.1", "id-ad-ocsp"},
     {"1.3.6.1.5.5.7.48.1.1", "id-pkix-ocsp-basic"},
     {"1.3.6.1.5.5.7.48.1.2", "id-pkix-ocsp-nonce"},
+    {"1.3.6.1.5.5.7.48.1.4", "id-pkix-ocsp-response"},
     {"1.3.6.1.5.5.7.48.1.5", "id-pkix-ocsp-nocheck"},
     {"1.3.6.1.5.5.7.48.1.6", "id-pkix-ocsp-archive-cutoff"},
     {"1.3.6.1.5.5.7.48.2", "id-ad-caIssuers"},
@@ -202,16 +203,44 @@ static void number_label(struct writer *w, const struct fval *f) {
     if (f->s.n > SHOWN) wr_s(w, "…");
 }
 
+static void oid_label(struct writer *w, const struct fval *f) {
+    print_label(w, field_of(f->id), f);
+    wr_s(w, " (");
+    oid_name_write(w, f);
+    wr_c(w, ')');
+}
+
+/* is_list tells whether an entry says how many items it has, and nothing else. */
+static bool is_list(uint16_t id) {
+    switch (id) {
+    case FID_X509_EXTENSIONS:
+    case FID_X509_PURPOSES:
+    case FID_X509_GENERAL_NAMES:
+    case FID_X509_AUTHORITY_ISSUER:
+    case FID_X509_POLICIES:
+    case FID_X509_QUALIFIERS:
+    case FID_X509_CRL_POINTS:
+    case FID_X509_FULL_NAME:
+    case FID_X509_CRL_ISSUER:
+    case FID_X509_PERMITTED:
+    case FID_X509_EXCLUDED:
+    case FID_X509_ACCESS:
+    case FID_X509_FEATURES:
+    case FID_OCSP_REQUESTS:
+    case FID_OCSP_REQUEST_EXTS:
+    case FID_OCSP_RESPONSES:
+    case FID_OCSP_SINGLE_EXTS:
+    case FID_OCSP_RESPONSE_EXTS:
+    case FID_OCSP_CERTS: return true;
+    default: return false;
+    }
+}
+
 bool x509_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
-    if (field->type == FT_OID) {
-        print_label(w, field, f);
-        wr_s(w, " (");
-        oid_name_write(w, f);
-        wr_c(w, ')');
-        return true;
-    }
+    if (field->type == FT_OID) return oid_label(w, f), true;
+    if (is_list(f->id)) return count_label(w, v, at, false), true;
     switch (f->id) {
     case FID_X509_SERIAL:
     case FID_X509_MODULUS:
@@ -228,23 +257,6 @@ bool x509_label(struct writer *w, const struct fvec *v, uint32_t at) {
         part_write(w, v, at, fv_end(v, at));
         wr_c(w, ')');
         return true;
-    case FID_X509_EXTENSIONS:
-    case FID_X509_PURPOSES:
-    case FID_X509_GENERAL_NAMES:
-    case FID_X509_AUTHORITY_ISSUER:
-    case FID_X509_POLICIES:
-    case FID_X509_QUALIFIERS:
-    case FID_X509_CRL_POINTS:
-    case FID_X509_FULL_NAME:
-    case FID_X509_CRL_ISSUER:
-    case FID_X509_PERMITTED:
-    case FID_X509_EXCLUDED:
-    case FID_X509_ACCESS:
-    case FID_X509_FEATURES:
-    case FID_OCSP_RESPONSES:
-    case FID_OCSP_SINGLE_EXTS:
-    case FID_OCSP_RESPONSE_EXTS:
-    case FID_OCSP_CERTS: count_label(w, v, at, false); return true;
     case FID_X509_SIGNATURE:
     case FID_X509_ALGORITHM:
     case FID_X509_KEY_ALGORITHM:

@@ -9,7 +9,7 @@
  *
  * Locks: `lock` guards the slots; the store has its own, and is called with `lock` held, never the other way round. */
 #include "serve/demand/keeper.h"
-#include "io/capfile.h"
+#include "io/capture/capfile.h"
 #include "io/loop.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
  * nothing outlives a killed server but files that are ended properly. Ctrl-C goes to all processes of a terminal; only
  * the server listens to it. */
 #include "serve/demand/opener.h"
-#include "io/savefile.h"
+#include "io/capture/savefile.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

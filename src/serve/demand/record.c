@@ -9,8 +9,8 @@
  * least every FLUSH_MS, so that it can be read while it grows; only whole records are ever left in it. */
 #include "serve/demand/record.h"
 #include "analyse/redact.h"
-#include "io/capwrite.h"
-#include "io/live.h"
+#include "io/capture/capwrite.h"
+#include "io/capture/live.h"
 #include "io/loop.h"
 #include "serve/demand/record_client.h"
 #include <errno.h>
@@ -161,7 +161,7 @@ static int counts_write(struct recorder *r) {
                                      .dropped_kernel = c.dropped,
                                      .dropped_interface = c.dropped_by_interface,
                                      .delivered = r->packets};
-    return capwrite_counts(r->w, 0, &counts);
+    return capwrite_counts(r->w, live_interface(r->live), &counts);
 }
 
 static void close_file(struct recorder *r) {

@@ -49,10 +49,7 @@ static void give(struct client_filter *f, uint32_t stream, uint64_t number, int 
     give_bytes(f, stream, number, type, id, 60);
 }
 
-int main(void) {
-    client_filter_want(&want);
-    fvec_make(&fields, &want);
-
+static void before_connect(void) {
     struct client_filter *f = begin();
     give(f, 0, 1, 0, NULL);
     give(f, 1, 2, 0, NULL);
@@ -66,8 +63,10 @@ int main(void) {
     assert(taken == 4);
     SAYS("what came before the CONNECT is handed out with it, another client's never");
     client_filter_free(f);
+}
 
-    f = begin();
+static void assigned(void) {
+    struct client_filter *f = begin();
     give(f, 0, 1, MQTT_CONNECT, "");
     give(f, 0, 2, MQTT_CONNACK, "pump");
     give(f, 1, 3, MQTT_CONNECT, "");
@@ -76,8 +75,10 @@ int main(void) {
     assert(taken == 2);
     SAYS("an identifier the broker assigns counts, too");
     client_filter_free(f);
+}
 
-    f = begin();
+static void too_late(void) {
+    struct client_filter *f = begin();
     for (uint64_t i = 1; i < 100; i++) give(f, 0, i, 0, NULL);
     give(f, 0, 200, MQTT_CONNECT, "pump");
     assert(taken == 1);
@@ -88,8 +89,10 @@ int main(void) {
     assert(taken == 3);
     SAYS("where the CONNECT comes late, what is too long ago is gone");
     client_filter_free(f);
+}
 
-    f = begin();
+static void limit(void) {
+    struct client_filter *f = begin();
     give(f, 0, 1, 0, NULL);
     for (uint32_t s = 1; s < 1000; s++) give_bytes(f, s, s + 1, 0, NULL, 100000);
     give(f, 0, 5000, MQTT_CONNECT, "pump");
@@ -99,15 +102,26 @@ int main(void) {
     assert(taken == 3);
     SAYS("all that waits has a limit, and the oldest gives way");
     client_filter_free(f);
+}
 
-    f = begin();
+static void long_session(void) {
+    struct client_filter *f = begin();
     give(f, 0, 1, MQTT_CONNECT, "pump");
     for (uint32_t s = 1; s < 200000; s++) give(f, s, s + 1, s % 3 ? MQTT_CONNECT : 0, "x");
     give(f, 0, 300000, MQTT_PUBLISH, NULL);
     assert(taken == 2);
     SAYS("a long session is not forgotten while others come and go");
     client_filter_free(f);
+}
 
+int main(void) {
+    client_filter_want(&want);
+    fvec_make(&fields, &want);
+    before_connect();
+    assigned();
+    too_late();
+    limit();
+    long_session();
     fvec_free(&fields);
     return 0;
 }

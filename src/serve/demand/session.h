@@ -46,6 +46,7 @@ struct session {
     int64_t created, started, ended; /* ms since 1970; 0: not yet */
 };
 
+/* session_state_name returns the word the API has for a state. */
 const char *session_state_name(enum session_state s);
 static inline bool session_is_final(enum session_state s) { return s >= SESSION_DONE; }
 

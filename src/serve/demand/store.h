@@ -15,13 +15,13 @@ enum { STORE_HASH = 32, STORE_AUDIT_MAX = 100000, STORE_TOKENS_MAX = 1000 };
 
 enum store_role { ROLE_NONE, ROLE_VIEW, ROLE_CAPTURE, ROLE_ADMIN, ROLES };
 
-/* store_open opens or makes the file; on failure a negative code and a one-line reason. */
+/* store_open opens or makes the file; on failure a negative code and a one-line reason. store_close takes NULL, too. */
 int store_open(struct store **out, const char *path, struct writer *why) MUST_USE;
 void store_close(struct store *s);
 /* store_secret gives the key addresses are signed with: made once. */
 int store_secret(struct store *s, uint8_t key[STORE_HASH]) MUST_USE;
 
-/* store_session_put adds or replaces a capture. */
+/* Captures on demand by id: put adds or replaces one, get and remove give ERR_NOTFOUND where there is none. */
 int store_session_put(struct store *s, const struct session *x) MUST_USE;
 int store_session_get(struct store *s, const char *id, struct session *out) MUST_USE;
 int store_session_remove(struct store *s, const char *id) MUST_USE;
@@ -34,11 +34,12 @@ struct store_query {
     int64_t ended_before; /* ms: final ones that ended before */
     uint32_t limit;
 };
+/* store_sessions hands out the captures a query asks for. */
 int store_sessions(struct store *s, const struct store_query *q, void (*take)(void *to, const struct session *x),
                    void *to);
 
 /* Tokens are known by the SHA-256 of their text. store_token_role returns ROLE_NONE where there is none, else the role
- * and its name. */
+ * and its name. store_tokens hands out all of them, in the order they were made. */
 struct store_token {
     int64_t id, created; /* ms */
     enum store_role role;
@@ -56,7 +57,7 @@ int store_token_remove(struct store *s, int64_t id) MUST_USE;
 int store_use(struct store *s, const char *nonce, int64_t expires, int64_t now) MUST_USE;
 
 /* store_upload_put notes that a file of the folder was uploaded, and when (ms); store_upload_at tells when, 0: it was
- * not. store_uploads hands out at most `limit` that came before a time. */
+ * not; store_upload_remove forgets it. store_uploads hands out at most `limit` that came before a time. */
 int store_upload_put(struct store *s, const char *file, int64_t at) MUST_USE;
 int store_upload_remove(struct store *s, const char *file);
 int64_t store_upload_at(struct store *s, const char *file);
@@ -74,6 +75,7 @@ int store_audit_add(struct store *s, const struct store_action *a);
 int store_audit(struct store *s, int64_t before, uint32_t limit, void (*take)(void *to, const struct store_action *a),
                 void *to);
 
+/* store_role_name returns the word of a role. */
 const char *store_role_name(enum store_role r);
 /* store_role_read returns ROLE_NONE where the word is no role. */
 enum store_role store_role_read(const char *word);

@@ -82,9 +82,8 @@ void conn_goodbye(struct worker *w, uint32_t at);
 
 /* For the files of one connection: */
 
-/* conn_begin_close stops judging; what is queued is sent first. conn_free ends the connection at once. */
+/* conn_begin_close stops judging; what is queued is sent first. */
 void conn_begin_close(struct worker *w, struct conn *c);
-void conn_free(struct worker *w, struct conn *c);
 /* conn_apply does what the guard said. */
 void conn_apply(struct worker *w, struct conn *c, enum guard_side from, const struct guard_out *out);
 /* conn_due sets the connection's own deadline. */

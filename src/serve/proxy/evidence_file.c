@@ -6,7 +6,7 @@
  *
  * At most `evidence.files` files are kept: the names sort by age, and the oldest goes first. A full disk costs
  * evidence, never traffic. */
-#include "io/capwrite.h"
+#include "io/capture/capwrite.h"
 #include "proto/ip/ip_write.h"
 #include "proto/ipv6/ipv6_write.h"
 #include "proto/tcp/tcp_write.h"

@@ -77,6 +77,7 @@ struct parent {
     struct admin *admin;
 };
 
+/* parent_say writes a line to standard error. */
 void parent_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* parent_reload checks the configuration and tells the workers to take it. Where it is refused, `why` (may be NULL)
  * gets the reasons. */
@@ -93,17 +94,18 @@ void listen_close(struct parent *p);
 /* listen_successor starts the program anew with the listening sockets; its process id or -1. */
 pid_t listen_successor(struct parent *p);
 
-/* proxy_audit.c: writes what the workers recorded. */
+/* proxy_audit.c: opens the files, opens them again (after a rotation), writes what the workers recorded. */
 void audit_open(struct parent *p);
 void audit_reopen(struct parent *p);
 void audit_drain(struct parent *p);
 
-/* proxy_health.c: probes the brokers. */
+/* proxy_health.c: probes the brokers. health_turn begins what is due and ends what takes too long, health_event takes
+ * what came of a probe. */
 void health_init(struct parent *p);
 void health_turn(struct parent *p);
 void health_event(struct parent *p, unsigned broker);
 
-/* proxy_admin.c: the admin listener; false after a message. */
+/* proxy_admin.c: the admin listener; false after a message. admin_turn answers what has come. */
 bool admin_open(struct parent *p);
 void admin_turn(struct parent *p);
 void admin_close(struct parent *p);

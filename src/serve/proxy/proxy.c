@@ -12,8 +12,8 @@
  * End: SIGTERM drains: workers stop accepting, and after `drain` tell the clients that the server goes down. SIGINT
  * does the latter at once. A second signal ends without ceremony. */
 #include "serve/proxy/proxy.h"
+#include "io/capture/savefile.h"
 #include "io/notify.h"
-#include "io/savefile.h"
 #include "serve/proxy/parent.h"
 #include <errno.h>
 #include <fcntl.h>

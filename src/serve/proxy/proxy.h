@@ -3,7 +3,7 @@
 #define WEIR_SERVE_PROXY_H
 
 #include "base/writer.h"
-#include "guard/config.h"
+#include "guard/config/config.h"
 
 /* The guard's sockets: listeners, brokers, worker processes, their parent.
  *

@@ -174,7 +174,7 @@ static void write_stats(const struct parent *p, struct answer *a) {
 /* ---- requests ---- */
 
 static const char *query(struct MHD_Connection *c, const char *name) {
-    return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+    return mhd.lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
 }
 
 static void refuse(struct answer *a, unsigned status, const char *text) {
@@ -190,7 +190,7 @@ static int ban_kind(const char *word) {
 
 /* may_change: a page of somebody else can make a browser ask, but not with this header. */
 static bool may_change(struct MHD_Connection *c, struct answer *a) {
-    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Weir");
+    const char *header = mhd.lookup_connection_value(c, MHD_HEADER_KIND, "X-Weir");
     if (header && !strcmp(header, "yes")) return true;
     return refuse(a, 403, "changes need the header X-Weir: yes"), false;
 }
@@ -226,7 +226,7 @@ static void change_bans(struct parent *p, struct MHD_Connection *c, bool set, st
 }
 
 static bool host_is_fine(const struct parent *p, struct MHD_Connection *c) {
-    const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
+    const char *host = mhd.lookup_connection_value(c, MHD_HEADER_KIND, "Host");
     if (!p->admin->loopback || !host) return true;
     size_t n = strcspn(host, ":");
     return host[0] == '[' || (n == 9 && !strncmp(host, "localhost", 9)) || strspn(host, "0123456789.") == n;
@@ -259,17 +259,17 @@ static void route(struct parent *p, struct MHD_Connection *c, const char *url, c
 
 static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a) {
     struct slice body = wr_done(&a->w);
-    struct MHD_Response *r = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *r = mhd.create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
     wr_free(&a->w);
     if (!r) return MHD_NO;
-    MHD_add_response_header(r, "Content-Type", a->type);
-    MHD_add_response_header(r, "Cache-Control", "no-store");
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(
+    mhd.add_response_header(r, "Content-Type", a->type);
+    mhd.add_response_header(r, "Cache-Control", "no-store");
+    mhd.add_response_header(r, "X-Content-Type-Options", "nosniff");
+    mhd.add_response_header(
         r, "Content-Security-Policy",
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'");
-    enum MHD_Result ok = MHD_queue_response(c, a->status, r);
-    MHD_destroy_response(r);
+    enum MHD_Result ok = mhd.queue_response(c, a->status, r);
+    mhd.destroy_response(r);
     return ok;
 }
 
@@ -288,7 +288,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 
 static struct MHD_Daemon *start_daemon(struct parent *p, const struct sock_addr *at) {
     unsigned flags = MHD_USE_EPOLL | (at->any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, p, MHD_OPTION_SOCK_ADDR, &at->any,
+    return mhd.start_daemon(flags, 0, NULL, NULL, on_request, p, MHD_OPTION_SOCK_ADDR, &at->any,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)REQUEST_S, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 }
@@ -300,7 +300,7 @@ static bool is_loopback(const struct sock_addr *a) {
 
 static void tell(struct parent *p, struct sock_addr at) {
     char text[160];
-    const union MHD_DaemonInfo *port = MHD_get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    const union MHD_DaemonInfo *port = mhd.get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_BIND_PORT);
     if (port && port->port) at.v4.sin_port = htons(port->port);
     struct writer w = wr_fixed(text, sizeof text - 1);
     sock_print(&at, &w);
@@ -326,26 +326,26 @@ bool admin_open(struct parent *p) {
     p->admin->loopback = is_loopback(&at);
     p->admin->daemon = start_daemon(p, &at);
     if (!p->admin->daemon) return parent_say("admin: cannot listen on %s: %s", where, strerror(errno)), false;
-    const union MHD_DaemonInfo *fd = MHD_get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    const union MHD_DaemonInfo *fd = mhd.get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     struct loop_ref ref = {.kind = PEV_ADMIN};
     tell(p, at);
     return fd && loop_add(&p->loop, fd->epoll_fd, EPOLLIN, ref) == OK;
 }
 
 void admin_turn(struct parent *p) {
-    if (p->admin && p->admin->daemon) MHD_run(p->admin->daemon);
+    if (p->admin && p->admin->daemon) mhd.run(p->admin->daemon);
 }
 
 void admin_forget(struct parent *p) {
     if (!p->admin || !p->admin->daemon) return;
-    const union MHD_DaemonInfo *fd = MHD_get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    const union MHD_DaemonInfo *fd = mhd.get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_LISTEN_FD);
     if (fd) close(fd->listen_fd);
-    fd = MHD_get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    fd = mhd.get_daemon_info(p->admin->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (fd) close(fd->epoll_fd);
 }
 
 void admin_close(struct parent *p) {
-    if (p->admin && p->admin->daemon) MHD_stop_daemon(p->admin->daemon);
+    if (p->admin && p->admin->daemon) mhd.stop_daemon(p->admin->daemon);
     free(p->admin);
     p->admin = NULL;
 }

@@ -22,7 +22,7 @@
  * and our own. A connection is freed in one place only, conn_free; its number's `life` then changes, so that events of
  * the same batch about the old owner are recognised. */
 #include "io/proxyhdr.h"
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include "serve/proxy/worker.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static void drop_side(struct worker *w, struct side *s) {
     s->fd = -1;
 }
 
-void conn_free(struct worker *w, struct conn *c) {
+static void conn_free(struct worker *w, struct conn *c) {
     if (c->opened) guard_end(w->guard, &c->guard, w->now);
     worker_count(w, PROXY_STAT_CLIENTS, -1);
     if (c->side[GUARD_BROKER].fd >= 0) worker_count(w, PROXY_STAT_BROKERS, -1);
@@ -188,14 +188,15 @@ static bool read_header(struct worker *w, struct conn *c) {
     return open_guard(w, c, &h.src, &h.dst);
 }
 
-/* tell_identity gives the guard the certificate's subject; false: the connection is gone. */
+/* tell_identity gives the guard the certificate's subject; false: the connection is gone. One that does not fit is
+ * refused: cut, it might be somebody else's. */
 static bool tell_identity(struct worker *w, struct conn *c) {
     char subject[IDENTITY_MAX], name[IDENTITY_MAX];
     struct writer s = wr_fixed(subject, sizeof subject), n = wr_fixed(name, sizeof name);
     struct guard_out out = {0};
     if (!tls_subject(c->side[GUARD_CLIENT].tls, &s)) return true;
     (void)tls_name(c->side[GUARD_CLIENT].tls, &n);
-    if (guard_secured(w->guard, &c->guard, wr_done(&s), wr_done(&n), w->now, &out)) return true;
+    if (!s.err && !n.err && guard_secured(w->guard, &c->guard, wr_done(&s), wr_done(&n), w->now, &out)) return true;
     return refuse(w, c), false;
 }
 
@@ -234,7 +235,7 @@ static void shut(struct worker *w, struct conn *c, enum guard_side to) {
     struct side *s = &c->side[to];
     if (s->fd < 0 || s->flags & SIDE_SHUT || gone(s) || !data_flush(w, c, to)) return;
     s->flags |= SIDE_SHUT;
-    if (s->tls && !(s->flags & SIDE_DEAD)) (void)tls_end(w->wire, s->tls, s->fd);
+    if (s->tls && !(s->flags & SIDE_DEAD)) tls_end(w->wire, s->tls, s->fd);
     (void)shutdown(s->fd, SHUT_WR);
 }
 

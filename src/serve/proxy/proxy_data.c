@@ -7,7 +7,7 @@
  * Back-pressure: while a side's `out` holds anything, the other side is not read. A side is not read either while
  * REPLY_MAX bytes of answers of our own wait for it. So `out` is bounded by one helping and what it was judged to, `in`
  * by what the guard may ask for and one helping. Order is kept: `out` is always sent before anything newer. */
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include "serve/proxy/worker.h"
 #include <errno.h>
 #include <stdlib.h>

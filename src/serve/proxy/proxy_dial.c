@@ -11,7 +11,7 @@
  * nothing is lost or doubled. `tried` holds numbers of one setting: after a reload the choice starts anew. */
 #include "base/hash.h"
 #include "io/proxyhdr.h"
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include "serve/proxy/worker.h"
 #include <errno.h>
 #include <math.h>

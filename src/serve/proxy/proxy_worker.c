@@ -6,7 +6,7 @@
  * apart. Accepting pauses when descriptors or room run out and is tried again ACCEPT_PAUSE_MS later, or when a
  * connection ends: the listener is taken out of epoll meanwhile, so nothing spins and the kernel's queue keeps who
  * waits. */
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include "serve/proxy/worker.h"
 #include <errno.h>
 #include <malloc.h>
@@ -103,7 +103,8 @@ static void stop_accepting(struct worker *w) {
     w->accepting = false;
 }
 
-void worker_pause(struct worker *w) {
+/* accept_pause stops accepting for a moment: there are no descriptors or no room. */
+static void accept_pause(struct worker *w) {
     if (!w->accepting) return;
     stop_accepting(w);
     worker_count(w, PROXY_STAT_ACCEPT_PAUSES, 1);
@@ -113,9 +114,9 @@ void worker_pause(struct worker *w) {
 static void accept_some(struct worker *w, unsigned i) {
     for (int k = 0; k < ACCEPT_BATCH && w->accepting; k++) {
         struct sock_addr peer;
-        if (w->connections >= w->connections_max) return worker_pause(w);
+        if (w->connections >= w->connections_max) return accept_pause(w);
         int fd = sock_accept(w->listener[i].fd, &peer);
-        if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) return worker_pause(w);
+        if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) return accept_pause(w);
         if (fd == -EAGAIN) return;
         if (fd >= 0) conn_start(w, fd, i, &peer);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/proxy/setting.h"
 #include "base/hash.h"
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include "serve/proxy/rules_source.h"
 #include <stdio.h>
 #include <stdlib.h>

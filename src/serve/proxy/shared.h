@@ -4,7 +4,7 @@
 
 #include "guard/shared.h"
 #include "io/ring.h"
-#include "io/tls.h"
+#include "io/tls/tls.h"
 #include "serve/proxy/setting.h"
 #include <sys/types.h>
 

@@ -101,8 +101,6 @@ uint32_t worker_take(struct worker *w);
 void worker_give(struct worker *w, uint32_t at);
 /* worker_ready puts a connection into the list of those that go on in the next turn. */
 void worker_ready(struct worker *w, uint32_t at);
-/* worker_pause stops accepting for a moment: there are no descriptors or no room. */
-void worker_pause(struct worker *w);
 
 /* worker_tell hands a record of that kind to the parent; false: there is no room. */
 bool worker_tell(struct worker *w, char kind, struct slice line);

@@ -32,7 +32,7 @@ static const char csp[] =
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 static const char *header(struct web_request *q, const char *name) {
-    return MHD_lookup_connection_value(q->c, MHD_HEADER_KIND, name);
+    return mhd.lookup_connection_value(q->c, MHD_HEADER_KIND, name);
 }
 
 /* ---- who asks ---- */
@@ -93,37 +93,37 @@ static bool admit(struct web_request *q) {
 
 /* ---- requests ---- */
 
-enum MHD_Result web_reply_send(struct web_request *q) {
+static enum MHD_Result reply_send(struct web_request *q) {
     struct web_reply *r = &q->reply;
     if (!r->made) {
         struct slice body = wr_done(&r->w);
-        r->made = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+        r->made = mhd.create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
         wr_free(&r->w);
         r->w = wr_grow();
     }
     if (!r->made) return MHD_NO;
-    if (r->status != 204) MHD_add_response_header(r->made, "Content-Type", r->type);
-    MHD_add_response_header(r->made, "Cache-Control",
+    if (r->status != 204) mhd.add_response_header(r->made, "Content-Type", r->type);
+    mhd.add_response_header(r->made, "Cache-Control",
                             r->type && !strcmp(r->type, "application/octet-stream") ? "private, no-cache" : "no-store");
-    MHD_add_response_header(r->made, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(r->made, "Referrer-Policy", "no-referrer");
-    MHD_add_response_header(r->made, "Cross-Origin-Resource-Policy", "same-origin");
-    MHD_add_response_header(r->made, "X-Frame-Options", "DENY");
-    MHD_add_response_header(r->made, "Content-Security-Policy", csp);
-    if (r->next_key[0]) MHD_add_response_header(r->made, "x-soracom-next-key", r->next_key);
-    if (r->location[0]) MHD_add_response_header(r->made, "Location", r->location);
-    if (r->status == 503) MHD_add_response_header(r->made, "Retry-After", "1");
-    if (r->packed) MHD_add_response_header(r->made, "Content-Encoding", "gzip");
-    if (q->language && *q->language) MHD_add_response_header(r->made, "Vary", "Accept-Language");
-    if (r->challenge) MHD_add_response_header(r->made, "WWW-Authenticate", "Bearer");
-    enum MHD_Result ok = MHD_queue_response(q->c, r->status, r->made);
-    MHD_destroy_response(r->made);
+    mhd.add_response_header(r->made, "X-Content-Type-Options", "nosniff");
+    mhd.add_response_header(r->made, "Referrer-Policy", "no-referrer");
+    mhd.add_response_header(r->made, "Cross-Origin-Resource-Policy", "same-origin");
+    mhd.add_response_header(r->made, "X-Frame-Options", "DENY");
+    mhd.add_response_header(r->made, "Content-Security-Policy", csp);
+    if (r->next_key[0]) mhd.add_response_header(r->made, "x-soracom-next-key", r->next_key);
+    if (r->location[0]) mhd.add_response_header(r->made, "Location", r->location);
+    if (r->status == 503) mhd.add_response_header(r->made, "Retry-After", "1");
+    if (r->packed) mhd.add_response_header(r->made, "Content-Encoding", "gzip");
+    if (q->language && *q->language) mhd.add_response_header(r->made, "Vary", "Accept-Language");
+    if (r->challenge) mhd.add_response_header(r->made, "WWW-Authenticate", "Bearer");
+    enum MHD_Result ok = mhd.queue_response(q->c, r->status, r->made);
+    mhd.destroy_response(r->made);
     r->made = NULL;
     return ok;
 }
 
 static void from_write(struct web_request *q) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(q->c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info = mhd.get_connection_info(q->c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     struct writer w = wr_fixed(q->from, sizeof q->from - 1);
     if (!info || !info->client_addr) return;
     struct sock_addr a = {.len = info->client_addr->sa_family == AF_INET6 ? sizeof a.v6 : sizeof a.v4};
@@ -155,12 +155,12 @@ static struct web_request *request_make(struct web *s, struct MHD_Connection *c,
 }
 
 static enum MHD_Result finish(struct web_request *q) {
-    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* the time we take is not the client's */
+    mhd.set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, 0u); /* the time we take is not the client's */
     if (!q->refused) web_route(q);
-    MHD_set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_IDLE_S);
+    mhd.set_connection_option(q->c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)WEB_IDLE_S);
     web_upload_drop(q); /* what got no name is gone before the answer says so */
     if (!reads(q) || q->refused || q->audited) tell_change(q);
-    return web_reply_send(q);
+    return reply_send(q);
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
@@ -345,28 +345,29 @@ static struct MHD_Daemon *start(struct web *s, const struct opened *o) {
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)o->cert.p},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)o->key.p},
                                    {MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(
+    return mhd.start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, o->sock, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, s->loopback ? 0u : (unsigned)CONNECTIONS_OF_ONE,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_IDLE_S, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_ARRAY, s->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 
+/* tell ends with the address: who waits for that has read the rest. */
 static void tell(struct web *s, const struct sock_addr *at) {
     char text[160];
     const char *scheme = s->tls ? "https" : "http";
     struct writer w = wr_fixed(text, sizeof text - 1);
     sock_print(at, &w);
     *w.p = 0;
-    if (s->token[0]) printf("%s://%s/#token=%s\n", scheme, text, s->token);
-    else printf("%s://%s/\n", scheme, text);
-    fflush(stdout);
     fprintf(stderr, "captures in %s; Ctrl-C ends\n", s->plan->shown);
     if (s->needs_token && !s->token[0])
         fprintf(stderr,
                 "a token is needed; it was printed when it was made, `weir serve --token-add ROLE` makes another\n");
     if (!s->needs_token && !s->loopback)
         fprintf(stderr, "weir serve: --no-auth: everybody who reaches this address may read and delete\n");
+    if (s->token[0]) printf("%s://%s/#token=%s\n", scheme, text, s->token);
+    else printf("%s://%s/\n", scheme, text);
+    fflush(stdout);
 }
 
 static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const sigset_t *stops) {
@@ -374,7 +375,7 @@ static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const 
     sigwait(stops, &which);
     atomic_store(&s->stopping, true);
     keeper_stop(s->keeper);
-    MHD_stop_daemon(daemon);
+    mhd.stop_daemon(daemon);
 }
 
 static bool serve(struct web *s, struct opened *o) {

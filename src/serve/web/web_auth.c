@@ -23,7 +23,7 @@ static int64_t now_ms(void) {
 }
 
 static const char *header(struct web_request *q, const char *name) {
-    return MHD_lookup_connection_value(q->c, MHD_HEADER_KIND, name);
+    return mhd.lookup_connection_value(q->c, MHD_HEADER_KIND, name);
 }
 
 static void hex_write(char *out, const uint8_t *bytes, size_t n) {

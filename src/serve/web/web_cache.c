@@ -45,7 +45,7 @@ static void key_make(struct web_request *q, const char *path, struct writer *w) 
     wr_c(w, 0);
     wr_s(w, q->url);
     wr_c(w, 0);
-    MHD_get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, argument, w);
+    mhd.get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, argument, w);
     wr_s(w, q->language);
 }
 

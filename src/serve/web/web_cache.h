@@ -30,6 +30,7 @@ struct web_cache {
     uint64_t uses, bytes;
 };
 
+/* web_cache_make returns an empty cache, NULL: no memory; web_cache_free releases it. */
 struct web_cache *web_cache_make(void);
 void web_cache_free(struct web_cache *c);
 /* web_cache_drop deletes what is kept beside a capture that is gone. */

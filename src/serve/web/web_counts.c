@@ -3,11 +3,11 @@
 #include "analyse/events.h"
 #include "analyse/explain/explain.h"
 #include "analyse/follow.h"
-#include "analyse/stats_io.h"
+#include "analyse/stats/stats_io.h"
 #include "serve/web/web_pick.h"
-#include "view/explain_view.h"
 #include "view/mqtt_talk.h"
-#include "view/tables.h"
+#include "view/stats/tables.h"
+#include "view/story/explain_view.h"
 #include <stdlib.h>
 
 /* ---- statistics ---- */
@@ -79,7 +79,7 @@ static bool args_read(struct web_request *q, struct asked *a) {
         return web_problem(q, 400, "interval: expected seconds, from 0.000001"), false;
     if (!web_number(q, "overhead", 0, 65535, &a->args.overhead)) return false;
     a->args.interval = (int64_t)(seconds * 1e9 + 0.5);
-    MHD_get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, column_take, a);
+    mhd.get_connection_values(q->c, MHD_GET_ARGUMENT_KIND, column_take, a);
     a->args.columns = a->column;
     return true;
 }
@@ -175,21 +175,15 @@ static void turn_take(void *to, const struct mqtt_talk *talk, const struct mqtt_
     if (room_for_piece(f)) mqtt_turn_json(&f->q->reply.w, turn);
 }
 
-static void end_json(struct writer *w, const struct talk_addr *a) {
-    wr_s(w, "{\"address\":\"");
-    talk_addr_print(w, a);
-    wr_f(w, "\",\"port\":%u}", a->port);
-}
-
 static void follow_finish(struct following *f, const struct web_reading *r, const struct talk_addr *a,
                           const struct talk_addr *b) {
     struct writer *w = &f->q->reply.w;
     if (!f->pieces && !a) return web_problem(f->q, 404, "no such conversation");
     wr_s(w, "\n],\"ends\":[");
     if (a) {
-        end_json(w, a);
+        talk_addr_json(w, a);
         wr_c(w, ',');
-        end_json(w, b);
+        talk_addr_json(w, b);
     }
     wr_f(w, "],\"complete\":%s", f->cut ? "false" : "true");
     web_reading_note(w, r);

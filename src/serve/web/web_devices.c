@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be captured from: the labels of the configuration, the neighbours the kernel knows, the interfaces. */
-#include "io/live.h"
+#include "io/capture/live.h"
 #include "serve/web/web_in.h"
 #include "view/view.h"
 #include <net/if.h>

@@ -73,7 +73,7 @@ void web_session_events(struct web_request *q, const struct session *x) {
         return web_problem(q, 503, "%d streams of events are open", WEB_EVENTS_MAX);
     }
     q->reply.type = "text/event-stream";
-    q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, report_read, e, events_free);
+    q->reply.made = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, report_read, e, events_free);
     if (q->reply.made) return;
     events_free(e);
     web_problem(q, 500, "out of memory");

@@ -8,7 +8,7 @@
 #include "serve/web/web_pick.h"
 #include <stdlib.h>
 
-enum { PIECE = 32 * 1024, PACKETS_PER_TURN = 20000 };
+enum { PIECE = 32 * 1024 };
 
 struct rows {
     struct web_reading *r;
@@ -203,7 +203,7 @@ void web_frames(struct web_request *q, const char *path) {
     if (may) s->r = web_sift_open(&s->sift, q, path, s->index, s->filter, &s->want);
     else s->r = web_reading_open(q, path, &s->want);
     if (!s->r) return rows_free(s);
-    q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, rows_read, s, rows_free);
+    q->reply.made = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, rows_read, s, rows_free);
     if (q->reply.made) return;
     rows_free(s);
     web_problem(q, 500, "out of memory");

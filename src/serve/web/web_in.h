@@ -107,6 +107,7 @@ struct web_request {
     struct web_reply reply;
 };
 
+/* web_query returns a value of the query, which lives as long as the request; NULL: it has none of that name. */
 const char *web_query(struct web_request *q, const char *name);
 /* web_number reads a whole number of the query, `otherwise` where there is none; false, after a problem, where it is no
  * number from 0 to max. */
@@ -115,7 +116,7 @@ bool web_number(struct web_request *q, const char *name, uint64_t otherwise, uin
 void web_problem(struct web_request *q, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* web_filter compiles the query's filter; false after a problem with its place. No filter gives NULL. */
 bool web_filter(struct web_request *q, struct expr **out);
-enum MHD_Result web_reply_send(struct web_request *q);
+/* web_route answers a request that came whole. */
 void web_route(struct web_request *q);
 /* web_language_use makes the words of this thread those of the language the request asks for. */
 void web_language_use(struct web_request *q);
@@ -126,6 +127,8 @@ bool web_name_fine(const char *text);
 void web_name_clean(char out[WEB_NAME_MAX + 1], const char *text);
 /* web_find gives the path of a capture; false where there is none. *fixed: it was named on the command line. */
 bool web_find(struct web *s, const char *name, char path[WEB_PATH_MAX], bool *fixed);
+/* web_captures lists the folder, web_capture describes one capture, web_file sends its bytes (RFC 9110 14, ranges),
+ * web_delete deletes it. web_used returns how many bytes the folder holds. */
 void web_captures(struct web_request *q);
 void web_capture(struct web_request *q, const char *name);
 void web_file(struct web_request *q, const char *name);
@@ -135,7 +138,8 @@ uint64_t web_used(const struct web *s);
  * left behind; no other server may use the folder. */
 void web_gone(struct web *s, const char *path);
 void web_sweep(struct web *s);
-/* An upload: begin opens a hidden file, data takes a piece of the body, end names the file. */
+/* An upload: begin opens a hidden file, data takes a piece of the body, end names the file, drop deletes what came of
+ * one that ended early. */
 void web_upload_begin(struct web_request *q);
 void web_upload_data(struct web_request *q, struct slice piece);
 void web_upload_end(struct web_request *q, const char *name, bool replace);
@@ -149,7 +153,8 @@ bool web_upload_there(struct web_request *q);
 int web_capture_make(struct web *s, char name[WEB_NAME_MAX + 1]);
 
 /* Who asks. web_auth finds the role of a request and its name: ROLE_NONE where it has none. web_role_needed says which
- * role a request takes; ROLE_NONE: it needs none. web_audit writes an action down. */
+ * role a request takes; ROLE_NONE: it needs none. web_token_role is the role of a token, its name goes into `who`.
+ * web_audit writes an action down, web_audit_list shows what was written. */
 enum store_role web_auth(struct web_request *q);
 enum store_role web_token_role(struct web *s, const char *token, char who[SESSION_WHO_MAX + 1]);
 enum store_role web_role_needed(const struct web_request *q);
@@ -167,11 +172,14 @@ bool web_demand(struct web_request *q);
 bool web_demand_json(const struct web_request *q);
 /* web_keeper tells whether captures on demand are possible; else a problem is the answer. */
 bool web_keeper(struct web_request *q);
+/* web_time_json writes a member with a time of day (ms since 1970), nothing for 0. */
 void web_time_json(struct writer *w, const char *name, int64_t ms);
+/* A capture on demand as JSON: web_session_json is the answer, web_session_write a part of one. */
 void web_session_json(struct web_request *q, const struct session *x);
 void web_session_write(const struct web *s, struct writer *w, const struct session *x);
 /* web_session_begin starts a capture of the device, as x says; false after a problem. */
 bool web_session_begin(struct web_request *q, const char *device, struct session *x);
+/* web_session_file sends a capture's file, web_session_events its states as server-sent events until it has ended. */
 void web_session_file(struct web_request *q, const struct session *x);
 void web_session_events(struct web_request *q, const struct session *x);
 /* web_session_tail sends the file as it grows, to the capture's end. */
@@ -181,8 +189,11 @@ void web_session_tail(struct web_request *q, const struct session *x);
 bool web_session_read(struct web_request *q, struct session *x, bool peek);
 /* web_peek answers under Peek's paths: `what` follows packet_capture_sessions. */
 void web_peek(struct web_request *q, const char *device, const char *id, const char *verb);
+/* web_peek_auth answers POST /v1/auth: who has a token of this server as authKey or password gets it back as the one to
+ * send on; where no token is needed, everybody gets an empty one. */
 void web_peek_auth(struct web_request *q);
-/* web_devices lists devices, web_interfaces interfaces. web_label_find returns the configuration's entry, or NULL. */
+/* web_devices lists devices, web_device describes one, web_interfaces lists interfaces; web_interface_known tells
+ * whether there is one of a name. web_label_find returns the configuration's entry, or NULL. */
 void web_devices(struct web_request *q);
 void web_device(struct web_request *q, const char *id);
 void web_interfaces(struct web_request *q);
@@ -193,7 +204,8 @@ bool web_interface_known(const char *name);
 bool web_mac_interface(const char *mac, char *out, size_t size);
 
 /* web_member is one member of a JSON body. web_json_begin gives the inside of the body's object; false after a problem.
- * web_json_text reads a string into out, false after a problem; web_json_number a whole number from min to max. */
+ * web_json_next takes the next member, false at the end. web_json_text reads a string into out, false after a problem;
+ * web_json_number a whole number from min to max. */
 struct web_member {
     struct slice name, text;
     int kind; /* enum json_kind */
@@ -204,14 +216,15 @@ bool web_json_text(struct web_request *q, const struct web_member *m, char *out,
 bool web_json_number(struct web_request *q, const struct web_member *m, uint64_t min, uint64_t max, uint64_t *out);
 
 /* Reading: web_about answers what is asked of a capture in the n parts behind /v1/captures/NAME/; false where they are
- * no question. The others answer for the capture at path. */
+ * no question. The others answer for the capture at path: web_frames a page of the packet list, web_stream its rows as
+ * they are found, web_frame one packet with its tree and bytes. */
 bool web_about(struct web_request *q, const char *name, const char *const *part, size_t n);
 void web_frames(struct web_request *q, const char *path);
 void web_frame(struct web_request *q, const char *path, const char *number);
 void web_stream(struct web_request *q, const char *path, const char *name);
 /* web_jobs lists what is under way, web_job_stop stops one. web_job_begin makes the request a job, NULL where too many
- * are under way; web_job_counts writes how far it is. web_gone_away tells whether nobody waits for a request any more:
- * its client has gone, or it was stopped. */
+ * are under way, until web_job_end; web_job_counts writes how far it is. web_gone_away tells whether nobody waits for a
+ * request any more: its client has gone, or it was stopped. */
 void web_jobs(struct web_request *q);
 void web_job_stop(struct web_request *q, const char *id);
 struct web_job *web_job_begin(struct web_request *q, const char *capture);
@@ -220,6 +233,7 @@ void web_job_end(struct web *s, struct web_job *j);
 void web_job_answered(struct web_request *q);
 void web_job_counts(struct writer *w, struct web_job *j);
 bool web_gone_away(void *request);
+/* What the commands of the same names say of a capture, as JSON. */
 void web_stats(struct web_request *q, const char *path, const char *kind, const char *which);
 void web_explain(struct web_request *q, const char *path, const char *name);
 void web_follow(struct web_request *q, const char *path, const char *proto, const char *number);

@@ -14,12 +14,12 @@ struct head {
     char magic[8], version[32];
     struct index_stamp stamp;
     uint64_t frames, blocks, kinds, directory; /* the kinds stand behind the directory */
-    int64_t begin;
+    __int128 begin;
     uint8_t seekable, has_begin;
     char damaged[256];
 };
 _Static_assert(sizeof(struct head) <= INDEX_HEAD, "the head has room");
-static const char magic[8] = "WEIRIX4";
+static const char magic[8] = "WEIRIX5";
 
 /* ---- what it belongs to ---- */
 
@@ -297,9 +297,9 @@ bool web_index_wait(struct web_index *x, uint64_t number, bool (*stop)(void *to)
     }
 }
 
-int64_t web_index_begin(struct web_index *x, bool *has) {
+__int128 web_index_begin(struct web_index *x, bool *has) {
     pthread_mutex_lock(&x->lock);
-    int64_t begin = x->begin;
+    __int128 begin = x->begin;
     *has = x->has_begin;
     pthread_mutex_unlock(&x->lock);
     return begin;

@@ -75,7 +75,7 @@ struct web_pages {
     size_t n, next; /* bytes of raw; where the record of frame `first` of the block begins */
     uint32_t first;
     uint64_t offset; /* of the record before */
-    int64_t ts;
+    __int128 at;     /* when the record before was */
 };
 void web_pages_free(struct web_pages *p);
 /* web_page_row gives the row of a frame, whose texts live until the next call; false where it has none. */
@@ -92,7 +92,7 @@ struct web_places {
 /* web_page_places gives the places of the block of a frame, and its base; how many frames, 0: none. */
 uint32_t web_page_places(struct web_index *x, uint64_t number, struct web_places *out, uint64_t *base);
 /* web_index_begin tells when the capture began; *has: there is such a time. */
-int64_t web_index_begin(struct web_index *x, bool *has);
+__int128 web_index_begin(struct web_index *x, bool *has);
 
 /* web_matches is which frames a filter lets through. */
 struct web_matches;

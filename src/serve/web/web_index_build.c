@@ -3,8 +3,9 @@
  * number of frames, and of each frame the distance of its record from the one before in the file, that of its time, a
  * byte of flags, digits of its clock and colour, length, stream and four texts. Numbers are varints (7 bits a byte, low
  * ones first); what may be negative is in zigzag. */
-#include "io/capfile.h"
+#include "io/capture/capfile.h"
 #include "proto/protos.h"
+#include "proto/tls/tls_keys.h"
 #include "serve/web/web_index_in.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ struct building {
     uint8_t *packed;
     size_t packed_room;
     uint64_t last_offset;
-    int64_t last_ts;
+    __int128 last_at;
 };
 
 static void varint(struct writer *w, uint64_t v) {
@@ -50,7 +51,9 @@ static void text(struct writer *w, struct slice s) {
 static uint16_t kind_find(struct building *b, const struct index_kind *k) {
     struct web_index *x = b->x;
     enum { SLOTS = 4 * INDEX_KINDS_MAX };
-    uint64_t h = (k->protos[0] * 0x9e3779b97f4a7c15u ^ k->protos[1]) * 0xbf58476d1ce4e5b9u + k->tcp * 31 + k->udp;
+    uint64_t h = 0;
+    for (size_t i = 0; i < sizeof k->protos / sizeof *k->protos; i++) h = (h ^ k->protos[i]) * 0x9e3779b97f4a7c15u;
+    h = h * 0xbf58476d1ce4e5b9u + k->tcp * 31 + k->udp;
     for (uint32_t i = (uint32_t)(h >> 32) % SLOTS;; i = (i + 1) % SLOTS) {
         if (b->slot[i] && !memcmp(&x->kind[b->slot[i] - 1], k, sizeof *k)) return (uint16_t)(b->slot[i] - 1);
         if (b->slot[i]) continue;
@@ -92,7 +95,8 @@ static void place(struct building *b, const struct web_row *row, const struct de
 static void record(struct building *b, const struct web_row *row) {
     struct writer *w = &b->raw;
     zigzag(w, (int64_t)(row->offset - b->last_offset));
-    zigzag(w, (int64_t)((uint64_t)row->ts - (uint64_t)b->last_ts));
+    zigzag(w, moment_ns(row->at - b->last_at));
+    zigzag(w, moment_era(row->at - b->last_at));
     wr_c(w, (char)(row->has_ts | row->malformed << 1 | row->cut << 2 | row->severity << 3 |
                    (row->transport == 6 ? 1
                     : row->transport    ? 2
@@ -106,7 +110,7 @@ static void record(struct building *b, const struct web_row *row) {
     text(w, row->protocol);
     text(w, row->info);
     b->last_offset = row->offset;
-    b->last_ts = row->ts;
+    b->last_at = row->at;
 }
 
 /* block_end writes the block that was collected; false where the disk is full. */
@@ -130,7 +134,7 @@ static bool block_end(struct building *b) {
     if (b->at > INDEX_BYTES_MAX) return false;
     b->n = 0;
     b->last_offset = 0;
-    b->last_ts = 0;
+    b->last_at = 0;
     wr_reset(&b->raw);
     return index_put(b->x, &block);
 }
@@ -200,6 +204,8 @@ static uint32_t index_group_of(const struct decode *d) {
     for (uint8_t i = 0; i < d->layers; i++) {
         const struct layer_mark *m = &d->layer[i];
         if (m->quoted) return GROUP_ALL;
+        /* A connection that is opened may go on from another address. */
+        if (m->proto->id == FID_QUIC && d->tls_keys && d->tls_keys->any) return GROUP_ALL;
         networks += m->proto->id == FID_IP || m->proto->id == FID_IPV6;
     }
     if (!ip_payload(d->pkt, &rest, &proto, &arp)) return arp ? GROUP_ARP : GROUP_ALL;

@@ -21,10 +21,10 @@ struct index_block {
  * conversations begin with each of them. */
 enum { INDEX_KINDS_MAX = 2048 };
 struct index_kind {
-    uint64_t protos[2];
+    uint64_t protos[PROTOS_MAX / 64];
     uint32_t tcp, udp;
 };
-_Static_assert(PROTOS_MAX <= 128, "a kind has a bit for every protocol");
+_Static_assert(PROTOS_MAX % 64 == 0, "a kind has a bit for every protocol");
 
 struct web_index {
     struct web *web;
@@ -40,7 +40,7 @@ struct web_index {
     bool whole, failed, seekable, has_begin, idle; /* idle: all that is in the growing file was read */
     struct index_kind kind[INDEX_KINDS_MAX];       /* those below `kinds` do not change any more */
     atomic_uint_least32_t kinds;
-    int64_t begin;
+    __int128 begin;
     char damaged[256];
     struct web_matches *match[INDEX_FILTERS];
     uint64_t uses;           /* of them, ever */

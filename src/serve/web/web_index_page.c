@@ -43,10 +43,11 @@ static bool block_find(struct web_index *x, uint64_t number, struct index_block 
 /* What stands in the flags' upper two bits. */
 enum { TRANSPORT_OF_TCP = 1 };
 
-/* record_read reads one record; offset and ts are those of the one before. */
-static void record_read(struct reader *r, struct web_row *row, uint64_t *offset, int64_t *ts) {
+/* record_read reads one record; offset and at are those of the one before. */
+static void record_read(struct reader *r, struct web_row *row, uint64_t *offset, __int128 *at) {
     row->offset = *offset += (uint64_t)zigzag(r);
-    row->ts = *ts = (int64_t)((uint64_t)*ts + (uint64_t)zigzag(r));
+    int64_t ns = zigzag(r);
+    row->at = *at += moment_of(ns, (int16_t)zigzag(r));
     uint8_t flags = rd_u8(r);
     row->digits = rd_u8(r);
     row->colour = row->digits >> 4;
@@ -89,7 +90,7 @@ static bool block_load(struct web_pages *p, uint64_t number) {
     p->block = place + 1;
     p->first = 0;
     p->next = p->offset = 0;
-    p->ts = 0;
+    p->at = 0;
     return true;
 }
 
@@ -100,12 +101,12 @@ bool web_page_row(struct web_pages *p, uint64_t number, struct web_row *row) {
     if (at < p->first) { /* records are read in order */
         p->first = 0;
         p->next = p->offset = 0;
-        p->ts = 0;
+        p->at = 0;
     }
     struct reader r = rd_init(slice_of(p->raw + p->next, p->n - p->next), p->raw);
     for (; p->first <= at; p->first++) {
         *row = (struct web_row){.number = number};
-        record_read(&r, row, &p->offset, &p->ts);
+        record_read(&r, row, &p->offset, &p->at);
     }
     p->next = p->n - rd_left(&r);
     return rd_ok(&r);
@@ -123,10 +124,10 @@ uint32_t web_page_places(struct web_index *x, uint64_t number, struct web_places
 }
 
 /* before_time is the time of the last frame before `number` that has one. */
-static bool before_time(struct web_pages *p, uint64_t number, int64_t *ts) {
+static bool before_time(struct web_pages *p, uint64_t number, __int128 *at) {
     struct web_row row;
     while (--number)
-        if (web_page_row(p, number, &row) && row.has_ts) return *ts = row.ts, true;
+        if (web_page_row(p, number, &row) && row.has_ts) return *at = row.at, true;
     return false;
 }
 
@@ -140,7 +141,7 @@ bool web_page_write(struct writer *w, struct web_pages *p, const struct view *vi
     t->has_first = view->time == TIME_RELATIVE;
     if (view->time == TIME_DELTA) t->has_first = before_time(p, number, &t->previous);
     if (view->time == TIME_DELTA_SHOWN && shown_before && web_page_row(p, shown_before, &row)) {
-        t->displayed = row.ts;
+        t->displayed = row.at;
         t->has_displayed = true;
     }
     if (!web_page_row(p, number, &row)) return false;

@@ -103,7 +103,7 @@ bool web_gone_away(void *request) {
     struct web_request *q = request;
     char c;
     if (q->job && atomic_load(&q->job->cancelled)) return true;
-    const union MHD_ConnectionInfo *i = MHD_get_connection_info(q->c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *i = mhd.get_connection_info(q->c, MHD_CONNECTION_INFO_CONNECTION_FD);
     bool gone = i && recv(i->connect_fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
     if (gone && q->job) atomic_store(&q->job->cancelled, true);
     return gone;

@@ -79,7 +79,7 @@ static bool by_header(struct web_request *q, const char *s) {
 
 void web_language_use(struct web_request *q) {
     const char *asked = web_query(q, "lang"),
-               *header = MHD_lookup_connection_value(q->c, MHD_HEADER_KIND, "Accept-Language");
+               *header = mhd.lookup_connection_value(q->c, MHD_HEADER_KIND, "Accept-Language");
     words_use(NULL);
     q->language = "";
     if (asked && choose(q, slice_str(asked))) return;

@@ -17,7 +17,8 @@ bool web_pick_begin(struct web_pick *p, struct web_reading *r, struct web_index 
     const struct want *want = &r->ds.driver.want;
     *p = (struct web_pick){.r = r, .pages = {.x = x}, .next_at = 2};
     p->needs_previous = want_has(want, FID_FRAME_TIME_DELTA);
-    r->begin = r->ds.times.first = web_index_begin(x, &r->ds.times.has_first);
+    r->ds.times.first = web_index_begin(x, &r->ds.times.has_first);
+    r->begin = moment_ns(r->ds.times.first);
     return web_index_seekable(x) && !capfile_next(r->file, &r->packet) && /* interfaces stand before the first packet */
            !capfile_seek(r->file, r->packet.offset, 1) && (p->next_at = 1);
 }
@@ -131,7 +132,7 @@ static const struct decode *web_pick_decode(struct web_pick *p) {
     r->ds.driver.flows.udp_streams = (uint32_t)p->udp;
     r->ds.times.has_first &= p->number > 1;
     if (p->number == 1) r->ds.times = (struct frame_times){0};
-    else if (p->needs_previous && web_page_row(&p->pages, p->number - 1, &before)) r->ds.times.previous = before.ts;
+    else if (p->needs_previous && web_page_row(&p->pages, p->number - 1, &before)) r->ds.times.previous = before.at;
     const struct decode *d = dissector_packet(&r->ds, &r->packet);
     r->ds.times.first = web_index_begin(p->pages.x, &r->ds.times.has_first);
     return d;

@@ -25,7 +25,7 @@ static bool begin(struct web_reading *r) {
 
 /* wait_set sets how long the client may take nothing; while we work for it that does not count (0). */
 static void wait_set(const struct web_reading *r, unsigned seconds) {
-    if (r->c) MHD_set_connection_option(r->c, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+    if (r->c) mhd.set_connection_option(r->c, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
 }
 
 void web_reading_pause(struct web_reading *r) {

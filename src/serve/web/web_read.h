@@ -3,7 +3,7 @@
 #define WEIR_SERVE_WEB_READ_H
 
 #include "analyse/dissect.h"
-#include "io/capfile.h"
+#include "io/capture/capfile.h"
 #include "proto/tls/tls_keys.h"
 #include "serve/web/web_in.h"
 

@@ -11,7 +11,7 @@
 enum { PARTS_MAX = 6, PART_MAX = 128, FIELDS_MAX = 100 };
 
 const char *web_query(struct web_request *q, const char *name) {
-    return MHD_lookup_connection_value(q->c, MHD_GET_ARGUMENT_KIND, name);
+    return mhd.lookup_connection_value(q->c, MHD_GET_ARGUMENT_KIND, name);
 }
 
 bool web_number(struct web_request *q, const char *name, uint64_t otherwise, uint64_t max, uint64_t *out) {
@@ -147,7 +147,7 @@ static bool split(const char *url, struct parts *p) {
 
 /* pack writes text compressed where the client takes that; false, with nothing written, where it does not. */
 static bool pack(struct web_request *q, const char *text) {
-    const char *takes = MHD_lookup_connection_value(q->c, MHD_HEADER_KIND, "Accept-Encoding");
+    const char *takes = mhd.lookup_connection_value(q->c, MHD_HEADER_KIND, "Accept-Encoding");
     z_stream z = {.next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)strlen(text)};
     if (!takes || !strstr(takes, "gzip")) return false;
     if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) return false;

@@ -37,7 +37,7 @@ void web_row_of(struct web_row *row, const struct web_reading *r, const struct d
     const struct packet *p = d->pkt;
     *row = (struct web_row){.number = p->number,
                             .offset = p->offset,
-                            .ts = p->ts,
+                            .at = packet_moment(p),
                             .has_ts = p->has_ts,
                             .len = p->len,
                             .malformed = d->out->bad && !d->cut,
@@ -59,7 +59,11 @@ static void time_write(struct writer *w, const struct web_row *row, const struct
     struct writer t = wr_fixed(text, sizeof text);
     struct capture_interface iface = {.ticks = 1};
     for (uint8_t i = 0; i < row->digits; i++) iface.ticks *= 10;
-    struct packet p = {.number = row->number, .ts = row->ts, .has_ts = row->has_ts, .iface = &iface};
+    struct packet p = {.number = row->number,
+                       .ts = moment_ns(row->at),
+                       .era = moment_era(row->at),
+                       .has_ts = row->has_ts,
+                       .iface = &iface};
     columns_time(&t, &p, view);
     json_text(w, wr_done(&t));
 }

@@ -8,7 +8,7 @@
 /* web_row is a row of the packet list, and what is needed to show it again later. */
 struct web_row {
     uint64_t number, offset;
-    int64_t ts;
+    __int128 at;                 /* when, in nanoseconds since 1970 */
     uint32_t len, stream, group; /* stream: number of its conversation; group: see web_index.h */
     bool has_ts, malformed, cut;
     uint8_t transport; /* 6 TCP, 17 UDP, 0 neither */

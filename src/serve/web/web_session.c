@@ -3,7 +3,7 @@
 #include "analyse/redact.h"
 #include "base/isotime.h"
 #include "guard/json.h"
-#include "io/live.h"
+#include "io/capture/live.h"
 #include "serve/web/web_in.h"
 #include "view/view.h"
 #include <stdio.h>

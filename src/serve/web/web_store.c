@@ -4,7 +4,7 @@
  * captures. An upload is written to a hidden file and gets its name when it is complete and its beginning is that of a
  * capture: nobody sees half of one. */
 #include "base/isotime.h"
-#include "io/capfile.h"
+#include "io/capture/capfile.h"
 #include "io/out.h"
 #include "serve/web/web_cache.h"
 #include "serve/web/web_keys.h"
@@ -213,7 +213,7 @@ static int range_read(const char *text, uint64_t size, uint64_t *from, uint64_t 
 }
 
 static const char *header(struct web_request *q, const char *name) {
-    return MHD_lookup_connection_value(q->c, MHD_HEADER_KIND, name);
+    return mhd.lookup_connection_value(q->c, MHD_HEADER_KIND, name);
 }
 
 void web_file(struct web_request *q, const char *name) {
@@ -234,21 +234,21 @@ void web_file(struct web_request *q, const char *name) {
     q->reply.status = same ? 304 : range > 0 ? 206 : range < 0 ? 416 : 200;
     if (q->reply.status == 304 || q->reply.status == 416) {
         close(fd);
-        q->reply.made = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    } else if (!(q->reply.made = MHD_create_response_from_fd_at_offset64(n, fd, from))) {
+        q->reply.made = mhd.create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    } else if (!(q->reply.made = mhd.create_response_from_fd_at_offset64(n, fd, from))) {
         close(fd);
     }
     if (!q->reply.made) return web_problem(q, 500, "out of memory");
-    MHD_add_response_header(q->reply.made, "ETag", etag);
-    MHD_add_response_header(q->reply.made, "Accept-Ranges", "bytes");
+    mhd.add_response_header(q->reply.made, "ETag", etag);
+    mhd.add_response_header(q->reply.made, "Accept-Ranges", "bytes");
     snprintf(text, sizeof text, "attachment; filename=\"%s\"", name);
-    MHD_add_response_header(q->reply.made, "Content-Disposition", text);
+    mhd.add_response_header(q->reply.made, "Content-Disposition", text);
     q->reply.type = "application/octet-stream";
     if (range > 0)
         snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)from,
                  (unsigned long long)(from + n - 1), (unsigned long long)size);
     else snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
-    if (range && !same) MHD_add_response_header(q->reply.made, "Content-Range", text);
+    if (range && !same) mhd.add_response_header(q->reply.made, "Content-Range", text);
 }
 
 void web_delete(struct web_request *q, const char *name) {

@@ -4,8 +4,8 @@
 #include "analyse/compare.h"
 #include "analyse/waterfall.h"
 #include "serve/web/web_read.h"
-#include "view/diff_view.h"
-#include "view/ladder_view.h"
+#include "view/story/diff_view.h"
+#include "view/story/ladder_view.h"
 #include "view/waterfall.h"
 #include <stdlib.h>
 

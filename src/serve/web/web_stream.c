@@ -263,7 +263,7 @@ void web_stream(struct web_request *q, const char *path, const char *name) {
     }
     if (s->index) s->matches = web_matches_make(web_query(q, "filter"));
     q->reply.type = s->lines ? "application/x-ndjson" : "text/event-stream";
-    q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, events_read_out, s, events_free);
+    q->reply.made = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, events_read_out, s, events_free);
     if (q->reply.made) return;
     events_free(s);
     web_problem(q, 500, "out of memory");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that are made of a whole capture: its conversations, and its MQTT clients and topics. */
-#include "analyse/stats.h"
+#include "analyse/stats/stats.h"
 #include "serve/web/web_read.h"
 #include "view/connections.h"
-#include "view/tables.h"
+#include "view/stats/tables.h"
 #include "view/topics.h"
 #include <stdlib.h>
 

@@ -56,7 +56,7 @@ void web_session_tail(struct web_request *q, const struct session *x) {
     }
     q->audited = true;
     q->reply.type = "application/octet-stream";
-    q->reply.made = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, tail_read, t, tail_free);
+    q->reply.made = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, tail_read, t, tail_free);
     if (q->reply.made) return;
     tail_free(t);
     web_problem(q, 500, "out of memory");

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Internet Relay Chat (RFC 2812 2.3): lines with a prefix, which is optional, and a command. */
+#include "proto/lines/lines.h"
+#include "proto/protos.h"
+
+static struct read_result irc_read(struct decode *d, void *state, int from, struct slice in) {
+    struct slice left = in;
+    struct line line;
+    bool server = from_server(d, &proto_irc, from);
+    (void)state;
+    d_begin(d, &proto_irc, d_off(d, in.p), (uint32_t)in.n);
+    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
+        struct slice rest = line.text, word = word_take(&rest);
+        if (!line.text.n) continue;
+        if (word.p[0] == ':') word = word_take(&rest);
+        line_open(d, server ? FID_IRC_RESPONSE : FID_IRC_REQUEST, line.text);
+        if (word.n) line_add(d, server ? FID_IRC_RESPONSE_COMMAND : FID_IRC_REQUEST_COMMAND, word);
+        fv_close(d->out);
+    }
+    d_end(d);
+    return lines_whole(in);
+}
+
+static void irc_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    bool server = fv_first(v, FID_IRC_RESPONSE, at, end) != NULL;
+    const char *between = server ? "Response (" : "Request (";
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_IRC_REQUEST_COMMAND && v->v[i].id != FID_IRC_RESPONSE_COMMAND) continue;
+        wr_s(w, between);
+        print_string(w, v->v[i].s);
+        between = ") (";
+    }
+    wr_c(w, ')');
+}
+
+static const struct stream_ops irc_stream = {.read = irc_read};
+static const uint16_t irc_fields[] = {FID_IRC_RESPONSE, FID_IRC_REQUEST_COMMAND, FID_IRC_RESPONSE_COMMAND, 0};
+static const struct proto_key irc_keys[] = {{TABLE_TCP, 6667}, {TABLE_TCP, 57000}, {TABLE_COUNT, 0}};
+const struct proto proto_irc = {LINES_PROTO(irc, IRC, "IRC"), .info_fields = irc_fields};

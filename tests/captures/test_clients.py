@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from lab import OURS, PORT, WEIR, Server, packets, udp
+from lab import OURS, PORT, WEIR, packets, udp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "..", "..")

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a capture on demand: from request to file, and what may go wrong on the way."""
-import hashlib
 import http.client
 import json
 import os

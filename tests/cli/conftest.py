@@ -5,6 +5,10 @@ import subprocess
 import pytest
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "once: what it finds does not depend on the build, so the sanitized one leaves it out")
+
+
 class Weir:
     """Runs the program: weir("read", "-r", file) gives status, out and err."""
 

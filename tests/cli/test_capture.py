@@ -11,17 +11,8 @@ import xml.etree.ElementTree as tree
 from pathlib import Path
 
 import pytest
+from machine import may_capture
 from ports import wait_for
-
-
-def may_capture():
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-        return "capture" in subprocess.run([os.environ.get("WEIR", "build/weir"), "--help=words"], capture_output=True,
-                                           text=True).stdout.split()
-    except OSError:
-        return False
-
 
 pytestmark = pytest.mark.skipif(not may_capture(), reason="no right to capture")
 

@@ -4,25 +4,17 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 
-from tls_lab import Lab
+from machine import may_capture
 from ports import free_port, wait_for
+from tls_lab import Lab
 
-
-def may_capture():
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-        return True
-    except OSError:
-        return False
-
-
-pytestmark = [pytest.mark.skipif(not may_capture(), reason="no right to capture"),
+pytestmark = [pytest.mark.once,  # test_decrypt.py opens the same suites in both builds
+              pytest.mark.skipif(not may_capture(), reason="no right to capture"),
               pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")]
 SUITES13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256",
             "TLS_AES_128_CCM_8_SHA256"]
@@ -109,7 +101,7 @@ def test_mosquitto(weir, lab, tmp_path, version):
     if not shutil.which("mosquitto") or not shutil.which("mosquitto_pub"):
         pytest.skip("no mosquitto")
     suites = [s for s in suites12() if "ECDSA" not in s] if version == "1.2" else SUITES13[:3]
-    log, failed, spoken = tmp_path / "keys.log", [], 0
+    failed, spoken = [], 0
     for n, suite in enumerate(suites):
         port, config, file = free_port(), tmp_path / f"{n}.conf", tmp_path / f"{n}.pcapng"
         choice = f"ciphers {suite}:@SECLEVEL=1\ntls_version tlsv1.2\n" if version == "1.2" else f"ciphers_tls1.3 {suite}\ntls_version tlsv1.3\n"

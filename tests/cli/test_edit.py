@@ -134,3 +134,74 @@ def test_a_damaged_file_goes_up_to_the_damage(weir, tmp_path):
     run = weir("edit", source, "-w", copy)
     assert run.returncode == 2 and "byte" in run.err
     assert copy.read_bytes() == capture("<").replace(packet(3, b"last"), b"")
+
+
+def test_simple_packets_keep_their_interface_in_a_merge(weir, tmp_path):
+    """A simple packet block names no interface: it is of the first one, which in the merged file is another's."""
+    one, other, out = tmp_path / "a.pcapng", tmp_path / "b.pcapng", tmp_path / "c.pcapng"
+    head, data = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), b"\x45\0\0\x14" + b"\0" * 16
+    one.write_bytes(head + block(1, struct.pack("<HHI", 1, 0, 0)) + packet(0, data=b"\0" * 12 + b"\x08\0" + data))
+    other.write_bytes(head + block(1, struct.pack("<HHI", 101, 0, 0)) + block(3, struct.pack("<I", len(data)) + data))
+    for files in ((one, other), (other, one)):
+        assert weir("edit", *files, "-w", out).returncode == 0
+        assert sorted(p[:4] for p in fields(weir, out, "frame.protocols")) == ["eth:", "raw:"]
+
+
+FAR = 18446744073204126329  # microseconds: 505 seconds short of 2^64
+
+
+@pytest.fixture
+def far(tmp_path):
+    """A capture in microseconds that steps from the year 2015 into a far one."""
+    path = tmp_path / "far.pcapng"
+    head = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
+    data = b"\x45\0\0\x14" + b"\0" * 16
+    packets = [struct.pack("<IIIII", 0, ts >> 32, ts & 0xFFFFFFFF, len(data), len(data)) + data
+               for ts in (1422527998578402, FAR, FAR + 1000000)]
+    path.write_bytes(block(0x0A0D0D0A, head) + block(1, struct.pack("<HHI", 101, 0, 0)) + b"".join(block(6, p) for p in packets))
+    return path
+
+
+def test_far_times_are_shown_as_dates_to_come(weir, far):
+    names = ("frame.time", "frame.time_epoch", "frame.time_relative", "frame.time_delta")
+    assert fields(weir, far, *names)[1:] == [
+        "Jan 19, 586524 07:53:24.126329000 UTC\t18446744073204.126329000\t18445321545205.547927000\t18445321545205.547927000",
+        "Jan 19, 586524 07:53:25.126329000 UTC\t18446744073205.126329000\t18445321545206.547927000\t1.000000000"]
+    for form, shown in (("r", "18445321545206.547927"), ("e", "18446744073205.126329"), ("d", "1.000000"),
+                        ("ud", "586524-01-19 07:53:25.126329")):
+        assert f" {shown} " in weir("read", "-r", far, "-t", form).out.splitlines()[2], form
+    for form, shown in (("json", "18446744073205.126329000"), ("ek", '"586524-01-19T07:53:25.126329000Z"'),
+                        ("ek", '{"timestamp":"18446744073205126"'), ("jsonl", "18446744073205.126329000"),
+                        ("pdml", 'show="Jan 19, 586524 07:53:25.126329000 UTC"')):
+        assert shown in weir("read", "-r", far, "-T", form).out, form
+
+
+@pytest.mark.parametrize("text, numbers", [
+    ("frame.time_epoch > 18446744073204.2", "3"),
+    ("frame.time_epoch == 18446744073204.126329", "2"),
+    ('frame.time > "9999-12-31 00:00:00Z"', "23"),
+    ('frame.time == "Jan 19, 586524 07:53:25.126329 UTC"', "3"),
+    ("frame.time_relative + 1 > 18445321545206.5479", "23"),
+    ("frame.time_delta in {0 .. 1}", "13"),
+])
+def test_filters_compare_far_times(weir, far, text, numbers):
+    assert "".join(fields(weir, far, "frame.number", extra=("-Y", text))) == numbers
+
+
+def test_far_times_are_copied_merged_and_chosen(weir, far, tmp_path):
+    out, epochs = tmp_path / "out.pcapng", fields(weir, far, "frame.time_epoch")
+    assert weir("edit", far, "-w", out).returncode == 0 and out.read_bytes() == far.read_bytes()
+    assert weir("edit", far, far, "-w", out).returncode == 0
+    assert fields(weir, out, "frame.time_epoch") == [e for e in epochs for _ in range(2)]
+    assert weir("edit", far, "-w", out, "--from", "+100").returncode == 0
+    assert fields(weir, out, "frame.time_epoch") == epochs[1:]
+    run = weir("edit", far, "-F", "pcap", "-w", out)
+    assert run.returncode == 2 and "2106" in run.err
+    assert fields(weir, out, "frame.time_epoch") == epochs[:1]
+
+
+@pytest.mark.parametrize("args", [("stats", "io", "-r"), ("read", "-q", "-z", "io,stat,1", "-r"), ("stats", "volume", "-r"),
+                                  ("explain",), ("ladder",), ("read", "--events", "-r")])
+def test_nothing_counts_the_seconds_up_to_far_times(weir, far, args):
+    run = weir(*args, far, timeout=10)
+    assert run.returncode in (0, 1) and len(run.out) < 20000, run.err

@@ -23,6 +23,7 @@ def frames(weir, *args):
     return run.out.split()
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not TSHARK, reason="tshark is not installed")
 def test_filters_choose_the_packets_tshark_chooses(weir, sample):
     for text in FILTERS:

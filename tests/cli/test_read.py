@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,19 @@ def test_fields_obey_their_options(weir, sample):
     assert fields("-E", "quote=d")[0] == f'"1"\t"{first},{last}"'
 
 
+def test_standard_input_may_be_non_blocking(weir, sample):
+    give, take = os.pipe()[::-1]
+    os.set_blocking(take, False)
+    with subprocess.Popen([weir.path, "read", "-n", "-r", "-"], stdin=take, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        os.close(take)
+        with open(sample, "rb") as file, os.fdopen(give, "wb", buffering=0) as pipe:
+            for part in iter(lambda: file.read(700), b""):
+                pipe.write(part)
+                time.sleep(0.001)  # it is faster than what comes
+        shown, said = run.communicate(timeout=30)
+    assert (run.returncode, said) == (0, b"") and shown.decode() == out(weir, "-r", sample)
+
+
 def test_pipes_that_close_early_are_no_error(weir, sample):
     for form in "", "-V", "-T pdml", "-T json", "-T jsonl":
         run = subprocess.run(["bash", "-c", f"'{weir.path}' read -r '{sample}' {form} | head -1; exit ${{PIPESTATUS[0]}}"],
@@ -187,6 +201,7 @@ def test_preferences_that_do_not_apply_are_named(weir, sample):
 
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("format", "a ad adoy d dd e r u ud udoy".split())
+@pytest.mark.once
 def test_times_are_those_of_tshark(weir, name, format):
     file = shared(name)
     cut = [line[:40] for line in tshark("-r", file, "-t", format, "-c", "20").splitlines()]
@@ -195,6 +210,7 @@ def test_times_are_those_of_tshark(weir, name, format):
 
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("form", [[], ["-x"], ["-P", "-x"]])
+@pytest.mark.once
 def test_lines_and_bytes_are_those_of_tshark(weir, name, form):
     file = shared(name)
     assert out(weir, "-r", file, *form) == tshark("-r", file, *form)
@@ -202,6 +218,7 @@ def test_lines_and_bytes_are_those_of_tshark(weir, name, form):
 
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("form", [["-V"], ["-V", "-x"], ["-P", "-V"], ["-O", "udp"]])
+@pytest.mark.once
 def test_the_tree_is_that_of_tshark(weir, name, form):
     file = shared(name)
     assert out(weir, "--show-secrets", "-r", file, *form).splitlines() == tshark("-r", file, *form).splitlines()
@@ -215,6 +232,7 @@ def keys(value, path=""):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.once
 def test_json_has_the_keys_of_tshark(weir, name):
     file = shared(name)
     theirs, ours = json.loads(tshark("-r", file, "-T", "json")), json.loads(out(weir, "-r", file, "-T", "json"))
@@ -224,6 +242,7 @@ def test_json_has_the_keys_of_tshark(weir, name):
 @pytest.mark.parametrize("extra", [[], ["-E", "header=y"], ["-E", "separator=,", "-E", "quote=d"], ["-E", "occurrence=f"],
                                    ["-E", "occurrence=l", "-E", "aggregator=;"]])
 @pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.once
 def test_fields_are_those_of_tshark(weir, name, extra):
     args = ["-r", shared(name), "-T", "fields", "-e", "frame.number", "-e", "frame.protocols", "-e", "eth.addr", "-e", "ip.addr",
             "-e", "mqtt.topic", "-e", "dns.a", "-e", "_ws.malformed", *extra]

@@ -119,7 +119,7 @@ def test_the_rule_sets_that_ship(weir, tmp_path):
              {"topic": "cmnd/plug/Power", "payload": "x; reboot"}, {"topic": "a/../b", "payload": "1"}, {"topic": "a", "payload": "1' or 1=1--"}]
     path = tmp_path / "lines"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    r = weir("guard", "--judge", path, "--rules", f"{here}/crs.conf", "--rules", f"{here}/mqtt.conf", "--paranoia", 1, timeout=120)
+    r = weir("guard", "--judge", path, "--rules", f"{here}/crs.conf", "--rules", f"{here}/mqtt.conf", "--paranoia", 1, timeout=300)
     if "cannot run rule files" in r.err:
         pytest.skip("built without rule files")
     assert [json.loads(line)["action"] for line in r.out.splitlines()] == ["allow"] * 4 + ["block"] * 3, r.out + r.err

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir run: the command's packets and no others, with the keys; the command notices nothing."""
+import contextlib
 import getpass
 import os
 import shutil
@@ -11,16 +12,8 @@ import threading
 import time
 
 import pytest
+from machine import may_capture
 from ports import free_port, wait_for
-
-
-def may_capture():
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-        return True
-    except OSError:
-        return False
-
 
 pytestmark = [pytest.mark.skipif(not may_capture(), reason="no right to capture"),
               pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")]
@@ -48,18 +41,28 @@ def web(certificate):
     server.kill()
 
 
-@pytest.fixture(scope="module")
-def broker(certificate):
+@contextlib.contextmanager
+def tls_broker(certificate):
+    """A mosquitto with the certificate: its process id and port."""
     if not shutil.which("mosquitto") or not shutil.which("mosquitto_pub"):
         pytest.skip("no mosquitto")
     port = free_port()
-    config = certificate / "mosquitto.conf"
+    config = certificate / f"mosquitto-{port}.conf"
     config.write_text(f"listener {port} 127.0.0.1\ncafile {certificate}/cert.pem\ncertfile {certificate}/cert.pem\n"
                       f"keyfile {certificate}/key.pem\nallow_anonymous true\nuser root\n")
     server = subprocess.Popen(["mosquitto", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(port)
-    yield port
-    server.kill()
+    try:
+        wait_for(port)
+        yield server.pid, port
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def broker(certificate):
+    with tls_broker(certificate) as (_, port):
+        yield port
 
 
 def tshark(file, *args):
@@ -225,7 +228,7 @@ int main(int argc, char **argv) {
     inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
     if (argc < 2 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) return 3;
     if (write(fd, "static", 6) != 6) return 4;
-    usleep(100000);
+    usleep(800000);
     return 0;
 }
 """

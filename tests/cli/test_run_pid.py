@@ -12,8 +12,8 @@ import sys
 import time
 
 import pytest
-from ports import free_port, wait_for
-from test_run import certificate, may_capture, tshark, web  # noqa: F401 (fixtures)
+from machine import may_capture
+from test_run import certificate, tls_broker, tshark, web  # noqa: F401 (fixtures)
 
 ROOT = os.geteuid() == 0
 PYTHON = "/usr/bin/python3"
@@ -75,15 +75,8 @@ def running(*argv, **kw):
 
 @pytest.fixture
 def broker(certificate):  # noqa: F811
-    if not shutil.which("mosquitto") or not shutil.which("mosquitto_pub"):
-        pytest.skip("no mosquitto")
-    port = free_port()
-    config = certificate / "pid.conf"
-    config.write_text(f"listener {port} 127.0.0.1\ncafile {certificate}/cert.pem\ncertfile {certificate}/cert.pem\n"
-                      f"keyfile {certificate}/key.pem\nallow_anonymous true\nuser root\n")
-    with running("mosquitto", "-c", config) as server:
-        wait_for(port)
-        yield server.pid, port
+    with tls_broker(certificate) as running_one:
+        yield running_one
 
 
 def publish(broker, certificate, topic, *options):  # noqa: F811

@@ -58,6 +58,18 @@ def test_only_what_passes_the_filter_counts(weir, talk):
     assert run.returncode == 2 and "^" in run.err and not run.out
 
 
+@pytest.mark.parametrize("kind", ["endpoints", "conv"])
+def test_a_level_counts_its_own_ends_whatever_others_want(weir, sample, kind):
+    levels = ["eth", "ip", "ipv6", "tcp", "udp"]
+    alone = {x: weir("read", "-q", "-r", sample, "-z", f"{kind},{x}").out for x in levels}
+    together = weir("read", "-q", "-r", sample, *[w for x in levels for w in ("-z", f"{kind},{x}")]).out
+    assert together == "".join(alone[x] for x in reversed(levels))
+    for x in levels:
+        everything = "eth.src or ip.src or ipv6.src or tcp.stream or udp.stream or frame"
+        filtered = weir("read", "-q", "-r", sample, "-z", f"{kind},{x},{everything}").out
+        assert filtered.replace(everything, "<No Filter>") == alone[x]
+
+
 def test_the_quoted_packet_does_not_count(weir, tmp_path):
     quoted = udp(A, C, 5000, 9, b"")
     icmp = struct.pack(">BBHI", 3, 3, 0, 0) + quoted
@@ -113,6 +125,34 @@ def test_volume_that_grew_gives_an_alarm(weir, sample, talk):
     assert lines[0].startswith("weir stats: alarm: all: ") and all(l.endswith(" before") for l in lines)
     alone = weir("stats", "volume", "-r", sample, "--alarm", "50")
     assert alone.returncode == 2 and "--baseline" in alone.err
+
+
+def named(tmp_path, file, *answers, address):
+    """A device asks for names, is told addresses, and sends a datagram to one of them."""
+    def name(text):
+        return b"".join(bytes([len(p)]) + p.encode() for p in text.split(".")) + b"\0"
+    device, server, packets = (10, 0, 0, 9), (10, 0, 0, 53), []
+    for asked, owner, told in answers:
+        body = struct.pack(">6H", 7, 0x8180, 1, 1, 0, 0) + name(asked) + struct.pack(">HH", 1, 1)
+        packets.append(udp(server, device, 53, 4000, body + name(owner) + struct.pack(">HHIH4s", 1, 1, 60, 4, bytes(told))))
+    return pcap(tmp_path / file, packets + [udp(device, address, 50000, 7777, b"x" * 100)])
+
+
+def test_volume_by_name(weir, tmp_path):
+    first, second, third = (192, 0, 2, 1), (192, 0, 2, 2), (192, 0, 2, 3)
+    was = named(tmp_path, "was.pcap", ("IoT.example", "iot.EXAMPLE", first), address=first)
+    now = named(tmp_path, "now.pcap", ("iot.example", "iot.example", second), address=second)
+    here = {d["name"]: d for d in rows(weir, "volume", "-r", now)["destinations"]}
+    assert here["iot.example:7777"]["also"] == ["192.0.2.2"]
+    rotated = {d["name"]: d for d in rows(weir, "volume", "-r", now, "--baseline", was)["destinations"]}
+    assert rotated["iot.example:7777"]["change"] == 0 and len(rotated) == 2
+    assert weir("stats", "volume", "-r", now, "--baseline", was, "--alarm", "1").returncode == 0
+    # The record of another name says nothing of the one asked for; an address with two names keeps its own.
+    stray = named(tmp_path, "stray.pcap", ("iot.example", "other.example", third), address=third)
+    assert "192.0.2.3:7777" in {d["name"] for d in rows(weir, "volume", "-r", stray)["destinations"]}
+    both = named(tmp_path, "both.pcap", ("a.example", "a.example", first), ("b.example", "b.example", first), address=first)
+    line = next(d for d in rows(weir, "volume", "-r", both)["destinations"] if d["name"] == "192.0.2.1:7777")
+    assert line["also"] == ["a.example", "b.example"]
 
 
 def test_values_per_interval(weir, talk):

@@ -988,3 +988,23 @@ def test_clock_goes_forward(jumped, tmp_path):
     assert bool(said) == jumped
     if jumped:
         assert "forward by 60 min" in said[0]["text"] and said[0]["confidence"] == "likely" and len(said[0]["frames"]) == 2
+
+
+@pytest.mark.parametrize("why", [None, "speaks QUIC", "ended other connections"])
+def test_a_handshake_given_up(why, tmp_path):
+    """A client that answers SYN/ACK with RST does not know the connection; one that chose another way, or ends, is healthy."""
+    cap = Capture()
+    others = [Tcp(cap, port=443, server=f"10.0.1.{n}", sport=41000 + n).open() for n in range(2)]
+    cap.wait(10)
+    if why == "speaks QUIC":
+        cap.udp("10.0.0.2", 50000, "10.0.0.1", 443, bytes(1200))
+        cap.udp("10.0.0.1", 443, "10.0.0.2", 50000, bytes(1200))
+    t = Tcp(cap, port=443)
+    t.segment(0, SYN)
+    for other in others if why == "ended other connections" else []:
+        other.fin(0)
+    t.segment(1, SYN | ACK, ack=1001)
+    t.segment(0, RST, seq=1001)
+    said = [f for f in explain(cap.write(tmp_path / "up.pcap"))["findings"] if f["id"] == "tcp.handshake-reset-by-client"]
+    assert [f["severity"] for f in said] == ["note" if why else "error"]
+    assert (why or "does not know that connection") in said[0]["text"]

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices that fail as they do in the field, played by real programs in namespaces: the first lines name the cause."""
-import signal
 import subprocess
 import time
 
 import pytest
 
-from lab import SERVER, WEIR, Lab, missing
+from lab import SERVER, missing
 from test_lab import PUB, SUB, certificates, ids, lab, openssl, tls_lines, verdict
 
 why = missing("mosquitto", "mosquitto_pub", "mosquitto_sub", "dnsmasq", "nft", "ss")

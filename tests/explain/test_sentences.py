@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a check says depends on what it sees: the same failure, and the sentence or the next step that fits this one."""
-import struct
 import time
 
 import pytest

@@ -7,12 +7,15 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from machine import may_capture  # noqa: E402
 
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 PO = Path(__file__).resolve().parents[2] / "po"
@@ -34,14 +37,6 @@ KEPT = {
 }
 NEEDS = {"tcp": ["nc", "nft"], "mqtt": ["mosquitto_pub"], "https": ["curl", "openssl"], "volume": ["mosquitto_pub", "curl"],
          "stopped": ["nc", "nft"], "guard": ["mosquitto_pub", "nc"]}
-
-
-def may_capture():
-    try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
-        return True
-    except OSError:
-        return False
 
 
 pytestmark = pytest.mark.skipif(not may_capture(), reason="no right to capture")

@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 
-import pytest
 from conftest import LONG, connect_packet, packet, publish_packet, read_packet, string, until
 
 WINDOW = 8

@@ -300,7 +300,7 @@ brokers: ["{broker.address}"]
 def test_the_broker_may_ask_for_tls(start, certs):
     from conftest import free_port
     port = free_port()
-    broker = start.broker(f"listener {port} 127.0.0.1\ncertfile {certs}/server.pem\nkeyfile {certs}/server.key\n")
+    start.broker(f"listener {port} 127.0.0.1\ncertfile {certs}/server.pem\nkeyfile {certs}/server.key\n")
     config = f"""
 listen: [{{address: "localhost:0"}}]
 brokers:

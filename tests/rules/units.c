@@ -5,6 +5,7 @@
 #include "guard/rules/rules.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct unit {

@@ -3,7 +3,6 @@
 over; run under AddressSanitizer with WEIR=build-asan/weir."""
 import gzip
 import html.parser
-import http.client
 import json
 import os
 import random

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir serve as its clients see it: the API, the page's headers, and hostile requests."""
+import atexit
 import glob
 import gzip
 import http.client
@@ -11,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -19,7 +21,17 @@ import pytest
 
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 PAGE = os.path.join(os.path.dirname(__file__), "../../page/src")
-SAMPLE = os.path.abspath(os.environ.get("WEIR_SAMPLE", "build/sample.pcapng"))
+
+
+def for_everybody(path):
+    """A copy that the user whom root's server becomes may read, wherever the build folder lies."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    return shutil.copy(path, folder)
+
+
+SAMPLE = for_everybody(os.environ.get("WEIR_SAMPLE", "build/sample.pcapng"))
 
 
 class Server:
@@ -326,6 +338,27 @@ def streamed_numbers(server, text):
         numbers += [row["no"] for row in event.get("frames", [])]
     assert event["event"] == "end" and event["complete"] and event["matched"] == len(numbers) and event["read"] == 12000
     return numbers
+
+
+def test_far_times_are_kept_by_the_index(serve):
+    """Microseconds of 64 bits, which a clock that fails steps into and out of, reach half a million years."""
+    def block(kind, body):
+        return struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
+
+    stamps = [1422527998000000 + i if i % 700 < 400 else 2**64 - 505000000 + i for i in range(5000)]
+    server = serve("--listen", "127.0.0.1:0")
+    path = os.path.join(server.folder, "far.pcapng")
+    with open(path, "wb") as f:
+        f.write(block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", 101, 0, 0)))
+        for t in stamps:
+            f.write(block(6, struct.pack("<IIIII", 0, t >> 32, t & 0xFFFFFFFF, 220, 220) + b"\x45\0\0\xdc" + b"\0" * 216))
+    os.utime(path, (1700000000, 1700000000))
+    server.get("captures/far.pcapng/frames", limit=1)
+    index_of(server, "far.pcapng")
+    for form, since in (("e", lambda i: stamps[i]), ("r", lambda i: stamps[i] - stamps[0]), ("d", lambda i: stamps[i] - stamps[i - 1])):
+        for at in (4700, 398):
+            rows = server.get("captures/far.pcapng/frames", offset=at, limit=4, time=form)["frames"]
+            assert [int(r["time"].replace(".", "")) for r in rows] == [since(i) for i in range(at, at + 4)], form
 
 
 def test_a_filter_by_the_index_lets_the_same_frames_through(serve):

@@ -196,7 +196,7 @@ def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(ser
     from test_serve import large_capture
     server = serve("--listen", "127.0.0.1:0")
     path = os.path.join(server.folder, "l.pcap")
-    large_capture(path, packets=60000)
+    large_capture(path, packets=250000)  # what costs little is not kept
     asked = [("connections", {}), ("connections", {"limit": 3}), ("connections", {"filter": "tcp.srcport == 40007"}), ("mqtt", {}), ("stats/io", {"interval": 1}),
              ("stats/io", {"interval": 10}), ("ladder", {"limit": 5}), ("explain", {}), ("stats/conversations/tcp", {}), ("stats/endpoints/tcp", {})]
     ask = lambda: [server.get("captures/l.pcap/" + what, **query) for what, query in asked]

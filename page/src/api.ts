@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asking the server. Everything the page knows it knows from here: /v1, described by /v1/openapi.json.
 
-export interface ProblemBody {
+interface ProblemBody {
   detail?: string;
   title?: string;
   status?: number;
@@ -45,7 +45,7 @@ takeToken();
 export const token = (): string => sessionStorage.getItem(TOKEN) || '';
 export const setToken = (text: string): void => sessionStorage.setItem(TOKEN, text);
 
-export interface Ask {
+interface Ask {
   method?: string;
   body?: BodyInit;
   signal?: AbortSignal;

@@ -89,7 +89,7 @@ export async function find(what: string, back: boolean): Promise<boolean> {
 
 // ---- its conversation ----
 
-export interface Stream { protocol: 'tcp' | 'udp'; number: number; mqtt: boolean }
+interface Stream { protocol: 'tcp' | 'udp'; number: number; mqtt: boolean }
 export const stream = computed<Stream | null>(() => {
   const tree = frame.value?.tree || [];
   for (const f of tree) {
@@ -103,7 +103,7 @@ export const streamFilter = (s: Stream): string => `${s.protocol}.stream == ${s.
 // ---- marks, kept for each capture ----
 
 const isMarks = (v: unknown) => typeof v === 'object' && v !== null && !Array.isArray(v);
-export const allMarks = kept<Record<string, number[]>>('marks', {}, isMarks);
+const allMarks = kept<Record<string, number[]>>('marks', {}, isMarks);
 export const marks = computed(() => new Set(allMarks.value[capture.value] || []));
 export function mark(no: number): void {
   const set = new Set(marks.peek());

@@ -4,7 +4,7 @@ import { asked, mark, step, stream, streamFilter, toMark, find } from './frame';
 import type { Word } from './i18n';
 import { capture, go, view } from './route';
 import { dialog } from './parts/dialog';
-import { findAgain } from './parts/dialogs';
+import { findAgain } from './parts/find';
 
 export const keyList: [string, Word][] = [
   ['/ / Ctrl /', 'k_filter'], ['Ctrl ↓ / F8', 'k_next'], ['Ctrl ↑ / F7', 'k_prev'], ['Ctrl .', 'k_convNext'], ['Ctrl ,', 'k_convPrev'],

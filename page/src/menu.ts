@@ -10,7 +10,7 @@ export interface Choice {
   act: () => void;
   off?: boolean;
 }
-export interface Opened {
+interface Opened {
   x: number;
   y: number;
   title?: string;

@@ -2,7 +2,7 @@
 // The address after #: /c/CAPTURE/VIEW/ARG...?filter=... What is shown is in the address, so it can be kept and sent.
 import { computed, signal } from '@preact/signals';
 
-export interface Route {
+interface Route {
   capture: string;
   view: string;
   args: string[];

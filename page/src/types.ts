@@ -184,7 +184,7 @@ export interface Topic {
   last?: Sample;
   history: Sample[];
 }
-export interface MqttClient {
+interface MqttClient {
   client: string;
   role: string;
   published: number;

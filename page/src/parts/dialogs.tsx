@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The dialogs of a capture: go to a packet, find, columns, the keyboard.
-import { useState } from 'preact/hooks';
-import { find, goTo } from '../frame';
+import { goTo } from '../frame';
 import { t, tOr } from '../i18n';
 import { keyList } from '../keys';
 import { COLUMNS, columns, type Column } from '../settings';
 import { dialog, Dialog } from './dialog';
+import { Find } from './find';
 import { GiveKey } from './givekey';
 import { Start } from './start';
-import { tell, tellError } from './say';
 
 function GoTo() {
   const submit = (e: SubmitEvent) => {
@@ -22,41 +21,6 @@ function GoTo() {
       <form onSubmit={submit}>
         <label class="field"><span>{t('packetNumber')}</span><input name="no" type="number" min={1} required autofocus /></label>
         <div class="actions"><button type="submit" class="primary">{t('show')}</button></div>
-      </form>
-    </Dialog>
-  );
-}
-
-/** quoted makes text a string of the filter language. */
-const quoted = (text: string) => '"' + text.replace(/[\\"]/g, '\\$&') + '"';
-export let lastFind = '';
-export async function findAgain(back: boolean): Promise<void> {
-  if (!lastFind) { dialog.value = 'find'; return; }
-  try {
-    if (!(await find(lastFind, back))) tell(t('notFound'));
-  } catch (e) {
-    tellError(e);
-  }
-}
-function Find() {
-  const [kind, choose] = useState('text');
-  const submit = (e: SubmitEvent) => {
-    e.preventDefault();
-    const text = String(new FormData(e.currentTarget as HTMLFormElement).get('text'));
-    const hex = text.replace(/[\s:]/g, '');
-    lastFind = kind === 'filter' ? text : kind === 'hex' ? 'frame contains ' + (hex.match(/../g) || []).join(':') : 'frame contains ' + quoted(text);
-    dialog.value = '';
-    void findAgain(false);
-  };
-  return (
-    <Dialog name="find" title={t('findPacket')}>
-      <form onSubmit={submit}>
-        <div class="segments" role="group" aria-label={t('findPacket')}>
-          {(['text', 'hex', 'filter'] as const).map(k => <button key={k} type="button" aria-pressed={kind === k} onClick={() => choose(k)}>{t(k)}</button>)}
-        </div>
-        <label class="field"><span>{t(kind as 'text')}</span><input name="text" class="mono" required autofocus autocomplete="off" spellcheck={false} /></label>
-        <p class="quiet">{t('findHow')}</p>
-        <div class="actions"><button type="submit" class="primary">{t('find')}</button></div>
       </form>
     </Dialog>
   );

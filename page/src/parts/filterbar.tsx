@@ -8,7 +8,7 @@ import { filter, setFilter } from '../route';
 import { recent } from '../settings';
 import type { Completion, FilterCheck } from '../types';
 
-export const typed = signal(filter.peek());
+const typed = signal(filter.peek());
 const checked = signal<{ text: string; got: FilterCheck } | null>(null);
 const RECENT_MAX = 12;
 

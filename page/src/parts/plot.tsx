@@ -6,7 +6,7 @@ import { isDark } from '../settings';
 import { useWidth } from '../use';
 
 /** A curve; bars reach from their point to the next, or as far as the number says. */
-export interface Curve { label: string; values: (number | null)[]; bars?: number; own?: boolean; show?: (v: number) => string }
+interface Curve { label: string; values: (number | null)[]; bars?: number; own?: boolean; show?: (v: number) => string }
 
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

@@ -14,7 +14,7 @@ import { Stats } from './stats';
 import { Volume } from './volume';
 import { Waterfall } from './waterfall';
 
-export interface View {
+interface View {
   id: string;
   word: Word;
   show: ComponentType;

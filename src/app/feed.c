@@ -3,11 +3,11 @@
  * the caller hears FEED_IDLE once, and the call after that waits, in slices of WAIT_MS so that clock and signals are
  * seen. After a stop, packets of before the stop that the kernel still holds are handed out. */
 #include "app/feed.h"
+#include "io/loop.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WAIT_MS = 200, PROGRESS_EVERY = 1 << 12 /* packets */, PROGRESS_FIRST_MS = 1000, PROGRESS_MS = 250 };
@@ -22,14 +22,6 @@ static void on_stop(int signal_number) {
     if (nothing_fd >= 0) (void)dup2(nothing_fd, STDIN_FILENO);
 }
 
-static int64_t clock_ns(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t now_ms(void) { return clock_ns(CLOCK_MONOTONIC) / 1000000; }
-
 void feed_watch_signals(const struct feed *f) {
     struct sigaction stop = {.sa_handler = on_stop}, hup;
     if (f->file && nothing_fd < 0) nothing_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -43,20 +35,15 @@ void feed_watch_signals(const struct feed *f) {
 int feed_open_file(struct feed *f, const char *path, struct writer *why) { return capfile_open(&f->file, path, why); }
 
 int feed_open_live(struct feed *f, const struct live_config *config, struct writer *why) {
-    f->began_ms = now_ms();
+    f->began_ms = loop_now();
     return live_open(&f->live, config, why);
 }
 
-/* wait_ms gives how long a packet may be waited for; sets the end when the time is over. */
-static int wait_ms(struct feed *f) {
-    int64_t left = f->stop_ms ? f->began_ms + f->stop_ms - now_ms() : WAIT_MS;
-    if (!f->last_ns && (stopped || left <= 0)) f->last_ns = clock_ns(CLOCK_REALTIME);
-    return f->last_ns || !f->idle ? 0 : (int)(left < WAIT_MS ? left : WAIT_MS);
-}
-
 static int next_live(struct feed *f, struct packet *pkt) {
-    int rc = live_next(f->live, pkt, wait_ms(f));
-    if (f->last_ns && (rc == LIVE_NOTHING || (rc == OK && pkt->ts > f->last_ns))) return ERR_END;
+    int64_t left = f->stop_ms ? f->began_ms + f->stop_ms - loop_now() : WAIT_MS;
+    bool over = stopped || left <= 0;
+    if (over) live_end(f->live);
+    int rc = live_next(f->live, pkt, !f->idle ? 0 : over || left > WAIT_MS ? WAIT_MS : (int)left);
     f->idle = rc == LIVE_NOTHING;
     return rc == LIVE_NOTHING ? FEED_IDLE : rc;
 }
@@ -74,12 +61,12 @@ static void show_next(struct feed *f, const struct packet *present) {
 }
 
 void feed_progress(struct feed *f, bool lines) {
-    f->began_ms = now_ms();
+    f->began_ms = loop_now();
     f->progress = f->file && capfile_size(f->file) && isatty(STDERR_FILENO) && !(lines && isatty(STDOUT_FILENO));
 }
 
 static void progress_show(struct feed *f) {
-    int64_t now = now_ms();
+    int64_t now = loop_now();
     if (now - f->began_ms < PROGRESS_FIRST_MS || now < f->progress_ms) return;
     f->progress_ms = now + PROGRESS_MS;
     double seconds = (double)(now - f->began_ms) / 1000;

@@ -18,7 +18,6 @@ struct feed {
     uint64_t packets;    /* handed out */
     int64_t stop_ms;     /* end so long after the start (interface only); 0: never */
     int64_t began_ms;    /* monotonic, of an interface or a told progress */
-    int64_t last_ns;     /* packets later than this are not handed out any more; 0: no such time yet */
     bool idle;           /* FEED_IDLE was said, and no packet has come since */
 };
 

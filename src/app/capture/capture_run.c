@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define WAIT_MS 200   /* longest wait: bounds how late a signal is seen that came just before it */
-#define DRAIN_MS 150  /* more than the kernel holds packets back (live_config.delay_ms) */
 #define FLUSH_MS 1000 /* a file lags at most so far behind the packets */
 
 struct old_file {
@@ -286,12 +285,11 @@ static void turn(struct run *r) {
 
 /* drain takes what the kernel still holds of the time before the stop. */
 static void drain(struct run *r) {
-    int64_t end_ns = now_ns(CLOCK_REALTIME), until = now_ms() + DRAIN_MS, left;
     struct packet pkt;
-    r->stop = false;
-    while (!r->stop && (left = until - now_ms()) > 0) {
-        int code = live_next(r->live, &pkt, (int)left);
-        if (code < 0 || (code == OK && pkt.ts > end_ns)) break;
+    live_end(r->live);
+    for (r->stop = false; !r->stop;) {
+        int code = live_next(r->live, &pkt, WAIT_MS);
+        if (code < 0) break;
         if (code == OK) take_packet(r, &pkt);
     }
 }

@@ -21,7 +21,6 @@
 enum {
     HOLD_MS = 1000,
     DRAIN_MS = 300,
-    DRAIN_TURNS = 40,
     WAIT_MS = 5,
     LOOK_MS = 10,
     LOOK_ALONE_MS = 1,
@@ -147,7 +146,7 @@ static bool take(struct loop *l, int wait) {
         int r = live_next(l->live, &p, i ? 0 : wait);
         if (r == LIVE_NOTHING) return true;
         if (r < 0) {
-            opt_bad_use(&run_command, "%s", live_why(l->live));
+            if (r != ERR_END) opt_bad_use(&run_command, "%s", live_why(l->live));
             return false;
         }
         hold(l, &p);
@@ -158,8 +157,10 @@ static bool take(struct loop *l, int wait) {
 static void drain(struct loop *l) {
     run_sockets_look(l->sockets, l->ends);
     int64_t until = now_ms() + DRAIN_MS;
-    /* on a busy machine the time may be over before anything was taken */
-    for (int turns = 0; (turns < DRAIN_TURNS || now_ms() < until) && take(l, WAIT_MS); turns++) look(l);
+    bool fine = true;
+    while (now_ms() < until && (fine = take(l, WAIT_MS))) look(l);
+    live_end(l->live);
+    while (fine && (fine = take(l, WAIT_MS))) look(l);
     keys_look(l);
     let_go(l, true);
     keys_look(l);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Theory of operation: libpcap in non-blocking mode; when it has no packet, poll(2) on its descriptor bounds the wait,
  * so the caller's clock (rotation, duration, signals) never depends on traffic. A signal ends the wait early. libpcap
- * itself drops the outgoing copy of a packet on the loopback device. */
+ * itself drops the outgoing copy of a packet on the loopback device.
+ *
+ * The kernel hands packets out in blocks: a full one at once, another when its timer finds it unchanged since the last
+ * time, which is up to two of its periods (packet(7), PACKET_RX_RING, TPACKET_V3). So what came just before the end is
+ * waited for, until as many came as the kernel has counted, or for so long that it must have handed them out. */
 #include "io/capture/live.h"
 
 #include "io/capture/libpcap.h"
+#include "io/loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +18,7 @@
 
 #define LIVE_SNAPLEN 262144
 #define LIVE_DELAY_MS 100
+#define LATE_MS 200 /* a timer of the kernel on a busy machine */
 /* Packets after which libpcap's counters, which have 32 bits and count dropped ones too, are looked at: before they are
  * full, unless 255 of 256 are dropped. */
 #define COUNTED_EVERY (1u << 24)
@@ -23,6 +29,9 @@ struct live {
     char *device, *filter;
     uint64_t number;
     bool microseconds;
+    int delay_ms;
+    int64_t end_ns, last_ms; /* of live_end: the end (0: none), and how long what came before it is waited for */
+    uint64_t due;            /* packets the kernel had counted at the end */
     struct live_counts counts; /* widened from libpcap's 32 bits */
     struct pcap_stat last;
     char why[PCAP_ERRBUF_SIZE + 64];
@@ -63,9 +72,10 @@ static char *device_name(const char *given, char *error) {
 
 static void configure(struct live *l, const struct live_config *c) {
     l->microseconds = c->microseconds;
+    l->delay_ms = c->delay_ms > 0 ? c->delay_ms : LIVE_DELAY_MS;
     (void)libpcap.set_snaplen(l->pcap, c->snaplen > 0 ? c->snaplen : LIVE_SNAPLEN);
     (void)libpcap.set_promisc(l->pcap, !c->no_promiscuous);
-    (void)libpcap.set_timeout(l->pcap, c->delay_ms > 0 ? c->delay_ms : LIVE_DELAY_MS);
+    (void)libpcap.set_timeout(l->pcap, l->delay_ms);
     if (c->immediate) (void)libpcap.set_immediate_mode(l->pcap, 1);
     if (c->monitor) (void)libpcap.set_rfmon(l->pcap, 1);
     if (c->buffer_kib > 0) (void)libpcap.set_buffer_size(l->pcap, c->buffer_kib * 1024);
@@ -204,11 +214,30 @@ static int try_packet(struct live *l, struct packet *pkt) {
     return OK;
 }
 
-int live_next(struct live *l, struct packet *pkt, int wait_ms) {
+static int next_packet(struct live *l, struct packet *pkt, int wait_ms) {
     int r = try_packet(l, pkt);
     if (r != LIVE_NOTHING || wait_ms <= 0) return r;
     r = wait_packet(l, wait_ms);
     return r == OK ? try_packet(l, pkt) : r;
+}
+
+/* last_packet gives what came before the end. The time is looked at first: what was handed out in it is still taken. */
+static int last_packet(struct live *l, struct packet *pkt, int wait_ms) {
+    int64_t left = l->last_ms - loop_now();
+    if (l->number >= l->due) return ERR_END;
+    int r = next_packet(l, pkt, left <= 0 ? 0 : left < wait_ms ? (int)left : wait_ms);
+    return (r == LIVE_NOTHING && left <= 0) || (r == OK && pkt->ts > l->end_ns) ? ERR_END : r;
+}
+
+int live_next(struct live *l, struct packet *pkt, int wait_ms) {
+    return l->end_ns ? last_packet(l, pkt, wait_ms) : next_packet(l, pkt, wait_ms);
+}
+
+void live_end(struct live *l) {
+    if (l->end_ns) return;
+    l->end_ns = loop_wall();
+    l->last_ms = loop_now() + 2 * (int64_t)l->delay_ms + LATE_MS;
+    l->due = counts_add(l) == OK ? l->counts.received - l->counts.dropped : UINT64_MAX;
 }
 
 int live_filter(struct live *l, const char *filter, struct writer *why) {

@@ -36,6 +36,9 @@ int live_open(struct live **out, const struct live_config *config, struct writer
 /* live_next gives the next packet, waiting at most wait_ms: OK, LIVE_NOTHING, or an error (live_why). Its pointers live
  * until the next call. */
 int live_next(struct live *l, struct packet *pkt, int wait_ms) MUST_USE;
+/* live_end ends the capture now: live_next gives the packets that came before, as the kernel hands them out, and then
+ * ERR_END; that takes two delays of the kernel and a fifth of a second at most. */
+void live_end(struct live *l);
 const char *live_why(const struct live *l);
 /* live_filter sets the capture filter of an open device, which needs no privilege; on failure a negative code and a
  * reason. Packets that came before it are judged by it, too. */

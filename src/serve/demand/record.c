@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 100, DRAIN_MS = 200, FLUSH_MS = 500, PACKETS_PER_LOOK = 256 };
+enum { WAIT_MS = 100, FLUSH_MS = 500, PACKETS_PER_LOOK = 256 };
 
 struct recorder {
     const struct record_order *o;
@@ -134,12 +134,10 @@ static void copy(struct recorder *r) {
 
 static void drain(struct recorder *r) {
     struct packet p;
-    int64_t end_ns = loop_wall(), until = loop_now() + DRAIN_MS;
     uint32_t state = r->now.state;
     if (state == RECORD_FAILED || (state == RECORD_DONE && r->now.reason[0])) return; /* there is no room */
-    while (loop_now() < until) {
-        int rc = live_next(r->live, &p, WAIT_MS);
-        if (rc < 0 || (rc == OK && p.ts > end_ns)) return;
+    live_end(r->live);
+    for (int rc; (rc = live_next(r->live, &p, WAIT_MS)) >= 0;) {
         if (rc == OK && (rc = take_packet(r, &p)) < 0) {
             r->over = false; /* the end it was to have is not what it gets */
             fail(r, rc, "the file cannot be written");

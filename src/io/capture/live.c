@@ -30,8 +30,8 @@ struct live {
     uint64_t number;
     bool microseconds;
     int delay_ms;
-    int64_t end_ns, last_ms; /* of live_end: the end (0: none), and how long what came before it is waited for */
-    uint64_t due;            /* packets the kernel had counted at the end */
+    int64_t end_ns, last_ms;   /* of live_end: the end (0: none), and how long what came before it is waited for */
+    uint64_t due;              /* packets the kernel had counted at the end */
     struct live_counts counts; /* widened from libpcap's 32 bits */
     struct pcap_stat last;
     char why[PCAP_ERRBUF_SIZE + 64];

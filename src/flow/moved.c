@@ -55,11 +55,11 @@ static struct flow *owner_find(struct driver *dr, uint64_t place, uint32_t *numb
 }
 
 /* owns asks a conversation whether a datagram of a side is of it. */
-static bool owns(struct driver *dr, const struct flow *f, uint8_t side, struct slice in) {
+static bool owns(struct driver *dr, const struct flow *f, uint8_t side, struct slice name, struct slice in) {
     const struct stream_ops *s = f->app->stream;
     uint8_t from = dr->d.from;
     dr->d.from = side;
-    bool own = !s->owns || s->owns(&dr->d, f->app_state, in);
+    bool own = !s->owns || s->owns(&dr->d, f->app_state, name, in);
     dr->d.from = from;
     return own;
 }
@@ -83,13 +83,14 @@ const struct proto *driver_moved(struct driver *dr, struct slice in) {
     if (!dr->flow || dr->d.quoted || in.p[0] & LONG || flow_at(&dr->flows, dr->flows.latest) != dr->flow) return NULL;
     for (uint32_t n = NAME_MIN; n <= NAME_MAX; n++) {
         if (!(dr->name_lengths >> n & 1) || in.n <= n) continue;
-        struct moved_key k = name_key(slice_head(slice_tail(in, 1), n));
+        struct slice name = slice_head(slice_tail(in, 1), n);
+        struct moved_key k = name_key(name);
         struct match_slot *s = match_find(&dr->names, &k, sizeof k);
         uint32_t number;
         struct flow *from = s ? owner_find(dr, (uint64_t)s->ts, &number) : NULL;
         if (!from || from == dr->flow) continue;
         uint8_t side = !s->answer;
-        if (owns(dr, from, side, in)) return hand_over(dr, from, number, side);
+        if (owns(dr, from, side, name, in)) return hand_over(dr, from, number, side);
     }
     return NULL;
 }

@@ -301,6 +301,18 @@ def test_an_address_is_not_believed(weir, tmp_path):
     assert len(rows(weir, tmp_path / "quic.pcap", tmp_path / "quic.keys", "mqtt.msgtype", want="mqtt.msgtype == 13")) == 6
 
 
+def test_the_server_prefers_an_address(weir, tmp_path):
+    """The client goes on to the address the server names, under the id it names (RFC 9000 9.6)."""
+    fresh = bytes(range(100, 111))
+    place = bytes([198, 51, 100, 7]) + struct.pack(">H", 8443) + bytes(18) + vector(1, fresh) + bytes(16)
+    c = Connection().handshake(number(0x0D) + number(len(place)) + place)
+    c.say(CLIENT, 0, CONNECT)
+    c.ends = (c.ends[0], ("198.51.100.7", 8443))
+    c.send(CLIENT, c.short(CLIENT, stream(0, publish("t", "x"), len(CONNECT)), to=fresh))
+    assert session(weir, tmp_path, c) == ["t"]
+    assert rows(weir, tmp_path / "quic.pcap", tmp_path / "quic.keys", "quic.dcid", want="mqtt.topic") == [[fresh.hex()]]
+
+
 def test_disorder_without_end(weir, tmp_path):
     """There is a hole at all times for more bytes than may wait: nothing is lost."""
     c = Connection().handshake()

@@ -276,7 +276,7 @@ struct topic_rec {
     uint32_t stream; /* of the first publisher */
     uint8_t qos;
     bool namesake; /* a topic of another broker is called the same */
-    uint32_t published, delivered, unanswered;
+    uint32_t published, delivered;
     int64_t slowest;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;

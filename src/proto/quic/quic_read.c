@@ -309,11 +309,13 @@ static void quic_read(struct decode *d, struct slice in) {
 }
 
 /* quic_owns opens the packet, which then is opened again when it is read: there is one for each move. */
-static bool quic_owns(struct decode *d, void *state, struct slice in) {
-    struct quic_path *p = state;
+static bool quic_owns(struct decode *d, void *state, struct slice name, struct slice in) {
+    struct quic_state *st = &((struct quic_path *)state)->now;
     struct short_head h;
     struct quic_opened o;
-    return short_open(d, &p->now, in, &h, &o) >= 0;
+    int side = st->has_keys && st->tls.session ? short_try(d, st, in, name.n, &h, &o) : -1;
+    if (side >= 0) quic_session_of(st)->side[!side].id_lengths |= 1u << name.n;
+    return side >= 0;
 }
 
 static void quic_end(void *state) { quic_path_end(state); }

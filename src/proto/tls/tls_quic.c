@@ -59,8 +59,9 @@ static void address_read(struct decode *d, struct reader *r) {
     get_be16(d, r, FID_TLS_QUIC_IPV4_PORT);
     get_bytes(d, r, FID_TLS_QUIC_IPV6, 16);
     get_be16(d, r, FID_TLS_QUIC_IPV6_PORT);
-    tls_opaque(d, r, FID_TLS_QUIC_ID_LEN, 1, FID_TLS_QUIC_ID);
+    struct slice id = tls_opaque(d, r, FID_TLS_QUIC_ID_LEN, 1, FID_TLS_QUIC_ID);
     get_bytes(d, r, FID_TLS_QUIC_TOKEN, TOKEN);
+    if (rd_ok(r) && d->ops->known_as) d->ops->known_as(d, id); /* packets to that address are for it */
 }
 
 static void value_read(struct decode *d, struct reader *r, int at) {

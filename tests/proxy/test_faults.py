@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong around the guard: brokers, workers, disks, signals, descriptors, slow and silent peers."""
+import ctypes
 import json
 import os
 import re
@@ -131,6 +132,29 @@ def test_another_broker_is_tried_before_a_client_is_refused(start):
     guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"127.0.0.1:{free_port()}", "--broker", broker.address)
     for i in range(30):
         assert Raw(guard.port, f"c{i}").connack == (0x20, b"\0\0")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_name_of_several_addresses(start, tmp_path):
+    """Where one address of a broker's name does not answer, the next does."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("".join(f"127.0.0.{i} four-homes\n" for i in (4, 3, 2, 1)))
+
+    def own_hosts():
+        libc = ctypes.CDLL(None, use_errno=True)
+        new_mounts, private, bind = 0x20000, 1 << 14 | 1 << 18, 1 << 12
+        done = [libc.unshare(new_mounts), libc.mount(b"none", b"/", None, private, None),
+                libc.mount(os.fsencode(hosts), b"/etc/hosts", None, bind, None)]
+        assert done == [0, 0, 0]
+
+    broker = start.broker()
+    port = broker.address.rpartition(":")[2]
+    guard = start.guard("--listen", "127.0.0.1:0", "--broker", f"four-homes:{port}", preexec=own_hosts)
+    for i in range(10):
+        assert Raw(guard.port, f"c{i}").connack == (0x20, b"\0\0")
+    broker.kill()
+    raw = Raw(guard.port, "late")
+    assert raw.connack != (0x20, b"\0\0"), "when none answers, the client is told"
 
 
 def test_a_client_comes_back_to_its_broker(start):

@@ -395,6 +395,7 @@ struct explain {
     uint64_t partial;
     uint64_t segments, repeats; /* of all conversations: data, and data sent again */
     struct mark first, last, first_cut, first_drop;
+    int16_t era;                           /* of the packet seen last */
     struct mark back, before_ahead, ahead; /* where the clock went back, and forward */
     int64_t back_ns, ahead_ns;
     struct mark previous; /* the packet before the present one */

@@ -505,6 +505,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     e->packets++;
     mark_first(&e->first, p);
     e->previous = e->last;
+    e->era = p->era;
     e->last = mark_of(p);
     if (p->cut) {
         e->cut++;

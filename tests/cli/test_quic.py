@@ -211,6 +211,10 @@ def test_secrets_that_come_late(weir, tmp_path):
     (tmp_path / "none.keys").write_text("# no secrets yet\n")
     got = ",".join(topics(weir, tmp_path / "late.pcapng", tmp_path / "none.keys")).split(",")
     assert got == [f"t/{i}" for i in range(300)][-len(got):] and len(got) >= 50
+    with open(tmp_path / "late.pcapng", "rb") as f:
+        run = weir("read", "-r", "-", "-T", "fields", "-Y", "mqtt.topic", "-e", "mqtt.topic", stdin=f)
+    piped = ",".join(run.out.split()).split(",")
+    assert piped == got[-len(piped):] and len(piped) >= 50, "from a pipe, where no other key is"
     run = weir("edit", path, "--inject-secrets", keys, "-w", tmp_path / "all.pcapng")
     assert run.returncode == 0, run.err
     assert len(",".join(topics(weir, tmp_path / "all.pcapng", None)).split(",")) == 300

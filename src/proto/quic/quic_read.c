@@ -298,7 +298,7 @@ static void quic_read(struct decode *d, struct slice in) {
     if (g.path && g.path->next) g.path->next->plain = NULL;
     g.opens = want_any(d->out->want, FID_QUIC_LONG_RESERVED, FID_QUIC_END) ||
               want_any(d->out->want, FID_TLS, FID_TLS_END) || d_wants(d, FID_FRAME_PROTOCOLS) ||
-              (d->tls_keys && d->tls_keys->any);
+              (d->tls_keys && (d->tls_keys->any || d->tls_keys->expected));
     struct reader r = d_reader(d, in);
     for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r); i++) {
         g.st = g.path ? &g.path->now : NULL;

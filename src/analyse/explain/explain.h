@@ -281,9 +281,8 @@ struct topic_rec {
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
     struct mark got_sent, got; /* first delivery: what was published, and that it came */
-    uint32_t got_stream;
-    int64_t delay;    /* of the first delivery */
-    struct mark lost; /* a message that a matching subscriber did not get */
+    int64_t delay;             /* of the first delivery */
+    struct mark lost;          /* a message that a matching subscriber did not get */
 };
 
 struct client_rec {

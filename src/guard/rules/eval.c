@@ -31,10 +31,7 @@ static void eval_log(struct rules_tx *tx, const struct rule *rule) {
     if (!v || !rule->a.id) return;
     for (size_t i = 0; i < v->n_ids; i++)
         if (v->ids[i] == rule->a.id) return;
-    if (v->n_ids == RULES_IDS_MAX) {
-        v->more_ids = true;
-        return;
-    }
+    if (v->n_ids == RULES_IDS_MAX) return;
     /* What is told about the packet is the first finding, not the sum that decided. */
     bool input = tx->has_last && tx->last.var != V_TX;
     if (!v->n_ids || (!v->matched_value.p && input)) {
@@ -165,7 +162,7 @@ static void verdict_start(struct rules_verdict *v) {
     v->action = RULES_PASS;
     v->by = 0;
     v->n_ids = 0;
-    v->more_ids = v->limited = v->first_pass = false;
+    v->limited = v->first_pass = false;
     v->score = 0;
     memset(v->score_pl, 0, sizeof v->score_pl);
     v->msg = v->matched_name = v->matched_value = (struct slice){0};

@@ -287,6 +287,25 @@ def test_ports_are_used_again(weir, tmp_path):
     assert len(run.out.splitlines()) == 4, "and is read as far as it can be without keys"
 
 
+def test_two_connections_at_once(weir, tmp_path):
+    """A client opens another connection from the same port, and uses both."""
+    one, other = Connection(seed=1).handshake(), Connection(seed=2)
+    one.say(CLIENT, 0, CONNECT)
+    other.handshake()
+    one.packets += other.packets
+    at = len(CONNECT)
+    one.log += other.log
+    other.say(CLIENT, 0, CONNECT)
+    one.packets.append(other.packets[-1])
+    for i in range(20):
+        for name, c in (("one", one), ("other", other)):
+            message = publish(f"{name}/{i}", "x" * (7 - len(name)))
+            c.say(CLIENT, 0, message, at)
+        at += len(message)
+        one.packets.append(other.packets[-1])
+    assert session(weir, tmp_path, one) == [f"{name}/{i}" for i in range(20) for name in ("one", "other")]
+
+
 def test_an_address_is_not_believed(weir, tmp_path):
     """A stranger's datagram under a connection's id does not take the connection away (RFC 9000 9)."""
     c = Connection()

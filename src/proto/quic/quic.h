@@ -164,7 +164,7 @@ struct quic_state {
 /* quic_path is a conversation's; see quic_path.c. */
 struct quic_path {
     struct quic_state now;
-    struct quic_state *next; /* a connection that may come to follow it, in `memory`; NULL: none */
+    struct quic_state *next; /* a second one, in `memory`; NULL: none */
     struct arena memory;
 };
 
@@ -180,12 +180,12 @@ struct quic_closed {
 };
 
 /* quic_path_open opens a packet with a long header: the side of its connection that sent it (0: the client), or -1. *st
- * is the connection, where it does not open the present one. quic_path_settle is called between packets.
- * quic_path_retry takes a Retry packet of a side of the conversation. quic_path_end and quic_state_end release what the
- * state owns. */
+ * is the connection, where it does not open the present one. quic_path_settle is called behind a packet that was of the
+ * connection `read`. quic_path_retry takes a Retry packet of a side of the conversation. quic_path_end and
+ * quic_state_end release what the state owns. */
 int quic_path_open(struct decode *d, struct quic_path *p, const struct quic_closed *c, struct quic_state **st,
                    struct quic_opened *o);
-void quic_path_settle(struct quic_path *p);
+void quic_path_settle(struct quic_path *p, const struct quic_state *read);
 void quic_path_retry(struct quic_path *p, int from);
 void quic_path_end(struct quic_path *p);
 void quic_state_end(struct quic_state *st);

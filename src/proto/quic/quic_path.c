@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Theory of operation: the connections of a conversation.
  *
- * A conversation carries a connection, and often others after it, as clients use their ports again. Keys of Initial
- * packets come out of the connection id of the client's first one (RFC 9001 5.2), so who sent a packet that opens with
- * the keys of its own id is the client. Such keys are tried for the first packet of a datagram only: all others must be
- * for the same id (RFC 9000 12.2), and a stranger may fill datagrams with small packets.
+ * A conversation carries a connection, and often another after it or beside it, as clients use their ports again and
+ * open several connections from one. Two of them are kept, the one read last first. Keys of Initial packets come out of
+ * the connection id of the client's first one (RFC 9001 5.2), so who sent a packet that opens with the keys of its own
+ * id is the client. Such keys are tried for the first packet of a datagram only: all others must be for the same id
+ * (RFC 9000 12.2), and a stranger may fill datagrams with small packets.
  *
  * Anybody can make such a packet, whatever address he puts on it. It therefore changes nothing of the connection that
- * is there: it begins a second one beside it, of which there is one at most. Packets are opened with what fits, and the
- * second takes the first one's place when it is as sure as that: when the server answered it, or, where packets of the
- * first were opened with the secrets of its handshake, when some of its own were. A client that was sent a Retry
- * (17.2.5) goes on in its handshake with keys of a new id; one that comes when the server has answered is none. */
+ * is read: it begins one that stands second, which gives way to the next that begins. Packets are opened with what
+ * fits, and the second takes the first one's place when it is as sure as that: when the server answered it, or, where
+ * packets of the first were opened with the secrets of its handshake, when some of its own were. A client that was sent
+ * a Retry (17.2.5) goes on in its handshake with keys of a new id; one that comes when the server has answered is none.
+ */
 #include "proto/protos.h"
 #include "proto/quic/quic.h"
 
@@ -47,16 +49,18 @@ static struct quic_state *next_make(struct decode *d, struct quic_path *p) {
     return p->next;
 }
 
-void quic_path_settle(struct quic_path *p) {
-    if (!p->next || !p->next->sure || p->next->sure < p->now.sure) return;
-    quic_state_end(&p->now);
+void quic_path_settle(struct quic_path *p, const struct quic_state *read) {
+    if (!p->next || read != p->next || !read->sure || read->sure < p->now.sure) return;
+    struct quic_state second = p->now;
     p->now = *p->next;
-    p->next = NULL;
-    arena_free(&p->memory);
+    *p->next = second;
 }
 
+/* begun returns the connection that began last, where its server has not answered yet. */
+static struct quic_state *begun(struct quic_path *p) { return p->next && !p->next->sure ? p->next : &p->now; }
+
 void quic_path_retry(struct quic_path *p, int from) {
-    struct quic_state *st = p->next ? p->next : &p->now;
+    struct quic_state *st = begun(p);
     if (st->has_keys && !st->sure && from != st->client) st->retried = true;
 }
 
@@ -104,7 +108,7 @@ static bool has_keys_of(const struct quic_state *st, const struct quic_closed *c
 static int first_open(struct decode *d, struct quic_path *p, const struct quic_closed *c, struct quic_state **st,
                       struct quic_opened *o) {
     struct quic_keys keys[2];
-    struct quic_state *latest = p->next ? p->next : &p->now;
+    struct quic_state *latest = begun(p);
     if (!c->first || c->id.n > QUIC_ID_MAX || has_keys_of(&p->now, c) || has_keys_of(p->next, c) ||
         !quic_keys_derive(c->version, c->id, keys))
         return -1;

@@ -288,7 +288,7 @@ static void packet_read(struct reading *g, struct reader *r) {
     if (!rd_ok(r)) d_bad(d, r);
     d_end(d);
     if (g->st && g->st->plain) quic_streams_read(d, g->st);
-    if (g->path) quic_path_settle(g->path);
+    if (g->path) quic_path_settle(g->path, g->st);
 }
 
 static void quic_read(struct decode *d, struct slice in) {
@@ -310,12 +310,16 @@ static void quic_read(struct decode *d, struct slice in) {
 
 /* quic_owns opens the packet, which then is opened again when it is read: there is one for each move. */
 static bool quic_owns(struct decode *d, void *state, struct slice name, struct slice in) {
-    struct quic_state *st = &((struct quic_path *)state)->now;
+    struct quic_path *p = state;
     struct short_head h;
     struct quic_opened o;
-    int side = st->has_keys && st->tls.session ? short_try(d, st, in, name.n, &h, &o) : -1;
-    if (side >= 0) quic_session_of(st)->side[!side].id_lengths |= 1u << name.n;
-    return side >= 0;
+    for (struct quic_state *st = &p->now; st; st = st == &p->now ? p->next : NULL) {
+        int side = st->has_keys && st->tls.session ? short_try(d, st, in, name.n, &h, &o) : -1;
+        if (side < 0) continue;
+        quic_session_of(st)->side[!side].id_lengths |= 1u << name.n;
+        return true;
+    }
+    return false;
 }
 
 static void quic_end(void *state) { quic_path_end(state); }

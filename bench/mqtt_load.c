@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PROCESSES_MAX = 64, BUCKETS = 4096, IN_MAX = 65536, KEEP_ALIVE = 600, CONNECTING_MAX = 256 };
+enum { PROCESSES_MAX = 64, BUCKETS = 4096, IN_MAX = 65536, KEEP_ALIVE = 600, CONNECTING_MAX = 256, DRAIN_MS = 10000 };
 enum mode { LOOP, IDLE, CONNECT, TRICKLE, SILENT, DEAF, HALFTLS, MODES };
 static const char *const mode_names[] = {"loop", "idle", "connect", "trickle", "silent", "deaf", "halftls"};
 _Static_assert(sizeof mode_names / sizeof *mode_names == MODES, "every mode has a name");
@@ -434,7 +434,7 @@ static void run(struct load *l) {
         }
     }
     if (l->o->mode == LOOP) { /* what is under way still counts */
-        for (int64_t until = loop_now() + 500; loop_now() < until && l->t->received < l->t->sent;) {
+        for (int64_t until = loop_now() + DRAIN_MS; loop_now() < until && l->t->received < l->t->sent;) {
             int n = loop_wait(&l->loop, e, 10);
             for (int i = 0; i < n; i++) on_event(l, &l->client[e[i].ref.at], e[i].events);
         }

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,8 @@ def test_the_conversation_is_captured_and_read(weir, tmp_path):
 def test_an_interrupt_leaves_nothing_behind(weir, tmp_path):
     run = subprocess.Popen([weir.path, "demo"], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL,
                            stderr=subprocess.PIPE)
-    until(lambda: running(tmp_path) or run.poll() is not None)  # others have been started
+    until(lambda: list(tmp_path.iterdir()))
+    time.sleep(0.5)  # somewhere on its way
     run.send_signal(signal.SIGINT)
     err = run.communicate(timeout=LONG)[1]
     assert run.returncode == -signal.SIGINT, err

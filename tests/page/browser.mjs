@@ -51,7 +51,7 @@ export async function open(browser, url, { width = 1280, height = 800, dark = fa
   page.complaints = [];
   page.on('pageerror', e => page.complaints.push('error: ' + e.message));
   page.on('console', m => { if (m.type() === 'error' && !/Failed to load resource/.test(m.text())) page.complaints.push('console: ' + m.text()); });
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(120000); // also on a machine that has much else to do
   await page.goto(url);
   return page;
 }

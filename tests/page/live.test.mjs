@@ -46,13 +46,16 @@ test('a capture is started, watched while it grows, stopped and read', async t =
   }
 });
 
-/** freePort finds a port nobody listens on. */
+/** freePort finds a port nobody listens on, of those the system gives to no client. */
 async function freePort() {
-  const s = createServer().listen(0, '127.0.0.1');
-  await new Promise(done => s.once('listening', done));
-  const { port } = s.address();
-  await new Promise(done => s.close(done));
-  return port;
+  for (;;) {
+    const port = 10000 + Math.floor(Math.random() * 20000);
+    const s = createServer().listen(port, '127.0.0.1');
+    const free = await new Promise(done => s.once('listening', () => done(true)).once('error', () => done(false)));
+    if (!free) continue;
+    await new Promise(done => s.close(done));
+    return port;
+  }
 }
 
 /** guard starts `weir guard` before a broker that says nothing, and tells where its listener and its admin page are. */
@@ -79,7 +82,7 @@ test('a guard shows whom it stopped, and bans are set and lifted', async () => {
   try {
     await new Promise(done => { // PUBLISH before CONNECT: not allowed
       const c = createConnection(Number(g.port), '127.0.0.1', () => c.write(Buffer.from([0x30, 5, 0, 1, 97, 98, 99])));
-      c.on('close', done).on('error', done).on('data', () => {}).setTimeout(5000, () => c.destroy());
+      c.on('close', done).on('error', done).on('data', () => {}).setTimeout(60000, () => c.destroy());
     });
     const page = await open(browser, server.url);
     await page.click('.nav a:has-text("Guard")');

@@ -74,9 +74,9 @@ class Server:
     def capturing(self, device, **body):
         return self.until(self.start(device, **body)["id"], "CAPTURING")
 
-    def has(self, got, n):
-        """Once so many packets are in its file."""
-        until(lambda: self.get(got["id"])["packets"] == n)
+    def until_it_has(self, got, n):
+        """Waits until so many packets are in its file."""
+        until(lambda: self.get(got["id"])["packets"] >= n)
 
     def path(self, got):
         return os.path.join(self.folder, got["capture"])

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -45,12 +46,25 @@ def test_a_capture_has_the_packets_of_its_time_and_its_file(server):
 def test_a_capture_under_way_is_read_and_not_deleted(server):
     x = server.capturing("127.0.0.1", filter=OURS)
     udp(5)
-    server.has(x, 5)
+    server.until_it_has(x, 5)
     assert server("GET", f"/v1/captures/{x['capture']}/frames")[2]["matched"] == 5
     for path in (f"/v1/sessions/{x['id']}", f"/v1/captures/{x['capture']}"):
         status, _, problem = server("DELETE", path)
         assert status == 409 and "under way" in problem["detail"]
     assert server("PUT", f"/v1/captures/{x['capture']}", open(server.path(x), "rb").read())[0] == 409
+
+
+def test_packets_one_by_one_do_not_keep_a_capture_from_its_reports_and_its_end(server):
+    x = server.capturing("127.0.0.1", filter=OURS)
+    over = threading.Event()
+    device = threading.Thread(target=lambda: [udp(1, pause=0.05) for _ in iter(over.is_set, True)])
+    device.start()
+    try:
+        server.until_it_has(x, 5)
+        assert server("POST", f"/v1/sessions/{x['id']}/stop")[2]["state"] == "STOPPED"
+    finally:
+        over.set()
+        device.join()
 
 
 @pytest.mark.parametrize("body, member", [
@@ -219,7 +233,7 @@ def test_who_follows_sees_the_end_when_the_server_stops(serve):
     x = first.capturing("127.0.0.1", filter=OURS)
     follow = [subprocess.Popen(["curl", "-sN", f"{first.url}/v1/sessions/{x['id']}/{what}"], stdout=subprocess.PIPE) for what in ("events", "file?follow=1")]
     udp(7)
-    first.has(x, 7)
+    first.until_it_has(x, 7)
     until(lambda: all(select.select([p.stdout], [], [], 0)[0] for p in follow))  # they are served
     assert first.stop() == 0
     events, data = (p.communicate(timeout=LONG)[0] for p in follow)
@@ -230,7 +244,7 @@ def test_who_follows_sees_the_end_when_the_server_stops(serve):
 def test_a_recorder_that_is_killed_is_a_failure_with_a_valid_file(server):
     x = server.capturing("127.0.0.1", filter=OURS)
     udp(5)
-    server.has(x, 5)
+    server.until_it_has(x, 5)
     (opener,) = children(server.run.pid)
     (recorder,) = children(opener)
     os.kill(recorder, signal.SIGKILL)

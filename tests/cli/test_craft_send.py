@@ -216,11 +216,11 @@ def test_scan_with_loss(craft, net):
 
 def test_garbage_while_waiting(craft, net):
     """A peer that sends all kinds of nonsense at us while we wait."""
-    spray = ("import os, socket, struct, time\ns = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\nend = time.time() + 2\nwhile time.time() < end:\n"
+    spray = ("import itertools, os, socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)\nfor n in itertools.count():\n"
              "    p = bytes([0x45, 0, 0, 0, 0, 0, 0, 0, 9, os.urandom(1)[0] %% 20]) + b'\\0\\0' + socket.inet_aton('%s') + socket.inet_aton('%s') + os.urandom(60)\n"
-             "    s.sendto(p, ('%s', 0)); time.sleep(0.0005)\n" % (PEER, ME, ME))
-    with Server(net, "/usr/bin/python3", "-c", spray):
-        time.sleep(0.2)
+             "    s.sendto(p, ('%s', 0)); n or print('begun', flush=True); time.sleep(0.0005)\n" % (PEER, ME, ME))
+    with Server(net, "/usr/bin/python3", "-c", spray) as peer:
+        assert line_of(peer.run.stdout)
         done = craft("--answer", "--json", "-c", 20, "--interval", "10ms", "--timeout", "3s", f'IP(dst="{PEER}")/ICMP(id=77)', f'IP(dst="{PEER}")/TCP(dport=1)')
     answered = int(re.search(r"(\d+) answered", done.stderr)[1])
     assert done.returncode == 0 and 36 <= answered <= 40, done.stderr  # a full receive buffer may cost a few

@@ -5,7 +5,7 @@ import ssl
 import struct
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
 from tls_lab import CLIENT, SERVER, Capture, Lab, Pair  # noqa: E402
 
 LONG = 420000  # rows: higher than a browser lets a box be

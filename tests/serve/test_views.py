@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 
@@ -14,8 +13,7 @@ import pytest
 from ports import free_port, wait_for
 from waiting import LONG, until
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from test_serve import SAMPLE, WEIR, decoded, serve, server  # noqa: E402,F401
+from test_serve import SAMPLE, WEIR, decoded, serve, server  # noqa: F401
 
 ON = "captures/sample.pcapng/"
 

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 100, FLUSH_MS = 500, PACKETS_PER_LOOK = 256, BUFFER_KIB = 4096 };
+enum { WAIT_MS = 100, FLUSH_MS = 500, BUFFER_KIB = 4096 };
 
 struct recorder {
     const struct record_order *o;
@@ -120,15 +120,18 @@ static void keep_time(struct recorder *r) {
     if (now - r->flushed_ms >= FLUSH_MS) flush(r);
 }
 
-/* copy takes packets until the end; before: only those the kernel had when it came. */
+/* copy takes packets until the end. What else there is to do waits for a moment without packets, but not for long: they
+ * may come one by one, and never so late that there is such a moment. */
 static void copy(struct recorder *r) {
     struct packet p;
-    for (unsigned n = 0; !r->over; n++) {
-        int64_t left = r->until_ms - loop_now();
+    for (int64_t looked = 0; !r->over;) {
+        int64_t now = loop_now(), left = r->until_ms - now;
         int rc = live_next(r->live, &p, left < 0 ? 0 : left < WAIT_MS ? (int)left : WAIT_MS);
         if (rc == OK && (rc = take_packet(r, &p)) < 0) fail(r, rc, "the file cannot be written");
         else if (rc < 0 && !r->over) end(r, RECORD_FAILED, live_why(r->live));
-        if (rc == LIVE_NOTHING || n % PACKETS_PER_LOOK == 0 || left <= 0) keep_time(r);
+        if (rc != LIVE_NOTHING && now - looked < WAIT_MS && left > 0) continue;
+        keep_time(r);
+        looked = now;
     }
 }
 

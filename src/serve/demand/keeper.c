@@ -27,8 +27,8 @@
 
 enum {
     TURN_MS = 1000,
-    STOP_WAIT_MS = 3000, /* how long a request waits for the last state */
-    SILENCE_MS = 15000,  /* a recorder that is overdue by that much is given up */
+    STOP_WAIT_MS = 10000, /* how long a request waits for the last state: a disk may be slow */
+    SILENCE_MS = 15000,   /* a recorder that is overdue by that much is given up */
     RESCUE_WAIT_MS = 5000,
     EXPIRE_BATCH = 64,
     PATH_BYTES = 4096,

@@ -457,7 +457,7 @@ def broker(tmp_path_factory):
 def test_the_usual_conversation(weir, broker, tmp_path):
     out = tmp_path / "mqtt.pcapng"
     for level in ("3", "4", "5"):
-        done = weir("craft", "mqtt", "127.0.0.1", broker, "-p", level, "-w", out)
+        done = weir("craft", "mqtt", "127.0.0.1", broker, "-p", level, "--wait", "60", "-w", out)
         assert done.returncode == 0 and "Publish Ack (id=2)" in done.out and "the broker closed the connection" in done.err, done.out + done.err
         assert weir("read", "-r", out, "-d", f"tcp.port=={broker},mqtt", "-T", "fields", "-e", "mqtt.msgtype").out.split() == "1 2 8 9 3 3 4 10 11 14".split() \
             or sorted(weir("read", "-r", out, "-d", f"tcp.port=={broker},mqtt", "-T", "fields", "-e", "mqtt.msgtype").out.split(), key=int) == "1 2 3 3 4 8 9 10 11 14".split()
@@ -510,14 +510,19 @@ def breaks(weir):
 
 def test_every_break_is_sent_and_the_broker_lives(weir, broker):
     """mosquitto ends the connection for nearly all of them, and serves the next client."""
-    closed, names = 0, breaks(weir)
-    assert len(names) >= 30
-    runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(broker), "--break", n, "--wait", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
-    for name, p in runs:
-        out, err = p.communicate(timeout=LONG)
-        assert p.returncode == 0 and ("(" in out or name == "no-connect"), name + out + err
-        closed += "closed" in err or "reset" in err
-    assert closed >= len(names) - 4
+    left = breaks(weir)
+    assert len(left) >= 30
+    for wait in "3", "30":  # a busy broker takes its time
+        runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(broker), "--break", n, "--wait", wait], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in left]
+        left = []
+        for name, p in runs:
+            out, err = p.communicate(timeout=2 * LONG)
+            assert p.returncode == 0 and ("(" in out or name == "no-connect"), name + out + err
+            if "closed" not in err and "reset" not in err:
+                left.append(name)
+        if len(left) <= 4:
+            break
+    assert len(left) <= 4, left
     assert weir("craft", "mqtt", "127.0.0.1", broker).returncode == 0
 
 
@@ -528,8 +533,8 @@ def test_the_guard_stops_every_break(weir, broker, tmp_path):
     try:
         wait_for(port)
         names = breaks(weir)
-        runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(port), "-q", "--break", n], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
-        left = [n for n, p in runs if not any(w in p.communicate(timeout=LONG)[1] for w in ("the broker closed", "the broker reset"))]
+        runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(port), "-q", "--break", n, "--wait", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
+        left = [n for n, p in runs if not any(w in p.communicate(timeout=2 * LONG)[1] for w in ("the broker closed", "the broker reset"))]
     finally:
         guard.terminate()
         guard.wait(timeout=LONG)

@@ -228,8 +228,9 @@ struct decode_ops {
      * whoever is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL
      * itself. */
     void (*tunnel)(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
-    /* announce says that a conversation of TCP to come, one end of which is addr and port, speaks p, whose state begins
-     * with `about` (ANNOUNCE_ABOUT_MAX bytes at most). May be NULL itself. */
+    /* announce says that a conversation to come, one end of which is addr and port, speaks p: of TCP where p lives in
+     * streams, its state then begins with `about` (ANNOUNCE_ABOUT_MAX bytes at most), else of UDP, where p recognises
+     * it. May be NULL itself. */
     void (*announce)(struct decode *d, const struct proto *p, const struct net_addr *addr, uint16_t port,
                      struct slice about);
     /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream
@@ -290,6 +291,7 @@ struct decode {
     struct net_addr quote_src,
         quote_dst;  /* those of a packet quoted in an error message, the innermost where it quotes one, too */
     uint16_t ip_id; /* identification of the innermost IPv4 header */
+    uint16_t sport; /* port the datagram being read came from */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t

@@ -6,10 +6,8 @@
 enum { SENDER = 200, RECEIVER = 201, LAST_FIRST = 207, HEAD = 8, PACKETS_MAX = 64, VERSION = 2 };
 
 static bool rtcp_recognises(struct slice in, bool known) {
-    (void)known;
-    if (in.n < HEAD || in.p[0] >> 6 != VERSION ||
-        (in.p[1] != SENDER && in.p[1] != RECEIVER && (in.p[1] < 202 || in.p[1] > LAST_FIRST)))
-        return false;
+    if (in.n < HEAD || in.p[0] >> 6 != VERSION || in.p[1] < SENDER || in.p[1] > LAST_FIRST) return false;
+    if (known) return true;
     size_t n = (load_be16(in.p + 2) + (size_t)1) * 4;
     return n <= in.n && in.n % 4 == 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Session Initiation Protocol in datagrams and streams (RFC 3261 7, 18): the first line and the headers as they stand.
- * A body is passed over. */
+ * Of bodies session descriptions are read. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 
@@ -98,15 +98,39 @@ static void header_read(struct decode *d, const struct line *line) {
     }
 }
 
+/* body_read shows what stands behind the headers: a description of a session is taken apart. */
+static void body_read(struct decode *d, struct slice body, bool described) {
+    if (!body.n) return;
+    fv_open(d->out, FID_SIP_MSG_BODY, d_off(d, body.p), (uint32_t)body.n);
+    if (described) d->ops->call(d, &proto_sdp, body);
+    fv_close(d->out);
+}
+
+static bool is_description(const struct line *line) {
+    static const char type[] = "APPLICATION/SDP";
+    struct slice name, value;
+    if (!header_split(line->text, &name, &value)) return false;
+    return (word_is(name, "CONTENT-TYPE") || word_is(name, "C")) && word_is(slice_head(value, sizeof type - 1), type);
+}
+
 static void sip_read(struct decode *d, struct slice in) {
     struct slice left = in;
     struct line line;
+    bool described = false;
+    if (!sip_recognises(in, false)) {
+        d_data(d, in);
+        return;
+    }
     d_begin(d, &proto_sip, d_off(d, in.p), (uint32_t)in.n);
     if (line_take(&left, &line)) first_read(d, line.text);
     struct fval *f = fv_at(d->out, fv_open(d->out, FID_SIP_MSG_HDR, d_off(d, left.p), (uint32_t)left.n));
     if (f) f->s = left;
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line) && line.text.n; i++) header_read(d, &line);
+    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line) && line.text.n; i++) {
+        header_read(d, &line);
+        described |= is_description(&line);
+    }
     fv_close(d->out);
+    body_read(d, left, described);
     d_end(d);
 }
 
@@ -165,17 +189,23 @@ static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     wr_s(w, " | ");
 }
 
+static const char *sip_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    return fv_first(v, FID_SDP_VERSION, at, end) ? "SIP/SDP" : NULL;
+}
+
 static bool sip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     if (v->v[at].id != FID_SIP_MSG_HDR) return false;
     wr_s(w, "Message Header");
     return true;
 }
 
-static const uint16_t info_fields[] = {FID_SIP_METHOD, FID_SIP_R_URI, FID_SIP_STATUS_LINE, FID_SIP_CSEQ_METHOD, 0};
+static const uint16_t info_fields[] = {FID_SIP_METHOD,      FID_SIP_R_URI,   FID_SIP_STATUS_LINE,
+                                       FID_SIP_CSEQ_METHOD, FID_SDP_VERSION, 0};
 static const struct stream_ops stream = {.read = stream_read, .frame = stream_frame, .probe = stream_probe};
 static const struct proto_key keys[] = {{TABLE_UDP, 5060}, {TABLE_TCP, 5060}, {TABLE_COUNT, 0}};
 const struct proto proto_sip = {.name = "sip",
                                 .column = "SIP",
+                                .column_of = sip_column,
                                 .id = FID_SIP,
                                 .end = FID_SIP_END,
                                 .keys = keys,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trivial File Transfer Protocol (RFC 1350 5; options RFC 2347). Only what goes to or from port 69 is
- * found: the answers of most servers come from another port. */
+/* Trivial File Transfer Protocol (RFC 1350 5; options RFC 2347). A request is found by its port, 69; what
+ * follows goes to and from the port it came from, wherever the server answers from. */
 #include "proto/protos.h"
 
 #include "field/print.h"
@@ -50,9 +50,15 @@ static void tftp_read(struct decode *d, struct slice in) {
     case OPTIONS: options_read(d, &r); break;
     default: break;
     }
+    if ((opcode == READ || opcode == WRITE) && !d->quoted && d->ops->announce)
+        d->ops->announce(d, &proto_tftp, &d->src, d->sport, (struct slice){0});
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
     if (rd_ok(&r)) d_data(d, rest);
+}
+
+static bool tftp_recognises(struct slice in, bool known) {
+    return known && in.n >= 4 && in.p[0] == 0 && in.p[1] >= READ && in.p[1] <= OPTIONS;
 }
 
 static void tftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -82,5 +88,6 @@ const struct proto proto_tftp = {.name = "tftp",
                                  .end = FID_TFTP_END,
                                  .keys = keys,
                                  .read = tftp_read,
+                                 .recognises = tftp_recognises,
                                  .info = tftp_info,
                                  .info_fields = info_fields};

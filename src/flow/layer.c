@@ -254,7 +254,7 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
 static const struct proto *datagram_recognise(struct driver *dr, struct slice in) {
     for (size_t i = 0; i < dr->recognisers; i++) {
         const struct proto *p = dr->recogniser[i];
-        if (!p->recognises(in, false)) continue;
+        if (!p->recognises(in, KNOWN_NOT)) continue;
         if (dr->flow) flow_app_start(&dr->flows, dr->flow, p);
         return p;
     }
@@ -267,8 +267,7 @@ static const struct proto *announced_reader(struct driver *dr, uint16_t sport, u
     if (!t->datagrams) return NULL;
     const struct announced *a = announced_find(t, &dr->d.src, sport, true);
     if (!a) a = announced_find(t, &dr->d.dst, dport, true);
-    if (!a || !a->proto->recognises(in, true)) return NULL;
-    if (dr->flow && !dr->flow->app) flow_app_start(&dr->flows, dr->flow, a->proto);
+    if (!a || !a->proto->recognises(in, KNOWN_SAID)) return NULL;
     return a->proto;
 }
 
@@ -277,7 +276,7 @@ static const struct proto *announced_reader(struct driver *dr, uint16_t sport, u
 static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
     if (!app && dr->name_lengths) app = driver_moved(dr, in);
-    if (app && app->recognises && app->recognises(in, true)) return app;
+    if (app && app->recognises && app->recognises(in, KNOWN_SPOKEN)) return app;
     const struct proto *said = announced_reader(dr, sport, dport, in);
     if (said) return said;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, sport < dport ? sport : dport);

@@ -155,7 +155,7 @@ static void harmed(const void *what, struct slice bytes, void (*read)(const void
 
 static void harmed_datagram(const void *what, struct slice bytes) {
     const struct proto *p = what;
-    if (!p->recognises || p->recognises(bytes, false)) datagram_read(p, bytes);
+    if (!p->recognises || p->recognises(bytes, KNOWN_NOT)) datagram_read(p, bytes);
 }
 static void harmed_stream(const void *what, struct slice bytes) {
     const struct stream_sample *s = what;
@@ -172,7 +172,7 @@ int main(void) {
         if (s->id) CHECK(bench_is(&bench, s->id, 0, s->value), "%s: %s", s->proto->name, field_of(s->id)->name);
         if (s->info)
             CHECK(strcmp(info_of(s->proto), s->info) == 0, "%s says \"%s\"", s->proto->name, info_of(s->proto));
-        if (s->proto->recognises) CHECK(s->proto->recognises(bytes, false), "%s is recognised", s->proto->name);
+        if (s->proto->recognises) CHECK(s->proto->recognises(bytes, KNOWN_NOT), "%s is recognised", s->proto->name);
         harmed(s->proto, bytes, harmed_datagram);
         free((void *)bytes.p);
     }

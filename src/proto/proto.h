@@ -94,6 +94,13 @@ struct stream_ops {
     enum probe_result (*probe)(struct slice in);
 };
 
+/* known is what is known of a datagram's conversation when a protocol is asked about it. */
+enum known_as {
+    KNOWN_NOT,
+    KNOWN_SPOKEN, /* one of its datagrams was recognised */
+    KNOWN_SAID    /* it was announced (decode_ops.announce) */
+};
+
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
@@ -105,10 +112,9 @@ struct proto {
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
     void (*read)(struct decode *d, struct slice in);
     const struct stream_ops *stream;
-    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol; `known`: one of its
-     * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports
+    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol; It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports
      * alone. */
-    bool (*recognises)(struct slice in, bool known);
+    bool (*recognises)(struct slice in, enum known_as known);
     /* renumbers tells whether the datagrams behind this one are counted as a conversation of their own, as Wireshark
      * does with those of SNMP: numbers must agree for filters to mean the same. NULL: they are not. */
     bool (*renumbers)(struct slice in);

@@ -37,7 +37,7 @@ static bool is_first(struct slice text) {
     return text.n > 8 && memcmp(text.p + text.n - 8, " SIP/2.0", 8) == 0 && text.p[0] >= 'A' && text.p[0] <= 'Z';
 }
 
-static bool sip_recognises(struct slice in, bool known) {
+static bool sip_recognises(struct slice in, enum known_as known) {
     struct line line;
     (void)known;
     return in.n && in.p[0] >= 'A' && in.p[0] <= 'Z' && line_take(&in, &line) && is_first(line.text);
@@ -69,16 +69,6 @@ static void sequence_read(struct decode *d, struct slice value) {
     struct slice number = word_take(&value);
     fv_u(d->out, FID_SIP_CSEQ_SEQ, d_off(d, number.p), (uint32_t)number.n, digits(number));
     if (value.n) line_add(d, FID_SIP_CSEQ_METHOD, value);
-}
-
-static bool header_split(struct slice text, struct slice *name, struct slice *value) {
-    const uint8_t *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
-    if (!colon) return false;
-    *name = slice_head(text, (size_t)(colon - text.p));
-    *value = slice_tail(text, name->n + 1);
-    while (name->n && name->p[name->n - 1] == ' ') name->n--;
-    while (value->n && (value->p[0] == ' ' || value->p[0] == '\t')) *value = slice_tail(*value, 1);
-    return true;
 }
 
 static void header_read(struct decode *d, const struct line *line) {
@@ -117,7 +107,7 @@ static void sip_read(struct decode *d, struct slice in) {
     struct slice left = in;
     struct line line;
     bool described = false;
-    if (!sip_recognises(in, false)) {
+    if (!sip_recognises(in, KNOWN_NOT)) {
         d_data(d, in);
         return;
     }
@@ -165,7 +155,7 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
     return r;
 }
 
-static enum probe_result stream_probe(struct slice in) { return sip_recognises(in, false) ? PROBE_CERTAIN : PROBE_NO; }
+static enum probe_result stream_probe(struct slice in) { return sip_recognises(in, KNOWN_NOT) ? PROBE_CERTAIN : PROBE_NO; }
 
 static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *method = fv_first(v, FID_SIP_METHOD, at, end), *uri = fv_first(v, FID_SIP_R_URI, at, end);

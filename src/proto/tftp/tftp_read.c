@@ -57,8 +57,8 @@ static void tftp_read(struct decode *d, struct slice in) {
     if (rd_ok(&r)) d_data(d, rest);
 }
 
-static bool tftp_recognises(struct slice in, bool known) {
-    return known && in.n >= 4 && in.p[0] == 0 && in.p[1] >= READ && in.p[1] <= OPTIONS;
+static bool tftp_recognises(struct slice in, enum known_as known) {
+    return known == KNOWN_SAID && in.n >= 4 && in.p[0] == 0 && in.p[1] >= READ && in.p[1] <= OPTIONS;
 }
 
 static void tftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

@@ -261,7 +261,8 @@ static const struct proto *datagram_recognise(struct driver *dr, struct slice in
     return NULL;
 }
 
-/* announced_reader returns who was said to speak at either end of a datagram, and takes it for its own; NULL: nobody. */
+/* announced_reader returns who was said to speak at either end of a datagram, and takes it for its own; NULL: nobody.
+ */
 static const struct proto *announced_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct announced_table *t = &dr->announced;
     if (!t->datagrams) return NULL;

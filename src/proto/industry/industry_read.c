@@ -121,7 +121,7 @@ enum { NET_MESSAGE = 0x80, NET_DESTINATION = 0x20, NET_SOURCE = 0x08, APDU_CONFI
 
 static void bvlc_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {{FID_BVLC_TYPE, 1}, {FID_BVLC_FUNCTION, 1}, {FID_BVLC_LENGTH, 2}};
-    if (in.p[0] != BVLC_TYPE || in.n < BVLC_HEAD) {
+    if (in.n < BVLC_HEAD || in.p[0] != BVLC_TYPE) {
         d_data(d, in);
         return;
     }

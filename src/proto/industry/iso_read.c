@@ -180,8 +180,8 @@ static void cip_read(struct decode *d, struct slice in) {
     d_begin(d, &proto_cip, rd_off(&r), (uint32_t)in.n);
     uint32_t off = rd_off(&r);
     uint8_t service = rd_u8(&r);
-    fv_u(d->out, FID_CIP_RR, off, 1, service >> 7);
-    fv_u(d->out, FID_CIP_SC, off, 1, service & ~RESPONSE);
+    if (rd_ok(&r)) fv_u(d->out, FID_CIP_RR, off, 1, service >> 7);
+    if (rd_ok(&r)) fv_u(d->out, FID_CIP_SC, off, 1, service & ~RESPONSE);
     if (service & RESPONSE) {
         rd_skip(&r, 1);
         get_u8(d, &r, FID_CIP_GENSTAT);

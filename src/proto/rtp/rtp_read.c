@@ -6,7 +6,8 @@ enum { HEAD = 12, VERSION = 2, RTCP_FIRST = 192, RTCP_LAST = 223 };
 
 /* rtp_recognises leaves RTCP on the same port to RTCP (RFC 5761 4). */
 static bool rtp_recognises(struct slice in, enum known_as known) {
-    return known == KNOWN_SAID && in.n >= HEAD && in.p[0] >> 6 == VERSION && (in.p[1] < RTCP_FIRST || in.p[1] > RTCP_LAST);
+    return known == KNOWN_SAID && in.n >= HEAD && in.p[0] >> 6 == VERSION &&
+           (in.p[1] < RTCP_FIRST || in.p[1] > RTCP_LAST);
 }
 
 static void rtp_read(struct decode *d, struct slice in) {

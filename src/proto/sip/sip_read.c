@@ -155,7 +155,9 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
     return r;
 }
 
-static enum probe_result stream_probe(struct slice in) { return sip_recognises(in, KNOWN_NOT) ? PROBE_CERTAIN : PROBE_NO; }
+static enum probe_result stream_probe(struct slice in) {
+    return sip_recognises(in, KNOWN_NOT) ? PROBE_CERTAIN : PROBE_NO;
+}
 
 static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *method = fv_first(v, FID_SIP_METHOD, at, end), *uri = fv_first(v, FID_SIP_R_URI, at, end);

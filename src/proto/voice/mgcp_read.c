@@ -69,7 +69,8 @@ static const char *mgcp_column(const struct fvec *v, uint32_t at, uint32_t end) 
 }
 
 static void h225_read(struct decode *d, struct slice in) {
-    unsigned message = in.p[0] >> 2; /* the bit that extends the choice, which is not set, and five of the choice */
+    unsigned message =
+        in.n ? in.p[0] >> 2 : UINT8_MAX; /* the bit that extends the choice, which is not set, and five of the choice */
     d_begin(d, &proto_h225, d_off(d, in.p), (uint32_t)in.n);
     if (field_value_name(&vals_h225_RasMessage, message))
         fv_u(d->out, FID_H225_RASMESSAGE, d_off(d, in.p), (uint32_t)in.n, message);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Modbus over TCP (Modbus Messaging on TCP/IP 3.1.3), telecontrol by IEC 60870-5-104 (5, and 7 of -101) and BACnet/IP
  * (ASHRAE 135 annex J, 6.2, 20.1): their heads and what they ask or answer. */
+#include "proto/lines/lines.h"
 #include "proto/protos.h"
 #include "proto/sized.h"
 
@@ -34,10 +35,9 @@ static struct read_result mbtcp_read(struct decode *d, void *state, int from, st
     struct read_result r = mbtcp_frame(in);
     if (r.status != READ_OK) return r;
     struct reader at = d_reader(d, in);
-    bool server_first = d->ops->lookup && d->ops->lookup(d, TABLE_TCP, d->service) != &proto_mbtcp;
     d_begin(d, &proto_mbtcp, rd_off(&at), MODBUS_HEAD);
     d_rows(d, &at, D_ROWS(rows));
-    fv_gen(fv_u(d->out, FID_MBTCP_QUERY, rd_off(&at), 0, (from == 0) != server_first));
+    fv_gen(fv_u(d->out, FID_MBTCP_QUERY, rd_off(&at), 0, !from_server(d, &proto_mbtcp, from)));
     d_end(d);
     if (r.consumed > MODBUS_HEAD) d->ops->call(d, &proto_modbus, slice_tail(slice_head(in, r.consumed), MODBUS_HEAD));
     return r;
@@ -79,7 +79,7 @@ static void iec60870_asdu_read(struct decode *d, struct slice in) {
     d_layer(d, &proto_iec60870_asdu, in, D_ROWS(rows));
 }
 
-static void iec60870_104_read(struct decode *d, struct slice in) {
+static void iec60870_104_side_read(struct decode *d, int from, struct slice in) {
     static const struct d_row head[] = {{0, 1}, {FID_IEC60870_104_APDULEN, 1}};
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_iec60870_104, rd_off(&r), (uint32_t)(in.n < IEC_HEAD ? in.n : IEC_HEAD));
@@ -87,6 +87,7 @@ static void iec60870_104_read(struct decode *d, struct slice in) {
     uint32_t off = rd_off(&r);
     uint32_t control = rd_le32(&r);
     unsigned format = control & FORMAT_U;
+    fv_gen(fv_u(d->out, FID_IEC60870_104_ANSWER, off, 0, from_server(d, &proto_iec60870_104, from)));
     if (rd_ok(&r)) fv_u(d->out, FID_IEC60870_104_TYPE, off, 1, format & 1 ? format : 0);
     if (rd_ok(&r) && format == FORMAT_U) fv_u(d->out, FID_IEC60870_104_UTYPE, off, 1, (control & 0xfc) >> 2);
     if (rd_ok(&r) && !(format & 1)) fv_u(d->out, FID_IEC60870_104_TX, off, 2, (control & 0xfffe) >> 1);
@@ -99,7 +100,9 @@ static void iec60870_104_read(struct decode *d, struct slice in) {
 static void iec60870_104_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *type = fv_first(v, FID_IEC60870_104_TYPE, at, end);
     const struct fval *tx = fv_first(v, FID_IEC60870_104_TX, at, end), *rx = fv_first(v, FID_IEC60870_104_RX, at, end);
-    if (!type) return;
+    const struct fval *answer = fv_first(v, FID_IEC60870_104_ANSWER, at, end);
+    if (!type || !answer) return;
+    wr_s(w, answer->u ? "-> " : "<- ");
     wr_s(w, type->u == FORMAT_U ? "U " : type->u == FORMAT_S ? "S " : "I ");
     if (tx && rx) wr_f(w, "(%u,%u) ", (unsigned)tx->u, (unsigned)rx->u);
     else if (rx) wr_f(w, "(%u) ", (unsigned)rx->u);
@@ -112,7 +115,10 @@ static void iec60870_asdu_info(struct writer *w, const struct fvec *v, uint32_t 
     wr_f(w, "ASDU=%u ", (unsigned)addr->u);
     fv_value_say(w, v, FID_IEC60870_ASDU_TYPEID, at, end);
     wr_c(w, ' ');
-    fv_value_say(w, v, FID_IEC60870_ASDU_CAUSETX, at, end);
+    const struct fval *cause = fv_first(v, FID_IEC60870_ASDU_CAUSETX, at, end);
+    const char *name = fv_value_name(v, FID_IEC60870_ASDU_CAUSETX, at, end);
+    if (name) wr_s(w, name);
+    else if (cause) wr_f(w, "<CauseTx=%u>", (unsigned)cause->u);
     wr_f(w, " IOA=%u", (unsigned)ioa->u);
 }
 
@@ -194,14 +200,15 @@ static void bacapp_info(struct writer *w, const struct fvec *v, uint32_t at, uin
     if (id) wr_f(w, "[%3u] ", (unsigned)id->u);
 }
 
-SIZED_STREAM(iec60870_104, 2, iec60870_104_probe)
+SIDED_STREAM(iec60870_104, 2, iec60870_104_probe)
 #define LAYER(name_, ID_, COLUMN_)                                                                                     \
     .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .info = name_##_info,                \
     .info_fields = name_##_fields
 static const struct stream_ops mbtcp_stream = {.read = mbtcp_read, .frame = mbtcp_frame, .probe = mbtcp_probe};
 static const uint16_t mbtcp_fields[] = {FID_MBTCP_QUERY,      FID_MBTCP_TRANS_ID,        FID_MBTCP_UNIT_ID,
                                         FID_MODBUS_FUNC_CODE, FID_MODBUS_EXCEPTION_CODE, 0},
-                      iec60870_104_fields[] = {FID_IEC60870_104_TYPE, FID_IEC60870_104_TX, FID_IEC60870_104_RX, 0},
+                      iec60870_104_fields[] = {FID_IEC60870_104_ANSWER, FID_IEC60870_104_TYPE, FID_IEC60870_104_TX,
+                                               FID_IEC60870_104_RX, 0},
                       iec60870_asdu_fields[] = {FID_IEC60870_ASDU_ADDR, FID_IEC60870_ASDU_TYPEID,
                                                 FID_IEC60870_ASDU_CAUSETX, FID_IEC60870_ASDU_IOA, 0},
                       bvlc_fields[] = {FID_BVLC_FUNCTION, 0}, bacnet_fields[] = {FID_BACNET_MESGTYP, 0},
@@ -214,9 +221,9 @@ const struct proto proto_mbtcp = {LAYER(mbtcp, MBTCP, "Modbus/TCP"), .keys = mbt
 const struct proto proto_modbus = {
     .name = "modbus", .id = FID_MODBUS, .end = FID_MODBUS_END, .read = modbus_read, .inner = true};
 const struct proto proto_iec60870_104 = {LAYER(iec60870_104, IEC60870_104, "IEC 60870-5-104"),
-                                         .keys = iec60870_104_keys, .stream = &iec60870_104_stream};
+                                         .keys = iec60870_104_keys, .stream = &iec60870_104_stream, .info_plain = true};
 const struct proto proto_iec60870_asdu = {LAYER(iec60870_asdu, IEC60870_ASDU, "IEC 60870-5 ASDU"),
-                                          .read = iec60870_asdu_read};
+                                          .read = iec60870_asdu_read, .info_plain = true};
 const struct proto proto_bvlc = {LAYER(bvlc, BVLC, "BVLC"), .keys = bvlc_keys, .read = bvlc_read};
 const struct proto proto_bacnet = {LAYER(bacnet, BACNET, "BACnet-NPDU"), .read = bacnet_read};
 const struct proto proto_bacapp = {LAYER(bacapp, BACAPP, "BACnet-APDU"), .read = bacapp_read};

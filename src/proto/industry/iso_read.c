@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ISO transport on TCP (RFC 1006 6, RFC 905 13) and, above it, S7 communication and the first messages of remote
  * desktops (MS-RDPBCGR 2.2.1.1); and EtherNet/IP (volume 2, 2-3.1) with the requests of CIP it carries. */
+#include "proto/lines/lines.h"
 #include "proto/protos.h"
 #include "proto/sized.h"
 
@@ -120,6 +121,7 @@ static void rdp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 
 enum {
     ENIP_HEAD = 24,
+    ENIP_PORT = 44818,
     RR_DATA = 0x6f,
     UNIT_DATA = 0x70,
     ITEM_UNCONNECTED = 0xb2,
@@ -147,7 +149,7 @@ static void items_read(struct decode *d, struct reader *r) {
     }
 }
 
-static void enip_read(struct decode *d, struct slice in) {
+static void message_read(struct decode *d, bool answer, struct slice in) {
     static const struct d_row rows[] = {{FID_ENIP_COMMAND, 2, true},
                                         {FID_ENIP_LENGTH, 2, true},
                                         {FID_ENIP_SESSION, 4, true},
@@ -162,9 +164,16 @@ static void enip_read(struct decode *d, struct slice in) {
     d_begin(d, &proto_enip, rd_off(&r), (uint32_t)in.n);
     uint16_t command = in.n >= 2 ? load_le16(in.p) : 0;
     d_rows(d, &r, D_ROWS(rows));
+    fv_gen(fv_u(d->out, FID_ENIP_ANSWER, rd_off(&r), 0, answer));
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
     if (rd_ok(&r) && (command == RR_DATA || command == UNIT_DATA)) items_read(d, &r);
+}
+
+static void enip_read(struct decode *d, struct slice in) { message_read(d, d->sport == ENIP_PORT, in); }
+
+static void enip_side_read(struct decode *d, int from, struct slice in) {
+    message_read(d, from_server(d, &proto_enip, from), in);
 }
 
 /* path_class returns the class a request's path of so many words begins with (volume 1, C-1.4), -1: none. */
@@ -195,13 +204,29 @@ static void cip_read(struct decode *d, struct slice in) {
     d_end(d);
 }
 
+/* part_say parts the words of a message from those of one before it in the packet. */
+static void part_say(struct writer *w, const struct fvec *v, uint16_t id, uint32_t at) {
+    if (fv_first(v, id, 0, at)) wr_s(w, " | ");
+}
+
 static void enip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *command = fv_first(v, FID_ENIP_COMMAND, at, end),
+                      *answer = fv_first(v, FID_ENIP_ANSWER, at, end);
+    const struct fval *session = fv_first(v, FID_ENIP_SESSION, at, end);
+    enum { REGISTER = 0x65, UNREGISTER = 0x66 };
+    if (!command || !answer) return;
+    if ((command->u == RR_DATA || command->u == UNIT_DATA) && fv_first(v, FID_CIP_SC, end, v->n)) return; /* it says */
+    part_say(w, v, FID_ENIP_COMMAND, at);
     fv_value_say(w, v, FID_ENIP_COMMAND, at, end);
+    wr_s(w, answer->u ? " (Rsp)" : " (Req)");
+    if (session && (command->u == REGISTER || command->u == UNREGISTER))
+        wr_f(w, ", Session: 0x%08X", (unsigned)session->u);
 }
 
 static void cip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *class = fv_first(v, FID_CIP_CLASS, at, end), *service = fv_first(v, FID_CIP_SC, at, end);
     const char *status = fv_value_name(v, FID_CIP_GENSTAT, at, end), *name = fv_value_name(v, FID_CIP_SC, at, end);
+    part_say(w, v, FID_CIP_SC, at);
     if (status) wr_f(w, "%s: ", status);
     const char *where = class ? field_value_name(&vals_cip_class, class->u) : NULL;
     if (where) wr_f(w, "%s - ", where);
@@ -211,7 +236,7 @@ static void cip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 }
 
 SIZED_STREAM(tpkt, TPKT_HEAD, tpkt_probe)
-SIZED_STREAM(enip, ENIP_HEAD, enip_probe)
+SIDED_STREAM(enip, ENIP_HEAD, enip_probe)
 #define LAYER(name_, ID_, COLUMN_)                                                                                     \
     .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .info = name_##_info,                \
     .info_fields = name_##_fields
@@ -219,16 +244,17 @@ static const uint16_t cotp_fields[] = {FID_COTP_TYPE,        FID_COTP_SRCREF, FI
                                        FID_COTP_TPDU_NUMBER, FID_COTP_EOT,    0},
                       s7comm_fields[] = {FID_S7COMM_HEADER_ROSCTR, FID_S7COMM_PARAM_FUNC, FID_S7COMM_HEADER_ERRCLS,
                                          FID_S7COMM_HEADER_ERRCOD, 0},
-                      rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0}, enip_fields[] = {FID_ENIP_COMMAND, 0},
+                      rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0},
+                      enip_fields[] = {FID_ENIP_COMMAND, FID_ENIP_ANSWER, FID_ENIP_SESSION, FID_CIP_SC, 0},
                       cip_fields[] = {FID_CIP_CLASS, FID_CIP_SC, FID_CIP_GENSTAT, 0};
 static const struct proto_key tpkt_keys[] = {{TABLE_TCP, 102}, {TABLE_TCP, 3389}, {TABLE_TLS, 3389}, {TABLE_COUNT, 0}},
                               enip_keys[] = {
-                                  {TABLE_TCP, 44818}, {TABLE_UDP, 44818}, {TABLE_TLS, 2221}, {TABLE_COUNT, 0}};
+                                  {TABLE_TCP, ENIP_PORT}, {TABLE_UDP, ENIP_PORT}, {TABLE_TLS, 2221}, {TABLE_COUNT, 0}};
 const struct proto proto_tpkt = {
     .name = "tpkt", .column = "TPKT", .id = FID_TPKT, .end = FID_TPKT_END, .keys = tpkt_keys, .stream = &tpkt_stream};
 const struct proto proto_cotp = {LAYER(cotp, COTP, "COTP"), .read = cotp_read};
 const struct proto proto_s7comm = {LAYER(s7comm, S7COMM, "S7COMM"), .read = s7comm_read};
 const struct proto proto_rdp = {LAYER(rdp, RDP, "RDP"), .read = rdp_read};
 const struct proto proto_enip = {LAYER(enip, ENIP, "ENIP"), .keys = enip_keys, .read = enip_read,
-                                 .stream = &enip_stream};
-const struct proto proto_cip = {LAYER(cip, CIP, "CIP"), .read = cip_read};
+                                 .stream = &enip_stream, .info_plain = true};
+const struct proto proto_cip = {LAYER(cip, CIP, "CIP"), .read = cip_read, .info_plain = true};

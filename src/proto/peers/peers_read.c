@@ -48,12 +48,31 @@ static struct read_result bittorrent_read(struct decode *d, void *state, int fro
     return r;
 }
 
+enum message { HAVE = 4, BITFIELD, REQUEST, PIECE, CANCEL };
+
+/* piece_say says which part of the file a message is about. */
+static void piece_say(struct writer *w, uint64_t type, struct slice in) {
+    enum { INDEX = 5, BEGIN = 9, SIZE = 13, WHOLE = 17 };
+    if (type == BITFIELD && in.n >= INDEX) wr_f(w, ", Len:0x%x", (unsigned)(in.n - INDEX));
+    else if (type == HAVE && in.n >= BEGIN) wr_f(w, ", Piece (Idx:0x%x)", (unsigned)load_be32(in.p + INDEX));
+    else if ((type == REQUEST || type == CANCEL) && in.n >= WHOLE)
+        wr_f(w, ", Piece (Idx:0x%x,Begin:0x%x,Len:0x%x)", (unsigned)load_be32(in.p + INDEX),
+             (unsigned)load_be32(in.p + BEGIN), (unsigned)load_be32(in.p + SIZE));
+    else if (type == PIECE && in.n >= SIZE)
+        wr_f(w, ", Idx:0x%x,Begin:0x%x,Len:0x%x", (unsigned)load_be32(in.p + INDEX), (unsigned)load_be32(in.p + BEGIN),
+             (unsigned)(in.n - SIZE));
+}
+
 static void bittorrent_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *length = fv_first(v, FID_BITTORRENT_MSG_LENGTH, at, end);
+    const struct fval *length = fv_first(v, FID_BITTORRENT_MSG_LENGTH, at, end),
+                      *type = fv_first(v, FID_BITTORRENT_MSG_TYPE, at, end);
     const char *name = fv_value_name(v, FID_BITTORRENT_MSG_TYPE, at, end);
     if (fv_first(v, FID_BITTORRENT_PEER_ID, at, end)) wr_s(w, "Handshake  ");
-    else if (name) wr_f(w, "%s  ", name);
-    else wr_s(w, length ? "Keep-Alive  " : "Continuation data");
+    else if (name && length) {
+        wr_s(w, name);
+        piece_say(w, type->u, slice_head(slice_tail(v->source[type->src].bytes, length->off), LENGTH + length->u));
+        wr_s(w, "  ");
+    } else wr_s(w, length ? "Keep-Alive  " : "Continuation data");
 }
 
 /* A query, a response or an error begins its dictionary with what it says (BEP 5, KRPC). */
@@ -72,6 +91,11 @@ static void bt_dht_read(struct decode *d, struct slice in) {
 static void bt_dht_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     (void)v, (void)at, (void)end;
     wr_s(w, "BitTorrent DHT Protocol");
+}
+
+/* nothing_say: the Info column has nothing of them, not even what is below. */
+static void nothing_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    (void)w, (void)v, (void)at, (void)end;
 }
 
 static bool lsd_recognises(struct slice in, enum known_as known) {
@@ -130,11 +154,17 @@ const struct proto proto_bt_dht = {.name = "bt-dht",
                                    .read = bt_dht_read,
                                    .recognises = bt_dht_recognises,
                                    .info = bt_dht_info};
-const struct proto proto_lsd = {
-    .name = "lsd", .column = "LSD", .id = FID_LSD, .end = FID_LSD_END, .read = lsd_read, .recognises = lsd_recognises};
+const struct proto proto_lsd = {.name = "lsd",
+                                .column = "LSD",
+                                .id = FID_LSD,
+                                .end = FID_LSD_END,
+                                .read = lsd_read,
+                                .recognises = lsd_recognises,
+                                .info = nothing_say};
 const struct proto proto_gnutella = {.name = "gnutella",
                                      .column = "Gnutella",
                                      .id = FID_GNUTELLA,
                                      .end = FID_GNUTELLA_END,
                                      .keys = gnutella_keys,
-                                     .stream = &gnutella_stream};
+                                     .stream = &gnutella_stream,
+                                     .info = nothing_say};

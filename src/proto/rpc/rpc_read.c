@@ -48,6 +48,7 @@ static const struct program *program_of(uint32_t number) {
 
 struct call {
     uint32_t xid, program, version, procedure;
+    uint64_t frame;
 };
 struct rpc_state {
     struct call call[CALLS_MAX];
@@ -102,13 +103,13 @@ static void program_show(struct decode *d, const struct call *c, bool reply, str
     fv_gen(fv_u(d->out, FID_RPC_CALLED_PROGRAM, d_off(d, rest.p), 0, c->program));
     fv_gen(fv_u(d->out, FID_RPC_CALLED_VERSION, d_off(d, rest.p), 0, c->version));
     fv_gen(fv_u(d->out, FID_RPC_CALLED_PROCEDURE, d_off(d, rest.p), 0, c->procedure));
-    fv_gen(fv_u(d->out, FID_RPC_ANSWERS, d_off(d, rest.p), 0, reply));
+    if (reply) fv_gen(fv_u(d->out, FID_RPC_ANSWERS, d_off(d, rest.p), 0, c->frame));
     d_end(d);
 }
 
 /* message_read reads a message; the reader stands at its xid, `at` is the layer's entry that began at `off`. */
 static void message_read(struct decode *d, struct rpc_state *st, struct reader *r, uint32_t at, uint32_t off) {
-    struct call c = {.xid = get_be32(d, r, FID_RPC_XID)};
+    struct call c = {.xid = get_be32(d, r, FID_RPC_XID), .frame = d->pkt->number};
     uint32_t type = get_be32(d, r, FID_RPC_MSGTYP);
     const struct call *asked = NULL;
     if (type == CALL) call_read(d, r, &c);
@@ -168,13 +169,14 @@ static void program_info(struct writer *w, const struct fvec *v, uint32_t at, ui
     const struct fval *procedure = fv_first(v, FID_RPC_CALLED_PROCEDURE, at, end);
     const struct fval *reply = fv_first(v, FID_RPC_ANSWERS, at, end);
     const struct program *p = number ? program_of((uint32_t)number->u) : NULL;
-    if (!p || !version || !procedure || !reply) return;
+    if (!p || !version || !procedure) return;
     wr_f(w, "V%u ", (unsigned)version->u);
     uint64_t i = version->u - p->first;
     if (i < sizeof p->version / sizeof *p->version && procedure->u < p->version[i].n)
         wr_s(w, p->version[i].list[procedure->u]);
     else wr_f(w, "proc-%u", (unsigned)procedure->u);
-    wr_s(w, reply->u ? " Reply" : " Call");
+    if (reply) wr_f(w, " Reply (Call In %llu)", (unsigned long long)reply->u);
+    else wr_s(w, " Call");
 }
 
 static const uint16_t rpc_fields[] = {FID_RPC_XID, 0},

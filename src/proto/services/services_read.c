@@ -14,12 +14,13 @@ static enum probe_result vnc_probe(struct slice in) {
 }
 
 static struct read_result vnc_read(struct decode *d, void *state, int from, struct slice in) {
-    (void)state, (void)from;
+    (void)state;
+    bool server = from_server(d, &proto_vnc, from);
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_vnc, rd_off(&r), (uint32_t)in.n);
     if (vnc_probe(in) == PROBE_CERTAIN) {
         rd_skip(&r, 4);
-        get_bytes(d, &r, FID_VNC_SERVER_PROTO_VER, 7);
+        get_bytes(d, &r, server ? FID_VNC_SERVER_PROTO_VER : FID_VNC_CLIENT_PROTO_VER, 7);
     }
     d_end(d);
     return lines_whole(in);
@@ -27,8 +28,10 @@ static struct read_result vnc_read(struct decode *d, void *state, int from, stru
 
 static void vnc_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *version = fv_first(v, FID_VNC_SERVER_PROTO_VER, at, end);
+    bool server = version != NULL;
+    if (!version) version = fv_first(v, FID_VNC_CLIENT_PROTO_VER, at, end);
     if (!version) return;
-    wr_s(w, "Server protocol version: ");
+    wr_f(w, "%s protocol version: ", server ? "Server" : "Client");
     print_string(w, version->s);
 }
 
@@ -83,6 +86,11 @@ static void diameter_info(struct writer *w, const struct fvec *v, uint32_t at, u
     wr_f(w, "cmd=%s%s(%u) flags=", name ? name : "Unknown", flags->u & 0x80 ? " Request" : " Answer",
          (unsigned)code->u);
     for (unsigned i = 0; i < 4; i++) wr_c(w, flags->u & (0x80u >> i) ? letters[i] : '-');
+    const struct fval *application = fv_first(v, FID_DIAMETER_APPLICATIONID, at, end);
+    if (application) {
+        const char *title = field_value_name(&vals_diameter_applicationId, application->u);
+        wr_f(w, " appl=%s(%u)", title ? title : "Unknown", (unsigned)application->u);
+    }
     const struct fval *hop = fv_first(v, FID_DIAMETER_HOPBYHOPID, at, end),
                       *ends = fv_first(v, FID_DIAMETER_ENDTOENDID, at, end);
     if (hop && ends) wr_f(w, " h2h=%x e2e=%x | ", (unsigned)hop->u, (unsigned)ends->u);
@@ -94,10 +102,10 @@ static const struct stream_ops vnc_stream = {.read = vnc_read, .probe = vnc_prob
 #define LAYER(name_, ID_, COLUMN_)                                                                                     \
     .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .keys = name_##_keys,                \
     .stream = &name_##_stream, .info = name_##_info, .info_fields = name_##_fields
-static const uint16_t vnc_fields[] = {FID_VNC_SERVER_PROTO_VER, 0},
+static const uint16_t vnc_fields[] = {FID_VNC_SERVER_PROTO_VER, FID_VNC_CLIENT_PROTO_VER, 0},
                       tacplus_fields[] = {FID_TACPLUS_TYPE, FID_TACPLUS_SEQNO, 0},
-                      diameter_fields[] = {FID_DIAMETER_CMD_CODE, FID_DIAMETER_FLAGS, FID_DIAMETER_HOPBYHOPID,
-                                           FID_DIAMETER_ENDTOENDID, 0};
+                      diameter_fields[] = {FID_DIAMETER_CMD_CODE,   FID_DIAMETER_FLAGS,      FID_DIAMETER_APPLICATIONID,
+                                           FID_DIAMETER_HOPBYHOPID, FID_DIAMETER_ENDTOENDID, 0};
 static const struct proto_key vnc_keys[] = {{TABLE_TCP, 5500},
                                             {TABLE_TCP, 5501},
                                             {TABLE_TCP, 5900},

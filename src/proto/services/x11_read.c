@@ -67,7 +67,7 @@ static void x11_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     const struct fval *request = fv_first(v, FID_X11_OPCODE, at, end), *reply = fv_first(v, FID_X11_REPLY, at, end);
     if (request) wr_f(w, "Request %u", (unsigned)request->u);
     else if (reply) wr_s(w, "Reply");
-    else wr_s(w, fv_first(v, FID_X11_EVENTCODE, at, end) ? "Event" : "Initial connection");
+    else wr_s(w, fv_first(v, FID_X11_EVENTCODE, at, end) ? "Event" : "Initial connection request");
 }
 
 static const uint16_t info_fields[] = {FID_X11_OPCODE, FID_X11_REPLY, FID_X11_EVENTCODE, 0};

@@ -159,6 +159,32 @@ static enum probe_result stream_probe(struct slice in) {
     return sip_recognises(in, KNOWN_NOT) ? PROBE_CERTAIN : PROBE_NO;
 }
 
+/* contacts_of returns how many addresses a line Contact lists. */
+static unsigned contacts_of(struct slice s) {
+    unsigned n = s.n > 0;
+    bool quoted = false, angle = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' && !angle) quoted = !quoted;
+        else if (!quoted && (s.p[i] == '<' || s.p[i] == '>')) angle = s.p[i] == '<';
+        else n += s.p[i] == ',' && !quoted && !angle;
+    }
+    return n;
+}
+
+/* bindings_say tells what a registration asks for or came to (RFC 3261 10.2, 10.3). */
+static void bindings_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, bool request) {
+    unsigned n = 0;
+    bool all = false;
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_SIP_CONTACT) continue;
+        n += contacts_of(v->v[i].s);
+        all |= slice_eq(v->v[i].s, SLICE("*"));
+    }
+    if (request && all) wr_s(w, "  (remove all bindings)");
+    else if (request && !n) wr_s(w, "  (fetch bindings)");
+    else wr_f(w, "  (%u binding%s)", n, n == 1 ? "" : "s");
+}
+
 static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *method = fv_first(v, FID_SIP_METHOD, at, end), *uri = fv_first(v, FID_SIP_R_URI, at, end);
     const struct fval *status = fv_first(v, FID_SIP_STATUS_LINE, at, end),
@@ -168,6 +194,7 @@ static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
         print_string(w, method->s);
         wr_c(w, ' ');
         print_string(w, uri->s);
+        if (slice_eq(method->s, SLICE("REGISTER"))) bindings_say(w, v, at, end, true);
     } else if (status) {
         struct slice words = slice_tail(status->s, sizeof "SIP/2.0");
         wr_s(w, "Status: ");
@@ -176,6 +203,7 @@ static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
             wr_s(w, " (");
             print_string(w, sequence->s);
             wr_c(w, ')');
+            if (slice_eq(sequence->s, SLICE("REGISTER"))) bindings_say(w, v, at, end, false);
         }
     }
     wr_s(w, " | ");
@@ -191,8 +219,8 @@ static bool sip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
-static const uint16_t info_fields[] = {FID_SIP_METHOD,      FID_SIP_R_URI,   FID_SIP_STATUS_LINE,
-                                       FID_SIP_CSEQ_METHOD, FID_SDP_VERSION, 0};
+static const uint16_t info_fields[] = {
+    FID_SIP_METHOD, FID_SIP_R_URI, FID_SIP_STATUS_LINE, FID_SIP_CSEQ_METHOD, FID_SIP_CONTACT, FID_SDP_VERSION, 0};
 static const struct stream_ops stream = {.read = stream_read, .frame = stream_frame, .probe = stream_probe};
 static const struct proto_key keys[] = {{TABLE_UDP, 5060}, {TABLE_TCP, 5060}, {TABLE_COUNT, 0}};
 const struct proto proto_sip = {.name = "sip",

@@ -40,7 +40,7 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
 
 static void openvpn_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const char *name = fv_value_name(v, FID_OPENVPN_OPCODE, at, end);
-    if (name) wr_f(w, "MessageType: %s", name);
+    wr_f(w, "MessageType: %s", name ? name : "Unknown Messagetype");
 }
 
 static const uint16_t info_fields[] = {FID_OPENVPN_OPCODE, 0};

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_CHECK(fields.depth == 0);
         fuzz_fields(&fields, 0);
     }
-    proto_quic.stream->end(&st);
+    quic_state_end(&st);
     FUZZ_CHECK(kept.held == 0);
     tls_keys_free(&keys);
     fvec_free(&fields);

@@ -492,6 +492,7 @@ void events_read(struct packet_events *o, const struct decode *d) {
     memset(o, 0, offsetof(struct packet_events, event));
     o->frame = d->pkt->number;
     o->ts = d->pkt->ts;
+    o->era = d->pkt->era;
     o->len = d->pkt->len;
     o->cut = d->cut;
     network_take(o, d);

@@ -101,6 +101,7 @@ struct link_event {
 struct packet_events {
     uint64_t frame;
     int64_t ts;
+    int16_t era; /* of ts, base/moment.h */
     uint32_t len;
     bool cut;          /* the capture kept less than was on the wire */
     uint8_t transport; /* enum transport */

@@ -124,6 +124,7 @@ static int capture_with(const struct capture_opts *o, const struct live_config *
         status = opt_bad_use(&capture_command, "cannot give up privileges: %s; -Z root keeps them", strerror(errno));
     if (status == OPT_GO && !o->file && capture_view_open(&view, o) != 0) status = EXIT_TROUBLE;
     if (status == OPT_GO) {
+        capture_watch_signals();
         tell_start(live, !o->file);
         status = capture_run(o, limits, live, files, o->file ? NULL : &view);
     }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OUT_SIZE = 64 * 1024, BLOCK_SECTION = 0x0a0d0d0a };
+enum { OUT_SIZE = 64 * 1024 };
 
 struct follow_opts {
     const char *file, *form, *range, *write;

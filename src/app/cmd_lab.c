@@ -48,8 +48,5 @@ int cmd_lab(int argc, char **argv) {
         names[i] = parts[i].name;
         if (!strcmp(o.words.item[0], parts[i].name)) return parts[i].run((int)o.words.n, o.words.item);
     }
-    int near = opt_nearest(o.words.item[0], names, N_PARTS);
-    if (near >= 0)
-        return opt_bad_use(&command, "there is no '%s'; did you mean 'weir lab %s'?", o.words.item[0], names[near]);
-    return opt_bad_use(&command, "there is no '%s'; it is echo, sink or net", o.words.item[0]);
+    return opt_unknown(&command, "there is no", o.words.item[0], names, N_PARTS, "it is echo, sink or net");
 }

@@ -104,10 +104,12 @@ static void speak(const char *language) {
 }
 
 static int list(void) {
+    enum { NAME_WIDTH = 22 };
     struct writer w = wr_grow();
     for (size_t i = 0; i < lessons_n; i++) {
-        wr_f(&w, "  weir lesson %-8s  ", lessons[i].name);
-        text_wrap(&w, slice_str(words(lessons[i].what)), 24, story_width());
+        char name[32];
+        snprintf(name, sizeof name, "weir lesson %s", lessons[i].name);
+        story_entry(&w, name, NAME_WIDTH, lessons[i].what);
     }
     fwrite(w.buf, 1, wr_len(&w), stdout);
     wr_free(&w);
@@ -126,11 +128,8 @@ int cmd_lesson(int argc, char **argv) {
         names[i] = lessons[i].name;
         if (!strcmp(o.words.item[0], names[i])) return lesson_play(&lessons[i], &lesson_command, NULL, o.yes, false);
     }
-    int near = opt_nearest(o.words.item[0], names, lessons_n);
-    if (near >= 0)
-        return opt_bad_use(&lesson_command, "there is no lesson '%s'; did you mean 'weir lesson %s'?", o.words.item[0],
-                           names[near]);
-    return opt_bad_use(&lesson_command, "there is no lesson '%s'; `weir lesson` lists them", o.words.item[0]);
+    return opt_unknown(&lesson_command, "there is no lesson", o.words.item[0], names, lessons_n,
+                       "`weir lesson` lists them");
 }
 
 int cmd_demo(int argc, char **argv) {

@@ -353,11 +353,7 @@ static int words_check(const struct peek_opts *o) {
             &command, "what to do is missing: start, list, show, watch, stop, download, delete, devices or interfaces");
     while (i < VERBS && strcmp(verbs[i], o->words.item[0]) != 0) i++;
     if (i == VERBS) {
-        int near = opt_nearest(o->words.item[0], verbs, VERBS);
-        return opt_bad_use(&command,
-                           near >= 0 ? "unknown word '%s'; did you mean '%s'?"
-                                     : "unknown word '%s'; `weir peek --help` lists them",
-                           o->words.item[0], near >= 0 ? verbs[near] : "");
+        return opt_unknown(&command, "unknown word", o->words.item[0], verbs, VERBS, "`weir peek --help` lists them");
     }
     if (i < NEED_ONE && o->words.n < 2)
         return opt_bad_use(&command, i ? "%s: which capture? its id, or last" : "%s: which device?", verbs[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir run: runs a command and records its traffic, with the keys of its TLS sessions. */
 #include "app/cmd.h"
+#include "app/condition.h"
 #include "app/run/run.h"
 #include "app/run/run_attach.h"
 
@@ -100,13 +101,9 @@ static int record(const struct run_opts *o, const struct run_source *from) {
 /* stops_take reads the conditions of -a. */
 static int stops_take(struct run_opts *o) {
     for (size_t i = 0; i < o->stops.n; i++) {
-        const char *text = o->stops.item[i], *colon = strchr(text, ':');
-        char *end = NULL;
-        double v = colon ? strtod(colon + 1, &end) : 0;
-        bool number = colon && end != colon + 1 && !*end && v > 0 && v < 1e9;
-        if (number && !strncmp(text, "duration:", 9)) o->stop_ms = (int64_t)(v * 1000);
-        else if (number && !strncmp(text, "packets:", 8) && v >= 1) o->count = (int64_t)v;
-        else return opt_bad_use(&run_command, "-a %s: expected duration:SECONDS or packets:N", text);
+        static const struct condition known[] = {{"duration", 1000, AT(stop_ms)}, {"packets", 1, AT(count)}};
+        if (!condition_take(o->stops.item[i], known, 2, o))
+            return opt_bad_use(&run_command, "-a %s: expected duration:SECONDS or packets:N", o->stops.item[i]);
     }
     return EXIT_FINE;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/device.h"
+
+#include "app/condition.h"
 #include "app/rights.h"
 
 #include <errno.h>
@@ -22,11 +24,9 @@ int device_begin(struct feed *f, const char *name, struct writer *why) {
 
 int device_stops(struct feed *f, const struct opt_command *cmd, const struct opt_list *stops) {
     for (size_t i = 0; stops && i < stops->n; i++) {
-        char *end;
-        double seconds = strncmp(stops->item[i], "duration:", 9) ? -1 : strtod(stops->item[i] + 9, &end);
-        if (!(seconds > 0) || seconds > 1e9 || *end)
+        static const struct condition duration = {"duration", 1000, offsetof(struct feed, stop_ms)};
+        if (!condition_take(stops->item[i], &duration, 1, f))
             return opt_bad_use(cmd, "-a %s: it is duration:SECONDS", stops->item[i]);
-        f->stop_ms = (int64_t)(seconds * 1000);
     }
     return OPT_GO;
 }

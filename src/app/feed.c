@@ -36,7 +36,9 @@ int feed_open_file(struct feed *f, const char *path, struct writer *why) { retur
 
 int feed_open_live(struct feed *f, const struct live_config *config, struct writer *why) {
     f->began_ms = loop_now();
-    return live_open(&f->live, config, why);
+    int rc = live_open(&f->live, config, why);
+    if (rc == OK) feed_watch_signals(f); /* before anybody is told that packets are captured, and sends one */
+    return rc;
 }
 
 static int next_live(struct feed *f, struct packet *pkt) {

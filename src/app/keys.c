@@ -192,6 +192,7 @@ void keys_watch_file(struct keys *k, const char *path, struct capfile *c) {
     struct stat st;
     capfile_on_secrets(c, secrets_take, k);
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) k->path = path;
+    else k->store.expected = capfile_is_pcapng(c); /* they come when they come */
 }
 
 void keys_close(struct keys *k) {

@@ -48,6 +48,13 @@ int opt_nearest(const char *word, const char *const *names, size_t n) {
     return best_d <= 1 + (int)strlen(word) / 3 && best_d < (int)strlen(word) ? best : -1;
 }
 
+int opt_unknown(const struct opt_command *cmd, const char *what, const char *word, const char *const *names, size_t n,
+                const char *told) {
+    int near = opt_nearest(word, names, n);
+    if (near < 0) return opt_bad_use(cmd, "%s '%s'; %s", what, word, told);
+    return opt_bad_use(cmd, "%s '%s'; did you mean '%s'?", what, word, names[near]);
+}
+
 static int unknown_long(const struct parse *p, const char *name) {
     const char *names[MAX_NAMES] = {"help"};
     size_t n = 1;

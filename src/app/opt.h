@@ -82,6 +82,10 @@ int opt_written(const struct opt_command *cmd, int err, int rc);
 
 /* opt_nearest gives the index of the name most like `word`, or -1 when none is near enough to suggest. */
 int opt_nearest(const char *word, const char *const *names, size_t n);
+/* opt_unknown says that a word is none of n names: which one it may have been, else where they are told ("`weir lab net
+ * list` tells them"). `what` begins the sentence: "there is no lesson". It returns EXIT_TROUBLE. */
+int opt_unknown(const struct opt_command *cmd, const char *what, const char *word, const char *const *names, size_t n,
+                const char *told);
 
 /* opt_screen returns the columns of the terminal that standard output is, 0 where it is none. */
 unsigned opt_screen(void);

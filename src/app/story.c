@@ -138,3 +138,9 @@ size_t story_width(void) {
     else if (!width) width = WIDTH_PIPE;
     return width < WIDTH_LEAST ? WIDTH_LEAST : width > WIDTH_MOST ? WIDTH_MOST : width;
 }
+
+void story_entry(struct writer *w, const char *name, size_t width, const char *what) {
+    wr_s(w, "  ");
+    text_pad(w, slice_str(name), width);
+    text_wrap(w, slice_str(words(what)), 2 + width, story_width());
+}

@@ -52,5 +52,7 @@ void story_words(const char *language);
 bool story_color(int when);
 bool story_unicode(void);
 size_t story_width(void);
+/* story_entry writes a line of a list, a name of `width` columns and what it is, in as many lines as that takes. */
+void story_entry(struct writer *w, const char *name, size_t width, const char *what);
 
 #endif

@@ -47,7 +47,8 @@ static inline void wr_c(struct writer *w, char c) {
 void wr_bytes_slow(struct writer *w, const void *p, size_t n);
 static inline void wr_bytes(struct writer *w, const void *p, size_t n) {
     if (__builtin_expect((size_t)(w->end - w->p) >= n, 1)) {
-        if (n) memcpy(w->p, p, n);
+        if (!n) return; /* a writer that has no buffer yet has nowhere to point */
+        memcpy(w->p, p, n);
         w->p += n;
     } else {
         wr_bytes_slow(w, p, n);

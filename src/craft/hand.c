@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Theory of operation (RFC 9293 3.5 to 3.10, RFC 6298): what was sent and is not confirmed stands between `una` and
- * `nxt`. When nothing is confirmed within the time-out, which doubles each time, sending begins again at `una`; after
- * HAND_TRIES the other side counts as silent. At most HAND_IN_FLIGHT segments are under way. Bytes are taken in order
- * only: what comes early is asked for again, so nothing an outsider sends is kept. A reset counts where its number is
- * exactly the expected one (RFC 5961 3.2), anything else that does not fit is passed over with a word. */
+ * `nxt`. When nothing is confirmed within the time-out, which doubles each time, sending begins again at `una`,
+ * with one segment at first (RFC 5681 3.1); after HAND_TRIES the other side counts as silent. HAND_SAME acknowledgments
+ * that say the same again tell of a segment that is lost: it alone is sent again at once (RFC 5681 3.2), and so is the
+ * next one that is missing when its confirmation does not reach what was sent by then (RFC 6582 3.2). At most
+ * HAND_IN_FLIGHT segments are under way. Bytes are taken in order only: what comes early is asked for again, so nothing
+ * an outsider sends is kept. A reset counts where its number is exactly the expected one (RFC 5961 3.2), anything else
+ * that does not fit is passed over with a word. */
 #include "craft/hand.h"
 #include "proto/ip/ip_write.h"
 #include "proto/ipv6/ipv6_write.h"
@@ -35,6 +38,7 @@ void hand_start(struct hand *h, const struct hand_ops *ops, void *to, int64_t no
                        .nxt = iss + 1,
                        .high = iss + 1,
                        .mss = HAND_MSS,
+                       .flight = HAND_IN_FLIGHT,
                        .own_mss = own_mss,
                        .data = data,
                        .quiet = quiet,
@@ -61,7 +65,7 @@ static uint32_t end_of_data(const struct hand *h) { return first_byte(h) + (uint
 
 /* room returns how many bytes more may be under way. */
 static size_t room(const struct hand *h) {
-    uint32_t limit = (uint32_t)HAND_IN_FLIGHT * h->mss, out = h->nxt - h->una;
+    uint32_t limit = h->flight * h->mss, out = h->nxt - h->una;
     if (h->window < limit) limit = h->window;
     return out < limit ? limit - out : 0;
 }
@@ -126,16 +130,39 @@ static void asking_came(struct hand *h, int64_t now, const struct talk_packet *t
     output(h, now);
 }
 
+/* lost_send sends the first segment again that is not confirmed, and goes on where sending stood. */
+static void lost_send(struct hand *h, int64_t now) {
+    uint32_t nxt = h->nxt, left = end_of_data(h) - h->una;
+    h->timed_at = 0; /* Karn: what was sent twice is not timed */
+    h->nxt = h->una;
+    if (ahead(end_of_data(h), h->una) > 0) piece_send(h, now, left < h->mss ? left : h->mss, HAND_AGAIN);
+    else fin_send(h, now);
+    if (ahead(nxt, h->nxt) > 0) h->nxt = nxt;
+}
+
+/* same_take counts acknowledgments of nothing new, which come while something is under way. */
+static void same_take(struct hand *h, int64_t now, const struct talk_packet *t) {
+    if (t->ack != h->una || t->span || t->window != h->window || h->nxt == h->una) return;
+    if (++h->same != HAND_SAME || h->recovering) return;
+    h->recovering = true;
+    h->recover = h->high;
+    lost_send(h, now);
+}
+
 /* ack_take takes the acknowledgment; false where it acknowledges what was never sent. */
 static bool ack_take(struct hand *h, int64_t now, const struct talk_packet *t, bool quiet_word) {
     if (ahead(t->ack, h->high) > 0) return false;
-    if (ahead(t->ack, h->una) <= 0) return true;
+    if (ahead(t->ack, h->una) <= 0) return same_take(h, now, t), true;
     h->una = t->ack;
+    h->same = 0;
+    if (h->flight < HAND_IN_FLIGHT) h->flight++;
     if (ahead(h->una, h->nxt) > 0) h->nxt = h->una;
     h->tries = 0;
     h->last = now;
     if (h->timed_at && ahead(t->ack, h->timed) >= 0) rtt_take(h, now - h->timed_at), h->timed_at = 0;
     timer_set(h, now);
+    h->recovering = h->recovering && ahead(h->recover, h->una) > 0;
+    if (h->recovering) lost_send(h, now);
     bool fin = h->fin_sent && h->una == end_of_data(h) + 1;
     if (fin) h->ops->came(h->to, HAND_FIN_KNOWN, 0);
     else if (!quiet_word) h->ops->came(h->to, HAND_ARRIVED, h->una - first_byte(h));
@@ -218,6 +245,8 @@ static void again(struct hand *h, int64_t now) {
         return say(h, TALK_SYN, h->iss, nothing, HAND_AGAIN, 0);
     }
     h->nxt = h->una;
+    h->recovering = false;
+    h->flight = 1;
     if (ahead(end_of_data(h), h->nxt) > 0 && !room(h)) return piece_send(h, now, 1, HAND_PROBE);
     output(h, now);
 }

@@ -47,7 +47,7 @@ enum hand_state {
     HAND_BLOCKED
 };
 
-enum { HAND_IN_FLIGHT = 10, HAND_WINDOW = 65535, HAND_MSS = 536, HAND_MSS_LEAST = 64, HAND_TRIES = 6 };
+enum { HAND_IN_FLIGHT = 10, HAND_WINDOW = 65535, HAND_MSS = 536, HAND_MSS_LEAST = 64, HAND_TRIES = 6, HAND_SAME = 3 };
 
 /* hand_segment is a segment to send. */
 struct hand_segment {
@@ -82,6 +82,10 @@ struct hand {
     int64_t timed_at;          /* when the segment ending at `timed` left; 0: none is timed */
     uint32_t timed;
     int tries;
+    int same;         /* acknowledgments that say the same again (RFC 5681 2) */
+    uint32_t recover; /* a lost segment is known: what was sent by then; until it is confirmed (RFC 6582) */
+    bool recovering;
+    uint32_t flight; /* segments that may be under way */
 };
 
 /* hand_start sends the SYN. data is what will be sent, `quiet` as above; iss should be random. */

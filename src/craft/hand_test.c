@@ -21,7 +21,8 @@ struct world {
     uint8_t got[8192]; /* what the server received */
     size_t n_got, n_data;
     uint32_t rcv, snd;
-    unsigned loss; /* one in so many is lost; 0: none */
+    unsigned loss;        /* one in so many is lost; 0: none */
+    unsigned every, seen; /* of the segments with data, those are lost; 0: none */
     bool silent, fin;
 };
 
@@ -44,7 +45,7 @@ static void server(void *to, const struct hand_segment *s, enum hand_word why, u
     struct world *w = to;
     (void)number;
     w->words[why]++;
-    if (w->silent || lost(w)) return;
+    if (w->silent || lost(w) || (s->data.n && w->every && w->seen++ % w->every == 0)) return;
     if (s->flags & TALK_SYN) {
         w->snd = 5000;
         w->rcv = s->seq + 1;
@@ -115,6 +116,17 @@ static void with_loss(void) {
     SAYS("with a quarter of all packets lost, what arrives is whole and in order");
 }
 
+/* Segments are lost as regularly as they are sent: whoever sends the whole window again loses the same one again. */
+static void with_loss_in_step(void) {
+    static uint8_t much[60000];
+    for (unsigned every = 2; every <= HAND_IN_FLIGHT; every++) {
+        struct world w = {.every = every};
+        int64_t took = run(&w, slice_of(much, sizeof w.got - 1));
+        assert(w.n_got == sizeof w.got - 1 && w.hand.state == HAND_OVER && took < 200 * SECOND);
+    }
+    SAYS("losses in step with the window: what is missing is sent again, not all");
+}
+
 static void refused_and_silent(void) {
     struct world w = {.silent = true};
     int64_t took = run(&w, slice_of(text, 1));
@@ -158,6 +170,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof text; i++) text[i] = (uint8_t)(i * 7);
     in_order();
     with_loss();
+    with_loss_in_step();
     refused_and_silent();
     lies();
     return 0;

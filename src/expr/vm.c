@@ -288,7 +288,8 @@ static bool run_plain(struct machine *m, const struct instr *i) {
     uint16_t id = l->id;
     struct value left = {.kind = l->field->type == FT_STRING ? VAL_TEXT : VAL_BYTES};
     bool any = false;
-    for (const struct fval *f = v->v, *end = v->v + v->n; f < end; f++) {
+    for (uint32_t k = 0; k < v->n; k++) {
+        const struct fval *f = &v->v[k];
         if (f->id != id) continue;
         any = true;
         left.s = f->s;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/eve.h"
 #include "base/isotime.h"
+#include "base/moment.h"
 
 #include "field/print.h"
 
@@ -8,7 +9,7 @@
 
 enum { IP_TCP = 6, IP_UDP = 17 };
 
-void eve_time(struct writer *w, int64_t ns) {
+void eve_time(struct writer *w, __int128 ns) {
     iso_time(w, ns, 6);
     wr_s(w, "+0000");
 }
@@ -48,7 +49,7 @@ static void community_id(struct writer *w, const struct flow_ends *e) {
 void eve_begin(struct writer *w, const struct eve_head *h) {
     const struct flow_ends *e = h->ends;
     wr_s(w, "{\"timestamp\":\"");
-    eve_time(w, h->ts);
+    eve_time(w, moment_of(h->ts, h->era));
     wr_c(w, '"');
     if (e) json_member_u(w, "flow_id", h->flow_id);
     json_member(w, "event_type", slice_str(h->type));

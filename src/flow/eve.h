@@ -9,7 +9,8 @@
 
 /* eve_head is what every event says first. */
 struct eve_head {
-    int64_t ts; /* ns since 1970 */
+    int64_t ts;  /* ns since 1970, */
+    int16_t era; /* in that era */
     const char *type;
     uint64_t flow_id;
     uint64_t frame;               /* 0: not from a capture */
@@ -18,7 +19,7 @@ struct eve_head {
 };
 
 /* eve_time writes a time as EVE does: UTC with microseconds. */
-void eve_time(struct writer *w, int64_t ns);
+void eve_time(struct writer *w, __int128 ns);
 /* eve_begin writes the object up to where its own members follow; the caller closes it with `}` and a line end. */
 void eve_begin(struct writer *w, const struct eve_head *h);
 

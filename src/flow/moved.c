@@ -2,8 +2,9 @@
 /* Theory of operation: conversations that go on from other addresses (RFC 9000 9).
  *
  * A protocol whose datagrams name their conversation notes the names, each with the side that chose it. A datagram of a
- * conversation that nobody speaks yet is asked for such a name; the one it finds hands its protocol and state over,
- * with its sides as they were, and leaves word of where they went. Datagrams of the old addresses are asked in turn, so
+ * conversation that nobody speaks yet is asked for such a name; the one it finds, if it says that the datagram is its
+ * own (stream_ops.owns), hands its protocol and state over, with its sides as they were, and leaves word of where they
+ * went. Datagrams of the old addresses are asked in turn, so
  * a conversation may go back and forth. Places are checked by the number of the conversation, as an entry may have been
  * given to another one since. Limits: those of match.h, and HOPS_MAX steps from a name to its conversation. */
 #include "flow/layer.h"
@@ -53,6 +54,16 @@ static struct flow *owner_find(struct driver *dr, uint64_t place, uint32_t *numb
     return NULL;
 }
 
+/* owns asks a conversation whether a datagram of a side is of it. */
+static bool owns(struct driver *dr, const struct flow *f, uint8_t side, struct slice name, struct slice in) {
+    const struct stream_ops *s = f->app->stream;
+    uint8_t from = dr->d.from;
+    dr->d.from = side;
+    bool own = !s->owns || s->owns(&dr->d, f->app_state, name, in);
+    dr->d.from = from;
+    return own;
+}
+
 /* hand_over gives the present conversation what `from` speaks; `side` is who sends. */
 static const struct proto *hand_over(struct driver *dr, struct flow *from, uint32_t number, uint8_t side) {
     struct flow *to = dr->flow;
@@ -72,11 +83,14 @@ const struct proto *driver_moved(struct driver *dr, struct slice in) {
     if (!dr->flow || dr->d.quoted || in.p[0] & LONG || flow_at(&dr->flows, dr->flows.latest) != dr->flow) return NULL;
     for (uint32_t n = NAME_MIN; n <= NAME_MAX; n++) {
         if (!(dr->name_lengths >> n & 1) || in.n <= n) continue;
-        struct moved_key k = name_key(slice_head(slice_tail(in, 1), n));
+        struct slice name = slice_head(slice_tail(in, 1), n);
+        struct moved_key k = name_key(name);
         struct match_slot *s = match_find(&dr->names, &k, sizeof k);
         uint32_t number;
         struct flow *from = s ? owner_find(dr, (uint64_t)s->ts, &number) : NULL;
-        if (from && from != dr->flow) return hand_over(dr, from, number, !s->answer);
+        if (!from || from == dr->flow) continue;
+        uint8_t side = !s->answer;
+        if (owns(dr, from, side, name, in)) return hand_over(dr, from, number, side);
     }
     return NULL;
 }

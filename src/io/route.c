@@ -39,24 +39,41 @@ static int kernel_socket(void) {
     return kept;
 }
 
-/* ask gives the bytes of the kernel's answer, or -errno. */
-static ssize_t ask(const struct request *q, char answer[ANSWER_BYTES]) {
-    int fd = kernel_socket();
-    if (fd < 0) return -errno;
-    ssize_t n = send(fd, q, q->head.nlmsg_len, 0);
-    if (n >= 0) n = recv(fd, answer, ANSWER_BYTES, 0);
-    if (n < 0) return -errno;
+/* answer_get waits for the kernel's answer to a request: not one to a request before, whose wait a signal ended. */
+static ssize_t answer_get(int fd, uint32_t number, char answer[ANSWER_BYTES]) {
     const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)answer;
-    if (!NLMSG_OK(h, (size_t)n)) return -EPROTO;
-    if (h->nlmsg_type == NLMSG_ERROR) {
-        int error = ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-        return error ? error : n;
+    for (;;) {
+        struct sockaddr_nl from = {0};
+        socklen_t size = sizeof from;
+        ssize_t n = recvfrom(fd, answer, ANSWER_BYTES, 0, (struct sockaddr *)(void *)&from, &size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (from.nl_pid != 0) continue; /* another process may write to the socket */
+        if (!NLMSG_OK(h, (size_t)n)) return -EPROTO;
+        if (h->nlmsg_seq == number) return n;
     }
-    return n;
 }
 
-static int code_of(ssize_t error) {
-    errno = (int)-error;
+/* ask gets the kernel's answer: a message of type `want` with `least` bytes of body, or, where that is NLMSG_ERROR, its
+ * yes. It returns 0 or -errno. */
+static int ask(struct request *q, uint16_t want, size_t least, char answer[ANSWER_BYTES]) {
+    static _Thread_local uint32_t number;
+    const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)answer;
+    int fd = kernel_socket();
+    if (fd < 0) return -errno;
+    q->head.nlmsg_seq = ++number;
+    if (send(fd, q, q->head.nlmsg_len, 0) < 0) return -errno;
+    ssize_t n = answer_get(fd, number, answer);
+    if (n < 0) return (int)n;
+    if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr))) {
+        int error = ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+        return error || want == NLMSG_ERROR ? error : -EPROTO;
+    }
+    return h->nlmsg_type == want && h->nlmsg_len >= NLMSG_LENGTH(least) ? 0 : -EPROTO;
+}
+
+static int code_of(int error) {
+    errno = -error;
     if (errno == EPERM || errno == EACCES) return ERR_DENIED;
     return errno == ENETUNREACH || errno == EHOSTUNREACH || errno == ENOENT || errno == ENODEV || errno == EINVAL
                ? ERR_NOTFOUND
@@ -106,7 +123,7 @@ static int route_ask(struct route *r, const uint8_t *dst, size_t n, const char *
     int index = device ? (int)if_nametoindex(device) : 0;
     if (device && !index) return ERR_NOTFOUND;
     if (index) attribute(&q, RTA_OIF, &index, sizeof index);
-    ssize_t got = ask(&q, answer);
+    int got = ask(&q, RTM_NEWROUTE, sizeof q.route, answer);
     if (got < 0) return code_of(got);
     route_read(r, (const struct nlmsghdr *)(const void *)answer);
     if (n == 16 && dst[0] == 0xff) r->kind = ROUTE_MULTICAST;
@@ -131,8 +148,8 @@ static int neighbour(const struct route *r, uint8_t mac[6]) {
                                  .nlmsg_flags = NLM_F_REQUEST},
                         .neighbour = {.ndm_family = r->n == 4 ? AF_INET : AF_INET6, .ndm_ifindex = r->device}};
     attribute(&q, NDA_DST, r->next, r->n);
-    ssize_t got = ask(&q, answer);
-    if (got < 0) return got == -ENOENT ? 0 : (int)got;
+    int got = ask(&q, RTM_NEWNEIGH, sizeof q.neighbour, answer);
+    if (got < 0) return got == -ENOENT ? 0 : got;
     const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)answer;
     const struct ndmsg *m = NLMSG_DATA(h);
     size_t left = h->nlmsg_len - NLMSG_LENGTH(sizeof *m);
@@ -153,7 +170,7 @@ static int neighbour_use(const struct route *r) {
                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK},
         .neighbour = {.ndm_family = r->n == 4 ? AF_INET : AF_INET6, .ndm_ifindex = r->device, .ndm_flags = NTF_USE}};
     attribute(&q, NDA_DST, r->next, r->n);
-    return (int)ask(&q, answer);
+    return ask(&q, NLMSG_ERROR, 0, answer);
 }
 
 /* multicast_mac: RFC 1112 6.4, RFC 2464 7. */

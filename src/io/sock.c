@@ -57,9 +57,25 @@ static const struct addrinfo *one_of(const struct addrinfo *all) {
     return a ? a : all;
 }
 
+static void address_take(struct sock_addr *out, const struct addrinfo *a) {
+    memset(out, 0, sizeof *out);
+    memcpy(&out->any, a->ai_addr, a->ai_addrlen);
+    out->len = a->ai_addrlen;
+}
+
 int sock_parse(struct sock_addr *out, const char *text, uint16_t port, struct writer *why) {
-    if (!strncmp(text, "unix:", 5)) return parse_local(out, text + 5, why);
-    if (*text == '/') return parse_local(out, text, why);
+    int n = sock_parse_all(out, 1, text, port, why);
+    return n < 0 ? n : OK;
+}
+
+static int local_one(struct sock_addr *out, const char *path, struct writer *why) {
+    int rc = parse_local(out, path, why);
+    return rc < 0 ? rc : 1;
+}
+
+int sock_parse_all(struct sock_addr *out, size_t most, const char *text, uint16_t port, struct writer *why) {
+    if (!strncmp(text, "unix:", 5)) return local_one(out, text + 5, why);
+    if (*text == '/') return local_one(out, text, why);
     char host[HOST_MAX], service[8] = "";
     if (port) snprintf(service, sizeof service, "%u", port);
     bool ok = split(text, host, service);
@@ -75,12 +91,13 @@ int sock_parse(struct sock_addr *out, const char *text, uint16_t port, struct wr
         if (!r) freeaddrinfo(got);
         return ERR_NOTFOUND;
     }
-    memset(out, 0, sizeof *out);
     const struct addrinfo *one = one_of(got);
-    memcpy(&out->any, one->ai_addr, one->ai_addrlen);
-    out->len = one->ai_addrlen;
+    size_t n = 0;
+    address_take(&out[n++], one);
+    for (const struct addrinfo *a = got; a && n < most; a = a->ai_next)
+        if (a != one && a->ai_addrlen <= sizeof out->v6) address_take(&out[n++], a);
     freeaddrinfo(got);
-    return OK;
+    return (int)n;
 }
 
 void sock_print(const struct sock_addr *a, struct writer *w) {

@@ -31,6 +31,9 @@ struct sock_peer {
 /* sock_parse reads "HOST:PORT", "[V6]:PORT", "*:PORT", ":PORT", "HOST" (with `port`, 0: refuse) or "unix:/PATH";
  * names are looked up. Says why where it gives ERR_USAGE or ERR_NOTFOUND. */
 int sock_parse(struct sock_addr *out, const char *text, uint16_t port, struct writer *why) MUST_USE;
+/* sock_parse_all is the same, but gives all addresses of a name, `most` at most, the one sock_parse takes first, and
+ * returns how many. */
+int sock_parse_all(struct sock_addr *out, size_t most, const char *text, uint16_t port, struct writer *why) MUST_USE;
 /* sock_print writes an address the way sock_parse reads it; sock_peer_print writes the address without the port. */
 void sock_print(const struct sock_addr *a, struct writer *w);
 void sock_peer_print(const struct sock_peer *p, struct writer *w);

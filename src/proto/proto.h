@@ -84,6 +84,9 @@ struct stream_ops {
     void (*lost)(void *state, int from);
     /* closed says that side `from` sends nothing more: what is kept for it only may go; NULL: read need not know. */
     void (*closed)(void *state, int from);
+    /* owns tells whether a datagram of side d->from, which has a name of the conversation and came from elsewhere, is
+     * one of it: names are read by everybody, and written on anything. NULL: the name is enough. */
+    bool (*owns)(struct decode *d, void *state, struct slice name, struct slice in);
     /* resyncs: read finds its way again behind a gap by itself, and is called there whatever the bytes look like. */
     bool resyncs;
     /* clears_info: the Info column of a segment that only begins a message shows nothing of TCP. */

@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 
+from waiting import LONG, until
+
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 SINK = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a port of this process alone, where somebody listens
 SINK.bind(("127.0.0.1", 0))
@@ -37,9 +39,9 @@ class Server:
     def __call__(self, method, path, body=None, **headers):
         """status, headers, body; json where it is."""
         if self.scheme == "https":
-            c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=ssl._create_unverified_context())
+            c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=LONG, context=ssl._create_unverified_context())
         else:
-            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONG)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         c.request(method, path, data, {k.replace("_", "-"): v for k, v in headers.items()})
         r = c.getresponse()
@@ -48,7 +50,7 @@ class Server:
         return r.status, r.headers, json.loads(text) if "json" in (r.headers["Content-Type"] or "") else text
 
     def start(self, device, want=201, **body):
-        body.setdefault("duration", 60)
+        body.setdefault("duration", 600)
         body.setdefault("interface", "lo")
         status, headers, got = self("POST", f"/v1/devices/{device}/captures", body)
         assert status == want, got
@@ -56,25 +58,25 @@ class Server:
             assert headers["Location"] == f"/v1/sessions/{got['id']}"
         return got
 
-    def get(self, ident):
-        status, _, got = self("GET", f"/v1/sessions/{ident}")
+    def get(self, ident, **headers):
+        status, _, got = self("GET", f"/v1/sessions/{ident}", **headers)
         assert status == 200, got
         return got
 
-    def until(self, ident, *states, seconds=10):
+    def until(self, ident, *states, **headers):
         """The capture once it is in one of the states."""
-        for _ in range(int(seconds * 20)):
-            got = self.get(ident)
-            if got["state"] in states:
-                return got
-            assert got["state"] not in OVER, got
+        end = time.monotonic() + LONG
+        while (got := self.get(ident, **headers))["state"] not in states:
+            assert got["state"] not in OVER and time.monotonic() < end, got
             time.sleep(0.05)
-        raise AssertionError(f"still {got}")
+        return got
 
     def capturing(self, device, **body):
-        got = self.until(self.start(device, **body)["id"], "CAPTURING")
-        time.sleep(0.15)  # the kernel filters a moment after the interface is open
-        return got
+        return self.until(self.start(device, **body)["id"], "CAPTURING")
+
+    def has(self, got, n):
+        """Once so many packets are in its file."""
+        until(lambda: self.get(got["id"])["packets"] == n)
 
     def path(self, got):
         return os.path.join(self.folder, got["capture"])
@@ -83,7 +85,7 @@ class Server:
         if self.run.poll() is None:
             self.run.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
         self.err.close()
-        return self.run.wait(15)
+        return self.run.wait(LONG)
 
 
 def packets(path, *args):

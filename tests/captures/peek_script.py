@@ -16,7 +16,7 @@ headers = {"Content-Type": "application/json"}
 
 def call(method, path, body=None):
     r = urllib.request.Request(api + path, method=method, headers=headers, data=None if body is None else json.dumps(body).encode())
-    with urllib.request.urlopen(r, timeout=20) as answer:
+    with urllib.request.urlopen(r, timeout=60) as answer:
         assert answer.status == 200, answer.status
         return json.load(answer), answer.headers
 
@@ -45,7 +45,7 @@ while key is not None:
     key = h["x-soracom-next-key"]
 mine = [s for s in found if s["sessionId"] == session["sessionId"]]
 assert len(mine) == 1 and len({s["sessionId"] for s in found}) == len(found)
-with urllib.request.urlopen(mine[0]["url"], timeout=20) as answer:  # no headers: the address is the permission
+with urllib.request.urlopen(mine[0]["url"], timeout=60) as answer:  # no headers: the address is the permission
     open(out, "wb").write(answer.read())
 gone, _ = call("DELETE", one)
 assert gone["sessionId"] == session["sessionId"]

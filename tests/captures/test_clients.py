@@ -6,9 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import LONG, until
+
 from lab import OURS, PORT, WEIR, packets, udp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,18 +17,17 @@ SOURCE = os.path.join(HERE, "..", "..")
 
 
 def peek(server, *args, **kw):
-    return subprocess.run([WEIR, "peek", *map(str, args)], capture_output=True, text=True, timeout=60, env=dict(os.environ, WEIR_SERVER=server.url), **kw)
+    return subprocess.run([WEIR, "peek", *map(str, args)], capture_output=True, text=True, timeout=LONG, env=dict(os.environ, WEIR_SERVER=server.url), **kw)
 
 
 def run_script(server, sim_id, out, **env):
     script = subprocess.Popen([sys.executable, os.path.join(HERE, "peek_script.py"), server.url + "/v1", sim_id, out], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True, env=dict(os.environ, **env))
     assert script.stdout.readline() == "CAPTURING\n"
-    time.sleep(0.2)
     udp(6)
     script.stdin.write("\n")
     script.stdin.flush()
-    assert script.stdout.read() == "downloaded\n" and script.wait(30) == 0
+    assert script.stdout.read() == "downloaded\n" and script.wait(LONG) == 0
 
 
 def test_a_script_for_peek_works_as_it_is(server, tmp_path):
@@ -68,10 +68,9 @@ def test_peek_starts_watches_and_downloads(server, tmp_path):
     got = [json.loads(run.stdout.readline())]
     while got[-1]["state"] != "CAPTURING":
         got.append(json.loads(run.stdout.readline()))
-    time.sleep(0.2)
     udp(20, text=b"x" * 900)
     got += [json.loads(line) for line in run.stdout]
-    assert run.wait(20) == 0 and got[-1]["state"] == "DONE" and got[-1]["name"] == "boot"
+    assert run.wait(LONG) == 0 and got[-1]["state"] == "DONE" and got[-1]["name"] == "boot"
     assert len(packets(out)) == got[-1]["packets"] > 1 and os.path.getsize(out) == got[-1]["bytes"]
 
 
@@ -80,10 +79,9 @@ def test_ctrl_c_stops_what_was_started_and_downloads_it(server, tmp_path):
     run = subprocess.Popen([WEIR, "peek", "-s", server.url, "start", "127.0.0.1", "--duration", "600", "-f", OURS, "-w", out], stdout=subprocess.PIPE, text=True)
     while "CAPTURING" not in run.stdout.readline():
         pass
-    time.sleep(0.2)
     udp(4)
     run.send_signal(signal.SIGINT)
-    assert run.wait(15) == 0 and "STOPPED" in run.stdout.read() and len(packets(out)) == 4
+    assert run.wait(LONG) == 0 and "STOPPED" in run.stdout.read() and len(packets(out)) == 4
 
 
 def test_peek_lists_shows_stops_and_deletes(server, tmp_path):
@@ -117,7 +115,7 @@ def test_peek_says_what_is_wrong_in_a_line(server, args, says):
 
 
 def test_peek_without_a_server_is_a_line():
-    run = subprocess.run([WEIR, "peek", "list", "-s", "http://127.0.0.1:9"], capture_output=True, text=True, timeout=20)
+    run = subprocess.run([WEIR, "peek", "list", "-s", "http://127.0.0.1:9"], capture_output=True, text=True, timeout=LONG)
     assert run.returncode == 2 and "127.0.0.1:9" in run.stderr and run.stderr.count("\n") == 1
 
 
@@ -139,17 +137,12 @@ def test_wireshark_lists_the_devices_and_captures_one(serve, tmp_path, shark, se
     server.stop()
     (tmp_path / "serve.yaml").write_text("devices:\n  loop: {device: 127.0.0.1, description: the loopback}\n")
     server = serve("-i", "lo", "-c", str(tmp_path / "serve.yaml"), port=server.port)
-    out, _ = shark("-D").communicate(timeout=60)
+    out, _ = shark("-D").communicate(timeout=LONG)
     assert "weir (Weir: a device of a server)" in out and "weir:loop (Weir: the loopback (127.0.0.1))" in out
     run = shark("-i", "weir:loop", "-f", OURS, "-c", "5", "-l", "-T", "fields", "-e", "udp.dstport")
-    for _ in range(200):
-        got = server("GET", "/v1/sessions")[2]["captures"]
-        if got and got[0]["state"] == "CAPTURING":
-            break
-        time.sleep(0.1)
-    time.sleep(0.3)
+    got = until(lambda: [c for c in server("GET", "/v1/sessions")[2]["captures"] if c["state"] == "CAPTURING"], step=0.1)
     udp(5, pause=0.05)
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=LONG)
     assert out.split() == [str(PORT)] * 5, err
     got = server.until(got[0]["id"], "STOPPED")
     assert got["packets"] == 5 and got["device"] == "loop"
@@ -157,7 +150,7 @@ def test_wireshark_lists_the_devices_and_captures_one(serve, tmp_path, shark, se
 
 def test_extcap_speaks_as_it_should(server):
     env = dict(os.environ, WEIR_SERVER=server.url)
-    extcap = lambda *a: subprocess.run([WEIR, "extcap", *a], capture_output=True, text=True, env=env, timeout=30)
+    extcap = lambda *a: subprocess.run([WEIR, "extcap", *a], capture_output=True, text=True, env=env, timeout=LONG)
     assert extcap("--extcap-interfaces", "--extcap-version=4.0").stdout.startswith("extcap {version=")
     assert extcap("--extcap-dlts", "--extcap-interface", "weir").stdout.startswith("dlt {number=1}{name=EN10MB}")
     assert "{call=--device}" in extcap("--extcap-config", "--extcap-interface", "weir").stdout
@@ -165,5 +158,5 @@ def test_extcap_speaks_as_it_should(server):
     for bad in (("--capture", "--extcap-interface", "weir:x"), ("--extcap-dlts",), ("--extcap-dlts", "--extcap-interface", "eth0"), ()):
         run = extcap(*bad)
         assert run.returncode == 2 and run.stderr.count("\n") == 1, bad
-    none = subprocess.run([WEIR, "extcap", "--extcap-interfaces", "--server", "http://127.0.0.1:9"], capture_output=True, text=True, timeout=20)
+    none = subprocess.run([WEIR, "extcap", "--extcap-interfaces", "--server", "http://127.0.0.1:9"], capture_output=True, text=True, timeout=LONG)
     assert none.returncode == 0 and len(none.stdout.splitlines()) == 2

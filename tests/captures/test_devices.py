@@ -11,6 +11,8 @@ import sys
 import time
 
 import pytest
+from waiting import LONG, until
+
 from lab import Server, packets
 
 TAG = "wc%d" % (os.getpid() % 100000)
@@ -28,9 +30,10 @@ for i in range(rounds):
     for other in "123":
         if other != me: u.sendto(b"hello", ("10.91.7." + other, 7001))
     if i % 5 == 0:
-        with socket.create_connection((hub, 7002), timeout=5) as s:
+        with socket.create_connection((hub, 7002), timeout=60) as s:
             s.sendall(b"a line\\n"); s.recv(100)
     time.sleep(0.02)
+u.sendto(b"all is said", (hub, 7000))
 """
 ECHO = """
 import socket
@@ -71,7 +74,8 @@ def network():
             ip("-n", d["ns"], "addr", "add", d["ip"] + "/24", "dev", "eth0")
             ip("-n", d["ns"], "addr", "add", d["ip6"] + "/64", "dev", "eth0", "nodad")
             ip("-n", d["ns"], "link", "set", "eth0", "up")
-        time.sleep(1)
+        for ns, name in ((HUB, "br0"), *((HUB, f"p{n}") for n in DEVICES), *((d["ns"], "eth0") for d in DEVICES.values())):
+            until(lambda: json.loads(subprocess.run(["ip", "-j", "-n", ns, "link", "show", name], capture_output=True).stdout)[0]["operstate"] == "UP")
         echo = subprocess.Popen(inside(HUB, sys.executable, "-c", ECHO), stdout=subprocess.PIPE, text=True)
         assert echo.stdout.readline() == "up\n"
         yield
@@ -85,12 +89,12 @@ def network():
 def request(method, path, body=None):
     """The server listens in the hub's loopback: curl goes there."""
     args = ["curl", "-s", "-X", method, "http://127.0.0.1:8080" + path] + (["-d", json.dumps(body)] if body is not None else [])
-    out = subprocess.run(inside(HUB, *args), capture_output=True, text=True, timeout=30).stdout
+    out = subprocess.run(inside(HUB, *args), capture_output=True, text=True, timeout=LONG).stdout
     return json.loads(out)
 
 
 class HubServer(Server):
-    def get(self, ident):
+    def get(self, ident, **_):
         return request("GET", f"/v1/sessions/{ident}")
 
 
@@ -103,7 +107,7 @@ def hub(network, tmp_path):
 
 def identities(path, keep):
     """What tells a packet on both ends of a wire: its bytes behind the link header."""
-    out = subprocess.run(["tcpdump", "-nn", "-x", "-r", path, *keep], capture_output=True, text=True, timeout=60).stdout
+    out = subprocess.run(["tcpdump", "-nn", "-x", "-r", path, *keep], capture_output=True, text=True, timeout=LONG).stdout
     found = []
     for line in out.splitlines():
         if not line.startswith("\t"):
@@ -118,12 +122,13 @@ def talk_all(rounds):
     records = {}
     for n, d in DEVICES.items():
         path = f"/tmp/{TAG}-{n}.pcap"
-        records[n] = (path, subprocess.Popen(inside(d["ns"], "tcpdump", "-i", "eth0", "-s0", "-U", "-Z", "root", "-w", path), stderr=subprocess.PIPE, text=True))
+        records[n] = (path, subprocess.Popen(inside(d["ns"], "tcpdump", "-i", "eth0", "-s0", "-U", "--immediate-mode", "-B", "65536", "-Z", "root", "-w", path), stderr=subprocess.PIPE, text=True))
         while "listening" not in records[n][1].stderr.readline():
             pass
     talks = [subprocess.Popen(inside(d["ns"], sys.executable, "-c", TALK, n, rounds)) for n, d in DEVICES.items()]
-    assert [t.wait(60) for t in talks] == [0, 0, 0]
-    time.sleep(0.7)
+    assert [t.wait(2 * LONG) for t in talks] == [0, 0, 0]
+    for path, _ in records.values():
+        until(lambda: b"all is said" in open(path, "rb").read())
     for path, p in records.values():
         p.terminate()
         p.communicate()
@@ -138,7 +143,6 @@ def talk_all(rounds):
 def test_one_device_of_three_is_captured_whole_and_alone(hub, device, face, keep, mine):
     got = request("POST", f"/v1/devices/{device}/captures", {"duration": 60, "interface": face})
     ident = hub.until(got["id"], "CAPTURING")["id"]
-    time.sleep(0.2)
     own = talk_all(15)
     got = request("POST", f"/v1/sessions/{ident}/stop")
     assert got["state"] == "STOPPED" and got["dropped"] == 0
@@ -162,12 +166,11 @@ def test_a_mac_address_is_looked_for_where_it_is(hub):
 def test_a_capture_ends_by_itself_and_has_every_reading_of_one_device(hub):
     got = request("POST", "/v1/devices/10.91.7.2/captures", {"duration": 30, "name": "whole"})  # on any interface
     ident = hub.until(got["id"], "CAPTURING")["id"]
-    time.sleep(0.3)
     own = talk_all(30)
     for path in own.values():
         os.unlink(path)
-    got = hub.until(ident, "DONE", seconds=40)
-    assert "reason" not in got and 29 <= (_seconds(got["ended"]) - _seconds(got["started"])) <= 33
+    got = hub.until(ident, "DONE")
+    assert "reason" not in got and 29 <= (_seconds(got["ended"]) - _seconds(got["started"])) <= 40
     data = subprocess.run(["tcpdump", "-nn", "-A", "-r", hub.path(got)], capture_output=True).stdout
     for i in range(30):
         assert b"2 reading %d" % i in data

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -12,6 +13,8 @@ import time
 import urllib.parse
 
 import pytest
+from waiting import LONG, until
+
 from lab import OURS, OVER, WEIR, Broker, Server, children, mqtt_client, packets, status_of, udp
 
 
@@ -42,10 +45,7 @@ def test_a_capture_has_the_packets_of_its_time_and_its_file(server):
 def test_a_capture_under_way_is_read_and_not_deleted(server):
     x = server.capturing("127.0.0.1", filter=OURS)
     udp(5)
-    for _ in range(40):
-        if server.get(x["id"])["packets"] == 5:
-            break
-        time.sleep(0.1)
+    server.has(x, 5)
     assert server("GET", f"/v1/captures/{x['capture']}/frames")[2]["matched"] == 5
     for path in (f"/v1/sessions/{x['id']}", f"/v1/captures/{x['capture']}"):
         status, _, problem = server("DELETE", path)
@@ -127,7 +127,7 @@ def test_several_at_once_have_each_its_own(server):
 
 def test_events_tell_every_state_and_the_progress(server):
     x = server.start("127.0.0.1", filter=OURS)
-    c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG)
     c.request("GET", f"/v1/sessions/{x['id']}/events")
     r = c.getresponse()
     assert r.status == 200 and r.headers["Content-Type"] == "text/event-stream"
@@ -140,7 +140,6 @@ def test_events_tell_every_state_and_the_progress(server):
             got = json.loads(line[6:])
             events.append((kind, got["state"], got["packets"]))
             if got["state"] == "CAPTURING" and len([e for e in events if e[1] == "CAPTURING"]) == 1:
-                time.sleep(0.2)
                 udp(4)
             if got["packets"] == 4 and not stopped:
                 stopped = server("POST", f"/v1/sessions/{x['id']}/stop")[0] == 200
@@ -158,7 +157,7 @@ def test_a_file_is_followed_while_it_grows(server):
     udp(3)
     assert [out.stdout.readline().strip() for _ in range(3)] == ["17"] * 3
     server("POST", f"/v1/sessions/{x['id']}/stop")
-    assert out.wait(10) == 0 and out.stdout.read() == ""
+    assert out.wait(LONG) == 0 and out.stdout.read() == ""
 
 
 def test_an_address_is_good_once_and_not_for_long(server):
@@ -197,7 +196,6 @@ def test_a_killed_server_leaves_a_valid_file_and_the_next_one_knows(serve):
     first = serve("-i", "lo")
     x = first.capturing("127.0.0.1", filter=OURS)
     udp(30)
-    time.sleep(0.3)
     first.stop(hard=True)
     second = serve("-i", "lo")
     got = second.until(x["id"], "STOPPED")
@@ -221,9 +219,10 @@ def test_who_follows_sees_the_end_when_the_server_stops(serve):
     x = first.capturing("127.0.0.1", filter=OURS)
     follow = [subprocess.Popen(["curl", "-sN", f"{first.url}/v1/sessions/{x['id']}/{what}"], stdout=subprocess.PIPE) for what in ("events", "file?follow=1")]
     udp(7)
-    time.sleep(1)
+    first.has(x, 7)
+    until(lambda: all(select.select([p.stdout], [], [], 0)[0] for p in follow))  # they are served
     assert first.stop() == 0
-    events, data = (p.communicate(timeout=10)[0] for p in follow)
+    events, data = (p.communicate(timeout=LONG)[0] for p in follow)
     assert json.loads(events.decode().strip().rsplit("data: ", 1)[1])["state"] == "STOPPED"
     assert data == open(first.path(x), "rb").read() and len(packets(first.path(x))) == 7
 
@@ -231,7 +230,7 @@ def test_who_follows_sees_the_end_when_the_server_stops(serve):
 def test_a_recorder_that_is_killed_is_a_failure_with_a_valid_file(server):
     x = server.capturing("127.0.0.1", filter=OURS)
     udp(5)
-    time.sleep(1.2)
+    server.has(x, 5)
     (opener,) = children(server.run.pid)
     (recorder,) = children(opener)
     os.kill(recorder, signal.SIGKILL)
@@ -254,8 +253,7 @@ def test_what_is_old_is_gone(serve):
     x = server.capturing("127.0.0.1")
     server("POST", f"/v1/sessions/{x['id']}/stop")
     assert os.path.exists(server.path(x))
-    time.sleep(4.5)
-    assert server("GET", f"/v1/sessions/{x['id']}")[0] == 404 and not os.path.exists(server.path(x))
+    until(lambda: server("GET", f"/v1/sessions/{x['id']}")[0] == 404 and not os.path.exists(server.path(x)))
     assert ("expiry", "DELETE") in [(a["who"], a["method"]) for a in server("GET", "/v1/audit")[2]["actions"]]
 
 
@@ -276,26 +274,21 @@ def small_disk(tmp_path):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=1777", "none", folder]).returncode:
         pytest.skip("no file system can be mounted here")
     yield folder
-    for _ in range(20):
-        if subprocess.run(["umount", folder]).returncode == 0:
-            break
-        time.sleep(0.2)
+    until(lambda: subprocess.run(["umount", folder]).returncode == 0, step=0.2)
 
 
 def test_a_full_disk_is_a_failure_with_a_valid_file(small_disk):
     server = Server(str(small_disk / "captures"), "-i", "lo")
     try:
         x = server.capturing("127.0.0.1", filter=OURS)
-        for _ in range(30):
+        def is_over():
             udp(100, text=b"x" * 1000)
-            if server.get(x["id"])["state"] in OVER:
-                break
-            time.sleep(0.1)
+            return server.get(x["id"])["state"] in OVER
+        until(is_over, step=0.1)
         got = server.until(x["id"], "FAILED")
         assert "no space left" in got["reason"] and got["bytes"] == os.path.getsize(server.path(got))
         assert len(packets(server.path(got))) > 100
         assert server("DELETE", f"/v1/captures/{got['capture']}")[0] == 204  # room again
-        time.sleep(2.5)
         assert server.stop() == 0
         again = Server(str(small_disk / "captures"), "-i", "lo")
         assert again.get(x["id"])["state"] == "FAILED"
@@ -376,7 +369,7 @@ def test_a_plain_user_needs_the_right_and_loses_it(open_folder, right):
             assert "setcap" in got["reason"] and "capture" not in got
     finally:
         run.terminate()
-        run.wait(10)
+        run.wait(LONG)
 
 
 # ---- devices ----
@@ -389,7 +382,6 @@ def test_a_client_is_found_by_its_connect_with_what_came_before(server):
     others.append(mqtt_client(broker.port, b"pump-120", 3))
     with socket.create_connection(("127.0.0.1", broker.port)) as s:  # never says who it is
         others.append(s.getsockname()[1])
-    time.sleep(0.3)
     got = server("POST", f"/v1/sessions/{x['id']}/stop")[2]
     broker.close()
     lines = packets(server.path(got), "-T", "fields", "-e", "tcp.port", "-e", "tcp.flags.syn", "-e", "mqtt.msgtype", "-e", "tcp.flags.fin")
@@ -407,7 +399,6 @@ def test_redacted_captures_hold_no_secret(server):
     x = server.capturing("127.0.0.1", filter=f"port {broker.port}", redact=["clients", "topics", "payloads"])
     assert x["redact"] == ["clients", "topics", "payloads"]
     mqtt_client(broker.port, b"secret-client", 3)
-    time.sleep(0.2)
     got = server("POST", f"/v1/sessions/{x['id']}/stop")[2]
     broker.close()
     data = open(server.path(got), "rb").read()
@@ -432,5 +423,5 @@ def test_labels_interfaces_and_neighbours_are_listed(serve, tmp_path):
 @pytest.mark.parametrize("text, says", [("devices: [a]", "line 1"), ("devices:\n  a: {devise: x}", "line 2"), ("other: 1", "line 1"), ("a: [", "line")])
 def test_a_wrong_configuration_is_refused_with_its_line(tmp_path, text, says):
     (tmp_path / "c.yaml").write_text(text)
-    run = subprocess.run([WEIR, "serve", "-c", tmp_path / "c.yaml", "--dir", tmp_path / "d"], capture_output=True, text=True, timeout=10)
+    run = subprocess.run([WEIR, "serve", "-c", tmp_path / "c.yaml", "--dir", tmp_path / "d"], capture_output=True, text=True, timeout=LONG)
     assert run.returncode == 2 and says in run.stderr and run.stderr.count("\n") == 1

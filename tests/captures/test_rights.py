@@ -4,14 +4,15 @@ import http.client
 import os
 import sqlite3
 import subprocess
-import time
 
 import pytest
+from waiting import LONG, until
+
 from lab import OURS, WEIR, packets, udp
 
 
 def weir(*args, **kw):
-    return subprocess.run([WEIR, *map(str, args)], capture_output=True, text=True, timeout=60, **kw)
+    return subprocess.run([WEIR, *map(str, args)], capture_output=True, text=True, timeout=LONG, **kw)
 
 
 def token(folder, role, name=""):
@@ -111,13 +112,13 @@ def test_tls_from_end_to_end(serve, pem, tmp_path):
     assert refused.returncode == 2 and "certificate" in refused.stderr
     started = weir("peek", "start", "127.0.0.1", "--duration", 60, "-f", OURS, "-i", "lo", "--cafile", cert, "--json", env=env)
     assert started.returncode == 0, started.stderr
-    time.sleep(0.6)
+    mine = {"Authorization": "Bearer " + server.token}
+    server.until(server("GET", "/v1/sessions", **mine)[2]["captures"][0]["id"], "CAPTURING", **mine)
     udp(4)
     assert weir("peek", "stop", "last", "--cafile", cert, env=env).returncode == 0
     assert weir("peek", "download", "last", "-w", out, "--cafile", cert, env=env).returncode == 0
     assert len(packets(str(out))) == 4
-    url = server("POST", f"/v1/sessions/{server('GET', '/v1/sessions', Authorization='Bearer ' + server.token)[2]['captures'][0]['id']}/address",
-                 Authorization="Bearer " + server.token)[2]["url"]
+    url = server("POST", f"/v1/sessions/{server('GET', '/v1/sessions', **mine)[2]['captures'][0]['id']}/address", **mine)[2]["url"]
     assert url.startswith("https://") and server("GET", url[len(server.url):])[0] == 200
 
 
@@ -132,7 +133,7 @@ def test_many_followers_leave_room_for_others(server):
     x = server.capturing("127.0.0.1")
     streams, statuses = [], []
     for i in range(150):
-        c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG)
         c.request("GET", f"/v1/sessions/{x['id']}/" + ("events" if i % 2 else "file?follow=1"))
         streams.append(c)
     for c in streams:
@@ -141,8 +142,7 @@ def test_many_followers_leave_room_for_others(server):
     assert server("POST", f"/v1/sessions/{x['id']}/stop")[0] == 200
     for c in streams:
         c.close()
-    time.sleep(1.5)
-    assert server("GET", f"/v1/sessions/{x['id']}/events")[0] == 200
+    until(lambda: server("GET", f"/v1/sessions/{x['id']}/events")[0] == 200)
 
 
 @pytest.mark.parametrize("harm, says", [("junk", "not a database"), ("newer", "newer weir"), ("link", "unable to open")])

@@ -5,16 +5,12 @@ import subprocess
 import pytest
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "once: what it finds does not depend on the build, so the sanitized one leaves it out")
-
-
 class Weir:
     """Runs the program: weir("read", "-r", file) gives status, out and err."""
 
     path = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 
-    def __call__(self, *args, stdin=subprocess.DEVNULL, timeout=30, **kw):
+    def __call__(self, *args, stdin=subprocess.DEVNULL, timeout=120, **kw):
         run = subprocess.run([self.path, *map(str, args)], stdin=stdin, capture_output=True, timeout=timeout, **kw)
         run.out, run.err = run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace")
         return run

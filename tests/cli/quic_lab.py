@@ -158,10 +158,11 @@ class Connection:
         suites = b"".join(struct.pack(">H", s[0]) for s in SUITES.values())
         return message(1, b"\3\3" + self.client_random + b"\0" + vector(2, suites) + b"\1\0" + vector(2, extensions))
 
-    def handshake(self):
+    def handshake(self, params=b""):
+        """The handshake; the server's transport parameters are `params`."""
         chosen = struct.pack(">H", SUITES[self.suite][0])
         answer = message(2, b"\3\3" + self.random.randbytes(32) + b"\0" + chosen + b"\0" + vector(2, extension(43, b"\3\4")))
-        agreed = message(8, vector(2, extension(16, vector(2, vector(1, self.alpn.encode())))))
+        agreed = message(8, vector(2, extension(16, vector(2, vector(1, self.alpn.encode()))) + extension(57, params)))
         finished = message(20, self.random.randbytes(32))
         self.send(CLIENT, self.long(CLIENT, INITIAL, crypto(self.hello())))
         self.send(SERVER, self.long(SERVER, INITIAL, crypto(answer)), self.long(SERVER, HANDSHAKE, crypto(agreed + finished)))

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from ports import free_port, wait_for
+from waiting import LONG, line_of, listening, until
 
 NS = f"wcraft{os.getpid() % 100000}"
 ME, PEER = "10.211.7.1", "10.211.7.2"
@@ -21,7 +22,7 @@ ME6, PEER6 = "fd00:211:7::1", "fd00:211:7::2"
 
 
 def run(*argv, **kw):
-    return subprocess.run(list(map(str, argv)), capture_output=True, text=True, timeout=30, **kw)
+    return subprocess.run(list(map(str, argv)), capture_output=True, text=True, timeout=120, **kw)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def net():
 @pytest.fixture
 def craft(net, weir):
     """Runs weir craft on our side of the wire."""
-    def call(*args, timeout=30, **kw):
+    def call(*args, timeout=120, **kw):
         done = subprocess.run(["ip", "netns", "exec", net[0], weir.path, "craft", *map(str, args)], stdin=kw.pop("stdin", subprocess.DEVNULL), capture_output=True,
                               text=True, timeout=timeout, **kw)
         done.json = [json.loads(line) for line in done.stdout.splitlines()] if "--json" in args else None
@@ -66,11 +67,9 @@ class Server:
 
     def __enter__(self):
         self.run = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for _ in range(100):
-            if self.ready is None or str(self.ready) in run("ip", "netns", "exec", self.net[1], "ss", "-Hlntu").stdout:
-                return self
-            time.sleep(0.05)
-        raise AssertionError("the server does not start")
+        if self.ready:
+            until(lambda: self.ready in run("ip", "netns", "exec", self.net[1], "ss", "-Hlntu").stdout)
+        return self
 
     def __exit__(self, *_):
         self.run.kill()
@@ -98,6 +97,22 @@ while True:
         print("lost", e, flush=True)
     c.close()
 """
+
+
+class Listening(Server):
+    """weir capture on the peer's side."""
+
+    def __init__(self, net, weir, *args):
+        super().__init__(net, weir.path, "capture", "-i", "v0", *args)
+
+    def __enter__(self):
+        self.run = listening(subprocess.Popen(self.argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        return self
+
+    def finish(self):
+        """Ended by Ctrl-C, with all that came until now in its file."""
+        self.run.send_signal(signal.SIGINT)
+        self.run.communicate(timeout=LONG)
 
 
 def sink(net, port, address=PEER):
@@ -130,15 +145,13 @@ def test_what_was_sent_and_answered_is_in_the_file(craft, weir, tmp_path):
 
 def test_ping_of_ipv6_and_neighbours(craft):
     done = craft("--answer", "--json", f'IPv6(dst="{PEER6}")/ICMPv6EchoRequest(id=5)', f'Ether()/ARP(pdst="{PEER}")', f'Ether()/IPv6(dst="{PEER6}")/ICMPv6ND_NS(tgt="{PEER6}")')
-    assert done.returncode == 0 and sorted(a["number"] for a in done.json) == [1, 2, 3] and all(a["answered"] for a in done.json), done.stdout + done.stderr
+    first = [a for a in done.json if not a["again"]]  # the system may have asked for its neighbour, too, and been answered
+    assert done.returncode == 0 and sorted(a["number"] for a in first) == [1, 2, 3] and all(a["answered"] for a in first), done.stdout + done.stderr
 
 
 def test_link_local_addresses(craft, net):
     for side in net:  # an address that is still being looked for twice answers nobody
-        for _ in range(100):
-            if not run("ip", "-n", side, "addr", "show", "dev", "v0", "tentative").stdout:
-                break
-            time.sleep(0.1)
+        until(lambda: not run("ip", "-n", side, "addr", "show", "dev", "v0", "tentative").stdout, step=0.1)
     there = next(a["local"] for i in json.loads(run("ip", "-j", "-n", net[1], "addr", "show", "v0").stdout) for a in i["addr_info"] if a["local"].startswith("fe80"))
     done = craft("--answer", "-i", "v0", f'IPv6(dst="{there}")/ICMPv6EchoRequest()', 'IPv6(dst="ff02::1")/ICMPv6EchoRequest(id=3)')
     assert done.returncode == 0 and "2 answered" in done.stderr, done.stdout + done.stderr
@@ -164,11 +177,10 @@ def test_nobody_answers(craft):
 @pytest.mark.parametrize("wrong", ["chksum=1", "len=20", "id=0", "ttl=0"])
 def test_what_is_wrong_stays_wrong_on_the_wire(craft, net, weir, tmp_path, wrong):
     out = tmp_path / "seen.pcapng"
-    with Server(net, weir.path, "capture", "-i", "v0", "-w", out, "-c", "1", "-a", "duration:10", "udp port 4321") as capture:
-        time.sleep(0.8)
+    with Listening(net, weir, "-w", out, "udp port 4321") as capture:
         done = craft("--send", f'IP(dst="{PEER}",{wrong})/UDP(sport=1,dport=4321)/"abc"')
         assert done.returncode == 0, done.stderr
-        capture.run.wait(timeout=12)
+        capture.finish()
     got = weir("read", "-r", out, "-T", "fields", "-e", "ip.checksum", "-e", "ip.len", "-e", "ip.id", "-e", "ip.ttl").out.split("\t")
     name, value = wrong.split("=")
     assert int(got[["chksum", "len", "id", "ttl"].index(name)].strip(), 0) == int(value)
@@ -191,7 +203,7 @@ def test_scan_with_loss(craft, net):
     ports = [free_port(), free_port()]
     try:
         with sink(net, ports[0]), sink(net, ports[1]):
-            done = craft("--answer", "--json", "--timeout", "600ms", f'IP(dst="{PEER}")/TCP(sport=(1000,1099),dport=[{ports[0]},{ports[1]},1],flags="S")')
+            done = craft("--answer", "--json", "--timeout", "3s", f'IP(dst="{PEER}")/TCP(sport=(1000,1099),dport=[{ports[0]},{ports[1]},1],flags="S")')
     finally:
         run("ip", "netns", "exec", net[1], "nft", "delete", "table", "inet", "loss")
     answered = [a for a in done.json if a["answered"]]
@@ -209,7 +221,7 @@ def test_garbage_while_waiting(craft, net):
              "    s.sendto(p, ('%s', 0)); time.sleep(0.0005)\n" % (PEER, ME, ME))
     with Server(net, "/usr/bin/python3", "-c", spray):
         time.sleep(0.2)
-        done = craft("--answer", "--json", "-c", 20, "--interval", "10ms", "--timeout", "500ms", f'IP(dst="{PEER}")/ICMP(id=77)', f'IP(dst="{PEER}")/TCP(dport=1)')
+        done = craft("--answer", "--json", "-c", 20, "--interval", "10ms", "--timeout", "3s", f'IP(dst="{PEER}")/ICMP(id=77)', f'IP(dst="{PEER}")/TCP(dport=1)')
     answered = int(re.search(r"(\d+) answered", done.stderr)[1])
     assert done.returncode == 0 and 36 <= answered <= 40, done.stderr  # a full receive buffer may cost a few
 
@@ -217,10 +229,11 @@ def test_garbage_while_waiting(craft, net):
 def test_ctrl_c_prints_totals(net, weir):
     loop = subprocess.Popen(["ip", "netns", "exec", net[0], weir.path, "craft", "--answer", "--loop", "--interval", "20ms", f'IP(dst="{PEER}")/ICMP()'],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.6)
+    for _ in range(6):
+        assert line_of(loop.stdout)
     loop.send_signal(signal.SIGINT)
-    out, err = loop.communicate(timeout=10)
-    assert loop.returncode == 0 and "packets sent" in err and len(out.splitlines()) > 5
+    out, err = loop.communicate(timeout=LONG)
+    assert loop.returncode == 0 and "packets sent" in err
 
 
 @pytest.mark.parametrize("args,what", [
@@ -244,11 +257,10 @@ def test_the_rate_is_kept(craft):
 def test_replay_with_edits(craft, net, weir, sample, tmp_path):
     out = tmp_path / "seen.pcapng"
     first = weir("read", "-r", sample, "-Y", "mqtt.topic").out.count("\n")
-    with Server(net, weir.path, "capture", "-i", "v0", "-w", out, "-a", "duration:3", f"host {PEER} and tcp") as capture:
-        time.sleep(0.8)
+    with Listening(net, weir, "-w", out, f"host {PEER} and tcp") as capture:
         done = craft("-r", sample, "-Y", "mqtt.topic", "--replay", "--speed", "20", "--set", f"ip.dst={PEER}", "--set", f"ip.src={ME}", "--set", "mqtt.topic=new/topic/of/this/test")
         assert done.returncode == 0 and first, done.stderr
-        capture.run.wait(timeout=12)
+        capture.finish()
     topics = weir("read", "-r", out, "-o", "ip.check_checksum:TRUE", "-Y", f"ip.src=={ME} && mqtt.topic", "-T", "fields", "-e", "mqtt.topic").out.splitlines()
     assert topics and all(set(t.split(",")) == {"new/topic/of/this/test"} for t in topics)
 
@@ -291,7 +303,7 @@ def test_what_edits_refuse(weir, sample, args, what):
 def test_a_connection_by_hand(craft, net, weir, tmp_path, address):
     port, out, pcap = free_port(), tmp_path / "got", tmp_path / "hand.pcapng"
     with sink(net, port, address) as server:
-        done = craft("tcp", address, port, "--data", "hoge\\n", "--wait", "0.3", "-w", pcap, "-o", out)
+        done = craft("tcp", address, port, "--data", "hoge\\n", "--wait", "1.5", "-w", pcap, "-o", out)
         assert done.returncode == 0, done.stdout + done.stderr
         assert server.run.stdout.readline() == "stored b'hoge\\n'\n"
     assert out.read_bytes() == b"201 Created\r\n" and "| 201 Created" in done.stdout and "opened and closed in order" in done.stdout
@@ -312,7 +324,7 @@ def test_what_comes_on_standard_input_is_sent(craft, net, tmp_path, way):
         other.write(b"hoge\n")
         other.close()
     with sink(net, port) as server, end:
-        done = craft("tcp", PEER, port, "--wait", "0.3", stdin=end)
+        done = craft("tcp", PEER, port, "--wait", "1.5", stdin=end)
         assert done.returncode == 0, done.stdout + done.stderr
         assert server.run.stdout.readline() == "stored b'hoge\\n'\n"
 
@@ -320,7 +332,7 @@ def test_what_comes_on_standard_input_is_sent(craft, net, tmp_path, way):
 def test_the_trap(craft, net):
     port = free_port()
     with sink(net, port):
-        done = craft("tcp", PEER, port, "--data", "hoge\\n", "--wait", "0.3", "--let-rst")
+        done = craft("tcp", PEER, port, "--data", "hoge\\n", "--wait", "1.5", "--let-rst")
     assert done.returncode == 1 and "This is the trap" in done.stdout and "ended with a reset" in done.stdout
 
 
@@ -339,8 +351,8 @@ def test_the_story_of_the_data_sink(craft, net, weir, tmp_path):
     """The handshake by hand against the sink: with the reset nothing is stored; without it the data is, and 201 comes back."""
     store, port = tmp_path / "sink.db", free_port()
     with Server(net, weir.path, "lab", "sink", f"{PEER}:{port}", "--store", store, ready=f":{port} "):
-        trapped = craft("tcp", PEER, port, "--data", "lost\\n", "--wait", "0.5", "--let-rst")
-        done = craft("tcp", PEER, port, "--data", "hoge\\n", "--wait", "0.5")
+        trapped = craft("tcp", PEER, port, "--data", "lost\\n", "--wait", "1.5", "--let-rst")
+        done = craft("tcp", PEER, port, "--data", "hoge\\n", "--wait", "1.5")
     assert trapped.returncode == 1 and done.returncode == 0 and "| 201" in done.stdout, done.stdout + done.stderr
     stored = json.loads(weir("lab", "sink", "--list", "--json", "--store", store).out)
     assert [r["text"] for r in stored] == ["hoge"]
@@ -369,30 +381,26 @@ def test_a_way_that_is_blocked(craft, net):
 def test_no_rule_is_left_after_kill(net, weir):
     port = free_port()
     with sink(net, port):
-        hand = subprocess.Popen(["ip", "netns", "exec", net[0], weir.path, "craft", "tcp", PEER, str(port), "--wait", "20"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        hand = subprocess.Popen(["ip", "netns", "exec", net[0], weir.path, "craft", "tcp", PEER, str(port), "--wait", "200"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in hand.stdout:
             if "open in both directions" in line:
                 break
         assert "drop" in rules(net[0]) and str(port) in rules(net[0])
         hand.kill()
         hand.wait()
-        for _ in range(50):
-            if not rules(net[0]):
-                break
-            time.sleep(0.05)
-        assert rules(net[0]) == ""
+        until(lambda: not rules(net[0]))
 
 
 @needs_nft
 def test_ctrl_c_resets_and_leaves_no_rule(net, weir):
     port = free_port()
     with sink(net, port):
-        hand = subprocess.Popen(["ip", "netns", "exec", net[0], weir.path, "craft", "tcp", PEER, str(port), "--wait", "20"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        hand = subprocess.Popen(["ip", "netns", "exec", net[0], weir.path, "craft", "tcp", PEER, str(port), "--wait", "200"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in hand.stdout:
             if "open in both directions" in line:
                 break
         hand.send_signal(signal.SIGINT)
-        rest = hand.communicate(timeout=10)[0]
+        rest = hand.communicate(timeout=LONG)[0]
         assert "I end the connection at once" in rest and rules(net[0]) == ""
 
 
@@ -409,7 +417,7 @@ def test_without_nft(craft, net, tmp_path):
 def test_steps_wait_for_enter(net, weir):
     port = free_port()
     with sink(net, port):
-        done = run("ip", "netns", "exec", net[0], weir.path, "craft", "tcp", PEER, port, "--step", "--wait", "0.2", input="\n\n\n\n\n\n")
+        done = run("ip", "netns", "exec", net[0], weir.path, "craft", "tcp", PEER, port, "--step", "--wait", "1", input="\n\n\n\n\n\n")
     assert done.returncode == 0 and done.stderr.count("[Enter sends the next packet]") >= 3
 
 
@@ -423,7 +431,7 @@ def test_much_data_with_loss(craft, net, tmp_path):
     data.write_bytes(os.urandom(60000).replace(b"\n", b".") + b"\n")
     try:
         with sink(net, port) as server:
-            done = craft("tcp", PEER, port, "--send", data, "--wait", "0.5")
+            done = craft("tcp", PEER, port, "--send", data, "--wait", "1.5")
             stored = server.run.stdout.readline()
     finally:
         run("ip", "netns", "exec", net[1], "nft", "delete", "table", "inet", "loss")
@@ -440,11 +448,7 @@ def broker(tmp_path_factory):
     port, where = free_port(), tmp_path_factory.mktemp("broker")
     (where / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
     run_ = subprocess.Popen([path, "-c", str(where / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
+    wait_for(port)
     yield port
     run_.kill()
     run_.wait()
@@ -510,7 +514,7 @@ def test_every_break_is_sent_and_the_broker_lives(weir, broker):
     assert len(names) >= 30
     runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(broker), "--break", n, "--wait", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
     for name, p in runs:
-        out, err = p.communicate(timeout=30)
+        out, err = p.communicate(timeout=LONG)
         assert p.returncode == 0 and ("(" in out or name == "no-connect"), name + out + err
         closed += "closed" in err or "reset" in err
     assert closed >= len(names) - 4
@@ -525,10 +529,10 @@ def test_the_guard_stops_every_break(weir, broker, tmp_path):
         wait_for(port)
         names = breaks(weir)
         runs = [(n, subprocess.Popen([weir.path, "craft", "mqtt", "127.0.0.1", str(port), "-q", "--break", n], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) for n in names]
-        left = [n for n, p in runs if not any(w in p.communicate(timeout=30)[1] for w in ("the broker closed", "the broker reset"))]
+        left = [n for n, p in runs if not any(w in p.communicate(timeout=LONG)[1] for w in ("the broker closed", "the broker reset"))]
     finally:
         guard.terminate()
-        guard.wait(timeout=20)
+        guard.wait(timeout=LONG)
     assert left == []
 
 

@@ -7,12 +7,12 @@ import shutil
 import ssl
 import struct
 import subprocess
-import time
 import zlib
 
 import pytest
 
 from tls_lab import CLIENT, SERVER, Capture, Lab, Pair, Relay, Server, client, texts
+from waiting import LONG, listening
 
 VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2}
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
@@ -202,8 +202,8 @@ def s_client(lab, log, server_args, lines, *args, server_more=(), wait=b"", capt
     try:
         got = client(relay.port, lines, "-keylogfile", str(log), *args, wait=wait)
     finally:
-        server.close()
         relay.close()
+        server.close()
     return relay, got
 
 
@@ -226,7 +226,7 @@ def test_keys_change_within_a_session(weir, lab, tmp_path):
 def test_renegotiation(weir, lab, tmp_path):
     for suite, keys in (("AES128-SHA", "rsa"), ("ECDHE-RSA-AES256-GCM-SHA384", "log"), ("ECDHE-RSA-AES128-SHA", "log")):
         log = tmp_path / (suite + ".log")
-        relay, _ = s_client(lab, log, ["-tls1_2", "-rev", "-client_renegotiation"], [b"before\n", (b"erofeb", b"R\n"), b"after\n"], "-cipher",
+        relay, _ = s_client(lab, log, ["-tls1_2", "-rev", "-client_renegotiation"], [b"before\n", (b"erofeb", b"R\n"), (b"RENEGOTIATING", b"after\n")], "-cipher",
                             suite + ":@SECLEVEL=0", server_more=["-cipher", suite + ":@SECLEVEL=0"], wait=b"retfa")
         capture = Capture()
         relay.record(capture)
@@ -249,11 +249,11 @@ def test_early_data(weir, lab, tmp_path):
     server = Server(lab, "-tls1_3", "-early_data")
     relay = Relay(server.port)
     try:
-        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK", limit=2)
-        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=session.exists)
+        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), ready=b"")  # it tells nothing before it ends
     finally:
-        server.close()
         relay.close()
+        server.close()
     capture = Capture()
     relay.record(capture)
     path = capture.write(tmp_path / "one.pcap")
@@ -267,14 +267,14 @@ def test_early_data_that_the_server_refuses(weir, lab, tmp_path):
     server = Server(lab, "-tls1_3", "-early_data")
     relay = Relay(server.port)
     try:
-        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=b"R BLOCK", limit=2)
+        client(relay.port, [b"first\n"], "-keylogfile", str(log), "-sess_out", str(session), wait=session.exists)
         server.close()
         server = Server(lab, "-tls1_3", "-early_data")  # another one, which cannot read the ticket
         relay.target = server.port
-        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), limit=2)  # it tells nothing before it ends
+        client(relay.port, [b"second\n"], "-keylogfile", str(log), "-sess_in", str(session), "-early_data", str(early), ready=b"")  # it tells nothing before it ends
     finally:
-        server.close()
         relay.close()
+        server.close()
     capture = Capture()
     relay.record(capture)
     path = capture.write(tmp_path / "one.pcap")
@@ -504,16 +504,14 @@ def test_a_key_log_is_followed_while_it_grows(weir, lab, tmp_path, version):
     log = tmp_path / "keys.log"
     log.touch()  # opened before privileges are given up
     server = Server(lab, version, "-rev")
-    reader = subprocess.Popen([weir.path, "read", "-i", "lo", "--keylog", str(log), "-l", "-a", "duration:40", "-T", "fields", "-e", "data.data",
+    reader = subprocess.Popen([weir.path, "read", "-i", "lo", "--keylog", str(log), "-l", "-a", "duration:300", "-T", "fields", "-e", "data.data",
                                "tcp", "port", str(server.port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        assert b"Capturing" in reader.stderr.readline()
-        time.sleep(0.3)
+        listening(reader)
         for text in (b"first words\n", b"more words\n"):
             client(server.port, [text], "-keylogfile", str(log), wait=text[-2::-1])
-        time.sleep(1)
         reader.terminate()
-        got = bytes.fromhex(reader.communicate(timeout=20)[0].decode().replace(":", "").replace(",", "").replace("\n", ""))
+        got = bytes.fromhex(reader.communicate(timeout=LONG)[0].decode().replace(":", "").replace(",", "").replace("\n", ""))
     finally:
         reader.kill()
         server.close()

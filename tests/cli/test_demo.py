@@ -4,11 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from machine import may_capture
+from waiting import LONG, until
 
 
 def may_play():
@@ -38,7 +38,7 @@ def test_the_sample_is_shown_when_asked(weir, tmp_path):
 
 @pytest.mark.skipif(not may_play(), reason="no right to capture, or no mosquitto")
 def test_the_conversation_is_captured_and_read(weir, tmp_path):
-    run = weir("demo", env={**os.environ, "TMPDIR": str(tmp_path)}, timeout=60)
+    run = weir("demo", env={**os.environ, "TMPDIR": str(tmp_path)})
     assert run.returncode == 0, run.err
     for text in "home/meter/power", "home/door/state", "home/door/lock", "device/pump-7/status", "Response Topic":
         assert text in run.out, text
@@ -51,9 +51,9 @@ def test_the_conversation_is_captured_and_read(weir, tmp_path):
 def test_an_interrupt_leaves_nothing_behind(weir, tmp_path):
     run = subprocess.Popen([weir.path, "demo"], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL,
                            stderr=subprocess.PIPE)
-    time.sleep(0.8)
+    until(lambda: running(tmp_path) or run.poll() is not None)  # others have been started
     run.send_signal(signal.SIGINT)
-    err = run.communicate(timeout=20)[1]
+    err = run.communicate(timeout=LONG)[1]
     assert run.returncode == -signal.SIGINT, err
     assert not err and not running(tmp_path)
     assert not list(tmp_path.iterdir())

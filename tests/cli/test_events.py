@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """weir read --events: one line per transaction, in the shape of Suricata's EVE."""
+import datetime
 import glob
 import json
 import os
+import struct
 import subprocess
 
 import pytest
@@ -58,3 +60,29 @@ def test_every_line_of_real_captures_is_an_object_with_a_head():
             assert e["timestamp"] and e["event_type"] in ("mqtt", "tls", "http", "dns", "flow", "alert", "stats"), path
             kinds.add(e["event_type"])
     assert {"tls", "http", "dns", "flow", "stats"} <= kinds
+
+
+def late_capture(path, *years):
+    """A SYN of a connection of its own at the beginning of each year, in a pcapng file with microseconds."""
+    block = lambda kind, body: struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", 101, 0, 0))
+    for i, year in enumerate(years):
+        us = (datetime.date(year, 1, 1) - datetime.date(1970, 1, 1)).days * 86400 * 1000000
+        packet = struct.pack(">BBHHHBBH4s4sHHIIBBHHH", 0x45, 0, 40, 0, 0, 64, 6, 0, b"\n\0\0\1", b"\n\0\0\2", 1000 + i, 1883,
+                             1, 0, 0x50, 2, 100, 0, 0)
+        out += block(6, struct.pack("<IIIII", 0, us >> 32, us & 0xFFFFFFFF, 40, 40) + packet)
+    path.write_bytes(out)
+    return path
+
+
+@pytest.mark.parametrize("year", [2026, 2200, 2600])
+def test_the_year_is_the_captures(tmp_path, year):
+    told = events("-r", late_capture(tmp_path / "late.pcapng", year))
+    assert [e["event_type"] for e in told] == ["flow", "stats"]
+    assert {e["timestamp"][:10] for e in told} == {told[0]["flow"]["start"][:10]} == {f"{year}-01-01"}
+
+
+def test_centuries_apart_are_not_one_interval(tmp_path):
+    path = late_capture(tmp_path / "late.pcapng", 2026, 2200, 2600)
+    run = subprocess.run([WEIR, "stats", "io", "-r", path], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 0 and "2 packets are later than" in run.stdout + run.stderr

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures made to cost much: four times as much of them may cost about four times as much, and no memory without end."""
 import csv
+import fcntl
 import io
 import json
 import os
@@ -9,11 +10,14 @@ import resource
 import signal
 import struct
 import subprocess
-import time
+import termios
 import xml.dom.minidom
 import zlib
 
 import pytest
+
+from machine import sanitized
+from waiting import LONG, until
 
 CLIENT, SERVER = 0x0a000001, 0x0a000002
 
@@ -80,16 +84,18 @@ def spent(weir, *args):
     (unanswered, 10000, ["follow", "mqtt", "0", "-r"]),
 ])
 def test_cost_grows_with_length(weir, tmp_path, made, n, args):
-    times = []
-    for name, size in ("one", n), ("four", 4 * n):
-        path = str(tmp_path / name)
-        write(path, made(size))
-        times.append(min(spent(weir, *args, path) for _ in range(2)))
+    one, four = str(tmp_path / "one"), str(tmp_path / "four")
+    write(one, made(n))
+    write(four, made(4 * n))
     packets = 4 * n if made is not pings else 16 * n
-    # What is quadratic costs sixteen times as much; what walks a list at its limit for each packet, 10 µs and more of them.
-    assert times[1] < 9 * times[0] + 0.1
-    if os.environ.get("UBSAN_OPTIONS") is None:
-        assert times[1] / packets < 8e-6, times
+    times = []
+    for _ in range(5):  # who shares a processor's caches with others pays for them: one quiet moment is enough
+        times.append((spent(weir, *args, one), spent(weir, *args, four)))
+        least, most = map(min, zip(*times))
+        # What is quadratic costs sixteen times as much; what walks a list at its limit for each packet, 10 µs and more of them.
+        if len(times) > 1 and most < 9 * least + 0.1 and (sanitized() or most / packets < 8e-6):
+            return
+    raise AssertionError(times)
 
 
 def websocket(i, payload):
@@ -107,7 +113,7 @@ def websocket(i, payload):
     yield frame(CLIENT, SERVER, port, 80, 1000 + len(ask), message, ack=5000 + len(answer) + len(message))
 
 
-@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+@pytest.mark.skipif(sanitized(), reason="memory is the sanitizer's")
 def test_states_of_all_conversations_share_a_limit(weir, tmp_path):
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     payload = (deflate.compress(b"hello") + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
@@ -161,9 +167,9 @@ def test_signal_ends_a_command_that_waits(weir, tmp_path, args, sent):
     with subprocess.Popen([weir.path, *args, "-r", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         run.stdin.write(path.read_bytes())
         run.stdin.flush()
-        time.sleep(0.5)
+        until(lambda: fcntl.ioctl(run.stdin, termios.FIONREAD, b"\0" * 4) == b"\0" * 4)  # all of it was taken
         run.send_signal(sent)
-        run.wait(timeout=20)
+        run.wait(timeout=LONG)
 
 
 @pytest.mark.parametrize("args", [["read", "-r", "F"], ["explain", "F"], ["explain", "--list"], ["ladder", "F"], ["ladder", "--svg", "F"],
@@ -205,7 +211,7 @@ def strangers(n, says=b"", own=lambda i: b""):
         yield frame(CLIENT + i // 60000, SERVER, 1024 + i % 60000, 1883, 1000, says + own(i))
 
 
-@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+@pytest.mark.skipif(sanitized(), reason="memory is the sanitizer's")
 @pytest.mark.parametrize("what, made", [
     (["mqtt"], strangers(140000, b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04", struct.Struct(">I").pack)),
     (["conversations", "tcp"], strangers(530000)),
@@ -220,7 +226,7 @@ def test_a_table_of_strangers_has_a_limit_that_is_told(weir, tmp_path, what, mad
     assert run.returncode == 0 and "the limit of" in told and used.ru_maxrss < 256 << 10, (told, used.ru_maxrss)
 
 
-@pytest.mark.skipif("UBSAN_OPTIONS" in os.environ, reason="memory is the sanitizer's")
+@pytest.mark.skipif(sanitized(), reason="memory is the sanitizer's")
 def test_states_of_strangers_stay_within_their_limit(weir, tmp_path):
     path = str(tmp_path / "many.pcap")
     write(path, strangers(66000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"))

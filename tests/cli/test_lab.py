@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ports import free_port
+from waiting import LONG, until
 
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 
@@ -35,9 +36,7 @@ class Peer:
         self.process.communicate()
 
     def connect(self):
-        s = socket.create_connection(("127.0.0.1", self.port), 10)
-        s.settimeout(10)
-        return s
+        return socket.create_connection(("127.0.0.1", self.port), LONG)
 
     def say(self, data, end=True):
         """Send, end, read until the server has closed."""
@@ -53,12 +52,12 @@ class Peer:
     def stop(self):
         """Ctrl-C: exit status, standard output, standard error."""
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=LONG)
         return self.process.returncode, out.decode(), err.decode()
 
 
 def stored(path):
-    run = subprocess.run([WEIR, "lab", "sink", "--list", "--json", "--store", str(path)], capture_output=True, timeout=60)
+    run = subprocess.run([WEIR, "lab", "sink", "--list", "--json", "--store", str(path)], capture_output=True, timeout=LONG)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -78,8 +77,8 @@ def test_what_comes_goes_back():
             got = bytearray()
             s.setblocking(False)
             sent = 0
-            until = time.time() + 20
-            while len(got) < len(big) and time.time() < until:
+            end = time.time() + LONG
+            while len(got) < len(big) and time.time() < end:
                 try:
                     sent += s.send(big[sent:sent + 65536]) if sent < len(big) else 0
                 except BlockingIOError:
@@ -90,7 +89,7 @@ def test_what_comes_goes_back():
                     pass
             assert bytes(got) == big
         with socket.socket(type=socket.SOCK_DGRAM) as u:
-            u.settimeout(10)
+            u.settimeout(LONG)
             u.sendto(b"ping", ("127.0.0.1", p.port))
             assert u.recv(100) == b"ping"
         rc, out, err = p.stop()
@@ -202,16 +201,13 @@ def test_who_comes_when_all_places_are_taken_is_turned_away():
             assert b.recv(1) == b"y"
             with p.connect() as c:
                 assert c.recv(1) == b""
-        deadline = time.time() + 5  # the places are free again
-        while time.time() < deadline:
+
+        def served():
             try:
-                if p.say(b"z") == b"z":
-                    break
+                return p.say(b"z") == b"z"
             except OSError:
-                pass
-            time.sleep(0.05)
-        else:
-            raise AssertionError("nobody is served any more")
+                return False
+        until(served)  # the places are free again
         assert "turned away" in p.stop()[2]
 
 
@@ -236,7 +232,7 @@ def complete(*words):
     """What bash offers for the last word."""
     script = Path(__file__).resolve().parents[2] / "docs/completion/weir.bash"
     code = f'source "{script}"; compopt() {{ :; }}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weir; echo "${{COMPREPLY[@]}}"'
-    run = subprocess.run(["bash", "-c", code, "bash", *words], capture_output=True, text=True, timeout=30,
+    run = subprocess.run(["bash", "-c", code, "bash", *words], capture_output=True, text=True, timeout=LONG,
                          env={**os.environ, "PATH": os.path.dirname(WEIR) + ":" + os.environ["PATH"]})
     return run.stdout.split()
 
@@ -267,7 +263,7 @@ def test_lines_datagrams_and_requests_are_stored(tmp_path):
         assert p.say(b"hoge\n") == b"201\n"
         assert p.say(b"one\r\ntwo\n\nthree without an end") == b"201\n" * 3
         with socket.socket(type=socket.SOCK_DGRAM) as u:
-            u.settimeout(10)
+            u.settimeout(LONG)
             u.sendto(b"datagram", ("127.0.0.1", p.port))
             assert u.recv(100) == b"201\n"
         answer = p.say(POST % (13, b'{"temp":21.5}'))
@@ -342,6 +338,14 @@ def test_rate_and_room_are_limited(tmp_path):
         assert p.say(b"y" * 100).startswith(b"507")
 
 
+def has(s, n):
+    """Whether so many bytes have come."""
+    try:
+        return len(s.recv(n, socket.MSG_PEEK | socket.MSG_DONTWAIT)) == n
+    except BlockingIOError:
+        return False
+
+
 @needs_sqlite
 def test_killed_during_writes_loses_nothing_that_was_acknowledged(tmp_path):
     db, acknowledged = tmp_path / "data.db", set()
@@ -350,7 +354,7 @@ def test_killed_during_writes_loses_nothing_that_was_acknowledged(tmp_path):
             socks = [p.connect() for _ in range(20)]
             waiting = {s: [] for s in socks}
             n, end = 0, time.time() + 0.4
-            while time.time() < end:
+            while time.time() < end or not has(socks[-1], 8):
                 for k, s in enumerate(socks):
                     s.setblocking(True)
                     word = f"{turn}-{k}-{n}"
@@ -358,7 +362,7 @@ def test_killed_during_writes_loses_nothing_that_was_acknowledged(tmp_path):
                     waiting[s].append(word)
                 n += 1
             p.process.send_signal(signal.SIGKILL)
-            p.process.wait(10)
+            p.process.wait(LONG)
             for s in socks:
                 got = b""
                 try:
@@ -414,7 +418,7 @@ def may_make_networks():
 @pytest.mark.skipif(not may_make_networks(), reason="no namespaces here")
 class TestNetworks:
     def net(self, *args, **kw):
-        return subprocess.run([WEIR, "lab", "net", *args], capture_output=True, text=True, timeout=60, **kw)
+        return subprocess.run([WEIR, "lab", "net", *args], capture_output=True, text=True, timeout=2 * LONG, **kw)
 
     def name(self, what):
         return f"t{os.getpid()}-{what}"
@@ -437,7 +441,7 @@ class TestNetworks:
         finally:
             ended = self.net("down", name)
             assert ended.returncode == 0, ended.stderr
-            echo.wait(10)
+            echo.wait(LONG)
             assert name not in self.net("list").stdout
 
     def test_a_network_that_works(self):
@@ -477,8 +481,7 @@ class TestNetworks:
         assert self.net("enter", "--name", name, "device", "--", "ip", "route").returncode == 0
         keeper.kill()
         keeper.communicate()
-        time.sleep(0.3)
-        assert name not in self.net("list").stdout
+        until(lambda: name not in self.net("list").stdout)
         assert self.net("enter", "--name", name, "device", "--", "true").returncode == 2
         assert self.net("up", "plain", "--name", name).returncode == 0
         assert self.net("down", name).returncode == 0

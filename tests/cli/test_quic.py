@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("cryptography")
 
-from quic_lab import CLIENT, HANDSHAKE, SERVER, SUITES, V1, V2, ZERO_RTT, Connection, capture, number, stream, vector, write
+from quic_lab import CLIENT, HANDSHAKE, INITIAL, SERVER, SUITES, V1, V2, ZERO_RTT, Connection, capture, crypto, number, stream, vector, write
 
 CONNECT = b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x14\x00\x01a"
 CONNACK = b"\x20\x03\x00\x00\x00"
@@ -211,6 +211,10 @@ def test_secrets_that_come_late(weir, tmp_path):
     (tmp_path / "none.keys").write_text("# no secrets yet\n")
     got = ",".join(topics(weir, tmp_path / "late.pcapng", tmp_path / "none.keys")).split(",")
     assert got == [f"t/{i}" for i in range(300)][-len(got):] and len(got) >= 50
+    with open(tmp_path / "late.pcapng", "rb") as f:
+        run = weir("read", "-r", "-", "-T", "fields", "-Y", "mqtt.topic", "-e", "mqtt.topic", stdin=f)
+    piped = ",".join(run.out.split()).split(",")
+    assert piped == got[-len(piped):] and len(piped) >= 50, "from a pipe, where no other key is"
     run = weir("edit", path, "--inject-secrets", keys, "-w", tmp_path / "all.pcapng")
     assert run.returncode == 0, run.err
     assert len(",".join(topics(weir, tmp_path / "all.pcapng", None)).split(",")) == 300
@@ -236,3 +240,127 @@ def test_http3_frames(weir, tmp_path):
     assert [row[0] for row in get("http3.frame_type")] == ["4", "1", "1,0", "1,0"]
     assert get("http3.frame_length", want="http3.frame_length > 1000000") == [["3,%d" % (3 << 20)]]
     assert get("http3.frame_payload")[-1] == ["0000c0,656e64"]
+
+
+def forged(c, seed=77):
+    """What a stranger can make of nothing but the addresses: (side, datagram)."""
+    other = Connection(seed=seed, version=c.version)
+    hello = crypto(other.hello())
+    yield CLIENT, other.long(CLIENT, INITIAL, hello)
+    yield SERVER, other.long(SERVER, INITIAL, b"\x02\0\0\0\0")
+    for side in (CLIENT, SERVER):
+        ids = vector(1, c.ids[1 - side]) + vector(1, bytes(range(17)))
+        yield side, b"\xe1" + struct.pack(">I", c.version) + ids + b"\x40\x30" + bytes(48)
+        yield side, b"\xf0" + struct.pack(">I", V2) + ids + b"\x40\x30" + bytes(48)
+        yield side, b"\xf1" + struct.pack(">I", c.version) + ids + bytes(40)  # a Retry
+    yield CLIENT, Connection(seed=seed + 1).long(CLIENT, INITIAL, hello)
+
+
+def test_strangers_change_nothing(weir, tmp_path):
+    """Packets anybody can make do not end a connection that is there, at any time of it (RFC 9000 7.2, 17.2.5.2)."""
+    plain = Connection().handshake()
+    at = len(CONNECT)
+    plain.say(CLIENT, 0, CONNECT)
+    for i in range(8):
+        plain.say(CLIENT, 0, publish(f"t/{i}", "x"), at)
+        plain.say(SERVER, 0, b"\xd0\x00", 2 * i)
+        at += len(publish(f"t/{i}", "x"))
+    for when in range(2, len(plain.packets)):
+        c = Connection()
+        c.packets = plain.packets[:when] + [(side, plain.ends, data) for side, data in forged(c)] + plain.packets[when:]
+        c.log = plain.log
+        assert session(weir, tmp_path, c) == [f"t/{i}" for i in range(8)], when
+        got = rows(weir, tmp_path / "quic.pcap", tmp_path / "quic.keys", "mqtt.msgtype", want="mqtt.msgtype == 13")
+        assert len(got) == 8, when
+
+
+def test_ports_are_used_again(weir, tmp_path):
+    """Another connection of the same addresses follows, however the first one ended."""
+    connections = []
+    for seed in range(4):
+        c = Connection(seed=seed).handshake()
+        c.say(CLIENT, 0, CONNECT)
+        c.say(CLIENT, 0, publish(f"t/{seed}", "x"), len(CONNECT))
+        connections.append(c)
+    assert session(weir, tmp_path, *connections) == [f"t/{i}" for i in range(4)]
+    run = weir("read", "-r", tmp_path / "quic.pcap", "-Y", "tls.handshake.type == 2")
+    assert len(run.out.splitlines()) == 4, "and is read as far as it can be without keys"
+
+
+def test_two_connections_at_once(weir, tmp_path):
+    """A client opens another connection from the same port, and uses both."""
+    one, other = Connection(seed=1).handshake(), Connection(seed=2)
+    one.say(CLIENT, 0, CONNECT)
+    other.handshake()
+    one.packets += other.packets
+    at = len(CONNECT)
+    one.log += other.log
+    other.say(CLIENT, 0, CONNECT)
+    one.packets.append(other.packets[-1])
+    for i in range(20):
+        for name, c in (("one", one), ("other", other)):
+            message = publish(f"{name}/{i}", "x" * (7 - len(name)))
+            c.say(CLIENT, 0, message, at)
+        at += len(message)
+        one.packets.append(other.packets[-1])
+    assert session(weir, tmp_path, one) == [f"{name}/{i}" for i in range(20) for name in ("one", "other")]
+
+
+def test_an_address_is_not_believed(weir, tmp_path):
+    """A stranger's datagram under a connection's id does not take the connection away (RFC 9000 9)."""
+    c = Connection()
+    c.ids[CLIENT] = b""  # the server's packets name nobody
+    c.handshake()
+    c.say(CLIENT, 0, CONNECT)
+    at = len(CONNECT)
+    for i in range(6):
+        home, c.ends = c.ends, (("203.0.113.9", 999 + i), c.ends[1])
+        c.send(CLIENT, b"\x41" + c.ids[SERVER] + bytes(40))
+        c.ends = home
+        c.say(SERVER, 0, b"\xd0\x00", 2 * i)
+        c.say(CLIENT, 0, publish(f"t/{i}", "x"), at)
+        at += len(publish(f"t/{i}", "x"))
+    assert session(weir, tmp_path, c) == [f"t/{i}" for i in range(6)]
+    assert len(rows(weir, tmp_path / "quic.pcap", tmp_path / "quic.keys", "mqtt.msgtype", want="mqtt.msgtype == 13")) == 6
+
+
+def test_the_server_prefers_an_address(weir, tmp_path):
+    """The client goes on to the address the server names, under the id it names (RFC 9000 9.6)."""
+    fresh = bytes(range(100, 111))
+    place = bytes([198, 51, 100, 7]) + struct.pack(">H", 8443) + bytes(18) + vector(1, fresh) + bytes(16)
+    c = Connection().handshake(number(0x0D) + number(len(place)) + place)
+    c.say(CLIENT, 0, CONNECT)
+    c.ends = (c.ends[0], ("198.51.100.7", 8443))
+    c.send(CLIENT, c.short(CLIENT, stream(0, publish("t", "x"), len(CONNECT)), to=fresh))
+    assert session(weir, tmp_path, c) == ["t"]
+    assert rows(weir, tmp_path / "quic.pcap", tmp_path / "quic.keys", "quic.dcid", want="mqtt.topic") == [[fresh.hex()]]
+
+
+def test_disorder_without_end(weir, tmp_path):
+    """There is a hole at all times for more bytes than may wait: nothing is lost."""
+    c = Connection().handshake()
+    c.say(CLIENT, 0, CONNECT)
+    text = "x" * 900
+    message = lambda i: b"\x30" + struct.pack("<H", 0x0780 + len(text) + 8 - 896) + vector(2, b"t%05d" % i) + text.encode()
+    at, late = len(CONNECT), []
+    for i in range(1500):
+        data = message(i)
+        if i % 4 == 0:
+            late.append((data, at))
+        else:
+            c.say(CLIENT, 0, data, at)
+        if i % 4 == 2 and len(late) > 1:
+            c.say(CLIENT, 0, *late.pop(0))
+        at += len(data)
+    path, keys = capture(tmp_path, c)
+    got = ",".join(topics(weir, path, keys)).split(",")
+    assert got == [f"t{i:05}" for i in range(len(got))] and len(got) > 1490
+
+
+def test_frames_without_number(weir, tmp_path):
+    """As many frames and ranges as fit a packet are read."""
+    c = Connection().handshake()
+    c.send(CLIENT, c.short(CLIENT, b"\x01" * 1200 + stream(0, CONNECT)))
+    c.send(SERVER, c.short(SERVER, b"\x02" + number(5000) + b"\0" + number(400) + b"\0" + b"\1\1" * 400 + stream(0, CONNACK)))
+    path, keys = capture(tmp_path, c)
+    assert rows(weir, path, keys, "mqtt.msgtype") == [["1"], ["2"]]

@@ -14,6 +14,7 @@ import time
 import pytest
 from machine import may_capture
 from ports import free_port, wait_for
+from waiting import LONG
 
 pytestmark = [pytest.mark.skipif(not may_capture(), reason="no right to capture"),
               pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")]
@@ -135,7 +136,7 @@ def test_a_python_client_is_readable(weir, web, certificate, tmp_path):
 
 def test_what_it_cannot_catch_it_says(weir, web, certificate, tmp_path):
     script = tmp_path / "client.py"
-    script.write_text(CLIENT + "    import time; time.sleep(0.3)\n")
+    script.write_text(CLIENT + "    import time; time.sleep(1.5)\n")
     run = weir("run", "-w", tmp_path / "a.pcapng", "--no-preload", "--", sys.executable, script, web, certificate / "cert.pem")
     assert run.returncode == 0
     assert f"no keys for 1 of 1 TLS session (127.0.0.1:{web})" in run.err
@@ -144,7 +145,7 @@ def test_what_it_cannot_catch_it_says(weir, web, certificate, tmp_path):
 
 LOGGING_CLIENT = CLIENT.replace("with context", """import os, time
 context.keylog_filename = os.environ["SSLKEYLOGFILE"]
-with context""") + "    time.sleep(0.3)\n"
+with context""") + "    time.sleep(1.5)\n"
 
 
 def test_a_key_log_of_the_user_stays_theirs_and_is_read(weir, web, certificate, tmp_path):
@@ -158,9 +159,8 @@ def test_a_key_log_of_the_user_stays_theirs_and_is_read(weir, web, certificate, 
     assert "with the keys of 1 TLS session" in run.err
 
 
-def udp_echo(port, stop):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", port))
+def udp_echo(s, stop):
+    with s:
         s.settimeout(0.1)
         while not stop.is_set():
             try:
@@ -180,15 +180,17 @@ def chatter(port, stop):
 DATAGRAM = """
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
+s.settimeout(60)
 s.sendto(b"mine", ("127.0.0.1", int(sys.argv[1])))
 print(s.recv(100).decode())
 """
 
 
 def test_the_traffic_of_others_stays_out(weir, tmp_path):
-    port, stop = free_port(), threading.Event()
-    threads = [threading.Thread(target=udp_echo, args=(port, stop)), threading.Thread(target=chatter, args=(port, stop))]
+    echo, stop = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), threading.Event()
+    echo.bind(("127.0.0.1", 0))
+    port = echo.getsockname()[1]
+    threads = [threading.Thread(target=udp_echo, args=(echo, stop)), threading.Thread(target=chatter, args=(port, stop))]
     for t in threads:
         t.start()
     try:
@@ -228,7 +230,7 @@ int main(int argc, char **argv) {
     inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
     if (argc < 2 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) return 3;
     if (write(fd, "static", 6) != 6) return 4;
-    usleep(800000);
+    usleep(1500000);
     return 0;
 }
 """
@@ -294,7 +296,7 @@ def test_a_signal_is_handed_on(weir, tmp_path):
                            stdout=subprocess.PIPE, text=True)
     assert run.stdout.readline() == "up\n"
     run.terminate()
-    assert run.wait(timeout=10) == 9
+    assert run.wait(timeout=LONG) == 9
 
 
 def test_bad_use(weir):

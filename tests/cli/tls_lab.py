@@ -10,6 +10,9 @@ import subprocess
 import threading
 import time
 
+from ports import free_port, wait_for
+from waiting import LONG, until
+
 CLIENT, SERVER = 0, 1
 
 
@@ -180,6 +183,7 @@ class Relay:
         self.target = target
         self.log = []  # one list of (side, bytes) for each connection
         self.lock = threading.Lock()
+        self.pumps = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -198,7 +202,8 @@ class Relay:
             log = []
             self.log.append(log)
             for side, a, b in ((CLIENT, near, far), (SERVER, far, near)):
-                threading.Thread(target=self.pump, args=(log, side, a, b), daemon=True).start()
+                self.pumps.append(threading.Thread(target=self.pump, args=(log, side, a, b), daemon=True))
+                self.pumps[-1].start()
 
     def pump(self, log, side, source, sink):
         try:
@@ -211,6 +216,9 @@ class Relay:
             pass
 
     def close(self):
+        """Once both sides of every connection have ended, so that all they said is written down."""
+        for pump in self.pumps:
+            pump.join(LONG)
         self.listener.close()
 
     def record(self, capture, port=4433, **how):
@@ -225,27 +233,20 @@ class Server:
     """openssl s_server that answers with what it reads turned round (-rev)."""
 
     def __init__(self, lab, *args):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process = subprocess.Popen(
             ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-cert", lab.cert("rsa"), "-key", lab.key("rsa"), "-quiet", *args],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.02)
+        wait_for(self.port)
 
     def close(self):
         self.process.kill()
         self.process.wait()
 
 
-def client(port, lines, *args, pause=0.05, wait=b"", limit=15):
-    """openssl s_client sending lines one after the other, of (answer, line) each only after its answer (a pattern); it reads until the
-    output has `wait` in it, at most `limit` seconds."""
+def client(port, lines, *args, pause=0.05, ready=b"Verify return code", wait=b""):
+    """openssl s_client, once the output has `ready` in it, sending lines one after the other, of (answer, line) each only after its
+    answer; it is ended once the output has `wait` in it. What is waited for is a pattern, or a function that says whether it is there."""
     process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *args],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     got = bytearray()
@@ -255,31 +256,30 @@ def client(port, lines, *args, pause=0.05, wait=b"", limit=15):
             got.extend(data)
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    deadline = time.monotonic() + limit
 
-    def until(what):
-        while not re.search(what, got, re.S) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-    until(b"Verify return code")
+    def wait_for_output(what):
+        there = what if callable(what) else lambda: re.search(what, bytes(got), re.S)
+        until(lambda: there() or process.poll() is not None, step=0.005)
+    wait_for_output(ready)
     for line in lines:
         answer, line = line if isinstance(line, tuple) else (b"", line)
-        until(answer)
+        wait_for_output(answer)
         time.sleep(pause)
         try:
             process.stdin.write(line)
             process.stdin.flush()
         except OSError:
             break
-    until(wait)
+    wait_for_output(wait)
     try:
         process.stdin.close()
     except OSError:
         pass
     try:
-        process.wait(5)
+        process.wait(LONG)
     except subprocess.TimeoutExpired:
         process.kill()
-    reader.join(2)
+    reader.join()
     return bytes(got)
 
 

@@ -8,7 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-import time
+
+from waiting import LONG, listening, until
 
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -45,14 +46,14 @@ class Lab:
                 p.kill()
                 p.wait(10)
         self.keeper.send_signal(signal.SIGINT)
-        self.keeper.communicate(timeout=20)
+        self.keeper.communicate(timeout=LONG)
 
     def enter(self, name):
         return [WEIR, "lab", "net", "enter", "--name", self.name, self.hosts[name], "--"]
 
     def inside(self, name, *argv, check=True, **kw):
         kw = {**QUIET, **kw} if "stdout" not in kw and "capture_output" not in kw else kw
-        return subprocess.run([*self.enter(name), *argv], check=check, timeout=kw.pop("timeout", 60), **kw)
+        return subprocess.run([*self.enter(name), *argv], check=check, timeout=kw.pop("timeout", 2 * LONG), **kw)
 
     def start(self, name, *argv, **kw):
         p = subprocess.Popen([*self.enter(name), *argv], **{**QUIET, **kw})
@@ -62,34 +63,30 @@ class Lab:
     def mosquitto(self, *lines, name="server", port=1883):
         """A broker, ready to be spoken to."""
         conf = self.where / f"mosquitto-{port}.conf"
-        conf.write_text("\n".join(lines if any(l.startswith("listener") for l in lines) else (f"listener {port}", *lines)) + "\npersistence false\nuser root\n")
-        p = self.start(name, "mosquitto", "-c", str(conf))
-        self.wait_for_port(name, port)
+        conf.write_text("\n".join(lines if any(l.startswith("listener") for l in lines) else (f"listener {port}", *lines)) + "\npersistence false\nuser root\nlog_dest stderr\nlog_type all\n")
+        self.log = self.where / f"mosquitto-{port}.log"
+        with open(self.log, "wb") as log:
+            p = self.start(name, "mosquitto", "-c", str(conf), stderr=log)
+        until(lambda: " running\n" in self.log.read_text(errors="replace") or p.poll() is not None)
+        assert p.poll() is None, self.log.read_text(errors="replace")
         return p
 
     def wait_for_port(self, name, port):
-        for _ in range(100):
-            out = self.inside(name, "ss", "-ltn", capture_output=True, text=True).stdout
-            if f":{port} " in out:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"nobody listens on {port}")
+        """Until somebody takes TCP connections, or UDP, on the port."""
+        until(lambda: f":{port} " in self.inside(name, "ss", "-ltun", capture_output=True, text=True).stdout)
 
-    def wait_for_clients(self, count, name="server", port=1883):
-        """So many clients are connected, and have said what they want."""
-        for _ in range(200):
-            out = self.inside(name, "ss", "-Htn", "state", "established", f"( sport = :{port} )", capture_output=True, text=True).stdout
-            if len(out.splitlines()) >= count:
-                time.sleep(0.3)
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"fewer than {count} clients came to {port}")
+    def wait_for_broker(self, said, count=1):
+        """Until the broker has said something, a piece of a line of its log, so many times."""
+        until(lambda: self.log.read_text(errors="replace").count(said) >= count)
+
+    def wait_for_subscribers(self, count):
+        self.wait_for_broker("Sending SUBACK", count)
 
     def capture(self, name="device", interface="eth0"):
         return Listening(self, name, interface)
 
     def explain(self, path, *options):
-        return subprocess.run([WEIR, "explain", str(path), "--lang", "en", *options], capture_output=True, timeout=60, text=True)
+        return subprocess.run([WEIR, "explain", str(path), "--lang", "en", *options], capture_output=True, timeout=LONG, text=True)
 
 
 class Listening:
@@ -100,12 +97,9 @@ class Listening:
         self.path = lab.where / f"{name}-{interface}-{len(lab.running)}.pcapng"
 
     def __enter__(self):
-        self.process = self.lab.start(self.name, WEIR, "capture", "-i", self.interface, "-w", str(self.path), stderr=subprocess.PIPE)
-        self.process.stderr.readline()  # "Capturing on": it has begun
-        time.sleep(0.3)
+        self.process = listening(self.lab.start(self.name, WEIR, "capture", "-i", self.interface, "-w", str(self.path), stderr=subprocess.PIPE))
         return self
 
     def __exit__(self, *_):
-        time.sleep(0.5)
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=LONG)

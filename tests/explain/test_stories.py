@@ -36,7 +36,7 @@ BY_HAND = """
 from scapy.all import IP, TCP, conf, sr1, send
 conf.verb = 0
 ip = IP(dst="%s")
-a = sr1(ip / TCP(sport=45678, dport=8514, flags="S", seq=100), timeout=3)
+a = sr1(ip / TCP(sport=45678, dport=8514, flags="S", seq=100), timeout=30)
 send(ip / TCP(sport=45678, dport=8514, flags="A", seq=101, ack=a.seq + 1))
 send(ip / TCP(sport=45678, dport=8514, flags="PA", seq=101, ack=a.seq + 1) / b"hoge")
 """ % SERVER
@@ -86,11 +86,11 @@ def test_handshake_by_hand_is_reset_by_its_own_kernel(lab):
 def test_did_the_data_reach_the_platform(lab):
     """C: the console counts traffic, but it is only DNS: the program never tried to connect."""
     lab.start("server", "dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", f"--address=/harvest.example/{SERVER}", "--user=root")
-    time.sleep(0.7)
+    lab.wait_for_port("server", 53)
     cap = Capture()
     cap.dns("10.0.0.1", "10.0.0.2", "harvest.example")
     question = cap.records[0][16 + 28 :].hex()
-    ask = f"import socket\ns=socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.settimeout(3)\ns.sendto(bytes.fromhex('{question}'), ('{SERVER}', 53))\nprint(s.recv(500))"
+    ask = f"import socket\ns=socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.settimeout(60)\ns.sendto(bytes.fromhex('{question}'), ('{SERVER}', 53))\nprint(s.recv(500))"
     with lab.capture() as c:
         lab.inside("device", PYTHON, "-c", ask)
         time.sleep(1.5)
@@ -116,7 +116,7 @@ def test_https_through_a_reverse_proxy(lab, tmp_path):
     (tmp_path / "nginx.conf").write_text(NGINX.format(where=tmp_path))
     lab.start("server", "nginx", "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path))
     lab.wait_for_port("server", 443)
-    curl = ["curl", "-s", "-m", "5", "--cacert", str(tmp_path / "ca.pem"), f"https://{SERVER}/status"]
+    curl = ["curl", "-s", "-m", "50", "--cacert", str(tmp_path / "ca.pem"), f"https://{SERVER}/status"]
     with lab.capture("server", "any") as down:
         lab.inside("device", *curl, check=False)
     out = verdict(lab, down.path)
@@ -139,11 +139,11 @@ def test_publisher_subscriber_and_broker_on_one_loopback(lab):
     lab.mosquitto("allow_anonymous true", name="device")
     with lab.capture("device", "lo") as c:
         sub = lab.start("device", "mosquitto_sub", "-h", "127.0.0.1", "-i", "watcher", "-t", "Topic/001")
-        time.sleep(0.5)
+        lab.wait_for_subscribers(1)
         lab.inside("device", "mosquitto_pub", "-h", "127.0.0.1", "-i", "writer", "-t", "topic/001", "-q", "1", "-m", "hello!")
         time.sleep(1.5)
         sub.send_signal(signal.SIGINT)
-        sub.wait(5)
+        sub.wait(60)
     out = verdict(lab, c.path)
     assert out["verdict"]["id"] == "leg.topic-unmatched"
     assert "Topic/001" in out["verdict"]["text"] and "the case differs" in out["verdict"]["text"]
@@ -154,9 +154,9 @@ def test_publisher_subscriber_and_broker_on_one_loopback(lab):
 
     with lab.capture("device", "lo") as good:
         sub = lab.start("device", "mosquitto_sub", "-h", "127.0.0.1", "-i", "watcher", "-t", "topic/001", "-C", "1")
-        time.sleep(0.5)
+        lab.wait_for_subscribers(2)
         lab.inside("device", "mosquitto_pub", "-h", "127.0.0.1", "-i", "writer", "-t", "topic/001", "-q", "1", "-m", "hello!")
-        sub.wait(5)
+        sub.wait(60)
     out = verdict(lab, good.path)
     assert out["fine"] and "topic/001" in out["verdict"]["text"]
     diff = subprocess.run([WEIR, "diff", str(good.path), str(c.path), "--lang", "en"], capture_output=True, text=True, timeout=60)

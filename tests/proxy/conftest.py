@@ -7,44 +7,22 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 import pytest
+
+from ports import free_port, listens
+from waiting import until
 
 LONG = bool(os.environ.get("WEIR_LONG"))  # as much and as long as it is promised, not as a test may take
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 LOAD = os.path.abspath(os.environ.get("WEIR_LOAD", "build/bench/mqtt-load"))
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def with_ports(text):
     """Every port 0 becomes a free port."""
     return re.sub(r"(?<=[\w\]]):0\b", lambda m: f":{free_port()}", text)
-
-
-def until(what, seconds=5.0, step=0.02):
-    """Waits until what() is true and returns what it gave."""
-    end = time.monotonic() + seconds
-    while True:
-        got = what()
-        if got or time.monotonic() > end:
-            assert got, f"not within {seconds} s"
-            return got
-        time.sleep(step)
-
-
-def accepts(address):
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as s:
-        s.settimeout(1)
-        return s.connect_ex(address) == 0
 
 
 class Mosquitto:
@@ -59,7 +37,7 @@ class Mosquitto:
                         f"max_inflight_messages 100\n{self.extra}")
         self.log = open(self.folder / f"mosquitto-{self.port}.log", "ab")
         self.process = subprocess.Popen(["mosquitto", "-c", conf], stdout=self.log, stderr=self.log)
-        until(lambda: accepts(("127.0.0.1", self.port)))
+        until(lambda: listens(("127.0.0.1", self.port)))
 
     def kill(self):
         self.process.kill()
@@ -88,7 +66,7 @@ class Guard:
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.err_file, stderr=self.err_file,
                                         env={**os.environ, **(env or {})}, preexec_fn=preexec, pass_fds=pass_fds)
         if wait:
-            until(lambda: re.search(r"\d+ workers?;", self.err) or self.process.poll() is not None, 20)
+            until(lambda: re.search(r"\d+ workers?;", self.err) or self.process.poll() is not None)
             assert self.process.poll() is None, self.err
 
     @property
@@ -111,7 +89,7 @@ class Guard:
         """(status, text) of an admin page."""
         request = urllib.request.Request(self.admin + path.lstrip("/"), method=method, headers=headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=5) as r:
+            with urllib.request.urlopen(request, timeout=60) as r:
                 return r.status, r.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()
@@ -132,7 +110,7 @@ class Guard:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -198,7 +176,7 @@ def certs(tmp_path_factory):
     return folder
 
 
-def load(*args, timeout=60):
+def load(*args, timeout=120):
     """Runs the load generator and gives its result."""
     run = subprocess.run([LOAD, *map(str, args)], capture_output=True, timeout=timeout, text=True)
     assert run.returncode == 0, run.stderr
@@ -260,7 +238,7 @@ def read_packet(s):
 class Raw:
     """A client on a socket."""
 
-    def __init__(self, port, client_id="raw", version=4, connect=True, host="127.0.0.1", timeout=5, **kw):
+    def __init__(self, port, client_id="raw", version=4, connect=True, host="127.0.0.1", timeout=60, **kw):
         try:
             self.s = socket.create_connection((host, port), timeout)
         except ConnectionResetError:
@@ -279,7 +257,7 @@ class Raw:
     def read(self):
         return read_packet(self.s)
 
-    def closed(self, seconds=3):
+    def closed(self, seconds=60):
         """True when the other side ends the connection within the time, whatever it sends before."""
         if not self.s:
             return True

@@ -4,7 +4,7 @@ const mqtt = require('mqtt');
 const [url, version, name] = process.argv.slice(2);
 const seen = { versions: +version, messages: [], wills: [], retained: [], large: 0, properties: null, shared: 0 };
 const how = {
-  protocolVersion: +version, protocolId: +version === 3 ? 'MQIsdp' : 'MQTT', rejectUnauthorized: false, reconnectPeriod: 0, clean: true, connectTimeout: 5000,
+  protocolVersion: +version, protocolId: +version === 3 ? 'MQIsdp' : 'MQTT', rejectUnauthorized: false, reconnectPeriod: 0, clean: true, connectTimeout: 60000,
 };
 const connect = (id, more) => new Promise((done, failed) => {
   const c = mqtt.connect(url, { ...how, clientId: `${name}-${id}`, ...more });
@@ -17,7 +17,7 @@ const subscribe = (c, topics, qos) => new Promise((done, failed) =>
 const publish = (c, topic, payload, more) => new Promise((done, failed) =>
   c.publish(topic, payload, more, (e) => e ? failed(e) : done()));
 const until = async (what) => {
-  for (let i = 0; i < 400 && !what(); i++) await new Promise((r) => setTimeout(r, 10));
+  for (let i = 0; i < 6000 && !what(); i++) await new Promise((r) => setTimeout(r, 10));
 };
 
 async function main() {

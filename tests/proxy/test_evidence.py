@@ -24,11 +24,11 @@ topics: {{rules: [{{id: no-secrets, deny: all, to: ["secret/#"]}}]}}
 
 
 def files(folder, n=1):
-    """The n files, once they are there and have stopped growing."""
+    """The n files, once they are there and have stopped growing: each is written in one go."""
     until(lambda: len(list(folder.iterdir())) == n)
     while True:
         sizes = [f.stat().st_size for f in sorted(folder.iterdir())]
-        time.sleep(0.3)
+        time.sleep(1)
         if sizes == [f.stat().st_size for f in sorted(folder.iterdir())]:
             return sorted(folder.iterdir())
 

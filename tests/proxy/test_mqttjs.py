@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def talk(url, version, name):
-    r = subprocess.run(["node", CLIENT, url, str(version), name], env=ENV, capture_output=True, text=True, timeout=60)
+    r = subprocess.run(["node", CLIENT, url, str(version), name], env=ENV, capture_output=True, text=True, timeout=120)
     assert r.returncode == 0, r.stderr
     return json.loads(r.stdout.replace(name, "NAME"))
 

@@ -10,6 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from machine import sanitized
+from waiting import quickest
+
 from conftest import LOAD, WEIR, Raw, connect_packet, packet, publish_packet, read_packet, string, until
 
 CRS = "/usr/share/modsecurity-crs/owasp-crs.load"
@@ -214,13 +217,13 @@ def test_no_value_takes_long(interpreted):
         pytest.skip("this kernel cannot forbid it")
     if "cannot run rule files" in r.stderr:
         pytest.skip("built without rule files")
-    r, used = judge(lines)
+    r, _ = judge(lines)
     got = [json.loads(line) for line in r.stdout.splitlines()]
     assert len(got) == len(HOSTILE)
     # Whatever did not get to its verdict in time is marked, which the guard takes for a refusal.
     assert all(g["action"] == "block" or g.get("limited") for g in got), got
-    if b"__asan_init" not in open(WEIR, "rb").read():
-        assert used - empty < 0.05 * len(HOSTILE), f"{used - empty} s"
+    if not sanitized():
+        quickest(lambda: judge(lines)[1] - empty, 0.05 * len(HOSTILE))
 
 
 def test_where_memory_may_not_be_made_executable_the_verdicts_stay_and_it_is_said(tmp_path):

@@ -28,17 +28,18 @@ def octets(text):
     return bytes.fromhex(text.replace(" ", ""))
 
 
-def play(port, case, name):
-    """Sends a sequence: (what came back, whether the other side closed)."""
+def play(port, case, name, patience=1):
+    """Sends a sequence: (what came back, whether the other side closed). `patience` times as long as usual is waited for what
+    may come or not."""
     got, closed = b"", False
     first = next((m["payload"] for m in case["msgs"] if m["type"] == "send"), "")
     connects = first.replace(" ", "").startswith("10") or "3.1.0-1" in case["name"]
-    with socket.create_connection(("127.0.0.1", port), 5) as s:
+    with socket.create_connection(("127.0.0.1", port), 60) as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if not connects:
                 s.sendall(hello(case["ver"], name))
-                s.settimeout(5)
+                s.settimeout(60)
                 s.recv(100)
             for m in case["msgs"]:
                 if m["type"] == "send":
@@ -47,13 +48,13 @@ def play(port, case, name):
                     publish.single(m["topic"], m["payload"], m["qos"], hostname="127.0.0.1", port=port)
                 else:
                     want = len(octets(m["payload"])) if m["type"] == "recv" else 0
-                    s.settimeout(1)
+                    s.settimeout(patience)
                     while want > 0:
                         more = s.recv(want)
                         if not more:
                             return got, True
                         got, want = got + more, want - len(more)
-            s.settimeout(4 if case["expect_disconnect"] else 0.15)
+            s.settimeout(60 if case["expect_disconnect"] else 0.15 * patience)
             while more := s.recv(1000):
                 got += more
             closed = True
@@ -96,12 +97,12 @@ def test_where_the_specification_closes_the_guard_closes(start, cases):
     for w in helped:
         one(w)
     assert not wrong
-    until(lambda: guard.metric("connections_open") == 0, 5)
+    until(lambda: guard.metric("connections_open") == 0)
 
 
 def test_where_it_does_not_the_guard_changes_nothing(start, cases):
     one_broker, other = start.broker(), start.broker()
-    guard = start.guard(config=f"listen: [127.0.0.1:0]\nbrokers: [{one_broker.address}]\nlimits: []\n" + TIMES)
+    guard = start.guard(config=f"listen: [127.0.0.1:0]\nbrokers: [{one_broker.address}]\nlimits: []\n")
     wrong = []
 
     # One after the other, since they share topics; with the broker and with the guard at the same time.
@@ -109,8 +110,11 @@ def test_where_it_does_not_the_guard_changes_nothing(start, cases):
         for case, name in zip(cases, names()):
             if case["expect_disconnect"]:
                 continue
-            through, direct = pool.map(lambda port: play(port, case, name), (guard.port, other.port))
-            if through != direct:
+            for patience in 1, 20:  # what is told late is told all the same
+                through, direct = pool.map(lambda port: play(port, case, name, patience), (guard.port, other.port))
+                if through == direct:
+                    break
+            else:
                 wrong.append((case["group"], case["name"], through, direct))
     assert not wrong
 
@@ -154,7 +158,7 @@ def test_byte_streams_from_either_side_do_no_harm(start):
         def feed(stream):
             for guard, data in ((behind_good, stream), (behind_bad, hello(4, "cid"))):
                 try:
-                    raw = Raw(guard.port, connect=False, timeout=1)
+                    raw = Raw(guard.port, connect=False, timeout=10)
                     raw.send(data)
                     raw.s.settimeout(0.1)
                     raw.s.recv(1000)
@@ -166,4 +170,4 @@ def test_byte_streams_from_either_side_do_no_harm(start):
         assert behind_bad.workers() + behind_good.workers() == workers
         assert Raw(behind_good.port, "after").connack == (0x20, b"\0\0")
         for guard in (behind_bad, behind_good):
-            until(lambda: guard.metric("connections_open") <= 1 and guard.metric("buffered_bytes") == 0, 10)
+            until(lambda: guard.metric("connections_open") <= 1 and guard.metric("buffered_bytes") == 0)

@@ -17,6 +17,8 @@ import urllib.parse
 
 import pytest
 
+from waiting import LONG, until
+
 from test_serve import PATHS, SAMPLE, mqtt_publish, serve, server  # noqa: F401
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
@@ -172,11 +174,11 @@ def test_junk_is_refused_and_leaves_nothing(server):
 def test_two_gigabytes_are_refused_at_the_limit_without_being_kept(serve):
     server = serve("--listen", "127.0.0.1:0", "--max-upload", "64M")
     before, size = sorted(os.listdir(server.folder)), 2 << 30
-    with socket.create_connection(("127.0.0.1", server.port), 20) as s:  # said before the body comes
+    with socket.create_connection(("127.0.0.1", server.port), LONG) as s:  # said before the body comes
         s.sendall(b"PUT /v1/captures/big.pcap HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % size)
         assert s.recv(12) == b"HTTP/1.1 413"
     head, piece = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101), b"\0" * (1 << 20)
-    with socket.create_connection(("127.0.0.1", server.port), 60) as s:  # no length is said
+    with socket.create_connection(("127.0.0.1", server.port), LONG) as s:  # no length is said
         s.sendall(b"PUT /v1/captures/big.pcap HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         sent, most = 0, 0
         try:
@@ -200,7 +202,7 @@ def test_uploads_at_a_time_share_what_is_left_of_the_quota(serve):
     quota = 3 << 20
     server = serve("--listen", "127.0.0.1:0", "--max-upload", "2000000", "--quota", str(quota))
     head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
-    at_once = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(8)]
+    at_once = [socket.create_connection(("127.0.0.1", server.port), LONG) for _ in range(8)]
     try:
         for i, s in enumerate(at_once):  # no length is said
             s.sendall(b"PUT /v1/captures/u%d.pcap HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" % i)
@@ -215,9 +217,7 @@ def test_uploads_at_a_time_share_what_is_left_of_the_quota(serve):
     finally:
         for s in at_once:
             s.close()
-    deadline = time.monotonic() + 10
-    while any(e.name.startswith(".upload") for e in os.scandir(server.folder)) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: not any(e.name.startswith(".upload") for e in os.scandir(server.folder)))
     assert server("PUT", "/v1/captures/after.pcap", head)[0] == 201  # the room is given back
 
 
@@ -247,21 +247,20 @@ def test_five_hundred_slow_readers_do_not_stop_the_server(serve):
         s.sendall(b"GET /v1/captures/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" %
                   (b"large.pcap/frames?limit=5000&filter=frame.len>%d" % (i % 40), b"large.pcap/stream?limit=100000", b"large.pcap/file", b"sample.pcapng/mqtt")[i % 4])
         slow.append(s)
-    answered = 0
-    end = time.monotonic() + 60
-    while answered < 20:
+
+    def answered():
         status = server("GET", "/v1/captures/sample.pcapng/frames?limit=10")[0]
-        assert status in (200, 503) and time.monotonic() < end
-        answered += status == 200
+        assert status in (200, 503)
+        return status == 200
+    for _ in range(20):
+        until(answered, step=0)
     assert server("GET", "/v1/captures")[0] == 200
     first = [s.recv(12) for s in slow]
     assert set(first) <= {b"HTTP/1.1 200", b"HTTP/1.1 503"} and first.count(b"HTTP/1.1 200") > 200
     assert asan(server) or usage(server.run.pid)[1] < 1000
     for s in slow:
         s.close()
-    while len(os.listdir(f"/proc/{server.run.pid}/fd")) > fds + 8 or server.get("jobs")["jobs"]:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: len(os.listdir(f"/proc/{server.run.pid}/fd")) <= fds + 8 and not server.get("jobs")["jobs"], step=0.1)
     assert server.get("captures/sample.pcapng/frames", limit=1)["frames"]
 
 
@@ -271,9 +270,9 @@ def test_one_address_does_not_take_all_connections(serve):
     server = serve("--listen", "0.0.0.0:0", "--no-auth", SAMPLE)
     idle = []
     for _ in range(650):
-        idle.append(socket.create_connection(("127.0.0.1", server.port), 20))
+        idle.append(socket.create_connection(("127.0.0.1", server.port), LONG))
         idle[-1].sendall(b"GET /v1/captures HTTP/1.1\r\nHost: localhost\r\nX: ")
-    with socket.create_connection(("127.0.0.1", server.port), 20, source_address=("127.0.0.2", 0)) as other:
+    with socket.create_connection(("127.0.0.1", server.port), LONG, source_address=("127.0.0.2", 0)) as other:
         other.sendall(b"GET /v1/captures HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert other.recv(12) == b"HTTP/1.1 200"
     for s in idle:
@@ -281,7 +280,7 @@ def test_one_address_does_not_take_all_connections(serve):
 
 
 def test_requests_in_drops_and_halves(server):
-    drops = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(50)]
+    drops = [socket.create_connection(("127.0.0.1", server.port), LONG) for _ in range(50)]
     request = b"GET /v1/captures/sample.pcapng/frames?limit=3 HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for i in range(len(request)):
         for s in drops:
@@ -290,12 +289,9 @@ def test_requests_in_drops_and_halves(server):
         assert s.recv(12) == b"HTTP/1.1 200"
         s.close()
     for cut in range(1, 400, 7):  # a body that ends too early
-        with socket.create_connection(("127.0.0.1", server.port), 20) as s:
+        with socket.create_connection(("127.0.0.1", server.port), LONG) as s:
             s.sendall(b"PUT /v1/captures/half.pcap HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400\r\n\r\n" + mqtt_publish(b"t", b"v")[:cut])
-    end = time.monotonic() + 10
-    while [n for n in os.listdir(server.folder) if n.startswith(".upload")]:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: not [n for n in os.listdir(server.folder) if n.startswith(".upload")])
     assert server.get("captures")["captures"][0]["name"] == "sample.pcapng" and len(server.get("captures")["captures"]) == 1
 
 

@@ -19,6 +19,8 @@ import urllib.parse
 
 import pytest
 
+from waiting import LONG, until
+
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 PAGE = os.path.join(os.path.dirname(__file__), "../../page/src")
 
@@ -46,7 +48,7 @@ class Server:
 
     def __call__(self, method, path, body=None, **headers):
         """status, headers, body; json where it is."""
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONG)
         c.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
         for k, v in headers.items():
             c.putheader(k.replace("_", "-"), v)
@@ -74,7 +76,7 @@ class Server:
         if self.err.closed:
             return self.run.returncode
         self.run.send_signal(signal.SIGTERM)
-        status = self.run.wait(10)
+        status = self.run.wait(LONG)
         self.err.close()
         return status
 
@@ -230,7 +232,7 @@ def test_what_is_no_capture_or_too_large_leaves_nothing(serve):
     assert server("PUT", "/v1/captures/x", b"junk" * 100)[0] == 422
     assert server("PUT", "/v1/captures/x", b"")[0] == 400
     assert server("PUT", "/v1/captures/x", None, Content_Length="2000000000")[0] == 413
-    c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG)
     c.request("PUT", "/v1/captures/x", iter([sample] * 4), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
     assert c.getresponse().status == 413
     c.close()
@@ -287,10 +289,7 @@ def large_capture(path, packets=12000, conversations=50):
 
 def index_of(server, name):
     path = os.path.join(server.folder, ".idx-" + name)
-    end = time.monotonic() + 20
-    while not os.path.exists(path):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: os.path.exists(path))
     return path
 
 
@@ -404,23 +403,17 @@ def test_work_on_a_whole_capture_can_be_watched_and_stopped_and_ends_with_its_cl
     ask = lambda: answers.append(server("GET", f"/v1/captures/large.pcap/explain?job={job}")[0])
     under_way = lambda: [j for j in server.get("jobs")["jobs"] if j["id"] == job]
 
-    def wait_for(what):
-        end = time.monotonic() + 15
-        while not what():
-            assert time.monotonic() < end
-            time.sleep(0.002)
-
     asking = threading.Thread(target=ask)
     asking.start()
-    wait_for(lambda: any(0 < j["done"] < j["size"] and j["read"] for j in under_way()))
+    until(lambda: any(0 < j["done"] < j["size"] and j["read"] for j in under_way()), step=0.002)
     assert server("DELETE", "/v1/jobs/" + job)[0] == 204
-    asking.join(20)
+    asking.join(LONG)
     assert answers == [409] and not under_way()
     c = http.client.HTTPConnection("127.0.0.1", server.port)
     c.request("GET", f"/v1/captures/large.pcap/explain?job={job}&filter=tcp")
-    wait_for(under_way)
+    until(under_way, step=0.002)
     c.sock.close()
-    wait_for(lambda: not under_way())
+    until(lambda: not under_way())
 
 
 def test_an_index_belongs_to_one_file_and_survives_nothing_else(serve):
@@ -443,10 +436,7 @@ def test_an_index_belongs_to_one_file_and_survives_nothing_else(serve):
         rows = server.get(base, offset=10990, limit=500)["frames"]
         assert [r["no"] for r in rows] == list(range(10991, 11001))
     assert server("DELETE", "/v1/captures/large.pcap")[0] == 204
-    end = time.monotonic() + 10
-    while server.files():  # what was being made stops at the next packet
-        assert time.monotonic() < end, server.files()
-        time.sleep(0.05)
+    until(lambda: not server.files())  # what was being made stops at the next packet
 
 
 def test_what_a_killed_server_left_is_swept(serve):
@@ -468,7 +458,7 @@ class Events:
     """Events of a stream, one after the other."""
 
     def __init__(self, server, path, **query):
-        self.c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        self.c = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG)
         self.c.request("GET", f"/v1/captures/{path}/stream?" + urllib.parse.urlencode({"form": "jsonl", **query}))
         self.r = self.c.getresponse()
         assert self.r.status == 200 and self.r.headers["Content-Type"] == "application/x-ndjson"
@@ -528,9 +518,7 @@ def test_rows_come_while_a_file_grows(server):
         assert job["capture"] == "grows.pcapng"
         assert server("DELETE", "/v1/jobs/" + job["id"])[0] == 204
         assert events.until("end")[-1]["cancelled"]
-    end = time.monotonic() + 5
-    while server.get("jobs")["jobs"]:
-        assert time.monotonic() < end
+    until(lambda: not server.get("jobs")["jobs"])
     assert server("DELETE", "/v1/jobs/" + job["id"])[0] == 404
 
 
@@ -543,10 +531,7 @@ def test_watching_does_not_keep_readers_out(server):
     assert server.get("captures/sample.pcapng/frames", limit=1)["frames"]
     for w in watching:
         w.r.close(), w.c.close()
-    end = time.monotonic() + 10
-    while server.get("jobs")["jobs"]:
-        assert time.monotonic() < end, "who went away is still served"
-        time.sleep(0.1)
+    until(lambda: not server.get("jobs")["jobs"])  # who went away is served no longer
 
 
 # ---- hostile ----
@@ -635,9 +620,9 @@ def test_methods_and_junk_do_not_hurt(server):
     for method in ("PATCH", "TRACE", "OPTIONS", "FOO"):
         assert server(method, "/v1/captures")[0] == 405
     for junk in (b"\0" * 4096, b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"/" * 70000 + b" HTTP/1.1\r\n\r\n", b"PUT /v1/captures/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", server.port), 5) as s:
+        with socket.create_connection(("127.0.0.1", server.port), LONG) as s:
             s.sendall(junk)
-    slow = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(200)]
+    slow = [socket.create_connection(("127.0.0.1", server.port), LONG) for _ in range(200)]
     for s in slow:
         s.sendall(b"GET /v1/captures HTTP/1.1\r\nHost: localhost\r\nX: ")
     assert server.get("captures/sample.pcapng/frames", limit=1)["frames"]
@@ -648,14 +633,11 @@ def test_methods_and_junk_do_not_hurt(server):
 
 def test_readers_that_do_not_read_do_not_keep_others_out(server):
     assert server("PUT", "/v1/captures/x.pcap", mqtt_publish(b"t", b"v"))[0] == 201
-    slow = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(300)]
+    slow = [socket.create_connection(("127.0.0.1", server.port), LONG) for _ in range(300)]
     for s in slow:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         s.sendall(b"GET /v1/captures/sample.pcapng/frames?limit=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    end = time.monotonic() + 10
-    while server("GET", "/v1/captures/x.pcap/frames")[0] != 200:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    until(lambda: server("GET", "/v1/captures/x.pcap/frames")[0] == 200, step=0.1)
     first = {s.recv(12) for s in slow}
     assert first <= {b"HTTP/1.1 200", b"HTTP/1.1 503"} and b"HTTP/1.1 200" in first
     for s in slow:
@@ -712,7 +694,7 @@ def test_the_description_names_every_path_and_they_answer(server):
 
 
 def test_it_says_why_it_does_not_begin(tmp_path):
-    run = lambda *a: subprocess.run([WEIR, "serve", "--dir", tmp_path / "d", *a], capture_output=True, text=True, timeout=10)
+    run = lambda *a: subprocess.run([WEIR, "serve", "--dir", tmp_path / "d", *a], capture_output=True, text=True, timeout=LONG)
     for args in (["--listen", "nonsense"], ["--listen", "127.0.0.1:99999"], ["/nothing/here"], ["--max-upload", "x"]):
         r = run(*args)
         assert r.returncode == 2 and r.stderr.startswith("weir serve: ") and not r.stdout, args

@@ -4,13 +4,15 @@ import glob
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+
+from ports import free_port, wait_for
+from waiting import LONG, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from test_serve import SAMPLE, WEIR, decoded, serve, server  # noqa: E402,F401
@@ -186,12 +188,6 @@ def test_keys_decrypt_and_are_never_given_out(serve, tmp_path):
     assert [n for n in os.listdir(server.folder) if "tls.pcap" in n] == []
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(serve):
     from test_serve import large_capture
     server = serve("--listen", "127.0.0.1:0")
@@ -200,10 +196,11 @@ def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(ser
     asked = [("connections", {}), ("connections", {"limit": 3}), ("connections", {"filter": "tcp.srcport == 40007"}), ("mqtt", {}), ("stats/io", {"interval": 1}),
              ("stats/io", {"interval": 10}), ("ladder", {"limit": 5}), ("explain", {}), ("stats/conversations/tcp", {}), ("stats/endpoints/tcp", {})]
     ask = lambda: [server.get("captures/l.pcap/" + what, **query) for what, query in asked]
-    first = ask()
     begin = time.monotonic()
+    first = ask()
+    middle = time.monotonic()
     assert ask() == first
-    again = time.monotonic() - begin
+    assert time.monotonic() - middle < middle - begin
     assert len({json.dumps(a) for a in first}) == len(asked)
     kept = [n for n in os.listdir(server.folder) if n.startswith(".ans-l.pcap-")]
     assert kept and not [n for n in os.listdir(server.folder) if n.startswith(".new")]
@@ -215,7 +212,7 @@ def test_an_answer_is_kept_and_belongs_to_its_file_its_question_and_its_keys(ser
     assert ask() == first
     large_capture(path, packets=50000)
     os.utime(path, (1700000001, 1700000001))
-    assert server.get("captures/l.pcap/connections")["packets"] == 50000 and again < 20
+    assert server.get("captures/l.pcap/connections")["packets"] == 50000
     assert sum(c["packets"][0] for c in server.get("captures/l.pcap/connections")["connections"]) == 50000
     assert len(server.get("captures/l.pcap/connections", limit=3)["connections"]) == 3
     assert server("DELETE", "/v1/captures/l.pcap")[0] == 204
@@ -227,13 +224,7 @@ def test_the_guard_is_shown_and_its_bans_are_lifted(serve):
     guard = subprocess.Popen([WEIR, "guard", "--listen", f"127.0.0.1:{port}", "--broker", f"127.0.0.1:{free_port()}", "--admin", f"127.0.0.1:{admin}"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        end = time.monotonic() + 10
-        while True:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", admin)) == 0:
-                    break
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_for(admin)
         server = serve("--listen", "127.0.0.1:0", "--guard", f"http://127.0.0.1:{admin}")
         assert server.get("guard") == {"configured": True}
         stats = server.get("guard/stats")
@@ -253,7 +244,7 @@ def test_the_guard_is_shown_and_its_bans_are_lifted(serve):
         assert server("POST", "/v1/guard/stats")[0] == 405
     finally:
         guard.terminate()
-        guard.wait(10)
+        guard.wait(LONG)
         guard.stderr.close()
     assert server("GET", "/v1/guard/stats")[0] == 502
 
@@ -306,7 +297,7 @@ def test_a_difference_and_what_is_kept_of_a_large_capture_have_their_language(se
 # ---- what was uploaded does not stay for ever ----
 
 def test_uploads_expire_and_what_lay_in_the_folder_stays(serve):
-    server = serve("--listen", "127.0.0.1:0", "--expiry", "3s")
+    server = serve("--listen", "127.0.0.1:0", "--expiry", "6s")
     if server.get("sessions") is None:
         pytest.skip("built without a store")
     with open(SAMPLE, "rb") as f:
@@ -320,18 +311,13 @@ def test_uploads_expire_and_what_lay_in_the_folder_stays(serve):
     expires = {c["name"]: "expires" in c for c in server.get("captures")["captures"]}
     assert expires == {"mine.pcapng": True, "again.pcapng": True, "changed.pcapng": False, "laid.pcapng": False}
     server.stop()  # what was promised outlives the server
-    server = serve("--listen", "127.0.0.1:0", "--expiry", "3s")
-    time.sleep(1.5)
+    server = serve("--listen", "127.0.0.1:0", "--expiry", "6s")
+    time.sleep(3)
     assert server("PUT", "/v1/captures/again.pcapng", sample)[0] == 201  # its time begins anew
     names = lambda: [c["name"] for c in server.get("captures")["captures"]]
-    end = time.monotonic() + 10
-    while "mine.pcapng" in names():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: "mine.pcapng" not in names())
     assert "again.pcapng" in names()
-    while "again.pcapng" in names():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: "again.pcapng" not in names())
     assert names() == ["changed.pcapng", "laid.pcapng"]
     assert ("expiry", "/v1/captures/mine.pcapng") in [(a["who"], a["path"]) for a in server.get("audit")["actions"]]
     server.stop()

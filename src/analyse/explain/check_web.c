@@ -3,8 +3,6 @@
 #include "analyse/explain/judge.h"
 #include "proto/fields.h"
 
-enum { SWITCHING = 101 };
-
 static bool has_mqtt(struct slice list) {
     for (size_t i = 0; i + 4 <= list.n; i++)
         if (strncasecmp((const char *)list.p + i, "mqtt", 4) == 0) return true;

@@ -276,14 +276,13 @@ struct topic_rec {
     uint32_t stream; /* of the first publisher */
     uint8_t qos;
     bool namesake; /* a topic of another broker is called the same */
-    uint32_t published, delivered, unanswered;
+    uint32_t published, delivered;
     int64_t slowest;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
     struct mark got_sent, got; /* first delivery: what was published, and that it came */
-    uint32_t got_stream;
-    int64_t delay;    /* of the first delivery */
-    struct mark lost; /* a message that a matching subscriber did not get */
+    int64_t delay;             /* of the first delivery */
+    struct mark lost;          /* a message that a matching subscriber did not get */
 };
 
 struct client_rec {
@@ -395,6 +394,7 @@ struct explain {
     uint64_t partial;
     uint64_t segments, repeats; /* of all conversations: data, and data sent again */
     struct mark first, last, first_cut, first_drop;
+    int16_t era;                           /* of the packet seen last */
     struct mark back, before_ahead, ahead; /* where the clock went back, and forward */
     int64_t back_ns, ahead_ns;
     struct mark previous; /* the packet before the present one */

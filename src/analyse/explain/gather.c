@@ -25,7 +25,7 @@ int map_make(struct place_map *m, uint32_t entries) {
     return m->slot && !(size & m->mask) ? OK : ERR_NOMEM;
 }
 
-void map_free(struct place_map *m) { free(m->slot); }
+static void map_free(struct place_map *m) { free(m->slot); }
 
 /* slot_of returns the slot of a hash, or the free one where it would be. */
 static struct map_slot *slot_of(const struct place_map *m, uint64_t hash) {
@@ -505,6 +505,7 @@ void explain_packet(struct explain *e, const struct packet_events *p, bool selec
     e->packets++;
     mark_first(&e->first, p);
     e->previous = e->last;
+    e->era = p->era;
     e->last = mark_of(p);
     if (p->cut) {
         e->cut++;

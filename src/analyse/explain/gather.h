@@ -11,7 +11,6 @@ static const int64_t SECOND = 1000000000, MILLI = 1000000;
 
 /* map_make prepares for `entries` entries, a power of two; 0 or ERR_NOMEM. */
 int map_make(struct place_map *m, uint32_t entries) MUST_USE;
-void map_free(struct place_map *m);
 /* map_find returns the place that map_set gave a hash, or PLACE_NONE. */
 uint32_t map_find(const struct place_map *m, uint64_t hash);
 void map_set(struct place_map *m, uint64_t hash, uint32_t place);

@@ -5,15 +5,7 @@
  * be seen, as on a port of a switch. One table for all, which takes nothing new when it is full. */
 #include "analyse/explain/gather.h"
 
-enum {
-    ARP_REQUEST = 1,
-    ARP_REPLY = 2,
-    DHCP_DISCOVER = 1,
-    DHCP_OFFER = 2,
-    DHCP_REQUEST = 3,
-    DHCP_ACK = 5,
-    DHCP_NAK = 6
-};
+enum { ARP_REQUEST = 1, DHCP_DISCOVER = 1, DHCP_OFFER = 2, DHCP_REQUEST = 3, DHCP_ACK = 5, DHCP_NAK = 6 };
 enum { ICMP_UNREACHABLE = 3, ICMPV6_UNREACHABLE = 1, EPHEMERAL = 32768 };
 
 static struct sought_rec *sought_find(struct explain *e, const struct sought_rec *like) {

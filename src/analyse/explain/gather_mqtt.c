@@ -238,7 +238,6 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
     if (!t->delivered++) {
         t->got_sent = found->sent;
         t->got = mark_of(p);
-        t->got_stream = c->stream;
         t->delay = took;
     }
     bool kept = mark_set(&r->connect) && r->connect.ts > found->sent.ts; /* for a session that was away */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The catalogue, how findings are made, and the order they come in. */
 #include "analyse/explain/judge.h"
+#include "base/moment.h"
 #include "field/print.h"
 #include "proto/mqtt/mqtt.h"
 
@@ -110,11 +111,12 @@ void say_time(struct judge *j, struct finding *f, int64_t ns) {
 void say_clock(struct judge *j, struct finding *f, int64_t ts) {
     char buf[40];
     struct tm tm;
-    time_t t = (time_t)(ts / SECOND);
+    struct moment_clock at = moment_clock(moment_of(ts, j->e->era));
+    time_t t = (time_t)at.seconds;
     localtime_r(&t, &tm);
     size_t n = strftime(buf, sizeof buf, "%H:%M:%S", &tm);
     struct writer w = wr_fixed(buf + n, sizeof buf - n);
-    wr_f(&w, ".%03d", (int)(ts % SECOND / MILLI));
+    wr_f(&w, ".%03d", (int)(at.ns / MILLI));
     say_text(j, f, slice_of(buf, n + wr_len(&w)));
 }
 

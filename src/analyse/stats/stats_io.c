@@ -151,9 +151,12 @@ static void value_add(struct io_cell *cell, const struct io_column *c, const str
 
 static void packet(void *state, const struct decode *d, int64_t begin) {
     struct io_stats *s = state;
-    int64_t at = d->pkt->has_ts ? d->pkt->ts - begin : 0;
+    if (d->pkt->has_ts && !s->begun) s->begun = true, s->era = d->pkt->era;
+    int eras = d->pkt->has_ts ? d->pkt->era - s->era : 0; /* less than that: the first packet is later */
+    int64_t at = d->pkt->has_ts && eras >= 0 ? d->pkt->ts - begin : 0;
     uint64_t place = at > 0 && s->interval ? (uint64_t)(at / s->interval) : 0;
-    if (at > s->last) s->last = at;
+    if (eras > 0 && s->interval) place = IO_INTERVALS_MAX; /* some 292 years are more than all intervals */
+    else if (at > s->last) s->last = at;
     if (place >= IO_INTERVALS_MAX || !grow(s, (uint32_t)place + 1)) {
         s->refused++;
         return;

@@ -31,8 +31,10 @@ struct io_stats {
     uint32_t n, room; /* intervals */
     uint64_t refused;
     int64_t last; /* ns since the first packet */
-    char *text;   /* the columns' texts */
-    int digits;   /* of the interval's fraction, as written */
+    int16_t era;  /* of that packet */
+    bool begun;
+    char *text; /* the columns' texts */
+    int digits; /* of the interval's fraction, as written */
 };
 
 /* io_calc_name returns "AVG" and its kin. */

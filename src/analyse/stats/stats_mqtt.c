@@ -19,7 +19,7 @@ enum { USE_PUBLISH = 1, USE_DELIVER = 2, USE_FILTER = 4 };
 
 struct client {
     struct name name;
-    bool by_address, asked; /* asked: sent a SUBSCRIBE */
+    bool asked; /* sent a SUBSCRIBE */
     uint8_t version, clean;
     uint16_t keep_alive;
     char user[USER_SIZE];
@@ -96,8 +96,7 @@ static struct link *link_of(struct mqtt_stats *s, uint32_t stream) {
 static void link_set(struct mqtt_stats *s, struct link *l, const struct talk_addr *at, struct slice id) {
     struct name name;
     char text[80];
-    bool by_address = !id.n;
-    if (by_address) {
+    if (!id.n) {
         struct writer w = wr_fixed(text, sizeof text);
         talk_addr_print(&w, at);
         wr_f(&w, ":%u", at->port);
@@ -106,7 +105,6 @@ static void link_set(struct mqtt_stats *s, struct link *l, const struct talk_add
     name_set(&name, s->secret, id);
     struct client *c = keytab_get(&s->clients, &name);
     if (!c) return;
-    c->by_address = by_address;
     c->at = *at;
     l->client = keytab_place(&s->clients, c) + 1;
     l->at = *at;

@@ -44,6 +44,9 @@ int capture_limits_read(const struct capture_opts *o, struct capture_limits *lim
 struct savefile_plan capture_plan(const struct capture_opts *o, const struct capture_limits *limits);
 /* capture_format reads -F: false where it is unknown. */
 bool capture_format(const struct capture_opts *o, enum capwrite_format *format);
+/* capture_watch_signals makes the stopping signals end the capture instead of the program, and SIGUSR1 tell its totals;
+ * before it is said that the capture listens, since somebody may wait for that to send one. */
+void capture_watch_signals(void);
 /* capture_run captures until a limit or a signal; the exit status. */
 int capture_run(const struct capture_opts *o, const struct capture_limits *limits, struct live *live,
                 struct savefiles *files, const struct capture_view *view);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options of weir capture: tcpdump's letters, and dumpcap's -a, -b, -D, -L, -f. */
 #include "app/capture/capture.h"
+#include "app/condition.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,20 +81,6 @@ const struct opt_command capture_command = {
     .words_at = AT(words),
 };
 
-/* amount reads a number with a fraction and gives it times scale; negative where it is none. */
-static int64_t amount(const char *text, double scale) {
-    char *rest;
-    double v = strtod(text, &rest);
-    if (rest == text || *rest || !(v > 0) || v * scale > 9e15) return -1;
-    return v * scale < 1 ? 1 : (int64_t)(v * scale);
-}
-
-struct condition {
-    const char *name;
-    double scale;
-    size_t at; /* of an int64_t in struct capture_limits */
-};
-
 static const struct condition stop_conditions[] = {
     {"duration", 1000, offsetof(struct capture_limits, stop_ms)},
     {"filesize", 1000, offsetof(struct capture_limits, stop_bytes)},
@@ -108,21 +95,9 @@ static const struct condition ring_conditions[] = {
     {"interval", 1, offsetof(struct capture_limits, next_interval_s)},
 };
 
-static bool set_condition(struct capture_limits *l, const char *text, const struct condition *list, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        size_t len = strlen(list[i].name);
-        if (strncmp(text, list[i].name, len) != 0 || text[len] != ':') continue;
-        int64_t v = amount(text + len + 1, list[i].scale);
-        if (v < 0) return false;
-        memcpy((char *)l + list[i].at, &v, sizeof v);
-        return true;
-    }
-    return false;
-}
-
 static bool ring_files(struct capture_limits *l, const char *text) {
     if (strncmp(text, "files:", 6) != 0) return false;
-    int64_t v = amount(text + 6, 1);
+    int64_t v = condition_amount(text + 6, 1);
     if (v < 0 || v > 100000) return false;
     l->keep_files = (uint32_t)v;
     return true;
@@ -136,12 +111,12 @@ static bool print_names(struct capture_limits *l, const char *text) {
 
 static int read_conditions(const struct capture_opts *o, struct capture_limits *l) {
     for (size_t i = 0; i < o->stops.n; i++)
-        if (!set_condition(l, o->stops.item[i], stop_conditions, 4))
+        if (!condition_take(o->stops.item[i], stop_conditions, 4, l))
             return opt_bad_use(&capture_command,
                                "-a %s: expected duration:SECONDS, filesize:KILOBYTES, packets:N or files:N",
                                o->stops.item[i]);
     for (size_t i = 0; i < o->ring.n; i++)
-        if (!set_condition(l, o->ring.item[i], ring_conditions, 4) && !ring_files(l, o->ring.item[i]) &&
+        if (!condition_take(o->ring.item[i], ring_conditions, 4, l) && !ring_files(l, o->ring.item[i]) &&
             !print_names(l, o->ring.item[i]))
             return opt_bad_use(&capture_command,
                                "-b %s: expected duration:SECONDS, interval:SECONDS, filesize:KILOBYTES, packets:N, "
@@ -159,10 +134,10 @@ static int64_t file_size(const char *text) {
     if (n >= sizeof number) return -1;
     memcpy(number, text, n);
     number[n] = 0;
-    if (!text[n]) return amount(number, 1e6);
+    if (!text[n]) return condition_amount(number, 1e6);
     const char *unit = strchr(units, text[n] | 0x20);
     if (text[n + 1] && strcmp(text + n + 1, "iB") != 0 && strcmp(text + n + 1, "i") != 0) return -1;
-    return unit ? amount(number, (double)((int64_t)1024 << 10 * (unit - units))) : -1;
+    return unit ? condition_amount(number, (double)((int64_t)1024 << 10 * (unit - units))) : -1;
 }
 
 static int check_use(const struct capture_opts *o, const struct capture_limits *l) {

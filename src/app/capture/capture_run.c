@@ -47,7 +47,7 @@ static volatile sig_atomic_t stop_asked, totals_asked;
 static void on_stop(int sig) { stop_asked = sig; }
 static void on_totals(int sig) { totals_asked = sig; }
 
-static void set_signals(void) {
+void capture_watch_signals(void) {
     struct sigaction stop = {.sa_handler = on_stop}, totals = {.sa_handler = on_totals};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
@@ -320,7 +320,6 @@ int capture_run(const struct capture_opts *o, const struct capture_limits *limit
     *r = (struct run){.o = o, .limits = limits, .live = live, .files = files, .view = view, .fd = -1};
     (void)capture_format(o, &r->format);
     if (limits->keep_files && !limits->wrap) r->old = calloc(limits->keep_files, sizeof *r->old);
-    set_signals();
     start_clock(r);
     open_names(r);
     if (limits->keep_files && !limits->wrap && !r->old) fail(r, o->file, err_text(ERR_NOMEM));

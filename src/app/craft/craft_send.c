@@ -104,12 +104,8 @@ static bool time_of(const struct opt_command *cmd, const char *name, const char 
 }
 
 static int listen_open(struct sender *s, struct writer *why) {
-    struct live_config config = {.device = s->o->device ? s->o->device : "any",
-                                 .immediate = true,
-                                 .delay_ms = 1,
-                                 .no_promiscuous = true,
-                                 .buffer_kib = 8192,
-                                 .direction = LIVE_IN};
+    struct live_config config = {
+        .device = s->o->device ? s->o->device : "any", .immediate = true, .no_promiscuous = true, .direction = LIVE_IN};
     s->answers = answers_make();
     return s->answers ? live_open(&s->live, &config, why) : ERR_NOMEM;
 }

@@ -126,12 +126,16 @@ int edit_out_begin(struct edit_out *o) {
     return o->format == CAPWRITE_PCAPNG ? file_open(o, f, NULL) : OK;
 }
 
+/* part_add takes a part, whose body it owns from now on. */
 static int part_add(struct edit_out *o, struct edit_part part) {
     if (o->format != CAPWRITE_PCAPNG) return OK;
     if (o->n_parts == o->room) {
         size_t room = o->room ? o->room * 2 : 16;
         struct edit_part *more = realloc(o->parts, room * sizeof *more);
-        if (!more) return fail(o, ERR_NOMEM, "out of memory");
+        if (!more) {
+            free(part.body);
+            return fail(o, ERR_NOMEM, "out of memory");
+        }
         o->parts = more;
         o->room = room;
     }

@@ -61,9 +61,7 @@ static int list(void) {
     enum { NAME_WIDTH = 11 };
     struct writer w = wr_grow();
     for (size_t i = 0; i < WORLD_KINDS; i++) {
-        wr_s(&w, "  ");
-        text_pad(&w, slice_str(world_kinds[i].name), NAME_WIDTH);
-        text_wrap(&w, slice_str(words(world_kinds[i].what)), 2 + NAME_WIDTH, story_width());
+        story_entry(&w, world_kinds[i].name, NAME_WIDTH, world_kinds[i].what);
     }
     fwrite(w.buf, 1, wr_len(&w), stdout);
     wr_free(&w);
@@ -86,10 +84,8 @@ static int up(const struct net_opts *o) {
         if (!strcmp(o->words.item[1], names[i])) kind = &world_kinds[i];
     }
     if (!kind) {
-        int near = opt_nearest(o->words.item[1], names, WORLD_KINDS);
-        return opt_bad_use(&command, "there is no kind '%s'; %s%s%s", o->words.item[1],
-                           near < 0 ? "" : "did you mean '", near < 0 ? "`weir lab net list` tells them" : names[near],
-                           near < 0 ? "" : "'?");
+        return opt_unknown(&command, "there is no kind", o->words.item[1], names, WORLD_KINDS,
+                           "`weir lab net list` tells them");
     }
     if (o->hold) {
         children_watch();

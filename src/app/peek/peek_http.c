@@ -38,12 +38,6 @@ bool peek_text(struct slice object, const char *name, char *out, size_t size) {
     return fine;
 }
 
-uint64_t peek_number(struct slice object, const char *name) {
-    struct slice value = {0};
-    double v = member(object, name, &value) == JSON_NUMBER ? json_number(value) : 0;
-    return v > 0 && v < 1e18 ? (uint64_t)v : 0;
-}
-
 struct slice peek_list(struct slice object, const char *name) {
     struct slice value = {0};
     return member(object, name, &value) == JSON_ARRAY ? json_inside(value) : (struct slice){0};

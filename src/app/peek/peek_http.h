@@ -39,10 +39,8 @@ bool peek_stopped(const struct peek *p);
 /* peek_escape writes text as a part of a path. */
 void peek_escape(struct writer *w, const char *text);
 
-/* peek_text reads a text or number member of an object into out, empty where there is none. peek_number reads a number.
- */
+/* peek_text reads a text or number member of an object into out, empty where there is none. */
 bool peek_text(struct slice object, const char *name, char *out, size_t size);
-uint64_t peek_number(struct slice object, const char *name);
 /* peek_list gives the inside of a member that is an array; peek_item takes its next element. */
 struct slice peek_list(struct slice object, const char *name);
 bool peek_item(struct slice *inside, struct slice *item);

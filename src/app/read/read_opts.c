@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options of weir read: tshark's letters. */
+#include "app/condition.h"
 #include "app/read/read.h"
 #include <errno.h>
 #include <stdio.h>
@@ -235,14 +236,10 @@ static void prefs_take(const struct reading *g) {
 
 /* stop_condition takes "duration:2" or "packets:5". */
 static int stop_condition(struct reading *g, const char *text) {
-    const char *colon = strchr(text, ':');
-    char *end = NULL;
-    double v = colon ? strtod(colon + 1, &end) : 0;
-    bool number = colon && end != colon + 1 && !*end && v > 0 && v < 1e9;
-    if (number && strncmp(text, "duration:", 9) == 0) g->feed.stop_ms = (int64_t)(v * 1000);
-    else if (number && strncmp(text, "packets:", 8) == 0 && v >= 1) g->o.count = (int64_t)v;
-    else return opt_bad_use(&read_command, "-a %s: expected duration:SECONDS or packets:N", text);
-    return OPT_GO;
+    static const struct condition known[] = {{"duration", 1000, offsetof(struct reading, feed.stop_ms)},
+                                             {"packets", 1, offsetof(struct reading, o.count)}};
+    if (condition_take(text, known, 2, g)) return OPT_GO;
+    return opt_bad_use(&read_command, "-a %s: expected duration:SECONDS or packets:N", text);
 }
 
 /* taps_take starts the statistics of -z. */

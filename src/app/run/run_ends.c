@@ -76,6 +76,14 @@ static void chain_drop(struct run_ends *e, uint16_t place) {
     if (*link) *link = e->end[place].next;
 }
 
+/* fits tells whether the packet goes between the ends, seen from `local`. */
+static bool fits(const struct run_ends *e, const struct run_end *end, uint8_t proto, const struct shim_end *local,
+                 const struct shim_end *peer) {
+    if (end->proto != proto || end->local.port != local->port) return false;
+    if (any_address(&end->local) ? !is_own(e, local) : !same_address(&end->local, local)) return false;
+    return !end->peer.port || (end->peer.port == peer->port && same_address(&end->peer, peer));
+}
+
 void run_ends_add(struct run_ends *e, uint8_t proto, const struct shim_end *local, const struct shim_end *peer) {
     struct run_end new = {.local = plain(*local), .peer = plain(*peer), .proto = proto, .used = true};
     for (uint16_t i = e->by_port[new.local.port]; i; i = e->end[i - 1].next) {
@@ -83,6 +91,8 @@ void run_ends_add(struct run_ends *e, uint8_t proto, const struct shim_end *loca
         if (old->proto == proto && same_address(&old->local, &new.local) && same_address(&old->peer, &new.peer) &&
             old->peer.port == new.peer.port)
             return;
+        /* a connection that was accepted: the socket that listens owns its packets already */
+        if (!old->peer.port && fits(e, old, proto, &new.local, &new.peer)) return;
     }
     uint16_t place = (uint16_t)(e->n++ % RUN_ENDS_MAX);
     if (e->end[place].used) chain_drop(e, place);
@@ -97,14 +107,6 @@ void run_ends_lookup(struct run_ends *e, const char *name) {
     char *to = e->lookup[e->lookups++ % RUN_LOOKUPS_MAX];
     memset(to, 0, sizeof e->lookup[0]);
     strncpy(to, name, sizeof e->lookup[0] - 1);
-}
-
-/* fits tells whether the packet goes between the ends, seen from `local`. */
-static bool fits(const struct run_ends *e, const struct run_end *end, uint8_t proto, const struct shim_end *local,
-                 const struct shim_end *peer) {
-    if (end->proto != proto || end->local.port != local->port) return false;
-    if (any_address(&end->local) ? !is_own(e, local) : !same_address(&end->local, local)) return false;
-    return !end->peer.port || (end->peer.port == peer->port && same_address(&end->peer, peer));
 }
 
 static bool side_has(const struct run_ends *e, uint8_t proto, const struct shim_end *local,

@@ -107,8 +107,7 @@ static void line_take(const struct look *l, struct run_ends *ends, uint8_t proto
     run_ends_add(ends, proto, &a, &b);
     size_t at = inode % (sizeof l->s->known / sizeof *l->s->known);
     /* a datagram socket may get other ends later */
-    if (l->s->known[at] == inode && proto == IPPROTO_TCP && (b.port || proto == IPPROTO_TCP))
-        l->s->tries[at] = UINT32_MAX;
+    if (l->s->known[at] == inode && proto == IPPROTO_TCP) l->s->tries[at] = UINT32_MAX;
 }
 
 static void list_read(const struct look *l, struct run_ends *ends, const char *path, uint8_t proto, bool v6) {

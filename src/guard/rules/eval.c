@@ -25,15 +25,13 @@ static bool logs(const struct rules_tx *tx, const struct rule *rule) {
     return (rule->a.log >= 0 ? rule->a.log : tx->set->defaults[rule->a.phase].log) != 0;
 }
 
-void eval_log(struct rules_tx *tx, const struct rule *rule) {
+/* eval_log notes a rule in the verdict. */
+static void eval_log(struct rules_tx *tx, const struct rule *rule) {
     struct rules_verdict *v = tx->out;
     if (!v || !rule->a.id) return;
     for (size_t i = 0; i < v->n_ids; i++)
         if (v->ids[i] == rule->a.id) return;
-    if (v->n_ids == RULES_IDS_MAX) {
-        v->more_ids = true;
-        return;
-    }
+    if (v->n_ids == RULES_IDS_MAX) return;
     /* What is told about the packet is the first finding, not the sum that decided. */
     bool input = tx->has_last && tx->last.var != V_TX;
     if (!v->n_ids || (!v->matched_value.p && input)) {
@@ -98,7 +96,8 @@ bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from, bool 
     return false;
 }
 
-bool eval_rule(struct rules_tx *tx, const struct rule *rule) {
+/* eval_rule runs a rule with its chain: true where it matched. */
+static bool eval_rule(struct rules_tx *tx, const struct rule *rule) {
     if (rule->unconditional) act_setvars(tx, rule);
     else if (!eval_targets(tx, rule)) return false;
     if (rule->child && !eval_rule(tx, rule->child)) return false;
@@ -107,7 +106,8 @@ bool eval_rule(struct rules_tx *tx, const struct rule *rule) {
     return true;
 }
 
-void eval_phase(struct rules_tx *tx, int phase) {
+/* eval_phase runs the rules of a phase in order. */
+static void eval_phase(struct rules_tx *tx, int phase) {
     const struct rules_set *set = tx->set;
     if (tx->allow == ALLOW_ALL && phase != 5) return;
     if (tx->allow == ALLOW_REQUEST && phase <= 2) return;
@@ -162,7 +162,7 @@ static void verdict_start(struct rules_verdict *v) {
     v->action = RULES_PASS;
     v->by = 0;
     v->n_ids = 0;
-    v->more_ids = v->limited = v->first_pass = false;
+    v->limited = v->first_pass = false;
     v->score = 0;
     memset(v->score_pl, 0, sizeof v->score_pl);
     v->msg = v->matched_name = v->matched_value = (struct slice){0};

@@ -163,8 +163,7 @@ struct rules_verdict {
     enum rules_action action;
     uint32_t by; /* the rule that decided, 0 for none */
     uint32_t ids[RULES_IDS_MAX];
-    size_t n_ids;           /* rules that matched and log, ascending */
-    bool more_ids;          /* there were more than fit */
+    size_t n_ids;           /* rules that matched and log, ascending; more than fit are left out */
     bool limited;           /* a limit cut the inspection short: inputs, memory, time, or an expression's match limit */
     bool first_pass;        /* ended in the first pass */
     int score, score_pl[4]; /* tx.anomaly_score and its parts by paranoia level */

@@ -142,18 +142,14 @@ int rx_run(struct rules_tx *tx, const struct rx *rx, struct slice in, size_t fro
 void act_setvars(struct rules_tx *tx, const struct rule *rule);
 void act_after(struct rules_tx *tx, const struct rule *rule);
 
-/* eval_phase runs the rules of a phase in order, eval_rule one with its chain, eval_targets the operator of one link
- * over its targets: true where it matched. */
-void eval_phase(struct rules_tx *tx, int phase);
-bool eval_rule(struct rules_tx *tx, const struct rule *rule);
+/* eval_targets runs the operator of one link of a chain over its targets: true where it matched. */
 bool eval_targets(struct rules_tx *tx, const struct rule *rule);
 /* eval_head tells whether the operator matches any target, of the inputs none before `from` and, with `inputs`, none
  * that is known to be clean; without effects. */
 bool eval_head(struct rules_tx *tx, const struct rule *rule, int32_t from, bool inputs);
 /* eval_removed tells whether a ctl action took the rule away. */
 bool eval_removed(const struct rules_tx *tx, const struct rule *rule);
-/* eval_log notes a rule in the verdict; eval_logged does unless the rule says nolog. */
-void eval_log(struct rules_tx *tx, const struct rule *rule);
+/* eval_logged notes a rule in the verdict unless it says nolog. */
 void eval_logged(struct rules_tx *tx, const struct rule *rule);
 /* eval_sum completes the verdict: scores, and the rules in the order of their numbers. */
 void eval_sum(struct rules_tx *tx, struct rules_verdict *v);

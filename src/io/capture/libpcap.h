@@ -16,7 +16,7 @@
     X(pcap_, datalink_name_to_val) X(pcap_, datalink_val_to_description) X(pcap_, datalink_val_to_name)                \
     X(pcap_, findalldevs) X(pcap_, free_datalinks) X(pcap_, freealldevs) X(pcap_, freecode)                            \
     X(pcap_, get_selectable_fd) X(pcap_, geterr) X(pcap_, list_datalinks) X(pcap_, next_ex) X(pcap_, open_dead)        \
-    X(pcap_, set_buffer_size) X(pcap_, set_datalink) X(pcap_, set_immediate_mode) X(pcap_, set_promisc)                \
+    X(pcap_, set_buffer_size) X(pcap_, set_datalink) X(pcap_, set_promisc)                \
     X(pcap_, set_rfmon) X(pcap_, set_snaplen) X(pcap_, set_timeout) X(pcap_, set_tstamp_precision)                     \
     X(pcap_, setdirection) X(pcap_, setfilter) X(pcap_, setnonblock) X(pcap_, snapshot) X(pcap_, stats)                \
     X(pcap_, statustostr)

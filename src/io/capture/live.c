@@ -4,8 +4,13 @@
  * itself drops the outgoing copy of a packet on the loopback device.
  *
  * The kernel hands packets out in blocks: a full one at once, another when its timer finds it unchanged since the last
- * time, which is up to two of its periods (packet(7), PACKET_RX_RING, TPACKET_V3). So what came just before the end is
- * waited for, until as many came as the kernel has counted, or for so long that it must have handed them out. */
+ * time, which is up to two of its periods (packet(7), PACKET_RX_RING, TPACKET_V3). A block is as long as the longest
+ * packet may be, so the ring's size and the delay say how long we may be kept from looking: LIVE_BUFFER_KIB is 32 of
+ * them. libpcap's immediate mode has no blocks but gives every packet room for the longest, so that the same ring would
+ * hold 32 packets; what is wanted at once comes in blocks with a short delay instead.
+ *
+ * What came just before the end is waited for, until as many came as the kernel has counted, or for so long that it
+ * must have handed them out. */
 #include "io/capture/live.h"
 
 #include "io/capture/libpcap.h"
@@ -18,6 +23,8 @@
 
 #define LIVE_SNAPLEN 262144
 #define LIVE_DELAY_MS 100
+#define LIVE_SOON_MS 20 /* immediate */
+#define LIVE_BUFFER_KIB 8192
 #define LATE_MS 200 /* a timer of the kernel on a busy machine */
 /* Packets after which libpcap's counters, which have 32 bits and count dropped ones too, are looked at: before they are
  * full, unless 255 of 256 are dropped. */
@@ -72,13 +79,12 @@ static char *device_name(const char *given, char *error) {
 
 static void configure(struct live *l, const struct live_config *c) {
     l->microseconds = c->microseconds;
-    l->delay_ms = c->delay_ms > 0 ? c->delay_ms : LIVE_DELAY_MS;
+    l->delay_ms = c->delay_ms > 0 ? c->delay_ms : c->immediate ? LIVE_SOON_MS : LIVE_DELAY_MS;
     (void)libpcap.set_snaplen(l->pcap, c->snaplen > 0 ? c->snaplen : LIVE_SNAPLEN);
     (void)libpcap.set_promisc(l->pcap, !c->no_promiscuous);
     (void)libpcap.set_timeout(l->pcap, l->delay_ms);
-    if (c->immediate) (void)libpcap.set_immediate_mode(l->pcap, 1);
     if (c->monitor) (void)libpcap.set_rfmon(l->pcap, 1);
-    if (c->buffer_kib > 0) (void)libpcap.set_buffer_size(l->pcap, c->buffer_kib * 1024);
+    (void)libpcap.set_buffer_size(l->pcap, (c->buffer_kib > 0 ? c->buffer_kib : LIVE_BUFFER_KIB) * 1024);
     if (!c->microseconds && libpcap.set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0)
         l->microseconds = true;
 }

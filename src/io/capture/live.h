@@ -14,9 +14,9 @@ enum live_direction { LIVE_BOTH, LIVE_IN, LIVE_OUT };
 struct live_config {
     const char *device; /* name, "any", or the number `weir capture -D` shows */
     int snaplen;        /* bytes; default 262144 */
-    int buffer_kib;     /* of the kernel */
-    int delay_ms;       /* how long the kernel may collect packets before it hands them out; default 100 */
-    bool immediate;     /* every packet at once */
+    int buffer_kib;     /* of the kernel; default 8192 */
+    int delay_ms;   /* how long the kernel may collect packets before it hands them out; default 100, immediate 20 */
+    bool immediate; /* somebody looks at packets as they come */
     bool no_promiscuous, monitor;
     bool microseconds;
     enum live_direction direction;

@@ -11,15 +11,11 @@
 enum {
     MARKER = 0xff,
     OBSERVE = 6,
-    OSCORE = 9,
     URI_HOST = 3,
     URI_PORT = 7,
     URI_PATH = 11,
     CONTENT_FORMAT = 12,
     URI_QUERY = 15,
-    ACCEPT = 17,
-    BLOCK2 = 23,
-    BLOCK1 = 27,
     SIZE2 = 28,
     URI_MAX = 1024, /* bytes of an address put together */
 };

@@ -8,7 +8,7 @@
 #include "proto/protos.h"
 #include "proto/quic/quic.h"
 
-enum { STREAM_CONTROL, STREAM_PUSH, STREAM_ENCODER, STREAM_DECODER };
+enum { STREAM_PUSH = 1, STREAM_DECODER = 3 }; /* RFC 9114 6.2, RFC 9204 4.2 */
 enum {
     CANCEL_PUSH = 0x3,
     SETTINGS = 0x4,

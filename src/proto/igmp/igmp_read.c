@@ -4,7 +4,7 @@
 #include "proto/icmp/checksum.h"
 #include "proto/protos.h"
 
-enum { SHORT = 8, QUERY_3 = 12, GROUP = 8 };
+enum { SHORT = 8, QUERY_3 = 12 };
 enum { T_QUERY = 0x11, T_REPORT_1 = 0x12, T_REPORT_2 = 0x16, T_LEAVE = 0x17, T_REPORT_3 = 0x22 };
 enum { IS_IN = 1, IS_EX, TO_IN, TO_EX, ALLOW, BLOCK };
 

@@ -6,7 +6,6 @@
 
 enum ipv6_next {
     NEXT_HOP = 0,
-    NEXT_IPV4 = 4,
     NEXT_IPV6 = 41,
     NEXT_ROUTING = 43,
     NEXT_FRAGMENT = 44,

@@ -5,7 +5,7 @@
 #include "proto/protos.h"
 
 enum { ADDRESS = 16, UNIT = 8 };
-enum { ROUTE_SOURCE = 0, ROUTE_NIMROD = 1, ROUTE_MOBILE = 2, ROUTE_RPL = 3, ROUTE_SEGMENT = 4 };
+enum { ROUTE_SOURCE = 0, ROUTE_MOBILE = 2, ROUTE_RPL = 3, ROUTE_SEGMENT = 4 };
 
 /* Which fields the first two bytes of an extension header fill. */
 struct common_ids {

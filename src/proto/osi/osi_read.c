@@ -4,16 +4,7 @@
  * nor are the other protocols of OSI. */
 #include "proto/protos.h"
 
-enum {
-    ISIS = 0x83,
-    CHDLC_PADDING = 0xfe,
-    SYSTEM = 6,
-    L1_HELLO = 15,
-    P2P_HELLO = 17,
-    L2_LSP = 20,
-    L2_CSNP = 25,
-    TYPE = 4
-};
+enum { ISIS = 0x83, CHDLC_PADDING = 0xfe, SYSTEM = 6, P2P_HELLO = 17, L2_LSP = 20, L2_CSNP = 25, TYPE = 4 };
 
 static void hello_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {{0, 1},

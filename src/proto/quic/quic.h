@@ -7,10 +7,11 @@
 
 /* The parts of QUIC.
  *
- * quic_read.c reads the headers of a datagram's packets, quic_cipher.c takes their protection off, with keys that
- * quic_open.c makes of what Initial packets say and quic_session.c finds for all others, quic_frame.c reads the frames
- * in them. quic_order.c puts pieces in order: those of the handshake for quic_crypto.c, which proto/tls reads, those of
- * streams for quic_stream.c, which go to the decoder of the application protocol. */
+ * quic_read.c reads the headers of a datagram's packets, quic_path.c finds the connection they are of, quic_cipher.c
+ * takes their protection off, with keys that quic_open.c makes of what Initial packets say and quic_session.c finds for
+ * all others, quic_frame.c reads the frames in them. quic_order.c puts pieces in order: those of the handshake for
+ * quic_crypto.c, which proto/tls reads, those of streams for quic_stream.c, which go to the decoder of the application
+ * protocol. */
 
 enum {
     QUIC_VERSION_1 = 1,
@@ -137,9 +138,15 @@ struct slice quic_order_join(struct arena *a, const struct quic_order *o, uint32
 void quic_order_pass(struct quic_order *o, uint32_t n, uint64_t end);
 void quic_order_end(struct quic_order *o);
 
+/* quic_sure is how sure it is that a connection is one, and not what a stranger made of packets anybody can make. */
+enum quic_sure { QUIC_UNSURE, QUIC_ANSWERED /* by the server */, QUIC_SECRET /* packets opened with its secrets */ };
+
+/* quic_state is a connection. */
 struct quic_state {
-    struct quic_id own[2]; /* what each side chose for itself */
+    struct quic_id own[2]; /* what each side chose for itself, */
+    bool own_sure[2];      /* in a packet that opened */
     bool has_keys, retried;
+    uint8_t sure;                    /* enum quic_sure */
     uint8_t client;                  /* which side of the conversation it is, where has_keys */
     uint32_t version;                /* the keys are of */
     struct quic_id id;               /* they come out of */
@@ -153,6 +160,36 @@ struct quic_state {
     /* Bytes of streams of the packet being read, until its layer is complete. */
     struct quic_plain *plain, *plain_last;
 };
+
+/* quic_path is a conversation's; see quic_path.c. */
+struct quic_path {
+    struct quic_state now;
+    struct quic_state *next; /* a second one, in `memory`; NULL: none */
+    struct arena memory;
+};
+
+/* quic_closed is a packet with its protection. */
+struct quic_closed {
+    struct slice packet;
+    size_t number_at; /* in it */
+    uint32_t version;
+    enum quic_space space;
+    bool early;      /* it is of early data */
+    bool first;      /* it is its datagram's first one */
+    struct slice id; /* of an Initial packet: whom it is for */
+};
+
+/* quic_path_open opens a packet with a long header: the side of its connection that sent it (0: the client), or -1. *st
+ * is the connection, where it does not open the present one. quic_path_settle is called behind a packet that was of the
+ * connection `read`. quic_path_retry takes a Retry packet of a side of the conversation. quic_path_end and
+ * quic_state_end release what the state owns. */
+int quic_path_open(struct decode *d, struct quic_path *p, const struct quic_closed *c, struct quic_state **st,
+                   struct quic_opened *o);
+void quic_path_settle(struct quic_path *p, const struct quic_state *read);
+void quic_path_retry(struct quic_path *p, int from);
+void quic_path_end(struct quic_path *p);
+void quic_state_end(struct quic_state *st);
+void quic_id_set(struct quic_id *to, struct slice id);
 
 /* quic_session is what opens the packets of a connection whose secrets are known; see quic_session.c. */
 struct quic_session {
@@ -193,10 +230,10 @@ void quic_stream_reset(struct quic_state *st, int side, uint64_t id);
 void quic_streams_read(struct decode *d, struct quic_state *st);
 void quic_streams_end(struct tls_keys *k, struct quic_session *q);
 
-/* quic_session_open opens a packet of side 0 (the client) or 1 that is no Initial one, with the secrets of the store:
- * one of early data, where `early`. quic_session_end forgets the connection's. */
-bool quic_session_open(struct decode *d, struct quic_state *st, int side, enum quic_space space, bool early,
-                       uint32_t version, struct slice packet, size_t number_at, struct quic_opened *o);
+/* quic_session_open opens a packet of side 0 (the client) or 1 that is no Initial one, with the secrets of the store.
+ * quic_session_end forgets the connection's. */
+bool quic_session_open(struct decode *d, struct quic_state *st, int side, const struct quic_closed *c,
+                       struct quic_opened *o);
 void quic_session_end(struct quic_state *st);
 static inline struct quic_session *quic_session_of(const struct quic_state *st) {
     return st->session ? pool_at(&st->store->quic, st->session) : NULL;

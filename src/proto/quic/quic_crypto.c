@@ -26,6 +26,7 @@ static void pieces_show(struct decode *d, const struct quic_order *c, uint32_t l
 static void hand_on(struct decode *d, struct quic_state *st, enum quic_space space, int side, struct slice in) {
     if (st->speaks[side] != space) tls_gather_drop(&st->tls.gather[side]);
     st->speaks[side] = (uint8_t)space;
+    st->tls.open_to_all = space == QUIC_FIRST;
     tls_quic_read(d, &st->tls, side, in);
 }
 

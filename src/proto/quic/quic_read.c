@@ -4,13 +4,10 @@
  * Theory of operation: a conversation is recognised by a long header whose version is one of QUIC's; after that each of
  * its datagrams is one. Several packets may lie in a datagram, each a layer of its own; what follows them and is not
  * for the same connection is padding. How long the connection id of a short header is only who chose it knows: it is
- * shown where it is the source id the peer of its sender gave in a long header, which the state keeps.
+ * shown where it is the source id the peer of its sender gave in a long header, which the state keeps: one that opened,
+ * where there was any, as nobody else's header changes it (RFC 9000 7.2).
  *
- * Keys of Initial packets come out of the connection id of the client's first one, so who sent a packet that opens with
- * the keys of its own id is the client. Such keys are tried for the first packet of a datagram only: all others must be
- * for the same id (RFC 9000 12.2), and a stranger may fill datagrams with small packets. A client that was sent a Retry
- * goes on in its handshake with keys of a new id; other new keys are those of a new connection, whose handshake begins
- * anew. All other packets are opened with the secrets of the handshake, where they are known (quic_session.c). */
+ * Which connection a packet is of, and so what opens it, quic_path.c tells. */
 #include "proto/protos.h"
 #include "proto/quic/quic.h"
 
@@ -39,76 +36,13 @@ static unsigned long_type(uint8_t first, uint32_t version) {
 /* reading is a datagram on its way. */
 struct reading {
     struct decode *d;
-    struct quic_state *st; /* NULL: there is no memory */
-    bool first;            /* the packet is the datagram's first one, */
-    uint32_t version;      /* which had this version, 0: none, */
-    struct slice id;       /* and was for this connection id */
-    bool opens;            /* somebody wants what is inside packets */
+    struct quic_path *path; /* NULL: there is no memory */
+    struct quic_state *st;  /* of the packet; NULL likewise */
+    bool first;             /* the packet is the datagram's first one, */
+    uint32_t version;       /* which had this version, 0: none, */
+    struct slice id;        /* and was for this connection id */
+    bool opens;             /* somebody wants what is inside packets */
 };
-
-static void id_set(struct quic_id *to, struct slice id) {
-    to->n = id.n <= QUIC_ID_MAX ? (uint8_t)id.n : 0;
-    if (to->n) memcpy(to->bytes, id.p, to->n);
-}
-
-static void handshake_end(struct quic_state *st) {
-    for (int i = 0; i < 2 * QUIC_SPACES; i++) quic_order_end(&st->crypto[i / 2][i % 2]);
-    quic_session_end(st);
-    proto_tls.stream->end(&st->tls);
-}
-
-/* handshake_restart forgets the handshake of the connection before. */
-static void handshake_restart(struct quic_state *st) {
-    handshake_end(st);
-    memset(st->crypto, 0, sizeof st->crypto);
-    memset(st->number, 0, sizeof st->number);
-    memset(st->speaks, 0, sizeof st->speaks);
-    tls_quic_start(&st->tls);
-}
-
-/* version_changed opens an Initial packet of another version than those before, which the two sides go on with (RFC
- * 9368 2.4): its keys come out of the same connection id. It returns the side, or -1. */
-static int version_changed(struct reading *g, uint32_t version, struct slice packet, size_t number_at,
-                           struct quic_opened *o) {
-    struct quic_state *st = g->st;
-    struct quic_keys keys[2];
-    int side = g->d->from != st->client;
-    if (!g->first || !st->has_keys || st->version == version ||
-        !quic_keys_derive(version, quic_id_slice(&st->id), keys) ||
-        !quic_open(g->d->arena, &keys[side], packet, number_at, st->number[QUIC_FIRST][side], o))
-        return -1;
-    st->version = version;
-    memcpy(st->keys, keys, sizeof keys);
-    return side;
-}
-
-/* initial_open opens an Initial packet of a version, for a connection id: 0 where it is the client's, 1 where it is the
- * server's, -1 where it does not open. */
-static int initial_open(struct reading *g, uint32_t version, struct slice id, struct slice packet, size_t number_at,
-                        struct quic_opened *o) {
-    struct quic_state *st = g->st;
-    o->space = QUIC_FIRST;
-    if (st->has_keys && st->version == version) {
-        int side = g->d->from != st->client;
-        if (quic_open(g->d->arena, &st->keys[side], packet, number_at, st->number[QUIC_FIRST][side], o)) return side;
-        if (slice_eq(id, quic_id_slice(&st->id))) return -1;
-    }
-    struct quic_keys keys[2];
-    int other = version_changed(g, version, packet, number_at, o);
-    if (other >= 0) return other;
-    if (!g->first || id.n > QUIC_ID_MAX || !quic_keys_derive(version, id, keys)) return -1;
-    bool opens = quic_open(g->d->arena, &keys[0], packet, number_at, 0, o);
-    /* One that was not captured whole cannot be opened; the server's answer can, with its keys. */
-    if (!opens && (!g->d->cut || st->has_keys)) return -1;
-    if (!st->has_keys || !st->retried) handshake_restart(st);
-    st->has_keys = true;
-    st->retried = false;
-    st->client = g->d->from;
-    st->version = version;
-    id_set(&st->id, id);
-    memcpy(st->keys, keys, sizeof keys);
-    return opens ? 0 : -1;
-}
 
 static struct slice id_read(struct decode *d, struct reader *r, uint16_t length, uint16_t id) {
     uint8_t size = get_u8(d, r, length);
@@ -170,6 +104,9 @@ static void payload_read(struct decode *d, struct reader *r, size_t n, uint16_t 
 
 /* frames_read reads what was opened. */
 static void frames_read(struct reading *g, int side, const struct quic_opened *o, uint32_t packet) {
+    bool early = o->space == QUIC_DATA && o->first & LONG; /* it can be sent again by anybody */
+    uint8_t sure = early ? QUIC_UNSURE : o->space != QUIC_FIRST ? QUIC_SECRET : side ? QUIC_ANSWERED : QUIC_UNSURE;
+    if (sure > g->st->sure) g->st->sure = sure;
     uint64_t *next = &g->st->number[o->space][side];
     if (o->number >= *next) *next = o->number + 1;
     uint8_t src = o->plain.n ? fvec_add_source(g->d->out, o->plain, "Decrypted QUIC") : 0;
@@ -181,14 +118,20 @@ static void why_add(struct reading *g, uint32_t off) {
     if (g->st && g->opens) tls_readable_add(g->d, &g->st->tls, off);
 }
 
-/* protected_open opens a packet that is no Initial one: the side that sent it, or -1. */
-static int protected_open(struct reading *g, enum quic_space space, bool early, uint32_t version, struct slice packet,
-                          size_t number_at, struct quic_opened *o) {
-    struct quic_state *st = g->st;
-    if (!st || !g->opens) return -1;
-    int side = g->d->from != st->client;
-    bool opens = st->has_keys && quic_session_open(g->d, st, side, space, early, version, packet, number_at, o);
-    return opens ? side : -1;
+/* long_open opens a packet, after which g->st is the connection it is of: the side that sent it, or -1. */
+static int long_open(struct reading *g, const struct long_head *h, struct slice in, struct quic_opened *o) {
+    struct quic_closed c = {
+        .packet = slice_head(in, h->end),
+        .number_at = h->number_at,
+        .version = h->version,
+        .space = h->type == INITIAL     ? QUIC_FIRST
+                 : h->type == HANDSHAKE ? QUIC_HANDSHAKE
+                                        : QUIC_DATA,
+        .early = h->type == ZERO_RTT,
+        .first = g->first,
+        .id = h->to,
+    };
+    return g->path && g->opens ? quic_path_open(g->d, g->path, &c, &g->st, o) : -1;
 }
 
 static void long_read(struct reading *g, struct reader *r) {
@@ -200,15 +143,12 @@ static void long_read(struct reading *g, struct reader *r) {
     int side = -1;
     bool whole = head_find(in, &h);
     if (whole && g->first) g->version = h.version, g->id = h.to;
-    if (whole && g->st) {
-        id_set(&g->st->own[d->from], h.from);
-        g->st->retried |= h.version && h.type == RETRY;
+    if (whole && h.version && h.type == RETRY && g->st) quic_path_retry(g->path, d->from);
+    if (whole && h.number_at) side = long_open(g, &h, in, &opened);
+    if (whole && g->st && (side >= 0 || !g->st->own_sure[d->from])) {
+        quic_id_set(&g->st->own[d->from], h.from);
+        g->st->own_sure[d->from] = side >= 0;
     }
-    if (whole && h.number_at && h.type == INITIAL && g->st && g->opens)
-        side = initial_open(g, h.version, h.to, slice_head(in, h.end), h.number_at, &opened);
-    else if (whole && h.number_at)
-        side = protected_open(g, h.type == HANDSHAKE ? QUIC_HANDSHAKE : QUIC_DATA, h.type == ZERO_RTT, h.version,
-                              slice_head(in, h.end), h.number_at, &opened);
     if (side >= 0) o = &opened;
     bits_read(d, off, in.p[0], h.version, o);
     rd_skip(r, 1);
@@ -241,37 +181,55 @@ static size_t part_size(struct slice in, struct slice id) {
     return again ? (size_t)(again - in.p) - 1 : 0;
 }
 
-/* short_try opens a packet with a short header whose connection id has `id_n` bytes: the side that sent it, or -1. *n
- * is the packet's length. */
-static int short_try(struct reading *g, struct slice in, size_t id_n, size_t *n, struct quic_opened *o) {
+/* short_head is what is known of a packet with a short header. */
+struct short_head {
+    struct slice id; /* the connection id, whose length is known to its receiver only; empty: not known */
+    size_t n;        /* bytes of the packet */
+};
+
+/* short_try opens a packet with a short header whose connection id has `id_n` bytes: the side that sent it, or -1. */
+static int short_try(struct decode *d, struct quic_state *st, struct slice in, size_t id_n, struct short_head *h,
+                     struct quic_opened *o) {
     enum { DATAGRAM_MOST = 1500 };
     struct slice id = slice_head(slice_tail(in, 1), id_n);
     bool many = in.n > DATAGRAM_MOST; /* it is likely that they are several */
+    int side = d->from != st->client;
     for (int i = 0; i < 2; i++, many = !many) {
-        *n = many ? part_size(in, id) : in.n;
-        int side = *n ? protected_open(g, QUIC_DATA, false, g->st->version, slice_head(in, *n), 1 + id.n, o) : -1;
-        if (side >= 0) return side;
+        size_t n = many ? part_size(in, id) : in.n;
+        struct quic_closed c = {
+            .packet = slice_head(in, n), .number_at = 1 + id.n, .version = st->version, .space = QUIC_DATA};
+        if (!n || !quic_session_open(d, st, side, &c, o)) continue;
+        *h = (struct short_head){id, n};
+        return side;
     }
     return -1;
 }
 
-/* short_open opens a packet with a short header: the side that sent it, or -1. *id is its connection id, whose length
- * is known to its receiver only: that of the id it has from the beginning, or of one it gave later. */
-static int short_open(struct reading *g, struct slice in, struct slice *id, size_t *n, struct quic_opened *o) {
-    struct quic_state *st = g->st;
-    struct slice own = st ? quic_id_slice(&st->own[!g->d->from]) : (struct slice){0};
-    struct quic_session *q = st ? quic_session_of(st) : NULL;
-    uint32_t others = q ? q->side[g->d->from == st->client].id_lengths & ~(1u << own.n) : 0;
-    int side = st && st->tls.session ? short_try(g, in, own.n, n, o) : -1;
-    *id = slice_head(slice_tail(in, 1), own.n);
-    for (size_t size = 0; side < 0 && others >> size; size++) {
-        if (!(others >> size & 1)) continue;
-        side = short_try(g, in, size, n, o);
-        if (side >= 0) *id = slice_head(slice_tail(in, 1), size);
+/* short_open opens a packet with a short header: the side that sent it, or -1. It is for the id the receiver has from
+ * the beginning, or for one it gave later. */
+static int short_open(struct decode *d, struct quic_state *st, struct slice in, struct short_head *h,
+                      struct quic_opened *o) {
+    struct quic_session *q = quic_session_of(st);
+    size_t own = st->own[!d->from].n;
+    uint32_t others = q ? q->side[d->from == st->client].id_lengths & ~(1u << own) : 0;
+    int side = st->has_keys && st->tls.session ? short_try(d, st, in, own, h, o) : -1;
+    for (size_t size = 0; side < 0 && others >> size; size++)
+        if (others >> size & 1) side = short_try(d, st, in, size, h, o);
+    return side;
+}
+
+/* short_find opens a packet with a short header, after which g->st is the connection it is of. */
+static int short_find(struct reading *g, struct slice in, struct short_head *h, struct quic_opened *o) {
+    struct quic_path *p = g->path;
+    *h = (struct short_head){.n = in.n};
+    for (g->st = p && g->opens ? &p->now : NULL; g->st; g->st = g->st == &p->now ? p->next : NULL) {
+        int side = short_open(g->d, g->st, in, h, o);
+        if (side >= 0) return side;
     }
-    if (side >= 0) return side;
-    *n = in.n;
-    if (!slice_eq(*id, own)) *id = (struct slice){0};
+    if (!p) return -1;
+    g->st = &p->now;
+    struct slice own = quic_id_slice(&p->now.own[!g->d->from]);
+    if (slice_starts(slice_tail(in, 1), own)) h->id = slice_head(slice_tail(in, 1), own.n);
     return -1;
 }
 
@@ -279,11 +237,10 @@ static void short_read(struct reading *g, struct reader *r) {
     struct decode *d = g->d;
     uint32_t off = rd_off(r);
     uint8_t first = (uint8_t)rd_peek(r, 0);
-    struct slice id;
+    struct short_head h;
     struct quic_opened o;
-    size_t n;
-    int side = short_open(g, rd_rest(r), &id, &n, &o);
-    fv_open(d->out, FID_QUIC_SHORT, off, (uint32_t)n);
+    int side = short_find(g, rd_rest(r), &h, &o);
+    fv_open(d->out, FID_QUIC_SHORT, off, (uint32_t)h.n);
     fv_u(d->out, FID_QUIC_HEADER_FORM, off, 1, 0);
     fv_u(d->out, FID_QUIC_FIXED_BIT, off, 1, first >> 6 & 1);
     fv_u(d->out, FID_QUIC_SPIN_BIT, off, 1, first >> 5 & 1);
@@ -293,8 +250,8 @@ static void short_read(struct reading *g, struct reader *r) {
         fv_u(d->out, FID_QUIC_NUMBER_LENGTH, off, 1, o.first & 3);
     }
     rd_skip(r, 1);
-    if (id.n) get_bytes(d, r, FID_QUIC_DCID, id.n);
-    payload_read(d, r, n - 1 - id.n, FID_QUIC_PROTECTED_PAYLOAD, side >= 0 ? &o : NULL);
+    if (h.id.n) get_bytes(d, r, FID_QUIC_DCID, h.id.n);
+    payload_read(d, r, h.n - 1 - h.id.n, FID_QUIC_PROTECTED_PAYLOAD, side >= 0 ? &o : NULL);
     fv_close(d->out);
     why_add(g, off);
     if (side >= 0) frames_read(g, side, &o, off);
@@ -331,27 +288,41 @@ static void packet_read(struct reading *g, struct reader *r) {
     if (!rd_ok(r)) d_bad(d, r);
     d_end(d);
     if (g->st && g->st->plain) quic_streams_read(d, g->st);
+    if (g->path) quic_path_settle(g->path, g->st);
 }
 
 static void quic_read(struct decode *d, struct slice in) {
     struct reading g = {.d = d, .first = true};
-    g.st = d->ops->udp_state && !d->quoted ? d->ops->udp_state(d, &proto_quic) : NULL;
-    if (g.st) g.st->plain = NULL;
+    g.path = d->ops->udp_state && !d->quoted ? d->ops->udp_state(d, &proto_quic) : NULL;
+    if (g.path) g.path->now.plain = NULL;
+    if (g.path && g.path->next) g.path->next->plain = NULL;
     g.opens = want_any(d->out->want, FID_QUIC_LONG_RESERVED, FID_QUIC_END) ||
               want_any(d->out->want, FID_TLS, FID_TLS_END) || d_wants(d, FID_FRAME_PROTOCOLS) ||
-              (d->tls_keys && d->tls_keys->any);
+              (d->tls_keys && (d->tls_keys->any || d->tls_keys->expected));
     struct reader r = d_reader(d, in);
     for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r); i++) {
+        g.st = g.path ? &g.path->now : NULL;
         if (!g.first && !belongs(&g, rd_rest(&r))) padding_read(d, &r);
         else packet_read(&g, &r);
         g.first = false;
     }
 }
 
-static void quic_end(void *state) {
-    struct quic_state *st = state;
-    handshake_end(st);
+/* quic_owns opens the packet, which then is opened again when it is read: there is one for each move. */
+static bool quic_owns(struct decode *d, void *state, struct slice name, struct slice in) {
+    struct quic_path *p = state;
+    struct short_head h;
+    struct quic_opened o;
+    for (struct quic_state *st = &p->now; st; st = st == &p->now ? p->next : NULL) {
+        int side = st->has_keys && st->tls.session ? short_try(d, st, in, name.n, &h, &o) : -1;
+        if (side < 0) continue;
+        quic_session_of(st)->side[!side].id_lengths |= 1u << name.n;
+        return true;
+    }
+    return false;
 }
+
+static void quic_end(void *state) { quic_path_end(state); }
 
 static void id_say(struct writer *w, const char *what, const struct fval *f) {
     if (!f) return;
@@ -383,7 +354,7 @@ static const uint16_t info_fields[] = {
     FID_QUIC_HEADER_FORM, FID_QUIC_VERSION,    FID_QUIC_LONG_PACKET_TYPE, FID_QUIC_LONG_PACKET_TYPE_V2,
     FID_QUIC_DCID,        FID_QUIC_SCID,       FID_QUIC_NUMBER,           FID_QUIC_FRAME,
     FID_QUIC_STREAM_ID,   FID_QUIC_MAX_STREAM, FID_QUIC_KEY_PHASE,        0};
-static const struct stream_ops kept = {.state_size = sizeof(struct quic_state), .end = quic_end};
+static const struct stream_ops kept = {.state_size = sizeof(struct quic_path), .end = quic_end, .owns = quic_owns};
 const struct proto proto_quic = {.name = "quic",
                                  .column = "QUIC",
                                  .id = FID_QUIC,

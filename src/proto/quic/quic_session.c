@@ -106,8 +106,10 @@ static void phase_step(struct quic_side *side, uint64_t number) {
     side->began = number;
 }
 
-static bool data_open(struct decode *d, const struct tls_session *s, struct quic_side *side, uint32_t version,
-                      struct slice packet, size_t number_at, struct quic_opened *o) {
+static bool data_open(struct decode *d, const struct tls_session *s, struct quic_side *side,
+                      const struct quic_closed *c, struct quic_opened *o) {
+    struct slice packet = c->packet;
+    size_t number_at = c->number_at;
     bool phase = (o->first & KEY_PHASE) != 0;
     if (phase == side->phase) {
         if (!quic_payload_open(d->arena, &side->data, packet, number_at, o)) return false;
@@ -116,7 +118,7 @@ static bool data_open(struct decode *d, const struct tls_session *s, struct quic
     }
     if (o->number < side->began)
         return side->before.payload && quic_payload_open(d->arena, &side->before, packet, number_at, o);
-    if (!after_ready(s, side, version) || !quic_payload_open(d->arena, &side->after, packet, number_at, o))
+    if (!after_ready(s, side, c->version) || !quic_payload_open(d->arena, &side->after, packet, number_at, o))
         return false;
     phase_step(side, o->number);
     return true;
@@ -124,44 +126,44 @@ static bool data_open(struct decode *d, const struct tls_session *s, struct quic
 
 /* early_open opens a packet of early data with one of the suites the client offers, until one fits. */
 static bool early_open(struct decode *d, struct tls_keys *k, struct tls_session *s, struct quic_session *q,
-                       uint32_t version, struct slice packet, size_t number_at, uint64_t next, struct quic_opened *o) {
+                       const struct quic_closed *c, uint64_t next, struct quic_opened *o) {
     const struct tls_key *key = tls_epoch_secret(k, s, 0, EPOCH_EARLY);
     if (q->early.payload)
-        return quic_header_open(&q->early, packet, number_at, next, o) &&
-               quic_payload_open(d->arena, &q->early, packet, number_at, o);
+        return quic_header_open(&q->early, c->packet, c->number_at, next, o) &&
+               quic_payload_open(d->arena, &q->early, c->packet, c->number_at, o);
     for (uint8_t i = 0; key && i < s->n_offered; i++) {
         struct tls_suite suite;
         struct quic_keys keys;
-        if (!tls_suite_find(s->offered[i], &suite) || !secret_keys(version, &suite, key->secret, key->n, &keys) ||
+        if (!tls_suite_find(s->offered[i], &suite) || !secret_keys(c->version, &suite, key->secret, key->n, &keys) ||
             !quic_cipher_start(&q->early, &keys))
             continue;
         s->side[0].origin = key->origin;
-        if (quic_header_open(&q->early, packet, number_at, next, o) &&
-            quic_payload_open(d->arena, &q->early, packet, number_at, o))
+        if (quic_header_open(&q->early, c->packet, c->number_at, next, o) &&
+            quic_payload_open(d->arena, &q->early, c->packet, c->number_at, o))
             return true;
         quic_cipher_end(&q->early);
     }
     return false;
 }
 
-bool quic_session_open(struct decode *d, struct quic_state *st, int side, enum quic_space space, bool early,
-                       uint32_t version, struct slice packet, size_t number_at, struct quic_opened *o) {
+bool quic_session_open(struct decode *d, struct quic_state *st, int side, const struct quic_closed *c,
+                       struct quic_opened *o) {
     struct tls_session *s = tls_session_of(&st->tls);
     struct quic_session *q = s ? session_make(st, st->tls.keys) : NULL;
-    uint64_t *next = &st->number[space][side];
+    uint64_t *next = &st->number[c->space][side];
     bool ok = false, ready = false;
-    o->space = (uint8_t)space;
-    if (q && early) {
-        ok = side == 0 && early_open(d, st->tls.keys, s, q, version, packet, number_at, *next, o);
+    o->space = (uint8_t)c->space;
+    if (q && c->early) {
+        ok = side == 0 && early_open(d, st->tls.keys, s, q, c, *next, o);
     } else if (q) {
-        ready = cipher_await(st->tls.keys, s, q, side, space, version);
-        const struct quic_cipher *c = space == QUIC_HANDSHAKE ? &q->side[side].handshake : &q->side[side].data;
-        ok = ready && quic_header_open(c, packet, number_at, *next, o);
-        if (ok && space == QUIC_HANDSHAKE) ok = quic_payload_open(d->arena, c, packet, number_at, o);
-        else if (ok) ok = data_open(d, s, &q->side[side], version, packet, number_at, o);
+        ready = cipher_await(st->tls.keys, s, q, side, c->space, c->version);
+        const struct quic_cipher *k = c->space == QUIC_HANDSHAKE ? &q->side[side].handshake : &q->side[side].data;
+        ok = ready && quic_header_open(k, c->packet, c->number_at, *next, o);
+        if (ok && c->space == QUIC_HANDSHAKE) ok = quic_payload_open(d->arena, k, c->packet, c->number_at, o);
+        else if (ok) ok = data_open(d, s, &q->side[side], c, o);
     }
     if (!ok) ERR_clear_error();
-    if (q && !ok && !ready && space == QUIC_DATA) {
+    if (q && !ok && !ready && c->space == QUIC_DATA) {
         ++*next;
         q->side[side].late = true;
     }

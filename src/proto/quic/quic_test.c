@@ -6,7 +6,7 @@
 #include "proto/proto_test.h"
 #include "proto/protos.h"
 
-static struct quic_state *conversation;
+static struct quic_path *conversation;
 
 static void *test_state(struct decode *d, const struct proto *p) {
     (void)d, (void)p;
@@ -139,7 +139,7 @@ static void pieces_are_read_in_any_order(void) {
         CHECK(read == 1, "%s: the ServerHello is read once, not %u times", orders[i].what, read);
         CHECK(st.crypto[QUIC_FIRST][1].next == hello.n && !st.crypto[QUIC_FIRST][1].early, "%s: nothing waits any more",
               orders[i].what);
-        proto_quic.stream->end(&st);
+        quic_state_end(&st);
     }
     bench_free(&b);
     free((void *)hello.p);
@@ -159,19 +159,19 @@ static void what_waits_is_bounded(void) {
         quic_crypto_take(&b.d, &st, QUIC_FIRST, 0, off, slice_of(bytes, sizeof bytes));
     }
     CHECK(all.held > 0 && all.held <= 256 << 10, "a side keeps some pieces, not %zu bytes", all.held);
-    proto_quic.stream->end(&st);
+    quic_state_end(&st);
     CHECK(all.held == 0, "and gives the memory back");
     bench_free(&b);
 }
 
 static void damage_breaks_nothing(void) {
     struct slice packet = unhex(SERVER_INITIAL), id = unhex(CLIENT_ID);
-    struct quic_state st = {.has_keys = true, .client = 1, .version = QUIC_VERSION_1};
+    struct quic_path path = {.now = {.has_keys = true, .client = 1, .version = QUIC_VERSION_1}};
     struct bench b;
     bench_make(&b);
-    CHECK(quic_keys_derive(QUIC_VERSION_1, id, st.keys), "version 1 has keys");
-    tls_quic_start(&st.tls);
-    conversation = &st;
+    CHECK(quic_keys_derive(QUIC_VERSION_1, id, path.now.keys), "version 1 has keys");
+    tls_quic_start(&path.now.tls);
+    conversation = &path;
     for (size_t i = 0; i < 2 * packet.n; i++) {
         struct slice in = i < packet.n ? slice_head(packet, i) : packet;
         if (i >= packet.n) ((uint8_t *)packet.p)[i - packet.n] ^= 0x55;
@@ -186,7 +186,7 @@ static void damage_breaks_nothing(void) {
     proto_quic.read(&b.d, packet);
     CHECK(bench_is(&b, FID_QUIC_NUMBER, 0, 1), "the whole one is still read");
     CHECK(bench_is(&b, FID_TLS_HS_TYPE, 0, SERVER_HELLO), "with the ServerHello in it");
-    proto_quic.stream->end(&st);
+    proto_quic.stream->end(&path);
     conversation = NULL;
     bench_free(&b);
     free((void *)packet.p);

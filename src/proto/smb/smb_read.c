@@ -5,15 +5,7 @@
 
 #include "proto/protos.h"
 
-enum {
-    HEADER = 32,
-    TRANSACTION = 0x25,
-    NT_STATUS = 0x4000,
-    UNICODE = 0x8000,
-    SETUP_MAX = 3,
-    WORDS_LEAST = 14,
-    NAME_MAX = 256
-};
+enum { HEADER = 32, TRANSACTION = 0x25, NT_STATUS = 0x4000, UNICODE = 0x8000, WORDS_LEAST = 14, NAME_MAX = 256 };
 
 static void header_read(struct decode *d, struct reader *r, uint16_t flags2) {
     static const struct d_row first[] = {{FID_SMB_SERVER_COMPONENT, 4, true}, {FID_SMB_CMD, 1}};

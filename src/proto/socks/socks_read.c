@@ -8,7 +8,7 @@
 
 #include "field/print.h"
 
-enum { V4 = 4, V5 = 5, CONNECT = 1, IPV4 = 1, DOMAIN = 3, IPV6 = 4, GRANTED_V4 = 90, NO_PASSWORD = 0, PASSWORD = 2 };
+enum { V4 = 4, V5 = 5, CONNECT = 1, IPV4 = 1, DOMAIN = 3, IPV6 = 4, GRANTED_V4 = 90, PASSWORD = 2 };
 
 struct socks_state {
     enum { GREETING, METHOD, LOGIN, LOGIN_ANSWER, ASKED_V5, ANSWER } step;

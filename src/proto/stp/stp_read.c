@@ -5,7 +5,7 @@
 
 #include "field/print.h"
 
-enum { CONFIGURATION = 0x00, RAPID = 0x02, CHANGE = 0x80, VERSION_RAPID = 2, VERSION_MULTIPLE = 3, EXTENSION = 0x0fff };
+enum { CONFIGURATION = 0x00, RAPID = 0x02, CHANGE = 0x80, VERSION_MULTIPLE = 3, EXTENSION = 0x0fff };
 
 /* identifier_read reads who a bridge is: a priority in whose lower bits a number stands, and an address (9.2.5). */
 static void identifier_read(struct decode *d, struct reader *r, const uint16_t ids[4]) {

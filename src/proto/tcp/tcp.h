@@ -100,8 +100,7 @@ struct tcp_conv {
     uint8_t seen, seen_before; /* after and before the present packet */
     bool started, reused, closing;
     uint8_t closer; /* side whose FIN came first, where closing */
-    uint8_t server; /* side that answered the SYN; meaningful once known */
-    bool server_known;
+    uint8_t server; /* side that answered the SYN, where one was seen */
 };
 
 /* tcp_conv_start prepares a zeroed conversation. */

@@ -223,11 +223,9 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
         c->syn_time = ts;
         c->seen |= SEEN_SYN;
         c->server = (uint8_t)!side;
-        c->server_known = true;
     } else if (s->flags & TH_SYN) {
         c->seen |= SEEN_SYNACK;
         c->server = (uint8_t)side;
-        c->server_known = true;
     } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt) {
         c->initial_rtt = ts - c->syn_time;
     }

@@ -73,6 +73,7 @@ struct tls_state {
     bool unread[2];              /* application data of a side was not read, or lost, before what comes next */
     bool opened;                 /* what is being read was decrypted */
     bool quic;                   /* QUIC carries the handshake: there are no records */
+    bool open_to_all;            /* in packets that anybody can make, QUIC's Initial ones */
     uint8_t said;                /* enum tls_verdict that was shown */
     uint32_t session;            /* number of the struct tls_session in `keys`; 0: none */
     struct tls_keys *keys;
@@ -157,8 +158,10 @@ void tls_quic_start(struct tls_state *st);
 void tls_quic_read(struct decode *d, struct tls_state *st, int from, struct slice in);
 /* tls_quic_inner returns whose streams they are, NULL where that is not known. */
 const struct proto *tls_quic_inner(const struct tls_state *st);
-/* tls_quic_params_read reads QUIC's transport parameters; tls_quic_label writes a parameter's line or its type's. */
-void tls_quic_params_read(struct decode *d, struct reader *r);
+/* tls_quic_params_read reads QUIC's transport parameters; `sure`: they are the server's, in a packet nobody else can
+ * make, and packets to an address it prefers are to be known. tls_quic_label writes a parameter's line or its type's.
+ */
+void tls_quic_params_read(struct decode *d, struct reader *r, bool sure);
 bool tls_quic_label(struct writer *w, const struct fvec *v, uint32_t at);
 
 /* tls_grease tells whether a value is reserved to be ignored (RFC 8701). */

@@ -328,7 +328,7 @@ static uint8_t verdict_of(const struct tls_state *st) {
     for (int i = 0; s && i < 2; i++)
         if (s->side[i].works) return origin_verdict(s->side[i].origin);
     if (st->unsealed) return READ_UNSEALED;
-    if (!s) return SHUT_NO_KEYS;
+    if (!s || !k->any) return SHUT_NO_KEYS;
     if (!s->has_client || !s->has_server) return SHUT_NO_HELLO;
     if (!s->known_suite) return SHUT_SUITE;
     if (s->compression > COMPRESSION_DEFLATE) return SHUT_COMPRESSED;

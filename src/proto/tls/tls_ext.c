@@ -272,7 +272,10 @@ static void ech_read(struct ext *e) {
     if (!rd_ok(&r)) rd_fail(e->r);
 }
 
-static void quic_read(struct ext *e) { tls_quic_params_read(e->d, e->r); }
+static void quic_read(struct ext *e) {
+    bool sure = e->message == ENCRYPTED_EXTENSIONS && e->st->quic && !e->st->open_to_all;
+    tls_quic_params_read(e->d, e->r, sure);
+}
 
 static void nothing_read(struct ext *e) { (void)e; }
 

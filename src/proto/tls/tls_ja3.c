@@ -2,7 +2,7 @@
 /* JA3 and JA3S: the numbers of a hello in a row, and the MD5 of that text. Reserved (GREASE) values are left out. */
 #include "proto/tls/tls.h"
 
-enum { VERSION = 2, RANDOM = 32 };
+enum { RANDOM = 32 };
 
 /* hello is where the lists of a hello stand; a reader in error is an empty list. */
 struct hello {

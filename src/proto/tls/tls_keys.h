@@ -71,6 +71,7 @@ struct tls_keys {
     struct hash_key hash_key;
     uint64_t generation;
     bool any;        /* something was given to decrypt with */
+    bool expected;   /* something may come to be, with the packets */
     bool has_log;    /* a key log or secrets of the capture are among it */
     bool premasters; /* something that needs the handshake's digest is among it */
     EVP_PKEY *private[TLS_PRIVATE_MAX];

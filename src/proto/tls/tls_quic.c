@@ -53,17 +53,18 @@ static int param_at(uint64_t type) {
 }
 
 /* RFC 9000 18.2 */
-static void address_read(struct decode *d, struct reader *r) {
+static void address_read(struct decode *d, struct reader *r, bool sure) {
     enum { TOKEN = 16 };
     get_be32(d, r, FID_TLS_QUIC_IPV4);
     get_be16(d, r, FID_TLS_QUIC_IPV4_PORT);
     get_bytes(d, r, FID_TLS_QUIC_IPV6, 16);
     get_be16(d, r, FID_TLS_QUIC_IPV6_PORT);
-    tls_opaque(d, r, FID_TLS_QUIC_ID_LEN, 1, FID_TLS_QUIC_ID);
+    struct slice id = tls_opaque(d, r, FID_TLS_QUIC_ID_LEN, 1, FID_TLS_QUIC_ID);
     get_bytes(d, r, FID_TLS_QUIC_TOKEN, TOKEN);
+    if (sure && rd_ok(r) && d->ops->known_as) d->ops->known_as(d, id); /* packets to that address are for it */
 }
 
-static void value_read(struct decode *d, struct reader *r, int at) {
+static void value_read(struct decode *d, struct reader *r, int at, bool sure) {
     uint32_t off = rd_off(r);
     switch (params[at].kind) {
     case KIND_NUMBER: get_quic_number(d, r, params[at].id); break;
@@ -75,7 +76,7 @@ static void value_read(struct decode *d, struct reader *r, int at) {
         get_be32(d, r, FID_TLS_QUIC_VERSION_CHOSEN);
         while (rd_left(r) >= 4) get_be32(d, r, FID_TLS_QUIC_VERSION_OTHER);
         break;
-    case KIND_ADDRESS: address_read(d, r); break;
+    case KIND_ADDRESS: address_read(d, r, sure); break;
     }
 }
 
@@ -84,7 +85,7 @@ static uint64_t number_read(struct decode *d, struct reader *r, uint16_t id, boo
     return old ? get_be16(d, r, id) : get_quic_number(d, r, id);
 }
 
-static void param_read(struct decode *d, struct reader *r, bool old) {
+static void param_read(struct decode *d, struct reader *r, bool old, bool sure) {
     uint32_t off = rd_off(r), at = fv_open(d->out, FID_TLS_QUIC_PARAM, off, 0);
     uint64_t type = number_read(d, r, FID_TLS_QUIC_TYPE, old);
     uint64_t n = number_read(d, r, old ? FID_TLS_QUIC_LENGTH_OLD : FID_TLS_QUIC_LENGTH, old);
@@ -92,7 +93,7 @@ static void param_read(struct decode *d, struct reader *r, bool old) {
     int known = param_at(type);
     if (rd_ok(&value)) {
         fv_s(d->out, FID_TLS_QUIC_VALUE, rd_off(&value), (uint32_t)n, rd_rest(&value));
-        if (known >= 0) value_read(d, &value, known);
+        if (known >= 0) value_read(d, &value, known, sure);
     }
     fv_set_len(d->out, at, rd_off(r) - off);
     fv_close(d->out);
@@ -101,10 +102,10 @@ static void param_read(struct decode *d, struct reader *r, bool old) {
 /* list_has_length tells whether the list begins with its own length, as in drafts before 27. */
 static bool list_has_length(const struct reader *r) { return rd_left(r) >= 2 && load_be16(r->p) == rd_left(r) - 2; }
 
-void tls_quic_params_read(struct decode *d, struct reader *r) {
+void tls_quic_params_read(struct decode *d, struct reader *r, bool sure) {
     bool old = list_has_length(r);
     if (old) get_be16(d, r, FID_TLS_QUIC_LEN);
-    while (rd_ok(r) && rd_left(r)) param_read(d, r, old);
+    while (rd_ok(r) && rd_left(r)) param_read(d, r, old, sure);
 }
 
 static bool is_reserved(uint64_t type) { return type % 31 == 27; }

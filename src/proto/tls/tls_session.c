@@ -55,7 +55,7 @@ static struct tls_session *session_make(struct decode *d, struct tls_state *st) 
     if (st->session) return tls_session_of(st);
     struct tls_keys *k = d->tls_keys;
     if (k && !k->any && k->more) k->more(k->more_to);
-    if (!k || !k->any) return NULL;
+    if (!k || !(k->any || k->expected)) return NULL;
     st->session = pool_get(&k->sessions);
     if (st->session) st->keys = k;
     struct tls_session *s = tls_session_of(st);

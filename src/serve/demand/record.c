@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 100, FLUSH_MS = 500, PACKETS_PER_LOOK = 256 };
+enum { WAIT_MS = 100, FLUSH_MS = 500, PACKETS_PER_LOOK = 256, BUFFER_KIB = 4096 };
 
 struct recorder {
     const struct record_order *o;
@@ -199,7 +199,7 @@ static bool decoders_make(struct recorder *r) {
 static bool open_interface(struct recorder *r, bool (*drop)(void *to), void *to) {
     char text[RECORD_REASON_MAX + 1] = "";
     struct writer why = wr_fixed(text, sizeof text - 1);
-    struct live_config c = {.device = r->o->interface, .snaplen = (int)r->o->snaplen};
+    struct live_config c = {.device = r->o->interface, .snaplen = (int)r->o->snaplen, .buffer_kib = BUFFER_KIB};
     int rc = live_open(&r->live, &c, &why);
     if (!drop(to)) {
         end(r, RECORD_FAILED, "privileges cannot be given up");

@@ -64,8 +64,9 @@ struct conn {
     uint32_t generation; /* of the setting the dial was begun with */
     uint16_t life;
     uint8_t state, listener, broker, due_kind;
-    bool opened; /* guard_open was called: guard_end is due */
-    bool ready;  /* it is in the ready list */
+    uint8_t address, addresses_failed; /* the broker's that is tried; how many did not answer */
+    bool opened;                       /* guard_open was called: guard_end is due */
+    bool ready;                        /* it is in the ready list */
     struct guard_session guard;
 };
 

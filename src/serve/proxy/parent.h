@@ -39,7 +39,8 @@ struct audit_file {
 struct probe {
     int fd; /* -1: none under way */
     int64_t due;
-    bool known; /* a first result is there */
+    bool known;       /* a first result is there */
+    unsigned address; /* of the broker, that is tried */
 };
 
 /* evidence_out is the file of evidence that is written just now. */

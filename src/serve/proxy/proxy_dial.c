@@ -8,7 +8,9 @@
  * know is old.
  *
  * A dial goes from attempt to attempt as long as a broker is left that was not tried. Nothing was sent by then, so
- * nothing is lost or doubled. `tried` holds numbers of one setting: after a reload the choice starts anew. */
+ * nothing is lost or doubled. A broker whose name has several addresses has failed when all of them have, and the one
+ * that answered is the first for the next client. `tried` holds numbers of one setting: after a reload the choice
+ * starts anew. */
 #include "base/hash.h"
 #include "io/proxyhdr.h"
 #include "io/tls/tls.h"
@@ -52,14 +54,11 @@ static int choose(const struct worker *w, const struct conn *c) {
 }
 
 /* connect_from tries the source addresses in turn: one whose ports are used up is passed over. */
-static int connect_from(struct worker *w, const struct setting_broker *b) {
+static int connect_from(struct worker *w, const struct sock_addr *to) {
     int fd = -EADDRNOTAVAIL;
-    unsigned n = sock_is_local(&b->addr) || !w->set->sources ? 1 : w->set->sources;
-    for (unsigned i = 0; i < n && fd == -EADDRNOTAVAIL; i++) {
-        const struct sock_addr *from = w->set->sources ? &w->set->source[w->source++ % w->set->sources] : NULL;
-        if (from && from->any.sa_family != b->addr.any.sa_family) from = NULL;
-        fd = sock_connect(&b->addr, from);
-    }
+    unsigned n = w->set->sources ? w->set->sources : 1;
+    for (unsigned i = 0; i < n && fd == -EADDRNOTAVAIL; i++)
+        fd = sock_connect(to, setting_source(w->set, to, w->source++));
     return fd;
 }
 
@@ -83,18 +82,31 @@ static void no_broker(struct worker *w, struct conn *c) {
 static void failed(struct worker *w, struct conn *c) {
     worker_count(w, PROXY_STAT_DIAL_FAILED, 1);
     if (c->generation != w->generation) return;
+    unsigned addrs = w->set->broker[c->broker].addrs;
+    c->address = (uint8_t)((c->address + 1u) % addrs);
+    if (++c->addresses_failed < addrs) return;
     c->tried |= 1ull << c->broker;
     w->broker_rest[c->broker] = w->now_ms + BROKER_REST_MS;
 }
 
+/* attempt chooses a broker, and keeps to it while it has addresses that were not tried; false: none is left. */
+static bool attempt(const struct worker *w, struct conn *c) {
+    if (c->addresses_failed && c->addresses_failed < w->set->broker[c->broker].addrs) return true;
+    int i = choose(w, c);
+    if (i < 0) return false;
+    c->broker = (uint8_t)i;
+    c->address = w->broker_at[i];
+    c->addresses_failed = 0;
+    return true;
+}
+
 /* next begins attempts until one is under way or no broker is left. */
 static void next(struct worker *w, struct conn *c) {
-    if (c->generation != w->generation) c->tried = 0;
+    if (c->generation != w->generation) c->tried = c->addresses_failed = 0;
     c->generation = w->generation;
-    for (int i; (i = choose(w, c)) >= 0; failed(w, c)) {
-        c->broker = (uint8_t)i;
+    for (; attempt(w, c); failed(w, c)) {
         worker_count(w, PROXY_STAT_DIALED, 1);
-        int fd = connect_from(w, &w->set->broker[i]);
+        int fd = connect_from(w, &w->set->broker[c->broker].addr[c->address]);
         if (fd < 0 || !watch_broker(w, c, fd)) continue;
         c->state = CONN_DIAL;
         return conn_due(w, c, DUE_DIAL, w->set->config->connect_time / 1000000);
@@ -103,7 +115,7 @@ static void next(struct worker *w, struct conn *c) {
 }
 
 void dial_start(struct worker *w, struct conn *c) {
-    c->tried = 0;
+    c->tried = c->addresses_failed = 0;
     c->generation = w->generation;
     next(w, c);
 }
@@ -136,12 +148,18 @@ static bool send_header(struct conn *c, int version) {
     return send(c->side[GUARD_BROKER].fd, buf, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* reached goes on with a broker that answered. */
+static void reached(struct worker *w, struct conn *c) {
+    if (c->generation == w->generation) w->broker_at[c->broker] = c->address;
+    conn_open_up(w, c);
+}
+
 static void shake_hands(struct worker *w, struct conn *c) {
     struct side *s = &c->side[GUARD_BROKER];
     int r = tls_handshake(w->wire, s->tls, s->fd);
     if (r == 1) {
         tls_park(w->wire, s->tls);
-        conn_open_up(w, c);
+        reached(w, c);
     } else if (r != TLS_AGAIN || s->flags & SIDE_HUP) give_up(w, c);
 }
 
@@ -149,7 +167,7 @@ static void connected(struct worker *w, struct conn *c) {
     const struct setting_broker *b = &w->set->broker[c->broker];
     struct side *s = &c->side[GUARD_BROKER];
     if (!send_header(c, b->conf->proxy_protocol)) return give_up(w, c);
-    if (!b->tls) return conn_open_up(w, c);
+    if (!b->tls) return reached(w, c);
     s->tls = tls_connect(w->wire, b->tls, b->host[0] ? b->host : NULL);
     if (!s->tls) return give_up(w, c);
     c->state = CONN_DIAL_TLS;

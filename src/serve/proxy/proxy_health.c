@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parent connects to every broker at intervals and tells the workers, in shared memory, which do not answer. A
- * connection that was made is closed with a reset before anything is sent: it costs the broker next to nothing. */
+ * broker whose name has several addresses is down when none of them answers. A connection that was made is closed with
+ * a reset before anything is sent: it costs the broker next to nothing. */
 #include "serve/proxy/parent.h"
 #include <errno.h>
 #include <unistd.h>
@@ -13,10 +14,14 @@ void health_init(struct parent *p) {
     }
 }
 
+static void begin(struct parent *p, unsigned i);
+
 static void result(struct parent *p, unsigned i, int error) {
     struct probe *b = &p->probe[i];
     if (b->fd >= 0) sock_close_hard(b->fd);
     b->fd = -1;
+    if (error && ++b->address < p->set->broker[i].addrs) return begin(p, i);
+    b->address = 0;
     b->due = p->now + p->set->config->health_interval / 1000000;
     bool down = error != 0, was = atomic_load(&p->shared->down[i]);
     if (down && (!was || !b->known))
@@ -28,7 +33,8 @@ static void result(struct parent *p, unsigned i, int error) {
 
 static void begin(struct parent *p, unsigned i) {
     struct probe *b = &p->probe[i];
-    int fd = sock_connect(&p->set->broker[i].addr, p->set->sources ? &p->set->source[0] : NULL);
+    const struct sock_addr *to = &p->set->broker[i].addr[b->address];
+    int fd = sock_connect(to, setting_source(p->set, to, 0));
     if (fd < 0) return result(p, i, -fd);
     b->fd = fd;
     b->due = p->now + p->set->config->connect_time / 1000000;

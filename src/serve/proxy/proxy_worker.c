@@ -186,6 +186,7 @@ static bool reload(struct worker *w) {
     }
     match_listeners(w, fresh);
     memset(w->broker_rest, 0, sizeof w->broker_rest);
+    memset(w->broker_at, 0, sizeof w->broker_at);
     w->generation++;
     w->set = fresh;
     setting_free(old);

@@ -81,13 +81,22 @@ static int make_broker(struct setting_broker *b, const struct guard_broker *conf
     b->conf = conf;
     b->weight = conf->weight ? conf->weight : 1;
     b->hash = hash_bytes((struct hash_key){1, 2}, conf->address, strlen(conf->address));
-    int r = sock_parse(&b->addr, conf->address, conf->tls ? MQTTS_PORT : MQTT_PORT, why);
-    if (r != OK) return ended(why, r);
+    int r = sock_parse_all(b->addr, BROKER_ADDRESSES, conf->address, conf->tls ? MQTTS_PORT : MQTT_PORT, why);
+    if (r < 0) return ended(why, r);
+    b->addrs = (unsigned)r;
     if (!conf->tls) return OK;
     if (conf->tls->server_name) snprintf(b->host, sizeof b->host, "%s", conf->tls->server_name);
-    else if (!sock_is_local(&b->addr)) host_of(conf->address, b->host);
+    else if (!sock_is_local(b->addr)) host_of(conf->address, b->host);
     struct tls_client_config c = {conf->tls->ca, conf->tls->certificate, conf->tls->key, !conf->tls->verify};
     return (r = tls_client(&b->tls, &c, why)) == OK ? OK : ended(why, r);
+}
+
+const struct sock_addr *setting_source(const struct setting *s, const struct sock_addr *to, unsigned from) {
+    for (unsigned i = 0; i < s->sources; i++) {
+        const struct sock_addr *a = &s->source[(from + i) % s->sources];
+        if (a->any.sa_family == to->any.sa_family) return a;
+    }
+    return NULL;
 }
 
 static int count_check(const struct guard_config *c, struct writer *why) {

@@ -8,7 +8,7 @@
 /* What one reading of the configuration came to: the configuration, its addresses looked up, its TLS contexts made. It
  * never changes; a reload makes another one and swaps. */
 
-enum { LISTENERS_MAX = 64, BROKERS_MAX = 64, SOURCES_MAX = 64, SETTING_HOST_MAX = 128 };
+enum { LISTENERS_MAX = 64, BROKERS_MAX = 64, SOURCES_MAX = 64, SETTING_HOST_MAX = 128, BROKER_ADDRESSES = 8 };
 
 struct setting_listener {
     const struct guard_listener *conf;
@@ -18,7 +18,8 @@ struct setting_listener {
 
 struct setting_broker {
     const struct guard_broker *conf;
-    struct sock_addr addr;
+    struct sock_addr addr[BROKER_ADDRESSES]; /* of its name, tried in turn */
+    unsigned addrs;
     struct ssl_ctx_st *tls;
     char host[SETTING_HOST_MAX]; /* name to verify; empty: none */
     uint64_t hash;               /* of its address, for the sticky choice */
@@ -32,6 +33,10 @@ struct setting {
     struct sock_addr source[SOURCES_MAX];
     unsigned listeners, brokers, sources;
 };
+
+/* setting_source returns the first source address of an address' kind that is at least number `from`, counted around;
+ * NULL: there is none. */
+const struct sock_addr *setting_source(const struct setting *s, const struct sock_addr *to, unsigned from);
 
 /* setting_load reads `text` (the YAML) and what the command line adds. 0, or a negative code with one line for each
  * mistake in `why`: "FILE:LINE:COLUMN: reason". `tickets` are TLS_TICKET_KEY bytes all processes share. */

@@ -71,6 +71,7 @@ struct worker {
     uint64_t ids;
     unsigned source; /* next source address */
     int64_t broker_rest[BROKERS_MAX];
+    uint8_t broker_at[BROKERS_MAX]; /* its address that is tried first: the one that answered last */
 
     char caught[EVIDENCE_WHY]; /* why the packet just judged was stopped; caught_n 0: it was not */
     uint16_t caught_n;

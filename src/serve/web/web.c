@@ -12,6 +12,7 @@
  * becomes a plain user for good, and only then are there threads, strangers' bytes and files of the folder. */
 #include "base/isotime.h"
 #include "io/keyfile.h"
+#include "io/loop.h"
 #include "io/sock.h"
 #include "proto/fields.h"
 #include "serve/web/web_cache.h"
@@ -26,6 +27,7 @@
 
 /* Of all connections one address may hold so many, unless only this machine connects: nobody shuts others out. */
 enum { CONNECTIONS_MAX = 600, CONNECTIONS_OF_ONE = 300 };
+enum { STREAMS_END_MS = 2000 }; /* for readers who take what they are sent */
 
 static const char csp[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -370,11 +372,19 @@ static void tell(struct web *s, const struct sock_addr *at) {
     fflush(stdout);
 }
 
+/* streams_end waits until who follows a capture has been told its end: the library cuts connections off when it ends.
+ */
+static void streams_end(struct web *s) {
+    for (int64_t until = loop_now() + STREAMS_END_MS; atomic_load(&s->event_streams) && loop_now() < until;)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
 static void serve_until_stopped(struct web *s, struct MHD_Daemon *daemon, const sigset_t *stops) {
     int which;
     sigwait(stops, &which);
     atomic_store(&s->stopping, true);
     keeper_stop(s->keeper);
+    streams_end(s);
     mhd.stop_daemon(daemon);
 }
 

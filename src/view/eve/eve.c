@@ -62,8 +62,10 @@ static void begin(struct eve *e, struct writer *w, const struct conversation *c,
                   uint64_t frame) {
     struct flow_ends ends = {c->proto, &c->addr[CLIENT], &c->addr[SERVER], c->port[CLIENT], c->port[SERVER]};
     e->events++;
-    eve_begin(w, &(struct eve_head){
-                     .ts = ts, .type = type, .flow_id = c->number, .frame = frame, .ends = &ends, .app = c->app});
+    eve_begin(
+        w,
+        &(struct eve_head){
+            .ts = ts, .era = e->era, .type = type, .flow_id = c->number, .frame = frame, .ends = &ends, .app = c->app});
 }
 
 static const char *kind_name(uint8_t kind) { return kind == EV_MQTT ? "mqtt" : kind == EV_TLS ? "tls" : "http"; }
@@ -96,9 +98,9 @@ static void conversation_tell(struct eve *e, struct writer *w, struct conversati
          "\"start\":\"",
          (unsigned long long)c->packets[CLIENT], (unsigned long long)c->packets[SERVER],
          (unsigned long long)c->bytes[CLIENT], (unsigned long long)c->bytes[SERVER]);
-    eve_time(w, c->first);
+    eve_time(w, moment_of(c->first, e->era));
     wr_s(w, "\",\"end\":\"");
-    eve_time(w, c->last);
+    eve_time(w, moment_of(c->last, e->era));
     wr_f(w, "\",\"age\":%lld,\"state\":\"%s\"}", (long long)((c->last - c->first) / 1000000000), state);
     if (c->proto == IP_TCP)
         wr_f(w, ",\"tcp\":{\"syn\":%s,\"fin\":%s,\"rst\":%s}", seen & TH_SYN ? "true" : "false",
@@ -341,6 +343,7 @@ void eve_packet(struct eve *e, struct writer *w, const struct packet_events *p) 
     if (!e->packets++) e->first = p->ts;
     e->bytes += p->len;
     e->last = p->ts;
+    e->era = p->era;
     if (p->transport != TRANSPORT_TCP && p->transport != TRANSPORT_UDP) return;
     struct conversation *c = conversation_of(e, w, p);
     if (!c) return;
@@ -358,7 +361,7 @@ void eve_end(struct eve *e, struct writer *w) {
     for (uint32_t n = 1; n < e->flows.used; n++)
         if (at(e, n)->bucket != NOBODY) conversation_tell(e, w, at(e, n));
     e->events++;
-    eve_begin(w, &(struct eve_head){.ts = e->last, .type = "stats"});
+    eve_begin(w, &(struct eve_head){.ts = e->last, .era = e->era, .type = "stats"});
     wr_f(w, ",\"stats\":{\"uptime\":%lld,\"decoder\":{\"pkts\":%llu,\"bytes\":%llu}",
          (long long)((e->last - e->first) / 1000000000), (unsigned long long)e->packets, (unsigned long long)e->bytes);
     wr_f(w, ",\"flow\":{\"total\":%llu},\"events\":%llu", (unsigned long long)e->conversations,

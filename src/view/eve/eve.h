@@ -28,7 +28,8 @@ struct eve {
     size_t text;    /* bytes held for begun transactions */
     uint64_t packets, bytes, conversations, events;
     uint64_t unheld;     /* transactions told in parts, since a limit was reached; `stats` says how many */
-    int64_t first, last; /* time stamps of the capture */
+    int64_t first, last; /* time stamps of the capture, */
+    int16_t era;         /* of the packet seen last: what is told of others is not far away */
 };
 
 /* eve_make prepares: 0 or ERR_NOMEM. eve_free releases. */

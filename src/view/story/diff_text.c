@@ -98,10 +98,13 @@ static void list_label(struct writer *w, const struct deed_list *l, int line, co
     else endpoint_write(w, &client);
 }
 
-/* half_write writes half a line, cut to the width; the left one is filled up. */
-static void half_write(struct writer *w, struct slice s, size_t width, bool right, const struct diff_view *v) {
-    if (right && text_width(s) <= width) wr_slice(w, s);
-    else text_cut(w, s, width, v->unicode);
+/* line_end ends a line that was put together in `line`, without the blanks at its end. */
+static void line_end(struct writer *w, struct writer *line, const char *after) {
+    struct slice s = wr_done(line);
+    while (s.n && s.p[s.n - 1] == ' ') s.n--;
+    wr_slice(w, s);
+    wr_f(w, "%s\n", after);
+    wr_free(line);
 }
 
 /* list_heads writes above both columns who spoke with whom. */
@@ -110,20 +113,22 @@ static void list_heads(struct writer *w, const struct comparison *c, const struc
     const struct deed_list *list[] = {p->good >= 0 ? &c->good->list[p->good] : NULL,
                                       p->bad >= 0 ? &c->bad->list[p->bad] : NULL};
     for (int line = 0; line < 2; line++) {
-        wr_f(w, "%s  ", paint(v, "\033[1m"));
+        struct writer both = wr_grow();
+        wr_f(w, "%s", paint(v, "\033[1m"));
+        wr_spaces(&both, 2);
         for (int i = 0; i < 2; i++) {
             char text[TEXT_MAX];
             struct writer t = wr_fixed(text, sizeof text);
             if (list[i]) list_label(&t, list[i], line, v);
-            half_write(w, wr_done(&t), side, i, v);
-            if (!i) wr_spaces(w, 3);
+            text_cut(&both, wr_done(&t), side, v->unicode);
+            if (!i) wr_spaces(&both, 3);
         }
-        wr_f(w, "%s\n", paint(v, "\033[0m"));
+        line_end(w, &both, paint(v, "\033[0m"));
     }
 }
 
 /* side_text writes one deed as half a line, cut to the width. */
-static void side_text(struct writer *w, const struct deed *d, const struct diff_view *v, size_t width, bool right) {
+static void side_text(struct writer *w, const struct deed *d, const struct diff_view *v, size_t width) {
     char text[TEXT_MAX];
     struct writer t = wr_fixed(text, sizeof text);
     if (!d) {
@@ -134,7 +139,7 @@ static void side_text(struct writer *w, const struct deed *d, const struct diff_
     wr_f(&t, "%6llu %s ", (unsigned long long)d->frame, arrow);
     wr_slice(&t, d->text);
     if (d->times) wr_f(&t, " x%u", d->times + 1);
-    half_write(w, wr_done(&t), width, right, v);
+    text_cut(w, wr_done(&t), width, v->unicode);
 }
 
 /* row_print prints a row; one that is missing and one that is new in its place share a line. It returns how many more
@@ -146,11 +151,13 @@ static uint32_t row_print(struct writer *w, const struct comparison *c, const st
     if (instead) b = deed_at(c->bad, p->bad, r[1].bad);
     bool differs = r->what != ROW_SAME && r->what != ROW_ALLOWED, first = r == &p->row[p->first];
     const char *mark = !differs ? " " : first ? (v->unicode ? "▶" : ">") : "*";
-    wr_f(w, "%s%s ", differs ? paint(v, first ? "\033[31;1m" : "\033[33m") : "", mark);
-    side_text(w, g, v, side, false);
-    wr_s(w, v->unicode ? " │ " : " | ");
-    if (b) side_text(w, b, v, side, true);
-    wr_f(w, "%s\n", differs ? paint(v, "\033[0m") : "");
+    struct writer line = wr_grow();
+    wr_f(w, "%s", differs ? paint(v, first ? "\033[31;1m" : "\033[33m") : "");
+    wr_f(&line, "%s ", mark);
+    side_text(&line, g, v, side);
+    wr_s(&line, v->unicode ? " │ " : " | ");
+    side_text(&line, b, v, side);
+    line_end(w, &line, differs ? paint(v, "\033[0m") : "");
     return instead;
 }
 

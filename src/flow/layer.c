@@ -254,19 +254,32 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
 static const struct proto *datagram_recognise(struct driver *dr, struct slice in) {
     for (size_t i = 0; i < dr->recognisers; i++) {
         const struct proto *p = dr->recogniser[i];
-        if (!p->recognises(in, false)) continue;
+        if (!p->recognises(in, KNOWN_NOT)) continue;
         if (dr->flow) flow_app_start(&dr->flows, dr->flow, p);
         return p;
     }
     return NULL;
 }
 
+/* announced_reader returns who was said to speak at either end of a datagram, and takes it for its own; NULL: nobody.
+ */
+static const struct proto *announced_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
+    const struct announced_table *t = &dr->announced;
+    if (!t->datagrams) return NULL;
+    const struct announced *a = announced_find(t, &dr->d.src, sport, true);
+    if (!a) a = announced_find(t, &dr->d.dst, dport, true);
+    if (!a || !a->proto->recognises(in, KNOWN_SAID)) return NULL;
+    return a->proto;
+}
+
 /* datagram_reader returns who reads a datagram: who recognised one of its conversation, here or under other addresses,
- * who is registered for its ports, who recognises it. */
+ * who was announced there, who is registered for its ports, who recognises it. */
 static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
     if (!app && dr->name_lengths) app = driver_moved(dr, in);
-    if (app && app->recognises && app->recognises(in, true)) return app;
+    if (app && app->recognises && app->recognises(in, KNOWN_SPOKEN)) return app;
+    const struct proto *said = announced_reader(dr, sport, dport, in);
+    if (said) return said;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, sport < dport ? sport : dport);
     if (!p) p = driver_lookup(dr, TABLE_UDP, sport < dport ? dport : sport);
     return p ? p : dr->needs_app ? datagram_recognise(dr, in) : NULL;
@@ -275,6 +288,7 @@ static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, ui
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
     if (!in.n) return;
+    d->sport = sport;
     const struct proto *p = datagram_reader(dr, sport, dport, in);
     if (p && p->renumbers && dr->flow && !d->quoted && p->renumbers(in)) flow_number_again(dr->flow);
     if (!dr->needs_app && !(p && p->carrier)) return;

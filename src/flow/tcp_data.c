@@ -348,8 +348,8 @@ static void announced_start(struct feed *f) {
     if (!t->entry) return;
     const struct flow_key *key = &f->flow->key;
     int end = f->side ^ f->flow->flipped;
-    const struct announced *a = announced_find(t, &f->d->src, flow_key_port(key, end));
-    if (!a) a = announced_find(t, &f->d->dst, flow_key_port(key, !end));
+    const struct announced *a = announced_find(t, &f->d->src, flow_key_port(key, end), false);
+    if (!a) a = announced_find(t, &f->d->dst, flow_key_port(key, !end), false);
     if (!a) return;
     flow_app_start(&f->dr->flows, f->flow, a->proto);
     if (f->flow->app == a->proto) memcpy(f->flow->app_state, a->about, a->about_n);

@@ -82,6 +82,48 @@ static const struct sample {
      "[Connect]"},
     {&proto_synphasor, "aa41 0012 0001 000000000000000000000000", FID_SYNPHASOR_IDCODE_STREAM_SOURCE, 1,
      "Command Frame"},
+    {&proto_rtp, "80 88 0001 000000a0 d2bd4e3e 0102", FID_RTP_P_TYPE, 8,
+     "PT=ITU-T G.711 PCMA, SSRC=0xD2BD4E3E, Seq=1, Time=160, Mark"},
+    {&proto_sdp, "'v=0' 0d0a 'c=IN IP4 192.0.2.1' 0d0a 'm=audio 4000 RTP/AVP 0' 0d0a 'a=x' 0d0a", FID_SDP_MEDIA_PORT,
+     4000, ""},
+    {&proto_mgcp, "'200 10506 OK' 0d0a 'K:' 0d0a 0d0a 'v=0' 0d0a", FID_MGCP_RSP_RSPCODE, 200, "200 10506 OK"},
+    {&proto_mgcp, "'RSIP 7 a@b MGCP 1.0' 0d0a 'RM: x' 0d0a", FID_NONE, 0, "RSIP 7 a@b MGCP 1.0"},
+    {&proto_h225, "0e80051c06", FID_H225_RASMESSAGE, 3, "RAS: registrationRequest "},
+    {&proto_bvlc, "81 0a 0012", FID_BVLC_LENGTH, 18, "BVLC Function Original-Unicast-NPDU"},
+    {&proto_bacnet, "01 a8 0001 01 05 0002 00 ff 12", FID_BACNET_MESGTYP, 0x12, "What-Is-Networknumber"},
+    {&proto_bacapp, "00 04 01 0c 0c", FID_BACAPP_INVOKE_ID, 1, "Confirmed-REQ   readProperty[  1] "},
+    {&proto_bacapp, "10 08", FID_BACAPP_TYPE, 1, "Unconfirmed-REQ   who-Is"},
+    {&proto_iec60870_asdu, "01 01 0300 0100 0a0000 01", FID_IEC60870_ASDU_IOA, 10, "ASDU=1 M_SP_NA_1 Spont IOA=10"},
+    {&proto_cotp, "02 f0 80", FID_COTP_EOT, 1, "DT TPDU (0) EOT"},
+    {&proto_cotp, "0e e0 0000 0001 00 0100080003000000", FID_COTP_SRCREF, 1, "CR TPDU src-ref: 0x0001 dst-ref: 0x0000"},
+    {&proto_s7comm, "32 03 0000 0001 0002 0000 81 04 04 01", FID_S7COMM_HEADER_PDUREF, 1,
+     "ROSCTR:[Ack_Data] Function:[Read Var] -> Errorcode:[0x8104]"},
+    {&proto_rdp, "'Cookie: mstshash=a' 0d0a 01 00 0800 01000000", FID_RDP_NEG_TYPE, 1,
+     "Cookie: mstshash=a, Negotiate Request"},
+    {&proto_enip, "6300 0000 00000000 00000000 0000000000000000 00000000", FID_ENIP_COMMAND, 0x63,
+     "List Identity (Req)"},
+    {&proto_enip, "6f00 1200 00000000 00000000 0000000000000000 00000000 00000000 0000 0200 0000 0000 b200 0200 0e00",
+     FID_ENIP_LENGTH, 18, ""},
+    {&proto_cip, "0e 03 2001 2401 3007", FID_CIP_CLASS, 1, "Identity - Get Attribute Single"},
+    {&proto_cip, "8e 00 08 00", FID_CIP_GENSTAT, 8, "Service not supported: Get Attribute Single"},
+    {&proto_bt_dht, "'d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe'", FID_NONE, 0,
+     "BitTorrent DHT Protocol"},
+    {&proto_lsd, "'BT-SEARCH * HTTP/1.1' 0d0a 'Host: a' 0d0a 0d0a", FID_NONE, 0, ""},
+    {&proto_openvpn, "38 0102030405060708 00 00000000", FID_OPENVPN_OPCODE, 7,
+     "MessageType: P_CONTROL_HARD_RESET_CLIENT_V2"},
+    {&proto_openvpn, "48 000001 00", FID_OPENVPN_PEERID, 1, "MessageType: P_DATA_V2"},
+    {&proto_rpc, "00000001 00000000 00000002 000186a0 00000002 00000003 00000000 00000000 00000000 00000000",
+     FID_RPC_CALLED_PROCEDURE, 3, ""},
+    {&proto_rpc, "00000001 00000001 00000000 00000000 00000000 00000000", FID_RPC_STATE_ACCEPT, 0, ""},
+    {&proto_cflow, "0005 0001 00000000 00000000 00000000 00000009 00000000", FID_CFLOW_SEQUENCE, 9,
+     "total: 1 (v5) flow"},
+    {&proto_cflow, "000a 0010 00000000 00000001 00000063", FID_CFLOW_OD_ID, 99,
+     "IPFIX flow (  16 bytes) Obs-Domain-ID=   99"},
+    {&proto_sflow, "00000005 00000001 c0000201 00000001 00000002 00000000 00000000", FID_SFLOW_SEQUENCE_NUMBER, 2,
+     "V5, agent 192.0.2.1, sub-agent ID 1, seq 2, 0 samples"},
+    {&proto_ptp, "0b 02 0040 00 00 0000 " ZEROS16 "000000000000 0007 00 00", FID_PTP_V2_SEQUENCEID, 7,
+     "Announce Message"},
+    {&proto_gquic, "0d 0000000000000001 'Q039' 01 00", FID_GQUIC_CID, 1, "Payload (Encrypted), CID: 1"},
 };
 
 /* stream_sample is the beginning of one side of a stream. */
@@ -100,6 +142,32 @@ static const struct stream_sample {
     {&proto_ssh, 0, "'SSH-2.0-x' 0d0a", "Client: Protocol (SSH-2.0-x)", 11},
     {&proto_amqp, 0, "01 0001 00000004 003c 0028 ce", "Basic.40 ", 12},
     {&proto_amqp, 0, "08 0000 00000000 ce 01", "Heartbeat ", 8},
+    {&proto_mbtcp, 0, "0001 0000 0006 01 03 0000 0001", "   Query: Trans:     1; Unit:   1", 12},
+    {&proto_iec60870_104, 0, "68 04 07 00 00 00", "<- U ", 6},
+    {&proto_tpkt, 0, "03 00 0007 02 f0 80", "", 7},
+    {&proto_rtsp, 0, "'SETUP rtsp://a/b RTSP/1.0' 0d0a 'CSeq: 1' 0d0a 0d0a", "SETUP rtsp://a/b RTSP/1.0", 38},
+    {&proto_rtsp, 1, "'RTSP/1.0 200 OK' 0d0a 'Transport: RTP/AVP;client_port=4000-4001' 0d0a 0d0a",
+     "Reply: RTSP/1.0 200 OK", 61},
+    {&proto_rtsp, 1, "24 00 000c 8000 0001 00000000 00000001", "", 16},
+    {&proto_bittorrent, 0, "13 'BitTorrent protocol' 0000000000000000 " ZEROS16 "00000000 " ZEROS16 "00000000",
+     "Handshake  ", 68},
+    {&proto_bittorrent, 0, "00000001 02", "Interested  ", 5},
+    {&proto_gnutella, 0, "'GNUTELLA CONNECT/0.6' 0d0a", "", 22},
+    {&proto_openvpn, 0, "0001 30", "MessageType: P_DATA_V1", 3},
+    {&proto_bgp, 0, "ffffffffffffffffffffffffffffffff 0013 04", "KEEPALIVE Message", 19},
+    {&proto_tds, 0, "12 01 0008 0000 00 00", "TDS7 pre-login message ", 8},
+    {&proto_tns, 0, "0008 0000 06 00 0000", "Request, Data (6)", 8},
+    {&proto_rpc, 0,
+     "80000028 00000001 00000000 00000002 000186a3 00000003 00000001 00000000 00000000 00000000 00000000", "", 44},
+    {&proto_xmpp, 0, "'<a/>'", "", 4},
+    {&proto_msnms, 0, "'PNG' 0d0a", "PNG", 5},
+    {&proto_ymsg, 0, "'YMSG' 000f 0000 0000 008a 00000000 00000001", "Keep Alive (status=Default)   ", 20},
+    {&proto_smpp, 0, "00000010 00000015 00000000 00000001", "Enquire_link", 16},
+    {&proto_vnc, 1, "'RFB 003.008' 0a", "Server protocol version: 003.008", 12},
+    {&proto_tacplus, 0, "c0 01 01 00 00000001 00000000", "Q: Authentication", 12},
+    {&proto_diameter, 0, "01 000014 80 000118 00000000 00000001 00000002",
+     "cmd=Device-Watchdog Request(280) flags=R--- appl=Diameter Common Messages(0) h2h=1 e2e=2 | ", 20},
+    {&proto_x11, 0, "6c 00 0b00 0000 0000 0000 0000", "Initial connection request", 12},
 };
 
 static struct bench bench;
@@ -155,7 +223,7 @@ static void harmed(const void *what, struct slice bytes, void (*read)(const void
 
 static void harmed_datagram(const void *what, struct slice bytes) {
     const struct proto *p = what;
-    if (!p->recognises || p->recognises(bytes, false)) datagram_read(p, bytes);
+    if (!p->recognises || p->recognises(bytes, KNOWN_SAID)) datagram_read(p, bytes);
 }
 static void harmed_stream(const void *what, struct slice bytes) {
     const struct stream_sample *s = what;
@@ -172,7 +240,7 @@ int main(void) {
         if (s->id) CHECK(bench_is(&bench, s->id, 0, s->value), "%s: %s", s->proto->name, field_of(s->id)->name);
         if (s->info)
             CHECK(strcmp(info_of(s->proto), s->info) == 0, "%s says \"%s\"", s->proto->name, info_of(s->proto));
-        if (s->proto->recognises) CHECK(s->proto->recognises(bytes, false), "%s is recognised", s->proto->name);
+        if (s->proto->recognises) CHECK(s->proto->recognises(bytes, KNOWN_SAID), "%s is recognised", s->proto->name);
         harmed(s->proto, bytes, harmed_datagram);
         free((void *)bytes.p);
     }

@@ -97,6 +97,13 @@ struct stream_ops {
     enum probe_result (*probe)(struct slice in);
 };
 
+/* known is what is known of a datagram's conversation when a protocol is asked about it. */
+enum known_as {
+    KNOWN_NOT,
+    KNOWN_SPOKEN, /* one of its datagrams was recognised */
+    KNOWN_SAID    /* it was announced (decode_ops.announce) */
+};
+
 struct proto {
     const char *name;   /* filter name */
     const char *column; /* name in the Protocol column; NULL: the column keeps the name of the layer below */
@@ -108,10 +115,9 @@ struct proto {
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
     void (*read)(struct decode *d, struct slice in);
     const struct stream_ops *stream;
-    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol; `known`: one of its
-     * conversation was before. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports
-     * alone. */
-    bool (*recognises)(struct slice in, bool known);
+    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol. It is asked of every
+     * such datagram, so it looks at few bytes. NULL: found by its ports alone. */
+    bool (*recognises)(struct slice in, enum known_as known);
     /* renumbers tells whether the datagrams behind this one are counted as a conversation of their own, as Wireshark
      * does with those of SNMP: numbers must agree for filters to mean the same. NULL: they are not. */
     bool (*renumbers)(struct slice in);
@@ -231,8 +237,9 @@ struct decode_ops {
      * whoever is registered for the port or recognises the bytes; p shows that with each of its messages. May be NULL
      * itself. */
     void (*tunnel)(struct decode *d, const struct proto *p, struct slice host, uint16_t port);
-    /* announce says that a conversation of TCP to come, one end of which is addr and port, speaks p, whose state begins
-     * with `about` (ANNOUNCE_ABOUT_MAX bytes at most). May be NULL itself. */
+    /* announce says that a conversation to come, one end of which is addr and port, speaks p: of TCP where p lives in
+     * streams, its state then begins with `about` (ANNOUNCE_ABOUT_MAX bytes at most), else of UDP, where p recognises
+     * it. May be NULL itself. */
     void (*announce)(struct decode *d, const struct proto *p, const struct net_addr *addr, uint16_t port,
                      struct slice about);
     /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream
@@ -293,6 +300,7 @@ struct decode {
     struct net_addr quote_src,
         quote_dst;  /* those of a packet quoted in an error message, the innermost where it quotes one, too */
     uint16_t ip_id; /* identification of the innermost IPv4 header */
+    uint16_t sport; /* port the datagram being read came from */
     const struct proto *before; /* what the conversation whose stream is read spoke before; NULL: nothing else */
     struct conv_times times;    /* of the packet's TCP conversation */
     uint16_t

@@ -156,7 +156,7 @@ void columns_info(struct writer *w, const struct decode *d) {
     while (m > d->layer && !says(m - 1)) m--;
     if (m > d->layer) {
         first = --m;
-        while (first > d->layer && m->proto->stream &&
+        while (first > d->layer && (m->proto->stream || m->proto->info_plain) &&
                (follows(first - 1, m->proto) || carries(d, first - 1, m->proto) || is_content(first - 1)))
             first--;
         while (!follows(first, m->proto)) first++;

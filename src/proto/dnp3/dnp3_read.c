@@ -30,7 +30,7 @@ static enum probe_result dnp3_probe(struct slice in) {
     return in.n >= HEAD && load_le16(in.p + HEAD - CHECKSUM) == head_checksum(in.p) ? PROBE_CERTAIN : PROBE_UNSURE;
 }
 
-static bool dnp3_recognises(struct slice in, bool known) {
+static bool dnp3_recognises(struct slice in, enum known_as known) {
     (void)known;
     return dnp3_probe(in) == PROBE_CERTAIN;
 }

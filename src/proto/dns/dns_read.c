@@ -262,7 +262,7 @@ static bool name_likely(struct reader *r) {
 
 /* dns_recognises knows a message on any port by its question: one, for a host's name, in a class there is; and a query
  * by having nothing else but what stands in an OPT record. */
-static bool dns_recognises(struct slice in, bool known) {
+static bool dns_recognises(struct slice in, enum known_as known) {
     enum {
         IN_USE = 0x7840,
         RCODE = 0xf,

@@ -6,7 +6,7 @@
 enum { HEADER = 13, CHANGE_CIPHER = 20, ALERT, HANDSHAKE, APPLICATION, HANDSHAKE_HEADER = 12, RECORDS_MAX = 256 };
 enum { DTLS_1_0 = 0xfeff, DTLS_1_2 = 0xfefd, DTLS_OLD = 0x0100 };
 
-static bool dtls_recognises(struct slice in, bool known) {
+static bool dtls_recognises(struct slice in, enum known_as known) {
     (void)known;
     if (in.n < HEADER || in.p[0] < CHANGE_CIPHER || in.p[0] > APPLICATION) return false;
     uint16_t version = load_be16(in.p + 1);

@@ -49,6 +49,17 @@ static inline bool word_is(struct slice word, const char *name) {
     return true;
 }
 
+/* header_split parts a line "name: value"; false: it is none. */
+static inline bool header_split(struct slice text, struct slice *name, struct slice *value) {
+    const uint8_t *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
+    if (!colon) return false;
+    *name = slice_head(text, (size_t)(colon - text.p));
+    *value = slice_tail(text, name->n + 1);
+    while (name->n && name->p[name->n - 1] == ' ') name->n--;
+    while (value->n && (value->p[0] == ' ' || value->p[0] == '\t')) *value = slice_tail(*value, 1);
+    return true;
+}
+
 /* code_of returns the three digits a reply begins with, -1: it begins with something else. */
 static inline int code_of(struct slice text) {
     int code = 0;

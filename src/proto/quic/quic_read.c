@@ -20,7 +20,7 @@ static bool is_version(uint32_t v) {
            (v & 0xfffffff0) == FACEBOOK || (v & 0xfffffffe) == GOOGLE || (v & 0x0f0f0f0f) == QUIC_RESERVED;
 }
 
-static bool quic_recognises(struct slice in, bool known) {
+static bool quic_recognises(struct slice in, enum known_as known) {
     if (known) return true;
     if (in.n < LEAST || !(in.p[0] & LONG) || !is_version(load_be32(in.p + 1))) return false;
     size_t destination = in.p[5];

@@ -3,13 +3,11 @@
  * sender and receiver reports the head is read; the blocks behind it are not taken apart. */
 #include "proto/protos.h"
 
-enum { SENDER = 200, RECEIVER = 201, LAST_FIRST = 207, HEAD = 8, PACKETS_MAX = 64, VERSION = 2 };
+enum { SENDER = 200, RECEIVER = 201, LAST_FIRST = 207, HEAD = 8, PACKETS_MAX = 64, PACKET_HEAD = 4, VERSION = 2 };
 
-static bool rtcp_recognises(struct slice in, bool known) {
-    (void)known;
-    if (in.n < HEAD || in.p[0] >> 6 != VERSION ||
-        (in.p[1] != SENDER && in.p[1] != RECEIVER && (in.p[1] < 202 || in.p[1] > LAST_FIRST)))
-        return false;
+static bool rtcp_recognises(struct slice in, enum known_as known) {
+    if (in.n < HEAD || in.p[0] >> 6 != VERSION || in.p[1] < SENDER || in.p[1] > LAST_FIRST) return false;
+    if (known == KNOWN_SAID) return true;
     size_t n = (load_be16(in.p + 2) + (size_t)1) * 4;
     return n <= in.n && in.n % 4 == 0;
 }
@@ -38,7 +36,7 @@ static void packet_read(struct decode *d, struct reader *r) {
 
 static void rtcp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
-    for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r); i++) {
+    for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r) >= PACKET_HEAD; i++) {
         uint32_t off = rd_off(&r), at = d_begin(d, &proto_rtcp, off, 0);
         packet_read(d, &r);
         fv_set_len(d->out, at, rd_off(&r) - off);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Session Initiation Protocol in datagrams and streams (RFC 3261 7, 18): the first line and the headers as they stand.
- * A body is passed over. */
+ * Of bodies session descriptions are read. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 
@@ -37,7 +37,7 @@ static bool is_first(struct slice text) {
     return text.n > 8 && memcmp(text.p + text.n - 8, " SIP/2.0", 8) == 0 && text.p[0] >= 'A' && text.p[0] <= 'Z';
 }
 
-static bool sip_recognises(struct slice in, bool known) {
+static bool sip_recognises(struct slice in, enum known_as known) {
     struct line line;
     (void)known;
     return in.n && in.p[0] >= 'A' && in.p[0] <= 'Z' && line_take(&in, &line) && is_first(line.text);
@@ -71,16 +71,6 @@ static void sequence_read(struct decode *d, struct slice value) {
     if (value.n) line_add(d, FID_SIP_CSEQ_METHOD, value);
 }
 
-static bool header_split(struct slice text, struct slice *name, struct slice *value) {
-    const uint8_t *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
-    if (!colon) return false;
-    *name = slice_head(text, (size_t)(colon - text.p));
-    *value = slice_tail(text, name->n + 1);
-    while (name->n && name->p[name->n - 1] == ' ') name->n--;
-    while (value->n && (value->p[0] == ' ' || value->p[0] == '\t')) *value = slice_tail(*value, 1);
-    return true;
-}
-
 static void header_read(struct decode *d, const struct line *line) {
     struct slice name, value;
     if (!header_split(line->text, &name, &value)) return;
@@ -98,15 +88,39 @@ static void header_read(struct decode *d, const struct line *line) {
     }
 }
 
+/* body_read shows what stands behind the headers: a description of a session is taken apart. */
+static void body_read(struct decode *d, struct slice body, bool described) {
+    if (!body.n) return;
+    fv_open(d->out, FID_SIP_MSG_BODY, d_off(d, body.p), (uint32_t)body.n);
+    if (described) d->ops->call(d, &proto_sdp, body);
+    fv_close(d->out);
+}
+
+static bool is_description(const struct line *line) {
+    static const char type[] = "APPLICATION/SDP";
+    struct slice name, value;
+    if (!header_split(line->text, &name, &value)) return false;
+    return (word_is(name, "CONTENT-TYPE") || word_is(name, "C")) && word_is(slice_head(value, sizeof type - 1), type);
+}
+
 static void sip_read(struct decode *d, struct slice in) {
     struct slice left = in;
     struct line line;
+    bool described = false;
+    if (!sip_recognises(in, KNOWN_NOT)) {
+        d_data(d, in);
+        return;
+    }
     d_begin(d, &proto_sip, d_off(d, in.p), (uint32_t)in.n);
     if (line_take(&left, &line)) first_read(d, line.text);
     struct fval *f = fv_at(d->out, fv_open(d->out, FID_SIP_MSG_HDR, d_off(d, left.p), (uint32_t)left.n));
     if (f) f->s = left;
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line) && line.text.n; i++) header_read(d, &line);
+    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line) && line.text.n; i++) {
+        header_read(d, &line);
+        described |= is_description(&line);
+    }
     fv_close(d->out);
+    body_read(d, left, described);
     d_end(d);
 }
 
@@ -141,7 +155,35 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
     return r;
 }
 
-static enum probe_result stream_probe(struct slice in) { return sip_recognises(in, false) ? PROBE_CERTAIN : PROBE_NO; }
+static enum probe_result stream_probe(struct slice in) {
+    return sip_recognises(in, KNOWN_NOT) ? PROBE_CERTAIN : PROBE_NO;
+}
+
+/* contacts_of returns how many addresses a line Contact lists. */
+static unsigned contacts_of(struct slice s) {
+    unsigned n = s.n > 0;
+    bool quoted = false, angle = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' && !angle) quoted = !quoted;
+        else if (!quoted && (s.p[i] == '<' || s.p[i] == '>')) angle = s.p[i] == '<';
+        else n += s.p[i] == ',' && !quoted && !angle;
+    }
+    return n;
+}
+
+/* bindings_say tells what a registration asks for or came to (RFC 3261 10.2, 10.3). */
+static void bindings_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, bool request) {
+    unsigned n = 0;
+    bool all = false;
+    for (uint32_t i = at; i < end; i++) {
+        if (v->v[i].id != FID_SIP_CONTACT) continue;
+        n += contacts_of(v->v[i].s);
+        all |= slice_eq(v->v[i].s, SLICE("*"));
+    }
+    if (request && all) wr_s(w, "  (remove all bindings)");
+    else if (request && !n) wr_s(w, "  (fetch bindings)");
+    else wr_f(w, "  (%u binding%s)", n, n == 1 ? "" : "s");
+}
 
 static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *method = fv_first(v, FID_SIP_METHOD, at, end), *uri = fv_first(v, FID_SIP_R_URI, at, end);
@@ -152,6 +194,7 @@ static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
         print_string(w, method->s);
         wr_c(w, ' ');
         print_string(w, uri->s);
+        if (slice_eq(method->s, SLICE("REGISTER"))) bindings_say(w, v, at, end, true);
     } else if (status) {
         struct slice words = slice_tail(status->s, sizeof "SIP/2.0");
         wr_s(w, "Status: ");
@@ -160,9 +203,14 @@ static void sip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
             wr_s(w, " (");
             print_string(w, sequence->s);
             wr_c(w, ')');
+            if (slice_eq(sequence->s, SLICE("REGISTER"))) bindings_say(w, v, at, end, false);
         }
     }
     wr_s(w, " | ");
+}
+
+static const char *sip_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    return fv_first(v, FID_SDP_VERSION, at, end) ? "SIP/SDP" : NULL;
 }
 
 static bool sip_label(struct writer *w, const struct fvec *v, uint32_t at) {
@@ -171,11 +219,13 @@ static bool sip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     return true;
 }
 
-static const uint16_t info_fields[] = {FID_SIP_METHOD, FID_SIP_R_URI, FID_SIP_STATUS_LINE, FID_SIP_CSEQ_METHOD, 0};
+static const uint16_t info_fields[] = {
+    FID_SIP_METHOD, FID_SIP_R_URI, FID_SIP_STATUS_LINE, FID_SIP_CSEQ_METHOD, FID_SIP_CONTACT, FID_SDP_VERSION, 0};
 static const struct stream_ops stream = {.read = stream_read, .frame = stream_frame, .probe = stream_probe};
 static const struct proto_key keys[] = {{TABLE_UDP, 5060}, {TABLE_TCP, 5060}, {TABLE_COUNT, 0}};
 const struct proto proto_sip = {.name = "sip",
                                 .column = "SIP",
+                                .column_of = sip_column,
                                 .id = FID_SIP,
                                 .end = FID_SIP_END,
                                 .keys = keys,

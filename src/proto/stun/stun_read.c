@@ -43,14 +43,31 @@ static bool is_channel_data(struct slice in) {
     return in.p[0] >= CHANNEL_FIRST >> 8 && in.p[0] <= CHANNEL_LAST >> 8 && (in.n == n || in.n == padded(n));
 }
 
-/* is_message tells whether the datagram has the form of a message, with or without the cookie. */
-static bool is_message(struct slice in) {
-    return in.n >= HEADER && in.p[0] < CHANNEL_FIRST >> 8 && load_be16(in.p + 2) + (size_t)HEADER == in.n;
+/* method_name names the method in a message's type, NULL: it is none (RFC 8489 18.2, RFC 8656 17, RFC 6062 6.1). */
+static const char *method_name(unsigned type) {
+    static const char *const methods[] = {[1] = "Binding",
+                                          [2] = "SharedSecret",
+                                          [3] = "Allocate",
+                                          [4] = "Refresh",
+                                          [6] = "Send",
+                                          [7] = "Data",
+                                          [8] = "CreatePermission",
+                                          [9] = "Channel-Bind",
+                                          [10] = "Connect",
+                                          [11] = "ConnectionBind",
+                                          [12] = "ConnectionAttempt"};
+    unsigned method = (type & 0x0f) | (type & 0xe0) >> 1 | (type & 0x3e00) >> 2;
+    return method < sizeof methods / sizeof *methods ? methods[method] : NULL;
 }
 
-static bool stun_recognises(struct slice in, bool known) {
+static bool is_message(struct slice in) {
+    return in.n >= HEADER && in.p[0] < CHANNEL_FIRST >> 8 && load_be16(in.p + 2) + (size_t)HEADER == in.n &&
+           load_be32(in.p + 4) == COOKIE && method_name(load_be16(in.p));
+}
+
+static bool stun_recognises(struct slice in, enum known_as known) {
     if (known && is_channel_data(in)) return true;
-    return is_message(in) && (known || load_be32(in.p + 4) == COOKIE);
+    return is_message(in);
 }
 
 /* address_read: RFC 8489 14.1, 14.2; `id` is the message from its cookie on. */
@@ -114,8 +131,8 @@ static void attributes_read(struct decode *d, struct reader *r, const uint8_t *i
     for (unsigned i = 0; i < ATTRIBUTES_MAX && rd_ok(r) && rd_left(r) >= 4; i++) {
         uint32_t off = rd_off(r);
         uint16_t type = rd_be16(r), n = rd_be16(r);
-        if (n > rd_left(r)) n = (uint16_t)rd_left(r);
-        struct reader value = rd_sub(r, n);
+        bool cut = n > rd_left(r);
+        struct reader value = rd_sub(r, cut ? rd_left(r) : n);
         d_open_u(d, FID_STUN_ATTRIBUTE, off, n + 4u, type);
         d_open_u(d, FID_STUN_ATT_TYPE, off, 2, type);
         fv_u(d->out, FID_STUN_ATT_TYPE_COMPREHENSION, off, 2, type >> 15);
@@ -126,6 +143,7 @@ static void attributes_read(struct decode *d, struct reader *r, const uint8_t *i
         size_t padding = padded(n) - n;
         if (padding && rd_left(r)) fv_u(d->out, FID_STUN_ATT_PADDING, rd_off(r), (uint32_t)padding, padding);
         rd_skip(r, padding < rd_left(r) ? padding : rd_left(r));
+        if (cut) rd_fail(r);
         fv_close(d->out);
     }
     fv_close(d->out);
@@ -140,6 +158,18 @@ static void channel_read(struct decode *d, struct reader *r) {
     d_data(d, slice_head(rd_rest(r), n));
 }
 
+static bool classic_recognises(struct slice in, enum known_as known) {
+    (void)known;
+    return in.n >= HEADER && load_be16(in.p + 2) + (size_t)HEADER == in.n &&
+           field_value_name(&vals_classicstun_type, load_be16(in.p));
+}
+
+static void classic_read(struct decode *d, struct slice in) {
+    static const struct d_row head[] = {
+        {FID_CLASSICSTUN_TYPE, 2}, {FID_CLASSICSTUN_LENGTH, 2}, {FID_CLASSICSTUN_ID, 16}};
+    d_layer(d, &proto_classicstun, in, D_ROWS(head));
+}
+
 static void stun_read(struct decode *d, struct slice in) {
     static const struct d_row head[] = {
         {FID_STUN_TYPE, 2},   {FID_STUN_TYPE_CLASS, 0}, {FID_STUN_TYPE_METHOD, 0}, {FID_STUN_TYPE_METHOD_ASSIGNMENT, 0},
@@ -150,26 +180,20 @@ static void stun_read(struct decode *d, struct slice in) {
         return;
     }
     if (!is_message(in)) {
-        d_data(d, in);
+        if (classic_recognises(in, KNOWN_SPOKEN)) classic_read(d, in);
+        else d_data(d, in);
         return;
     }
     d_begin(d, &proto_stun, rd_off(&r), (uint32_t)in.n);
     d_rows(d, &r, D_ROWS(head));
-    if (rd_ok(&r) && load_be32(in.p + 4) == COOKIE)
-        fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
+    if (rd_ok(&r)) fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
     if (rd_ok(&r) && rd_left(&r)) attributes_read(d, &r, in.p + 4);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
 }
 
 static void type_write(struct writer *w, unsigned type) {
-    static const char *const methods[] = {
-        [1] = "Binding", [2] = "SharedSecret", [3] = "Allocate",         [4] = "Refresh",
-        [6] = "Send",    [7] = "Data",         [8] = "CreatePermission", [9] = "Channel-Bind"};
-    unsigned method = (type & 0x0f) | (type & 0xe0) >> 1 | (type & 0x3e00) >> 2;
-    const char *name = method < sizeof methods / sizeof *methods ? methods[method] : NULL;
-    if (name) wr_s(w, name);
-    else wr_f(w, "Unknown (0x%03x)", method);
+    wr_s(w, method_name(type));
     unsigned class = type & CLASS;
     wr_s(w, class == ERROR_CLASS  ? " Error Response"
             : class == SUCCESS    ? " Success Response"
@@ -210,18 +234,6 @@ static bool stun_label(struct writer *w, const struct fvec *v, uint32_t at) {
     type_write(w, (unsigned)f->u);
     wr_c(w, ')');
     return true;
-}
-
-static bool classic_recognises(struct slice in, bool known) {
-    (void)known;
-    return in.n >= HEADER && load_be16(in.p + 2) + (size_t)HEADER == in.n &&
-           field_value_name(&vals_classicstun_type, load_be16(in.p));
-}
-
-static void classic_read(struct decode *d, struct slice in) {
-    static const struct d_row head[] = {
-        {FID_CLASSICSTUN_TYPE, 2}, {FID_CLASSICSTUN_LENGTH, 2}, {FID_CLASSICSTUN_ID, 16}};
-    d_layer(d, &proto_classicstun, in, D_ROWS(head));
 }
 
 static void classic_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Trivial File Transfer Protocol (RFC 1350 5; options RFC 2347). Only what goes to or from port 69 is
- * found: the answers of most servers come from another port. */
+/* Trivial File Transfer Protocol (RFC 1350 5; options RFC 2347). A request is found by its port, 69; what
+ * follows goes to and from the port it came from, wherever the server answers from. */
 #include "proto/protos.h"
 
 #include "field/print.h"
@@ -20,8 +20,7 @@ static struct slice text_get(struct decode *d, struct reader *r, uint16_t id) {
 static void options_read(struct decode *d, struct reader *r) {
     for (unsigned i = 0; i < OPTIONS_MAX && rd_left(r); i++) {
         text_get(d, r, FID_TFTP_OPTION_NAME);
-        const uint8_t *end = rd_left(r) ? memchr(r->p, 0, rd_left(r)) : NULL;
-        rd_skip(r, end ? (size_t)(end - r->p) + 1 : rd_left(r));
+        if (rd_left(r)) text_get(d, r, FID_TFTP_OPTION_VALUE);
     }
 }
 
@@ -50,9 +49,15 @@ static void tftp_read(struct decode *d, struct slice in) {
     case OPTIONS: options_read(d, &r); break;
     default: break;
     }
+    if ((opcode == READ || opcode == WRITE) && !d->quoted && d->ops->announce)
+        d->ops->announce(d, &proto_tftp, &d->src, d->sport, (struct slice){0});
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
     if (rd_ok(&r)) d_data(d, rest);
+}
+
+static bool tftp_recognises(struct slice in, enum known_as known) {
+    return known == KNOWN_SAID && in.n >= 4 && in.p[0] == 0 && in.p[1] >= READ && in.p[1] <= OPTIONS;
 }
 
 static void tftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -71,10 +76,16 @@ static void tftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
         print_string(w, type->s);
     }
     if (block) wr_f(w, ", Block: %u", (unsigned)block->u);
+    for (uint32_t i = at; i < end; i++) {
+        bool name_of = v->v[i].id == FID_TFTP_OPTION_NAME;
+        if (!name_of && v->v[i].id != FID_TFTP_OPTION_VALUE) continue;
+        wr_s(w, name_of ? ", " : "=");
+        print_string(w, v->v[i].s);
+    }
 }
 
-static const uint16_t info_fields[] = {FID_TFTP_OPCODE, FID_TFTP_SOURCE_FILE, FID_TFTP_DESTINATION_FILE,
-                                       FID_TFTP_TYPE,   FID_TFTP_BLOCK,       0};
+static const uint16_t info_fields[] = {FID_TFTP_OPCODE, FID_TFTP_SOURCE_FILE, FID_TFTP_DESTINATION_FILE, FID_TFTP_TYPE,
+                                       FID_TFTP_BLOCK,  FID_TFTP_OPTION_NAME, FID_TFTP_OPTION_VALUE,     0};
 static const struct proto_key keys[] = {{TABLE_UDP, 69}, {TABLE_COUNT, 0}};
 const struct proto proto_tftp = {.name = "tftp",
                                  .column = "TFTP",
@@ -82,5 +93,6 @@ const struct proto proto_tftp = {.name = "tftp",
                                  .end = FID_TFTP_END,
                                  .keys = keys,
                                  .read = tftp_read,
+                                 .recognises = tftp_recognises,
                                  .info = tftp_info,
                                  .info_fields = info_fields};

@@ -102,7 +102,7 @@ def test_mosquitto(weir, lab, tmp_path, version):
     suites = [s for s in suites12() if "ECDSA" not in s] if version == "1.2" else SUITES13[:3]
 
     def speak(n, suite):
-        """What is shown of a message that was sent with this suite; None where the two do not have it in common."""
+        """What is shown of a message that was sent with this suite, and what weir run said; None where the two do not have it in common."""
         port, config, file = free_port(), tmp_path / f"{n}.conf", tmp_path / f"{n}.pcapng"
         choice = f"ciphers {suite}:@SECLEVEL=1\ntls_version tlsv1.2\n" if version == "1.2" else f"ciphers_tls1.3 {suite}\ntls_version tlsv1.3\n"
         config.write_text(f"listener {port} 127.0.0.1\ncafile {lab.cert()}\ncertfile {lab.cert()}\nkeyfile {lab.key()}\n"
@@ -116,9 +116,9 @@ def test_mosquitto(weir, lab, tmp_path, version):
         finally:
             broker.kill()
             broker.wait()
-        return None if run.returncode else weir("read", "-r", file, "-T", "fields", "-e", "mqtt.topic").out
+        return None if run.returncode else weir("read", "-r", file, "-T", "fields", "-e", "mqtt.topic").out + run.err
 
     with ThreadPoolExecutor(4) as pool:
         shown = {suite: text for suite, text in zip(suites, pool.map(speak, range(len(suites)), suites)) if text is not None}
     assert len(shown) >= (8 if version == "1.2" else 3)
-    assert [suite for suite, text in shown.items() if f"suite/{suite}" not in text] == []
+    assert {suite: text for suite, text in shown.items() if f"suite/{suite}" not in text} == {}

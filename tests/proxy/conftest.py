@@ -12,12 +12,17 @@ import urllib.request
 
 import pytest
 
+from machine import own_network
 from ports import free_port, listens
 from waiting import until
 
 LONG = bool(os.environ.get("WEIR_LONG"))  # as much and as long as it is promised, not as a test may take
 WEIR = os.path.abspath(os.environ.get("WEIR", "build/weir"))
 LOAD = os.path.abspath(os.environ.get("WEIR_LOAD", "build/bench/mqtt-load"))
+
+
+def pytest_configure():
+    own_network()
 
 
 def with_ports(text):

@@ -472,6 +472,20 @@ def test_what_is_inside_is_read_on(weir, lab, tmp_path):
     assert names(9999, http, "http.request.full_uri", "http.response.code") == ["https://there/x\t", "\t200"]
 
 
+def test_levels_tell_which_messages_came_in_several_records(weir, lab, tmp_path):
+    log = tmp_path / "keys.log"
+    pair = Pair(*lab.contexts(ssl.TLSVersion.TLSv1_3, "DEFAULT", str(log))).handshake()
+    for text in (b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04weir", b"\x30\x06\x00\x01thi", b"!"):
+        pair.say(CLIENT, text)
+    capture = Capture()
+    pair.record(capture, port=8883)
+    path = capture.write(tmp_path / "one.pcap")
+    levels = weir("read", "-q", "-z", "io,phs", "-r", path, "--keylog", log).out.splitlines()
+    mqtt = next(i for i, line in enumerate(levels) if line.split()[:2] == ["mqtt", "frames:2"])
+    assert levels[mqtt + 1].split()[:2] == ["tls.segments", "frames:1"]
+    assert levels[mqtt + 1].index("tls") == levels[mqtt].index("mqtt") + 2
+
+
 def test_edit_makes_one_self_contained_file(weir, lab, tmp_path):
     log = tmp_path / "keys.log"
     pair, words = talk(lab, "1.2", "ECDHE-RSA-AES128-GCM-SHA256", str(log))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Theory of operation: what stands at the left edge of the packet's tree is its chain of protocols, in the order they
- * were decoded; the chain is a path in a tree of counters. The list of segments a message was put together from is
- * shown before the message but comes to be when the message is done, so its place in the chain is behind it; where the
- * end of the stream completes the message it is the other way round. What a quoted datagram carried is a level, too,
- * the quoted headers are not: tshark has it so. Limits: PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep.
+ * were decoded; the chain is a path in a tree of counters. The list of segments a message was put together from, of TCP
+ * or TLS, is shown before the message but comes to be when the message is done, so its place in the chain is behind it;
+ * where the end of the stream completes the message it is the other way round. What a quoted datagram carried is a
+ * level, too, the quoted headers are not: tshark has it so. Limits: PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep.
  */
 #include "analyse/stats/stats_phs.h"
 
@@ -28,7 +28,7 @@ static void want(const void *state, struct want *w) {
     for (size_t id = 1; id < weir_fields.count; id++)
         if (weir_fields.fields[id].type == FT_PROTOCOL) want_add(w, (uint16_t)id);
     static const uint16_t more[] = {FID_FRAME_PROTOCOLS, FID_TCP_SEGMENTS, FID_TCP_SEGMENT_DATA, FID_TCP_LEN,
-                                    FID_WS_MALFORMED, FID_WS_SHORT, FID_WS_UNREASSEMBLED,
+                                    FID_TLS_SEGMENTS, FID_WS_MALFORMED, FID_WS_SHORT, FID_WS_UNREASSEMBLED,
                                     /* what has an entry beside its protocol's */
                                     FID_WEBSOCKET_FRAGMENTS, FID_WEBSOCKET_CONTINUE, FID_FTP_CURRENT_WORKING_DIRECTORY,
                                     FID_PWETH_CW, FID_OSI_NLPID, FID_FTP_DATA_SETUP_FRAME, FID_FTP_DATA_SETUP_METHOD,
@@ -93,7 +93,10 @@ static bool tls_begun(const struct decode *d) {
 
 static void chain_make(struct chain *c, const struct decode *d) {
     const struct fval *v = d->out->v, *end = v + d->out->n;
-    uint8_t waiting[PHS_DEPTH_MAX];
+    struct {
+        uint16_t id;
+        uint8_t src;
+    } waiting[PHS_DEPTH_MAX];
     size_t n_waiting = 0;
     bool empty = false; /* the segment has no bytes of its own */
     uint8_t quoted = 0; /* depth of a quoted datagram's header; 0: there is none */
@@ -102,14 +105,14 @@ static void chain_make(struct chain *c, const struct decode *d) {
         if (f->id == FID_UDP || f->depth < quoted) quoted = f->depth;
         else if (quoted && f->depth == quoted) chain_add(c, f->id);
         if (skipped(f)) continue;
-        while (n_waiting && f->src < waiting[n_waiting - 1]) {
-            n_waiting--;
-            chain_add(c, FID_TCP_SEGMENTS);
-        }
-        if (f->id == FID_TCP_SEGMENTS && !empty && n_waiting < PHS_DEPTH_MAX) waiting[n_waiting++] = f->src;
-        else chain_add(c, f->id);
+        while (n_waiting && f->src < waiting[n_waiting - 1].src) chain_add(c, waiting[--n_waiting].id);
+        bool waits = (f->id == FID_TCP_SEGMENTS && !empty) || f->id == FID_TLS_SEGMENTS;
+        if (waits && n_waiting < PHS_DEPTH_MAX) {
+            waiting[n_waiting].id = f->id;
+            waiting[n_waiting++].src = f->src;
+        } else chain_add(c, f->id);
     }
-    while (n_waiting--) chain_add(c, FID_TCP_SEGMENTS);
+    while (n_waiting) chain_add(c, waiting[--n_waiting].id);
     if (!tls_begun(d)) return;
     const struct flow_tunnel *tunnel = flow_tcp(((const struct driver *)d->driver)->flow)->tunnel;
     if (tunnel) chain_add(c, tunnel->by->id);

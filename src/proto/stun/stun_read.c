@@ -12,6 +12,8 @@ enum {
     CHANNEL_HEADER = 4,
     CHANNEL_FIRST = 0x4000,
     CHANNEL_LAST = 0x7fff,
+    CHANNEL_MULTIPLEXED = 0xff10, /* of [MS-TURN]: many sessions of one address, whose number comes first */
+    SESSION_ID = 8,
     ATTRIBUTES_MAX = 256
 };
 enum { CLASS = 0x0110, ERROR_CLASS = 0x0110, SUCCESS = 0x0100, INDICATION = 0x0010, VERSION_COOKIE = 3 };
@@ -39,8 +41,10 @@ static size_t padded(size_t n) { return (n + 3) & ~(size_t)3; }
 
 static bool is_channel_data(struct slice in) {
     if (in.n < CHANNEL_HEADER) return false;
+    unsigned channel = load_be16(in.p);
     size_t n = load_be16(in.p + 2) + (size_t)CHANNEL_HEADER;
-    return in.p[0] >= CHANNEL_FIRST >> 8 && in.p[0] <= CHANNEL_LAST >> 8 && (in.n == n || in.n == padded(n));
+    if (channel == CHANNEL_MULTIPLEXED) return in.n == n && n >= CHANNEL_HEADER + SESSION_ID;
+    return channel >= CHANNEL_FIRST && channel <= CHANNEL_LAST && (in.n == n || in.n == padded(n));
 }
 
 /* method_name names the method in a message's type, NULL: it is none (RFC 8489 18.2, RFC 8656 17, RFC 6062 6.1). */
@@ -151,8 +155,12 @@ static void attributes_read(struct decode *d, struct reader *r, const uint8_t *i
 
 static void channel_read(struct decode *d, struct reader *r) {
     uint32_t off = rd_off(r), at = d_begin(d, &proto_stun, off, CHANNEL_HEADER);
-    get_be16(d, r, FID_STUN_CHANNEL);
-    uint16_t n = get_be16(d, r, FID_STUN_LENGTH);
+    unsigned channel = get_be16(d, r, FID_STUN_CHANNEL);
+    size_t n = get_be16(d, r, FID_STUN_LENGTH);
+    if (channel == CHANNEL_MULTIPLEXED) {
+        get_be64(d, r, FID_STUN_ATT_MS_TURN_SESSION_ID);
+        n -= SESSION_ID; /* is_channel_data: it is not less */
+    }
     fv_set_len(d->out, at, CHANNEL_HEADER);
     d_end(d);
     d_data(d, slice_head(rd_rest(r), n));

@@ -6,8 +6,7 @@
 
 /* What conversations said of others to come: at an address and a port somebody will speak a protocol, as FTP says of
  * its data and SIP of its calls. ANNOUNCED_MAX of them are kept, the oldest gives way; an outsider can announce no more
- * than that, and only streams on a port nobody is registered for are read so, and datagrams the protocol takes for its
- * own. */
+ * than that, only ports nobody is registered for are read so, and of datagrams those the protocol takes for its own. */
 enum { ANNOUNCED_MAX = 256 };
 
 struct announced {

@@ -273,15 +273,15 @@ static const struct proto *announced_reader(struct driver *dr, uint16_t sport, u
 }
 
 /* datagram_reader returns who reads a datagram: who recognised one of its conversation, here or under other addresses,
- * who was announced there, who is registered for its ports, who recognises it. */
+ * who is registered for its ports, who was announced there, who recognises it. What is announced anybody can say, also
+ * of the port of a server of names. */
 static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
     if (!app && dr->name_lengths) app = driver_moved(dr, in);
     if (app && app->recognises && app->recognises(in, KNOWN_SPOKEN)) return app;
-    const struct proto *said = announced_reader(dr, sport, dport, in);
-    if (said) return said;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, sport < dport ? sport : dport);
     if (!p) p = driver_lookup(dr, TABLE_UDP, sport < dport ? dport : sport);
+    if (!p) p = announced_reader(dr, sport, dport, in);
     return p ? p : dr->needs_app ? datagram_recognise(dr, in) : NULL;
 }
 

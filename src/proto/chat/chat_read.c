@@ -7,14 +7,17 @@
 
 #include "field/print.h"
 
+static bool is_blank(uint8_t c) { return c == ' ' || c == '\n'; }
+
 /* xmpp_probe: white space keeps a connection open. */
 static enum probe_result xmpp_probe(struct slice in) {
-    return in.n && (in.p[0] == '<' || in.p[0] == ' ' || in.p[0] == '\n') ? PROBE_UNSURE : PROBE_NO;
+    while (in.n && is_blank(in.p[0])) in = slice_tail(in, 1);
+    return !in.n || in.p[0] == '<' ? PROBE_UNSURE : PROBE_NO;
 }
 
 static struct read_result xmpp_read(struct decode *d, void *state, int from, struct slice in) {
     (void)state, (void)from;
-    if (xmpp_probe(in) == PROBE_NO) return (struct read_result){.status = READ_BAD, .stranger = true};
+    if (in.p[0] != '<' && !is_blank(in.p[0])) return (struct read_result){.status = READ_BAD, .stranger = true};
     d_begin(d, &proto_xmpp, d_off(d, in.p), (uint32_t)in.n);
     d_end(d);
     return lines_whole(in);
@@ -23,6 +26,14 @@ static struct read_result xmpp_read(struct decode *d, void *state, int from, str
 /* xmpp_info: what an element says is not read, and what is below does not count. */
 static void xmpp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     (void)w, (void)v, (void)at, (void)end;
+}
+
+/* msnms_probe: commands have three letters; replies with a number have its digits. */
+static enum probe_result msnms_probe(struct slice in) {
+    enum { COMMAND = 3 };
+    for (size_t i = 0; i < in.n && i < COMMAND; i++)
+        if ((in.p[i] < 'A' || in.p[i] > 'Z') && (in.p[i] < '0' || in.p[i] > '9')) return PROBE_NO;
+    return in.n <= COMMAND || in.p[COMMAND] == ' ' || in.p[COMMAND] == '\r' ? PROBE_UNSURE : PROBE_NO;
 }
 
 static struct read_result msnms_read(struct decode *d, void *state, int from, struct slice in) {
@@ -70,10 +81,26 @@ static size_t smpp_size(struct slice in) {
     return n <= SMPP_MOST && field_value_name(&vals_smpp_command_id, load_be32(in.p + 4)) ? n : 0;
 }
 
-/* smpp_probe: operations are few among the numbers, and only answers have a status. */
+/* smpp_body tells whether what stands behind the head is what messages have there: nothing, which few requests are
+ * content with, or text that ends with a zero, before which addresses have two small numbers. */
+static bool smpp_body(uint32_t id, struct slice body) {
+    enum { UNBIND = 0x06, ENQUIRE_LINK = 0x15, ALERT = 0x102, TEXT_MOST = 65, TON_NPI = 2 };
+    if (!body.n) return id >> 24 == SMPP_ANSWER || id == UNBIND || id == ENQUIRE_LINK;
+    if (id == ALERT) body = slice_tail(body, TON_NPI);
+    for (size_t i = 0; i < body.n && i < TEXT_MOST; i++) {
+        if (!body.p[i]) return true;
+        if (body.p[i] < ' ' || body.p[i] > '~') return false;
+    }
+    return false;
+}
+
+/* smpp_probe: a length, a small number, a zero and a count begin many protocols, so the body must be SMPP's as well.
+ * Only answers have a status (5.1.3); messages are counted from 1 (5.1.4). */
 static enum probe_result smpp_probe(struct slice in) {
     if (in.n < SMPP_HEAD || smpp_size(in) < SMPP_HEAD) return PROBE_NO;
-    return in.p[4] == SMPP_ANSWER || !load_be32(in.p + 8) ? PROBE_CERTAIN : PROBE_NO;
+    uint32_t id = load_be32(in.p + 4), status = load_be32(in.p + 8), number = load_be32(in.p + 12);
+    if ((id >> 24 != SMPP_ANSWER && status) || !number || number >> 31) return PROBE_NO;
+    return smpp_body(id, slice_tail(slice_head(in, smpp_size(in)), SMPP_HEAD)) ? PROBE_CERTAIN : PROBE_NO;
 }
 
 static void smpp_read(struct decode *d, struct slice in) {
@@ -91,7 +118,7 @@ static void smpp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
 SIZED_STREAM(ymsg, YMSG_HEAD, ymsg_probe)
 SIZED_STREAM(smpp, SMPP_HEAD, smpp_probe)
 static const struct stream_ops xmpp_stream = {.read = xmpp_read, .probe = xmpp_probe, .owns_port = true},
-                               msnms_stream = {.read = msnms_read};
+                               msnms_stream = {.read = msnms_read, .probe = msnms_probe};
 static const uint16_t msnms_fields[] = {FID_MSNMS_LINE, 0}, ymsg_fields[] = {FID_YMSG_SERVICE, FID_YMSG_STATUS, 0},
                       smpp_fields[] = {FID_SMPP_COMMAND_ID, 0};
 static const struct proto_key xmpp_keys[] = {{TABLE_TCP, 5222}, {TABLE_COUNT, 0}},

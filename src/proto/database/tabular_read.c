@@ -8,8 +8,11 @@ enum { HEAD = 8 };
 
 static size_t tds_size(struct slice in) { return field_value_name(&vals_tds_type, in.p[0]) ? load_be16(in.p + 2) : 0; }
 
+/* tds_probe: of the status four bits are used, the window is 0 (2.2.3.1.2, 2.2.3.1.6). */
 static enum probe_result tds_probe(struct slice in) {
-    return in.n && !field_value_name(&vals_tds_type, in.p[0]) ? PROBE_NO : PROBE_UNSURE;
+    if (in.n && !field_value_name(&vals_tds_type, in.p[0])) return PROBE_NO;
+    if (in.n < HEAD) return PROBE_UNSURE;
+    return tds_size(in) >= HEAD && !(in.p[1] & ~0x1b) && !in.p[7] ? PROBE_UNSURE : PROBE_NO;
 }
 
 static void tds_read(struct decode *d, struct slice in) {
@@ -31,8 +34,11 @@ static size_t tns_size(struct slice in) {
     return n ? n : load_be32(in.p);
 }
 
+/* tns_probe: nobody sums up heads. */
 static enum probe_result tns_probe(struct slice in) {
-    return in.n > 4 && !field_value_name(&vals_tns_type, in.p[4]) ? PROBE_NO : PROBE_UNSURE;
+    if (in.n > 4 && !field_value_name(&vals_tns_type, in.p[4])) return PROBE_NO;
+    if (in.n < HEAD) return PROBE_UNSURE;
+    return tns_size(in) >= HEAD && !load_be16(in.p + 6) ? PROBE_UNSURE : PROBE_NO;
 }
 
 static void tns_side_read(struct decode *d, int from, struct slice in) {

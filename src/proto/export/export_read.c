@@ -81,6 +81,12 @@ static void sflow_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     wr_f(w, ", seq %u, %u samples", (unsigned)seq->u, (unsigned)samples->u);
 }
 
+/* is_ptp_2 tells whether a message has the version and a length that its head and a frame allow (13.3.2). */
+static bool is_ptp_2(struct slice in) {
+    enum { HEAD = 34, FRAME = 1500 };
+    return in.n >= 4 && (in.p[1] & 0x0f) == 2 && load_be16(in.p + 2) >= HEAD && load_be16(in.p + 2) <= FRAME;
+}
+
 static void ptp_read(struct decode *d, struct slice in) {
     static const struct d_row first[] = {{FID_PTP_VERSIONPTP, 2}}, second[] = {{0, 1},
                                                                                {FID_PTP_V2_MESSAGETYPE, 0},
@@ -91,7 +97,8 @@ static void ptp_read(struct decode *d, struct slice in) {
                                                                                {0, 25},
                                                                                {FID_PTP_V2_SEQUENCEID, 2}};
     if (in.n >= 2 && (in.p[1] & 0x0f) == 1 && !in.p[0]) d_layer(d, &proto_ptp, in, D_ROWS(first));
-    else d_layer(d, &proto_ptp, in, D_ROWS(second));
+    else if (is_ptp_2(in)) d_layer(d, &proto_ptp, in, D_ROWS(second));
+    else d_data(d, in);
 }
 
 static const char *ptp_column(const struct fvec *v, uint32_t at, uint32_t end) {

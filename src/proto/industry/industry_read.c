@@ -7,12 +7,17 @@
 
 #include "field/print.h"
 
-enum { MODBUS_HEAD = 7, LENGTH_BEFORE = 6, EXCEPTION = 0x80 };
+enum { MODBUS_HEAD = 7, LENGTH_BEFORE = 6, EXCEPTION = 0x80, UNIT_LEAST = 2, UNIT_MOST = 254 };
 
 static size_t mbtcp_size(struct slice in) { return LENGTH_BEFORE + (size_t)load_be16(in.p + 4); }
 
+/* mbtcp_probe: the protocol is 0, and behind the length stand a unit, a function, which is not 0, and no more than 252
+ * bytes (Modbus Application Protocol 1.1b3 4.1). */
 static enum probe_result mbtcp_probe(struct slice in) {
-    return in.n >= 4 && load_be16(in.p + 2) ? PROBE_NO : PROBE_UNSURE;
+    if (in.n >= 4 && load_be16(in.p + 2)) return PROBE_NO;
+    if (in.n < LENGTH_BEFORE) return PROBE_UNSURE;
+    unsigned n = load_be16(in.p + 4);
+    return n < UNIT_LEAST || n > UNIT_MOST || (in.n > MODBUS_HEAD && !in.p[MODBUS_HEAD]) ? PROBE_NO : PROBE_UNSURE;
 }
 
 static void modbus_read(struct decode *d, struct slice in) {
@@ -60,8 +65,15 @@ enum { IEC_START = 0x68, IEC_HEAD = 6, FORMAT_S = 1, FORMAT_U = 3 };
 
 static size_t iec60870_104_size(struct slice in) { return in.p[0] == IEC_START ? 2u + in.p[1] : 0; }
 
+/* iec60870_104_probe: text may begin with the byte of the start as well; the control field has bits that are 0, and
+ * only the format I has something behind it (5.1). */
 static enum probe_result iec60870_104_probe(struct slice in) {
-    return in.n && in.p[0] == IEC_START ? PROBE_UNSURE : PROBE_NO;
+    if (!in.n || in.p[0] != IEC_START) return PROBE_NO;
+    if (in.n < IEC_HEAD) return PROBE_UNSURE;
+    const uint8_t *control = in.p + 2;
+    bool bare = control[0] & 1, more = in.p[1] > IEC_HEAD - 2;
+    if (bare == more || in.p[1] < IEC_HEAD - 2 || control[2] & 1 || (bare && control[1])) return PROBE_NO;
+    return (control[0] & FORMAT_U) == FORMAT_U && (control[2] || control[3]) ? PROBE_NO : PROBE_UNSURE;
 }
 
 static void iec60870_asdu_read(struct decode *d, struct slice in) {

@@ -12,8 +12,18 @@ enum cotp_type { COTP_CC = 13, COTP_CR = 14, COTP_DT = 15 };
 
 static size_t tpkt_size(struct slice in) { return in.p[0] == TPKT_VERSION ? load_be16(in.p + 2) : 0; }
 
+/* unit_name returns the short name of a transport unit's type, NULL: there is none such. */
+static const char *unit_name(uint64_t type) {
+    static const char *const words[] = {[1] = "ED", [2] = "EA",  [5] = "RJ",  [6] = "AK",  [7] = "ER",
+                                        [8] = "DR", [12] = "DC", [13] = "CC", [14] = "CR", [15] = "DT"};
+    return type < sizeof words / sizeof *words ? words[type] : NULL;
+}
+
+/* tpkt_probe: behind the head stands a transport unit whose own head fits (RFC 905 13.2). */
 static enum probe_result tpkt_probe(struct slice in) {
-    return in.n && in.p[0] == TPKT_VERSION && (in.n < 2 || !in.p[1]) ? PROBE_UNSURE : PROBE_NO;
+    if (!in.n || in.p[0] != TPKT_VERSION || (in.n > 1 && in.p[1])) return PROBE_NO;
+    if (in.n < TPKT_HEAD + 2) return PROBE_UNSURE;
+    return unit_name(in.p[5] >> 4) && TPKT_HEAD + (size_t)1 + in.p[4] <= tpkt_size(in) ? PROBE_UNSURE : PROBE_NO;
 }
 
 static void tpkt_read(struct decode *d, struct slice in) {
@@ -87,13 +97,12 @@ static void rdp_read(struct decode *d, struct slice in) {
 }
 
 static void cotp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    static const char *const words[] = {[1] = "ED", [2] = "EA",  [5] = "RJ",  [6] = "AK",  [7] = "ER",
-                                        [8] = "DR", [12] = "DC", [13] = "CC", [14] = "CR", [15] = "DT"};
     const struct fval *type = fv_first(v, FID_COTP_TYPE, at, end), *to = fv_first(v, FID_COTP_DESTREF, at, end);
     const struct fval *from = fv_first(v, FID_COTP_SRCREF, at, end), *eot = fv_first(v, FID_COTP_EOT, at, end);
     const struct fval *number = fv_first(v, FID_COTP_TPDU_NUMBER, at, end);
-    if (!type || type->u >= sizeof words / sizeof *words || !words[type->u]) return;
-    wr_f(w, "%s TPDU ", words[type->u]);
+    const char *name = type ? unit_name(type->u) : NULL;
+    if (!name) return;
+    wr_f(w, "%s TPDU ", name);
     if (from && to) wr_f(w, "src-ref: 0x%04x dst-ref: 0x%04x", (unsigned)from->u, (unsigned)to->u);
     if (number) wr_f(w, "(%u) ", (unsigned)number->u);
     if (eot && eot->u) wr_s(w, "EOT");
@@ -131,7 +140,9 @@ enum {
 
 static size_t enip_size(struct slice in) { return ENIP_HEAD + (size_t)load_le16(in.p + 2); }
 
+/* enip_probe: the options are 0 (volume 2, 2-3.7). */
 static enum probe_result enip_probe(struct slice in) {
+    if (in.n >= ENIP_HEAD && load_le32(in.p + 20)) return PROBE_NO;
     return in.n >= 2 && !field_value_name(&vals_enip_command, load_le16(in.p)) ? PROBE_NO : PROBE_UNSURE;
 }
 

@@ -6,13 +6,28 @@
 
 #include "field/print.h"
 
-enum { HANDSHAKE = 68, NAME = 19, MESSAGE_MOST = 1 << 20, LENGTH = 4, KEEP_ALIVE_TYPE = -1 };
+enum { HANDSHAKE = 68, NAME = 19, MESSAGE_MOST = 1 << 20, LENGTH = 4 };
 static const uint8_t handshake_begin[] = "\x13"
                                          "BitTorrent protocol";
 
 static bool is_handshake(struct slice in) { return slice_starts(in, slice_of(handshake_begin, NAME + 1)); }
 
-static enum probe_result bittorrent_probe(struct slice in) { return is_handshake(in) ? PROBE_CERTAIN : PROBE_UNSURE; }
+/* fits tells whether a message of a type may be so long. */
+static bool fits(uint8_t type, size_t n) {
+    static const uint8_t exactly[] = {[0] = 1, 1, 1, 1, 5, [6] = 13, [8] = 13, 3};
+    if (!field_value_name(&vals_bittorrent_msg_type, type) || n > MESSAGE_MOST) return false;
+    return type >= sizeof exactly || !exactly[type] || exactly[type] == n;
+}
+
+/* bittorrent_probe: the capture may have begun between two messages. */
+static enum probe_result bittorrent_probe(struct slice in) {
+    if (is_handshake(in)) return PROBE_CERTAIN;
+    if (in.n < LENGTH) return in.n && in.p[0] != NAME && in.p[0] ? PROBE_NO : PROBE_UNSURE;
+    size_t n = load_be32(in.p);
+    if (in.n == LENGTH) return n <= MESSAGE_MOST ? PROBE_UNSURE : PROBE_NO;
+    if (slice_starts(slice_of(handshake_begin, NAME + 1), in)) return PROBE_UNSURE;
+    return n && fits(in.p[LENGTH], n) ? PROBE_UNSURE : PROBE_NO;
+}
 
 /* bittorrent_frame: what begins with neither a handshake nor a message goes on from a message that was lost. */
 static struct read_result bittorrent_frame(struct slice in) {
@@ -120,6 +135,16 @@ static void lsd_read(struct decode *d, struct slice in) {
     d_end(d);
 }
 
+/* gnutella_probe: the lines connections begin with, or a message: its id, a kind of the five, hops and what follows
+ * (Gnutella 0.6, 2.2). */
+static enum probe_result gnutella_probe(struct slice in) {
+    enum { ID = 16, HEAD = 23, PAYLOAD_MOST = 64 << 10 };
+    static const uint8_t kinds[] = {0x00, 0x01, 0x40, 0x80, 0x81};
+    if (slice_starts(in, SLICE("GNUTELLA")) || slice_starts(in, SLICE("GIV "))) return PROBE_UNSURE;
+    if (in.n < HEAD || !memchr(kinds, in.p[ID], sizeof kinds)) return PROBE_NO;
+    return load_le32(in.p + ID + 3) <= PAYLOAD_MOST ? PROBE_UNSURE : PROBE_NO;
+}
+
 static struct read_result gnutella_read(struct decode *d, void *state, int from, struct slice in) {
     (void)state, (void)from;
     d_begin(d, &proto_gnutella, d_off(d, in.p), (uint32_t)in.n);
@@ -137,7 +162,7 @@ static const struct proto_key bittorrent_keys[] = {{TABLE_TCP, 6881}, {TABLE_TCP
 static const struct stream_ops bittorrent_stream = {.read = bittorrent_read,
                                                     .frame = bittorrent_frame,
                                                     .probe = bittorrent_probe},
-                               gnutella_stream = {.read = gnutella_read};
+                               gnutella_stream = {.read = gnutella_read, .probe = gnutella_probe};
 const struct proto proto_bittorrent = {.name = "bittorrent",
                                        .column = "BitTorrent",
                                        .id = FID_BITTORRENT,

@@ -60,8 +60,11 @@ static bool is_call(struct slice in) {
            program_of(load_be32(in.p + 12));
 }
 
+/* is_reply: a call was denied, or accepted, and then a verifier of 400 bytes at most follows (8.2). */
 static bool is_reply(struct slice in) {
-    return in.n >= LEAST_REPLY && load_be32(in.p + 4) == REPLY && load_be32(in.p + 8) <= 1;
+    enum { VERIFIED = 20, VERIFIER_MOST = 400 };
+    if (in.n < LEAST_REPLY || load_be32(in.p + 4) != REPLY || load_be32(in.p + 8) > 1) return false;
+    return load_be32(in.p + 8) || in.n < VERIFIED || load_be32(in.p + 16) <= VERIFIER_MOST;
 }
 
 static bool rpc_recognises(struct slice in, enum known_as known) { return is_call(in) || (known && is_reply(in)); }
@@ -125,12 +128,15 @@ static void message_read(struct decode *d, struct rpc_state *st, struct reader *
 }
 
 static void rpc_read(struct decode *d, struct slice in) {
+    if (!is_call(in) && !is_reply(in)) {
+        d_data(d, in);
+        return;
+    }
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r);
     struct rpc_state *st = !d->quoted && d->ops->udp_state ? d->ops->udp_state(d, &proto_rpc) : NULL;
     uint32_t at = d_begin(d, &proto_rpc, off, (uint32_t)in.n);
-    if (is_call(in) || is_reply(in)) message_read(d, st, &r, at, off);
-    else d_end(d);
+    message_read(d, st, &r, at, off);
 }
 
 static size_t fragment_size(struct slice in) {
@@ -142,7 +148,9 @@ static struct read_result rpc_frame(struct slice in) { return sized_cut(in, MARK
 
 static enum probe_result rpc_probe(struct slice in) {
     if (in.n < MARK + LEAST_CALL) return PROBE_UNSURE;
-    return in.p[0] & LAST && is_call(slice_tail(in, MARK)) ? PROBE_CERTAIN : PROBE_UNLIKELY;
+    struct slice message = slice_tail(in, MARK);
+    if (is_call(message)) return in.p[0] & LAST ? PROBE_CERTAIN : PROBE_UNSURE;
+    return is_reply(message) ? PROBE_UNSURE : PROBE_NO;
 }
 
 static struct read_result rpc_stream_read(struct decode *d, void *state, int from, struct slice in) {

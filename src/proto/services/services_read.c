@@ -9,8 +9,10 @@
 
 enum { VERSION_LINE = 12 };
 
+/* vnc_probe: both sides begin with the line of their version (7.1.1). */
 static enum probe_result vnc_probe(struct slice in) {
-    return slice_starts(in, SLICE("RFB ")) && in.n >= VERSION_LINE && in.p[7] == '.' ? PROBE_CERTAIN : PROBE_UNSURE;
+    if (!slice_starts(in, SLICE("RFB "))) return PROBE_NO;
+    return in.n >= VERSION_LINE && in.p[7] == '.' ? PROBE_CERTAIN : PROBE_UNSURE;
 }
 
 static struct read_result vnc_read(struct decode *d, void *state, int from, struct slice in) {
@@ -42,8 +44,11 @@ static size_t tacplus_size(struct slice in) {
     return in.p[0] >> 4 == TACPLUS_MAJOR && body < LENGTH_MOST ? TACPLUS_HEAD + body : 0;
 }
 
+/* tacplus_probe: the types are three, packets are counted from 1. */
 static enum probe_result tacplus_probe(struct slice in) {
-    return in.n && in.p[0] >> 4 == TACPLUS_MAJOR ? PROBE_UNSURE : PROBE_NO;
+    if (!in.n || in.p[0] >> 4 != TACPLUS_MAJOR) return PROBE_NO;
+    if (in.n < 3) return PROBE_UNSURE;
+    return in.p[1] >= 1 && in.p[1] <= 3 && in.p[2] ? PROBE_UNSURE : PROBE_NO;
 }
 
 static void tacplus_read(struct decode *d, struct slice in) {
@@ -66,7 +71,13 @@ static void tacplus_info(struct writer *w, const struct fvec *v, uint32_t at, ui
 
 static size_t diameter_size(struct slice in) { return in.p[0] == 1 ? load_be24(in.p + 1) : 0; }
 
-static enum probe_result diameter_probe(struct slice in) { return in.n && in.p[0] == 1 ? PROBE_UNSURE : PROBE_NO; }
+/* diameter_probe: lengths are of whole words, and four flags are 0. */
+static enum probe_result diameter_probe(struct slice in) {
+    if (!in.n || in.p[0] != 1) return PROBE_NO;
+    if (in.n < 5) return PROBE_UNSURE;
+    return diameter_size(in) >= DIAMETER_HEAD && diameter_size(in) % 4 == 0 && !(in.p[4] & 0x0f) ? PROBE_UNSURE
+                                                                                                 : PROBE_NO;
+}
 
 static void diameter_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {

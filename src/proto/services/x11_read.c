@@ -35,8 +35,11 @@ static size_t server_size(const struct x11_state *st, struct slice in) {
     return EVENT + (more ? number(st, in.p + 4, 4) * (size_t)4 : 0);
 }
 
+/* x11_probe: behind the order of bytes and one that is not used stands version 11; text has these letters, too. */
 static enum probe_result x11_probe(struct slice in) {
-    return in.n && (in.p[0] == 'B' || in.p[0] == 'l') ? PROBE_UNSURE : PROBE_NO;
+    if (!in.n || (in.p[0] != 'B' && in.p[0] != 'l')) return PROBE_NO;
+    if (in.n < 4) return PROBE_UNSURE;
+    return (in.p[0] == 'l' ? load_le16(in.p + 2) : load_be16(in.p + 2)) == 11 ? PROBE_UNSURE : PROBE_NO;
 }
 
 static void message_show(struct decode *d, const struct x11_state *st, int side, struct slice in) {

@@ -166,10 +166,12 @@ static void channel_read(struct decode *d, struct reader *r) {
     d_data(d, slice_head(rd_rest(r), n));
 }
 
+/* classic_recognises: without a cookie it takes the length of the first attribute as well (RFC 3489 11.2). */
 static bool classic_recognises(struct slice in, enum known_as known) {
     (void)known;
-    return in.n >= HEADER && load_be16(in.p + 2) + (size_t)HEADER == in.n &&
-           field_value_name(&vals_classicstun_type, load_be16(in.p));
+    if (in.n < HEADER || load_be16(in.p + 2) + (size_t)HEADER != in.n) return false;
+    if (!field_value_name(&vals_classicstun_type, load_be16(in.p))) return false;
+    return in.n == HEADER || (in.n >= HEADER + 4 && load_be16(in.p + HEADER + 2) + (size_t)HEADER + 4 <= in.n);
 }
 
 static void classic_read(struct decode *d, struct slice in) {

@@ -24,7 +24,13 @@ static void options_read(struct decode *d, struct reader *r) {
     }
 }
 
+static bool is_message(struct slice in) { return in.n >= 4 && in.p[0] == 0 && in.p[1] >= READ && in.p[1] <= OPTIONS; }
+
 static void tftp_read(struct decode *d, struct slice in) {
+    if (!is_message(in)) {
+        d_data(d, in);
+        return;
+    }
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_tftp, off, (uint32_t)in.n);
     uint16_t opcode = get_be16(d, &r, FID_TFTP_OPCODE);
@@ -56,9 +62,7 @@ static void tftp_read(struct decode *d, struct slice in) {
     if (rd_ok(&r)) d_data(d, rest);
 }
 
-static bool tftp_recognises(struct slice in, enum known_as known) {
-    return known == KNOWN_SAID && in.n >= 4 && in.p[0] == 0 && in.p[1] >= READ && in.p[1] <= OPTIONS;
-}
+static bool tftp_recognises(struct slice in, enum known_as known) { return known == KNOWN_SAID && is_message(in); }
 
 static void tftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *type = fv_first(v, FID_TFTP_TYPE, at, end);

@@ -14,7 +14,12 @@ static bool is_verb(struct slice in) {
     return in.p[VERB] == ' ';
 }
 
-static bool is_message(struct slice in) { return is_verb(in) || (in.n > 3 && code_of(in) >= 0 && in.p[3] == ' '); }
+/* is_message: a command says the version behind what it is about (RFC 3435 3.2.1), a reply whom it answers (3.3). */
+static bool is_message(struct slice in) {
+    struct line line;
+    if (!is_verb(in)) return in.n > 4 && code_of(in) >= 0 && in.p[3] == ' ' && in.p[4] >= '0' && in.p[4] <= '9';
+    return line_take(&in, &line) && memmem(line.text.p, line.text.n, " MGCP ", 6);
+}
 
 static void command_read(struct decode *d, struct slice text) {
     static const uint16_t words[] = {FID_MGCP_REQ_VERB, FID_MGCP_TRANSID, FID_MGCP_REQ_ENDPOINT};
@@ -69,11 +74,15 @@ static const char *mgcp_column(const struct fvec *v, uint32_t at, uint32_t end) 
 }
 
 static void h225_read(struct decode *d, struct slice in) {
-    unsigned message =
-        in.n ? in.p[0] >> 2 : UINT8_MAX; /* the bit that extends the choice, which is not set, and five of the choice */
+    enum { EXTENDED = 0x80 }; /* a choice of later versions; else five bits have it */
+    unsigned message = in.p[0] >> 2;
+    bool known = field_value_name(&vals_h225_RasMessage, message) != NULL;
+    if (!known && !(in.p[0] & EXTENDED)) {
+        d_data(d, in);
+        return;
+    }
     d_begin(d, &proto_h225, d_off(d, in.p), (uint32_t)in.n);
-    if (field_value_name(&vals_h225_RasMessage, message))
-        fv_u(d->out, FID_H225_RASMESSAGE, d_off(d, in.p), (uint32_t)in.n, message);
+    if (known) fv_u(d->out, FID_H225_RASMESSAGE, d_off(d, in.p), (uint32_t)in.n, message);
     d_end(d);
 }
 

@@ -38,9 +38,13 @@ static struct read_result rtsp_frame(struct slice in) {
     return (struct read_result){.status = in.n > HEADER_MAX ? READ_BAD : READ_MORE};
 }
 
+/* rtsp_probe: where the capture begins with a packet of a stream, that has RTP's version. */
 static enum probe_result rtsp_probe(struct slice in) {
+    enum { RTP_VERSION = 2 };
     struct line line;
-    return in.n && (in.p[0] == MAGIC || (line_take(&in, &line) && is_message(line.text))) ? PROBE_UNSURE : PROBE_NO;
+    if (in.n && in.p[0] == MAGIC)
+        return in.n <= PACKET_HEAD || in.p[PACKET_HEAD] >> 6 == RTP_VERSION ? PROBE_UNSURE : PROBE_NO;
+    return line_take(&in, &line) && is_message(line.text) ? PROBE_UNSURE : PROBE_NO;
 }
 
 /* ports_announce says that the pair of ports `name` has in a transport's parameters carries RTP and RTCP. */

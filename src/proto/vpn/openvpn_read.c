@@ -6,6 +6,16 @@
 
 enum { LENGTH = 2, OPCODE_SHIFT = 3, DATA_V1 = 6, DATA_V2 = 9, SESSION = 8 };
 
+/* is_packet tells whether a packet begins with an opcode there is, and is long enough for what follows each. Hard
+ * resets have the first key. */
+static bool is_packet(struct slice in) {
+    enum { HARD_RESETS = 1 << 1 | 1 << 2 | 1 << 7 | 1 << 8 | 1 << 10, KEY = 0x07 };
+    unsigned opcode = in.n ? in.p[0] >> OPCODE_SHIFT : 0;
+    bool data = opcode == DATA_V1 || opcode == DATA_V2;
+    if (HARD_RESETS >> opcode & 1 && in.p[0] & KEY) return false;
+    return field_value_name(&vals_openvpn_opcode, opcode) && (data || in.n > SESSION);
+}
+
 static size_t openvpn_size(struct slice in) { return LENGTH + (size_t)load_be16(in.p); }
 
 static void head_read(struct decode *d, struct reader *r) {
@@ -17,6 +27,10 @@ static void head_read(struct decode *d, struct reader *r) {
 }
 
 static void openvpn_read(struct decode *d, struct slice in) {
+    if (!is_packet(in)) {
+        d_data(d, in);
+        return;
+    }
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_openvpn, rd_off(&r), (uint32_t)in.n);
     head_read(d, &r);
@@ -25,6 +39,11 @@ static void openvpn_read(struct decode *d, struct slice in) {
 }
 
 static struct read_result frame(struct slice in) { return sized_cut(in, LENGTH + 1, openvpn_size); }
+
+static enum probe_result stream_probe(struct slice in) {
+    if (in.n <= LENGTH) return PROBE_UNSURE;
+    return is_packet(slice_of(in.p + LENGTH, load_be16(in.p))) ? PROBE_UNSURE : PROBE_NO;
+}
 
 static struct read_result stream_read(struct decode *d, void *state, int from, struct slice in) {
     (void)state, (void)from;
@@ -45,7 +64,7 @@ static void openvpn_info(struct writer *w, const struct fvec *v, uint32_t at, ui
 
 static const uint16_t info_fields[] = {FID_OPENVPN_OPCODE, 0};
 static const struct proto_key keys[] = {{TABLE_UDP, 1194}, {TABLE_TCP, 1194}, {TABLE_COUNT, 0}};
-static const struct stream_ops stream = {.read = stream_read, .frame = frame};
+static const struct stream_ops stream = {.read = stream_read, .frame = frame, .probe = stream_probe};
 const struct proto proto_openvpn = {.name = "openvpn",
                                     .column = "OpenVPN",
                                     .id = FID_OPENVPN,

@@ -118,7 +118,7 @@ static void smpp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
 SIZED_STREAM(ymsg, YMSG_HEAD, ymsg_probe)
 SIZED_STREAM(smpp, SMPP_HEAD, smpp_probe)
 static const struct stream_ops xmpp_stream = {.read = xmpp_read, .probe = xmpp_probe, .owns_port = true},
-                               msnms_stream = {.read = msnms_read, .probe = msnms_probe};
+                               msnms_stream = {.read = msnms_read, .probe = msnms_probe, .resyncs = true};
 static const uint16_t msnms_fields[] = {FID_MSNMS_LINE, 0}, ymsg_fields[] = {FID_YMSG_SERVICE, FID_YMSG_STATUS, 0},
                       smpp_fields[] = {FID_SMPP_COMMAND_ID, 0};
 static const struct proto_key xmpp_keys[] = {{TABLE_TCP, 5222}, {TABLE_COUNT, 0}},

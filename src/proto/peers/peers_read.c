@@ -161,8 +161,9 @@ static const struct proto_key bittorrent_keys[] = {{TABLE_TCP, 6881}, {TABLE_TCP
                               gnutella_keys[] = {{TABLE_TCP, 6346}, {TABLE_COUNT, 0}};
 static const struct stream_ops bittorrent_stream = {.read = bittorrent_read,
                                                     .frame = bittorrent_frame,
-                                                    .probe = bittorrent_probe},
-                               gnutella_stream = {.read = gnutella_read, .probe = gnutella_probe};
+                                                    .probe = bittorrent_probe,
+                                                    .resyncs = true},
+                               gnutella_stream = {.read = gnutella_read, .probe = gnutella_probe, .resyncs = true};
 const struct proto proto_bittorrent = {.name = "bittorrent",
                                        .column = "BitTorrent",
                                        .id = FID_BITTORRENT,

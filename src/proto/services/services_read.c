@@ -109,7 +109,7 @@ static void diameter_info(struct writer *w, const struct fvec *v, uint32_t at, u
 
 SIZED_STREAM(tacplus, TACPLUS_HEAD, tacplus_probe)
 SIZED_STREAM(diameter, DIAMETER_HEAD, diameter_probe)
-static const struct stream_ops vnc_stream = {.read = vnc_read, .probe = vnc_probe};
+static const struct stream_ops vnc_stream = {.read = vnc_read, .probe = vnc_probe, .resyncs = true};
 #define LAYER(name_, ID_, COLUMN_)                                                                                     \
     .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .keys = name_##_keys,                \
     .stream = &name_##_stream, .info = name_##_info, .info_fields = name_##_fields

@@ -112,6 +112,20 @@ static void own_try(struct dissector *ds, const struct proto *p, uint16_t port) 
     }
 }
 
+/* announced_test: what a call announces is read so, but not where somebody is registered. */
+static void announced_test(struct dissector *ds) {
+    static const struct slice rtp = SLICE("\x80\x00\x00\x01\x00\x00\x00\xa0\x11\x22\x33\x44 sound"),
+                              names = SLICE("\x80\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01"
+                                            "a\x00\x00\x01\x00\x01");
+    assert(!has_layer(sent(ds, IP_UDP, 40000, rtp), &proto_rtp));
+    sent(ds, IP_UDP, 5060,
+         SLICE("INVITE sip:a@b SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\nc=IN IP4 11.0.0.1\r\n"
+               "m=audio 40000 RTP/AVP 0\r\nm=audio 53 RTP/AVP 0\r\n"));
+    assert(has_layer(sent(ds, IP_UDP, 40000, rtp), &proto_rtp));
+    assert(has_layer(sent(ds, IP_UDP, 53, names), &proto_dns));
+    puts("ok what is announced of a registered port changes nothing");
+}
+
 /* Protocols whose messages have a form that can be told. */
 static const struct proto *const telling[] = {
     &proto_mbtcp,    &proto_iec60870_104, &proto_bvlc, &proto_tpkt,       &proto_enip,     &proto_vnc,  &proto_tacplus,
@@ -138,6 +152,7 @@ int main(void) {
     }
     assert(!found);
     puts("ok what is of no protocol is data, whatever the port");
+    announced_test(ds);
     dissector_free(ds);
     free(ds);
     return 0;

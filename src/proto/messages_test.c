@@ -163,6 +163,8 @@ static const struct stream_sample {
     {&proto_msnms, 0, "'PNG' 0d0a", "PNG", 5},
     {&proto_ymsg, 0, "'YMSG' 000f 0000 0000 008a 00000000 00000001", "Keep Alive (status=Default)   ", 20},
     {&proto_smpp, 0, "00000010 00000015 00000000 00000001", "Enquire_link", 16},
+    {&proto_smpp, 0, "0000001f 00000009 00000000 00000001 'esme' 00 'pw' 00 00 34 00 00 00 00 00", "Bind_transceiver",
+     31},
     {&proto_vnc, 1, "'RFB 003.008' 0a", "Server protocol version: 003.008", 12},
     {&proto_tacplus, 0, "c0 01 01 00 00000001 00000000", "Q: Authentication", 12},
     {&proto_diameter, 0, "01 000014 80 000118 00000000 00000001 00000002",
@@ -230,8 +232,49 @@ static void harmed_stream(const void *what, struct slice bytes) {
     if (bytes.n) stream_read(s, bytes);
 }
 
+/* What looks like a protocol at first sight, and is not. */
+static const struct {
+    const struct proto *proto;
+    const char *hex;
+} strangers[] = {
+    {&proto_smpp, "00000014 00000001 00000000 00000001 cafebabe"}, /* a length, a type, flags, a count */
+    {&proto_smpp, "00000010 00000001 00000000 00000001"},          /* nobody binds without a name */
+    {&proto_mbtcp, "0500 0000 'hello'"},                           /* a length that begins with its least byte */
+    {&proto_mbtcp, "0001 0000 0002 01 00"},                        /* no function */
+    {&proto_iec60870_104, "'hello' 0a"},
+    {&proto_iec60870_104, "68 04 07 00 01 00"},
+    {&proto_tpkt, "03 00 0008 'text'"},
+    {&proto_enip, "0400 0000 00000000 00000000 0000000000000000 00000001"},
+    {&proto_rtsp, "'$GPRMC,123519,A' 0d0a"},
+    {&proto_x11, "'lat=35.68' 0a"},
+    {&proto_xmpp, "' 12.5 kg' 0d0a"},
+    {&proto_diameter, "01 000015 80 000118"},
+    {&proto_tacplus, "c0 00 00 00"},
+    {&proto_vnc, "'ready' 0a"},
+    {&proto_bittorrent, "00000002 01 00"},
+    {&proto_gnutella, "'GET / HTTP/1.1' 0d0a 0d0a"},
+    {&proto_msnms, "'PING?' 0d0a"},
+    {&proto_openvpn, "0010 'ABCDEFGHIJKLMNOP'"},
+    {&proto_tds, "01 ff 0010 0000 00 00"},
+    {&proto_tns, "0010 0000 01 00 'ab'"},
+    {&proto_rpc, "80000020 00000001 00000001 00000000 00000007 cafebabe 000000000000000000000000"},
+};
+
+static void strangers_test(void) {
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        struct slice bytes = unhex(strangers[i].hex);
+        CHECK(strangers[i].proto->stream->probe(bytes) == PROBE_NO, "%s is not %s", strangers[i].hex,
+              strangers[i].proto->name);
+        free((void *)bytes.p);
+    }
+    struct slice attribute = unhex("0001 0008 00000000000000000000000000000001 0003 0008 00000000");
+    CHECK(!proto_classicstun.recognises(attribute, KNOWN_NOT), "an attribute does not end behind its message");
+    free((void *)attribute.p);
+}
+
 int main(void) {
     bench_make(&bench);
+    strangers_test();
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         const struct sample *s = &samples[i];
         struct slice bytes = unhex(s->hex);
@@ -248,6 +291,8 @@ int main(void) {
         const struct stream_sample *s = &streams[i];
         struct slice bytes = unhex(s->hex);
         struct read_result r = stream_read(s, bytes);
+        if (s->proto->stream->probe)
+            CHECK(s->proto->stream->probe(bytes) != PROBE_NO, "%s may begin so", s->proto->name);
         CHECK(r.status == READ_OK && r.consumed == s->consumed, "%s takes %zu bytes", s->proto->name, r.consumed);
         CHECK(strcmp(info_of(s->proto), s->info) == 0, "%s says \"%s\"", s->proto->name, info_of(s->proto));
         harmed(s, bytes, harmed_stream);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STEP_MS = 20, MERCY_MS = 1000 };
+enum { STEP_MS = 20, WORD_MS = 200, MERCY_MS = 1000 };
 
 static volatile sig_atomic_t stopped;
 
@@ -35,6 +35,7 @@ bool children_nap(int ms) {
 static void become(const char *out, pid_t parent, char *const argv[]) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(127); /* it died before the bond was made */
+    setpgid(0, 0);                       /* Ctrl-C is for the parent, who ends us in our turn */
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) signal(signals[i], SIG_DFL);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -88,20 +89,24 @@ void child_signal(struct children *c, int at, int signal) {
     if (c->pid[at]) kill(c->pid[at], signal);
 }
 
-/* Sleeps even after a signal: ending the children is what the signal asked for. */
-static bool reap_all(struct children *c, int ms) {
+/* Waits until those from `first` on have ended. Sleeps even after a signal: ending the children is what it asked for.
+ */
+static bool reap_from(struct children *c, int first, int ms) {
     const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
     for (int left = ms;; left -= STEP_MS) {
         int running = 0;
-        for (int i = 0; i < c->n; i++) running += c->pid[i] && reap(c, i) < 0;
+        for (int i = first; i < c->n; i++) running += c->pid[i] && reap(c, i) < 0;
         if (!running || left <= 0) return !running;
         nanosleep(&step, NULL);
     }
 }
 
 void children_end(struct children *c) {
-    for (int i = 0; i < c->n; i++) child_signal(c, i, SIGTERM);
-    if (reap_all(c, MERCY_MS)) return;
+    for (int i = c->n - 1; i >= 0; i--) { /* a client before its server, which it would complain about */
+        child_signal(c, i, SIGTERM);
+        reap_from(c, i, WORD_MS);
+    }
+    if (reap_from(c, 0, MERCY_MS)) return;
     for (int i = 0; i < c->n; i++) child_signal(c, i, SIGKILL);
-    reap_all(c, MERCY_MS);
+    reap_from(c, 0, MERCY_MS);
 }

@@ -33,7 +33,7 @@ int child_wait(struct children *c, int at, int ms);
 bool child_running(struct children *c, int at);
 /* child_signal sends a signal to a child that still runs. */
 void child_signal(struct children *c, int at, int signal);
-/* children_end ends every child: first asked, after a second forced. */
+/* children_end ends every child: asked first, the one started last before the others; forced after a second. */
 void children_end(struct children *c);
 
 /* children_nap sleeps ms milliseconds; false when a signal asked to stop. */

@@ -27,6 +27,14 @@ static bool looks_v2(struct slice in) {
     return (version == SSL2 || (version >= SSL3 && version <= TLS12)) && (load_be16(in.p) & 0x7fff) >= V2_LEAST - 2;
 }
 
+/* is_text tells whether the bytes are words: they begin no record, and are the middle of one very rarely. */
+static bool is_text(struct slice in) {
+    enum { LETTERS = 4 };
+    for (size_t i = 0; i < LETTERS; i++)
+        if (in.n < HEADER || in.p[i] < ' ' || in.p[i] > '~') return false;
+    return true;
+}
+
 /* header_find returns where a record may begin behind bytes that belong to one whose beginning was lost: at a header of
  * the session's that is followed by another, or by the end of what is there. */
 static size_t header_find(const struct tls_state *st, struct slice in) {
@@ -232,6 +240,7 @@ static void junk_read(struct decode *d, const struct tls_state *st, struct slice
 /* tls_read reads all the records that lie whole in `in`: they are one layer. */
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
+    if (is_text(in)) return (struct read_result){.status = READ_BAD};
     struct cut c = cut_next(st, from, in);
     bool cut = !c.whole && d->cut && d->stream_end && in.n > HEADER;
     if (cut) { /* the capture left out the end: what there is, is shown */
@@ -296,10 +305,11 @@ static bool header_likely(struct slice in) {
     return version >= SSL3 && version <= TLS13 && len > 0 && len <= RECORD_MOST;
 }
 
-/* tls_probe knows a stream by its record headers. Where it finds none it does not say no: a capture may begin in the
- * middle of a record, and a port of TLS is reason enough. */
+/* tls_probe knows a stream by its record headers. Where it finds none it says no to words only: a capture may begin in
+ * the middle of a record, and a port of TLS is reason enough. */
 static enum probe_result tls_probe(struct slice in) {
     if (looks_v2(in) && in.n == (size_t)2 + (load_be16(in.p) & 0x7fff)) return PROBE_CERTAIN;
+    if (is_text(in)) return PROBE_NO;
     if (!header_likely(in)) return PROBE_UNSURE;
     struct slice next = slice_tail(in, (size_t)HEADER + load_be16(in.p + 3));
     if (next.n >= HEADER && !header_likely(next)) return PROBE_UNSURE;

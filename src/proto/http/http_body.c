@@ -68,10 +68,12 @@ static struct http_content content_add(struct decode *d, struct slice data, cons
     uint32_t off = d_off(d, data.p);
     fv_s(d->out, FID_HTTP_FILE_DATA, off, (uint32_t)data.n, http_string(data));
     struct slice type = data.n && f->content_type.p ? http_media_type(d, f->content_type) : (struct slice){0};
-    if (type.p && d_wants(d, FID_HTTP_MEDIA)) media_add(d, f->content_type, data, off);
-    if (!type.n && d->ops) d_data(d, data); /* nobody says what it is: it belongs to the message's own entry */
+    bool image = !type.n && media_image_of(data);
+    if ((type.p || image) && d_wants(d, FID_HTTP_MEDIA)) media_add(d, f->content_type, data, off);
+    if (!type.n && !image && d->ops)
+        d_data(d, data); /* nobody says what it is: it belongs to the message's own entry */
     d->out->src = src;
-    if (!type.n) return (struct http_content){0};
+    if (!type.n && !image) return (struct http_content){0};
     return (struct http_content){.value = f->content_type, .type = type, .data = data, .src = own};
 }
 

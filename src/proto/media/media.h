@@ -12,9 +12,9 @@ enum media_kind media_kind_of(struct slice type);
 /* media_wanted tells whether anybody asked for what content is. */
 bool media_wanted(const struct decode *d);
 /* media_read shows `data`, which lies in the present source, as what its media type says: in lower case and without
- * parameters, empty where nobody said; false where nobody here knows the type. It begins layers, so the carrier's own
- * entry must be closed. media_or_data_read shows what nobody knows as a layer without fields, or as data where it has
- * no type. */
+ * parameters, empty where nobody said: then an image is known by its bytes; false where nobody here knows the type. It
+ * begins layers, so the carrier's own entry must be closed. media_or_data_read shows what nobody knows as a layer
+ * without fields, or as data where it has no type. */
 bool media_read(struct decode *d, struct slice type, struct slice data);
 void media_or_data_read(struct decode *d, struct slice type, struct slice data);
 /* media_json_read shows JSON texts, one behind the other, and returns how many bytes of `data` they take; 0 where it is
@@ -22,6 +22,10 @@ void media_or_data_read(struct decode *d, struct slice type, struct slice data);
 size_t media_json_read(struct decode *d, struct slice type, struct slice data);
 /* media_begin begins a layer of content; its entry is closed with d_end. */
 void media_begin(struct decode *d, const struct proto *p, struct slice type, struct slice data);
+
+/* media_image_of returns the layer of the image that `data` is; NULL: it is none. media_image_read shows it. */
+const struct proto *media_image_of(struct slice data);
+void media_image_read(struct decode *d, const struct proto *image, struct slice type, struct slice data);
 
 /* media_parts goes from boundary to boundary through a body of several parts (RFC 2046 5.1). media_parts_begin goes to
  * the first boundary of a body of the media type in `value`: `part` is what stands before it. media_part_next goes to

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Content by its media type: what layer shows it, and those layers whose content is lines or a form. Images and XML are
- * named, not taken apart; multipart_read.c has bodies of several parts. */
+/* Content by its media type: what layer shows it, and those layers whose content is lines or a form. XML is named, not
+ * taken apart; image_read.c has images, multipart_read.c bodies of several parts. */
 #include "proto/media/media.h"
 
 #include "base/hex.h"
@@ -70,21 +70,6 @@ static void form_read(struct decode *d, struct slice type, struct slice data) {
         fv_close(d->out);
     }
     d_end(d);
-}
-
-static bool is_one_of(struct slice type, const char *const *list) {
-    for (; *list; list++)
-        if (slice_eq(type, slice_str(*list))) return true;
-    return false;
-}
-
-/* image_of returns the layer of an image whose first bytes are what its type says, or those of PNG; else NULL. */
-static const struct proto *image_of(struct slice type, struct slice data) {
-    static const char *const jpeg[] = {"image/jpeg", "image/jpg", NULL};
-    if (!slice_starts(type, SLICE("image/"))) return NULL;
-    if (slice_starts(data, SLICE("\x89PNG\r\n\x1a\n")) && data.n > 20) return &proto_png;
-    if (slice_eq(type, SLICE("image/gif")) && slice_starts(data, SLICE("GIF8")) && data.n > 20) return &proto_image_gif;
-    return is_one_of(type, jpeg) && slice_starts(data, SLICE("\xff\xd8\xff")) && data.n > 20 ? &proto_image_jfif : NULL;
 }
 
 static const struct {
@@ -165,8 +150,8 @@ enum media_kind media_kind_of(struct slice type) {
 
 bool media_read(struct decode *d, struct slice type, struct slice data) {
     enum media_kind kind = media_kind_of(type);
-    const struct proto *image = image_of(type, data);
-    if (!data.n || !type.n) return false;
+    const struct proto *image = kind == MEDIA_OTHER ? media_image_of(data) : NULL;
+    if (!data.n || (!type.n && !image)) return false;
     if (slice_eq(type, SLICE("application/ocsp-response")) || slice_eq(type, SLICE("application/ocsp-request")))
         d->ops->call(d, &proto_ocsp, data);
     else if (slice_eq(type, SLICE("application/ipp"))) d->ops->call(d, &proto_ipp, data);
@@ -179,7 +164,7 @@ bool media_read(struct decode *d, struct slice type, struct slice data) {
         if (rest.n) lines_read(d, type, rest);
     } else if (kind == MEDIA_XML) empty_layer(d, &proto_xml, type, data);
     else if (slice_eq(type, SLICE("application/x-www-form-urlencoded"))) form_read(d, type, data);
-    else if (image) empty_layer(d, image, type, data);
+    else if (image) media_image_read(d, image, type, data);
     else return false;
     return true;
 }

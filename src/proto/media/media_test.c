@@ -72,6 +72,32 @@ static void json_refused(void) {
     CHECK(!json(deep), "what is nested too deep is none");
 }
 
+static bool image(const char *type, struct slice in, uint16_t id, bool whole) {
+    bench_start(&b, in);
+    return media_read(&b.d, slice_str(type), in) && bench_find(&b, id, 0) &&
+           whole == !bench_find(&b, FID_WS_MALFORMED, 0);
+}
+
+static void images(void) {
+    static const struct slice png = SLICE("\x89PNG\r\n\x1a\n\0\0\0\x02IHDRab1234\0\0\0\0IEND1234"),
+                              gif = SLICE("GIF89a\1\0\1\0\x80\0\0rgbrgb!\xf9\4abcd\0,12345678\0\2\2ab\0;"),
+                              jpeg = SLICE("\xff\xd8\xff\xe0\0\x04JF\xff\xda\0\3.ab\xff\0cd\xff\xd0"
+                                           "ef\xff\xd9");
+    CHECK(image("image/png", png, FID_PNG, true) && image("", png, FID_PNG, true) &&
+              image("image/jpeg", png, FID_PNG, true),
+          "an image is known by its bytes, whatever its type");
+    CHECK(image("image/gif", gif, FID_IMAGE_GIF, true) && image("image/jpeg", jpeg, FID_IMAGE_JFIF, true),
+          "whole images are whole");
+    for (size_t n = 20; n < png.n; n++)
+        CHECK(image("image/png", slice_head(png, n), FID_PNG, n == 8 + 14), "PNG of %zu bytes", n);
+    for (size_t n = 20; n < gif.n; n++)
+        CHECK(image("image/gif", slice_head(gif, n), FID_IMAGE_GIF, false), "GIF of %zu bytes", n);
+    for (size_t n = 20; n < jpeg.n; n++)
+        CHECK(image("image/jpeg", slice_head(jpeg, n), FID_IMAGE_JFIF, false), "JPEG of %zu bytes", n);
+    bench_start(&b, png);
+    CHECK(!media_read(&b.d, SLICE("application/octet-stream"), png), "what is said to be just bytes stays that");
+}
+
 static void others(void) {
     show("text/plain", "a\nbb\r\nccc");
     CHECK(is(FID_DATA_TEXT_LINES_LINE, 1, "bb\r\n") && is(FID_DATA_TEXT_LINES_LINE, 2, "ccc"),
@@ -122,6 +148,7 @@ int main(void) {
     parts_are_read();
     json_values();
     json_refused();
+    images();
     others();
     bench_free(&b);
     return test_failures != 0;

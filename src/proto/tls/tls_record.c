@@ -240,7 +240,7 @@ static void junk_read(struct decode *d, const struct tls_state *st, struct slice
 /* tls_read reads all the records that lie whole in `in`: they are one layer. */
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
-    if (is_text(in)) return (struct read_result){.status = READ_BAD};
+    if (is_text(in)) return (struct read_result){.status = READ_BAD, .stranger = !st->version};
     struct cut c = cut_next(st, from, in);
     bool cut = !c.whole && d->cut && d->stream_end && in.n > HEADER;
     if (cut) { /* the capture left out the end: what there is, is shown */

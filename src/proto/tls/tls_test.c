@@ -56,11 +56,15 @@ static void framing(struct bench *b) {
     CHECK(bench_is(b, FID_TLS_RECORD_LEN, 1, 2) && !bench_find(b, FID_TLS_RECORD, 2), "two records are shown");
     CHECK(info_is(b, "Application Data, Alert (Level: Warning, Description: Close Notify)"), "both are named");
     CHECK(column_is(b, "TLSv1.2"), "a record of data tells the version");
-    r = feed(b, &st, 0, "'GET / HTTP/1.1'");
-    CHECK(r.status == READ_OK && r.consumed == 14 && bench_find(b, FID_TLS_IGNORED, 0), "what is no record is ignored");
+    r = feed(b, &st, 0, "00 'GET / HTTP/1.1'");
+    CHECK(r.status == READ_OK && r.consumed == 15 && bench_find(b, FID_TLS_IGNORED, 0), "what is no record is ignored");
     CHECK(info_is(b, "Ignored Unknown Record"), "and named so");
+    r = feed(b, &st, 0, "'GET / HTTP/1.1'");
+    CHECK(r.status == READ_BAD && !r.stranger && b->v.n == 0, "words are nothing of a session's");
     st = (struct tls_state){0};
-    feed(b, &st, 0, "'GET / HTTP/1.1'");
+    r = feed(b, &st, 0, "'GET / HTTP/1.1'");
+    CHECK(r.status == READ_BAD && r.stranger, "before any record they may be another protocol's");
+    feed(b, &st, 0, "00 'GET / HTTP/1.1'");
     CHECK(info_is(b, "Continuation Data") && column_is(b, "SSL"), "before any record it is the rest of something");
 }
 
@@ -175,7 +179,9 @@ static void probes(void) {
         {CLIENT_RECORD, PROBE_CERTAIN},
         {"17 0303 0020 00112233", PROBE_CERTAIN},
         {"16 0301", PROBE_UNSURE},
-        {"'GET / HTTP/1.1'", PROBE_UNSURE},
+        {"'GET / HTTP/1.1'", PROBE_NO},
+        {"'GET' 20 7f 'HTTP'", PROBE_NO},
+        {"00 'GET'", PROBE_UNSURE},
         {"17 0303 0001 00 99999999 99", PROBE_UNSURE},
         {"17 0303 ffff 00", PROBE_UNSURE},
     };

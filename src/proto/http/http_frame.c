@@ -95,14 +95,40 @@ size_t http_blank(struct slice in) {
     return http_line_kind_of(line) == HTTP_LINE_REQUEST ? 2 : 0;
 }
 
+/* rough_line returns the bytes of a line with its end, which may be a CR alone as well; *text gets it without. Where no
+ * end is there, *ended becomes false. */
+static size_t rough_line(struct slice in, struct slice *text, bool *ended) {
+    size_t n = 0;
+    while (n < in.n && in.p[n] != '\r' && in.p[n] != '\n') n++;
+    *text = slice_head(in, n);
+    *ended = n < in.n && (in.p[n] == '\n' || n + 1 < in.n);
+    if (n >= in.n) return n;
+    return n + (in.p[n] == '\r' && n + 1 < in.n && in.p[n + 1] == '\n' ? 2 : 1);
+}
+
+size_t http_fields_alone(struct slice in, bool *whole) {
+    struct slice text;
+    size_t at = rough_line(in, &text, whole);
+    if (!in.n || !printable(in.p[0]) || !*whole || !memchr(text.p, ':', text.n)) return 0;
+    while (at < in.n) {
+        size_t n = rough_line(slice_tail(in, at), &text, whole);
+        bool field = text.n && memchr(text.p, ':', text.n);
+        if (field) *whole = true; /* a value may be cut anywhere */
+        if (field || !*whole || !text.n) at += n;
+        if (!field) break;
+    }
+    return at;
+}
+
 enum probe_result http_probe(struct slice in) {
     struct slice line = slice_head(slice_tail(in, http_blank(in)), HTTP_URI_MAX);
     if (slice_starts(line, SLICE("HTTP/1."))) return PROBE_CERTAIN;
     size_t n = line_end(line, 0, &line);
-    bool known = http_line_kind_of(line) != HTTP_LINE_OTHER;
+    bool known = http_line_kind_of(line) != HTTP_LINE_OTHER, whole;
     if (n) {
         bool versioned = line.n > 9 && slice_starts(slice_tail(line, line.n - 9), SLICE(" HTTP/1."));
-        return versioned && known ? PROBE_CERTAIN : versioned || known ? PROBE_UNSURE : PROBE_NO;
+        if (versioned || known) return versioned && known ? PROBE_CERTAIN : PROBE_UNSURE;
+        return http_fields_alone(slice_head(in, http_blank(in) + n), &whole) ? PROBE_UNLIKELY : PROBE_NO;
     }
     if (!line.n || !printable(line.p[0])) return PROBE_NO;
     return known && line.n < HTTP_URI_MAX ? PROBE_UNSURE : PROBE_UNLIKELY; /* the line's end is still to come */

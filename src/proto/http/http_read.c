@@ -203,6 +203,25 @@ static void continuation(struct decode *d, struct slice in) {
     http_content_read(d, &content);
 }
 
+/* fields_alone_read shows the end of a head whose beginning nobody saw; false: `in` does not look like one. It says
+ * nothing in the list: it may be chance. */
+static bool fields_alone_read(struct decode *d, struct slice in) {
+    static const struct http_scan none;
+    struct http_facts f = {0};
+    bool whole;
+    size_t n = http_fields_alone(in, &whole);
+    if (!n) return false;
+    uint32_t off = d_off(d, in.p);
+    d_begin_inside(d, &proto_http, off, (uint32_t)in.n);
+    http_headers_add(d, &none, slice_head(in, n), &f);
+    struct http_content content = http_body_add(d, &none, slice_tail(in, n), &f, off);
+    d_end(d);
+    http_content_read(d, &content);
+    struct reader rest = d_reader(d, slice_tail(in, n));
+    if (!whole) d_bad(d, &rest);
+    return true;
+}
+
 static void http_end(void *state) {
     struct http_state *st = state;
     arena_free(&st->memory);
@@ -269,6 +288,7 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     *s = (struct http_scan){0};
     if (r.status == READ_BAD) {
         r.stranger = !st->seen;
+        if (!st->seen && fields_alone_read(d, in)) return (struct read_result){.status = READ_OK, .consumed = in.n};
         if (!st->seen) return r;
         if (http2_is_preface(in) && d->ops->become) { /* RFC 9113 3.4: a client may know that the server speaks it */
             d_begin(d, &proto_http, d_off(d, in.p), HTTP2_PREFACE);

@@ -145,6 +145,32 @@ static bool words_are(struct bench *b, const char *type, const char *data, const
     return slice_eq(http_media_words(&b->d, slice_str(type), slice_str(data), NULL), slice_str(want));
 }
 
+static struct read_result stream_read(struct bench *b, struct http_state *st, struct slice in) {
+    begin(b, in);
+    return proto_http.stream->read(&b->d, st, 0, in);
+}
+
+static void fields_alone_test(void) {
+    struct bench bench, *b = &bench;
+    bench_make(b);
+    struct http_state st = {0};
+    CHECK(http_probe(SLICE("temp: 21\r\nx")) == PROBE_UNLIKELY, "a header field alone may be the middle of a head");
+    struct read_result r = stream_read(b, &st, SLICE("ost: a\r\nServer: b\r\n\r\nbody"));
+    CHECK(r.status == READ_OK && r.consumed == 25 && !b->v.bad, "the end of a head is read");
+    CHECK(bench_says(b, FID_HTTP_SERVER, 0, "b") && bench_says(b, FID_HTTP_FILE_DATA, 0, "body"), "with what it says");
+    stream_read(b, &st, SLICE("a\xff:b\rno field\r\nc: d\r\n"));
+    CHECK(bench_says(b, FID_HTTP_FILE_DATA, 0, "no field\r\nc: d\r\n"), "up to a line that is no field");
+    stream_read(b, &st, SLICE("a: b\r\nServ"));
+    CHECK(b->v.bad, "a name that is cut is malformed");
+    stream_read(b, &st, SLICE("a: b\r\nc: d"));
+    CHECK(!b->v.bad, "a value may end anywhere");
+    CHECK(stream_read(b, &st, SLICE("21.5\r\na: b\r\n")).stranger && b->v.n == 0,
+          "what begins otherwise is not HTTP's");
+    CHECK(stream_read(b, &st, SLICE("\x01:\r\n\r\n")).stranger, "nor is what begins with no letter");
+    CHECK(!st.seen, "and none of it is a message");
+    bench_free(b);
+}
+
 static void media_test(void) {
     struct bench b;
     bench_make(&b);
@@ -173,6 +199,7 @@ static void first_line_test(void) {
 }
 
 int main(void) {
+    fields_alone_test();
     media_test();
     first_line_test();
     framing_test();

@@ -74,8 +74,15 @@ static void keep(struct feed *f, struct slice rest, size_t needed, enum tcp_part
     segment_data(f, rest, as);
 }
 
+static void tunnel_show(struct feed *f, struct slice in) {
+    const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
+    if (t && t->by->tunnel && f->flow->app != t->by) t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
+}
+
+/* raw shows bytes that nobody reads. */
 static void raw(struct feed *f, struct slice in) {
     tcp_close(f);
+    if (in.n && f->in_packet && !f->flow->app) tunnel_show(f, in);
     if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
 }
 
@@ -101,11 +108,6 @@ static void become_done(struct feed *f) {
     if (f->dr->become.port) flow_tcp(f->flow)->port = f->dr->become.port;
 }
 
-static void tunnel_show(struct feed *f, struct slice in) {
-    const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
-    if (t && t->by->tunnel && f->flow->app != t->by) t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
-}
-
 static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t nesting = f->d->nesting;
     f->d->nesting++;
@@ -117,10 +119,12 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     uint8_t layers = f->d->layers;
     tunnel_show(f, in);
     f->d->before = tcp->tunnel ? NULL : tcp->before; /* a tunnel shows its own layer */
+    f->d->gap = f->stream->gap;
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->before = NULL;
     f->d->nesting = nesting;
-    if (r.status == READ_MORE && tcp->tunnel) { /* its message is still to come */
+    bool nothing = r.status == READ_MORE || (r.status == READ_BAD && r.stranger);
+    if (nothing && tcp->tunnel) { /* who reads its message is still to come */
         v->n = fields;
         f->d->layers = layers;
     }
@@ -169,11 +173,22 @@ static void lose(struct feed *f) {
     app_lost(f);
 }
 
+/* port_proto returns who is registered for the conversation's ports *a and *b, which are the same where it was asked to
+ * go on to another; NULL: nobody. */
+static const struct proto *port_proto(const struct feed *f, uint16_t *a, uint16_t *b) {
+    uint16_t port = flow_tcp(f->flow)->port;
+    *a = port ? port : flow_key_port(&f->flow->key, 0);
+    *b = port ? port : flow_key_port(&f->flow->key, 1);
+    const struct proto *p = driver_lookup(f->dr, TABLE_TCP, *a < *b ? *a : *b);
+    return p ? p : driver_lookup(f->dr, TABLE_TCP, *a < *b ? *b : *a);
+}
+
 /* stranger_leave ends a protocol that recognised nothing of the conversation so far. true where another knows the
  * bytes. */
 static bool stranger_leave(struct feed *f, struct slice in) {
+    uint16_t a, b;
     const struct proto *app = f->flow->app, *sure = driver_probe(f->dr, in);
-    f->owned = app->stream->owns_port;
+    f->owned = app->stream->owns_port && port_proto(f, &a, &b) == app;
     f->stream->lost = false;
     flow_app_start(&f->dr->flows, f->flow, NULL);
     return sure && sure != app;
@@ -357,10 +372,8 @@ static void announced_start(struct feed *f) {
 
 static void app_search(struct feed *f, struct slice in) {
     struct flow *flow = f->flow;
-    uint16_t port = flow_tcp(flow)->port, a = port ? port : flow_key_port(&flow->key, 0),
-             b = port ? port : flow_key_port(&flow->key, 1);
-    const struct proto *p = driver_lookup(f->dr, TABLE_TCP, a < b ? a : b);
-    if (!p) p = driver_lookup(f->dr, TABLE_TCP, a < b ? b : a);
+    uint16_t a, b;
+    const struct proto *p = port_proto(f, &a, &b);
     bool forced = driver_forced(f->dr, TABLE_TCP, a) || driver_forced(f->dr, TABLE_TCP, b);
     const struct proto *sure = forced ? NULL : driver_probe(f->dr, in);
     if (sure) p = sure;
@@ -494,6 +507,7 @@ static void skip_gap(struct feed *f, uint32_t to) {
     bool known = left_behind(f->stream, to - f->stream->next, &left);
     lose(f);
     f->stream->lost = !known;
+    f->stream->gap = true;
     f->stream->skip = known ? left : 0;
     f->stream->next = to;
 }
@@ -585,6 +599,8 @@ static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
     if (st->synced && !((flags & TH_SYN) && seq != st->first)) return; /* a SYN that is sent again begins nothing */
     if (st->synced) stream_reset(st, &f->dr->flows.limits);
     st->synced = true;
+    st->gap = false;
+    st->before = flags & TH_SYN; /* it is the SYN */
     st->next = st->first = seq;
 }
 
@@ -611,6 +627,11 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if ((s->flags & TH_FIN) && st->ended_by) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, f.tcp_off, 0, st->ended_by);
     stream_begin(&f, s->flags, seq);
     bool keep_alive = s->len == 1 && seq == st->next - 1;
+    if (keep_alive && !st->before && st->next == st->first) { /* not seen before, but no part of what follows */
+        st->before = true;
+        raw(&f, in);
+        return;
+    }
     if (!in.n || keep_alive) {
         if ((s->flags & (TH_FIN | TH_RST)) && seq == st->next) stream_close(&f, s->flags);
         tcp_close(&f);

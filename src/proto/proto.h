@@ -316,10 +316,11 @@ struct decode {
     bool tcp_analysis;    /* somebody wants what the analysis of TCP finds */
     bool tcp_heard;       /* somebody reads `tcp` */
     bool mqtt_heard;      /* somebody reads `mqtt` */
+    bool gap;             /* bytes of the stream being read are missing somewhere before those handed to read */
     bool stream_end;      /* the stream being read ends with the bytes handed to read; with `cut`: for the capture */
     int32_t unknown_type; /* the Ethernet type whose payload no decoder knows; -1: none was met */
     bool fragment;        /* what is read is the beginning of a datagram whose rest cannot be had */
-    bool cut;             /* fewer bytes were captured than were on the wire */
+    bool cut;             /* fewer bytes were captured than were on the wire of what is read */
     /* Where the network packet ended, set by network layers that know their length (NULL: at the frame's end),
      * so that the link layer can show padding and trailer. */
     const uint8_t *payload_end;
@@ -356,9 +357,9 @@ RARE struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_
 /* d_bad says that the layer's bytes ended too early or make no sense: `truncated` where the capture cut them,
  * "malformed" otherwise. */
 RARE void d_bad(struct decode *d, const struct reader *r);
-/* d_bad_id is the field d_bad adds to this packet: it says whether the capture, a missing fragment or the sender is to
- * blame. */
-RARE uint16_t d_bad_id(const struct decode *d);
+/* d_header tells whether the first `least` bytes of p's header are there. Where they are not, the layer has no entry of
+ * its own but what is wrong with it. */
+bool d_header(struct decode *d, const struct proto *p, struct slice in, size_t least);
 /* d_move_back moves the fields from place `from` on to place `to` before them: for what a layer can only say
  * when the layers above it are done. */
 void d_move_back(struct decode *d, uint32_t to, uint32_t from);

@@ -204,7 +204,7 @@ static void continuation(struct decode *d, struct slice in) {
 }
 
 /* fields_alone_read shows the end of a head whose beginning nobody saw; false: `in` does not look like one. It says
- * nothing in the list: it may be chance. */
+ * nothing in the list: it may be chance. Behind a gap it nearly always is. */
 static bool fields_alone_read(struct decode *d, struct slice in) {
     static const struct http_scan none;
     struct http_facts f = {0};
@@ -288,7 +288,8 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     *s = (struct http_scan){0};
     if (r.status == READ_BAD) {
         r.stranger = !st->seen;
-        if (!st->seen && fields_alone_read(d, in)) return (struct read_result){.status = READ_OK, .consumed = in.n};
+        if (!st->seen && !d->gap && fields_alone_read(d, in))
+            return (struct read_result){.status = READ_OK, .consumed = in.n};
         if (!st->seen) return r;
         if (http2_is_preface(in) && d->ops->become) { /* RFC 9113 3.4: a client may know that the server speaks it */
             d_begin(d, &proto_http, d_off(d, in.p), HTTP2_PREFACE);

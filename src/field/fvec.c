@@ -18,7 +18,8 @@ void fvec_start(struct fvec *v, struct slice frame) {
     v->n = 0;
     v->depth = v->src = 0;
     v->layer = 1;
-    v->overflowed = v->bad = false;
+    v->overflowed = false;
+    v->bad = 0;
     v->anomalies = 0;
     v->worst = SEV_NONE;
     v->source[0] = (struct fvec_source){frame, "Frame"};

@@ -48,7 +48,7 @@ struct fvec {
     uint8_t src;     /* source of what is added next */
     uint8_t layer;   /* layer of what is added next */
     bool overflowed; /* FVEC_LIMIT was reached or memory ran out: fields are missing */
-    bool bad;        /* a decoder met bytes it could not decode */
+    uint16_t bad;    /* id of the field that says why bytes could not be decoded; 0: there were none */
     uint32_t anomalies;
     uint8_t worst; /* greatest severity among the anomalies */
     struct fvec_source {

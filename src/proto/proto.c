@@ -47,18 +47,24 @@ struct fval *d_anomaly(struct decode *d, uint16_t id, uint32_t off, uint32_t len
     return d_remark(d, id, off, len);
 }
 
-uint16_t d_bad_id(const struct decode *d) {
-    return d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
-}
-
 void d_bad(struct decode *d, const struct reader *r) {
-    uint16_t id = d_bad_id(d);
     uint8_t depth = d->out->depth;
     if (d->out->bad) return; /* once a packet is enough */
-    d->out->bad = true;
+    d->out->bad = d->cut ? FID_WS_SHORT : d->fragment ? FID_WS_UNREASSEMBLED : FID_WS_MALFORMED;
     d->out->depth = 0;
-    fv_add(d->out, id, rd_off(r), 0);
+    fv_add(d->out, d->out->bad, rd_off(r), 0);
     d->out->depth = depth;
+}
+
+bool d_header(struct decode *d, const struct proto *p, struct slice in, size_t least) {
+    if (in.n >= least) return true;
+    struct reader r = d_reader(d, in);
+    uint32_t fields = d->out->n;
+    d_begin(d, p, rd_off(&r), 0);
+    d_end(d);
+    d->out->n = fields;
+    d_bad(d, &r);
+    return false;
 }
 
 static void reverse(struct fval *v, uint32_t from, uint32_t to) {

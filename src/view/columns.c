@@ -173,10 +173,9 @@ void columns_info(struct writer *w, const struct decode *d) {
         if (m->proto->info_plain) begun_put(w, d, m);
     }
     if (!d->out->bad) return;
-    uint16_t id = d_bad_id(d);
-    wr_s(w, id == FID_WS_SHORT           ? "[Packet size limited during capture]"
-            : id == FID_WS_UNREASSEMBLED ? "[BoundErrorUnreassembled Packet]"
-                                         : "[Malformed Packet]");
+    wr_s(w, d->out->bad == FID_WS_SHORT           ? "[Packet size limited during capture]"
+            : d->out->bad == FID_WS_UNREASSEMBLED ? "[BoundErrorUnreassembled Packet]"
+                                                  : "[Malformed Packet]");
 }
 
 enum { WIDTH_MAX = 16, LINE_HEAD = 512 /* what stands before Info fits, and more: columns are padded in place */ };
@@ -202,7 +201,7 @@ static inline void padded(struct writer *w, size_t from, size_t width, bool righ
  * or reset, and what carries nothing. */
 static const char *paint_of(const struct decode *d) {
     const struct layer_mark *m = top(d);
-    if ((d->out->bad && !d->cut) || d->out->worst == SEV_ERROR) return "\033[31m";
+    if ((d->out->bad && d->out->bad != FID_WS_SHORT) || d->out->worst == SEV_ERROR) return "\033[31m";
     if (d->out->worst == SEV_WARN) return "\033[33m";
     if (!m || m->proto != &proto_tcp) return NULL;
     bool again = false, empty = false;

@@ -2,8 +2,10 @@
 /* Theory of operation: what stands at the left edge of the packet's tree is its chain of protocols, in the order they
  * were decoded; the chain is a path in a tree of counters. The list of segments a message was put together from, of TCP
  * or TLS, is shown before the message but comes to be when the message is done, so its place in the chain is behind it;
- * where the end of the stream completes the message it is the other way round. What a quoted datagram carried is a
- * level, too, the quoted headers are not: tshark has it so. Limits: PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep.
+ * where the end of the stream completes the message it is the other way round, and where the message is malformed there
+ * is none, but of protocols that tell a message's length up front: the list is not reached any more. What a quoted
+ * datagram carried is a level, too, the quoted headers are not: tshark has it so. Limits: PHS_NODES_MAX nodes,
+ * PHS_DEPTH_MAX deep.
  */
 #include "analyse/stats/stats_phs.h"
 
@@ -91,6 +93,13 @@ static bool tls_begun(const struct decode *d) {
     return completes ? parts > 1 && entries < 2 : first && !entries;
 }
 
+/* frames tells whether the packet's stream is one whose messages tell their length up front. */
+static bool frames(const struct decode *d) {
+    const struct driver *dr = d->driver;
+    const struct proto *app = dr->flow ? dr->flow->app : NULL;
+    return app && app->stream && app->stream->frame;
+}
+
 static void chain_make(struct chain *c, const struct decode *d) {
     const struct fval *v = d->out->v, *end = v + d->out->n;
     struct {
@@ -105,6 +114,7 @@ static void chain_make(struct chain *c, const struct decode *d) {
         if (f->id == FID_UDP || f->depth < quoted) quoted = f->depth;
         else if (quoted && f->depth == quoted) chain_add(c, f->id);
         if (skipped(f)) continue;
+        if (f->id == FID_WS_MALFORMED && !frames(d)) n_waiting = 0;
         while (n_waiting && f->src < waiting[n_waiting - 1].src) chain_add(c, waiting[--n_waiting].id);
         bool waits = (f->id == FID_TCP_SEGMENTS && !empty) || f->id == FID_TLS_SEGMENTS;
         if (waits && n_waiting < PHS_DEPTH_MAX) {

@@ -92,8 +92,10 @@ static void payload_pass(struct decode *d, uint16_t type, uint16_t flags, struct
 }
 
 static void gre_read(struct decode *d, struct slice in) {
+    enum { HEADER = 4 };
+    if (!d_header(d, &proto_gre, in, HEADER)) return;
     struct reader r = d_reader(d, in);
-    uint32_t off = rd_off(&r), at = d_begin(d, &proto_gre, off, 4);
+    uint32_t off = rd_off(&r), at = d_begin(d, &proto_gre, off, HEADER);
     uint16_t flags = rd_be16(&r);
     if (rd_ok(&r)) flags_add(d, off, flags);
     uint16_t type = get_be16(d, &r, FID_GRE_PROTO);

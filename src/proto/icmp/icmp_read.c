@@ -5,7 +5,7 @@
 #include "proto/icmp/checksum.h"
 #include "proto/protos.h"
 
-enum { HEADER = 8, TYPE_IPV4 = 0x0800, NS_PER_S = 1000000000, DAY = 86400, CODE_TOO_BIG = 4 };
+enum { HEADER = 8, CHECKED = 6, TYPE_IPV4 = 0x0800, NS_PER_S = 1000000000, DAY = 86400, CODE_TOO_BIG = 4 };
 enum icmp_type {
     T_ECHO_REPLY = 0,
     T_UNREACHABLE = 3,
@@ -29,8 +29,8 @@ void icmp_quote(struct decode *d, uint16_t ethertype, struct slice packet) {
     struct net_addr src = d->src, dst = d->dst;
     const uint8_t *end = d->payload_end;
     uint32_t wire = d->wire_len;
-    bool bad = d->out->bad;
-    d->out->bad = true; /* a quoted packet ends early by nature */
+    uint16_t bad = d->out->bad;
+    d->out->bad = FID_WS_SHORT; /* a quoted packet ends early by nature */
     d->wire_len = 0;
     d->src = d->dst = (struct net_addr){0};
     d->quoted++;
@@ -218,6 +218,7 @@ static void body_read(struct decode *d, struct reader *r, uint8_t type, uint8_t 
 static void icmp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r);
+    if (!d_header(d, &proto_icmp, in, CHECKED)) return;
     d_begin(d, &proto_icmp, off, (uint32_t)in.n);
     if (rd_need(&r, HEADER)) {
         uint8_t type = get_u8(d, &r, FID_ICMP_TYPE);

@@ -243,7 +243,10 @@ static void ip_read(struct decode *d, struct slice in) {
     if (d->cut && h.len > in.n) d->wire_len = h.len - hlen;
     const uint8_t *end = d->payload_end;
     uint8_t source = d->out->src;
+    bool cut = d->cut;
+    d->cut = cut && (h.len < hlen || h.len > in.n); /* what the capture left out may be no part of the datagram */
     payload_pass(d, &h, payload);
+    d->cut = cut;
     d->payload_end = end; /* whatever was inside */
     d->out->src = source;
 }

@@ -199,12 +199,15 @@ static void ipv6_read(struct decode *d, struct slice in) {
     if (!jumbo) payload = slice_head(payload, walk.plen);
     uint32_t missing = !jumbo && walk.plen > payload.n && d->cut ? walk.plen - (uint32_t)payload.n : 0;
     walk.r = d_reader(d, payload);
+    bool cut = d->cut;
+    d->cut = cut && (jumbo || walk.plen > payload.n); /* what the capture left out may be no part of the packet */
     fine = extensions_walk(d, &walk);
     if (d->out->src == source) fv_set_len(d->out, at, (uint32_t)(HEADER + payload.n - rd_left(&walk.r)));
     if (!fine) d_bad(d, &walk.r);
     d_end(d);
     d->wire_len = missing ? (uint32_t)rd_left(&walk.r) + missing : 0;
     if (fine) payload_pass(d, &walk);
+    d->cut = cut;
     d->out->src = source;
     d->payload_end = payload.p + payload.n;
 }

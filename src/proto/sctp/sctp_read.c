@@ -36,6 +36,8 @@ static struct slice chunk_read(struct decode *d, struct reader *r) {
 }
 
 static void sctp_read(struct decode *d, struct slice in) {
+    enum { HEADER = 12 };
+    if (!d_header(d, &proto_sctp, in, HEADER)) return;
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_sctp, off, (uint32_t)in.n);
     ports_add(d, &r);

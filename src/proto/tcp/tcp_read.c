@@ -5,7 +5,7 @@
 #include "proto/protos.h"
 #include "proto/tcp/tcp.h"
 
-enum { HEADER = 20 };
+enum { HEADER = 20, PORTS = 4 };
 enum {
     KIND_EOL,
     KIND_NOP,
@@ -388,6 +388,7 @@ static void said_set(struct decode *d, struct slice in, const struct tcp_segment
 static void tcp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     struct tcp_segment s = {0};
+    if (!d_header(d, &proto_tcp, in, PORTS)) return;
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_tcp, off, HEADER);
     if (!header_read(d, &r, &s, off)) {
         if (!rd_ok(&r)) d_bad(d, &r);

@@ -3,7 +3,7 @@
 #include "proto/icmp/checksum.h"
 #include "proto/protos.h"
 
-enum { HEADER = 8, TRACE_FIRST = 33435, TRACE_LAST = 33464, JUMBO = 65536 };
+enum { HEADER = 8, PORTS = 4, TRACE_FIRST = 33435, TRACE_LAST = 33464, JUMBO = 65536 };
 
 /* port_read adds a port; one in the range classic traceroute counts through is marked. */
 static uint16_t port_read(struct decode *d, struct reader *r, uint16_t id) {
@@ -78,6 +78,7 @@ static void udp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r);
     uint16_t sport, dport;
+    if (!d_header(d, &proto_udp, in, PORTS)) return;
     d_begin(d, &proto_udp, off, in.n < HEADER ? (uint32_t)in.n : HEADER);
     ports_read(d, &r, &sport, &dport);
     uint32_t len = length_read(d, &r, d->wire_len ? d->wire_len : (uint32_t)in.n);

@@ -7,6 +7,7 @@ enum { PASSWORD = 8, SIMPLE_TEXT = 1 };
 static void password_read(struct decode *d, struct reader *r) {
     uint32_t off = rd_off(r);
     struct slice text = rd_take(r, PASSWORD);
+    if (!rd_ok(r)) return;
     const uint8_t *end = memchr(text.p, 0, PASSWORD);
     fv_s(d->out, FID_VRRP_AUTH_STRING, off, PASSWORD, end ? slice_head(text, (size_t)(end - text.p)) : text);
 }
@@ -35,7 +36,7 @@ static void vrrp_read(struct decode *d, struct slice in) {
         if (d->src.len == 16) get_bytes(d, &r, FID_VRRP_IPV6_ADDR, 16);
         else get_be32(d, &r, FID_VRRP_IP_ADDR);
     }
-    if (rd_ok(&r) && version == 2 && authentication == SIMPLE_TEXT && rd_left(&r) >= PASSWORD) password_read(d, &r);
+    if (rd_ok(&r) && version == 2 && authentication == SIMPLE_TEXT) password_read(d, &r);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A port is a hint. MQTT, TLS and HTTP are found by their bytes on every port some protocol is registered for, and what
- * somebody's own device says there is nobody's. */
+/* A port is a hint. MQTT, TLS and HTTP, over UDP DTLS, STUN and QUIC are found by their bytes on every port some
+ * protocol is registered for, and what somebody's own device says there is nobody's. */
 #undef NDEBUG
 #include "analyse/dissect.h"
 #include "base/err.h"
@@ -57,6 +57,27 @@ static bool has_layer(const struct decode *d, const struct proto *p) {
     for (uint8_t i = 0; i < d->layers; i++)
         if (d->layer[i].proto == p) return true;
     return false;
+}
+
+/* certain_try: what is certain wins over the port it came to. */
+static void certain_try(struct dissector *ds, const struct proto *p, uint16_t port) {
+    static uint8_t quic[400] = "\xc3\0\0\0\1\x08"
+                               "12345678"
+                               "\0\0\x41\x80";
+    static const struct {
+        const struct proto *proto;
+        struct slice bytes;
+    } known[] = {
+        {&proto_dtls, SLICE("\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x0c\x0e\0\0\0\0\3\0\0\0\0\0\0")},
+        {&proto_stun, SLICE("\0\1\0\0\x21\x12\xa4\x42"
+                            "123456789012")},
+        {&proto_quic, {quic, sizeof quic}},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        bool found = has_layer(sent(ds, IP_UDP, port, known[i].bytes), known[i].proto);
+        if (!found) fprintf(stderr, "%s is not found on UDP port %u of %s\n", known[i].proto->name, port, p->name);
+        assert(found);
+    }
 }
 
 static void known_try(struct dissector *ds, const struct proto *p, uint16_t port) {
@@ -142,6 +163,8 @@ int main(void) {
     for (size_t i = 0; weir_protos[i]; i++) ports_try(ds, weir_protos[i], TABLE_TCP, known_try);
     known_try(ds, &proto_data, 40001);
     puts("ok MQTT, TLS and HTTP are found by their bytes on the ports of all protocols");
+    for (size_t i = 0; weir_protos[i]; i++) ports_try(ds, weir_protos[i], TABLE_UDP, certain_try);
+    puts("ok DTLS, STUN and QUIC are found by their bytes on the ports of all protocols");
     for (size_t i = 0; i < sizeof telling / sizeof *telling; i++) {
         ports_try(ds, telling[i], TABLE_TCP, own_try);
         ports_try(ds, telling[i], TABLE_UDP, own_try);

@@ -250,11 +250,12 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
     return true;
 }
 
-/* datagram_recognise returns the first protocol that says a datagram is its own, which the conversation then speaks. */
-static const struct proto *datagram_recognise(struct driver *dr, struct slice in) {
+/* datagram_recognise returns the first protocol that says a datagram is its own, of those that are `certain` alone or
+ * of all; the conversation then speaks it. */
+static const struct proto *datagram_recognise(struct driver *dr, bool certain, struct slice in) {
     for (size_t i = 0; i < dr->recognisers; i++) {
         const struct proto *p = dr->recogniser[i];
-        if (!p->recognises(in, KNOWN_NOT)) continue;
+        if ((certain && !p->certain) || !p->recognises(in, KNOWN_NOT)) continue;
         if (dr->flow) flow_app_start(&dr->flows, dr->flow, p);
         return p;
     }
@@ -272,17 +273,27 @@ static const struct proto *announced_reader(struct driver *dr, uint16_t sport, u
     return a->proto;
 }
 
+/* port_reader returns who is registered for the ports of a datagram, but where another is certain that it is its own;
+ * NULL: nobody is. */
+static const struct proto *port_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
+    uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
+    const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
+    if (!p) p = driver_lookup(dr, TABLE_UDP, low = high);
+    if (!p || !dr->needs_app || driver_forced(dr, TABLE_UDP, low)) return p;
+    const struct proto *sure = datagram_recognise(dr, true, in);
+    return sure ? sure : p;
+}
+
 /* datagram_reader returns who reads a datagram: who recognised one of its conversation, here or under other addresses,
- * who is registered for its ports, who was announced there, who recognises it. What is announced anybody can say, also
- * of the port of a server of names. */
+ * who is certain of it, who is registered for its ports, who was announced there, who recognises it. What is announced
+ * anybody can say, also of the port of a server of names. */
 static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
     if (!app && dr->name_lengths) app = driver_moved(dr, in);
     if (app && app->recognises && app->recognises(in, KNOWN_SPOKEN)) return app;
-    const struct proto *p = driver_lookup(dr, TABLE_UDP, sport < dport ? sport : dport);
-    if (!p) p = driver_lookup(dr, TABLE_UDP, sport < dport ? dport : sport);
+    const struct proto *p = port_reader(dr, sport, dport, in);
     if (!p) p = announced_reader(dr, sport, dport, in);
-    return p ? p : dr->needs_app ? datagram_recognise(dr, in) : NULL;
+    return p ? p : dr->needs_app ? datagram_recognise(dr, false, in) : NULL;
 }
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {

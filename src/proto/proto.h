@@ -115,9 +115,11 @@ struct proto {
     /* read decodes a header or a datagram; NULL where the protocol lives in streams only. */
     void (*read)(struct decode *d, struct slice in);
     const struct stream_ops *stream;
-    /* recognises tells whether a datagram on ports nobody is registered for is of this protocol. It is asked of every
-     * such datagram, so it looks at few bytes. NULL: found by its ports alone. */
+    /* recognises tells whether a datagram on ports nobody is registered for, or all ports (certain), is of this
+     * protocol. It is asked of every such datagram, so it looks at few bytes. NULL: found by its ports alone. */
     bool (*recognises)(struct slice in, enum known_as known);
+    /* certain: what it recognises it is sure of, though another is registered for the port: a port is a hint. */
+    bool certain;
     /* renumbers tells whether the datagrams behind this one are counted as a conversation of their own, as Wireshark
      * does with those of SNMP: numbers must agree for filters to mean the same. NULL: they are not. */
     bool (*renumbers)(struct slice in);

@@ -113,5 +113,6 @@ const struct proto proto_dtls = {.name = "dtls",
                                  .end = FID_DTLS_END,
                                  .read = dtls_read,
                                  .recognises = dtls_recognises,
+                                 .certain = true,
                                  .info = dtls_info,
                                  .info_fields = info_fields};

@@ -261,6 +261,7 @@ const struct proto proto_stun = {.name = "stun",
                                  .end = FID_STUN_END,
                                  .read = stun_read,
                                  .recognises = stun_recognises,
+                                 .certain = true,
                                  .info = stun_info,
                                  .info_fields = info_fields,
                                  .label = stun_label};

@@ -154,7 +154,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
             inside_add(d, s, id, &h);
             d->out->depth--;
         }
-        if (id && s->kind == HTTP_LINE_NOTIFICATION) continue;
+        if (id && line_id == FID_HTTP_UNKNOWN_HEADER) continue;
         struct slice text = s->kind == HTTP_LINE_NOTIFICATION ? escaped(d, h.line) : http_string(h.line);
         struct fval *line = fv_s(d->out, line_id, off, len, text);
         if (id) fv_hide(line);

@@ -40,7 +40,9 @@ static void isakmp_read(struct decode *d, struct slice in) {
         {FID_ISAKMP_ISPI, 8},      {FID_ISAKMP_RSPI, 8},  {FID_ISAKMP_NEXTPAYLOAD, 1},  {FID_ISAKMP_VERSION, 1},
         {FID_ISAKMP_MJVER, 0},     {FID_ISAKMP_MNVER, 0}, {FID_ISAKMP_EXCHANGETYPE, 1}, {FID_ISAKMP_FLAGS, 1},
         {FID_ISAKMP_MESSAGEID, 4}, {FID_ISAKMP_LENGTH, 4}};
-    d_layer(d, &proto_isakmp, in, D_ROWS(rows));
+    enum { HEADER = 28 }; /* RFC 7296 3.1: what is shorter is none, as what keeps an address translation alive */
+    if (in.n < HEADER) d_data(d, in);
+    else d_layer(d, &proto_isakmp, in, D_ROWS(rows));
 }
 
 static void isakmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

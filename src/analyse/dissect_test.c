@@ -3,6 +3,7 @@
  * messages; a hole is said, not guessed over. */
 #undef NDEBUG
 #include "analyse/dissect.h"
+#include "proto/protos.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -49,8 +50,8 @@ static void be(uint8_t *p, uint32_t v, int n) {
     for (int i = n - 1; i >= 0; i--, v >>= 8) p[i] = (uint8_t)v;
 }
 
-/* send decodes one segment and appends the numbers of the topics seen. */
-static void send(struct dissector *ds, struct segment s, uint64_t frame, unsigned *seen, size_t *count) {
+/* sent decodes one segment. */
+static const struct decode *sent(struct dissector *ds, struct segment s, uint64_t frame) {
     static uint8_t bytes[STREAM_MAX + HEADERS];
     static const struct capture_interface raw = {.linktype = 101, .ticks = 1000000};
     memset(bytes, 0, HEADERS);
@@ -72,7 +73,12 @@ static void send(struct dissector *ds, struct segment s, uint64_t frame, unsigne
                        .len = HEADERS + s.len,
                        .data = slice_of(bytes, HEADERS + s.len),
                        .iface = &raw};
-    const struct decode *d = dissector_packet(ds, &p);
+    return dissector_packet(ds, &p);
+}
+
+/* send decodes one segment and appends the numbers of the topics seen. */
+static void send(struct dissector *ds, struct segment s, uint64_t frame, unsigned *seen, size_t *count) {
+    const struct decode *d = sent(ds, s, frame);
     for (uint32_t i = 0; i < d->out->n; i++) {
         const struct fval *f = &d->out->v[i];
         if (f->id != FID_MQTT_TOPIC) continue;
@@ -139,12 +145,28 @@ static void gap_test(const struct want *want) {
     free(ds);
 }
 
+static bool is_data(const struct decode *d) { return d->layer[d->layers - 1].proto == &proto_data; }
+
+static void alive_test(void) {
+    struct want want;
+    struct dissector *ds = calloc(1, sizeof *ds);
+    want_all(&want);
+    assert(ds && dissector_make(ds, &want) == OK);
+    assert(!is_data(sent(ds, (struct segment){100, 0}, 1)));
+    assert(is_data(sent(ds, (struct segment){99, 1}, 2)));
+    assert(!is_data(sent(ds, (struct segment){99, 1}, 3)));
+    dissector_free(ds);
+    free(ds);
+}
+
 int main(void) {
     struct want want = {0};
     want_add(&want, FID_MQTT_TOPIC);
     for (unsigned i = 0; i < MESSAGES; i++) publish(i, pick(i % 5 ? 200 : 3000));
     for (unsigned i = 0; i < ROUNDS; i++) round_test(&want, 1 + pick(2000), 1 + pick(20));
     puts("ok any cut, order, repetition and overlap of segments gives the same messages, once each");
+    alive_test();
+    puts("ok a byte that keeps a connection alive is shown where it was not seen before");
     gap_test(&want);
     puts("ok behind a hole no message is invented");
     return 0;

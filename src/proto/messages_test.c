@@ -272,8 +272,24 @@ static void strangers_test(void) {
     free((void *)attribute.p);
 }
 
+static void short_test(void) {
+    static const struct {
+        const struct proto *proto;
+        size_t least;
+    } heads[] = {{&proto_tcp, 4}, {&proto_udp, 4}, {&proto_icmp, 6}, {&proto_gre, 4}, {&proto_sctp, 12}};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        datagram_read(heads[i].proto, slice_of("\0\0\0\0\0\0\0\0\0\0\0\0", heads[i].least - 1));
+        CHECK(bench.v.bad == FID_WS_MALFORMED && !bench_find(&bench, heads[i].proto->id, 0),
+              "less than a beginning of %s has no entry", heads[i].proto->name);
+        CHECK(bench.d.layers == 1, "but is one");
+    }
+    datagram_read(&proto_vrrp, SLICE("\x21\1\x64\1\1\1\0\0\x0a\0\0\1pass"));
+    CHECK(bench.v.bad, "a password that is not whole is malformed");
+}
+
 int main(void) {
     bench_make(&bench);
+    short_test();
     strangers_test();
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         const struct sample *s = &samples[i];

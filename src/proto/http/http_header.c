@@ -155,10 +155,11 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
             d->out->depth--;
         }
         if (id && line_id == FID_HTTP_UNKNOWN_HEADER) continue;
-        struct slice text = s->kind == HTTP_LINE_NOTIFICATION ? escaped(d, h.line) : http_string(h.line);
+        bool token = token_ok(h.name), escape = line_id == FID_HTTP_UNKNOWN_HEADER && token;
+        struct slice text = escape ? escaped(d, h.line) : http_string(h.line);
         struct fval *line = fv_s(d->out, line_id, off, len, text);
         if (id) fv_hide(line);
-        if (!token_ok(h.name)) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
+        if (!token) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
     }
     if (head.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, head.p), (uint32_t)head.n);
     f->chunked = s->body == HTTP_BODY_CHUNKED;

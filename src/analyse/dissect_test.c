@@ -147,7 +147,7 @@ static void gap_test(const struct want *want) {
 
 static bool is_data(const struct decode *d) { return d->layer[d->layers - 1].proto == &proto_data; }
 
-static void alive_test(void) {
+static void unseen_test(void) {
     struct want want;
     struct dissector *ds = calloc(1, sizeof *ds);
     want_all(&want);
@@ -155,6 +155,11 @@ static void alive_test(void) {
     assert(!is_data(sent(ds, (struct segment){100, 0}, 1)));
     assert(is_data(sent(ds, (struct segment){99, 1}, 2)));
     assert(!is_data(sent(ds, (struct segment){99, 1}, 3)));
+    dissector_free(ds);
+    assert(dissector_make(ds, &want) == OK);
+    sent(ds, (struct segment){3000, 0}, 1);
+    const struct decode *d = sent(ds, (struct segment){0, 3000}, 2);
+    assert(d->layer[d->layers - 1].proto == &proto_mqtt);
     dissector_free(ds);
     free(ds);
 }
@@ -165,8 +170,9 @@ int main(void) {
     for (unsigned i = 0; i < MESSAGES; i++) publish(i, pick(i % 5 ? 200 : 3000));
     for (unsigned i = 0; i < ROUNDS; i++) round_test(&want, 1 + pick(2000), 1 + pick(20));
     puts("ok any cut, order, repetition and overlap of segments gives the same messages, once each");
-    alive_test();
-    puts("ok a byte that keeps a connection alive is shown where it was not seen before");
+    unseen_test();
+    puts("ok a byte that keeps a connection alive is shown where it was not seen before, and what a number ran ahead "
+         "of");
     gap_test(&want);
     puts("ok behind a hole no message is invented");
     return 0;

@@ -627,11 +627,13 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if ((s->flags & TH_FIN) && st->ended_by) fv_u(d->out, FID_TCP_FIN_RETRANSMISSION, f.tcp_off, 0, st->ended_by);
     stream_begin(&f, s->flags, seq);
     bool keep_alive = s->len == 1 && seq == st->next - 1;
-    if (keep_alive && !st->before && st->next == st->first) { /* not seen before, but no part of what follows */
+    bool fresh = !st->before && st->next == st->first; /* all there was of the stream is a number */
+    if (keep_alive && fresh) {                         /* not seen before, but no part of what follows */
         st->before = true;
         raw(&f, in);
         return;
     }
+    if (fresh && in.n && seq_lt(seq, st->next)) st->next = st->first = seq; /* and it ran ahead */
     if (!in.n || keep_alive) {
         if ((s->flags & (TH_FIN | TH_RST)) && seq == st->next) stream_close(&f, s->flags);
         tcp_close(&f);

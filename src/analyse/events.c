@@ -463,8 +463,8 @@ static uint64_t addr_sum(const struct net_addr *a) {
 /* partial_sum is what a TCP stack leaves in the checksum field when the network card is to do the sum: that of the
  * addresses, the protocol and the length (RFC 9293 3.1), not inverted. A sum of 16-bit words may be made of greater
  * ones and in any byte order as long as it is folded at the end (RFC 1071 2). */
-static uint16_t partial_sum(const struct packet_events *o, uint32_t tcp_len) {
-    uint64_t sum = addr_sum(&o->src) + addr_sum(&o->dst) + htobe16(IPPROTO_TCP) + htobe32(tcp_len);
+static uint16_t partial_sum(const struct decode *d, uint32_t tcp_len) {
+    uint64_t sum = addr_sum(&d->src) + addr_sum(&d->dst) + htobe16(IPPROTO_TCP) + htobe32(tcp_len);
     for (int i = 0; i < 3; i++) sum = (sum & 0xffff) + (sum >> 16);
     return be16toh((uint16_t)sum);
 }
@@ -499,9 +499,10 @@ void events_read(struct packet_events *o, const struct decode *d) {
     struct walk w = {.out = o, .mqtt = d->mqtt};
     for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {
         if (f->id == FID_TCP) tcp_take(&w, d, f);
+        else if (takers[f->id] == BY_MQTT) mqtt_field(&w, f); /* most of what is left */
         else field_take(&w, f);
     }
-    o->unicast = is_unicast(&o->dst);
+    o->unicast = is_unicast(&d->dst);
     if (o->transport == TRANSPORT_TCP)
-        o->checksum_partial = o->tcp.checksum == partial_sum(o, o->tcp.header + o->tcp.len);
+        o->checksum_partial = d->tcp.checksum == partial_sum(d, d->tcp.header + d->tcp.len);
 }

@@ -61,7 +61,9 @@ int story_read(struct story *s,
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
         if (rc != OK) continue;
         const struct flow_table *flows = &s->ds.driver.flows;
-        if (s->expect) s->expect(to, flow_ahead_stream(flows, 0), flow_ahead_stream(flows, 1));
+        if (s->expect)
+            s->expect(to, flow_ahead_bare(flows) ? UINT32_MAX : flow_ahead_stream(flows, 0),
+                      flow_ahead_stream(flows, 1));
         const struct decode *d = dissector_packet(&s->ds, &p);
         events_read(s->events, d);
         if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;

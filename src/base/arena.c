@@ -2,6 +2,7 @@
 #include "base/arena.h"
 
 #include "base/poison.h"
+#include "base/rare.h"
 
 #include <stdlib.h>
 
@@ -40,17 +41,21 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t n) {
     return c;
 }
 
+/* chunk_next goes on in a chunk with room for n bytes; false where the cap is reached. */
+RARE static bool chunk_next(struct arena *a, size_t n) {
+    struct arena_chunk *c = chunk_new(a, n);
+    if (!c) return false;
+    if (a->now) a->now->next = c;
+    if (!a->first) a->first = c;
+    a->now = c;
+    a->used = 0;
+    return true;
+}
+
 void *arena_get(struct arena *a, size_t n) {
     if (n > a->cap) return NULL;
     n = (n + 7) & ~(size_t)7;
-    if (!a->now || a->now->size - a->used < n) {
-        struct arena_chunk *c = chunk_new(a, n);
-        if (!c) return NULL;
-        if (a->now) a->now->next = c;
-        if (!a->first) a->first = c;
-        a->now = c;
-        a->used = 0;
-    }
+    if ((!a->now || a->now->size - a->used < n) && !chunk_next(a, n)) return NULL;
     char *p = (char *)a->now->bytes + a->used;
     a->used += n;
     UNPOISON(p, n);

@@ -34,8 +34,16 @@ static struct slice network_of(uint32_t link, struct slice frame) {
     return slice_tail(frame, at + 2);
 }
 
+/* is_bare tells whether an IP packet is a segment of TCP without data. */
+static bool is_bare(struct slice ip, bool v4, size_t head) {
+    enum { HLEN_AT = 12 };
+    if (ip.n <= head + HLEN_AT) return false;
+    size_t size = v4 ? load_be16(ip.p + 2) : (size_t)load_be16(ip.p + 4) + IPV6_SIZE;
+    return size <= head + (size_t)(ip.p[head + HLEN_AT] >> 4) * 4;
+}
+
 /* ends_of reads the addresses and ports; false where they cannot be had without the decoders. */
-static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2]) {
+static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2], bool *bare) {
     bool v4 = ip.n >= IPV4_MIN && ip.p[0] >> 4 == 4;
     if (!v4 && (ip.n < IPV6_SIZE || ip.p[0] >> 4 != 6)) return false;
     size_t head = v4 ? (size_t)(ip.p[0] & 15) * 4 : IPV6_SIZE;
@@ -48,14 +56,15 @@ static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2
         addr_set(&addr[0], ip.p + 8, 16);
         addr_set(&addr[1], ip.p + 24, 16);
     }
+    *bare = proto == IP_TCP && is_bare(ip, v4, head);
     *e = (struct flow_ends){proto, &addr[0], &addr[1], load_be16(ip.p + head), load_be16(ip.p + head + 2)};
     return true;
 }
 
-static void state_ask(const struct flow_table *t, const struct flow *f) {
-    size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : offsetof(struct flow_tcp, side[1].buf);
+static void state_ask(const struct flow_table *t, const struct flow *f, bool bare) {
+    size_t size = t->streams_unused || bare ? offsetof(struct flow_tcp, side) : offsetof(struct flow_tcp, side[1].buf);
     if (flow_is_tcp(f)) lines_ask(f + 1, size - sizeof *f);
-    if (f->app_state) lines_ask(f->app_state, APP_STATE_HEAD);
+    if (f->app_state && !bare) lines_ask(f->app_state, APP_STATE_HEAD);
 }
 
 void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
@@ -66,7 +75,7 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
                       *old = &t->ahead[(turn + 2) % AHEAD_SLOTS];
     t->ahead_turn = (turn + 1) % AHEAD_SLOTS;
     *fresh = (struct ahead_slot){0};
-    if (ends_of(network_of(link, frame), &e, addr)) {
+    if (ends_of(network_of(link, frame), &e, addr, &fresh->bare)) {
         fresh->bucket = flow_bucket(t, &e) + 1;
         line_ask(&t->buckets[fresh->bucket - 1]);
     }
@@ -74,10 +83,12 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
         mid->flow = t->buckets[mid->bucket - 1];
         if (mid->flow) lines_ask(flow_at(t, mid->flow), sizeof(struct flow));
     }
-    if (old->flow) state_ask(t, flow_at(t, old->flow));
+    if (old->flow) state_ask(t, flow_at(t, old->flow), old->bare);
 }
 
 uint32_t flow_ahead_stream(const struct flow_table *t, unsigned steps) {
     const struct ahead_slot *slot = &t->ahead[(t->ahead_turn + steps) % AHEAD_SLOTS];
     return slot->flow ? flow_at(t, slot->flow)->stream : UINT32_MAX;
 }
+
+bool flow_ahead_bare(const struct flow_table *t) { return t->ahead[t->ahead_turn].bare; }

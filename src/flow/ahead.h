@@ -17,5 +17,7 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame);
 /* flow_ahead_stream guesses the conversation's number of the present packet (steps 0) or of one that comes up to
  * AHEAD_STEPS - 2 packets later, for who keeps things by that number; UINT32_MAX: there is no guess. */
 uint32_t flow_ahead_stream(const struct flow_table *t, unsigned steps);
+/* flow_ahead_bare tells whether the present packet is a segment without data. */
+bool flow_ahead_bare(const struct flow_table *t);
 
 #endif

@@ -58,6 +58,7 @@ static void tcp_end(struct flow_table *t, struct flow *f) {
     tcp->tunnel = NULL;
     tcp->before = NULL;
     tcp->port = 0;
+    tcp->begun[0] = tcp->begun[1] = false;
 }
 
 static void flow_drop(struct flow_table *t, uint32_t n) {

@@ -57,6 +57,7 @@ struct flow_tcp {
     const struct proto *before; /* what the conversation spoke before it turned to flow.app; NULL: nothing else */
     struct flow_tunnel *tunnel; /* NULL: the conversation goes through no tunnel */
     uint16_t port;              /* stands for the key's ports when the protocol is looked for; 0: they do */
+    bool begun[2];              /* the sides whose stream has a first byte */
     struct tcp_conv conv;
     struct stream side[2];
 };
@@ -66,6 +67,7 @@ enum { AHEAD_STEPS = 3, AHEAD_SLOTS = AHEAD_STEPS + 1 };
 struct ahead_slot {
     uint32_t bucket; /* + 1; 0: none */
     uint32_t flow;   /* the first entry of the bucket, 0: none */
+    bool bare;       /* a segment of TCP without data: what it is part of is not read */
 };
 
 struct flow_table {

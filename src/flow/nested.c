@@ -5,16 +5,19 @@
  * rest of it comes. Only protocols that give each message's length up front (stream_ops.frame) can be carried. */
 #include "flow/layer.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 
 struct inner {
-    struct nested nested; /* first: what the carrier knows */
+    _Alignas(max_align_t) struct nested nested; /* first: what the carrier knows */
     const struct proto *proto;
-    void *state;
-    struct stream side[2];
+    void *state; /* behind this, in the same piece of memory */
     struct stream_limits *limits;
-    bool bad[2]; /* the framing is lost */
+    struct slabs *slabs; /* where the memory is from */
+    bool bad[2];         /* the framing is lost */
+    struct stream side[2];
 };
+
+static size_t inner_size(const struct proto *p) { return sizeof(struct inner) + p->stream->state_size; }
 
 static void inner_lost(struct nested *n, int from) {
     struct inner *in = (struct inner *)n;
@@ -28,20 +31,18 @@ static void inner_end(struct nested *n) {
     const struct stream_ops *ops = in->proto->stream;
     for (int i = 0; i < 2; i++) stream_reset(&in->side[i], in->limits);
     if (in->state && ops->end) ops->end(in->state);
-    free(in->state);
-    free(in);
+    slabs_put(in->slabs, in, inner_size(in->proto));
 }
 
 static struct inner *inner_make(struct driver *dr, const struct proto *p) {
-    struct inner *in = calloc(1, sizeof *in);
-    void *state = in && p->stream->state_size ? calloc(1, p->stream->state_size) : NULL;
-    if (!in || (p->stream->state_size && !state)) {
-        free(in);
-        return NULL;
-    }
-    *in = (struct inner){
-        .nested = {.lost = inner_lost, .end = inner_end}, .proto = p, .state = state, .limits = &dr->flows.limits};
-    if (p->stream->start) p->stream->start(state);
+    struct inner *in = slabs_get(&dr->flows.slabs, inner_size(p));
+    if (!in) return NULL;
+    *in = (struct inner){.nested = {.lost = inner_lost, .end = inner_end},
+                         .proto = p,
+                         .state = p->stream->state_size ? in + 1 : NULL,
+                         .limits = &dr->flows.limits,
+                         .slabs = &dr->flows.slabs};
+    if (p->stream->start) p->stream->start(in->state);
     return in;
 }
 

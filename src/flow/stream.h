@@ -46,10 +46,10 @@ struct piece {
 
 /* What every segment touches comes first. */
 struct stream {
-    uint32_t next, first;      /* first: what `next` began with */
-    bool synced : 1, lost : 1; /* lost: a gap broke the framing and no message start was seen since */
-    bool gap : 1;              /* bytes are missing somewhere before `next` */
-    bool before : 1;           /* the byte before the first one was seen */
+    uint32_t next, first; /* first: what `next` began with */
+    bool lost : 1;        /* a gap broke the framing and no message start was seen since */
+    bool gap : 1;         /* bytes are missing somewhere before `next` */
+    bool before : 1;      /* the byte before the first one was seen */
     uint16_t held_count;
     uint32_t n;        /* bytes of the unfinished message, up to MESSAGE_MAX */
     struct held *held; /* in order of seq */

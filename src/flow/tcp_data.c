@@ -307,7 +307,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
         f->d->layers = layers;
         s->needed = r.needed > s->n ? r.needed : 0;
         part_asks_on(f);
-        begun_add(f, r.begun);
+        begun_add(f, slice_head(slice_of(s->buf, s->n), r.begun));
         return false;
     }
     *in = used > before ? put_back(*in, s->n - used) : (struct slice){in->p + in->n, 0};
@@ -416,7 +416,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
             if (f->d->cut) cut_read(f, in);
             else {
                 keep(f, in, r.needed, first ? asks_on(f) : TCP_PART);
-                begun_add(f, r.begun);
+                begun_add(f, slice_head(in, r.begun));
             }
             return;
         }
@@ -596,9 +596,10 @@ static struct slice payload_say(struct decode *d, const struct tcp_segment *s) {
  * anew. */
 static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
     struct stream *st = f->stream;
-    if (st->synced && !((flags & TH_SYN) && seq != st->first)) return; /* a SYN that is sent again begins nothing */
-    if (st->synced) stream_reset(st, &f->dr->flows.limits);
-    st->synced = true;
+    bool *begun = &flow_tcp(f->flow)->begun[f->side];
+    if (*begun && !((flags & TH_SYN) && seq != st->first)) return; /* a SYN that is sent again begins nothing */
+    if (*begun) stream_reset(st, &f->dr->flows.limits);
+    *begun = true;
     st->gap = false;
     st->before = flags & TH_SYN; /* it is the SYN */
     st->next = st->first = seq;
@@ -612,6 +613,10 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         return;
     }
     struct flow_tcp *tcp = flow_tcp(dr->flow);
+    if (!s->payload.n && !s->len && !(s->flags & (TH_SYN | TH_FIN | TH_RST)) && tcp->begun[side]) {
+        d_end(d); /* of the stream it says nothing */
+        return;
+    }
     struct stream *st = &tcp->side[side];
     struct feed f = {.dr = dr,
                      .d = d,

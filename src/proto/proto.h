@@ -52,13 +52,15 @@ struct proto_key {
  * that leaves the framing intact is no READ_BAD but an anomaly among the fields. */
 enum read_status { READ_OK, READ_MORE, READ_BAD };
 struct read_result {
-    enum read_status status;
-    size_t consumed;
-    size_t needed;
-    /* READ_MORE: what the Info column says of the message so far, a part of `in`; empty: nothing. */
-    struct slice begun;
-    bool stranger; /* READ_BAD: nothing binds the conversation to this protocol; another may know the bytes */
+    union {
+        size_t consumed;
+        size_t needed;
+    };
+    enum read_status status : 8;
+    bool stranger;  /* READ_BAD: nothing binds the conversation to this protocol; another may know the bytes */
+    uint32_t begun; /* READ_MORE: so many first bytes are what the Info column says of the message so far */
 };
+_Static_assert(sizeof(struct read_result) == 16, "it travels in registers");
 /* READ_UNTIL_END as `needed`: only the end of the stream ends the message (decode.stream_end). */
 #define READ_UNTIL_END SIZE_MAX
 
@@ -200,6 +202,7 @@ struct nested {
     void (*lost)(struct nested *n, int from);
     void (*end)(struct nested *n);
 };
+enum { NESTED_HEAD = 320 }; /* bytes there, with the inner protocol's own, that most messages touch */
 
 /* carry says how a stream inside another one is read and shown, see decode_ops.carry. */
 struct carry {

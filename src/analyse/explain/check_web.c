@@ -45,7 +45,7 @@ static const char *error_next(uint16_t code) {
 
 void check_http_error(struct judge *j) {
     const struct web_rec *w = j->c->web;
-    if (!w || !mark_set(&w->failed) || (w->is_websocket && !mark_set(&w->upgraded))) return;
+    if (!w || !mark_set(&w->failed) || (j->c->websocket && !mark_set(&w->upgraded))) return;
     struct finding *f = found(j);
     bool last = w->response.frame == w->failed.frame && w->requests == w->responses;
     if (w->failed_code < 500 && w->failed_code != 403 && !(last && gives(w))) f->level = LEVEL_NOTE;
@@ -54,7 +54,7 @@ void check_http_error(struct judge *j) {
     say_text(j, f, w->failed_uri.n ? w->failed_uri : SLICE("?"));
     const char *next = error_next(w->failed_code);
     if (next) f->next = next;
-    if (w->connect && last && !w->is_websocket) {
+    if (w->connect && last && !j->c->websocket) {
         f->level = LEVEL_ERROR;
         f->text = N_("The proxy %2$s did not let %1$s through to %4$s: it answered CONNECT with %3$s.");
     }
@@ -76,7 +76,7 @@ static bool followed(const struct explain *e, const struct conv *c) {
 
 void check_http_redirect(struct judge *j) {
     const struct web_rec *w = j->c->web;
-    if (!w || !w->location.n || w->requests != w->responses || w->is_websocket) return;
+    if (!w || !w->location.n || w->requests != w->responses || j->c->websocket) return;
     if ((j->now - w->response.ts < FOLLOW_S * SECOND && !j->final) || followed(j->e, j->c)) return;
     struct finding *f = found(j);
     if (!gives(w)) f->level = LEVEL_NOTE; /* who only asks may have stopped there on purpose */

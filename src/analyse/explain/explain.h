@@ -109,7 +109,6 @@ struct web_rec {
     struct mark request, response, upgrade, upgraded, failed_request, failed, proxy, ws_close;
     uint16_t code, failed_code;
     uint32_t requests, responses;
-    bool is_websocket;
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
     struct slice location; /* of the last response, where it leads elsewhere */
     bool connect;          /* CONNECT to a proxy */
@@ -172,6 +171,7 @@ struct conv {
     bool from_start;        /* its SYN was seen */
     bool up;                /* `established` is set, or will not be */
     bool stuck[2];          /* half.stuck_times is not 0 */
+    bool websocket;         /* HTTP was asked to go on as WebSocket, or it did: there is `web` */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct mqtt_rec *mqtt;
     struct mark last;

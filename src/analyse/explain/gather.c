@@ -143,6 +143,7 @@ RARE static struct conv *conv_new(struct explain *e, const struct packet_events 
     }
     if (*slot) {
         judge_conv(e, *slot, true);
+        judge_ahead(e, p->tcp.stream);
         e->left_out++;
         conv_release(e, *slot);
     }

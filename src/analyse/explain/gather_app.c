@@ -179,8 +179,8 @@ static struct web_rec *web_of(struct explain *e, struct conv *c) {
     return c->web;
 }
 
-static void request_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
-                         const struct http_event *h) {
+static void request_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct http_event *h) {
+    struct web_rec *w = c->web;
     w->requests++;
     w->request = mark_of(p);
     w->method = keep(e, h->method);
@@ -191,18 +191,19 @@ static void request_take(struct explain *e, struct web_rec *w, const struct pack
     }
     if (!h->upgrade) return;
     mark_first(&w->upgrade, p);
-    w->is_websocket = true;
+    c->websocket = true;
     w->asked = keep(e, h->protocol);
 }
 
-static void response_take(struct explain *e, struct web_rec *w, const struct packet_events *p,
+static void response_take(struct explain *e, const struct conv *c, const struct packet_events *p,
                           const struct http_event *h) {
+    struct web_rec *w = c->web;
     w->responses++;
     w->response = mark_of(p);
     w->code = h->code;
     w->phrase = keep(e, h->phrase);
     w->location = h->code / 100 == 3 ? keep(e, h->location) : (struct slice){0};
-    if (h->code == 101 && w->is_websocket) {
+    if (h->code == 101 && c->websocket) {
         mark_first(&w->upgraded, p);
         w->granted = keep(e, h->protocol);
     }
@@ -222,8 +223,8 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
     (void)side;
     if (h->proxied) mark_first(&w->proxy, p);
     if (h->forwarded.n) w->forwarded = keep(e, h->forwarded);
-    if (h->response) response_take(e, w, p, h);
-    else request_take(e, w, p, h);
+    if (h->response) response_take(e, c, p, h);
+    else request_take(e, c, p, h);
 }
 
 void gather_request(struct explain *e, struct conv *c, const struct packet_events *p) {
@@ -243,7 +244,7 @@ void gather_request(struct explain *e, struct conv *c, const struct packet_event
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w) {
     (void)side;
-    if (!web_of(e, c)) return;
-    c->web->is_websocket = true;
+    if (!c->websocket && !web_of(e, c)) return;
+    c->websocket = true;
     if (w->opcode == 8 && !mark_set(&c->web->ws_close)) c->web->ws_close = mark_of(p);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The catalogue, how findings are made, and the order they come in. */
 #include "analyse/explain/judge.h"
+#include "base/lines.h"
 #include "base/moment.h"
 #include "field/print.h"
 #include "proto/mqtt/mqtt.h"
@@ -273,6 +274,12 @@ static int compare_finding(const void *a, const void *b) {
     return f != g ? (f > g) - (f < g) : x->check - y->check;
 }
 
+void judge_ahead(const struct explain *e, uint32_t stream) {
+    const struct conv *next = e->conv[(stream + 1) % CONVS_MAX], *after = e->conv[(stream + 2) % CONVS_MAX];
+    if (after) lines_ask(after, sizeof *after);
+    if (next && next->mqtt) lines_ask(next->mqtt, sizeof *next->mqtt);
+}
+
 void explain_finish(struct explain *e) {
     median_find(e);
     struct judge j = {.e = e, .final = true, .now = e->last.ts};
@@ -281,8 +288,10 @@ void explain_finish(struct explain *e) {
         run(&j, PER_NAME);
     }
     j.n = NULL;
-    for (size_t i = 0; i < CONVS_MAX; i++)
+    for (size_t i = 0; i < CONVS_MAX; i++) {
+        judge_ahead(e, (uint32_t)i);
         if (e->conv[i]) judge_conv(e, e->conv[i], true);
+    }
     for (uint32_t i = 0; i < e->topics; i++) {
         j.t = &e->topic[i];
         run(&j, PER_TOPIC);

@@ -52,6 +52,8 @@ bool link_explains(const struct explain *e);
 
 /* judge_conv runs the checks of conversations. */
 void judge_conv(struct explain *e, struct conv *c, bool final);
+/* judge_ahead asks memory for the conversations in the two places behind that of `stream`, which are judged next. */
+void judge_ahead(const struct explain *e, uint32_t stream);
 
 /* quiet_for tells whether so many seconds have passed since a mark, or nothing more can come. */
 bool quiet_for(const struct judge *j, const struct mark *m, double seconds);

@@ -290,9 +290,9 @@ static void stream_start(void *state) { (void)state; }
 
 /* stream_frame: over TCP a message follows its length in two bytes, RFC 1035 4.2.2. */
 static struct read_result stream_frame(struct slice in) {
-    if (in.n < 2) return (struct read_result){READ_MORE, 0, 0};
+    if (in.n < 2) return (struct read_result){.status = READ_MORE};
     size_t whole = load_be16(in.p) + 2u;
-    return in.n < whole ? (struct read_result){READ_MORE, 0, whole} : (struct read_result){READ_OK, whole, 0};
+    return (struct read_result){.status = in.n < whole ? READ_MORE : READ_OK, .consumed = whole};
 }
 
 static struct read_result stream_read(struct decode *d, void *state, int from, struct slice in) {

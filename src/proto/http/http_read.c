@@ -281,7 +281,7 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     bool cut = r.status == READ_MORE && d->cut && d->stream_end;
     if (cut) r = cut_take(s, in);
     if (r.status == READ_MORE) {
-        r.begun = s->kind != HTTP_LINE_OTHER ? without_end(slice_head(in, s->first)) : (struct slice){0};
+        r.begun = s->kind != HTTP_LINE_OTHER ? (uint32_t)without_end(slice_head(in, s->first)).n : 0;
         return r;
     }
     struct http_scan done = *s;

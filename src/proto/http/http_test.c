@@ -128,7 +128,7 @@ static void fields_test(void) {
     begin(&b, answer);
     r = ops->read(&b.d, &st, 1, slice_head(answer, 20));
     CHECK(r.status == READ_MORE && b.d.out->n == 0, "a part of an answer adds no fields");
-    CHECK(slice_eq(r.begun, SLICE("HTTP/1.1 200 OK")), "but says what it is");
+    CHECK(r.begun == sizeof "HTTP/1.1 200 OK" - 1, "but says what it is");
     r = ops->read(&b.d, &st, 1, answer);
     CHECK(r.status == READ_OK, "the whole answer is read");
     CHECK(slice_eq(value(&b, FID_HTTP_FILE_DATA), SLICE("hi")), "the body is a field");

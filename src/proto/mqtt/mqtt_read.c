@@ -5,6 +5,7 @@
  * violations but a length of five bytes are anomalies. A packet whose fields need more bytes than it has is
  * malformed; the packets behind it are read as usual. What earlier packets mean for this one is in mqtt_session.c,
  * properties are in mqtt_properties.c, the rules of texts in mqtt_check.c. */
+#include "base/lines.h"
 #include "base/utf8.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/protos.h"
@@ -12,12 +13,13 @@
 #include <assert.h>
 
 enum read_status mqtt_head_read(struct slice in, struct mqtt_head *h) {
-    struct reader r = rd_init(in, in.p);
-    uint8_t first = rd_u8(&r);
-    *h = (struct mqtt_head){.type = first >> 4, .flags = first & 15};
+    *h = (struct mqtt_head){0};
+    if (!in.n) return READ_MORE;
+    h->type = in.p[0] >> 4;
+    h->flags = in.p[0] & 15;
     for (unsigned i = 0; i < MQTT_LENGTH_BYTES; i++) {
-        uint8_t byte = rd_u8(&r);
-        if (!rd_ok(&r)) return READ_MORE;
+        if (in.n < 2 + i) return READ_MORE;
+        uint8_t byte = in.p[1 + i];
         h->length |= (uint32_t)(byte & 127) << (7 * i);
         if (byte & 128) continue;
         h->size = (uint8_t)(2 + i);
@@ -462,6 +464,7 @@ static struct read_result mqtt_read(struct decode *d, void *state, int from, str
                                  *m = heard ? heard : &passing;
     struct mqtt_conv none = {0}; /* no memory for another conversation: the packet is read on its own */
     *m = (struct mqtt_message){.d = d, .c = state ? state : &none, .from = from & 1};
+    if (state && ((struct mqtt_kept *)state)->used) line_ask(((struct mqtt_kept *)state)->alias);
     struct read_result result = framed(in, &m->head);
     if (result.status == READ_MORE && m->head.size && d->cut && d->stream_end) { /* the capture left out the end */
         m->left_out = (uint32_t)(result.needed - in.n);

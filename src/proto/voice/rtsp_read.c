@@ -25,13 +25,13 @@ static struct read_result rtsp_frame(struct slice in) {
     size_t body = 0;
     if (in.p[0] == MAGIC) {
         size_t all = in.n < PACKET_HEAD ? PACKET_HEAD : PACKET_HEAD + (size_t)load_be16(in.p + 2);
-        return (struct read_result){all > in.n ? READ_MORE : READ_OK, .consumed = all, .needed = all};
+        return (struct read_result){.status = all > in.n ? READ_MORE : READ_OK, .consumed = all};
     }
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line) && line.all.p[line.all.n - 1] == '\n'; i++) {
         if (i == 0 && !is_message(line.text)) return (struct read_result){.status = READ_BAD, .stranger = true};
         if (!line.text.n) {
             size_t all = in.n - left.n + body;
-            return (struct read_result){all > in.n ? READ_MORE : READ_OK, .consumed = all, .needed = all};
+            return (struct read_result){.status = all > in.n ? READ_MORE : READ_OK, .consumed = all};
         }
         if (header_split(line.text, &name, &value) && word_is(name, "CONTENT-LENGTH")) body = digits(value);
     }

@@ -39,19 +39,19 @@ struct websocket_piece {
 
 /* websocket_side is what is known of one sender. */
 struct websocket_side {
-    struct arena pieces; /* of the message being collected */
-    struct websocket_piece *first, *last;
-    uint32_t count;
-    size_t length;       /* bytes collected */
-    struct arena window; /* the inflater's */
-    z_stream z;
     uint8_t opcode; /* of the message's first frame */
     bool open;      /* a message began and did not end */
     bool compressed, inflating, overflow, inflate_failed;
+    uint32_t count;
+    size_t length; /* bytes collected */
+    struct websocket_piece *first, *last;
+    struct arena pieces; /* of the message being collected */
+    struct arena window; /* the inflater's */
+    z_stream z;
 };
 
+/* websocket_state: what every message touches comes first. */
 struct websocket_state {
-    struct websocket_side side[2];
     const struct proto *carries; /* what binary messages hold a stream of; NULL: nobody knows */
     struct nested *inner;        /* that stream; NULL: not begun */
     struct slice message; /* of the frame being read: what it carries, shown behind its entry; in source message_src */
@@ -59,6 +59,7 @@ struct websocket_state {
     struct slice goes_on; /* of the frame being read: a piece of a message that others follow; in source message_src */
     uint8_t whole_src;    /* the source of the message the frame made whole; 0: it made none */
     bool binary;
+    struct websocket_side side[2];
 };
 
 #endif

@@ -8,6 +8,7 @@
  * the ones before it; after bytes were lost, or a message failed, later ones that do so cannot be read any more. */
 #include "proto/websocket/websocket.h"
 
+#include "base/lines.h"
 #include "field/print.h"
 #include "proto/media/media.h"
 #include "proto/protos.h"
@@ -266,6 +267,7 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     struct websocket_state *st = state;
     struct websocket_frame f;
     from &= 1;
+    if (st->inner) lines_ask(st->inner, NESTED_HEAD);
     struct read_result r = websocket_frame_read(in, &f);
     if (r.status != READ_OK) return r;
     uint32_t off = d_off(d, in.p);

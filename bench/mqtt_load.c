@@ -18,6 +18,7 @@
  * Each process has its own event loop; --processes divides the clients, since descriptors are limited per process and
  * a source address has about 28,000 ports: --sources K uses 127.0.0.2 to 127.0.0.K+1. The result is one line of JSON.
  */
+#include "base/clock.h"
 #include "io/loop.h"
 #include "io/sock.h"
 #include "io/tls/tls.h"
@@ -219,7 +220,7 @@ static void publish(struct load *l, struct client *c, size_t size) {
     if (l->o->qos) p = put16(p, c->id_next = c->id_next == 65535 ? 1 : (uint16_t)(c->id_next + 1));
     if (l->o->version == 5) *p++ = 0;
     if (size > sizeof body - 256) size = sizeof body - 256;
-    int64_t now = loop_ns();
+    int64_t now = clock_ns();
     put_payload(l->o->json, p, size, now);
     put_out(l, c, packet(l, (uint8_t)(0x30 | l->o->qos << 1), body, (size_t)(p - body) + size));
     l->t->sent++;
@@ -243,7 +244,7 @@ static void come_up(struct load *l, struct client *c) {
     l->connecting--;
     l->up++;
     l->t->connected++;
-    if (l->up == l->n) l->t->all_connected_ns = loop_ns() - l->begun;
+    if (l->up == l->n) l->t->all_connected_ns = clock_ns() - l->begun;
     if (l->o->carry) publish(l, c, l->o->carry);
 }
 
@@ -256,7 +257,7 @@ static void on_publish(struct load *l, struct client *c, uint8_t first, struct s
     if (qos) memcpy(ack + 2, body.p + at, 2), at += 2, put_out(l, c, slice_of(ack, 4));
     if (l->o->version == 5) at += 1u + body.p[at];
     if (at > body.n) return;
-    int64_t now = loop_ns(), sent = sent_at(l->o->json, slice_tail(body, at));
+    int64_t now = clock_ns(), sent = sent_at(l->o->json, slice_tail(body, at));
     l->t->received++;
     l->t->last_ns = now;
     if (c->inflight) c->inflight--;
@@ -389,7 +390,7 @@ static void trickle(struct load *l, struct client *c) {
 
 static void publish_some(struct load *l, struct client *c, int64_t gap_ns) {
     if (c->state != C_UP || c->out_n) return;
-    int64_t now = loop_ns();
+    int64_t now = clock_ns();
     if (gap_ns == 0) {
         while (c->inflight < l->o->window && !c->out_n) publish(l, c, l->o->size);
         return;
@@ -422,7 +423,7 @@ static void start_some(struct load *l) {
 static void run(struct load *l) {
     struct loop_event e[LOOP_BATCH];
     bool timed = l->o->mode != LOOP;
-    while ((l->now = loop_now()) < l->end) {
+    while ((l->now = clock_ms()) < l->end) {
         start_some(l);
         int n = loop_wait(&l->loop, e, 1);
         for (int i = 0; i < n; i++) on_event(l, &l->client[e[i].ref.at], e[i].events);
@@ -430,11 +431,11 @@ static void run(struct load *l) {
         /* The clock of a load starts when everybody is there. */
         if (!timed && l->started == l->n && l->connecting == 0) {
             timed = true;
-            l->end = loop_now() + (int64_t)(l->o->seconds * 1000);
+            l->end = clock_ms() + (int64_t)(l->o->seconds * 1000);
         }
     }
     if (l->o->mode == LOOP) { /* what is under way still counts */
-        for (int64_t until = loop_now() + DRAIN_MS; loop_now() < until && l->t->received < l->t->sent;) {
+        for (int64_t until = clock_ms() + DRAIN_MS; clock_ms() < until && l->t->received < l->t->sent;) {
             int n = loop_wait(&l->loop, e, 10);
             for (int i = 0; i < n; i++) on_event(l, &l->client[e[i].ref.at], e[i].events);
         }
@@ -460,8 +461,8 @@ static int run_process(const struct options *o, struct tally *t, unsigned k) {
         fprintf(stderr, "mqtt-load: cannot start: %s\n", *why ? why : strerror(errno));
         return 2;
     }
-    l->begun = loop_ns();
-    l->end = loop_now() + (int64_t)(o->seconds * 1000) + (o->mode == LOOP ? 60000 : 0);
+    l->begun = clock_ns();
+    l->end = clock_ms() + (int64_t)(o->seconds * 1000) + (o->mode == LOOP ? 60000 : 0);
     run(l);
     return 0;
 }

@@ -3,7 +3,7 @@
 #include "app/children.h"
 #include "app/cmd.h"
 #include "app/craft/craft.h"
-#include "io/loop.h"
+#include "base/clock.h"
 #include "io/out.h"
 
 #include <stdio.h>
@@ -121,7 +121,7 @@ static int refuse(int rc, const struct writer *why) {
 static int packet_take(struct crafting *g, int linktype, struct slice bytes, struct writer *why) {
     const struct decode *d;
     if (g->sender) return sender_packet(g->sender, linktype, bytes, 0);
-    int rc = craft_out_packet(&g->out, linktype, bytes, loop_wall(), CRAFT_MADE, &d);
+    int rc = craft_out_packet(&g->out, linktype, bytes, clock_wall_ns(), CRAFT_MADE, &d);
     if (!rc && (!g->o.file || g->o.show || g->o.hex) && !g->o.quiet) rc = craft_out_print(&g->out, d, bytes);
     return refuse(rc, why);
 }

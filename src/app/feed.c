@@ -3,7 +3,7 @@
  * the caller hears FEED_IDLE once, and the call after that waits, in slices of WAIT_MS so that clock and signals are
  * seen. After a stop, packets of before the stop that the kernel still holds are handed out. */
 #include "app/feed.h"
-#include "io/loop.h"
+#include "base/clock.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,14 +35,14 @@ void feed_watch_signals(const struct feed *f) {
 int feed_open_file(struct feed *f, const char *path, struct writer *why) { return capfile_open(&f->file, path, why); }
 
 int feed_open_live(struct feed *f, const struct live_config *config, struct writer *why) {
-    f->began_ms = loop_now();
+    f->began_ms = clock_ms();
     int rc = live_open(&f->live, config, why);
     if (rc == OK) feed_watch_signals(f); /* before anybody is told that packets are captured, and sends one */
     return rc;
 }
 
 static int next_live(struct feed *f, struct packet *pkt) {
-    int64_t left = f->stop_ms ? f->began_ms + f->stop_ms - loop_now() : WAIT_MS;
+    int64_t left = f->stop_ms ? f->began_ms + f->stop_ms - clock_ms() : WAIT_MS;
     bool over = stopped || left <= 0;
     if (over) live_end(f->live);
     int rc = live_next(f->live, pkt, !f->idle ? 0 : over || left > WAIT_MS ? WAIT_MS : (int)left);
@@ -63,12 +63,12 @@ static void show_next(struct feed *f, const struct packet *present) {
 }
 
 void feed_progress(struct feed *f, bool lines) {
-    f->began_ms = loop_now();
+    f->began_ms = clock_ms();
     f->progress = f->file && capfile_size(f->file) && isatty(STDERR_FILENO) && !(lines && isatty(STDOUT_FILENO));
 }
 
 static void progress_show(struct feed *f) {
-    int64_t now = loop_now();
+    int64_t now = clock_ms();
     if (now - f->began_ms < PROGRESS_FIRST_MS || now < f->progress_ms) return;
     f->progress_ms = now + PROGRESS_MS;
     double seconds = (double)(now - f->began_ms) / 1000;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/ask.h"
-#include "io/loop.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 
 static bool await(int fd, short what, int64_t until) {
     struct pollfd p = {.fd = fd, .events = what};
-    int64_t left = until - loop_now();
+    int64_t left = until - clock_ms();
     return left > 0 && poll(&p, 1, (int)left) > 0;
 }
 
@@ -72,7 +72,7 @@ static int answer_read(struct slice all, struct writer *body, struct writer *why
 
 int ask_http(const struct sock_addr *to, const char *method, const char *path, struct writer *body,
              struct writer *why) {
-    int64_t until = loop_now() + ASK_MS;
+    int64_t until = clock_ms() + ASK_MS;
     struct writer text = wr_grow(), all = wr_grow();
     int fd = sock_connect(to, NULL), r = ERR_IO;
     wr_f(&text, "%s %s HTTP/1.1\r\nHost: ", method, path);

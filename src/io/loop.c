@@ -42,13 +42,3 @@ int loop_wait(struct loop *l, struct loop_event out[LOOP_BATCH], int ms) {
     }
     return n < 0 ? 0 : n;
 }
-
-static int64_t read_clock(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-int64_t loop_now(void) { return read_clock(CLOCK_MONOTONIC) / 1000000; }
-int64_t loop_ns(void) { return read_clock(CLOCK_MONOTONIC); }
-int64_t loop_wall(void) { return read_clock(CLOCK_REALTIME); }

@@ -40,10 +40,4 @@ void loop_drop(struct loop *l, int fd);
 /* loop_wait gives up to LOOP_BATCH events, 0 after ms milliseconds (-1: no limit) or a signal. */
 int loop_wait(struct loop *l, struct loop_event out[LOOP_BATCH], int ms);
 
-/* loop_now returns milliseconds of the monotonic clock, loop_ns nanoseconds of it; loop_wall nanoseconds since
- * 1970-01-01 UTC. */
-int64_t loop_now(void);
-int64_t loop_ns(void);
-int64_t loop_wall(void);
-
 #endif

@@ -8,7 +8,7 @@
 /* A timer wheel for very many deadlines that are mostly moved on before they are due.
  *
  * Every owner has one node, known by number; number 0 means none. Moving a deadline later costs one store: the node
- * stays where it is and is put right when the wheel comes by. Times are milliseconds of loop_now; a deadline fires up
+ * stays where it is and is put right when the wheel comes by. Times are milliseconds of clock_ms; a deadline fires up
  * to WHEEL_TICK_MS late, never early. */
 enum { WHEEL_TICK_MS = 64, WHEEL_SLOTS = 2048 };
 

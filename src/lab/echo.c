@@ -5,6 +5,7 @@
  * A datagram from an echo port, or from our own, is not answered: two echo servers whose addresses somebody swapped
  * would talk for ever. */
 #include "lab/echo.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/words.h"
 #include "lab/hello.h"
@@ -29,7 +30,7 @@ static bool told(const struct echo *e) { return !e->config.quiet; }
 /* begin starts a line; where it is JSON, the object stays open. */
 static void begin(struct echo *e, const char *event, const char *protocol, const struct sock_peer *who) {
     struct writer *w = e->config.out;
-    int64_t now = loop_wall();
+    int64_t now = clock_wall_ns();
     if (!e->config.json) return line_begin(w, now, protocol, who);
     struct sock_addr a = sock_addr_of(who);
     char text[80];
@@ -44,7 +45,7 @@ static void begin(struct echo *e, const char *event, const char *protocol, const
 static void opened(void *to, struct lab_conn *c) {
     struct echo *e = to;
     if (!told(e)) return;
-    hello_begin(&e->hello, &c->peer, &e->self, loop_wall());
+    hello_begin(&e->hello, &c->peer, &e->self, clock_wall_ns());
     begin(e, "connected", "tcp", &c->peer);
     if (e->config.json) wr_s(e->config.out, "}\n");
     else {
@@ -66,7 +67,7 @@ static void say_bytes(struct echo *e, const char *protocol, const struct sock_pe
                       struct slice bytes, size_t whole) {
     char text[2048];
     struct writer said = wr_fixed(text, sizeof text), *w = e->config.out;
-    int64_t now = loop_wall();
+    int64_t now = clock_wall_ns();
     int kind = datagram ? hello_datagram(&e->hello, &said, who, &e->self, now, bytes)
                         : hello_words(&e->hello, &said, who, &e->self, now, at, bytes);
     begin(e, datagram ? "datagram" : "data", protocol, who);

@@ -8,6 +8,7 @@
  * byte and the peer's is read and thrown away for a moment, since closing with unread bytes would reset the connection
  * and take our last words with it. The end is told to the owner exactly once. */
 #include "lab/server.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -242,7 +243,7 @@ static void sweep(struct lab_server *s, const struct loop_event *e, int n) {
 void lab_turn(struct lab_server *s, int ms) {
     struct loop_event e[LOOP_BATCH];
     int n = loop_wait(&s->loop, e, s->resting && (ms < 0 || ms > REST_MS) ? REST_MS : ms);
-    s->now = loop_now();
+    s->now = clock_ms();
     for (int i = 0; i < n; i++) {
         switch (e[i].ref.kind) {
         case KIND_LISTENER: accept_all(s); break;
@@ -295,7 +296,7 @@ static int places_make(struct lab_server *s, uint32_t conns, struct writer *why)
 int lab_open(struct lab_server *s, const struct sock_addr *addr, uint32_t conns, const struct lab_owner *owner,
              struct writer *why) {
     *s = (struct lab_server){.loop = {-1}, .tcp = -1, .udp = -1, .owner = *owner, .idle_ms = LAB_IDLE_MS};
-    s->now = loop_now();
+    s->now = clock_ms();
     if (sock_is_local(addr)) {
         wr_s(why, "an IP address and a port are needed, such as 127.0.0.1:50000");
         return ERR_USAGE;

@@ -37,7 +37,7 @@ struct lab_conn {
     bool ending; /* it closes when all is sent; what still comes is thrown away */
     bool shut, peer_done, watched_out, watched_in;
     struct sock_peer peer;
-    int64_t opened, heard; /* milliseconds of loop_now */
+    int64_t opened, heard; /* milliseconds of clock_ms */
     uint64_t in, out;      /* bytes */
     uint64_t thrown;       /* bytes that came after our end */
     uint8_t *unsent;
@@ -98,7 +98,7 @@ void lab_say(struct lab_server *s, struct lab_conn *c, struct slice bytes);
 void lab_say_to(struct lab_server *s, const struct sock_addr *to, struct slice bytes);
 /* lab_end closes a connection when all is sent; it may be gone when this returns. */
 void lab_end(struct lab_server *s, struct lab_conn *c);
-/* lab_due calls owner.due for c at `when` (loop_now); 0: not at all. */
+/* lab_due calls owner.due for c at `when` (clock_ms); 0: not at all. */
 void lab_due(struct lab_server *s, struct lab_conn *c, int64_t when);
 /* lab_at returns a connection by place and life, NULL where it has ended. */
 struct lab_conn *lab_at(struct lab_server *s, uint32_t at, uint16_t life);

@@ -8,6 +8,7 @@
  * Limits: a reading, the rate of an address (a bucket of tokens in a table that forgets who came first where two
  * addresses fall together), unfinished bytes of all connections, the store; lab/server.h has those of connections. */
 #include "lab/sink.h"
+#include "base/clock.h"
 #include "lab/hello.h"
 #include "lab/line.h"
 #include "lab/post.h"
@@ -150,7 +151,7 @@ static bool rate_allows(struct sink *s, const struct sock_peer *who) {
 static void note(struct sink *s, const char *how, const struct sock_peer *who, const struct answer *a,
                  struct slice data) {
     if (s->config.quiet) return;
-    line_begin(&s->batch, loop_wall(), how, who);
+    line_begin(&s->batch, clock_wall_ns(), how, who);
     if (a->stored) {
         wr_f(&s->batch, "#%lld  ", (long long)a->id);
         line_bytes(&s->batch, data.n);
@@ -170,7 +171,7 @@ static unsigned store(struct sink *s, const char *how, const struct sock_peer *w
     if (data.n > s->config.size) return 413;
     if (!rate_allows(s, who)) return 429;
     sock_peer_print(who, &w);
-    struct reading r = {.ts = loop_wall(),
+    struct reading r = {.ts = clock_wall_ns(),
                         .how = slice_str(how),
                         .source = wr_done(&w),
                         .type = slice_str(type),

@@ -3,6 +3,7 @@
  * the clock that matters, so rotation and stopping do not depend on traffic. Signals only set a flag. After a stop by
  * signal or clock the packets the kernel already holds are still taken, those of before the stop. */
 #include "app/capture/capture.h"
+#include "base/clock.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,13 +59,6 @@ void capture_watch_signals(void) {
     signal(SIGCHLD, SIG_IGN); /* -z commands are not waited for */
 }
 
-static int64_t now_ns(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-static int64_t now_ms(void) { return now_ns(CLOCK_MONOTONIC) / 1000000; }
-
 /* tell_totals prints tcpdump's lines: one each at the end, one for all while the capture goes on. */
 static void tell_totals(const struct run *r, bool live) {
     struct live_counts c = {0};
@@ -111,7 +105,7 @@ static int write_counts(struct run *r) {
     if (live_counts(r->live, &c) < 0) return OK;
     struct capwrite_counts counts = {
         .start = r->file_ns,
-        .end = now_ns(CLOCK_REALTIME),
+        .end = clock_wall_ns(),
         .received = since(c.received, s.received),
         .accepted = since(c.received, s.received),
         .dropped_kernel = since(c.dropped, s.dropped),
@@ -157,7 +151,7 @@ static int open_next(struct run *r, int64_t when) {
 }
 
 static void begin_file(struct run *r) {
-    r->file_ns = now_ns(CLOCK_REALTIME);
+    r->file_ns = clock_wall_ns();
     int64_t when = r->file_ns / 1000000000;
     if (r->o->seconds && r->slot) when = r->slot;
     r->slot = when;
@@ -219,7 +213,7 @@ static void keep_time(struct run *r, int64_t now) {
         r->slot = 0;
         if (r->o->seconds) r->seq = 0; /* each name that the time gives counts from the start, as in tcpdump */
         next_file(r);
-    } else if (l->next_interval_s && interval_slot(r, now_ns(CLOCK_REALTIME) / 1000000000) != r->interval_s) {
+    } else if (l->next_interval_s && interval_slot(r, clock_wall_ns() / 1000000000) != r->interval_s) {
         next_file(r);
     }
     if (l->stop_ms && now >= r->started_ms + l->stop_ms) r->stop = true;
@@ -241,7 +235,7 @@ static void write_packet(struct run *r, const struct packet *pkt) {
     if ((l->next_bytes && capwrite_size(r->w) > (uint64_t)l->next_bytes) ||
         (l->next_packets && r->file_packets >= (uint64_t)l->next_packets)) {
         next_file(r);
-        if (l->next_ms && r->o->ring.n) r->file_ms = now_ms();
+        if (l->next_ms && r->o->ring.n) r->file_ms = clock_ms();
     }
     if (!r->w) return;
     int code = capwrite_packet(r->w, pkt);
@@ -268,7 +262,7 @@ static void take_packet(struct run *r, const struct packet *pkt) {
 
 static void turn(struct run *r) {
     struct packet pkt;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     int code = live_next(r->live, &pkt, 0);
     if (code == LIVE_NOTHING) {
         if (now - r->flushed_ms >= FLUSH_MS || !r->o->file || r->fd == STDOUT_FILENO) {
@@ -276,7 +270,7 @@ static void turn(struct run *r) {
             r->flushed_ms = now;
         }
         code = live_next(r->live, &pkt, (int)next_point(r, now));
-        now = now_ms();
+        now = clock_ms();
     }
     keep_time(r, now);
     if (code < 0) fail(r, "capturing stopped", live_why(r->live));
@@ -309,7 +303,7 @@ static void open_names(struct run *r) {
 }
 
 static void start_clock(struct run *r) {
-    r->started_ms = r->file_ms = r->flushed_ms = r->shown_ms = now_ms();
+    r->started_ms = r->file_ms = r->flushed_ms = r->shown_ms = clock_ms();
     r->counting = r->o->file && !r->o->quiet && (r->o->verbose || isatty(STDERR_FILENO));
 }
 

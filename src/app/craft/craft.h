@@ -83,7 +83,7 @@ struct sender;
 int sender_open(struct sender **out, const struct opt_command *cmd, const struct send_opts *o, struct craft_out *to);
 /* sender_env is the environment expressions are made in, so that packets fit the way they go. */
 struct craft_env sender_env(struct sender *s);
-/* sender_packet sends a packet when it is due: at `due` (ns of loop_ns), or where that is 0 an interval after the last
+/* sender_packet sends a packet when it is due: at `due` (ns of clock_ns), or where that is 0 an interval after the last
  * one. OPT_GO, EXIT_FINE when a signal ends the run, or a status after a message. */
 int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t due);
 /* sender_end waits for the answers that are due, prints totals, releases, and gives the exit status. */

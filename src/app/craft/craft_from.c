@@ -5,7 +5,7 @@
 #include "app/craft/craft.h"
 #include "app/feed.h"
 #include "app/filter.h"
-#include "io/loop.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,9 +74,9 @@ static int prepare(struct from *f) {
     return err ? opt_bad_use(f->cmd, "%s", buf[0] ? buf : err_text(err)) : OPT_GO;
 }
 
-/* due_of says when a packet leaves (ns of loop_ns), 0: by the interval. */
+/* due_of says when a packet leaves (ns of clock_ns), 0: by the interval. */
 static int64_t due_of(struct from *f, const struct packet *p) {
-    int64_t now = loop_ns();
+    int64_t now = clock_ns();
     if (f->o->topspeed) return now;
     if (f->speed <= 0) return 0;
     if (!f->started) f->begin = p->ts, f->began = now;

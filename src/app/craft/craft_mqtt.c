@@ -10,9 +10,9 @@
 #include "app/craft/mqtt_script.h"
 #include "app/span.h"
 #include "app/story.h"
+#include "base/clock.h"
 #include "craft/hand.h"
 #include "craft/mqtt_break.h"
-#include "io/loop.h"
 #include "io/sock.h"
 #include "proto/protos.h"
 
@@ -126,7 +126,7 @@ struct mqtt {
     uint16_t id;
 };
 
-static double now_of(const struct mqtt *m) { return (double)(loop_ns() - m->began) / 1e9; }
+static double now_of(const struct mqtt *m) { return (double)(clock_ns() - m->began) / 1e9; }
 
 static void note(struct mqtt *m, bool out, const char *text) {
     if (!m->o.quiet)
@@ -169,7 +169,7 @@ static const struct decode *segment(struct mqtt *m, bool out, uint8_t flags, str
     wr_reset(&m->packet);
     hand_write(&m->packet, &s, out ? &m->ends : &back, ++m->id);
     m->seq[!out] += (uint32_t)data.n + !!(flags & (TALK_SYN | TALK_FIN));
-    if (craft_out_packet(&m->out, LINK_RAW, wr_done(&m->packet), loop_wall(), out ? CRAFT_OUT : CRAFT_IN, &d))
+    if (craft_out_packet(&m->out, LINK_RAW, wr_done(&m->packet), clock_wall_ns(), out ? CRAFT_OUT : CRAFT_IN, &d))
         fprintf(stderr, "weir craft mqtt: %s cannot be written\n", m->o.file ? m->o.file : "a packet");
     return d;
 }
@@ -230,9 +230,9 @@ static void ended(struct mqtt *m, bool reset) {
     m->fd = -1;
 }
 
-/* hear takes what comes until `until` (ns of loop_ns), or until something came. */
+/* hear takes what comes until `until` (ns of clock_ns), or until something came. */
 static void hear(struct mqtt *m, int64_t until) {
-    int64_t left = until - loop_ns();
+    int64_t left = until - clock_ns();
     struct pollfd p = {.fd = m->fd, .events = POLLIN};
     (void)wr_flush(&m->out.out);
     if (m->fd < 0) {
@@ -248,20 +248,20 @@ static void hear(struct mqtt *m, int64_t until) {
 }
 
 static void listen_for(struct mqtt *m, int64_t ns) {
-    for (int64_t end = loop_ns() + ns; loop_ns() < end && !children_stopped();) hear(m, end);
+    for (int64_t end = clock_ns() + ns; clock_ns() < end && !children_stopped();) hear(m, end);
 }
 
 static bool bytes_send(struct mqtt *m, struct slice s) {
-    int64_t end = loop_ns() + m->timeout;
+    int64_t end = clock_ns() + m->timeout;
     while (s.n && m->fd >= 0 && !children_stopped()) {
         ssize_t n = sock_give(m->fd, s);
         if (n > 0) s = slice_tail(s, (size_t)n);
-        else if (n != -EAGAIN && n != -EINTR) return hear(m, loop_ns()), false;
-        else if (loop_ns() > end) return false;
+        else if (n != -EAGAIN && n != -EINTR) return hear(m, clock_ns()), false;
+        else if (clock_ns() > end) return false;
         else if (n == -EAGAIN) {
             struct pollfd p = {.fd = m->fd, .events = POLLOUT};
             (void)poll(&p, 1, 100);
-            hear(m, loop_ns()); /* a peer that reads only after it could write */
+            hear(m, clock_ns()); /* a peer that reads only after it could write */
         }
     }
     return !s.n;
@@ -332,14 +332,14 @@ static int step_send(struct mqtt *m, const struct step *t) {
             *why.p = 0;
             if (err) return opt_bad_use(&command, "line %u: %s", t->line, buf[0] ? buf : err_text(err));
             rc = packet_send(m, t, bytes);
-            if (m->fd >= 0) hear(m, loop_ns());
+            if (m->fd >= 0) hear(m, clock_ns());
         }
     return rc;
 }
 
 static int step_expect(struct mqtt *m, const struct step *t) {
-    int64_t end = loop_ns() + (t->span ? t->span : m->timeout);
-    for (bool last = false;; last = m->fd < 0 || loop_ns() >= end || children_stopped()) {
+    int64_t end = clock_ns() + (t->span ? t->span : m->timeout);
+    for (bool last = false;; last = m->fd < 0 || clock_ns() >= end || children_stopped()) {
         for (; m->at_seen < m->n_seen; m->at_seen++)
             if (m->seen[m->at_seen].met[t->expect / 64] >> t->expect % 64 & 1) return m->at_seen++, OPT_GO;
         if (last) return fail(m, t, m->fd < 0 ? "the connection ended before it came" : "it did not come in time");
@@ -348,8 +348,8 @@ static int step_expect(struct mqtt *m, const struct step *t) {
 }
 
 static int step_closed(struct mqtt *m, const struct step *t) {
-    int64_t end = loop_ns() + (t->span ? t->span : m->timeout);
-    while (m->fd >= 0 && loop_ns() < end && !children_stopped()) hear(m, end);
+    int64_t end = clock_ns() + (t->span ? t->span : m->timeout);
+    while (m->fd >= 0 && clock_ns() < end && !children_stopped()) hear(m, end);
     return m->fd < 0 ? OPT_GO : fail(m, t, "the connection is still open");
 }
 
@@ -379,7 +379,7 @@ static int dial(struct mqtt *m) {
     m->ends = (struct hand_ends){.n = peer.len, .sport = own.port, .dport = peer.port};
     memcpy(m->ends.src, own.ip, peer.len);
     memcpy(m->ends.dst, peer.ip, peer.len);
-    m->seq[0] = m->seq[1] = (uint32_t)loop_ns();
+    m->seq[0] = m->seq[1] = (uint32_t)clock_ns();
     m->ending = OPEN;
     m->n_in = 0;
     (void)segment(m, true, TALK_SYN, slice_of(NULL, 0));
@@ -495,13 +495,13 @@ static int out_open(struct mqtt *m) {
 
 static int converse(struct mqtt *m) {
     children_watch();
-    m->began = loop_ns();
+    m->began = clock_ns();
     int rc = dial(m);
     for (size_t i = 0; rc == OPT_GO && i < m->script.n && !children_stopped(); i++)
         rc = step_do(m, &m->script.steps[i]);
     if (m->fd >= 0 && !children_stopped()) {
-        int64_t end = loop_ns() + m->wait;
-        while (m->fd >= 0 && loop_ns() < end && !children_stopped()) hear(m, end);
+        int64_t end = clock_ns() + m->wait;
+        while (m->fd >= 0 && clock_ns() < end && !children_stopped()) hear(m, end);
     }
     enum ending how = m->ending;
     hang_up(m, false);

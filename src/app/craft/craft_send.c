@@ -9,8 +9,8 @@
 #include "app/children.h"
 #include "app/craft/craft.h"
 #include "app/span.h"
+#include "base/clock.h"
 #include "base/hash.h"
-#include "io/loop.h"
 #include "proto/icmp/checksum.h"
 
 #include <arpa/inet.h>
@@ -134,7 +134,7 @@ int sender_open(struct sender **out, const struct opt_command *cmd, const struct
     *why.p = 0;
     if (err) return opt_bad_use(cmd, "%s", buf[0] ? buf : err_text(err));
     children_watch();
-    s->began = s->next = loop_ns();
+    s->began = s->next = clock_ns();
     return OPT_GO;
 }
 
@@ -223,18 +223,18 @@ static int expire(struct sender *s, int64_t before) {
     return s->out->out.err;
 }
 
-/* hear takes what comes until `until` (ns of loop_ns). */
+/* hear takes what comes until `until` (ns of clock_ns). */
 static int hear(struct sender *s, int64_t until) {
     struct packet p;
     int rc = OK;
     for (;;) {
-        int64_t left = until - loop_ns();
+        int64_t left = until - clock_ns();
         int ms = left > WAIT_MS * 1000000LL ? WAIT_MS : left > 0 ? (int)(left / 1000000) : 0;
         if (ms && (rc = wr_flush(&s->out->out))) return rc; /* nobody should wait for what is known */
         int got = live_next(s->live, &p, ms);
         if (got == OK) rc = packet_came(s, &p);
         else if (got != LIVE_NOTHING) return fprintf(stderr, "weir craft: %s\n", live_why(s->live)), got;
-        if (!rc) rc = expire(s, loop_wall() - s->timeout);
+        if (!rc) rc = expire(s, clock_wall_ns() - s->timeout);
         if (rc || children_stopped()) return rc;
         if (got != LIVE_NOTHING) continue;
         if (left <= 0) return OK;
@@ -244,9 +244,9 @@ static int hear(struct sender *s, int64_t until) {
 
 static int wait_until(struct sender *s, int64_t due) {
     if (s->live) return hear(s, due);
-    int64_t left = due - loop_ns();
+    int64_t left = due - clock_ns();
     if (left > 1000000 && wr_flush(&s->out->out) == ERR_END) return ERR_END;
-    while ((left = due - loop_ns()) > 0 && !children_stopped()) {
+    while ((left = due - clock_ns()) > 0 && !children_stopped()) {
         int64_t nap = left < WAIT_MS * 1000000LL ? left : WAIT_MS * 1000000LL;
         nanosleep(&(struct timespec){.tv_nsec = nap}, NULL);
     }
@@ -349,7 +349,7 @@ int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t du
             t.family == TALK_ARP ? ARP_MAX : MANY_MAX);
     if (!due) {
         due = s->next;
-        int64_t now = loop_ns();
+        int64_t now = clock_ns();
         if (due < now - LATE_MAX_NS) due = now;
         s->next = due + s->interval;
     } else if (too_fast(s, due))
@@ -360,7 +360,7 @@ int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t du
     int rc = wait_until(s, due);
     if (rc) return trouble(s, rc);
     if (children_stopped()) return EXIT_FINE;
-    int64_t ts = loop_wall();
+    int64_t ts = clock_wall_ns();
     rc = linktype == 1 ? send_frame(s, &t, bytes) : send_ip(s, &t, bytes);
     if (rc == ERR_IO && !s->failed++)
         fprintf(stderr, "weir craft: packet %llu could not be sent: %s\n", (unsigned long long)s->sent + 1,
@@ -370,7 +370,7 @@ int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t du
 }
 
 static void totals(const struct sender *s) {
-    double took = (double)(loop_ns() - s->began) / 1e9;
+    double took = (double)(clock_ns() - s->began) / 1e9;
     fprintf(stderr, "%llu packets sent, %llu bytes", (unsigned long long)s->sent, (unsigned long long)s->bytes);
     if (s->failed) fprintf(stderr, ", %llu could not be sent", (unsigned long long)s->failed);
     if (!s->answers) {
@@ -398,9 +398,9 @@ static void sender_free(struct sender *s) {
 int sender_end(struct sender *s, int rc) {
     if (!s) return rc;
     if (!s->raw || rc == EXIT_TROUBLE) return sender_free(s), rc;
-    int64_t end = loop_ns() + s->timeout;
-    while (s->answers && answers_waiting(s->answers) && loop_ns() < end && !children_stopped())
-        if (hear(s, loop_ns() + 10000000)) break;
+    int64_t end = clock_ns() + s->timeout;
+    while (s->answers && answers_waiting(s->answers) && clock_ns() < end && !children_stopped())
+        if (hear(s, clock_ns() + 10000000)) break;
     if (s->answers) (void)expire(s, INT64_MAX);
     (void)wr_flush(&s->out->out);
     totals(s);

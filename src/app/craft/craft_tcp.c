@@ -5,8 +5,8 @@
 #include "app/craft/craft.h"
 #include "app/span.h"
 #include "app/story.h"
+#include "base/clock.h"
 #include "craft/hand.h"
-#include "io/loop.h"
 #include "io/nft.h"
 #include "io/sock.h"
 #include "view/words.h"
@@ -163,7 +163,7 @@ static void segment_line(struct tcp *t, bool out, uint8_t flags, uint32_t seq, u
                          uint16_t mss) {
     char names[48];
     struct writer f = wr_fixed(names, sizeof names - 1);
-    double at = (double)(loop_ns() - t->began) / 1e9;
+    double at = (double)(clock_ns() - t->began) / 1e9;
     uint32_t mine = t->hand.iss,
              theirs = t->hand.state == HAND_ASKING && !t->hand.irs ? (out ? ack : seq) : t->hand.irs;
     flags_print(&f, flags);
@@ -185,14 +185,14 @@ static void record(struct tcp *t, struct slice bytes, int64_t ts, enum craft_dir
 /* enter waits for Enter; at the end of input the rest goes by itself. */
 static void enter(struct tcp *t) {
     int c;
-    int64_t began = loop_ns();
+    int64_t began = clock_ns();
     if (!t->keys) return;
     (void)wr_flush(&t->w);
     fprintf(stderr, "%s ", words(N_("[Enter sends the next packet]")));
     do c = getc(t->keys);
     while (c != '\n' && c != EOF);
     if (c == EOF) t->keys = NULL;
-    hand_wait(&t->hand, loop_ns() - began);
+    hand_wait(&t->hand, clock_ns() - began);
 }
 
 static void segment_send(void *to, const struct hand_segment *s, enum hand_word why, uint64_t number) {
@@ -201,7 +201,7 @@ static void segment_send(void *to, const struct hand_segment *s, enum hand_word 
     wr_reset(&t->packet);
     hand_write(&t->packet, s, &t->ends, ++t->id);
     struct slice bytes = wr_done(&t->packet);
-    int64_t ts = loop_wall();
+    int64_t ts = clock_wall_ns();
     if (rawsend_ip(t->raw, t->route.device, bytes) && !t->sent_badly) {
         t->sent_badly = true;
         fprintf(stderr, "weir craft tcp: a packet could not be sent: %s\n", strerror(errno));
@@ -266,7 +266,7 @@ static void error_came(struct tcp *t, const struct talk_packet *p, const struct 
     snprintf(code, sizeof code, "%u", p->code);
     struct argument arg[] = {{.text = wr_done(&w)}, {.text = slice_str(type)}, {.text = slice_str(code)}};
     words_fill(&line, N_("%1$s reports that the packet did not get through (ICMP type %2$s, code %3$s)."), arg, 3);
-    wr_f(&t->w, "%10.6f %s ", (double)(loop_ns() - t->began) / 1e9, t->unicode ? "\u2190" : "<-");
+    wr_f(&t->w, "%10.6f %s ", (double)(clock_ns() - t->began) / 1e9, t->unicode ? "\u2190" : "<-");
     wr_slice(&t->w, wr_done(&line));
     wr_c(&t->w, '\n');
     (void)wr_flush(&t->w);
@@ -285,7 +285,7 @@ static void packet_came(struct tcp *t, const struct packet *k) {
     if (!between(&p, e->dst, e->src, e->n, e->dport, e->sport) || hand_is_over(&t->hand)) return;
     record(t, p.network, k->ts, CRAFT_IN);
     segment_line(t, false, p.flags, p.seq, p.ack, p.payload.n, p.window, p.mss);
-    hand_came(&t->hand, loop_ns(), &p);
+    hand_came(&t->hand, clock_ns(), &p);
 }
 
 static int escape_read(struct writer *w, const char *s) {
@@ -425,17 +425,17 @@ static int talk(struct tcp *t) {
     uint32_t iss;
     struct packet k;
     uint16_t mss = t->route.kind == ROUTE_LOCAL ? 16384 : 1460;
-    if (getrandom(&iss, sizeof iss, 0) != sizeof iss) iss = (uint32_t)loop_ns();
+    if (getrandom(&iss, sizeof iss, 0) != sizeof iss) iss = (uint32_t)clock_ns();
     t->id = (uint16_t)iss;
-    t->began = loop_ns();
+    t->began = clock_ns();
     children_watch();
     hand_start(&t->hand, &hand_ops, t, t->began, iss, mss, wr_done(&t->data), t->quiet);
     while (!hand_is_over(&t->hand) && !children_stopped()) {
-        int64_t left = (hand_due(&t->hand) - loop_ns()) / 1000000;
+        int64_t left = (hand_due(&t->hand) - clock_ns()) / 1000000;
         int got = live_next(t->live, &k, left > WAIT_MS ? WAIT_MS : left > 0 ? (int)left + 1 : 1);
         if (got == OK) packet_came(t, &k);
         else if (got != LIVE_NOTHING) return opt_bad_use(&command, "%s", live_why(t->live));
-        else hand_tick(&t->hand, loop_ns());
+        else hand_tick(&t->hand, clock_ns());
     }
     if (children_stopped() && !hand_is_over(&t->hand)) {
         t->aborted = true;

@@ -5,6 +5,7 @@
  * wire would be (topic, then payload), or in one of the two forms ModSecurity knows, a form's argument (--form) or a
  * member of a JSON body (--json), so that verdicts can be compared with libmodsecurity's. */
 #include "app/guard/guard_judge.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "proto/fields.h"
 #include "serve/proxy/rules_source.h"
@@ -102,12 +103,6 @@ static void packet(struct rules_tx *tx, const struct judge_opts *o, struct arena
     }
 }
 
-static int64_t clock_ns(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void verdict_print(struct writer *w, const struct rules_verdict *v, const struct judge_opts *o, int64_t ns) {
     wr_s(w, "{\"ids\":[");
     for (size_t i = 0; i < v->n_ids; i++) wr_f(w, "%s%u", i ? "," : "", v->ids[i]);
@@ -146,11 +141,11 @@ static void judge_line(struct judging *j, struct slice text) {
         j->wrong++;
         return;
     }
-    int64_t from = j->o->times ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) : 0;
-    rules_tx_start(j->tx, clock_ns(CLOCK_REALTIME));
+    int64_t from = j->o->times ? clock_read(CLOCK_PROCESS_CPUTIME_ID) : 0;
+    rules_tx_start(j->tx, clock_read(CLOCK_REALTIME));
     packet(j->tx, j->o, &j->arena, &in);
     rules_tx_judge(j->tx, &j->verdict);
-    int64_t took = j->o->times ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) - from : 0;
+    int64_t took = j->o->times ? clock_read(CLOCK_PROCESS_CPUTIME_ID) - from : 0;
     verdict_print(&j->out, &j->verdict, j->o, took);
     j->blocked += j->verdict.action == RULES_BLOCK || j->verdict.action == RULES_DROP;
 }
@@ -212,13 +207,13 @@ int cmd_guard_judge(const struct opt_command *cmd, const struct judge_opts *o) {
     source.paranoia = (int)o->paranoia;
     source.no_first_pass = o->no_first_pass;
     source.note = isatty(STDERR_FILENO) ? note_print : NULL;
-    int64_t from = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    int64_t from = clock_read(CLOCK_PROCESS_CPUTIME_ID);
     int rc = rules_load(&set, &source, (const char *const *)o->rules.item, o->rules.n, &error);
     if (rc) {
         fprintf(stderr, "weir guard: %s:%u:%u: %s\n", error.file, error.line, error.column, error.text);
         return EXIT_TROUBLE;
     }
-    if (o->times) fprintf(stderr, "loaded in %.1f ms\n", (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - from) / 1e6);
+    if (o->times) fprintf(stderr, "loaded in %.1f ms\n", (double)(clock_read(CLOCK_PROCESS_CPUTIME_ID) - from) / 1e6);
     if (o->explain) rc = explain(cmd, o, set);
     else if (o->file) rc = judge(cmd, o, set);
     rules_free(set);

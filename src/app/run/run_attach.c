@@ -14,6 +14,7 @@
  * would open nothing in it. Keys come a second before their packets are judged, and wait for them (PENDING_MOST, the
  * oldest goes). Bounds: libraries and processes; beyond them processes are recorded without keys, and that is said. */
 #include "app/run/run_attach.h"
+#include "base/clock.h"
 #include "io/process/process.h"
 #include "io/process/symbols.h"
 #include "io/process/uprobe.h"
@@ -82,12 +83,6 @@ struct run_attach {
     } greeting[GREETINGS_MOST];
     uint32_t pendings, greetings;
 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 int run_attach_open(struct run_attach **out, pid_t pid) {
     struct run_attach *a = calloc(1, sizeof *a);
@@ -218,7 +213,7 @@ static void child_meet(struct run_attach *a, pid_t pid) {
 static void process_meet(void *to, pid_t pid) {
     struct run_attach *a = to;
     struct seen *s = a->seen;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     while (s < a->seen + a->processes && s->pid != pid) s++;
     if (s == a->seen + a->processes) {
         if (a->processes == PROCESSES_MOST) {
@@ -232,7 +227,7 @@ static void process_meet(void *to, pid_t pid) {
     s->turn = a->turn;
     if (now < s->scan_at) return;
     scan(a, pid);
-    s->scan_at = now_ms() + (s->scans++ < SCANS_EARLY ? SCAN_EARLY_MS : SCAN_MS);
+    s->scan_at = clock_ms() + (s->scans++ < SCANS_EARLY ? SCAN_EARLY_MS : SCAN_MS);
 }
 
 /* forget_ended lets go of processes that are no more. */
@@ -344,13 +339,13 @@ static void hit_take(struct run_attach *a, struct run_keys *k, struct run_ends *
 
 void run_attach_look(struct run_attach *a, struct run_keys *k, struct run_ends *e) {
     struct layout_hit hit;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     if (!a->probe) return;
     for (int i = 0; i < PENDING_MOST && uprobe_next(a->probe, &hit); i++) hit_take(a, k, e, &hit);
     if (now < a->look_at) return;
     processes_look(a);
-    int64_t cost = (now_ms() - now) * 4;
-    a->look_at = now_ms() + (cost > 5 ? cost : 5);
+    int64_t cost = (clock_ms() - now) * 4;
+    a->look_at = clock_ms() + (cost > 5 ? cost : 5);
 }
 
 void run_attach_hello(struct run_attach *a, struct run_keys *k, struct slice random) {

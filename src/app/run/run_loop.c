@@ -9,6 +9,7 @@
 #include "app/children.h"
 #include "app/run/run.h"
 #include "app/run/run_attach.h"
+#include "base/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,12 +56,6 @@ struct loop {
     int err;
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* greet tells of ClientHellos before it is known whose they are. */
 static void greet(struct loop *l, const struct packet *p) {
     struct run_packet packet;
@@ -73,7 +68,7 @@ static void hold(struct loop *l, const struct packet *p) {
     if (l->attach) greet(l, p);
     struct held *h = malloc(sizeof *h + p->data.n);
     if (!h) return;
-    *h = (struct held){.since = now_ms(), .pkt = *p};
+    *h = (struct held){.since = clock_ms(), .pkt = *p};
     memcpy(h->bytes, p->data.p, p->data.n);
     h->pkt.data = slice_of(h->bytes, p->data.n);
     *l->last = h;
@@ -109,7 +104,7 @@ static bool judge(struct loop *l, const struct held *h) {
 
 /* let_go judges what has waited long enough, or everything. */
 static void let_go(struct loop *l, bool all) {
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     for (struct held *h; (h = l->first);) {
         bool over = l->held > HELD_MOST;
         if (!all && !over && now - h->since < HOLD_MS) return;
@@ -129,13 +124,13 @@ static void keys_look(struct loop *l) {
 
 /* look learns of sockets and keys; looking at all descriptors takes no more than a part of the time. */
 static void look(struct loop *l) {
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     run_sockets_report(l->sockets, l->ends);
     keys_look(l);
     if (now < l->look_at) return;
     run_sockets_look(l->sockets, l->ends);
     /* Where the library is in the command, this is for those it starts that do not have it. */
-    int64_t cost = (now_ms() - now) * LOOK_SHARE, least = l->sockets->joined ? LOOK_MS : LOOK_ALONE_MS;
+    int64_t cost = (clock_ms() - now) * LOOK_SHARE, least = l->sockets->joined ? LOOK_MS : LOOK_ALONE_MS;
     l->look_at = now + (cost < least ? least : cost < LOOK_MOST_MS ? cost : LOOK_MOST_MS);
 }
 
@@ -156,9 +151,9 @@ static bool take(struct loop *l, int wait) {
 
 static void drain(struct loop *l) {
     run_sockets_look(l->sockets, l->ends);
-    int64_t until = now_ms() + DRAIN_MS;
+    int64_t until = clock_ms() + DRAIN_MS;
     bool fine = true;
-    while (now_ms() < until && (fine = take(l, WAIT_MS))) look(l);
+    while (clock_ms() < until && (fine = take(l, WAIT_MS))) look(l);
     live_end(l->live);
     while (fine && (fine = take(l, WAIT_MS))) look(l);
     keys_look(l);
@@ -269,15 +264,15 @@ static int process_follow(struct loop *l) {
     children_watch();
     run_sockets_look(l->sockets, l->ends);
     run_attach_tell(l->attach, file_name(o));
-    int64_t flushed = now_ms(), end = o->stop_ms ? now_ms() + o->stop_ms : INT64_MAX;
+    int64_t flushed = clock_ms(), end = o->stop_ms ? clock_ms() + o->stop_ms : INT64_MAX;
     bool ended = false, fine = true;
-    while (fine && !ended && !l->err && !children_stopped() && now_ms() < end &&
+    while (fine && !ended && !l->err && !children_stopped() && clock_ms() < end &&
            (!o->count || l->packets < (uint64_t)o->count)) {
         fine = take(l, LOOK_ALONE_MS);
         turn(l);
-        if (now_ms() - flushed > FLUSH_MS) { /* somebody may be reading along */
+        if (clock_ms() - flushed > FLUSH_MS) { /* somebody may be reading along */
             keep_error(l, capwrite_flush(l->w));
-            flushed = now_ms();
+            flushed = clock_ms();
         }
         ended = run_attach_ended(l->attach);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Unit tests of rule files: the language, what a transaction does with it, and that the first pass changes nothing. */
+#include "base/clock.h"
 #include "base/writer.h"
 #include "guard/rules/rules.h"
 
@@ -379,11 +380,7 @@ static void test_spans(void) {
     free(text);
 }
 
-static int64_t real_clock(bool exact) {
-    struct timespec t;
-    clock_gettime(exact ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_COARSE, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+static int64_t real_clock(bool exact) { return clock_read(exact ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_COARSE); }
 
 /* A call of PCRE2's machine code cannot be interrupted, and its match limit counts groups and repetitions, not bytes:
  * what would take each of these minutes or years must end in a fraction of a second all the same. */

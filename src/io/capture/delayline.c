@@ -3,7 +3,7 @@
  * oldest is always the next to leave. A full ring drops what comes, as a link does, and frames longer than FRAME_MAX do
  * not pass in part. */
 #include "io/capture/delayline.h"
-#include "io/loop.h"
+#include "base/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 enum { FRAMES = 8192, FRAME_MAX = 2048 };
 
 struct frame {
-    int64_t due; /* milliseconds of loop_now */
+    int64_t due; /* milliseconds of clock_ms */
     uint16_t len;
     uint8_t to; /* 0 or 1: the socket it leaves by */
     uint8_t bytes[FRAME_MAX];
@@ -76,9 +76,9 @@ int delayline_run(const char *one, const char *other, int delay_ms) {
     d.frame = calloc(FRAMES, sizeof *d.frame);
     while (d.fd[0] >= 0 && d.fd[1] >= 0 && d.frame) {
         struct pollfd p[2] = {{.fd = d.fd[0], .events = POLLIN}, {.fd = d.fd[1], .events = POLLIN}};
-        int64_t now = loop_now(), wait = d.n ? d.frame[d.first].due - now : -1;
+        int64_t now = clock_ms(), wait = d.n ? d.frame[d.first].due - now : -1;
         if (poll(p, 2, (int)(d.n && wait < 0 ? 0 : wait)) < 0 && errno != EINTR) break;
-        now = loop_now();
+        now = clock_ms();
         for (int i = 0; i < 2; i++)
             if (p[i].revents) take(&d, i, now);
         give(&d, now);

@@ -12,9 +12,9 @@
  * What came just before the end is waited for, until as many came as the kernel has counted, or for so long that it
  * must have handed them out. */
 #include "io/capture/live.h"
+#include "base/clock.h"
 
 #include "io/capture/libpcap.h"
-#include "io/loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -229,7 +229,7 @@ static int next_packet(struct live *l, struct packet *pkt, int wait_ms) {
 
 /* last_packet gives what came before the end. The time is looked at first: what was handed out in it is still taken. */
 static int last_packet(struct live *l, struct packet *pkt, int wait_ms) {
-    int64_t left = l->last_ms - loop_now();
+    int64_t left = l->last_ms - clock_ms();
     if (l->number >= l->due) return ERR_END;
     int r = next_packet(l, pkt, left <= 0 ? 0 : left < wait_ms ? (int)left : wait_ms);
     return (r == LIVE_NOTHING && left <= 0) || (r == OK && pkt->ts > l->end_ns) ? ERR_END : r;
@@ -241,8 +241,8 @@ int live_next(struct live *l, struct packet *pkt, int wait_ms) {
 
 void live_end(struct live *l) {
     if (l->end_ns) return;
-    l->end_ns = loop_wall();
-    l->last_ms = loop_now() + 2 * (int64_t)l->delay_ms + LATE_MS;
+    l->end_ns = clock_wall_ns();
+    l->last_ms = clock_ms() + 2 * (int64_t)l->delay_ms + LATE_MS;
     l->due = counts_add(l) == OK ? l->counts.received - l->counts.dropped : UINT64_MAX;
 }
 

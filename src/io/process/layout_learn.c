@@ -7,10 +7,10 @@
  * taken when every connection, of either side, has its secret there. Then the lines are made from these places as they
  * will be made from a process, and must be those of the key log. What comes back is numbers, which are checked: a
  * library that lies can only mislead about the process that brought it. */
+#include "base/clock.h"
 #include "io/process/layout.h"
 
 #include "base/hex.h"
-#include "io/loop.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -429,8 +429,8 @@ static int identity_make(struct identity *id) {
 /* answer_wait takes the answer, which comes whole or not at all (it is shorter than PIPE_BUF). */
 static bool answer_wait(int from, struct answer *a) {
     struct pollfd p = {.fd = from, .events = POLLIN};
-    int64_t until = loop_now() + LEARN_MS, left;
-    while ((left = until - loop_now()) > 0) {
+    int64_t until = clock_ms() + LEARN_MS, left;
+    while ((left = until - clock_ms()) > 0) {
         int r = poll(&p, 1, (int)left);
         if (r > 0) return read(from, a, sizeof *a) == sizeof *a;
         if (r < 0 && errno != EINTR) return false;

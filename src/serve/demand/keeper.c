@@ -9,8 +9,8 @@
  *
  * Locks: `lock` guards the slots; the store has its own, and is called with `lock` held, never the other way round. */
 #include "serve/demand/keeper.h"
+#include "base/clock.h"
 #include "io/capture/capfile.h"
-#include "io/loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -55,7 +55,7 @@ struct keeper {
     struct slot slot[SESSIONS_ACTIVE_MAX];
 };
 
-static int64_t wall_ms(void) { return loop_wall() / 1000000; }
+static int64_t wall_ms(void) { return clock_wall_ns() / 1000000; }
 
 static bool file_path(const struct keeper *k, const char *file, char path[PATH_BYTES]) {
     return *file && snprintf(path, PATH_BYTES, "%s/%s", k->plan.dir, file) < PATH_BYTES;
@@ -103,7 +103,7 @@ static void stop_word(struct slot *t, const char *verdict, bool failed) {
     if (t->verdict) return;
     t->verdict = verdict;
     t->failed = failed;
-    t->due_ms = loop_now() + SILENCE_MS;
+    t->due_ms = clock_ms() + SILENCE_MS;
     (void)!send(t->reports, "s", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -152,7 +152,7 @@ static void reports_read(struct keeper *k, struct slot *t) {
 /* ---- once a second ---- */
 
 static void look_after(struct keeper *k, uint64_t used) {
-    int64_t now = loop_now();
+    int64_t now = clock_ms();
     for (size_t i = 0; i < SESSIONS_ACTIVE_MAX; i++) {
         struct slot *t = &k->slot[i];
         if (!t->used) continue;
@@ -203,7 +203,7 @@ static void *keeper_live(void *to) {
         pthread_mutex_unlock(&k->lock);
         poll(p, n, TURN_MS);
         if (p[0].revents) (void)!read(k->wake[0], (char[64]){0}, 64);
-        bool second = loop_now() - looked >= TURN_MS;
+        bool second = clock_ms() - looked >= TURN_MS;
         uint64_t used = second && k->plan.quota ? k->plan.used(k->plan.to) : 0;
         pthread_mutex_lock(&k->lock);
         for (size_t i = 0; i < SESSIONS_ACTIVE_MAX; i++)
@@ -212,7 +212,7 @@ static void *keeper_live(void *to) {
         pthread_mutex_unlock(&k->lock);
         if (second) expire(k);
         if (second && k->plan.expiry_ms) k->plan.expire(k->plan.to);
-        if (second) looked = loop_now();
+        if (second) looked = clock_ms();
     }
     return NULL;
 }
@@ -323,10 +323,10 @@ void keeper_stop(struct keeper *k) {
     pthread_mutex_lock(&k->lock);
     for (size_t i = 0; i < SESSIONS_ACTIVE_MAX; i++)
         if (k->slot[i].used && k->slot[i].reports >= 0) stop_word(&k->slot[i], "the server was stopped", false);
-    int64_t until = loop_now() + STOP_WAIT_MS;
+    int64_t until = clock_ms() + STOP_WAIT_MS;
     pthread_mutex_unlock(&k->lock);
     wake(k);
-    while (keeper_active(k) && loop_now() < until) nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    while (keeper_active(k) && clock_ms() < until) nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     pthread_mutex_lock(&k->lock); /* what did not answer, or could not be written, is found by the next server */
     for (size_t i = 0; i < SESSIONS_ACTIVE_MAX; i++) {
         if (k->slot[i].used && k->slot[i].reports >= 0) close(k->slot[i].reports);
@@ -378,7 +378,7 @@ static int begin_slot(struct keeper *k, struct slot *t, struct session *x, int f
     if (rc < 0) return rc;
     struct record_order order = order_of(k, x);
     *t = (struct slot){.used = true, .reports = -1, .s = *x};
-    t->due_ms = loop_now() + (int64_t)x->duration * 1000 + SILENCE_MS;
+    t->due_ms = clock_ms() + (int64_t)x->duration * 1000 + SILENCE_MS;
     t->reports = opener_record(k->plan.opener, &order, file);
     if (t->reports < 0) finish(k, t, SESSION_FAILED, "no process could be started for it");
     else tell(k, t);
@@ -432,12 +432,8 @@ int keeper_get(struct keeper *k, const char *id, struct session *out, uint64_t *
 }
 
 static struct timespec in_ms(int ms) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000L;
-    if (t.tv_nsec >= 1000000000) t.tv_sec++, t.tv_nsec -= 1000000000;
-    return t;
+    int64_t at = clock_ns() + (int64_t)ms * 1000000;
+    return (struct timespec){.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
 }
 
 void keeper_wait(struct keeper *k, const char *id, uint64_t version, int ms) {

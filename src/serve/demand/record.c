@@ -9,9 +9,9 @@
  * least every FLUSH_MS, so that it can be read while it grows; only whole records are ever left in it. */
 #include "serve/demand/record.h"
 #include "analyse/redact.h"
+#include "base/clock.h"
 #include "io/capture/capwrite.h"
 #include "io/capture/live.h"
-#include "io/loop.h"
 #include "serve/demand/record_client.h"
 #include <errno.h>
 #include <stdio.h>
@@ -103,7 +103,7 @@ static void listen_word(struct recorder *r) {
 static void flush(struct recorder *r) {
     bool news = r->packets != r->now.packets;
     int rc = capwrite_flush(r->w);
-    r->flushed_ms = loop_now();
+    r->flushed_ms = clock_ms();
     if (rc < 0) {
         fail(r, rc, "the file cannot be written");
         return;
@@ -114,7 +114,7 @@ static void flush(struct recorder *r) {
 }
 
 static void keep_time(struct recorder *r) {
-    int64_t now = loop_now();
+    int64_t now = clock_ms();
     listen_word(r);
     if (now >= r->until_ms) end(r, RECORD_DONE, "");
     if (now - r->flushed_ms >= FLUSH_MS) flush(r);
@@ -125,7 +125,7 @@ static void keep_time(struct recorder *r) {
 static void copy(struct recorder *r) {
     struct packet p;
     for (int64_t looked = 0; !r->over;) {
-        int64_t now = loop_now(), left = r->until_ms - now;
+        int64_t now = clock_ms(), left = r->until_ms - now;
         int rc = live_next(r->live, &p, left < 0 ? 0 : left < WAIT_MS ? (int)left : WAIT_MS);
         if (rc == OK && (rc = take_packet(r, &p)) < 0) fail(r, rc, "the file cannot be written");
         else if (rc < 0 && !r->over) end(r, RECORD_FAILED, live_why(r->live));
@@ -156,7 +156,7 @@ static int counts_write(struct recorder *r) {
     if (live_counts(r->live, &c) < 0) return OK;
     r->now.dropped = c.dropped + c.dropped_by_interface;
     struct capwrite_counts counts = {.start = r->begun_ns,
-                                     .end = loop_wall(),
+                                     .end = clock_wall_ns(),
                                      .received = c.received,
                                      .accepted = c.received,
                                      .dropped_kernel = c.dropped,
@@ -215,12 +215,12 @@ static bool open_interface(struct recorder *r, bool (*drop)(void *to), void *to)
 }
 
 static bool begin(struct recorder *r) {
-    r->begun_ns = loop_wall();
+    r->begun_ns = clock_wall_ns();
     if (!decoders_make(r)) return fail(r, ERR_NOMEM, "it cannot begin"), false;
     int rc = capwrite_open(&r->w, r->file, CAPWRITE_PCAPNG, live_interface(r->live));
     if (rc == OK) rc = capwrite_flush(r->w);
     if (rc < 0) return fail(r, rc, "the file cannot be written"), false;
-    r->until_ms = loop_now() + (int64_t)r->o->seconds * 1000;
+    r->until_ms = clock_ms() + (int64_t)r->o->seconds * 1000;
     r->now.state = RECORD_CAPTURING;
     r->now.bytes = capwrite_size(r->w);
     report(r);

@@ -3,7 +3,6 @@
 #define WEIR_SERVE_CONN_H
 
 #include "guard/guard.h"
-#include "io/loop.h"
 #include "io/sock.h"
 #include "io/wheel.h"
 #include "serve/proxy/ws.h"

@@ -12,6 +12,7 @@
  * End: SIGTERM drains: workers stop accepting, and after `drain` tell the clients that the server goes down. SIGINT
  * does the latter at once. A second signal ends without ceremony. */
 #include "serve/proxy/proxy.h"
+#include "base/clock.h"
 #include "io/capture/savefile.h"
 #include "io/notify.h"
 #include "serve/proxy/parent.h"
@@ -397,7 +398,7 @@ static void run(struct parent *p) {
     struct loop_event e[LOOP_BATCH];
     while (!p->ended) {
         int n = loop_wait(&p->loop, e, PARENT_TURN_MS);
-        p->now = loop_now();
+        p->now = clock_ms();
         for (int i = 0; i < n; i++) dispatch(p, &e[i]);
         keep_house(p);
     }
@@ -428,7 +429,7 @@ int proxy_run(const struct proxy_plan *plan) {
     struct parent *p = calloc(1, sizeof *p);
     if (!p) return 2;
     p->plan = plan;
-    p->now = p->started = loop_now();
+    p->now = p->started = clock_ms();
     p->watchdog = notify_watchdog_ms();
     bool ok = set_up(p) && start_workers(p);
     if (ok) {

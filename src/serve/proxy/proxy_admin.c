@@ -6,6 +6,7 @@
  * There is no password: it listens on loopback unless told otherwise. What changes something needs the header
  * "X-Weir: yes", which a page of another origin cannot send, and on loopback the Host must be an address or localhost,
  * so that a foreign name pointed at 127.0.0.1 gets nothing. */
+#include "base/clock.h"
 #include "base/json.h"
 #include "serve/mhd.h"
 #include "serve/proxy/admin_page.h"
@@ -113,7 +114,7 @@ static void write_ban(void *to, const struct guard_ban *b) {
 }
 
 static void write_bans(const struct parent *p, struct answer *a) {
-    struct ban_list l = {&a->w, loop_ns(), 0};
+    struct ban_list l = {&a->w, clock_ns(), 0};
     a->type = "application/json";
     wr_c(&a->w, '[');
     guard_bans_each(p->guard_shared, l.now, write_ban, &l);
@@ -216,7 +217,7 @@ static void change_bans(struct parent *p, struct MHD_Connection *c, bool set, st
     long long seconds = text ? strtoll(text, &rest, 10) : 0;
     if (text && (*rest || rest == text || seconds <= 0 || seconds > INT32_MAX))
         return refuse(a, 400, "seconds: expected a number from 1");
-    int64_t now = loop_ns(), until = text ? now + seconds * 1000000000 : INT64_MAX;
+    int64_t now = clock_ns(), until = text ? now + seconds * 1000000000 : INT64_MAX;
     struct slice v = slice_str(value);
     int r =
         set ? guard_ban_set(p->guard_shared, p->workers, kind, v, slice_str(reason ? reason : "by hand"), now, until)

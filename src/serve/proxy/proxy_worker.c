@@ -6,6 +6,7 @@
  * apart. Accepting pauses when descriptors or room run out and is tried again ACCEPT_PAUSE_MS later, or when a
  * connection ends: the listener is taken out of epoll meanwhile, so nothing spins and the kernel's queue keeps who
  * waits. */
+#include "base/clock.h"
 #include "io/tls/tls.h"
 #include "serve/proxy/worker.h"
 #include <errno.h>
@@ -141,7 +142,7 @@ static void on_event(void *to, const struct guard_event *e) {
     struct worker *w = to;
     evidence_caught(w, e);
     char line[RING_RECORD_MAX - 1];
-    int64_t wall = loop_wall() - w->now;
+    int64_t wall = clock_wall_ns() - w->now;
     struct writer out = wr_fixed(line, sizeof line);
     guard_event_json(&out, e, wall);
     if (!out.err) (void)worker_tell(w, 'A', wr_done(&out));
@@ -228,7 +229,7 @@ static void dispatch(struct worker *w, const struct loop_event *e) {
 }
 
 static void read_clock(struct worker *w) {
-    w->now = loop_ns();
+    w->now = clock_ns();
     w->now_ms = w->now / 1000000;
 }
 
@@ -257,7 +258,7 @@ static bool keep_house(struct worker *w) {
     if (w->accept_again && w->accept_again <= w->now_ms && w->connections < w->connections_max) watch_listeners(w);
     if (atomic_load_explicit(&w->cell->beat, memory_order_relaxed) + BEAT_MS / 2 < w->now_ms) {
         atomic_store_explicit(&w->cell->beat, w->now_ms, memory_order_relaxed);
-        w->wall = loop_wall() - w->now;
+        w->wall = clock_wall_ns() - w->now;
         guard_set_wall(w->guard, w->wall);
     }
     give_back(w);
@@ -315,7 +316,7 @@ static bool set_up(struct worker *w, const struct worker_start *s) {
     w->connections_max = room_for(w->set->config);
     w->wheel.node = timer_of, w->wheel.fire = on_timer, w->wheel.owner = w;
     wheel_init(&w->wheel, w->now_ms);
-    w->wall = loop_wall() - w->now;
+    w->wall = clock_wall_ns() - w->now;
     struct guard_options o = {.writer = s->number, .wall = w->wall, .event = on_event, .to = w};
     struct loop_ref ref = {.kind = EV_CONTROL};
     w->wire = tls_wire_make();

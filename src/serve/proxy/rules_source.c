@@ -4,6 +4,7 @@
  * Cached forms are code for a matching engine, so only files that belong to this user (or root) and that nobody else
  * may write are taken; they are written beside their place and renamed into it. */
 #include "serve/proxy/rules_source.h"
+#include "base/clock.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -133,11 +134,7 @@ static struct rules_libinjection libinjection_here(void) {
     return l;
 }
 
-static int64_t clock_here(bool exact) {
-    struct timespec t;
-    clock_gettime(exact ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_COARSE, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+static int64_t clock_here(bool exact) { return clock_read(exact ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC_COARSE); }
 
 struct rules_source rules_source_here(void) {
     return (struct rules_source){

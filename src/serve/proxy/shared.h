@@ -41,7 +41,7 @@ enum proxy_stat {
 /* shared_worker is written by its worker, but pid and restarts, which are the parent's. */
 struct shared_worker {
     _Atomic uint64_t stat[PROXY_STAT_COUNT];
-    _Atomic int64_t beat; /* loop_now of the last turn of its loop */
+    _Atomic int64_t beat; /* clock_ms of the last turn of its loop */
     _Atomic int pid;
     _Atomic uint32_t restarts;
     struct ring audit; /* records for the parent to write: a byte 'A' (audit) or 'L' (login), then the line */

@@ -2,6 +2,7 @@
 #ifndef WEIR_SERVE_WORKER_H
 #define WEIR_SERVE_WORKER_H
 
+#include "io/loop.h"
 #include "serve/proxy/conn.h"
 #include "serve/proxy/evidence.h"
 #include "serve/proxy/shared.h"

@@ -10,9 +10,9 @@
  *
  * Privileges: the socket is bound, certificate and key are read, and the opener is forked (opener.c); then the process
  * becomes a plain user for good, and only then are there threads, strangers' bytes and files of the folder. */
+#include "base/clock.h"
 #include "base/isotime.h"
 #include "io/keyfile.h"
-#include "io/loop.h"
 #include "io/sock.h"
 #include "proto/fields.h"
 #include "serve/web/web_cache.h"
@@ -375,7 +375,7 @@ static void tell(struct web *s, const struct sock_addr *at) {
 /* streams_end waits until who follows a capture has been told its end: the library cuts connections off when it ends.
  */
 static void streams_end(struct web *s) {
-    for (int64_t until = loop_now() + STREAMS_END_MS; atomic_load(&s->event_streams) && loop_now() < until;)
+    for (int64_t until = clock_ms() + STREAMS_END_MS; atomic_load(&s->event_streams) && clock_ms() < until;)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 

@@ -5,6 +5,7 @@
  *
  * A download address carries what it is for, until when, a number that is used once, and the HMAC of it all under a key
  * of the store; nothing is kept until it is used. */
+#include "base/clock.h"
 #include "io/digest.h"
 #include "io/sock.h"
 #include "serve/web/web_in.h"
@@ -15,12 +16,6 @@
 #include <time.h>
 
 enum { NONCE = 16, ADDRESS_PARTS = 256 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static const char *header(struct web_request *q, const char *name) {
     return mhd.lookup_connection_value(q->c, MHD_HEADER_KIND, name);
@@ -90,7 +85,7 @@ bool web_tokens_begin(struct web *s) {
     }
     if (!s->needs_token || (s->store && store_tokens_count(s->store))) return true;
     if (!web_token_make(s->token, s->token_hash)) return false;
-    if (!s->store || store_token_add(s->store, s->token_hash, ROLE_ADMIN, "first", now_ms()) == OK) return true;
+    if (!s->store || store_token_add(s->store, s->token_hash, ROLE_ADMIN, "first", clock_wall_ms()) == OK) return true;
     fprintf(stderr, "weir serve: the token cannot be stored\n");
     return false;
 }
@@ -103,7 +98,7 @@ void web_audit(struct web_request *q) {
     size_t n = 0;
     for (; q->url[n] && n < sizeof path - 1; n++) path[n] = q->url[n] >= ' ' && q->url[n] < 0x7f ? q->url[n] : '?';
     path[n] = 0;
-    struct store_action a = {.at = now_ms(),
+    struct store_action a = {.at = clock_wall_ms(),
                              .who = q->who,
                              .from = q->from,
                              .method = q->method,
@@ -162,7 +157,7 @@ static bool sign(const struct web *s, const char *id, int64_t expires, const cha
 void web_address_make(struct web_request *q, const struct session *x, int64_t seconds, struct writer *w) {
     char nonce[2 * NONCE + 1], signature[2 * STORE_HASH + 1];
     uint8_t random[NONCE];
-    int64_t expires = now_ms() / 1000 + seconds;
+    int64_t expires = clock_wall_ms() / 1000 + seconds;
     const char *host = header(q, "Host");
     if (getrandom(random, sizeof random, 0) != sizeof random) return;
     hex_write(nonce, random, sizeof random);
@@ -187,7 +182,7 @@ static bool address_read(struct web_request *q, char id[SESSION_ID + 1], int64_t
 
 void web_address_use(struct web_request *q) {
     char id[SESSION_ID + 1];
-    int64_t expires, now = now_ms() / 1000;
+    int64_t expires, now = clock_wall_ms() / 1000;
     uint64_t version;
     const char *nonce;
     struct session x;

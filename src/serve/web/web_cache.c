@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/web/web_cache.h"
+#include "base/clock.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,12 +183,6 @@ static void keep(struct web_cache *c, struct slice key, const struct index_stamp
     pthread_mutex_unlock(&c->lock);
 }
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void web_cached(struct web_request *q, const char *path, void (*answer)(struct web_request *q, void *to), void *to) {
     char text[KEY_MAX];
     struct writer key = wr_fixed(text, sizeof text);
@@ -195,10 +190,10 @@ void web_cached(struct web_request *q, const char *path, void (*answer)(struct w
     key_make(q, path, &key);
     bool may = q->web->cache && !key.err && index_stamp_of(q->web, path, &stamp);
     if (may && (find(q, q->web->cache, wr_done(&key), &stamp) || find_in_file(q, path, wr_done(&key), &stamp))) return;
-    int64_t begin = now_ms();
+    int64_t begin = clock_ms();
     answer(q, to);
     bool fine = q->reply.status == 200 && !q->reply.made && !q->reply.w.err && wr_len(&q->reply.w) <= WEB_CACHE_ANSWER;
-    if (!may || !fine || now_ms() - begin < WEB_CACHE_LEAST_MS || atomic_load(&q->web->stopping)) return;
+    if (!may || !fine || clock_ms() - begin < WEB_CACHE_LEAST_MS || atomic_load(&q->web->stopping)) return;
     keep(q->web->cache, wr_done(&key), &stamp, wr_done(&q->reply.w));
     file_save(q->web, path, wr_done(&key), &stamp, wr_done(&q->reply.w));
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "serve/web/web_index_in.h"
 #include "serve/web/web_keys.h"
 #include "serve/web/web_pick.h"
@@ -136,12 +137,6 @@ bool index_put(struct web_index *x, const struct index_block *b) {
 
 /* ---- the table of indexes ---- */
 
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void index_free(struct web_index *x) {
     if (x->fd >= 0) close(x->fd);
     index_matches_free(x);
@@ -239,7 +234,7 @@ struct web_index *web_index_of(struct web *s, const char *path) {
     if (!x) x = make(s, path, &now);
     if (x) {
         x->refs++;
-        x->used = now_ns();
+        x->used = (uint64_t)clock_ns();
     }
     pthread_mutex_unlock(&s->index_lock);
     return x;

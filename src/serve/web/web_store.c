@@ -3,6 +3,7 @@
  * checked letter by letter before it meets a path, so that no name leaves the folder; links and hidden files are not
  * captures. An upload is written to a hidden file and gets its name when it is complete and its beginning is that of a
  * capture: nobody sees half of one. */
+#include "base/clock.h"
 #include "base/isotime.h"
 #include "io/capture/capfile.h"
 #include "io/out.h"
@@ -65,12 +66,6 @@ static void time_json(struct writer *w, time_t t) {
     wr_c(w, '"');
     iso_time(w, (int64_t)t * 1000000000, 0);
     wr_s(w, "Z\"");
-}
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* is_upload tells whether the file of that name is still the one that was uploaded at that time. */
@@ -366,14 +361,14 @@ static void upload_expire(struct web *s, const char *file, int64_t at) {
     if (store_upload_remove(s->store, file) < 0 || !there || unlink(path)) return;
     web_gone(s, path);
     snprintf(said, sizeof said, "/v1/captures/%s", file);
-    struct store_action a = {.at = now_ms(), .who = "expiry", .from = "", .method = "DELETE", .path = said};
+    struct store_action a = {.at = clock_wall_ms(), .who = "expiry", .from = "", .method = "DELETE", .path = said};
     (void)store_audit_add(s->store, &a);
 }
 
 void web_uploads_expire(struct web *s) {
     struct expired e = {.n = 0};
     pthread_mutex_lock(&s->changing);
-    store_uploads(s->store, now_ms() - s->plan->expiry_ms, EXPIRE_BATCH, expired_take, &e);
+    store_uploads(s->store, clock_wall_ms() - s->plan->expiry_ms, EXPIRE_BATCH, expired_take, &e);
     for (size_t i = 0; i < e.n; i++) upload_expire(s, e.file[i], e.at[i]);
     pthread_mutex_unlock(&s->changing);
 }
@@ -410,7 +405,7 @@ static void upload_name(struct web_request *q, const char *name, bool replace) {
     q->upload_path[0] = 0;
     q->reply.status = 201;
     snprintf(q->reply.location, sizeof q->reply.location, "/v1/captures/%s", shown);
-    if (q->web->store && store_upload_put(q->web->store, shown, now_ms()) < 0)
+    if (q->web->store && store_upload_put(q->web->store, shown, clock_wall_ms()) < 0)
         fprintf(stderr, "weir serve: %s: the store cannot be written: this upload does not expire\n", shown);
     entry_json(q->web, &q->reply.w, shown, &st, false);
     wr_c(&q->reply.w, '\n');

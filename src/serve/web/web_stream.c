@@ -4,6 +4,7 @@
  * while the answer is sent, so a client that goes away ends the work at the next event, and one is sent at least every
  * BEAT_MS; another request may end it too (DELETE /v1/jobs/ID). With `tail` the work goes on where the file ends: its
  * size is looked at every LOOK_MS, and meanwhile no place among the readers is held. */
+#include "base/clock.h"
 #include "serve/web/web_pick.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,18 +43,12 @@ struct events {
     size_t sent;
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* ---- events ---- */
 
 static void event_begin(struct events *s, const char *name) {
     if (s->lines) wr_f(&s->w, "{\"event\":\"%s\",", name);
     else wr_f(&s->w, "event: %s\ndata: {", name);
-    s->last_event = now_ms();
+    s->last_event = clock_ms();
 }
 
 static void event_end(struct events *s) { wr_s(&s->w, s->lines ? "}\n" : "}\n\n"); }
@@ -97,7 +92,7 @@ static void progress_send(struct events *s, const char *name) {
 
 static void job_send(struct events *s) {
     s->begun = true;
-    s->last_rows = s->last_progress = now_ms();
+    s->last_rows = s->last_progress = clock_ms();
     event_begin(s, "job");
     wr_f(&s->w, "\"id\":\"%s\",\"size\":%llu", s->job->id, (unsigned long long)capfile_size(s->r->file));
     event_end(s);
@@ -152,9 +147,9 @@ static bool grown(struct events *s) {
             return true;
         }
         if (changed && s->r->rc != OK && s->r->rc != ERR_END && s->r->rc != ERR_CUT) return false;
-        if (now_ms() - s->last_event >= BEAT_MS) {
+        if (clock_ms() - s->last_event >= BEAT_MS) {
             wr_s(&s->w, s->lines ? "\n" : ": \n\n");
-            s->last_event = now_ms();
+            s->last_event = clock_ms();
             return true;
         }
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000}, NULL);
@@ -185,7 +180,7 @@ static void more(struct events *s) {
     while (!s->ended && !wr_len(&s->w) && !s->w.err) {
         bool some = !stopped(s) && s->r->rc == OK;
         for (int i = 0; some && i < TURN && s->pending < ROWS_MOST; i++) some = take(s);
-        int64_t now = now_ms();
+        int64_t now = clock_ms();
         if (!some) at_end(s);
         else if (s->pending && (s->pending == ROWS_MOST || now - s->last_rows >= ROWS_MS || s->shown <= TURN))
             rows_send(s);

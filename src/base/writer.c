@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 
-#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +77,7 @@ void wr_bytes_slow(struct writer *w, const void *p, size_t n) {
 }
 
 /* The three digits of every number below 1000, the first one in the lowest byte. */
-static const uint32_t triples[] = {
+const uint32_t wr_triples[1000] = {
 #define ONE(h, t, u) (uint32_t)(h) | (uint32_t)(t) << 8 | (uint32_t)(u) << 16
 #define TEN(h, t)                                                                                                      \
     ONE(h, t, '0'), ONE(h, t, '1'), ONE(h, t, '2'), ONE(h, t, '3'), ONE(h, t, '4'), ONE(h, t, '5'), ONE(h, t, '6'),    \
@@ -92,55 +91,21 @@ static const uint32_t triples[] = {
 #undef TEN
 #undef HUNDRED
 };
-_Static_assert(sizeof triples / sizeof *triples == 1000, "every number below 1000 has its digits");
 
-enum { SIX = 1000000, NUMBER_ROOM = 32 }; /* a number's digits, and what is written behind them in passing */
-
-/* triple_put writes the three digits of a number below 1000 at p, and a byte behind them. */
-static inline char *triple_put(char *p, uint64_t v) {
-    uint32_t digits = htole32(triples[v]);
-    memcpy(p, &digits, sizeof digits);
-    return p + 3;
-}
-
-/* six_put writes a number below 10^6 at p. How many digits the next one has cannot be foretold, so there is no branch
- * on it: those that count are shifted to the front. */
-static inline char *six_put(char *p, uint32_t v) {
-    uint64_t digits = triples[v / 1000] | (uint64_t)triples[v % 1000] << 24;
-    unsigned zeros = (unsigned)__builtin_ctzll((digits & 0x0f0f0f0f0f0f) | 1ull << 40) / 8;
-    digits = htole64(digits >> 8 * zeros);
-    memcpy(p, &digits, sizeof digits);
-    return p + 6 - zeros;
-}
-
-/* number_put writes v at p and returns the end. */
-static char *number_put(char *p, uint64_t v) {
-    if (v < SIX) return six_put(p, (uint32_t)v);
-    return triple_put(triple_put(number_put(p, v / SIX), v / 1000 % 1000), v % 1000);
-}
-
-static __attribute__((noinline)) void number_write(struct writer *w, uint64_t v) {
-    char tmp[NUMBER_ROOM];
-    if (w->end - w->p >= NUMBER_ROOM) w->p = number_put(w->p, v);
-    else wr_bytes(w, tmp, (size_t)(number_put(tmp, v) - tmp));
-}
+char *put_long(char *p, uint64_t v) { return put_triple(put_triple(put_u(p, v / 1000000), v / 1000 % 1000), v % 1000); }
 
 void wr_u(struct writer *w, uint64_t v) {
-    if (v < SIX && w->end - w->p >= NUMBER_ROOM) w->p = six_put(w->p, (uint32_t)v);
-    else number_write(w, v);
+    char room[PUT_ROOM], *at = put_at(w, room, PUT_ROOM);
+    put_done(w, room, at, put_u(at, v));
 }
 
 void wr_uz(struct writer *w, uint64_t v, int digits) {
-    char tmp[NUMBER_ROOM];
+    char tmp[PUT_ROOM];
     if (digits < 2) {
         wr_u(w, v);
         return;
     }
-    if (digits == 9 && v < 1000000000 && w->end - w->p >= NUMBER_ROOM) { /* nanoseconds */
-        w->p = triple_put(triple_put(triple_put(w->p, v / SIX), v / 1000 % 1000), v % 1000);
-        return;
-    }
-    int n = (int)(number_put(tmp, v) - tmp);
+    int n = (int)(put_u(tmp, v) - tmp);
     for (int zeros = (digits < 20 ? digits : 20) - n; zeros > 0; zeros--) wr_c(w, '0');
     wr_bytes(w, tmp, (size_t)n);
 }

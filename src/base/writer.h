@@ -4,6 +4,8 @@
 
 #include "base/slice.h"
 
+#include <endian.h>
+
 /* writer collects text or bytes in a buffer of its caller or of its own.
  *
  * When the buffer is full it is handed to `flush` where there is one, or grown where it is owned, or the
@@ -90,6 +92,44 @@ static inline void wr_spaces(struct writer *w, size_t n) {
         w->p += n;
     }
 }
+
+/* Text of many short pieces is put at a place p that has room for all of it, and the writer is told once: what is kept
+ * in memory from piece to piece makes each one wait for the one before. Each function returns the end. */
+enum { PUT_ROOM = 32 }; /* a number's digits, and what is written behind them in passing */
+extern const uint32_t wr_triples[1000];
+/* put_long puts an unsigned number, put_u one that is mostly below 10^6. */
+char *put_long(char *p, uint64_t v);
+static inline char *put_u(char *p, uint64_t v) {
+    if (__builtin_expect(v >= 1000000, 0)) return put_long(p, v);
+    /* How many digits the next one has cannot be foretold, so there is no branch on it: those that count are shifted to
+     * the front. */
+    uint64_t digits = wr_triples[v / 1000] | (uint64_t)wr_triples[v % 1000] << 24;
+    unsigned zeros = (unsigned)__builtin_ctzll((digits & 0x0f0f0f0f0f0f) | 1ull << 40) / 8;
+    digits = htole64(digits >> 8 * zeros);
+    memcpy(p, &digits, sizeof digits);
+    return p + 6 - zeros;
+}
+/* put_triple puts the three digits of a number below 1000, and a byte behind them. */
+static inline char *put_triple(char *p, uint64_t v) {
+    uint32_t digits = htole32(wr_triples[v]);
+    memcpy(p, &digits, sizeof digits);
+    return p + 3;
+}
+static inline char *put_s(char *p, const char *s) {
+    size_t n = strlen(s);
+    memcpy(p, s, n);
+    return p + n;
+}
+/* put_at returns where n bytes can be put: in the writer's own buffer, or in `room`, which has as many, where it has
+ * less. put_done takes what was put there up to p. */
+static inline char *put_at(const struct writer *w, char *room, size_t n) {
+    return (size_t)(w->end - w->p) >= n ? w->p : room;
+}
+static inline void put_done(struct writer *w, const char *room, const char *from, char *p) {
+    if (from == room) wr_bytes(w, from, (size_t)(p - from));
+    else w->p = p;
+}
+
 /* wr_f appends formatted text (printf); for rare text, not for the hot path. */
 void wr_f(struct writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

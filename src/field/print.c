@@ -30,12 +30,19 @@ _Static_assert(sizeof octets / sizeof *octets == 256, "every byte has its text")
 
 void print_ipv4(struct writer *w, uint32_t address) {
     if (!wr_fits(w, 16)) return;
+    char *p = w->p;
     for (int shift = 24; shift >= 0; shift -= 8) {
         const struct octet *o = &octets[address >> shift & 255];
-        memcpy(w->p, o->text, sizeof o->text);
-        w->p += o->n;
+        memcpy(p, o->text, sizeof o->text);
+        p += o->n;
     }
-    w->p--; /* the last dot */
+    w->p = p - 1; /* the last dot */
+}
+
+size_t print_ipv4_length(uint32_t address) {
+    size_t n = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) n += octets[address >> shift & 255].n;
+    return n - 1;
 }
 
 void print_ipv6(struct writer *w, const uint8_t a[16]) {
@@ -147,10 +154,11 @@ void print_abstime(struct writer *w, __int128 ns, bool local) {
 }
 
 void print_reltime(struct writer *w, __int128 ns, int digits) {
-    if (ns < 0) wr_c(w, '-');
     struct moment_clock span = moment_clock(ns < 0 ? -ns : ns);
-    wr_u(w, (uint64_t)span.seconds);
-    iso_fraction(w, span.ns, digits);
+    char room[2 * PUT_ROOM], *at = put_at(w, room, sizeof room), *p = at;
+    if (ns < 0) *p++ = '-';
+    p = put_u(p, (uint64_t)span.seconds);
+    put_done(w, room, at, put_fraction(p, span.ns, digits));
 }
 
 static void print_hex(struct writer *w, const struct field *f, uint64_t value) {

@@ -19,6 +19,8 @@ void print_named(struct writer *w, const struct field *f, uint64_t value);
 
 /* print_ipv4 writes an address, whose first byte is the highest one, with dots. */
 void print_ipv4(struct writer *w, uint32_t address);
+/* print_ipv4_length returns how long that is. */
+size_t print_ipv4_length(uint32_t address);
 /* print_ipv6 writes 16 bytes in the form of RFC 5952. */
 void print_ipv6(struct writer *w, const uint8_t address[16]);
 /* print_ether writes a MAC address with colons. */

@@ -180,21 +180,29 @@ void columns_info(struct writer *w, const struct decode *d) {
 
 enum { WIDTH_MAX = 16, LINE_HEAD = 512 /* what stands before Info fits, and more: columns are padded in place */ };
 
-/* A column is padded to its width, of WIDTH_MAX at most, and parted by one space; addresses stand to both sides of the
- * arrow. WIDTH_MAX bytes are moved and blanked whatever the width: there is room, and what stands behind is not written
- * yet. */
-static inline void padded(struct writer *w, size_t from, size_t width, bool right) {
-    size_t len = wr_len(w) - from;
-    if (len >= width) return;
+/* A column, which begins at `from` and ends at p, is padded to its width, of WIDTH_MAX at most, and parted by one
+ * space; addresses stand to both sides of the arrow. WIDTH_MAX bytes are moved and blanked whatever the width: there is
+ * room, and what stands behind is not written yet. */
+static inline char *padded(char *from, char *p, size_t width, bool right) {
+    size_t len = (size_t)(p - from);
+    if (len >= width) return p;
     if (right) {
         char text[WIDTH_MAX];
-        memcpy(text, w->buf + from, sizeof text);
-        memset(w->buf + from, ' ', sizeof text);
-        memcpy(w->buf + from + width - len, text, sizeof text);
+        memcpy(text, from, sizeof text);
+        memset(from, ' ', sizeof text);
+        memcpy(from + width - len, text, sizeof text);
     } else {
-        memset(w->p, ' ', WIDTH_MAX);
+        memset(p, ' ', WIDTH_MAX);
     }
-    w->p = w->buf + from + width;
+    return from + width;
+}
+
+/* source_blanks puts blanks at p, of which it returns as many as the source's text is shorter than `width`, where that
+ * can be known: to move text that was just written makes the processor wait. */
+static inline size_t source_blanks(char *p, const struct decode *d, size_t width) {
+    size_t n = d->src.len == 4 ? print_ipv4_length(load_be32(d->src.bytes)) : width;
+    memset(p, ' ', WIDTH_MAX);
+    return n < width ? width - n : 0;
 }
 
 /* paint_of returns the colour of a line, or NULL: what breaks a specification or the framing, what was lost, repeated
@@ -217,22 +225,21 @@ void columns_print(struct writer *w, const struct decode *d, struct view *view) 
     if (!wr_fits(w, LINE_HEAD)) return;
     const char *paint = view->color ? paint_of(d) : NULL;
     if (paint) wr_s(w, paint);
-    size_t at = wr_len(w);
-    wr_u(w, d->pkt->number);
-    padded(w, at, 5, true);
-    wr_c(w, ' ');
-    at = wr_len(w);
+    char *from = w->p, *p = padded(from, put_u(from, d->pkt->number), 5, true);
+    *p++ = ' ';
+    w->p = from = p;
     columns_time(w, d->pkt, view);
-    padded(w, at, 10, true);
-    wr_c(w, ' ');
-    at = wr_len(w);
+    p = padded(from, w->p, 10, true);
+    *p++ = ' ';
+    from = p;
+    w->p = from + source_blanks(from, d, 12);
     columns_source(w, d);
-    padded(w, at, 12, true);
-    wr_s(w, " → ");
-    at = wr_len(w);
+    p = put_s(padded(from, w->p, 12, true), " → ");
+    w->p = from = p;
     columns_destination(w, d);
-    padded(w, at, 12, false);
-    wr_c(w, ' ');
+    p = padded(from, w->p, 12, false);
+    *p++ = ' ';
+    w->p = p;
     columns_protocol(w, d);
     wr_c(w, ' ');
     wr_u(w, d->pkt->len);

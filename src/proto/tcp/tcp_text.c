@@ -45,31 +45,38 @@ void tcp_info_prefix(struct writer *w, const struct fvec *v, uint32_t at, uint32
     }
 }
 
-void tcp_flags_print(struct writer *w, uint64_t flags) {
+/* flags_put puts the names of the flags that are set, FLAGS_ROOM bytes at most. */
+enum { FLAGS_ROOM = 64 };
+static char *flags_put(char *p, uint64_t flags) {
     static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
-    static const char *const usual[32] = {[TH_ACK] = "ACK",
-                                          [TH_PUSH | TH_ACK] = "PSH, ACK",
-                                          [TH_SYN] = "SYN",
-                                          [TH_SYN | TH_ACK] = "SYN, ACK",
-                                          [TH_FIN | TH_ACK] = "FIN, ACK",
-                                          [TH_RST] = "RST",
-                                          [TH_RST | TH_ACK] = "RST, ACK"};
+    static const struct {
+        char text[8];
+        uint8_t n;
+    } usual[32] = {[TH_ACK] = {"ACK", 3},
+                   [TH_PUSH | TH_ACK] = {"PSH, ACK", 8},
+                   [TH_SYN] = {"SYN", 3},
+                   [TH_SYN | TH_ACK] = {"SYN, ACK", 8},
+                   [TH_FIN | TH_ACK] = {"FIN, ACK", 8},
+                   [TH_RST] = {"RST", 3},
+                   [TH_RST | TH_ACK] = {"RST, ACK", 8}};
     bool any = false;
-    if (flags < 32 && usual[flags]) {
-        wr_s(w, usual[flags]);
-        return;
+    if (flags < 32 && usual[flags].n) {
+        memcpy(p, usual[flags].text, sizeof usual[flags].text);
+        return p + usual[flags].n;
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!(flags >> i & 1)) continue;
-        if (any) wr_s(w, ", ");
-        wr_s(w, names[i]);
+        if (any) p = put_s(p, ", ");
+        p = put_s(p, names[i]);
         any = true;
     }
-    if (flags & 0xe00) {
-        wr_s(w, any ? ", Reserved" : "Reserved");
-        any = true;
-    }
-    if (!any) wr_s(w, "<None>");
+    if (flags & 0xe00) return put_s(p, any ? ", Reserved" : "Reserved");
+    return any ? p : put_s(p, "<None>");
+}
+
+void tcp_flags_print(struct writer *w, uint64_t flags) {
+    char text[FLAGS_ROOM];
+    wr_bytes(w, text, (size_t)(flags_put(text, flags) - text));
 }
 
 static void pair(struct writer *w, const char *name, uint64_t value) {
@@ -93,6 +100,10 @@ static void option_word(struct writer *w, const struct fval *f) {
     default: break;
     }
 }
+
+enum {
+    HEAD_ROOM = 320
+}; /* what tcp_info says of the header, and more: eight numbers, the flags and the words between */
 
 void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *header[FID_TCP_OPTIONS - FID_TCP] = {NULL}, *segment = NULL, *begun = NULL;
@@ -123,17 +134,18 @@ void tcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end)
     }
     if (!sport || !dport) return;
     if (findings) tcp_info_prefix(w, v, at, end);
-    wr_u(w, sport->u);
-    wr_s(w, " → ");
-    wr_u(w, dport->u);
+    char room[HEAD_ROOM], *from = put_at(w, room, HEAD_ROOM), *p = put_u(from, sport->u);
+    p = put_u(put_s(p, " → "), dport->u);
+    if (flags && seq) {
+        p = flags_put(put_s(p, " ["), flags->u);
+        p = put_u(put_s(p, "] Seq="), seq->u);
+        if (flags->u & TH_ACK && ack) p = put_u(put_s(p, " Ack="), ack->u);
+        if (win) p = put_u(put_s(p, " Win="), win->u);
+        if (flags->u & TH_URG) p = put_u(put_s(p, " Urg="), urgent ? (uint32_t)urgent->u : 0);
+        if (len) p = put_u(put_s(p, " Len="), len->u);
+    }
+    put_done(w, room, from, p);
     if (!flags || !seq) return;
-    wr_s(w, " [");
-    tcp_flags_print(w, flags->u);
-    pair(w, "] Seq=", seq->u);
-    if (flags->u & TH_ACK && ack) pair(w, " Ack=", ack->u);
-    if (win) pair(w, " Win=", win->u);
-    if (flags->u & TH_URG) pair(w, " Urg=", urgent ? (uint32_t)urgent->u : 0);
-    if (len) pair(w, " Len=", len->u);
     for (uint32_t i = options; i < end; i++) option_word(w, &v->v[i]);
     if (segment) wr_s(w, " [TCP segment of a reassembled PDU]");
 }

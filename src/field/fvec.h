@@ -5,19 +5,25 @@
 #include "base/moment.h"
 #include "field/field.h"
 
+/* small is a number of one byte. Unlike uint8_t, which is a character type and may stand for a part of anything, it
+ * tells the compiler that to write one changes nothing else [C17 6.5 7]: adding a field does not have to read the list
+ * anew. */
+enum small { SMALL_MOST = 255 } __attribute__((packed));
+_Static_assert(sizeof(enum small) == 1, "it is one byte");
+
 /* fval is one decoded field: what it is, where it stands, what it says.
  *
  * Depth gives the tree (a field's children follow it with a greater depth), off/len the bytes in source `src`
  * (0: the packet itself, others: reassembled or decrypted data). */
 struct fval {
     uint16_t id;
-    uint8_t depth;
-    uint8_t flags; /* FV_... */
+    enum small depth;
+    enum small flags; /* FV_... */
     uint32_t off;
     uint32_t len;
-    uint8_t src;
-    uint8_t layer;  /* how often this protocol has appeared in the packet, from 1 */
-    uint16_t extra; /* of times: their era (base/moment.h); others: for the protocol's own label text, or 0 */
+    enum small src;
+    enum small layer; /* how often this protocol has appeared in the packet, from 1 */
+    uint16_t extra;   /* of times: their era (base/moment.h); others: for the protocol's own label text, or 0 */
     union {
         uint64_t u;
         int64_t i;
@@ -44,11 +50,11 @@ struct fvec {
     struct fval *v;
     uint32_t n, cap;
     const struct want *want;
-    uint8_t depth;   /* of what is added next */
-    uint8_t src;     /* source of what is added next */
-    uint8_t layer;   /* layer of what is added next */
-    bool overflowed; /* FVEC_LIMIT was reached or memory ran out: fields are missing */
-    uint16_t bad;    /* id of the field that says why bytes could not be decoded; 0: there were none */
+    enum small depth; /* of what is added next */
+    enum small src;   /* source of what is added next */
+    enum small layer; /* layer of what is added next */
+    bool overflowed;  /* FVEC_LIMIT was reached or memory ran out: fields are missing */
+    uint16_t bad;     /* id of the field that says why bytes could not be decoded; 0: there were none */
     uint32_t anomalies;
     uint8_t worst; /* greatest severity among the anomalies */
     struct fvec_source {
@@ -117,7 +123,7 @@ static inline void fv_gen(struct fval *f) {
  * or FV_UNWANTED; both are good for fv_close and fv_at. */
 static inline uint32_t fv_open(struct fvec *v, uint16_t id, uint32_t off, uint32_t len) {
     struct fval *f = fv_add(v, id, off, len);
-    if (v->depth < FVEC_DEPTH) v->depth++;
+    if (v->depth < (int)FVEC_DEPTH) v->depth++;
     return f ? (uint32_t)(f - v->v) : FV_UNWANTED;
 }
 static inline void fv_close(struct fvec *v) {

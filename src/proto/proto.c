@@ -16,17 +16,32 @@ static __attribute__((noinline)) uint8_t layer_again(const struct decode *d, con
     return p->stream && src == d->out->src ? (uint8_t)(seen - 1) : seen;
 }
 
-uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
-    uint64_t bit = (uint64_t)1 << (p->id & 63);
-    d->out->layer = d->begun & bit ? layer_again(d, p) : 1;
-    d->begun |= bit;
-    if (d->layers < LAYERS_MAX)
-        d->layer[d->layers++] = (struct layer_mark){
-            .proto = p, .at = d->out->n, .quoted = d->quoted > 0, .src = d->out->src, .before = d->before};
-    d->before = NULL;                                   /* the layers inside this one have begun with it */
-    size_t bytes = d->out->source[d->out->src].bytes.n; /* a header may be cut short */
+/* begin is d_begin for a layer that is the layer_th one of its protocol. */
+static inline uint32_t begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len, uint8_t layer) {
+    struct fvec *v = d->out;
+    uint32_t at = v->n;
+    size_t bytes = v->source[v->src].bytes.n; /* a header may be cut short */
     if (len > bytes - off) len = (uint32_t)bytes - off;
-    return fv_open(d->out, p->id, off, len);
+    v->layer = layer;
+    uint32_t opened = fv_open(v, p->id, off, len);
+    d->begun |= (uint64_t)1 << (p->id & 63);
+    if (d->layers < LAYERS_MAX)
+        d->layer[d->layers++] =
+            (struct layer_mark){.proto = p, .at = at, .quoted = d->quoted > 0, .src = v->src, .before = d->before};
+    d->before = NULL; /* the layers inside this one have begun with it */
+    return opened;
+}
+
+static __attribute__((noinline)) uint32_t begin_again(struct decode *d, const struct proto *p, uint32_t off,
+                                                      uint32_t len) {
+    bool begun = d->begun >> (p->id & 63) & 1;
+    return begin(d, p, off, len, begun ? layer_again(d, p) : 1);
+}
+
+/* Nothing is called on the way most layers take, so that the processor's registers are enough for it. */
+uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {
+    bool begun = d->begun >> (p->id & 63) & 1, full = d->out->n == d->out->cap;
+    return __builtin_expect(begun || full, 0) ? begin_again(d, p, off, len) : begin(d, p, off, len, 1);
 }
 
 uint32_t d_begin_inside(struct decode *d, const struct proto *p, uint32_t off, uint32_t len) {

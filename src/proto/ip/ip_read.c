@@ -140,7 +140,7 @@ static void option_body(struct decode *d, uint8_t type, struct reader *o) {
     while (rd_left(o) >= 4) get_be32(d, o, FID_IP_REC_RT);
 }
 
-static void options_read(struct decode *d, struct reader *r) {
+RARE static void options_read(struct decode *d, struct reader *r) {
     while (rd_left(r)) {
         uint32_t off = rd_off(r);
         const uint8_t *start = r->p;
@@ -224,13 +224,15 @@ static void ip_read(struct decode *d, struct slice in) {
     addr_set(&d->dst, p + 16, 4);
     if (!d->quoted) d->ip_id = h.id;
     header_add(d, &h);
-    struct reader options = rd_sub(&r, hlen - HEADER);
+    if (hlen > HEADER) {
+        struct reader options = rd_sub(&r, hlen - HEADER);
+        if (rd_ok(&r)) options_read(d, &options);
+    }
     if (!rd_ok(&r)) {
         d_bad(d, &r);
         d_end(d);
         return;
     }
-    options_read(d, &options);
     struct slice payload = rd_rest(&r);
     if (h.len >= hlen && h.len <= in.n) {
         payload = slice_head(payload, h.len - hlen);

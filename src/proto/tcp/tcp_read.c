@@ -166,7 +166,6 @@ static void stamps_add(struct decode *d, struct reader *r) {
 static void options_add(struct decode *d, struct slice options, const struct tcp_segment *s, const struct tcp_conv *c,
                         int side) {
     struct reader r = d_reader(d, options);
-    if (s->hlen <= HEADER) return;
     bool plain = options_plain(options);
     if (plain && !(s->flags & TH_SYN) && !want_any(d->out->want, FID_TCP_OPTIONS, FID_TCP_TIMES)) return;
     bool padding =
@@ -316,27 +315,51 @@ static void numbers_add(struct decode *d, const struct tcp_segment *s, const str
     fv_u(v, FID_TCP_ACK_RAW, off + 8, 4, s->ack);
 }
 
-/* header_read reads the fixed header; false where it cannot be one. */
-static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *s, uint32_t off) {
+static void ports_add(struct decode *d, const struct tcp_segment *s, uint32_t off) {
     struct fvec *v = d->out;
-    s->sport = get_be16(d, r, FID_TCP_SRCPORT);
-    s->dport = get_be16(d, r, FID_TCP_DSTPORT);
-    if (!rd_ok(r)) return false;
+    fv_u(v, FID_TCP_SRCPORT, off, 2, s->sport);
+    fv_u(v, FID_TCP_DSTPORT, off + 2, 2, s->dport);
     fv_hide(fv_u(v, FID_TCP_PORT, off, 2, s->sport));
     fv_hide(fv_u(v, FID_TCP_PORT, off + 2, 2, s->dport));
-    s->seq = rd_be32(r);
-    if (!rd_ok(r)) return false;
-    if (rd_left(r) < HEADER - 8 && d->quoted) { /* quoted: eight bytes are all there is, RFC 792 */
-        fv_u(v, FID_TCP_SEQ, off + 4, 4, s->seq);
-        fv_u(v, FID_TCP_SEQ_RAW, off + 4, 4, s->seq);
+}
+
+/* header_cut shows what there is of a header that is not all there. */
+RARE static void header_cut(struct decode *d, struct reader *r, uint32_t off) {
+    struct tcp_segment s = {0};
+    if (rd_left(r) < 4) {
+        get_be16(d, r, FID_TCP_SRCPORT);
+        get_be16(d, r, FID_TCP_DSTPORT);
+        return;
+    }
+    s.sport = rd_be16(r);
+    s.dport = rd_be16(r);
+    ports_add(d, &s, off);
+    uint32_t seq = rd_be32(r);
+    if (rd_ok(r) && d->quoted) { /* quoted: eight bytes are all there is, RFC 792 */
+        fv_u(d->out, FID_TCP_SEQ, off + 4, 4, seq);
+        fv_u(d->out, FID_TCP_SEQ_RAW, off + 4, 4, seq);
+    } else {
+        rd_fail(r);
+    }
+}
+
+/* header_read reads the fixed header; false where it is not all there. */
+static bool header_read(struct decode *d, struct reader *r, struct tcp_segment *s, uint32_t off) {
+    const uint8_t *p = r->p;
+    if (rd_left(r) < HEADER) {
+        header_cut(d, r, off);
         return false;
     }
-    s->ack = rd_be32(r);
-    uint16_t word = rd_be16(r);
-    s->hlen = (uint8_t)(word >> 12 << 2);
-    s->flags = word & 0xfff;
-    s->window = rd_be16(r);
-    return rd_ok(r);
+    uint16_t word = load_be16(p + 12);
+    *s = (struct tcp_segment){.sport = load_be16(p),
+                              .dport = load_be16(p + 2),
+                              .seq = load_be32(p + 4),
+                              .ack = load_be32(p + 8),
+                              .hlen = (uint8_t)(word >> 12 << 2),
+                              .flags = word & 0xfff,
+                              .window = load_be16(p + 14)};
+    ports_add(d, s, off);
+    return true;
 }
 
 /* fields_add adds what a segment says besides its ports. */
@@ -346,16 +369,16 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
     fv_u(d->out, FID_TCP_HDR_LEN, off + 12, 1, s->hlen);
     flags_add(d, s, off + 12, c, side);
     window_add(d, s, c, side, off + 14);
-    struct reader rest = d_reader(d, slice_tail(in, 16));
-    get_be16(d, &rest, FID_TCP_CHECKSUM);
-    if (rd_ok(&rest)) fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
-    uint16_t urgent = get_be16(d, &rest, FID_TCP_URGENT);
+    fv_u(d->out, FID_TCP_CHECKSUM, off + 16, 2, load_be16(in.p + 16));
+    fv_u(d->out, FID_TCP_CHECKSUM_STATUS, off + 16, 0, 2);
+    uint16_t urgent = load_be16(in.p + 18);
+    fv_u(d->out, FID_TCP_URGENT, off + 18, 2, urgent);
     if (urgent && !(s->flags & TH_URG) && !d->quoted) {
         d->out->depth++;
         d_anomaly(d, FID_TCP_URGENT_NONZERO, off + 18, 2);
         fv_close(d->out);
     }
-    options_add(d, slice_head(slice_tail(in, HEADER), s->hlen - HEADER), s, c, side);
+    if (s->hlen > HEADER) options_add(d, slice_head(slice_tail(in, HEADER), s->hlen - HEADER), s, c, side);
 }
 
 static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
@@ -376,7 +399,7 @@ static void said_set(struct decode *d, struct slice in, const struct tcp_segment
                                .sport = s->sport,
                                .dport = s->dport,
                                .flags = s->flags,
-                               .checksum = in.n >= 18 ? load_be16(in.p + 16) : 0,
+                               .checksum = load_be16(in.p + 16),
                                .stream = d->times.stream,
                                .seq = s->seq,
                                .ack = s->ack,
@@ -387,7 +410,7 @@ static void said_set(struct decode *d, struct slice in, const struct tcp_segment
 
 static void tcp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
-    struct tcp_segment s = {0};
+    struct tcp_segment s;
     if (!d_header(d, &proto_tcp, in, PORTS)) return;
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_tcp, off, HEADER);
     if (!header_read(d, &r, &s, off)) {
@@ -408,7 +431,7 @@ static void tcp_read(struct decode *d, struct slice in) {
     s.short_header = s.hlen > whole && !d->quoted;
     options_scan(slice_head(slice_tail(in, HEADER), s.hlen - HEADER), &s);
     int side = 0;
-    struct tcp_analysis a = {0};
+    struct tcp_analysis a; /* where there is a conversation */
     struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
     if (c && d->tcp_heard) said_set(d, in, &s, &a);

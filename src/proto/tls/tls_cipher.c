@@ -10,11 +10,12 @@
 
 #include "proto/tls/tls.h"
 
+#include <endian.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
-enum { SALT = 4, EXPLICIT = 8, NONCE = 12, AAD12 = 13, AAD13 = 5, TAG_MAX = 16 };
+enum { SALT = 4, EXPLICIT = 8, NONCE = 12, AAD12 = 13, AAD13 = 5 };
 
 size_t tls_cipher_iv_size(uint16_t version, const struct tls_suite *s) {
     if (version == TLS13 || s->mode == BULK_CHACHA) return NONCE;
@@ -80,7 +81,8 @@ bool tls_cipher_start(struct tls_cipher *c, struct tls_keys *k, const struct tls
 }
 
 static void be64_put(uint8_t *to, uint64_t v) {
-    for (int i = 7; i >= 0; i--, v >>= 8) to[i] = (uint8_t)v;
+    v = htobe64(v);
+    memcpy(to, &v, sizeof v);
 }
 
 static size_t aad_make(const struct tls_cipher *c, const struct tls_sealed *r, uint64_t seq, size_t plain,
@@ -109,18 +111,17 @@ static void nonce_make(const struct tls_cipher *c, struct slice explicit, uint64
         memcpy(nonce + SALT, explicit.p, EXPLICIT);
         return;
     }
-    for (int i = NONCE - 1; i >= NONCE - 8; i--, seq >>= 8) nonce[i] ^= (uint8_t)seq;
+    be64_put(nonce + SALT, load_be64(c->iv + SALT) ^ seq);
 }
 
 /* nonce_set gives the context what a record begins with. With GCM that is one call for the tag and for the part of the
  * nonce behind the salt, which stays: to begin anew costs as much as decrypting a short record. */
-static bool nonce_set(const struct tls_cipher *c, uint8_t nonce[NONCE], uint8_t *tag, size_t plain) {
+static bool nonce_set(const struct tls_cipher *c, uint8_t nonce[NONCE], const uint8_t *tag, size_t plain) {
     bool gcm = c->suite.mode == BULK_GCM, ccm = c->suite.mode == BULK_CCM;
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, c->suite.tag),
-        gcm ? OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_SET_IV_INV, nonce + SALT, NONCE - SALT)
-            : OSSL_PARAM_construct_end(),
-        OSSL_PARAM_construct_end(),
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, (uint8_t *)tag, c->suite.tag), /* it is only read */
+        OSSL_PARAM_octet_string(gcm ? OSSL_CIPHER_PARAM_AEAD_TLS1_SET_IV_INV : NULL, nonce + SALT, NONCE - SALT),
+        OSSL_PARAM_END,
     };
     int n;
     if (gcm) return EVP_CIPHER_CTX_set_params(c->ctx, params) > 0;
@@ -132,12 +133,11 @@ static bool nonce_set(const struct tls_cipher *c, uint8_t nonce[NONCE], uint8_t 
 
 static bool aead_try(const struct tls_cipher *c, const struct tls_sealed *r, struct slice explicit, struct slice sealed,
                      uint64_t seq, uint8_t *out) {
-    uint8_t nonce[NONCE], aad[AAD12], tag[TAG_MAX];
+    uint8_t nonce[NONCE], aad[AAD12];
     size_t plain = sealed.n - c->suite.tag, aad_len = aad_make(c, r, seq, plain, aad);
     int n;
     nonce_make(c, explicit, seq, nonce);
-    memcpy(tag, sealed.p + plain, c->suite.tag);
-    if (!nonce_set(c, nonce, tag, plain)) return false;
+    if (!nonce_set(c, nonce, sealed.p + plain, plain)) return false;
     if (aad_len && !EVP_DecryptUpdate(c->ctx, NULL, &n, aad, (int)aad_len)) return false;
     if (EVP_DecryptUpdate(c->ctx, out, &n, sealed.p, (int)plain) <= 0) return false;
     return c->suite.mode == BULK_CCM || EVP_DecryptFinal_ex(c->ctx, out + n, &n) > 0;

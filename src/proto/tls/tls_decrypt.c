@@ -244,19 +244,20 @@ static struct tls_opened unsealed_read(struct decode *d, const struct tls_state 
     return (struct tls_opened){.ok = plain.n != 0, .type = r->type, .plain = plain};
 }
 
-struct tls_opened tls_open(struct decode *d, struct tls_state *st, int from, const struct tls_sealed *r) {
-    struct tls_opened o = {0};
+void tls_open(struct decode *d, struct tls_state *st, int from, const struct tls_sealed *r, struct tls_opened *o) {
     struct tls_session *s = tls_session_of(st);
     bool is13 = st->version == TLS13, sealed = is13 ? r->type == TLS_CONTENT_DATA : st->changed[from & 1];
-    if (!s && sealed && !is13 && st->unsealed) return unsealed_read(d, st, r);
-    if (!s || !sealed || !r->body.n || !(s->has_suite || is13 || s->side[from & 1].now.ready)) return o;
+    if (!s && sealed && !is13 && st->unsealed) {
+        *o = unsealed_read(d, st, r);
+        return;
+    }
+    if (!s || !sealed || !r->body.n || !(s->has_suite || is13 || s->side[from & 1].now.ready)) return;
     uint8_t *out = arena_get(d->arena, r->body.n + EVP_MAX_BLOCK_LENGTH);
-    if (!out) return o;
-    o.ok = is13 ? open_epoch(st->keys, s, from & 1, r, out, &o) : open_block(st->keys, s, from & 1, r, out, &o);
-    if (!o.ok) ERR_clear_error();
-    if (!o.ok && !is13 && st->unsealed && !s->side[from & 1].works) return unsealed_read(d, st, r);
-    if (o.ok && !is13 && s->compression) o.ok = tls_inflate(&s->side[from & 1], d->arena, &o.plain);
-    return o;
+    if (!out) return;
+    o->ok = is13 ? open_epoch(st->keys, s, from & 1, r, out, o) : open_block(st->keys, s, from & 1, r, out, o);
+    if (!o->ok) ERR_clear_error();
+    if (!o->ok && !is13 && st->unsealed && !s->side[from & 1].works) *o = unsealed_read(d, st, r);
+    else if (o->ok && !is13 && s->compression) o->ok = tls_inflate(&s->side[from & 1], d->arena, &o->plain);
 }
 
 /* Where explain says why a session stays shut, the sentence is translated. */

@@ -39,14 +39,14 @@ static const struct proto *port_proto(struct decode *d) {
     return d->ops && d->ops->lookup ? d->ops->lookup(d, TABLE_TLS, d->service) : NULL;
 }
 
-const char *tls_inner_name(struct decode *d, const struct tls_state *st) {
+struct slice tls_inner_name(struct decode *d, const struct tls_state *st) {
     const struct proto *p = alpn_proto(st);
-    if (st->alpn == ALPN_SPDY) return "SPDY";
+    if (st->alpn == ALPN_SPDY) return SLICE("SPDY");
     if (!p) p = port_proto(d);
-    if (p) return field_of(p->id)->label;
+    if (p) return slice_of(field_of(p->id)->label, field_of(p->id)->label_len);
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
-        if (inner[i].port == d->service) return inner[i].name;
-    return NULL;
+        if (inner[i].port == d->service) return slice_str(inner[i].name);
+    return (struct slice){0};
 }
 
 void tls_inner_read(struct decode *d, struct tls_state *st, int from, const struct tls_plain *list) {

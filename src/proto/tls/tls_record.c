@@ -138,8 +138,10 @@ struct reading {
 static void data_read(struct reading *g, uint32_t at, struct slice body, const struct tls_opened *o, uint8_t source) {
     struct decode *d = g->d;
     fv_s(d->out, FID_TLS_APP_DATA, d_off(d, body.p), (uint32_t)body.n, body);
-    const char *name = tls_inner_name(d, g->st);
-    if (name) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, slice_str(name));
+    if (d_wants(d, FID_TLS_APP_PROTO)) {
+        struct slice name = tls_inner_name(d, g->st);
+        if (name.n) fv_s(d->out, FID_TLS_APP_PROTO, at, 0, name);
+    }
     struct tls_plain *plain = o->ok ? arena_get(d->arena, sizeof *plain) : NULL;
     if (o->ok && o->plain.n && d_wants(d, FID_TLS_PLAIN)) {
         uint8_t src = d->out->src;
@@ -189,8 +191,8 @@ static void record_read(struct reading *g, struct slice record) {
     uint16_t version = get_be16(d, &r, FID_TLS_RECORD_VERSION);
     get_be16(d, &r, FID_TLS_RECORD_LEN);
     mark(d, at, st->version ? st->version : version);
-    struct tls_opened o =
-        tls_open(d, st, g->from, &(struct tls_sealed){.type = type, .version = version, .body = body});
+    struct tls_opened o = {0};
+    tls_open(d, st, g->from, &(struct tls_sealed){.type = type, .version = version, .body = body}, &o);
     uint8_t source = o.ok && o.plain.n ? fvec_add_source(d->out, o.plain, "Decrypted TLS") : 0;
     if (o.ok && is13) fv_gen(fv_u(d->out, FID_TLS_CONTENT_TYPE, off, 1, type = o.type));
     if (sealed) tls_readable_add(d, st, off);

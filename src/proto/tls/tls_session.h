@@ -114,8 +114,8 @@ struct tls_opened {
     struct slice plain; /* lives as long as the packet */
 };
 
-/* tls_open decrypts a record where it is encrypted and there are keys. */
-struct tls_opened tls_open(struct decode *d, struct tls_state *st, int from, const struct tls_sealed *r);
+/* tls_open decrypts a record where it is encrypted and there are keys. *o must be zeroed. */
+void tls_open(struct decode *d, struct tls_state *st, int from, const struct tls_sealed *r, struct tls_opened *o);
 /* tls_plain is application data of a record that was opened, until the layer of TLS is complete. */
 struct tls_plain {
     struct tls_plain *next;
@@ -124,9 +124,9 @@ struct tls_plain {
     bool lost; /* bytes before it are missing */
 };
 
-/* tls_inner_name returns the name of what the session carries, NULL where it is not known; tls_inner_read hands it on.
+/* tls_inner_name returns the name of what the session carries, empty where it is not known; tls_inner_read hands it on.
  */
-const char *tls_inner_name(struct decode *d, const struct tls_state *st);
+struct slice tls_inner_name(struct decode *d, const struct tls_state *st);
 void tls_inner_read(struct decode *d, struct tls_state *st, int from, const struct tls_plain *list);
 /* tls_readable_add says once, and again when it changes, whether the session can be read. */
 void tls_readable_add(struct decode *d, struct tls_state *st, uint32_t off);

@@ -87,10 +87,16 @@ void flow_table_free(struct flow_table *t) {
     slabs_free(&t->slabs);
 }
 
+/* word_of returns one of the two words of an address, in which addr_set wrote it; behind a short one there are zeros.
+ */
+static inline uint64_t word_of(const struct net_addr *a, int i) {
+    uint64_t word;
+    memcpy(&word, a->bytes + 8 * i, sizeof word);
+    return word;
+}
+
 bool flow_key_make(struct flow_key *k, const struct flow_ends *e) {
-    uint64_t src[2], dst[2];
-    memcpy(src, e->src->bytes, sizeof src); /* behind a short address there are zeros */
-    memcpy(dst, e->dst->bytes, sizeof dst);
+    uint64_t src[2] = {word_of(e->src, 0), word_of(e->src, 1)}, dst[2] = {word_of(e->dst, 0), word_of(e->dst, 1)};
     /* Who sends changes with every other packet and cannot be foretold, so there is no branch on it. */
     bool second =
         (src[0] > dst[0]) | ((src[0] == dst[0]) & ((src[1] > dst[1]) | ((src[1] == dst[1]) & (e->sport > e->dport))));

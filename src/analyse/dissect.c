@@ -16,9 +16,10 @@ const struct decode *dissector_packet(struct dissector *ds, const struct packet 
     driver_layers(&ds->driver);
     frame_end(&ds->driver.d);
     if (p->has_ts) {
-        if (!ds->times.has_first) ds->times.first = packet_moment(p);
+        __int128 at = packet_moment(p);
+        if (!ds->times.has_first) ds->times.first = at;
         ds->times.has_first = true;
-        ds->times.previous = packet_moment(p);
+        ds->times.previous = at;
     }
     return &ds->driver.d;
 }

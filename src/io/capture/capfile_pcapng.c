@@ -108,8 +108,13 @@ static int read_interface(struct capfile *c, const struct block *b) {
  * [draft-ietf-opsawg-pcapng 4.3]. */
 static void stamp_read(struct packet *p, uint64_t stamp) {
     const struct capture_interface *i = p->iface;
-    const uint64_t second = 1000000000;
+    const uint64_t second = 1000000000, era_end = (uint64_t)1 << 62;
     __int128 ns;
+    if (i->ticks == 1000000 && !i->offset && stamp < era_end / 1000) { /* as nearly all */
+        p->ts = (int64_t)(stamp * 1000);
+        p->era = 0;
+        return;
+    }
     if (i->ticks == second) {
         ns = stamp;
     } else if (i->ticks == 1000000) {

@@ -234,6 +234,11 @@ static void isotime_test(void) {
     assert(iso_is(INT64_MAX, 0, "2262-04-11T23:47:16") && iso_is(INT64_MIN, 0, "1677-09-21T00:12:43"));
     assert(iso_is(MOMENT_MAX, 0, "2396303-05-22T15:25:14"));
     SAYS("moments are written in UTC, before 1970 too, cut and not rounded");
+    char tight[22];
+    struct writer close = wr_fixed(tight, sizeof tight);
+    iso_time(&close, 1700000000123456789, 6);
+    assert(close.err == ERR_LIMIT && slice_eq(wr_done(&close), SLICE("2023-11-14T22:13:20.12")));
+    SAYS("a moment is written as far as there is room");
 }
 
 static void moment_test(void) {

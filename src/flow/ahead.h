@@ -8,9 +8,10 @@
  *
  * Theory of operation. With many conversations, finding one costs more in waiting for memory than in work: its bucket,
  * its entry and its TCP state each lie elsewhere. So a glance at each packet before its turn asks for them: the bucket
- * when the packet is three ahead, the entry when it is two ahead, the TCP state when it is next. It is a guess:
- * flow_find looks at the entry it found first and takes it only where its key is the right one, so what the guess gets
- * wrong (fragments, tunnels, collisions) costs only the waiting it would have saved. */
+ * when the packet is three ahead, the entry when it is two ahead, the TCP state when it is next. Of a segment without
+ * data no more than that: neither its stream nor what the stream's protocol keeps is touched. It is a guess: flow_find
+ * looks at the entry it found first and takes it only where its key is the right one, so what the guess gets wrong
+ * (fragments, tunnels, collisions) costs only the waiting it would have saved. */
 
 /* flow_ahead glances at a packet that comes AHEAD_STEPS packets later; link is its LINKTYPE_. */
 void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame);

@@ -158,6 +158,24 @@ def test_filter_limits_findings(tmp_path):
     assert {f["tcp.stream"] for f in out["findings"] if f["severity"] == "error"} == {1}
 
 
+def test_nothing_is_said_of_what_a_filter_leaves_out(tmp_path):
+    cap = Capture()
+    for n, code in ((0, 5), (1, 0)):
+        t = Tcp(cap, client=f"10.0.0.{n + 2}", sport=40000 + n).open()
+        t.c(connect(client=f"c{n}"))
+        t.s(connack(code))
+        t.close()
+    path = cap.write(tmp_path / "two.pcap")
+    fine = weir("explain", path, "tcp.stream == 1").stdout
+    assert "conversations: 1/2" in fine and "Other conversations" not in fine and "c0" not in fine
+    refused = weir("explain", path, "tcp.stream == 0").stdout
+    assert "mqtt.refused" in refused and "Other conversations" not in refused
+    nobody = weir("explain", path, "tcp.stream == 9").stdout
+    assert "lets no TCP conversation" in nobody and "nothing wrong" not in nobody
+    out = json.loads(weir("explain", path, "tcp.stream == 1", "--json").stdout)
+    assert out["conversations"] == 1 and [s["tcp.stream"] for s in out["streams"]] == [1]
+
+
 def test_diff_learns_from_several_good_runs(tmp_path):
     def run(name, keep, extra=False, code=0):
         cap = Capture()

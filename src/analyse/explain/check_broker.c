@@ -163,7 +163,7 @@ void check_broker_gone(struct judge *j) {
     for (size_t i = 0; list && i < CONVS_MAX; i++) {
         const struct conv *c = j->e->conv[i];
         struct mark end = c ? broker_ended(c) : (struct mark){0};
-        if (mark_set(&end) && (!j->e->filtered || c->selected)) list[n++] = (struct ending){c, end};
+        if (mark_set(&end) && explain_chosen(j->e, c)) list[n++] = (struct ending){c, end};
     }
     if (n) qsort(list, n, sizeof *list, compare_ending);
     size_t best = 0, most = 0;

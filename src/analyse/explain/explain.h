@@ -391,6 +391,7 @@ struct explain {
     uint64_t per_level[LEVELS];
     /* The capture. */
     uint64_t packets, tcp_packets, icmp_packets, cut, drops, unicast, broadcast, convs, left_out, twice;
+    uint64_t chosen; /* of convs: those the display filter let a packet of through; without one all */
     uint64_t partial;
     uint64_t segments, repeats; /* of all conversations: data, and data sent again */
     struct mark first, last, first_cut, first_drop;
@@ -430,6 +431,10 @@ static inline struct conv *explain_conv(const struct explain *e, uint32_t stream
     struct conv *c = &e->room[stream % CONVS_MAX];
     return c->stream == stream ? c : NULL;
 }
+
+/* explain_chosen tells whether anything is to be said of a conversation: where there is a display filter, it let a
+ * packet of it through. */
+static inline bool explain_chosen(const struct explain *e, const struct conv *c) { return !e->filtered || c->selected; }
 
 /* What a conversation was, for people. */
 bool conv_is_broker(const struct conv *c);

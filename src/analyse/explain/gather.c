@@ -446,7 +446,10 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     }
     if (!c) c = conv_new(e, p);
     if (!c) return;
-    c->selected |= selected;
+    if (selected && !c->selected) {
+        c->selected = true;
+        e->chosen++;
+    }
     int side = side_of(c, p);
     if (seen_twice(e, c, side, p)) return;
     side = roles_fix(c, side, p);

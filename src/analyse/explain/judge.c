@@ -172,10 +172,10 @@ struct finding *found(struct judge *j) {
                                                     : j->check->scope == PER_CAPTURE ? j->e->said_capture
                                                                                      : NULL;
     bool seen = said && (said[n >> 6] & bit);
-    bool shown = !j->e->filtered || !j->c || j->c->selected;
+    bool shown = !j->c || explain_chosen(j->e, j->c);
     if (j->n && j->e->filtered) shown = j->n->selected;
     const struct conv *publisher = j->t ? explain_conv(j->e, j->t->stream) : NULL;
-    if (publisher && j->e->filtered) shown = publisher->selected;
+    if (publisher) shown = explain_chosen(j->e, publisher);
     struct finding *f = seen || !shown ? &j->spare : room(j);
     if (said) said[n >> 6] |= bit;
     *f = (struct finding){.check = (uint16_t)n,

@@ -44,6 +44,8 @@ static struct tally tally_make(const struct explain *e) {
     struct tally t = {0};
     for (uint32_t i = 0; i < e->topics; i++) {
         const struct topic_rec *topic = &e->topic[i];
+        const struct conv *publisher = explain_conv(e, topic->stream);
+        if (e->filtered && !(publisher && publisher->selected)) continue;
         t.published += topic->published;
         t.topics += topic->published > 0;
         t.delivered += topic->delivered > 0;
@@ -51,6 +53,7 @@ static struct tally tally_make(const struct explain *e) {
     }
     for (size_t i = 0; i < CONVS_MAX; i++) {
         const struct conv *c = e->conv[i];
+        if (c && !explain_chosen(e, c)) continue;
         const struct mqtt_rec *m = c ? c->mqtt : NULL;
         t.encrypted += c && !m && c->tls && mark_set(&c->tls->data[SERVER]);
         if (!m) continue;
@@ -97,6 +100,11 @@ static void all_well(struct judge *j, struct finding *f) {
     } else if (t.published) {
         f->text = published_text(j->e, t.answered);
         say_number(j, f, t.published);
+    } else if (e->filtered && !e->chosen) {
+        f->text = N_("The filter lets no TCP conversation of the capture through.");
+    } else if (e->filtered) {
+        f->text = N_("TCP conversations the filter lets through: %1$s; nothing wrong was found in them.");
+        say_number(j, f, e->chosen);
     } else if (t.sessions && t.retained) {
         f->text = N_("MQTT connections: %1$s; nothing wrong was found. Nothing was published meanwhile: what arrived "
                      "(messages: %2$s) was retained, published before the capture began.");

@@ -5,7 +5,6 @@
  * violations but a length of five bytes are anomalies. A packet whose fields need more bytes than it has is
  * malformed; the packets behind it are read as usual. What earlier packets mean for this one is in mqtt_session.c,
  * properties are in mqtt_properties.c, the rules of texts in mqtt_check.c. */
-#include "base/lines.h"
 #include "base/utf8.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/protos.h"
@@ -464,7 +463,6 @@ static struct read_result mqtt_read(struct decode *d, void *state, int from, str
                                  *m = heard ? heard : &passing;
     struct mqtt_conv none = {0}; /* no memory for another conversation: the packet is read on its own */
     *m = (struct mqtt_message){.d = d, .c = state ? state : &none, .from = from & 1};
-    if (state && ((struct mqtt_kept *)state)->used) line_ask(((struct mqtt_kept *)state)->alias);
     struct read_result result = framed(in, &m->head);
     if (result.status == READ_MORE && m->head.size && d->cut && d->stream_end) { /* the capture left out the end */
         m->left_out = (uint32_t)(result.needed - in.n);

@@ -109,7 +109,7 @@ void explain_json(struct writer *w, struct explain *e, const struct explain_view
     wr_s(w, "{\"verdict\":");
     finding_json(w, cause, v);
     wr_f(w, ",\"fine\":%s,\"packets\":%llu,\"conversations\":%llu,\"errors\":%llu,\"warnings\":%llu,\"notes\":%llu",
-         fine ? "true" : "false", (unsigned long long)e->packets, (unsigned long long)e->convs,
+         fine ? "true" : "false", (unsigned long long)e->packets, (unsigned long long)e->chosen,
          (unsigned long long)e->per_level[LEVEL_ERROR], (unsigned long long)e->per_level[LEVEL_WARNING],
          (unsigned long long)e->per_level[LEVEL_NOTE]);
     roles_json(w, e);
@@ -122,7 +122,7 @@ void explain_json(struct writer *w, struct explain *e, const struct explain_view
     bool any = false;
     for (size_t i = 0; i < CONVS_MAX; i++) {
         const struct conv *c = e->conv[i];
-        if (!c || (!c->worst && !c->mqtt)) continue;
+        if (!c || !explain_chosen(e, c) || (!c->worst && !c->mqtt)) continue;
         if (any) wr_c(w, ',');
         conv_json(w, e, c);
         any = true;

@@ -113,7 +113,8 @@ static const char *paint_of_level(const struct explain_view *v, int worst) {
 static void verdict_print(struct writer *w, struct explain *e, const struct explain_view *v) {
     bool fine;
     const struct finding *f = explain_verdict(e, &fine);
-    int worst = fine ? 0 : f->level + 1;
+    bool nothing = e->filtered && !e->chosen; /* is said of nobody */
+    int worst = !fine ? f->level + 1 : nothing ? 2 : 0;
     wr_f(w, "%s%s ", paint_of_level(v, worst), mark_of_level(v, worst));
     if (!fine) {
         wr_slice(w, level_title(f->level));
@@ -133,7 +134,10 @@ static void capture_print(struct writer *w, struct explain *e, const struct expl
         struct writer t = wr_fixed(num[i], sizeof num[i]);
         if (i == 2) time_write(&t, span < 0 ? 0 : span);
         else
-            wr_u(&t, i == 0 ? e->packets : i == 1 ? e->convs : e->per_level[LEVEL_ERROR] + e->per_level[LEVEL_WARNING]);
+            wr_u(&t, i == 0   ? e->packets
+                     : i == 1 ? e->chosen
+                              : e->per_level[LEVEL_ERROR] + e->per_level[LEVEL_WARNING]);
+        if (i == 1 && e->filtered) wr_f(&t, "/%llu", (unsigned long long)e->convs);
         arg[i] = (struct argument){.text = wr_done(&t)};
     }
     wr_f(w, "%s", paint(v, DIM));
@@ -170,13 +174,13 @@ size_t roles_find(const struct explain *e, struct role *out, size_t max, size_t 
     *all = 0;
     for (size_t i = 0; i < CONVS_MAX && n < max; i++) {
         const struct conv *c = e->conv[i];
-        if (c && c->mqtt && !broker_known(out, n, &c->end[SERVER]))
+        if (c && c->mqtt && explain_chosen(e, c) && !broker_known(out, n, &c->end[SERVER]))
             out[n++] = (struct role){.name = N_("broker"), .c = c};
     }
     *all = n;
     for (size_t i = 0; i < CONVS_MAX; i++) {
         const struct conv *c = e->conv[i];
-        if (!c || !c->mqtt || (e->filtered && !c->selected)) continue;
+        if (!c || !c->mqtt || !explain_chosen(e, c)) continue;
         ++*all;
         if (n < max) out[n++] = role_of(e, c);
     }
@@ -338,11 +342,11 @@ static void convs_print(struct writer *w, struct explain *e, const struct findin
     if (cause->stream >= 0) told[n_told++] = cause;
     for (size_t i = 0; i < n; i++) conv_print(w, e, list[i], cause, least, told, &n_told, v);
     if (all > n) text_number(w, v->width, N_("Further conversations with findings: %1$s (-v shows more)"), all - n);
-    if (e->convs > all && all)
+    if (e->chosen > all && all)
         text_number(w, v->width,
                     v->verbose ? N_("Other conversations: %1$s, nothing to say of them")
                                : N_("Other conversations: %1$s, nothing wrong with them"),
-                    e->convs - all);
+                    e->chosen - all);
 }
 
 static void others_print(struct writer *w, const struct explain *e, const struct finding *cause,

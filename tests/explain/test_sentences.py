@@ -569,6 +569,15 @@ def test_one_of_two_connections_is_given_up(tmp_path):
     assert not ids(verdict(cap, tmp_path))
 
 
+def test_a_second_try_does_not_excuse_the_first(tmp_path):
+    cap = Capture()
+    first = Tcp(cap, port=443).open(last_ack=False)
+    first.segment(0, RST, seq=1001)
+    cap.wait(0.2)
+    Tcp(cap, port=443, sport=40001).open().c(b"x" * 10)
+    assert ids(verdict(cap, tmp_path)) == ["tcp.handshake-reset-by-client"]
+
+
 def test_dead_after_silence_behind_something_that_acknowledges(tmp_path):
     cap = Capture()
     t = session(cap)

@@ -130,16 +130,17 @@ void check_unreachable(struct judge *j) {
 }
 
 /* beside returns another connection of the client to the same server that came up at about the same time; NULL: none.
- */
+ * One that begins TOGETHER_MS behind this one's end, or later, is a second try, not one of several at once. */
 static const struct conv *beside(const struct judge *j) {
+    enum { TOGETHER_MS = 50 };
     const struct conv *c = j->c;
     for (uint32_t i = 1; i <= 2 * NEXT_CONVS; i++) {
         const struct conv *o = explain_conv(j->e, i > NEXT_CONVS ? c->stream - (i - NEXT_CONVS) : c->stream + i);
         if (!o || !mark_set(&o->established) || !endpoint_same(&o->end[SERVER], &c->end[SERVER]) ||
             !addr_same(&o->end[CLIENT].addr, &c->end[CLIENT].addr))
             continue;
-        int64_t apart = o->first.ts - c->first.ts;
-        if (apart < NEXT_S * SECOND && apart > -NEXT_S * SECOND) return o;
+        if (o->first.ts - c->half[CLIENT].rst.ts >= TOGETHER_MS * MILLI) continue;
+        if (c->first.ts - o->first.ts < NEXT_S * SECOND) return o;
     }
     return NULL;
 }

@@ -144,6 +144,19 @@ def test_a_session_that_cannot_be_read_says_why(weir, lab, tmp_path):
     assert "pre-shared key" in one("1.2", "AES128-SHA", "--psk", "00112233")
 
 
+def test_a_side_that_ended_first_does_not_blame_keys_that_nobody_has(weir, lab, tmp_path):
+    pair, _ = talk(lab, "1.3", None, contexts=lab.contexts(ssl.TLSVersion.TLSv1_3, "DEFAULT", None))
+    capture = Capture()
+    conversation = capture.conversation()
+    for side, data in pair.log[:-1]:
+        conversation.send(side, data)
+    last, data = pair.log[-1]
+    conversation.packet(1 - last, 0x11)
+    conversation.send(last, data)
+    path = capture.write(tmp_path / "ended.pcap")
+    assert why(weir, path, "--key", lab.key())[-1] == ["0", "the RSA key given cannot open a TLS 1.3 session; a key log can"]
+
+
 def test_a_wrong_secret_gives_no_plaintext_and_is_named(weir, lab, tmp_path):
     for suite in ("AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256", "NULL-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"):
         log = tmp_path / (suite + ".log")

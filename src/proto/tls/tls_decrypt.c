@@ -333,7 +333,8 @@ static uint8_t verdict_of(const struct tls_state *st) {
     if (!s->has_client || !s->has_server) return SHUT_NO_HELLO;
     if (!s->known_suite) return SHUT_SUITE;
     if (s->compression > COMPRESSION_DEFLATE) return SHUT_COMPRESSED;
-    if (s->side[0].dead || s->side[1].dead) return SHUT_KEYS_DO_NOT_FIT;
+    for (int i = 0; i < 2; i++)
+        if (s->side[i].dead && !s->side[i].over) return SHUT_KEYS_DO_NOT_FIT;
     if (s->version == TLS13 && (tls_epoch_secret(k, s, 0, EPOCH_DATA) || tls_epoch_secret(k, s, 1, EPOCH_DATA)))
         return SHUT_KEYS_DO_NOT_FIT;
     if (k->has_log) return SHUT_NOT_IN_LOG;

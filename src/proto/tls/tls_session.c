@@ -263,6 +263,7 @@ void tls_session_closed(struct tls_state *st, int from) {
     struct tls_side *side = &s->side[from & 1];
     tls_cipher_end(&side->now);
     tls_inflate_end(side);
+    side->over |= !side->dead;
     side->dead = true;
     side->tried = st->keys->generation;
 }

@@ -60,7 +60,8 @@ struct tls_side {
     uint8_t origin;  /* enum tls_key_origin of the present keys */
     bool gap;        /* bytes were lost since a record was opened */
     bool works;      /* the present keys opened a record */
-    bool dead;       /* the present keys do not fit */
+    bool dead;       /* the present keys do not fit, */
+    bool over;       /* or the side is closed */
     uint32_t failed; /* records in a row that did not open */
     uint32_t spent;  /* sequence numbers tried in vain, see TRIES_SPENT_MAX */
     void *inflater;  /* of compressed records */

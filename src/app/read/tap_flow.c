@@ -232,15 +232,16 @@ static void heads_print(struct writer *w, const struct tap_flow *t, bool convs) 
     wr_c(w, '\n');
 }
 
-/* words_print writes the line of the addresses with as much of a label as fits between its ends. */
+/* words_print writes the line of the addresses with as much of a label as fits between its ends. What does not fit into
+ * the line, since both ends are its last address, is put between its parts, as in tshark; so is an arrow. */
 static void words_print(struct writer *w, const char *empty, size_t width, size_t from, size_t room,
                         const char *label) {
-    if (from + room > width) room = width - from;
     size_t chars = 0, n = 0;
     while (label[n] && (chars < room || (label[n] & 0xc0) == 0x80)) chars += (label[n++] & 0xc0) != 0x80;
     wr_bytes(w, empty, from);
     wr_bytes(w, label, n);
-    wr_bytes(w, empty + from + chars, width - from - chars);
+    size_t rest = from + chars <= width ? from + chars : from;
+    wr_bytes(w, empty + rest, width - rest);
 }
 
 static void put(char *line, size_t width, size_t at, const char *text, size_t n) {
@@ -254,9 +255,13 @@ static void port_put(char *line, size_t width, size_t at, uint16_t port) {
 
 static void arrow_print(struct writer *w, const char *empty, size_t width, size_t from, size_t to,
                         const uint16_t *port) {
-    char line[LINE_WIDTH], dash[LINE_WIDTH + NODE_WIDTH];
+    char line[LINE_WIDTH + NODE_WIDTH], dash[LINE_WIDTH + NODE_WIDTH];
     size_t left = from < to ? from : to, room = from < to ? to - from : from - to;
     memcpy(line, empty, width);
+    if (left + room - 1 > width) {
+        memcpy(line + left + room - 1, empty + left, width - left);
+        width += room - 1;
+    }
     memset(dash, '-', room);
     if (from < to) dash[room - 2] = '>';
     else dash[0] = '<';

@@ -8,6 +8,7 @@
 
 #include "expr/expr.h"
 #include "field/print.h"
+#include "guard/feed.h"
 #include "guard/rules.h"
 
 static bool stops(const struct verdict *v) { return !v->would && v->action >= GUARD_DROP; }
@@ -229,12 +230,8 @@ struct verdict judge_login(struct guard *g, struct guard_session *s) {
 void judge_refused(struct guard *g, struct guard_session *s) {
     struct verdict v = {0};
     if (!limits_check(g, s, GUARD_WHAT_VIOLATIONS, ANY_PER, 1, &v) || v.action != GUARD_BAN) return;
-    struct guard_prefix whole = {guard_address_cut(&s->peer.client, g->policy->prefix4, g->policy->prefix6), 0};
-    whole.bits = whole.address.len == 4 ? g->policy->prefix4 : g->policy->prefix6;
     event_tell(g, s, &v);
-    if (whole.address.len)
-        ban_add(g->shared, g->o.writer, GUARD_BAN_ADDRESS, &whole, (struct slice){0}, slice_str(v.rule), g->now,
-                v.ban == INT64_MAX ? INT64_MAX : g->now + v.ban);
+    session_ban(g, s, &v);
 }
 
 static bool over(const struct guard *g, enum guard_maximum which, uint64_t value) {

@@ -25,7 +25,8 @@ struct cell {
     uint64_t now, prev;
     uint64_t others; /* what the other processes count, as of others_at */
     int64_t others_at;
-    int64_t until; /* a window: when nothing of it counts any more */
+    int64_t until;    /* a window: when nothing of it counts any more */
+    uint64_t cleared; /* how often counting began anew; what a cell that is behind another counted is void */
 };
 
 struct talker {
@@ -76,7 +77,9 @@ uint64_t subject_name(const struct guard_shared *h, uint8_t kind, struct slice n
  * processes. `exact` asks the others anew however short ago that was. */
 uint64_t limit_count(struct guard_shared *h, unsigned writer, const struct guard_limit *l, uint64_t subject,
                      uint64_t add, bool exact, int64_t now);
-/* open_count does the same for things that are open: `add` is 1, 0 or -1. */
+/* limit_clear makes every process count anew for a subject whose limit limit_count found exceeded. */
+void limit_clear(struct guard_shared *h, unsigned writer, const struct guard_limit *l, uint64_t subject);
+/* open_count does the same as limit_count for things that are open: `add` is 1, 0 or -1. */
 uint64_t open_count(struct guard_shared *h, unsigned writer, uint64_t key, int add, int64_t now);
 
 /* talker_get returns the place of an address among the talkers. */

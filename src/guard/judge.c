@@ -156,7 +156,25 @@ static bool limit_over(struct guard *g, struct guard_session *s, const struct gu
     return judge_ended(g, s, v);
 }
 
-/* limits_check counts `add` for every limit of a kind and finds one that is exceeded. `per` is a set of bits. */
+/* ban_meets tells whether a ban of the session keeps away whom a limit counts. */
+static bool ban_meets(const struct guard *g, const struct guard_session *s, enum guard_per per) {
+    switch (per) {
+    case GUARD_PER_ADDRESS: return s->peer.client.len > 0;
+    case GUARD_PER_CLIENT: return g->policy->ban_clients;
+    case GUARD_PER_USER: return g->policy->ban_users;
+    default: return false;
+    }
+}
+
+/* turns_away tells whether a limit that is exceeded is about who merely comes. To come is no offence: a limit that logs
+ * or bans did so when it was exceeded; only where there was no address to ban, as on a Unix socket, it refuses here. */
+static bool turns_away(const struct guard_session *s, const struct guard_limit *l) {
+    return l->act.action == GUARD_BAN ? !s->peer.client.len : l->act.action >= GUARD_DROP;
+}
+
+/* limits_check counts `add` (0: nothing happened that counts, somebody comes) for every limit of a kind and finds one
+ * that is exceeded. `per` is a set of bits. Who is banned is counted anew from then on; a counter the ban does not
+ * meet goes on, or one address given up would begin it anew for all others. */
 static bool limits_check(struct guard *g, struct guard_session *s, enum guard_what what, unsigned per, uint64_t add,
                          struct verdict *v) {
     const struct guard_policy *p = g->policy;
@@ -165,10 +183,14 @@ static bool limits_check(struct guard *g, struct guard_session *s, enum guard_wh
         const struct guard_limit *l = &p->limits[i];
         if (l->what != what || !(per >> l->per & 1)) continue;
         if (!l->everyone && !who_fits(p, &l->who, s)) continue;
+        if (!add && !turns_away(s, l)) continue;
         uint64_t subject = subject_of(g, s, l->per);
         if (!subject) continue;
-        if (limit_count(g->shared, g->o.writer, l, subject, add, exact, g->now) > l->max && limit_over(g, s, l, v))
-            return true;
+        if (limit_count(g->shared, g->o.writer, l, subject, add, exact, g->now) <= l->max || !limit_over(g, s, l, v))
+            continue;
+        if (v->action == GUARD_BAN && ban_meets(g, s, l->per)) limit_clear(g->shared, g->o.writer, l, subject);
+        if (v->action == GUARD_BAN && !add) v->action = GUARD_DISCONNECT;
+        return true;
     }
     return false;
 }

@@ -12,7 +12,10 @@
  * of its key, so that a cell is looked at only where it is likely to be the one. Before a cell that was never used is
  * begun, a few others are looked at in turn for one that counts nothing any more: so the cells in use stay in
  * proportion to what is counted now, however many came and went. Where all the neighbours are taken the one used
- * longest ago gives way; cells of what is open never do. Then the newcomer is not counted, which the statistics say. */
+ * longest ago gives way; cells of what is open never do. Then the newcomer is not counted, which the statistics say.
+ *
+ * No process writes another's cells, so to count anew it raises a number in its own: what a cell with a lower number
+ * counted is void, and its process empties it when it counts next. */
 #include "guard/cells.h"
 
 enum { SWEEP = 4 }; /* cells looked at for each that is begun: one in four being stale is enough */
@@ -109,22 +112,47 @@ static void roll(struct cell *c, int64_t now, int64_t length) {
 
 enum { ASKS = 16 }; /* times in a window others are asked */
 
+static uint64_t key_of(const struct guard_limit *l, uint64_t subject) {
+    return hash_mix(subject ^ l->key, l->key | 1) | 1;
+}
+
+/* cell_clear empties a cell; the number comes last, so that who reads it does not take the old count for a new one. */
+static void cell_clear(struct cell *c, uint64_t cleared) {
+    c->now = c->prev = c->others = 0;
+    __atomic_store_n(&c->cleared, cleared, __ATOMIC_RELEASE);
+}
+
+/* others_ask counts what the other processes have; where one of them began anew, the own cell does so too. */
+static void others_ask(struct guard_shared *h, unsigned writer, struct cell *own, int64_t now, int64_t length) {
+    uint64_t key = own->key, latest = own->cleared, sum = 0;
+    for (unsigned w = 0; w < h->writers; w++) {
+        const struct cell *c = w == writer ? NULL : cell_find(&h->region[w], key);
+        uint64_t cleared = c ? __atomic_load_n(&c->cleared, __ATOMIC_ACQUIRE) : 0;
+        if (!c || cleared < latest) continue;
+        if (cleared > latest) sum = 0;
+        latest = cleared;
+        sum += in_window(c, now, length);
+    }
+    if (own->cleared < latest) cell_clear(own, latest);
+    own->others = sum;
+    own->others_at = now;
+}
+
 uint64_t limit_count(struct guard_shared *h, unsigned writer, const struct guard_limit *l, uint64_t subject,
                      uint64_t add, bool exact, int64_t now) {
-    uint64_t key = hash_mix(subject ^ l->key, l->key | 1) | 1;
-    struct cell *own = cell_get(&h->region[writer], key, false, now);
+    struct cell *own = cell_get(&h->region[writer], key_of(l, subject), false, now);
     if (!own) return 0;
     roll(own, now, l->window);
+    /* Nobody is banned for what another process has begun anew since it was asked. */
+    bool ban = l->act.action == GUARD_BAN && in_window(own, now, l->window) + own->others + add > l->max;
+    if (exact || ban || now - own->others_at >= l->window / ASKS) others_ask(h, writer, own, now, l->window);
     own->now += add;
-    if (exact || now - own->others_at >= l->window / ASKS) {
-        own->others = 0;
-        for (unsigned w = 0; w < h->writers; w++) {
-            const struct cell *c = w == writer ? NULL : cell_find(&h->region[w], key);
-            if (c) own->others += in_window(c, now, l->window);
-        }
-        own->others_at = now;
-    }
     return in_window(own, now, l->window) + own->others;
+}
+
+void limit_clear(struct guard_shared *h, unsigned writer, const struct guard_limit *l, uint64_t subject) {
+    struct cell *own = cell_find(&h->region[writer], key_of(l, subject));
+    if (own) cell_clear(own, own->cleared + 1);
 }
 
 uint64_t open_count(struct guard_shared *h, unsigned writer, uint64_t key, int add, int64_t now) {

@@ -3,8 +3,9 @@
 import json
 import re
 import subprocess
+import time
 
-from conftest import WEIR, Raw, free_port, publish_packet, until
+from conftest import WEIR, Raw, free_port, publish_packet, string, until
 
 CHANGE = {"X-Weir": "yes"}
 
@@ -72,6 +73,27 @@ def test_bans_are_set_and_lifted(start):
     assert guard.get("/bans?kind=client&value=mallory", "POST", CHANGE)[0] == 200
     assert Raw(guard.port, "mallory").connack in (None, (0x20, b"\0\x05"), (0x20, b"\0\x02"))
     assert Raw(guard.port, "alice").connack == (0x20, b"\0\0")
+
+
+def test_a_ban_that_ends_is_not_followed_by_another_without_an_offence(start):
+    passwords = start.folder / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "bob", "right"], check=True, capture_output=True)
+    broker, guard = start.before(extra=f"password_file {passwords}\n", config="limits: [{id: guessing, per: address, "
+                                 "what: refused_logins, max: 3, window: 10m, action: ban 2s}]\n")
+
+    def login(password):
+        return Raw(guard.port, flags=0xc2, more=string("bob") + string(password)).connack
+
+    for bans in (1, 2):
+        for _ in range(3):
+            assert login("wrong") == (0x20, b"\0\x05")
+        assert guard.metric("guard_banned_total") == bans - 1
+        login("wrong")
+        assert guard.metric("guard_banned_total") == bans
+        assert Raw(guard.port, connect=False).closed()
+        time.sleep(2.5)
+        for _ in range(8):  # whichever worker is asked
+            assert login("right") == (0x20, b"\0\0")
 
 
 def test_the_page_and_what_it_asks_for(start):

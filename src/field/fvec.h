@@ -36,6 +36,7 @@ enum {
     FV_HIDDEN = 1,    /* not shown in a tree */
     FV_GENERATED = 2, /* computed, shown in brackets */
     FV_PLAIN = 4,     /* of an anomaly: a plain line, not an expert item */
+    FV_SECRET = 8,    /* holds a secret, though its field often holds none */
 };
 
 enum {
@@ -111,12 +112,15 @@ static inline struct fval *fv_s(struct fvec *v, uint16_t id, uint32_t off, uint3
     if (f) f->s = value;
     return f;
 }
-/* fv_hide and fv_gen mark what fv_add returned; NULL is fine. */
+/* fv_hide, fv_gen and fv_secret mark what fv_add returned; NULL is fine. */
 static inline void fv_hide(struct fval *f) {
     if (f) f->flags |= FV_HIDDEN;
 }
 static inline void fv_gen(struct fval *f) {
     if (f) f->flags |= FV_GENERATED;
+}
+static inline void fv_secret(struct fval *f) {
+    if (f) f->flags |= FV_SECRET;
 }
 
 /* fv_open starts a subtree: fields added until fv_close are its children. It returns the place of the parent

@@ -60,9 +60,9 @@ void field_show(struct writer *w, const struct fvec *v, uint32_t at, uint16_t id
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
     if (is_expert(id)) expert(w, v, at, id);
-    else if (field->secret && !view->show_secrets) wr_s(w, HIDDEN_SECRET);
     else if (field->type == FT_PROTOCOL) label_print(w, v, at, proto_of(f->id), view->show_secrets);
     else if (field->type == FT_NONE) wr_c(w, '1');
+    else if (is_secret(f) && !view->show_secrets) wr_s(w, HIDDEN_SECRET);
     else if (field->type == FT_BYTES) wr_hexbytes(w, f->s, 0); /* here tshark parts them by nothing */
     else print_value(w, field, f);
 }

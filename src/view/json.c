@@ -8,7 +8,7 @@
 
 void json_shown(struct writer *w, const struct fval *f, bool secrets) {
     const struct field *field = field_of(f->id);
-    if (field->secret && !secrets) {
+    if (is_secret(f) && !secrets) {
         json_text(w, slice_str(HIDDEN_SECRET));
     } else if (field->type == FT_STRING) {
         json_text(w, f->s);

@@ -18,7 +18,7 @@ static void expert_label(struct writer *w, const struct fvec *v, uint32_t at, co
 void label_print(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p, bool show_secrets) {
     const struct fval *f = &v->v[at];
     const struct field *field = field_of(f->id);
-    if (__builtin_expect(field->secret && !show_secrets, false)) {
+    if (__builtin_expect(is_secret(f) && !show_secrets, false)) {
         wr_s(w, field->label);
         wr_s(w, ": " HIDDEN_SECRET);
         return;

@@ -49,6 +49,10 @@ void tree_print(struct writer *w, const struct decode *d, const struct proto *co
 void tree_want(struct want *w);
 /* label_print writes the words of one field, which is of protocol p or nobody's (NULL), p's own where it has some. */
 void label_print(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p, bool show_secrets);
+
+/* HIDDEN_SECRET stands where a secret would: what is_secret tells, where secrets were not asked for. */
+#define HIDDEN_SECRET "(hidden, --show-secrets shows it)"
+static inline bool is_secret(const struct fval *f) { return f->flags & FV_SECRET || field_of(f->id)->secret; }
 /* proto_near returns the protocol of a field id, most likely p, that of the field before; NULL: there is none. */
 static inline const struct proto *proto_near(const struct proto *p, uint16_t id) {
     return p && id >= p->id && id < p->end ? p : proto_of(id);
@@ -120,8 +124,5 @@ void ek_fields(struct writer *w, const struct decode *d, const uint16_t *ids, si
                const struct view *view);
 void jsonl_fields(struct writer *w, const struct decode *d, const uint16_t *ids, size_t n, char occurrence,
                   const struct view *view);
-
-/* HIDDEN_SECRET stands where a secret would. */
-#define HIDDEN_SECRET "(hidden, --show-secrets shows it)"
 
 #endif

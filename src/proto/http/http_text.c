@@ -71,7 +71,7 @@ bool http_label(struct writer *w, const struct fvec *v, uint32_t at) {
     bool header = f->id >= FID_HTTP_AUTHORIZATION && f->id <= FID_HTTP_HTTP2_SETTINGS && f->len &&
                   f->id != FID_HTTP_CONTENT_LENGTH && f->id != FID_HTTP_COOKIE_PAIR;
     bool line = f->id == FID_HTTP_REQUEST_LINE || f->id == FID_HTTP_RESPONSE_LINE;
-    if (!line && (!header || field_of(f->id)->secret)) return false;
+    if (!line && !header) return false;
     print_string(w, bytes_of(v, f));
     return true;
 }

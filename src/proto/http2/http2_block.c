@@ -109,8 +109,7 @@ static bool unescape(struct arena *arena, struct slice in, struct slice *out) {
     return true;
 }
 
-static void value_add(struct decode *d, const struct http2_field *f, uint32_t off) {
-    uint16_t id = known_id(f->name);
+static void value_add(struct decode *d, const struct http2_field *f, uint16_t id, uint32_t off) {
     uint32_t len = (uint32_t)f->value.n;
     uint64_t number;
     struct slice plain;
@@ -119,21 +118,27 @@ static void value_add(struct decode *d, const struct http2_field *f, uint32_t of
     } else if (id) {
         fv_s(d->out, id, off, len, f->value);
     }
-    if (d_wants(d, FID_HTTP2_HEADER_UNESCAPED) && unescape(d->arena, f->value, &plain))
-        fv_s(d->out, FID_HTTP2_HEADER_UNESCAPED, off, len, plain);
+    if (d_wants(d, FID_HTTP2_HEADER_UNESCAPED) && unescape(d->arena, f->value, &plain)) {
+        struct fval *text = fv_s(d->out, FID_HTTP2_HEADER_UNESCAPED, off, len, plain);
+        if (id && field_of(id)->secret) fv_secret(text);
+    }
 }
 
 /* field_add shows a header field that stands at `at` of the text's source `own`, and at `off` of the frame's. */
 static void field_add(struct decode *d, const struct http2_field *f, uint32_t off, uint8_t own, uint32_t at) {
     uint8_t src = d->out->src;
     uint32_t name = at + 4, value = name + (uint32_t)f->name.n + 4;
-    fv_open(d->out, FID_HTTP2_HEADER, off, f->len);
+    uint16_t id = known_id(f->name);
+    bool secret = id && field_of(id)->secret;
+    uint32_t header = fv_open(d->out, FID_HTTP2_HEADER, off, f->len);
+    if (secret) fv_secret(fv_at(d->out, header));
     d->out->src = own;
     fv_u(d->out, FID_HTTP2_HEADER_NAME_LENGTH, at, 4, f->name.n);
     fv_s(d->out, FID_HTTP2_HEADER_NAME, name, (uint32_t)f->name.n, f->name);
     fv_u(d->out, FID_HTTP2_HEADER_VALUE_LENGTH, value - 4, 4, f->value.n);
-    fv_s(d->out, FID_HTTP2_HEADER_VALUE, value, (uint32_t)f->value.n, f->value);
-    value_add(d, f, value);
+    struct fval *text = fv_s(d->out, FID_HTTP2_HEADER_VALUE, value, (uint32_t)f->value.n, f->value);
+    if (secret) fv_secret(text);
+    value_add(d, f, id, value);
     d->out->src = src;
     if (f->repr) {
         fv_s(d->out, FID_HTTP2_HEADER_REPR, off, 1, slice_str(repr_names[f->repr]));

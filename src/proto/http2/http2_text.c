@@ -84,10 +84,7 @@ static bool header_label(struct writer *w, const struct fvec *v, uint32_t at) {
     wr_s(w, "Header: ");
     print_string(w, name->s);
     wr_s(w, ": ");
-    bool secret = fv_first(v, FID_HTTP2_HEADERS_AUTHORIZATION, at, end) ||
-                  fv_first(v, FID_HTTP2_HEADERS_PROXY_AUTHORIZATION, at, end);
-    if (secret) wr_s(w, "(hidden)");
-    else print_string(w, value->s);
+    print_string(w, value->s);
     if (!status) return true;
     wr_c(w, ' ');
     status_words(w, status->u);

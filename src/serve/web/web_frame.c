@@ -24,7 +24,7 @@ static void value_print(struct writer *t, const struct field *field, const struc
 static void filter_json(struct writer *w, struct writer *t, const struct field *field, const struct fval *f) {
     bool bare = field->type == FT_PROTOCOL || field->type == FT_NONE || field->severity ||
                 (field_is_bytes(field) && (f->s.n >= VALUE_MAX || (!f->s.n && field->type != FT_STRING)));
-    if (!field->name[0] || field->secret) return;
+    if (!field->name[0] || is_secret(f)) return;
     wr_s(t, field->name);
     if (!bare) {
         wr_s(t, " == ");

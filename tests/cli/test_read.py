@@ -296,6 +296,37 @@ def test_hidden_characters_of_a_packet_reach_no_terminal(weir, tmp_path, args):
     assert "gnp.exe" in text and not [c for c in text if c in "\u202e\u200b\u2066\ufeff\U000e0041\x1b"]
 
 
+def http2_headers(*fields):
+    block = b"".join(b"\x00" + bytes([len(n)]) + n + bytes([len(v)]) + v for n, v in fields)
+    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + len(block).to_bytes(3, "big") + b"\x01\x05\0\0\0\x01" + block
+
+
+LOGIN = "YWRtaW46aHVudGVyMg=="  # admin:hunter2
+TELLING = {
+    "mqtt": ("hunter2", b"\x10\x1c\0\x04MQTT\x04\xc2\0\x3c\0\0\0\x05admin\0\x07hunter2"),
+    "http": (LOGIN, f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {LOGIN}\r\n\r\n".encode()),
+    "proxy": (LOGIN, f"GET / HTTP/1.1\r\nHost: a\r\nproxy-authorization:Basic {LOGIN}\r\n\r\n".encode()),
+    "blank": (LOGIN, f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization : Basic\r\n {LOGIN}\r\n\r\n".encode()),
+    "answer": (LOGIN, f"HTTP/1.1 200 OK\r\nAuthorization: Basic {LOGIN}\r\nContent-Length: 0\r\n\r\n".encode()),
+    "trailer": (LOGIN, f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nAuthorization: Basic {LOGIN}\r\n\r\n".encode()),
+    "http2": (LOGIN, http2_headers((b":method", b"GET"), (b":path", b"/"), (b"authorization", b"Basic " + LOGIN.encode()))),
+}
+LINES = [a for n in ("mqtt.passwd", "http.authorization", "http.proxy_authorization", "http.authbasic", "http.request.line",
+                     "http.response.line", "http.unknown_header", "http.chunked_trailer_part", "http2.header", "http2.header.value", "http2.header.unescaped",
+                     "http2.headers.authorization") for a in ("-e", n)]
+FORMS = [["-V"], *(["-T", form] for form in ("json", "jsonl", "ek")), *(["-T", form, *LINES] for form in ("fields", "json", "jsonl", "ek"))]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "".join(form[:3]))
+@pytest.mark.parametrize("what", TELLING)
+def test_no_form_tells_a_secret_unasked(weir, tmp_path, what, form):
+    secret, data = TELLING[what]
+    (tmp_path / "f").write_bytes(tcp_capture([(1, data)]))
+    hidden, shown = out(weir, "-r", tmp_path / "f", *form), out(weir, "--show-secrets", "-r", tmp_path / "f", *form)
+    assert secret in shown and HIDDEN in hidden and HIDDEN not in shown
+    assert secret not in hidden and "hunter2" not in hidden
+
+
 def test_documents_escape_a_character_wherever_it_stands(weir, tmp_path):
     import xml.etree.ElementTree as tree
     topics = ["a" * at + c + "b" * 12 for c in "&<>\"'\\é" for at in range(18)]

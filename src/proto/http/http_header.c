@@ -49,8 +49,7 @@ static uint16_t known_id(struct slice name) {
     return 0;
 }
 
-/* line_secret tells whether a header field's line is to be hidden, white space around its name notwithstanding. */
-static bool line_secret(struct slice name) {
+bool http_line_secret(struct slice name) {
     while (name.n && (name.p[0] == ' ' || name.p[0] == '\t')) name = slice_tail(name, 1);
     while (name.n && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t')) name.n--;
     uint16_t id = known_id(name);
@@ -167,7 +166,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
         struct slice text = escape ? escaped(d, h.line) : http_string(h.line);
         struct fval *line = fv_s(d->out, line_id, off, len, text);
         if (id) fv_hide(line);
-        if (line && line_secret(h.name)) fv_secret(line);
+        if (line && http_line_secret(h.name)) fv_secret(line);
         if (!token) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
     }
     if (head.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, head.p), (uint32_t)head.n);

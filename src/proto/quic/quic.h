@@ -73,7 +73,7 @@ struct quic_opened {
     uint8_t space; /* enum quic_space */
     uint8_t first; /* the first byte */
     uint8_t number_len;
-    uint8_t sent[QUIC_NUMBER_MAX]; /* the number's bytes */
+    uint8_t sent[QUIC_NUMBER_MAX]; /* the number's bytes, and what follows them */
     uint64_t number;
     struct slice plain; /* lives as long as the packet */
 };

@@ -75,7 +75,7 @@ bool quic_header_open(const struct quic_cipher *c, struct slice packet, size_t n
     if (!mask_make(c, packet.p + number_at + QUIC_NUMBER_MAX, mask)) return false;
     o->first = packet.p[0] ^ (mask[0] & (packet.p[0] & LONG ? HIDDEN_LONG : HIDDEN_SHORT));
     o->number_len = (uint8_t)((o->first & 3) + 1);
-    for (unsigned i = 0; i < o->number_len; i++) o->sent[i] = packet.p[number_at + i] ^ mask[1 + i];
+    for (unsigned i = 0; i < QUIC_NUMBER_MAX; i++) o->sent[i] = packet.p[number_at + i] ^ mask[1 + i];
     o->number = number_whole(load_be(o->sent, o->number_len), 8u * o->number_len, next);
     return true;
 }

@@ -216,7 +216,7 @@ static const struct message *missed(const struct judge *j, const uint16_t *filte
     uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
     for (uint64_t s = first; s <= e->messages && n; s++) {
         const struct message *m = &e->message[s % MESSAGES_MAX];
-        if (m->serial != s || &e->topic[m->topic] != j->t || j->now - m->sent.ts < LEG_WAIT_S * SECOND) continue;
+        if (&e->topic[m->topic] != j->t || j->now - m->sent.ts < LEG_WAIT_S * SECOND) continue;
         for (size_t i = 0; i < n; i++) {
             const struct filter_rec *f = &e->filter[filters[i]];
             const struct conv *c = explain_conv(e, f->stream);
@@ -252,7 +252,7 @@ static const struct message *kept_lost(const struct judge *j, const struct filte
     uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
     for (uint64_t s = first; s <= e->messages && j->matches; s++) {
         const struct message *m = &e->message[s % MESSAGES_MAX];
-        if (m->serial != s || &e->topic[m->topic] != j->t || m->deliveries || !m->qos) continue;
+        if (&e->topic[m->topic] != j->t || m->deliveries || !m->qos) continue;
         for (size_t i = 0; i < j->matches; i++) {
             *who = &e->filter[j->match[i]];
             if (!is_share((*who)->filter) && (*back = returned(j, *who, m->sent.ts))) return m;

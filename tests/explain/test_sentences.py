@@ -645,3 +645,42 @@ def test_message_of_qos_0_among_others_need_not_wait(tmp_path):
     back.c(PINGREQ)
     back.s(PINGRESP)
     assert not ids(verdict(cap, tmp_path))
+
+
+def test_what_came_is_no_connect(tmp_path):
+    """Bytes that are not MQTT, and a CONNECT that stops half-way, are not silence."""
+    for data, said in ((b"0123456789abcdef", "bytes: 16"), (connect()[:1], "bytes: 1"), (connect()[:10], "of 22 bytes to the broker 10.0.0.1:1883 and sent only 10")):
+        cap = Capture()
+        t = Tcp(cap).open()
+        sent = t.c(data)
+        cap.wait(8)
+        t.close(1)
+        out = verdict(cap, tmp_path)
+        assert ids(out) == ["mqtt.no-connect"] and said in out["verdict"]["text"], out["verdict"]["text"]
+        assert sent in out["verdict"]["frames"]
+
+
+def test_bytes_behind_the_cut_are_not_judged(tmp_path):
+    """Where the capture kept headers only, nobody knows whether it was a CONNECT."""
+    cap = Capture(snaplen=40)
+    session(cap).close()
+    assert ids(verdict(cap, tmp_path)) == []
+
+
+def test_packets_without_connect(tmp_path):
+    """A client that goes on as if it were connected still: why nobody answers is one finding [MQTT-3.1.0-1]."""
+    for data in (PINGREQ, publish("a/b", qos=1)):
+        cap = Capture()
+        t = Tcp(cap).open()
+        t.c(data)
+        cap.wait(8)
+        t.fin(1)
+        out = verdict(cap, tmp_path)
+        assert out["verdict"]["id"] == "mqtt.no-connect" and "without a CONNECT" in out["verdict"]["text"]
+        assert "mqtt.ping-unanswered" not in ids(out) and "mqtt.dropped" not in ids(out), ids(out)
+    cap = Capture()
+    t = Tcp(cap)  # the connection is older than the capture
+    t.c(publish("a/b"))
+    cap.wait(8)
+    t.c(publish("a/b"))
+    assert "mqtt.no-connect" not in ids(verdict(cap, tmp_path))

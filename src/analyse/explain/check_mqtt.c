@@ -10,13 +10,52 @@ static const char *side_words(int side) { return side == CLIENT ? N_("client") :
 
 bool conv_is_broker(const struct conv *c) { return c->mqtt || c->end[SERVER].port == 1883; }
 
+/* begun_told says of a client that sent something other than a CONNECT what it was. */
+static void begun_told(struct judge *j, struct finding *f) {
+    const struct conv *c = j->c;
+    const struct half *client = &c->half[CLIENT];
+    cite(f, &client->first_data);
+    cite(f, &client->last_data);
+    if (c->mqtt) {
+        f->level = LEVEL_ERROR;
+        f->text = N_("%1$s sent packets of MQTT to the broker %2$s without a CONNECT before them [MQTT-3.1.0-1].");
+        f->next = N_("Look at the client: its first packet on every new connection must be CONNECT. One that goes on "
+                     "where an earlier connection ended does not notice that it has a new one.");
+        return;
+    }
+    say_number(j, f, client->bytes);
+    if (c->connect_due) {
+        say_number(j, f, c->connect_due);
+        f->text = N_("%1$s began a CONNECT of %4$s bytes to the broker %2$s and sent only %3$s of them.");
+        f->next = N_(
+            "Look at the client: it stops while it sends, or writes a wrong length in front of its CONNECT. A broker "
+            "waits for the rest, and closes when it has waited too long.");
+        return;
+    }
+    f->text = N_("%1$s opened a connection to the broker %2$s, and what it sent is not a whole CONNECT (bytes: %3$s).");
+    f->next =
+        N_("Check which program this is and which port it is meant for: a broker closes a connection that does not "
+           "begin with CONNECT.");
+}
+
+bool connect_left_out(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    return m && mark_set(&c->established) && !mark_set(&m->connect) && !mark_set(&m->violation) && !c->lost &&
+           c->first_bytes[CLIENT] == PAYLOAD_MQTT && !c->half[SERVER].segments;
+}
+
 void check_no_connect(struct judge *j) {
     const struct conv *c = j->c;
-    if (c->end[SERVER].port != 1883 || !mark_set(&c->established) || c->mqtt || c->tls || c->web) return;
-    if (mark_set(&c->half[CLIENT].rst) || c->half[CLIENT].stuck_times || !quiet_for(j, &c->established, 5)) return;
+    const struct half *client = &c->half[CLIENT];
+    bool sent = mark_set(&client->first_data);
+    if (c->mqtt ? !connect_left_out(c) : c->end[SERVER].port != 1883 || !mark_set(&c->established)) return;
+    if (c->tls || c->web || c->lost || client->stuck_times || c->first_bytes[CLIENT] == PAYLOAD_PROXY) return;
+    if (sent ? j->e->cut != 0 : mark_set(&client->rst)) return;
+    if (!quiet_for(j, sent ? &client->last_data : &c->established, 5)) return;
+    if (c->connect_due && client->bytes >= c->connect_due) return; /* it came, and could not be read */
     struct finding *f = found(j);
     cite(f, &c->established);
-    if (mark_set(&c->half[CLIENT].first_data)) cite(f, &c->half[CLIENT].first_data);
+    if (sent) begun_told(j, f);
 }
 
 void check_no_connack(struct judge *j) {
@@ -163,7 +202,7 @@ void check_id_twice(struct judge *j) {
 
 void check_ping(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!m || !mark_set(&m->ping) || j->c->lost) return;
+    if (!m || !mark_set(&m->ping) || j->c->lost || connect_left_out(j->c)) return;
     int64_t waited = j->now - m->ping.ts;
     bool closed = conv_closed(j->c);
     if (waited < PING_WAIT_S * SECOND && !(closed && waited > 2 * SECOND)) return;

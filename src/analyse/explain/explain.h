@@ -196,6 +196,7 @@ struct conv {
     struct net_addr icmp_from;
     struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
     struct slice stray;    /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
+    uint32_t connect_due;  /* bytes of the CONNECT that the client's first segment begins and does not end; 0: none */
     int64_t syn_rtt;       /* from SYN to SYN/ACK; 0: not seen */
     uint16_t name;         /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;

@@ -394,7 +394,10 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
-        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) gather_request(e, c, p);
+        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) {
+            gather_request(e, c, p);
+            gather_connect_begun(c, p->tcp.data);
+        }
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);

@@ -507,6 +507,12 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     }
 }
 
+void gather_connect_begun(struct conv *c, struct slice in) {
+    struct mqtt_head h;
+    bool begun = mqtt_head_read(in, &h) == READ_OK && h.type == MQTT_CONNECT && mqtt_probe(in) >= PROBE_UNSURE;
+    if (begun) c->connect_due = h.size + h.length;
+}
+
 /* same_letter compares two bytes, case aside where it is to be folded. */
 static inline bool same_letter(uint8_t a, uint8_t b, bool fold) { return a == b || (fold && tolower(a) == tolower(b)); }
 

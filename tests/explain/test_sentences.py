@@ -6,6 +6,7 @@ import pytest
 
 from made import *
 from test_checks import explain, pki, served
+from test_words import weir
 
 
 def verdict(cap, tmp_path):
@@ -684,3 +685,23 @@ def test_packets_without_connect(tmp_path):
     cap.wait(8)
     t.c(publish("a/b"))
     assert "mqtt.no-connect" not in ids(verdict(cap, tmp_path))
+
+
+def test_keys_that_open_nothing(tmp_path):
+    """Who gave keys asked for it: the short answer says why a session stays closed, once for all of one reason."""
+    cap = Capture()
+    cap.secrets = FOREIGN_KEYS
+    for n in range(3):
+        tls_session(cap, sport=40000 + n)
+    tls_session(cap, sport=40010, suite=0x00FF)
+    out = verdict(cap, tmp_path)
+    assert out["fine"] and [f["text"].split(":")[0] for f in out["findings"] if f["id"] == "tls.keys"] == [
+        "The keys given do not open 3 of 4 TLS sessions",
+        "The keys given do not open 1 of 4 TLS sessions",
+    ]
+    short = weir("explain", tmp_path / "it.pcap").stdout
+    assert short.count("tls.keys") == 2 and "another run or program" in short and "tls.readable" not in short
+    assert "Notes not shown: 5 " in short, short
+    assert weir("explain", tmp_path / "it.pcap", "--md").stdout.count("The keys given") == 2
+    cap.secrets = b""
+    assert "tls.keys" not in [f["id"] for f in verdict(cap, tmp_path)["findings"]]

@@ -341,6 +341,7 @@ struct finding {
     uint8_t args;
     int64_t ts;   /* when it showed */
     bool matters; /* it is about a device: MQTT, or the way to a broker */
+    bool asked;   /* the user asked for it, by giving keys: a note that the short answer has, too */
 };
 
 struct explain;
@@ -407,8 +408,7 @@ struct explain {
     struct mark partial_at;
     uint64_t midway;
     bool ipv6_used, any_dns, filtered, live;
-    int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
-    uint64_t said_capture[4];
+    int64_t rtt_median;       /* of the conversations' handshakes, nanoseconds; 0: too few */
     struct trouble forgotten; /* what there was no memory for */
     uint32_t likened;         /* topics and filters that were compared letter by letter */
     /* told is called for every finding as it is made, in a live run. */

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a check says depends on what it sees: the same failure, and the sentence or the next step that fits this one."""
+import json
+import ssl
 import time
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from made import *
 from test_checks import explain, pki, served
 from test_words import weir
+from tls_lab import Capture as SessionCapture, Lab, Pair
 
 
 def verdict(cap, tmp_path):
@@ -705,3 +708,49 @@ def test_keys_that_open_nothing(tmp_path):
     assert weir("explain", tmp_path / "it.pcap", "--md").stdout.count("The keys given") == 2
     cap.secrets = b""
     assert "tls.keys" not in [f["id"] for f in verdict(cap, tmp_path)["findings"]]
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    return Lab(tmp_path_factory.mktemp("tls"))
+
+
+def in_tls(tls, tmp_path, version, *said):
+    """What is explained of a session that its key log opens; the server's tickets come behind the client's first words."""
+    log = tmp_path / "keys.log"
+    pair = Pair(*tls.contexts(version, "DEFAULT", str(log))).handshake()
+    for side, data in said:
+        pair.say(side, data)
+    if version == ssl.TLSVersion.TLSv1_3:
+        pair.log[3], pair.log[4] = pair.log[4], pair.log[3]
+    pair.bye()
+    wire = SessionCapture()
+    pair.record(wire, port=8883)
+    out = json.loads(weir("explain", wire.write(tmp_path / "tls.pcap"), "--keylog", log, "--json").stdout)
+    return {f["id"]: f["next"] for f in out["findings"] if f["severity"] == "error" and f["id"] != "tls.certificate-dates"}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_answer_inside_tls(tls, tmp_path, version):
+    """What the server says of TLS itself, its handshake, tickets and alerts, is no answer to what is inside."""
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    out = in_tls(tls, tmp_path, version, (0, get))
+    assert list(out) == ["http.no-answer"] and "port of MQTT brokers" in out["http.no-answer"]
+    assert not in_tls(tls, tmp_path, version, (0, get), (1, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
+    assert list(in_tls(tls, tmp_path, version, (0, connect()))) == ["mqtt.no-connack"]
+    assert not in_tls(tls, tmp_path, version, (0, connect()), (1, connack()), (0, DISCONNECT))
+
+
+def test_alert_behind_the_end(tls, tmp_path):
+    """A client that leaves without close_notify is told decode_error (OpenSSL 3): nothing was broken off by that."""
+    for first in (0, 1):
+        cap = Capture()
+        t = Tcp(cap, port=8883).open()
+        t.c(client_hello())
+        t.s(server_hello() + HELLO_DONE)
+        if first == 0:
+            t.fin(0)
+        t.s(alert(50))
+        t.fin(1)
+        said = ids(verdict(cap, tmp_path))
+        assert ("tls.alert" in said) == (first == 1), said

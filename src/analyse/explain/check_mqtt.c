@@ -65,7 +65,7 @@ void check_no_connack(struct judge *j) {
         mark_set(&m->disconnect[SERVER]))
         return;
     if (!quiet_for(j, &m->connect, CONNACK_WAIT_S) || c->half[CLIENT].stuck_times ||
-        c->first_bytes[SERVER] == PAYLOAD_TLS)
+        (c->first_bytes[CLIENT] == PAYLOAD_MQTT && c->first_bytes[SERVER] == PAYLOAD_TLS))
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
     if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY || closed_on_violation(c)) return;

@@ -20,6 +20,7 @@ enum alert {
     ALERT_ILLEGAL = 47,
     ALERT_UNKNOWN_CA = 48,
     ALERT_ACCESS_DENIED = 49,
+    ALERT_DECODE = 50,
     ALERT_VERSION = 70,
     ALERT_INSUFFICIENT = 71,
     ALERT_INTERNAL = 80,
@@ -53,7 +54,7 @@ static const char *alert_words(uint8_t code) {
     case 22: return N_("record overflow");
     case 30: return N_("decompression failure");
     case 41: return N_("no certificate");
-    case 50: return N_("decode error");
+    case ALERT_DECODE: return N_("decode error");
     case 51: return N_("decrypt error");
     case 60: return N_("export restriction");
     case 80: return N_("internal error");
@@ -69,11 +70,14 @@ static const char *alert_words(uint8_t code) {
     }
 }
 
-/* alert_of returns the readable alert a side sent other than a plain close, or -1. */
+/* alert_of returns the readable alert a side sent other than a plain close, or -1. Who leaves without close_notify gets
+ * decode_error (OpenSSL 3, of RFC 8446 6.1), which broke nothing off. */
 static int alert_of(const struct conv *c, int side) {
     const struct tls_rec *t = c->tls;
     if (!t || !mark_set(&t->alert[side]) || t->alert_hidden[side]) return -1;
     uint8_t code = t->alert_code[side];
+    const struct mark *left = &c->half[!side].fin;
+    if (code == ALERT_DECODE && mark_set(left) && left->frame < t->alert[side].frame) return -1;
     return code == ALERT_CLOSE || code == ALERT_CANCELED || code == 100 ? -1 : code;
 }
 

@@ -98,7 +98,8 @@ struct tls_rec {
     uint32_t last_short_len[2];
     uint32_t before_len[2]; /* of the record before the last */
     struct mark last_data[2];
-    uint32_t replies; /* encrypted records of the server behind the client's first */
+    struct mark spoke[2]; /* last record that may be of the program: no ticket or alert, as far as it was opened */
+    uint32_t replies;     /* encrypted records of the server behind the client's first */
     struct slice name, alpn;
     struct slice shut; /* why it cannot be read, where keys were given */
     bool alpn_any, alpn_mqtt;

@@ -438,6 +438,34 @@ def test_a_level_too_many(tmp_path, topic, severity):
     assert [f["severity"] for f in found] == [severity] and "levels" in found[0]["text"]
 
 
+@pytest.mark.parametrize("filt,topic,severity", [("a/+", "a/b/c", "warning"), ("a/+", "a/b/c/d", "warning"), ("a/+/+", "a/b", "warning"), ("a/+/set", "a/b", "note"),
+                                                 ("x/+", "a/b/c", None)])
+@pytest.mark.parametrize("gets", [False, True])
+def test_one_plus_for_two_levels(tmp_path, filt, topic, severity, gets):
+    """Who gets nothing at all by a filter with a level too few or too many subscribed wrongly; who gets other messages did not."""
+    cap = Capture()
+    d = subscriber(cap, filt)
+    p = session(cap, "pub", 40007, addr="10.0.0.4")
+    p.c(publish(topic))
+    if gets:
+        p.c(publish(filt.replace("+", "other")))
+        d.s(publish(filt.replace("+", "other")))
+    cap.wait(3)
+    d.c(PINGREQ)
+    found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched" and f"`{topic}`" in f["text"]]
+    assert [f["severity"] for f in found] == ([] if not severity else ["note"] if gets else [severity])
+    assert severity != "warning" or "levels" in found[0]["text"] and "one level and no more" in found[0]["next"]
+
+
+def test_message_for_nobody_whose_topic_is_not_known(tmp_path):
+    cap = Capture()
+    t = session(cap, version=5)
+    t.seq[0] += 30  # the PUBLISH was not captured
+    t.s(ack(4, code=0x10))
+    said = [f["text"] for f in verdict(cap, tmp_path)["findings"] if f["id"] == "mqtt.no-subscribers"]
+    assert len(said) == 1 and "unknown" not in said[0] and "(topic" not in said[0], said
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_what_was_to_wait_for_a_session_is_gone(tmp_path, kept):
     cap = Capture()

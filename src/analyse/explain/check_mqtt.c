@@ -250,7 +250,7 @@ void check_keep_alive(struct judge *j) {
 
 static void say_topic(struct judge *j, struct finding *f, const struct flight *fl) {
     if (fl->topic) say_text(j, f, j->e->topic[fl->topic - 1].topic);
-    else say_words(f, N_("(unknown)"));
+    else say_words(f, N_("unknown"));
 }
 
 /* flight_old returns an unfinished delivery of a QoS that waited long enough, and who sent it. */
@@ -322,7 +322,7 @@ void check_publish_refused(struct judge *j) {
     if (!m || !mark_set(&m->ack_refused)) return;
     struct finding *f = found(j);
     if (m->ack_refused_topic.n) say_text(j, f, m->ack_refused_topic);
-    else say_words(f, N_("(unknown)"));
+    else say_words(f, N_("unknown"));
     say_number(j, f, m->ack_refused_code);
     say_words(f, reason_words(m->ack_refused_code));
     cite(f, &m->first_publish[CLIENT]);
@@ -334,7 +334,9 @@ void check_no_match(struct judge *j) {
     if (!m || !mark_set(&m->no_match)) return;
     struct finding *f = found(j);
     if (m->no_match_topic.n) say_text(j, f, m->no_match_topic);
-    else say_words(f, N_("(unknown)"));
+    else
+        f->text = N_("The broker %2$s took a message of %1$s and says that no subscription matches its topic (reason "
+                     "0x10).");
     cite(f, &m->no_match);
 }
 
@@ -396,7 +398,7 @@ void check_closed_on(struct judge *j) {
     struct finding *f = found(j);
     f->confidence = LIKELY;
     say_text(j, f, publish ? SLICE("PUBLISH") : SLICE("SUBSCRIBE"));
-    if (!m->last_about) say_words(f, N_("(unknown)"));
+    if (!m->last_about) say_words(f, N_("unknown"));
     else say_text(j, f, publish ? j->e->topic[m->last_about - 1].topic : j->e->filter[m->last_about - 1].filter);
     say_number(j, f, m->last_len);
     cite(f, &m->last_client);

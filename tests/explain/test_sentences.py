@@ -692,6 +692,16 @@ def test_what_came_is_no_connect(tmp_path):
         assert sent in out["verdict"]["frames"]
 
 
+def test_a_connect_that_stops_is_known_on_any_port(tmp_path):
+    for data, found in ((connect()[:10], ["mqtt.no-connect"]), (connect()[:5], []), (b"0123456789abcdef", [])):
+        cap = Capture()
+        t = Tcp(cap, port=18831).open()
+        t.c(data)
+        cap.wait(8)
+        t.close(1)
+        assert ids(verdict(cap, tmp_path)) == found, data
+
+
 def test_bytes_behind_the_cut_are_not_judged(tmp_path):
     """Where the capture kept headers only, nobody knows whether it was a CONNECT."""
     cap = Capture(snaplen=40)

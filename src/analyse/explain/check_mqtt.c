@@ -48,7 +48,8 @@ void check_no_connect(struct judge *j) {
     const struct conv *c = j->c;
     const struct half *client = &c->half[CLIENT];
     bool sent = mark_set(&client->first_data);
-    if (c->mqtt ? !connect_left_out(c) : c->end[SERVER].port != 1883 || !mark_set(&c->established)) return;
+    bool broker = c->end[SERVER].port == 1883 || c->connect_due;
+    if (c->mqtt ? !connect_left_out(c) : !broker || !mark_set(&c->established)) return;
     if (c->tls || c->web || c->lost || client->stuck_times || c->first_bytes[CLIENT] == PAYLOAD_PROXY) return;
     if (sent ? j->e->cut != 0 : mark_set(&client->rst)) return;
     if (!quiet_for(j, sent ? &client->last_data : &c->established, 5)) return;

@@ -509,7 +509,8 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
 
 void gather_connect_begun(struct conv *c, struct slice in) {
     struct mqtt_head h;
-    bool begun = mqtt_head_read(in, &h) == READ_OK && h.type == MQTT_CONNECT && mqtt_probe(in) >= PROBE_UNSURE;
+    enum probe_result least = c->end[SERVER].port == 1883 ? PROBE_UNSURE : PROBE_CERTAIN;
+    bool begun = mqtt_head_read(in, &h) == READ_OK && h.type == MQTT_CONNECT && mqtt_probe(in) >= least;
     if (begun) c->connect_due = h.size + h.length;
 }
 

@@ -200,6 +200,7 @@ static struct read_result stream_read(const struct stream_sample *s, struct slic
     start(bytes);
     struct read_result r = stream->read(&bench.d, state, s->from, bytes);
     info_of(s->proto);
+    if (stream->end) stream->end(state);
     free(state);
     return r;
 }

@@ -29,6 +29,8 @@ static const struct sample {
     {&proto_lldp, "0207 04 " MAC1 " 0403 01 '19' 0602 0078 0000", FID_LLDP_TIME_TO_LIVE, 120,
      "MA/52:54:00:00:00:01 IA/19 120 "},
     {&proto_rip, "02 02 0000 0002 0000 c0000200 ffffff00 00000000 00000001", FID_RIP_METRIC, 1, "Response"},
+    {&proto_ripng, "02 01 0000 20010db8000000000000000000000000 0000 20 02", FID_RIPNG_METRIC, 2,
+     " Command Response, Version 1"},
     {&proto_vrrp, "21 01 64 01 00 01 0000 c0000201 0000000000000000", FID_VRRP_PRIO, 100, "Announcement (v2)"},
     {&proto_loop, "0000 0100 0700", FID_LOOP_RECEIPT_NUMBER, 7, "Reply"},
     {&proto_nbns, "1234 0110 0001 0000 0000 0000 20 'FHEPFCELEHFCEPFFFACACACACACACAAA' 00 0020 0001", FID_NBNS_TYPE, 32,

@@ -139,6 +139,11 @@ static const struct stream_sample {
     {&proto_smtp, 0, "'MAIL FROM:<a@b>' 0d0a", "C: MAIL FROM:<a@b>", 17},
     {&proto_pop, 0, "'STLS' 0d0a", "C: STLS", 6},
     {&proto_imap, 1, "'* OK ready' 0d0a", "Response: * OK ready", 12},
+    {&proto_stun, 0, "001c 0001 0008 2112a442 000102030405060708090a0b 000d 0004 00000258",
+     "Binding Request lifetime: 600", 30},
+    {&proto_stun, 1,
+     "0113 0020 2112a442 000102030405060708090a0b 0009 0010 00000401 'Unauthorized' 0014 0001 'r' 000000 0015 0000",
+     "Allocate Error Response error-code: 401 (Unauthenticated) Unauthorized realm: r with nonce", 52},
     {&proto_ftp, 0, "'USER me' 0d0a", "Request: USER me", 9},
     {&proto_telnet, 0, "fffd03 'login: ' fffa1800787fff f0", "Telnet Data ...", 18},
     {&proto_ssh, 0, "'SSH-2.0-x' 0d0a", "Client: Protocol (SSH-2.0-x)", 11},
@@ -240,6 +245,7 @@ static const struct {
     const struct proto *proto;
     const char *hex;
 } strangers[] = {
+    {&proto_stun, "0001 0008 00000000 000102030405060708090a0b 000d 0004 00000258"}, /* no cookie */
     {&proto_smpp, "00000014 00000001 00000000 00000001 cafebabe"}, /* a length, a type, flags, a count */
     {&proto_smpp, "00000010 00000001 00000000 00000001"},          /* nobody binds without a name */
     {&proto_mbtcp, "0500 0000 'hello'"},                           /* a length that begins with its least byte */

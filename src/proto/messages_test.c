@@ -61,7 +61,7 @@ static const struct sample {
      "Initial, DCID=0102030405060708"},
     {&proto_dtls, "16 feff 0000 000000000000 000c 00 000000 0000 000000 000000", FID_DTLS_RECORD_LENGTH, 12,
      "Hello Request"},
-    {&proto_rtcp, "80 c9 0001 11223344", FID_RTCP_SENDERSSRC, 0x11223344, "Receiver Report   "},
+    {&proto_rtcp, "80 c9 0001 11223344 f4a30801 80000001", FID_RTCP_SENDERSSRC, 0x11223344, "Receiver Report   "},
     {&proto_sip, "'OPTIONS sip:a@b SIP/2.0' 0d0a 'CSeq: 7 OPTIONS' 0d0a 0d0a", FID_SIP_CSEQ_SEQ, 7,
      "Request: OPTIONS sip:a@b | "},
     {&proto_sip, "'SIP/2.0 404 Not Found' 0d0a ': 9' 0d0a 'CSeq: 7 OPTIONS' 0d0a 0d0a", FID_SIP_CSEQ_SEQ, 7,

@@ -226,6 +226,10 @@ static struct tls_event *tls_begin(struct walk *w, enum tls_what what) {
 }
 
 static void tls_record_field(struct walk *w, const struct fval *f) {
+    if (f->id == FID_TLS_CONTENT_TYPE && (f->flags & FV_GENERATED)) { /* of what was inside, RFC 8446 5.2 */
+        if (w->now && w->now->kind == EV_TLS) w->now->tls.inner = (uint8_t)f->u;
+        return;
+    }
     switch (f->id) {
     case FID_TLS_CONTENT_TYPE:
     case FID_TLS_OPAQUE_TYPE: w->content = (uint8_t)f->u; break;

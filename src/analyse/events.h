@@ -34,6 +34,7 @@ struct tls_event {
     uint8_t type;      /* handshake type, or the alert's description */
     uint8_t level;     /* of an alert */
     bool encrypted;    /* type means nothing */
+    uint8_t inner;     /* content type of what a record of TLS 1.3 holds, where it was opened; 0: not known */
     uint16_t version;  /* agreed on, or the highest offered */
     uint16_t suite;    /* of a ServerHello */
     uint32_t length;   /* of the record */

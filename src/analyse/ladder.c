@@ -154,20 +154,38 @@ static int party_of(struct ladder *l, const struct rung *r, bool server, bool lo
     return (int)l->parties++;
 }
 
+static bool parties_of(struct ladder *l, const struct rung *r, int *client, int *server) {
+    bool loopback = addr_same(&r->from.addr, &r->to.addr);
+    *client = party_of(l, r, false, loopback);
+    *server = party_of(l, r, true, loopback);
+    return *client >= 0 && *server >= 0;
+}
+
+void ladder_want(struct ladder *l, uint64_t frame) {
+    int client, server;
+    for (uint32_t i = 0; i < l->rungs; i++)
+        if (l->rung[i].frame == frame && parties_of(l, &l->rung[i], &client, &server))
+            l->party[client].wanted = l->party[server].wanted = true;
+}
+
+static void party_has(struct ladder *l, int party, uint32_t rung) {
+    struct party *p = &l->party[party];
+    if (!p->rungs++) p->first = rung;
+}
+
 void ladder_finish(struct ladder *l) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < l->rungs; i++) {
         struct rung *r = &l->rung[i];
-        bool loopback = addr_same(&r->from.addr, &r->to.addr);
-        int client = party_of(l, r, false, loopback), server = party_of(l, r, true, loopback);
-        if (client < 0 || server < 0) {
+        int client, server;
+        if (!parties_of(l, r, &client, &server)) {
             l->strangers++;
             continue;
         }
         r->from_party = (uint8_t)(r->to_server ? client : server);
         r->to_party = (uint8_t)(r->to_server ? server : client);
-        l->party[client].rungs++;
-        l->party[server].rungs++;
+        party_has(l, client, kept);
+        party_has(l, server, kept);
         l->rung[kept++] = *r;
     }
     l->rungs = kept;

@@ -43,7 +43,8 @@ struct party {
     struct rung_end end; /* port 0: all its ports */
     struct slice client; /* MQTT client id */
     bool broker, publishes, subscribes, server;
-    uint32_t rungs;
+    bool wanted;           /* it stays in the picture where not all have room */
+    uint32_t rungs, first; /* its arrows, and the place of the first */
 };
 
 struct ladder {
@@ -67,6 +68,8 @@ struct ladder {
 int ladder_make(struct ladder *l, say_fn *say) MUST_USE;
 void ladder_free(struct ladder *l);
 void ladder_packet(struct ladder *l, const struct packet_events *p);
+/* ladder_want says, before ladder_finish, that the parties of the arrow of a frame are wanted in the picture. */
+void ladder_want(struct ladder *l, uint64_t frame);
 /* ladder_finish finds the parties and ties the arrows to them. */
 void ladder_finish(struct ladder *l);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weir ladder: the sequence picture of conversations. */
+#include "analyse/explain/explain.h"
 #include "app/cmd.h"
 #include "app/story.h"
 #include "io/out.h"
@@ -42,10 +43,25 @@ static const struct opt_command ladder_command = {
     .words_at = offsetof(struct ladder_opts, words),
 };
 
+/* drawing is the picture, and what explain says of the same packets. */
+struct drawing {
+    struct ladder ladder;
+    struct explain explain;
+};
+
 static int packet(void *to, const struct packet_events *p, bool selected, const struct packet *pkt) {
-    (void)pkt;
-    if (selected) ladder_packet(to, p);
+    struct drawing *d = to;
+    explain_packet(&d->explain, p, selected, pkt->has_drops ? pkt->drops : 0);
+    if (selected) ladder_packet(&d->ladder, p);
     return OK;
+}
+
+/* verdict_want has the parties in the picture whom the verdict is about. */
+static void verdict_want(struct drawing *d) {
+    bool fine;
+    explain_finish(&d->explain);
+    const struct finding *f = explain_verdict(&d->explain, &fine);
+    for (unsigned i = 0; i < f->frames; i++) ladder_want(&d->ladder, f->frame[i]);
 }
 
 static int draw(const struct ladder_opts *o, struct story *s) {
@@ -57,14 +73,21 @@ static int draw(const struct ladder_opts *o, struct story *s) {
                                .all = o->verbose,
                                .teach = o->teach,
                                .width = story_width()};
-    struct ladder l;
-    if (ladder_make(&l, words)) return opt_bad_use(&ladder_command, "out of memory");
-    int rc = story_read(s, packet, &l);
-    ladder_finish(&l);
-    if (o->svg) ladder_svg(&out, &l, &view);
-    else ladder_text(&out, &l, &view);
+    struct drawing *d = calloc(1, sizeof *d);
+    if (!d || ladder_make(&d->ladder, words) || explain_make(&d->explain)) {
+        free(d);
+        return opt_bad_use(&ladder_command, "out of memory");
+    }
+    d->explain.filtered = s->filter != NULL;
+    int rc = story_read(s, packet, d);
+    verdict_want(d);
+    ladder_finish(&d->ladder);
+    if (o->svg) ladder_svg(&out, &d->ladder, &view);
+    else ladder_text(&out, &d->ladder, &view);
     rc = opt_written(&ladder_command, wr_flush(&out), rc);
-    ladder_free(&l);
+    ladder_free(&d->ladder);
+    explain_free(&d->explain);
+    free(d);
     return rc;
 }
 

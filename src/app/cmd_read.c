@@ -199,6 +199,7 @@ static int prepare(struct reading *g) {
     if (g->display) want_union(&g->want, expr_want(g->display));
     if (g->first) want_union(&g->want, expr_want(g->first));
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&read_command, "out of memory");
+    g->ds.driver.fields.show_secrets = g->o.show_secrets;
     feed_ahead(&g->feed, &g->ds.driver);
     g->ds.driver.d.vendor = vendors_find;
     g->ds.driver.d.vendors = g->vendors = vendors_make();

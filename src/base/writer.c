@@ -132,13 +132,16 @@ void wr_hex(struct writer *w, uint64_t v, int digits) {
     else wr_bytes(w, tmp, (size_t)n);
 }
 
-/* digits_put writes two digits for every byte at p and returns the end. There is no table in it, so that the compiler
- * can make many at a time. */
+/* letters is what a nibble's digit lies behind '0' more than the nibble says. */
+static int letters(int nibble) { return ((nibble + 6) >> 4) * ('a' - '9' - 1); }
+
+/* digits_put writes two digits for every byte at p and returns the end. There is neither table nor branch in it, so
+ * that the compiler can make many at a time. */
 static char *digits_put(char *p, struct slice s) {
     for (size_t i = 0; i < s.n; i++) {
-        uint8_t high = s.p[i] >> 4, low = s.p[i] & 15;
-        p[2 * i] = (char)(high + '0' + (high > 9 ? 'a' - '9' - 1 : 0));
-        p[2 * i + 1] = (char)(low + '0' + (low > 9 ? 'a' - '9' - 1 : 0));
+        int high = s.p[i] >> 4, low = s.p[i] & 15;
+        p[2 * i] = (char)('0' + high + letters(high));
+        p[2 * i + 1] = (char)('0' + low + letters(low));
     }
     return p + 2 * s.n;
 }

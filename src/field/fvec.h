@@ -58,7 +58,8 @@ struct fvec {
     bool overflowed;  /* FVEC_LIMIT was reached or memory ran out: fields are missing */
     uint16_t bad;     /* id of the field that says why bytes could not be decoded; 0: there were none */
     uint32_t anomalies;
-    uint8_t worst; /* greatest severity among the anomalies */
+    uint8_t worst;     /* greatest severity among the anomalies */
+    bool show_secrets; /* whoever prints asks for it: the summary's words tell secrets, too */
     struct fvec_source {
         struct slice bytes;
         const char *name; /* "Frame", "Reassembled TCP" */

@@ -5,6 +5,9 @@
 #include "base/writer.h"
 #include "field/fvec.h"
 
+/* HIDDEN_SECRET stands where a secret would, unless secrets were asked for. */
+#define HIDDEN_SECRET "(hidden, --show-secrets shows it)"
+
 /* print_value writes the plain value: what `-T fields` and PDML's `show` hold, and filters compare. */
 void print_value(struct writer *w, const struct field *f, const struct fval *v);
 

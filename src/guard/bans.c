@@ -85,12 +85,6 @@ static struct ban_slot slot_of(const struct guard_shared *h, enum guard_ban_kind
     return s;
 }
 
-void ban_add(struct guard_shared *h, unsigned writer, enum guard_ban_kind kind, const struct guard_prefix *prefix,
-             struct slice name, struct slice reason, int64_t now, int64_t until) {
-    struct ban_slot s = slot_of(h, kind, prefix, name, reason, now, until);
-    (void)slot_put(h, writer, &s, true, now);
-}
-
 static int text_read(enum guard_ban_kind kind, struct slice text, struct guard_prefix *prefix) {
     *prefix = (struct guard_prefix){0};
     if (kind != GUARD_BAN_ADDRESS) return text.n ? 0 : ERR_FORMAT;
@@ -113,24 +107,42 @@ int guard_ban_lift(struct guard_shared *h, unsigned writer, enum guard_ban_kind 
     return slot_put(h, writer, &s, true, now);
 }
 
-/* entry_find finds the ban in force of that hash that ends last, unless it was lifted. */
+/* entry_at reads the i-th place of a process where a ban of that hash, or what lifts it, may stand. */
+static bool entry_at(const struct region *r, uint64_t hash, size_t i, bool lift, struct ban_slot *out) {
+    const struct ban_slot *s = &r->bans[(hash + i) & (BAN_SLOTS - 1)];
+    return cell_load(&s->hash) == hash && slot_read(s, out) && out->hash == hash && out->lift == lift;
+}
+
+/* lifted_at returns when bans of that hash were lifted last. */
+static int64_t lifted_at(const struct guard_shared *h, uint64_t hash) {
+    int64_t last = INT64_MIN;
+    struct ban_slot one;
+    for (unsigned w = 0; w < h->writers; w++)
+        for (size_t i = 0; cell_load(&h->region[w].change) && i < BAN_WAYS; i++)
+            if (entry_at(&h->region[w], hash, i, true, &one) && one.made > last) last = one.made;
+    return last;
+}
+
+/* entry_find finds the ban in force of that hash that ends last, of those that were not lifted. */
 static bool entry_find(const struct guard_shared *h, uint64_t hash, int64_t now, struct ban_slot *out) {
-    int64_t lifted = INT64_MIN;
+    int64_t lifted = lifted_at(h, hash);
     bool found = false;
     struct ban_slot one;
-    for (unsigned w = 0; w < h->writers; w++) {
-        const struct region *r = &h->region[w];
-        if (!cell_load(&r->change)) continue;
-        for (size_t i = 0; i < BAN_WAYS; i++) {
-            const struct ban_slot *s = &r->bans[(hash + i) & (BAN_SLOTS - 1)];
-            if (cell_load(&s->hash) != hash || !slot_read(s, &one) || one.hash != hash) continue;
-            if (one.lift && one.made > lifted) lifted = one.made;
-            if (one.lift || one.until <= now || (found && one.until <= out->until)) continue;
+    for (unsigned w = 0; w < h->writers; w++)
+        for (size_t i = 0; cell_load(&h->region[w].change) && i < BAN_WAYS; i++) {
+            if (!entry_at(&h->region[w], hash, i, false, &one)) continue;
+            if (one.until <= now || one.made <= lifted || (found && one.until <= out->until)) continue;
             *out = one;
             found = true;
         }
-    }
-    return found && out->made > lifted;
+    return found;
+}
+
+void ban_add(struct guard_shared *h, unsigned writer, enum guard_ban_kind kind, const struct guard_prefix *prefix,
+             struct slice name, struct slice reason, int64_t now, int64_t until) {
+    struct ban_slot s = slot_of(h, kind, prefix, name, reason, now, until), longer;
+    if (entry_find(h, s.hash, now, &longer) && longer.until >= until) return;
+    (void)slot_put(h, writer, &s, true, now);
 }
 
 /* bans_made counts the bans set and lifted so far. */

@@ -89,7 +89,8 @@ struct talker *talker_get(struct guard_shared *h, unsigned writer, const struct 
 bool ban_find_address(const struct guard_shared *h, const struct net_addr *a, int64_t now, struct ban_slot *out);
 bool ban_find_name(const struct guard_shared *h, enum guard_ban_kind kind, struct slice name, int64_t now,
                    struct ban_slot *out);
-/* ban_add is guard_ban_set with the address read already, and never fails: the ban that ends first gives way. */
+/* ban_add is guard_ban_set with the address read already. It never fails, where there is no room the ban that ends
+ * first gives way; and it shortens none: one that ends later stands. */
 void ban_add(struct guard_shared *h, unsigned writer, enum guard_ban_kind kind, const struct guard_prefix *prefix,
              struct slice name, struct slice reason, int64_t now, int64_t until);
 

@@ -172,13 +172,22 @@ static bool turns_away(const struct guard_session *s, const struct guard_limit *
     return l->act.action == GUARD_BAN ? !s->peer.client.len : l->act.action >= GUARD_DROP;
 }
 
-/* limits_check counts `add` (0: nothing happened that counts, somebody comes) for every limit of a kind and finds one
- * that is exceeded. `per` is a set of bits. Who is banned is counted anew from then on; a counter the ban does not
- * meet goes on, or one address given up would begin it anew for all others. */
+/* graver takes over a verdict where it does more than the one there is, or the same for longer. */
+static void graver(struct verdict *v, const struct verdict *one) {
+    if (!stops(v) || one->action > v->action || (one->action == v->action && one->ban > v->ban)) *v = *one;
+}
+
+/* limits_check counts `add` (0: nothing happened that counts, somebody comes) for every limit of a kind; true where one
+ * is exceeded that stops, and v is what the gravest of them says, or said before. What happened counts for all of them:
+ * who sends on behind a limit that drops shall reach the one that bans. `per` is a set of bits. Who is banned is
+ * counted anew from then on; a counter the ban does not meet goes on, or one address given up would begin it anew for
+ * all others. */
 static bool limits_check(struct guard *g, struct guard_session *s, enum guard_what what, unsigned per, uint64_t add,
                          struct verdict *v) {
     const struct guard_policy *p = g->policy;
     bool exact = what == GUARD_WHAT_CONNECTS || what == GUARD_WHAT_LOGINS || what == GUARD_WHAT_VIOLATIONS;
+    bool over = false;
+    struct verdict one;
     for (size_t i = 0; i < p->limit_count; i++) {
         const struct guard_limit *l = &p->limits[i];
         if (l->what != what || !(per >> l->per & 1)) continue;
@@ -186,13 +195,14 @@ static bool limits_check(struct guard *g, struct guard_session *s, enum guard_wh
         if (!add && !turns_away(s, l)) continue;
         uint64_t subject = subject_of(g, s, l->per);
         if (!subject) continue;
-        if (limit_count(g->shared, g->o.writer, l, subject, add, exact, g->now) <= l->max || !limit_over(g, s, l, v))
-            continue;
-        if (v->action == GUARD_BAN && ban_meets(g, s, l->per)) limit_clear(g->shared, g->o.writer, l, subject);
-        if (v->action == GUARD_BAN && !add) v->action = GUARD_DISCONNECT;
-        return true;
+        uint64_t count = limit_count(g->shared, g->o.writer, l, subject, add, exact, g->now);
+        if (count <= l->max || !limit_over(g, s, l, &one)) continue;
+        if (one.action == GUARD_BAN && ban_meets(g, s, l->per)) limit_clear(g->shared, g->o.writer, l, subject);
+        if (one.action == GUARD_BAN && !add) one.action = GUARD_DISCONNECT;
+        graver(v, &one);
+        over = true;
     }
-    return false;
+    return over;
 }
 
 /* Who is refused here is not counted as open. The key is the subject's own, whatever limits there are. */
@@ -337,9 +347,10 @@ static bool limits(struct guard *g, struct guard_session *s, const struct mqtt_m
                open_check(g, s, GUARD_PER_CLIENT, SESSION_CLIENT_OPEN, v);
     }
     if (g->side == GUARD_BROKER || !g->policy->limit_count) return false;
-    if (m->head.type == MQTT_PUBLISH && limits_check(g, s, GUARD_WHAT_PUBLISHES, ANY_PER, 1, v)) return true;
-    return limits_check(g, s, GUARD_WHAT_PACKETS, ANY_PER, 1, v) ||
-           limits_check(g, s, GUARD_WHAT_BYTES, ANY_PER, m->head.size + m->head.length, v);
+    bool over = m->head.type == MQTT_PUBLISH && limits_check(g, s, GUARD_WHAT_PUBLISHES, ANY_PER, 1, v);
+    over |= limits_check(g, s, GUARD_WHAT_PACKETS, ANY_PER, 1, v);
+    over |= limits_check(g, s, GUARD_WHAT_BYTES, ANY_PER, m->head.size + m->head.length, v);
+    return over;
 }
 
 static bool filters_access(struct guard *g, struct guard_session *s, const struct mqtt_message *m, struct verdict *v) {

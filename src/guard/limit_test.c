@@ -109,6 +109,79 @@ static void other_counts(void) {
     tube_free(&t);
 }
 
+/* sends publishes n messages of QoS 0. */
+static void sends(struct tube *t, int n) {
+    while (n--) tube_hex(t, C, "3004 0001 'a' 'x'");
+}
+
+/* Limits that count the same thing in the same window have counters of their own: one message is one message. */
+static void twins(void) {
+    struct tube t;
+    tube_make(&t, "limits:\n"
+                  "  - {id: many, per: client, what: publishes, max: 2, window: 60s, action: log}\n"
+                  "  - {id: all, per: client, what: publishes, max: 4, window: 60s, action: drop}\n");
+    tube_up(&t, 4, "a");
+    sends(&t, 2);
+    CHECK(!tube_saw(&t, "!many"), "two are two (%s)", t.rules);
+    sends(&t, 2);
+    CHECK(tube_saw(&t, "!many") && !tube_saw(&t, "all"), "four are not too many (%s)", t.rules);
+    sends(&t, 1);
+    CHECK(tube_saw(&t, "all"), "five are (%s)", t.rules);
+    tube_free(&t);
+    tube_make(&t, "limits:\n"
+                  "  - {id: those, per: all, what: publishes, max: 2, window: 60s, action: drop, clients: [b]}\n"
+                  "  - {id: these, per: all, what: publishes, max: 2, window: 60s, action: drop, clients: [a]}\n");
+    tube_up(&t, 4, "a");
+    sends(&t, 2);
+    tube_again(&t);
+    tube_up(&t, 4, "b");
+    sends(&t, 2);
+    CHECK(!tube_saw(&t, "those") && !tube_saw(&t, "these"), "each counts its own clients (%s)", t.rules);
+    tube_free(&t);
+}
+
+/* What a limit refuses the others count as well: who sends on behind one that drops comes to the one that bans. */
+static void all_count(const char *second, int sent) {
+    struct tube t;
+    char yaml[400];
+    snprintf(yaml, sizeof yaml,
+             "limits:\n  - {id: slow, per: client, what: publishes, max: 2, window: 60s, action: drop}\n  - %s\n",
+             second);
+    tube_make(&t, yaml);
+    tube_up(&t, 4, "a");
+    sends(&t, sent - 1);
+    CHECK(!t.closed && tube_saw(&t, "slow") && !tube_saw(&t, "flood"), "%s: not yet (%s)", second, t.rules);
+    sends(&t, 1);
+    CHECK(t.closed && tube_saw(&t, "flood"), "%s: the graver one has the word (%s)", second, t.rules);
+    tube_again(&t);
+    CHECK(t.closed && tube_saw(&t, "bans"), "%s: and bans (%s)", second, t.rules);
+    tube_free(&t);
+}
+
+/* A ban that ends later stands, whoever set it; once it is lifted the next one counts, however short it is. */
+static void longer_ban(void) {
+    void *memory = calloc(1, guard_shared_size(2));
+    struct guard_shared *h = guard_shared_make(memory, 2);
+    struct guard_prefix p;
+    struct ban_slot found;
+    CHECK(guard_prefix_read(SLICE("192.0.2.7"), &p), "an address");
+    for (unsigned other = 0; other < 2; other++) {
+        int64_t now = 1000 * S * (other + 1);
+        ban_add(h, 0, GUARD_BAN_ADDRESS, &p, (struct slice){0}, SLICE("long"), now, now + 600 * S);
+        ban_add(h, other, GUARD_BAN_ADDRESS, &p, (struct slice){0}, SLICE("short"), now + S, now + 10 * S);
+        CHECK(ban_find_address(h, &p.address, now + 20 * S, &found) && found.until == now + 600 * S,
+              "the long one stands");
+        ban_add(h, other, GUARD_BAN_ADDRESS, &p, (struct slice){0}, SLICE("longer"), now + S, now + 700 * S);
+        CHECK(ban_find_address(h, &p.address, now + 650 * S, &found), "a longer one goes on behind it");
+        CHECK(!guard_ban_lift(h, 0, GUARD_BAN_ADDRESS, SLICE("192.0.2.7"), now + 2 * S), "it is lifted");
+        CHECK(!ban_find_address(h, &p.address, now + 3 * S, &found), "and gone");
+        ban_add(h, other, GUARD_BAN_ADDRESS, &p, (struct slice){0}, SLICE("again"), now + 4 * S, now + 10 * S);
+        CHECK(ban_find_address(h, &p.address, now + 5 * S, &found) && found.until == now + 10 * S,
+              "a short one counts again");
+    }
+    free(memory);
+}
+
 /* What one process begins anew, all do. */
 static void processes(void) {
     void *memory = calloc(1, guard_shared_size(3));
@@ -139,6 +212,11 @@ int main(void) {
     other_actions();
     no_address();
     other_counts();
+    twins();
+    all_count("{id: flood, per: client, what: publishes, max: 5, window: 600s, action: ban 10s}", 6);
+    all_count("{id: flood, per: address, what: bytes, max: 35, window: 600s, action: ban 10s}", 6);
+    all_count("{id: flood, per: address, what: packets, max: 5, window: 600s, action: ban 10s}", 6);
+    longer_ban();
     processes();
     return test_failures != 0;
 }

@@ -13,6 +13,7 @@
 enum { POLICY_MEMORY = 256 << 20 };
 
 #define SECOND INT64_C(1000000000)
+#define FOLD 0x7765697267756172u
 
 /* anomaly_default is what an anomaly is set to where the configuration says nothing. */
 static enum guard_anomaly anomaly_default(uint16_t id) {
@@ -107,14 +108,32 @@ static void want_make(struct guard_policy *p) {
         if (p->conditions[i].when) want_union(&p->want, expr_want(p->conditions[i].when));
 }
 
+static uint64_t list_hash(uint64_t h, const struct guard_list *l) {
+    h = hash_mix(h ^ l->n, FOLD);
+    for (size_t i = 0; i < l->n; i++) h = hash_bytes((struct hash_key){h, FOLD}, l->item[i].p, l->item[i].n);
+    return h;
+}
+
+static uint64_t who_hash(uint64_t h, const struct guard_who *w) {
+    h = list_hash(list_hash(h, &w->users), &w->clients);
+    h = list_hash(list_hash(h, &w->certificates), &w->groups);
+    for (size_t i = 0; i < w->prefix_count; i++) {
+        const struct guard_prefix *p = &w->prefixes[i];
+        h = hash_bytes((struct hash_key){h ^ p->bits, FOLD}, p->address.bytes, p->address.len);
+    }
+    return hash_mix(h ^ ((uint64_t)w->listeners << 1 | w->anonymous), FOLD);
+}
+
+/* Every limit has counters of its own, and keeps them where a reload leaves what it counts, in which window and of
+ * whom: not its id, place or max. Among several that count the same their order tells them apart. */
 static void limits_key(struct guard_policy *p) {
+    uint64_t kind[GUARD_LIMITS_MAX];
     for (size_t i = 0; i < p->limit_count; i++) {
         struct guard_limit *l = &p->limits[i];
-        struct hash_key k = {0x6d6f73717569746f, 0x7765697267756172};
-        uint64_t parts[3] = {(uint64_t)l->per << 8 | (uint64_t)l->what, (uint64_t)l->window, 0};
-        /* Two limits of a kind, such as one a second and one a day, have their own counters by their window. */
-        if (l->what == GUARD_WHAT_CONNECTIONS) parts[1] = 0;
-        l->key = hash_bytes(k, parts, sizeof parts);
+        uint64_t alike = 0, parts[2] = {(uint64_t)l->per << 8 | (uint64_t)l->what, (uint64_t)l->window};
+        kind[i] = who_hash(hash_bytes((struct hash_key){0x6d6f73717569746f, FOLD}, parts, sizeof parts), &l->who);
+        for (size_t k = 0; k < i; k++) alike += kind[k] == kind[i];
+        l->key = hash_mix(kind[i] ^ alike, FOLD);
     }
 }
 

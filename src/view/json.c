@@ -28,7 +28,7 @@ static void indent(struct writer *w, uint32_t depth) {
 }
 
 /* Keys of an object: tshark writes the field's name, and the words of those that have none. */
-static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) {
+static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree, bool secrets) {
     const struct field *field = field_of(v->v[at].id);
     bool expert = field->severity && !(v->v[at].flags & FV_PLAIN);
     const char *end = tree && field->type != FT_PROTOCOL && field->type != FT_NONE ? "_tree" : "";
@@ -41,7 +41,7 @@ static void key(struct writer *w, const struct fvec *v, uint32_t at, bool tree) 
     }
     char text[256];
     struct writer t = wr_fixed(text, sizeof text);
-    label_print(&t, v, at, proto_of(v->v[at].id), false);
+    label_print(&t, v, at, proto_of(v->v[at].id), secrets);
     if (wr_len(&t) > 1 && text[0] == '[') { /* the brackets of what is computed belong to the tree */
         memmove(text, text + 1, wr_len(&t) - 2);
         t.p -= 2;
@@ -87,13 +87,13 @@ static uint32_t member(struct writer *w, const struct fvec *v, uint32_t at, uint
         return at + 1;
     }
     if (!(bare && parent)) {
-        key(w, v, at, false);
+        key(w, v, at, false, view->show_secrets);
         json_shown(w, f, view->show_secrets);
         if (!parent) return at + 1;
         wr_c(w, ',');
         indent(w, indents);
     }
-    key(w, v, at, !bare);
+    key(w, v, at, !bare, view->show_secrets);
     return object(w, v, at + 1, indents, view);
 }
 

@@ -50,8 +50,7 @@ void tree_want(struct want *w);
 /* label_print writes the words of one field, which is of protocol p or nobody's (NULL), p's own where it has some. */
 void label_print(struct writer *w, const struct fvec *v, uint32_t at, const struct proto *p, bool show_secrets);
 
-/* HIDDEN_SECRET stands where a secret would: what is_secret tells, where secrets were not asked for. */
-#define HIDDEN_SECRET "(hidden, --show-secrets shows it)"
+/* is_secret tells whether a value is shown only to who asks for secrets. */
 static inline bool is_secret(const struct fval *f) { return f->flags & FV_SECRET || field_of(f->id)->secret; }
 /* proto_near returns the protocol of a field id, most likely p, that of the field before; NULL: there is none. */
 static inline const struct proto *proto_near(const struct proto *p, uint16_t id) {

@@ -309,9 +309,13 @@ TELLING = {
     "blank": (LOGIN, f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization : Basic\r\n {LOGIN}\r\n\r\n".encode()),
     "answer": (LOGIN, f"HTTP/1.1 200 OK\r\nAuthorization: Basic {LOGIN}\r\nContent-Length: 0\r\n\r\n".encode()),
     "trailer": (LOGIN, f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nAuthorization: Basic {LOGIN}\r\n\r\n".encode()),
+    "cookie": ("s3ss10n", b"GET / HTTP/1.1\r\nHost: a\r\nCookie: lang=en; id=s3ss10n\r\n\r\n"),
+    "set-cookie": ("s3ss10n", b"HTTP/1.1 200 OK\r\nSet-Cookie: id=s3ss10n; Path=/\r\nContent-Length: 0\r\n\r\n"),
+    "http2 cookie": ("s3ss10n", http2_headers((b":method", b"GET"), (b":path", b"/"), (b"cookie", b"id=s3ss10n"))),
     "http2": (LOGIN, http2_headers((b":method", b"GET"), (b":path", b"/"), (b"authorization", b"Basic " + LOGIN.encode()))),
 }
-LINES = [a for n in ("mqtt.passwd", "http.authorization", "http.proxy_authorization", "http.authbasic", "http.request.line",
+LINES = [a for n in ("mqtt.passwd", "http.authorization", "http.proxy_authorization", "http.authbasic", "http.request.line", "http.cookie", "http.cookie_pair",
+                     "http.set_cookie", "http2.headers.cookie",
                      "http.response.line", "http.unknown_header", "http.chunked_trailer_part", "http2.header", "http2.header.value", "http2.header.unescaped",
                      "http2.headers.authorization") for a in ("-e", n)]
 FORMS = [["-V"], *(["-T", form] for form in ("json", "jsonl", "ek")), *(["-T", form, *LINES] for form in ("fields", "json", "jsonl", "ek"))]
@@ -325,6 +329,56 @@ def test_no_form_tells_a_secret_unasked(weir, tmp_path, what, form):
     hidden, shown = out(weir, "-r", tmp_path / "f", *form), out(weir, "--show-secrets", "-r", tmp_path / "f", *form)
     assert secret in shown and HIDDEN in hidden and HIDDEN not in shown
     assert secret not in hidden and "hunter2" not in hidden
+
+
+def conversation(port, *said):
+    """A capture of a client (C) and a server (S) that say these in turn; a line of several parts comes in as many segments."""
+    import struct
+    out, seq = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101), [1, 1]
+    pieces = [(side == "S", part) for side, line in said for part in (line if isinstance(line, list) else [line])]
+    for i, (side, data) in enumerate(pieces):
+        ports, hosts = (50000, port), (0x0a000001, 0x0a000002)
+        tcp = struct.pack(">HHIIBBHHH", ports[side], ports[not side], seq[side], seq[not side], 0x50, 0x18, 8192, 0, 0) + data
+        ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, hosts[side], hosts[not side]) + tcp
+        out += struct.pack("<IIII", 1700000000 + i, 0, len(ip), len(ip)) + ip
+        seq[side] += len(data)
+    return out
+
+
+LOGINS = {
+    "ftp": (21, ("C", b"USER bob\r\n"), ("S", b"331 go on\r\n"), ("C", b"pass hunter2 x\r\n"), ("S", b"230 in\r\n"), ("C", b"ACCT hunter2\r\n"),
+            ("C", b"LIST open\r\n")),
+    "ftp in pieces": (21, ("C", [b"PASS hun", b"ter2", b"\r\n"]), ("S", b"230 in\r\n"), ("C", b"LIST open\r\n")),
+    "pop": (110, ("C", b"USER bob\r\n"), ("S", b"+OK\r\n"), ("C", b"PASS hunter2\r\n"), ("S", b"+OK\r\n"), ("C", b"RETR open\r\n")),
+    "pop at once": (110, ("C", b"USER bob\r\nPASS hunter2\r\nLIST open\r\n")),
+    "pop sasl": (110, ("C", b"AUTH PLAIN\r\n"), ("S", b"+ \r\n"), ("C", b"hunter2\r\n"), ("S", b"+OK\r\n"), ("C", b"open\r\n")),
+    "pop apop": (110, ("C", b"APOP bob hunter2\r\n"), ("S", b"+OK\r\n"), ("C", b"RETR open\r\n")),
+    "smtp": (25, ("C", b"AUTH PLAIN hunter2\r\n"), ("S", b"235 in\r\n"), ("C", b"HELP open\r\n")),
+    "smtp in turn": (25, ("C", b"AUTH LOGIN\r\n"), ("S", b"334 a\r\n"), ("C", b"hunter2=\r\n"), ("S", b"334 b\r\n"), ("C", b"hunter2==\r\n"),
+                     ("S", b"235 in\r\n"), ("C", b"open\r\n")),
+    "smtp one way": (25, ("C", b"AUTH LOGIN\r\n"), ("C", b"hunter2=\r\n"), ("C", b"MAIL FROM:<open>\r\n")),
+    "imap": (143, ("C", b"a1 login bob hunter2\r\n"), ("S", b"a1 OK in\r\n"), ("C", b"a2 SELECT open\r\n")),
+    "imap literals": (143, ("C", b"a1 LOGIN {3}\r\n"), ("S", b"+ go on\r\n"), ("C", b"bob {8}\r\n"), ("S", b"+ go on\r\n"), ("C", b"hun ter2 \r\n"),
+                      ("S", b"a1 OK in\r\n"), ("C", b"a2 SELECT open\r\n")),
+    "imap sasl": (143, ("C", b"a1 AUTHENTICATE PLAIN\r\n"), ("S", b"+\r\n"), ("C", b"hunter2\r\n"), ("S", b"* CAPABILITY\r\na1 OK in\r\n"),
+                  ("C", b"a2 SELECT open\r\n")),
+    "irc": (6667, ("C", b"PASS hunter2\r\n"), ("C", b"JOIN open\r\n")),
+}
+PARTS = [a for n in ("_ws.col.Info", "ftp.request.command", "ftp.request.arg", "pop.request", "pop.request.command", "pop.request.parameter",
+                     "pop.request.data", "smtp.command_line", "smtp.req.command", "smtp.req.parameter", "imap.line", "irc.request") for a in ("-e", n)]
+
+
+@pytest.mark.parametrize("form", [[], ["-V"], ["-T", "json"], ["-T", "jsonl"], ["-T", "ek"], ["-T", "fields", *PARTS]], ids=lambda form: "".join(form[:3]))
+@pytest.mark.parametrize("what", LOGINS)
+def test_no_form_tells_a_login_unasked(weir, tmp_path, what, form):
+    (tmp_path / "f").write_bytes(conversation(*LOGINS[what]))
+    hidden, shown = out(weir, "-r", tmp_path / "f", *form), out(weir, "--show-secrets", "-r", tmp_path / "f", *form)
+    # IRC's summary has no more than the commands; of POP's bytes alone JSON tells nothing.
+    tells = not (what == "irc" and not form) and not (what == "pop at once" and form != ["-V"])
+    for part in ("hunter2", "hun ter2", "ter2"):
+        assert part not in hidden, hidden
+    assert ("ter2" in shown and HIDDEN in hidden) or not tells
+    assert HIDDEN not in shown and ("open" in hidden or not tells)
 
 
 def test_documents_escape_a_character_wherever_it_stands(weir, tmp_path):

@@ -19,11 +19,12 @@ def checksum(data):
 
 
 class Capture:
-    """A pcap file under construction, with a clock of its own."""
+    """A pcap file under construction, with a clock of its own. With `secrets`, lines of a key log, it becomes a pcapng file
+    that brings them."""
 
     def __init__(self, link=RAW, snaplen=262144):
         self.link, self.snaplen = link, snaplen
-        self.records = []
+        self.records, self.secrets = [], b""
         self.now = BEGIN
         self.ident = 0
 
@@ -39,8 +40,21 @@ class Capture:
 
     def write(self, path):
         head = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, self.snaplen, self.link)
-        path.write_bytes(head + b"".join(self.records))
+        path.write_bytes(self.pcapng() if self.secrets else head + b"".join(self.records))
         return path
+
+    def pcapng(self):
+        def block(kind, body):
+            body += bytes(-len(body) % 4)
+            return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+        out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", self.link, 0, self.snaplen))
+        out += block(10, struct.pack("<II", 0x544C534B, len(self.secrets)) + self.secrets)
+        for r in self.records:
+            seconds, ns, kept, whole = struct.unpack("<IIII", r[:16])
+            when = seconds * 10**6 + ns // 1000
+            out += block(6, struct.pack("<IIIII", 0, when >> 32, when & 0xFFFFFFFF, kept, whole) + r[16:])
+        return out
 
     def ip(self, src, dst, proto, body, ident=None, step=0.001):
         a, b = ipaddress.ip_address(src), ipaddress.ip_address(dst)
@@ -278,11 +292,15 @@ def data(n=100):
     return record(23, bytes(n))
 
 
-def tls_session(cap, port=8883, name="broker.example", **kw):
+# The key log of a session that is nobody's here.
+FOREIGN_KEYS = b"CLIENT_RANDOM " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n"
+
+
+def tls_session(cap, port=8883, name="broker.example", suite=0xC02F, **kw):
     """A handshake of TLS 1.2 that succeeds, and some data."""
     t = Tcp(cap, port=port, **kw).open()
     t.c(client_hello(name))
-    t.s(server_hello() + HELLO_DONE)
+    t.s(server_hello(suite) + HELLO_DONE)
     t.c(CCS + record(22, bytes(40)))
     t.s(CCS + record(22, bytes(40)))
     t.c(data())

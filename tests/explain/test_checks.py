@@ -494,6 +494,13 @@ def _(cap, hit):
         session(cap)
 
 
+@case("tls.keys")
+def _(cap, hit):
+    tls_session(cap)
+    if hit:
+        cap.secrets = FOREIGN_KEYS
+
+
 # HTTP and WebSocket.
 
 

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a check says depends on what it sees: the same failure, and the sentence or the next step that fits this one."""
+import json
+import ssl
 import time
 
 import pytest
 
 from made import *
 from test_checks import explain, pki, served
+from test_words import weir
+from tls_lab import Capture as SessionCapture, Lab, Pair
 
 
 def verdict(cap, tmp_path):
@@ -434,6 +438,34 @@ def test_a_level_too_many(tmp_path, topic, severity):
     assert [f["severity"] for f in found] == [severity] and "levels" in found[0]["text"]
 
 
+@pytest.mark.parametrize("filt,topic,severity", [("a/+", "a/b/c", "warning"), ("a/+", "a/b/c/d", "warning"), ("a/+/+", "a/b", "warning"), ("a/+/set", "a/b", "note"),
+                                                 ("x/+", "a/b/c", None)])
+@pytest.mark.parametrize("gets", [False, True])
+def test_one_plus_for_two_levels(tmp_path, filt, topic, severity, gets):
+    """Who gets nothing at all by a filter with a level too few or too many subscribed wrongly; who gets other messages did not."""
+    cap = Capture()
+    d = subscriber(cap, filt)
+    p = session(cap, "pub", 40007, addr="10.0.0.4")
+    p.c(publish(topic))
+    if gets:
+        p.c(publish(filt.replace("+", "other")))
+        d.s(publish(filt.replace("+", "other")))
+    cap.wait(3)
+    d.c(PINGREQ)
+    found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched" and f"`{topic}`" in f["text"]]
+    assert [f["severity"] for f in found] == ([] if not severity else ["note"] if gets else [severity])
+    assert severity != "warning" or "levels" in found[0]["text"] and "one level and no more" in found[0]["next"]
+
+
+def test_message_for_nobody_whose_topic_is_not_known(tmp_path):
+    cap = Capture()
+    t = session(cap, version=5)
+    t.seq[0] += 30  # the PUBLISH was not captured
+    t.s(ack(4, code=0x10))
+    said = [f["text"] for f in verdict(cap, tmp_path)["findings"] if f["id"] == "mqtt.no-subscribers"]
+    assert len(said) == 1 and "unknown" not in said[0] and "(topic" not in said[0], said
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_what_was_to_wait_for_a_session_is_gone(tmp_path, kept):
     cap = Capture()
@@ -645,3 +677,108 @@ def test_message_of_qos_0_among_others_need_not_wait(tmp_path):
     back.c(PINGREQ)
     back.s(PINGRESP)
     assert not ids(verdict(cap, tmp_path))
+
+
+def test_what_came_is_no_connect(tmp_path):
+    """Bytes that are not MQTT, and a CONNECT that stops half-way, are not silence."""
+    for data, said in ((b"0123456789abcdef", "bytes: 16"), (connect()[:1], "bytes: 1"), (connect()[:10], "of 22 bytes to the broker 10.0.0.1:1883 and sent only 10")):
+        cap = Capture()
+        t = Tcp(cap).open()
+        sent = t.c(data)
+        cap.wait(8)
+        t.close(1)
+        out = verdict(cap, tmp_path)
+        assert ids(out) == ["mqtt.no-connect"] and said in out["verdict"]["text"], out["verdict"]["text"]
+        assert sent in out["verdict"]["frames"]
+
+
+def test_bytes_behind_the_cut_are_not_judged(tmp_path):
+    """Where the capture kept headers only, nobody knows whether it was a CONNECT."""
+    cap = Capture(snaplen=40)
+    session(cap).close()
+    assert ids(verdict(cap, tmp_path)) == []
+
+
+def test_packets_without_connect(tmp_path):
+    """A client that goes on as if it were connected still: why nobody answers is one finding [MQTT-3.1.0-1]."""
+    for data in (PINGREQ, publish("a/b", qos=1)):
+        cap = Capture()
+        t = Tcp(cap).open()
+        t.c(data)
+        cap.wait(8)
+        t.fin(1)
+        out = verdict(cap, tmp_path)
+        assert out["verdict"]["id"] == "mqtt.no-connect" and "without a CONNECT" in out["verdict"]["text"]
+        assert "mqtt.ping-unanswered" not in ids(out) and "mqtt.dropped" not in ids(out), ids(out)
+    cap = Capture()
+    t = Tcp(cap)  # the connection is older than the capture
+    t.c(publish("a/b"))
+    cap.wait(8)
+    t.c(publish("a/b"))
+    assert "mqtt.no-connect" not in ids(verdict(cap, tmp_path))
+
+
+def test_keys_that_open_nothing(tmp_path):
+    """Who gave keys asked for it: the short answer says why a session stays closed, once for all of one reason."""
+    cap = Capture()
+    cap.secrets = FOREIGN_KEYS
+    for n in range(3):
+        tls_session(cap, sport=40000 + n)
+    tls_session(cap, sport=40010, suite=0x00FF)
+    out = verdict(cap, tmp_path)
+    assert out["fine"] and [f["text"].split(":")[0] for f in out["findings"] if f["id"] == "tls.keys"] == [
+        "The keys given do not open 3 of 4 TLS sessions",
+        "The keys given do not open 1 of 4 TLS sessions",
+    ]
+    short = weir("explain", tmp_path / "it.pcap").stdout
+    assert short.count("tls.keys") == 2 and "another run or program" in short and "tls.readable" not in short
+    assert "Notes not shown: 5 " in short, short
+    assert weir("explain", tmp_path / "it.pcap", "--md").stdout.count("The keys given") == 2
+    cap.secrets = b""
+    assert "tls.keys" not in [f["id"] for f in verdict(cap, tmp_path)["findings"]]
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    return Lab(tmp_path_factory.mktemp("tls"))
+
+
+def in_tls(tls, tmp_path, version, *said):
+    """What is explained of a session that its key log opens; the server's tickets come behind the client's first words."""
+    log = tmp_path / "keys.log"
+    pair = Pair(*tls.contexts(version, "DEFAULT", str(log))).handshake()
+    for side, data in said:
+        pair.say(side, data)
+    if version == ssl.TLSVersion.TLSv1_3:
+        pair.log[3], pair.log[4] = pair.log[4], pair.log[3]
+    pair.bye()
+    wire = SessionCapture()
+    pair.record(wire, port=8883)
+    out = json.loads(weir("explain", wire.write(tmp_path / "tls.pcap"), "--keylog", log, "--json").stdout)
+    return {f["id"]: f["next"] for f in out["findings"] if f["severity"] == "error" and f["id"] != "tls.certificate-dates"}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_answer_inside_tls(tls, tmp_path, version):
+    """What the server says of TLS itself, its handshake, tickets and alerts, is no answer to what is inside."""
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    out = in_tls(tls, tmp_path, version, (0, get))
+    assert list(out) == ["http.no-answer"] and "port of MQTT brokers" in out["http.no-answer"]
+    assert not in_tls(tls, tmp_path, version, (0, get), (1, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
+    assert list(in_tls(tls, tmp_path, version, (0, connect()))) == ["mqtt.no-connack"]
+    assert not in_tls(tls, tmp_path, version, (0, connect()), (1, connack()), (0, DISCONNECT))
+
+
+def test_alert_behind_the_end(tls, tmp_path):
+    """A client that leaves without close_notify is told decode_error (OpenSSL 3): nothing was broken off by that."""
+    for first in (0, 1):
+        cap = Capture()
+        t = Tcp(cap, port=8883).open()
+        t.c(client_hello())
+        t.s(server_hello() + HELLO_DONE)
+        if first == 0:
+            t.fin(0)
+        t.s(alert(50))
+        t.fin(1)
+        said = ids(verdict(cap, tmp_path))
+        assert ("tls.alert" in said) == (first == 1), said

@@ -247,3 +247,22 @@ def test_networks_are_told_in_the_readers_language():
         out = weir("lab", "net", "list", "--lang", lang, env={"COLUMNS": "80"}).stdout
         assert word in out
         assert all(sum(1 + (ord(c) >= 0x2e80) for c in line) <= 80 for line in out.splitlines())
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_narrow_ladder_has_whom_the_verdict_is_about(tmp_path, columns):
+    """However many others there are, and however much they say."""
+    cap = Capture()
+    for n in range(80):
+        t = session(cap, f"talker-{n}", 40000 + n, addr=f"10.0.1.{n}")
+        for _ in range(3):
+            t.c(publish("a/b"))
+    cap.wait(1)
+    lost = Tcp(cap, client="10.0.0.77", server="10.0.0.9", port=1884)
+    lost.segment(0, SYN)
+    lost.segment(1, RST | ACK, ack=1001)
+    path = cap.write(tmp_path / "many.pcap")
+    assert "10.0.0.9:1884 refused" in weir("explain", path, "--lang", "en").stdout.replace("\n  ", " ")
+    picture = weir("ladder", path, "--lang", "en", env={"COLUMNS": str(columns)}).stdout
+    assert "10.0.0.9:1884" in picture and "10.0.0.77" in picture and "RST" in picture
+    assert max(len(line) for line in picture.splitlines()) <= columns

@@ -271,6 +271,30 @@ test('topics, clients, waterfall, ladder and volume show what was captured', asy
   assert.ok((await page.locator('.big-number').innerText()).includes(billed));
 });
 
+test('what was published and what was delivered are counted apart', async () => {
+  await at('/mqtt');
+  await page.waitForSelector('.topic:has-text("temperature")');
+  assert.deepEqual(await page.locator('.topic-heads span').allInnerTexts(), ['Published', 'Delivered']);
+  const { topics } = await (await fetch(server.url + 'v1/captures/sample.pcapng/mqtt')).json();
+  const sum = key => topics.filter(x => x.topic.startsWith('home/')).reduce((n, x) => n + x[key], 0).toLocaleString('en');
+  assert.deepEqual(await page.locator('.topic:has-text("home") >> nth=0').locator('.n').allInnerTexts(), [sum('published'), sum('delivered')]);
+  assert.notEqual(sum('delivered'), '0');
+});
+
+test('the ladder opens at its first party, and follows who picks an arrow', async () => {
+  await page.setViewportSize({ width: 420, height: 800 });
+  await at('/ladder?filter=' + encodeURIComponent('mqtt.msgtype == 8 || tcp.stream == 2')); // its first arrow is right of its first party
+  await page.waitForSelector('.ladder-row.picked');
+  const across = () => page.evaluate(() => document.querySelector('.ladder').scrollLeft);
+  await page.waitForTimeout(300);
+  assert.equal(await across(), 0);
+  await page.evaluate(() => { document.querySelector('.ladder').scrollLeft = 1e6; });
+  const far = await across();
+  assert.ok(far > 0);
+  await page.locator('.ladder').press('ArrowDown');
+  await page.waitForFunction(f => document.querySelector('.ladder').scrollLeft !== f, far);
+});
+
 test('strings of a hostile device are text wherever they are shown', async () => {
   for (const view of ['packets', 'connections', 'findings', 'mqtt', 'mqtt/clients', 'waterfall', 'ladder', 'follow/mqtt/0', 'follow/tcp/0', 'stats/expert', 'volume']) {
     await page.goto(server.url + '#/c/hostile.pcap/' + view);

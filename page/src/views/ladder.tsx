@@ -39,10 +39,12 @@ function Picture({ got }: { got: All }) {
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtual(got.arrows.length, () => LINE, box);
   const wide = LEFT + got.parties.length * WIDE;
-  const [picked, pick] = useState(0);
+  const [picked, set] = useState(0);
+  const moved = useRef(false); // nobody picked an arrow yet: the picture begins at its first party
+  const pick = (to: number) => { moved.current = true; set(to); };
   useEffect(() => { // the picked arrow is in sight, also where its parties stand far to the right
     const b = box.current, a = got.arrows[picked];
-    if (!b || !a) return;
+    if (!b || !a || !moved.current) return;
     const near = Math.min(a.from, a.to) * WIDE, far = LEFT + (Math.max(a.from, a.to) + 1) * WIDE;
     const fits = far - near <= b.clientWidth;
     if (far > b.scrollLeft + b.clientWidth || near < b.scrollLeft) b.scrollLeft = fits ? (near + far - b.clientWidth) / 2 : near;

@@ -12,17 +12,18 @@ import { Values } from '../parts/values';
 import { useData, useVirtual } from '../use';
 import type { Mqtt as All, Topic } from '../types';
 
-interface Node { name: string; path: string; depth: number; topic?: Topic; messages: number; kids: Map<string, Node> }
+interface Node { name: string; path: string; depth: number; topic?: Topic; published: number; delivered: number; kids: Map<string, Node> }
 
 /** treeOf makes the tree; a topic may have both a value and topics below it. */
 function treeOf(topics: Topic[]): Node {
-  const root: Node = { name: '', path: '', depth: -1, messages: 0, kids: new Map() };
+  const root: Node = { name: '', path: '', depth: -1, published: 0, delivered: 0, kids: new Map() };
   for (const topic of topics) {
     let at = root;
     topic.topic.split('/').forEach((name, depth, parts) => {
       let kid = at.kids.get(name);
-      if (!kid) at.kids.set(name, (kid = { name, path: parts.slice(0, depth + 1).join('/'), depth, messages: 0, kids: new Map() }));
-      kid.messages += topic.published + topic.delivered;
+      if (!kid) at.kids.set(name, (kid = { name, path: parts.slice(0, depth + 1).join('/'), depth, published: 0, delivered: 0, kids: new Map() }));
+      kid.published += topic.published;
+      kid.delivered += topic.delivered;
       at = kid;
     });
     at.topic = topic;
@@ -74,7 +75,7 @@ function Tree({ got, picked }: { got: All; picked: string }) {
               style={{ transform: `translateY(${v.start}px)`, paddingLeft: 8 + n.depth * 16 + 'px' }} onClick={() => pick(n)}
               onContextMenu={e => openMenu(e, filterChoices(n.topic ? `mqtt.topic == ${literal(n.path)}` : `mqtt.topic matches ${literal('^' + n.path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') + '/')}`), n.path)}>
               <span class="twist" aria-hidden="true" onClick={e => { e.stopPropagation(); turn(n); }}>{kids ? (open ? '▾' : '▸') : ''}</span>
-              <span class="topic-name">{n.name || '∅'}</span><span class="topic-value mono">{lastText(n.topic)}</span><span class="quiet n">{num(n.messages)}</span>
+              <span class="topic-name">{n.name || '∅'}</span><span class="topic-value mono">{lastText(n.topic)}</span><span class="quiet n">{num(n.published)}</span><span class="quiet n">{num(n.delivered)}</span>
             </div>
           );
         })}
@@ -91,6 +92,7 @@ function Topics({ got, picked }: { got: All; picked: string }) {
     <div class={'topic-view' + (picked ? ' has-topic' : '')}>
       <div class="topic-side">
         <input type="search" value={word} placeholder={t('searchTopics')} aria-label={t('searchTopics')} onInput={e => look(e.currentTarget.value)} />
+        <div class="topic-heads quiet"><span>{t('th_published')}</span><span>{t('th_delivered')}</span></div>
         <Tree key={word} got={shown} picked={picked} />
         {got.left_out > 0 && <p class="aside">{t('leftOut', num(got.left_out))}</p>}
       </div>

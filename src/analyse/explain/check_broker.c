@@ -25,8 +25,9 @@ static struct mark broker_ended(const struct conv *c) {
 /* blamed tells whether another check says why the broker closed. */
 static bool blamed(const struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    return closed_on(j->c) || keep_alive_over(j->c) || conv_path_broken(j) || mark_set(&m->too_large) ||
-           mark_set(&m->ack_refused) || (mark_set(&m->violation) && m->violation_side == CLIENT);
+    return closed_on(j->c) || keep_alive_over(j->c) || conv_path_broken(j) || connect_left_out(j->c) ||
+           mark_set(&m->too_large) || mark_set(&m->ack_refused) ||
+           (mark_set(&m->violation) && m->violation_side == CLIENT);
 }
 
 /* A reset is another matter, tcp.reset. */

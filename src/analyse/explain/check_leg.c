@@ -7,7 +7,16 @@
 
 #include <ctype.h>
 
-enum { EDITS_MAX = 2, LEVEL_OFF = 10, LEVELS_TRIED = 16, WEAK = 20, SLOW_LEG_MS = 1000, LEG_WAIT_S = 1, FAR = 999 };
+enum {
+    EDITS_MAX = 2,
+    LEVEL_OFF = 10,
+    PLUS_OFF = 15,
+    LEVELS_TRIED = 16,
+    WEAK = 20,
+    SLOW_LEG_MS = 1000,
+    LEG_WAIT_S = 1,
+    FAR = 999
+};
 
 static bool ended_before(const struct conv *c, int64_t ts) {
     for (int side = 0; side < 2; side++)
@@ -100,6 +109,26 @@ static bool level_off(struct slice filter, struct slice topic) {
     return false;
 }
 
+/* head_levels returns the first n levels of a text that has as many. */
+static struct slice head_levels(struct slice s, unsigned n) {
+    size_t at = 0;
+    while (at < s.n && (s.p[at] != '/' || --n)) at++;
+    return slice_head(s, at);
+}
+
+/* plus_off tells whether a filter that ends with `+` matches but for levels at the end that only the topic has, or that
+ * only the filter has and leaves open. */
+static bool plus_off(struct slice filter, struct slice topic) {
+    unsigned f = levels(filter), t = levels(topic);
+    bool plus = filter.n > 1 && filter.p[filter.n - 1] == '+' && filter.p[filter.n - 2] == '/';
+    if (!plus || f == t) return false;
+    if (f < t) return explain_topic_matches(filter, head_levels(topic, f));
+    struct slice head = head_levels(filter, t);
+    for (size_t i = head.n; i < filter.n; i++)
+        if (filter.p[i] != '/' && filter.p[i] != '+') return false;
+    return explain_topic_matches(head, topic);
+}
+
 /* near_words says in which way a filter just misses a topic; NULL: it is another matter. `far` orders the ways. */
 static const char *near_words(struct slice filter, struct slice topic, unsigned *far) {
     struct slice f = filter, t = topic;
@@ -124,6 +153,8 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     *far = LEVEL_OFF;
     if (level_off(f, t)) return N_("the number of levels differs");
     unsigned same = same_levels(f, t);
+    *far = PLUS_OFF;
+    if (same && plus_off(f, t)) return N_("the number of levels differs");
     *far = WEAK + KEPT_TEXT - same;
     if (!same) return NULL;
     bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
@@ -184,10 +215,16 @@ void check_unmatched(struct judge *j) {
     if (!near || reserved_topic(t)) return;
     struct finding *f = topic_found(j);
     f->confidence = LIKELY;
-    /* "a level differs" is a weak likeness: often just another topic. */
-    if (j->near_far >= WEAK) f->level = LEVEL_NOTE;
-    else if (near->deliveries || j->near_far == LEVEL_OFF)
+    /* "a level differs" is a weak likeness: often just another topic. So is a filter that has messages of its own, or
+     * is that of the publisher, which means other messages. */
+    bool others = near->deliveries || near->stream == t->stream;
+    if (j->near_far >= WEAK || (j->near_far == PLUS_OFF && others)) f->level = LEVEL_NOTE;
+    else if (near->deliveries || j->near_far >= LEVEL_OFF)
         f->level = LEVEL_WARNING; /* that filter has its own messages, or may be meant for others */
+    if (j->near_far == PLUS_OFF)
+        f->next = N_(
+            "`+` stands for one level and no more: subscribe with one `+` for each level, or with `#` at the end for "
+            "all that follow.");
     say_text(j, f, near->filter);
     say_words(f, j->near_words);
     say_clock(j, f, t->first.ts);
@@ -216,7 +253,7 @@ static const struct message *missed(const struct judge *j, const uint16_t *filte
     uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
     for (uint64_t s = first; s <= e->messages && n; s++) {
         const struct message *m = &e->message[s % MESSAGES_MAX];
-        if (m->serial != s || &e->topic[m->topic] != j->t || j->now - m->sent.ts < LEG_WAIT_S * SECOND) continue;
+        if (&e->topic[m->topic] != j->t || j->now - m->sent.ts < LEG_WAIT_S * SECOND) continue;
         for (size_t i = 0; i < n; i++) {
             const struct filter_rec *f = &e->filter[filters[i]];
             const struct conv *c = explain_conv(e, f->stream);
@@ -252,7 +289,7 @@ static const struct message *kept_lost(const struct judge *j, const struct filte
     uint64_t first = e->messages > MESSAGES_MAX - 1 ? e->messages - (MESSAGES_MAX - 1) : 1;
     for (uint64_t s = first; s <= e->messages && j->matches; s++) {
         const struct message *m = &e->message[s % MESSAGES_MAX];
-        if (m->serial != s || &e->topic[m->topic] != j->t || m->deliveries || !m->qos) continue;
+        if (&e->topic[m->topic] != j->t || m->deliveries || !m->qos) continue;
         for (size_t i = 0; i < j->matches; i++) {
             *who = &e->filter[j->match[i]];
             if (!is_share((*who)->filter) && (*back = returned(j, *who, m->sent.ts))) return m;

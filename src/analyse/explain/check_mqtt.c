@@ -10,13 +10,52 @@ static const char *side_words(int side) { return side == CLIENT ? N_("client") :
 
 bool conv_is_broker(const struct conv *c) { return c->mqtt || c->end[SERVER].port == 1883; }
 
+/* begun_told says of a client that sent something other than a CONNECT what it was. */
+static void begun_told(struct judge *j, struct finding *f) {
+    const struct conv *c = j->c;
+    const struct half *client = &c->half[CLIENT];
+    cite(f, &client->first_data);
+    cite(f, &client->last_data);
+    if (c->mqtt) {
+        f->level = LEVEL_ERROR;
+        f->text = N_("%1$s sent packets of MQTT to the broker %2$s without a CONNECT before them [MQTT-3.1.0-1].");
+        f->next = N_("Look at the client: its first packet on every new connection must be CONNECT. One that goes on "
+                     "where an earlier connection ended does not notice that it has a new one.");
+        return;
+    }
+    say_number(j, f, client->bytes);
+    if (c->connect_due) {
+        say_number(j, f, c->connect_due);
+        f->text = N_("%1$s began a CONNECT of %4$s bytes to the broker %2$s and sent only %3$s of them.");
+        f->next = N_(
+            "Look at the client: it stops while it sends, or writes a wrong length in front of its CONNECT. A broker "
+            "waits for the rest, and closes when it has waited too long.");
+        return;
+    }
+    f->text = N_("%1$s opened a connection to the broker %2$s, and what it sent is not a whole CONNECT (bytes: %3$s).");
+    f->next =
+        N_("Check which program this is and which port it is meant for: a broker closes a connection that does not "
+           "begin with CONNECT.");
+}
+
+bool connect_left_out(const struct conv *c) {
+    const struct mqtt_rec *m = c->mqtt;
+    return m && mark_set(&c->established) && !mark_set(&m->connect) && !mark_set(&m->violation) && !c->lost &&
+           c->first_bytes[CLIENT] == PAYLOAD_MQTT && !c->half[SERVER].segments;
+}
+
 void check_no_connect(struct judge *j) {
     const struct conv *c = j->c;
-    if (c->end[SERVER].port != 1883 || !mark_set(&c->established) || c->mqtt || c->tls || c->web) return;
-    if (mark_set(&c->half[CLIENT].rst) || c->half[CLIENT].stuck_times || !quiet_for(j, &c->established, 5)) return;
+    const struct half *client = &c->half[CLIENT];
+    bool sent = mark_set(&client->first_data);
+    if (c->mqtt ? !connect_left_out(c) : c->end[SERVER].port != 1883 || !mark_set(&c->established)) return;
+    if (c->tls || c->web || c->lost || client->stuck_times || c->first_bytes[CLIENT] == PAYLOAD_PROXY) return;
+    if (sent ? j->e->cut != 0 : mark_set(&client->rst)) return;
+    if (!quiet_for(j, sent ? &client->last_data : &c->established, 5)) return;
+    if (c->connect_due && client->bytes >= c->connect_due) return; /* it came, and could not be read */
     struct finding *f = found(j);
     cite(f, &c->established);
-    if (mark_set(&c->half[CLIENT].first_data)) cite(f, &c->half[CLIENT].first_data);
+    if (sent) begun_told(j, f);
 }
 
 void check_no_connack(struct judge *j) {
@@ -26,7 +65,7 @@ void check_no_connack(struct judge *j) {
         mark_set(&m->disconnect[SERVER]))
         return;
     if (!quiet_for(j, &m->connect, CONNACK_WAIT_S) || c->half[CLIENT].stuck_times ||
-        c->first_bytes[SERVER] == PAYLOAD_TLS)
+        (c->first_bytes[CLIENT] == PAYLOAD_MQTT && c->first_bytes[SERVER] == PAYLOAD_TLS))
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
     if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY || closed_on_violation(c)) return;
@@ -163,7 +202,7 @@ void check_id_twice(struct judge *j) {
 
 void check_ping(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!m || !mark_set(&m->ping) || j->c->lost) return;
+    if (!m || !mark_set(&m->ping) || j->c->lost || connect_left_out(j->c)) return;
     int64_t waited = j->now - m->ping.ts;
     bool closed = conv_closed(j->c);
     if (waited < PING_WAIT_S * SECOND && !(closed && waited > 2 * SECOND)) return;
@@ -211,7 +250,7 @@ void check_keep_alive(struct judge *j) {
 
 static void say_topic(struct judge *j, struct finding *f, const struct flight *fl) {
     if (fl->topic) say_text(j, f, j->e->topic[fl->topic - 1].topic);
-    else say_words(f, N_("(unknown)"));
+    else say_words(f, N_("unknown"));
 }
 
 /* flight_old returns an unfinished delivery of a QoS that waited long enough, and who sent it. */
@@ -283,7 +322,7 @@ void check_publish_refused(struct judge *j) {
     if (!m || !mark_set(&m->ack_refused)) return;
     struct finding *f = found(j);
     if (m->ack_refused_topic.n) say_text(j, f, m->ack_refused_topic);
-    else say_words(f, N_("(unknown)"));
+    else say_words(f, N_("unknown"));
     say_number(j, f, m->ack_refused_code);
     say_words(f, reason_words(m->ack_refused_code));
     cite(f, &m->first_publish[CLIENT]);
@@ -295,7 +334,9 @@ void check_no_match(struct judge *j) {
     if (!m || !mark_set(&m->no_match)) return;
     struct finding *f = found(j);
     if (m->no_match_topic.n) say_text(j, f, m->no_match_topic);
-    else say_words(f, N_("(unknown)"));
+    else
+        f->text = N_("The broker %2$s took a message of %1$s and says that no subscription matches its topic (reason "
+                     "0x10).");
     cite(f, &m->no_match);
 }
 
@@ -357,7 +398,7 @@ void check_closed_on(struct judge *j) {
     struct finding *f = found(j);
     f->confidence = LIKELY;
     say_text(j, f, publish ? SLICE("PUBLISH") : SLICE("SUBSCRIBE"));
-    if (!m->last_about) say_words(f, N_("(unknown)"));
+    if (!m->last_about) say_words(f, N_("unknown"));
     else say_text(j, f, publish ? j->e->topic[m->last_about - 1].topic : j->e->filter[m->last_about - 1].filter);
     say_number(j, f, m->last_len);
     cite(f, &m->last_client);

@@ -20,6 +20,7 @@ enum alert {
     ALERT_ILLEGAL = 47,
     ALERT_UNKNOWN_CA = 48,
     ALERT_ACCESS_DENIED = 49,
+    ALERT_DECODE = 50,
     ALERT_VERSION = 70,
     ALERT_INSUFFICIENT = 71,
     ALERT_INTERNAL = 80,
@@ -53,7 +54,7 @@ static const char *alert_words(uint8_t code) {
     case 22: return N_("record overflow");
     case 30: return N_("decompression failure");
     case 41: return N_("no certificate");
-    case 50: return N_("decode error");
+    case ALERT_DECODE: return N_("decode error");
     case 51: return N_("decrypt error");
     case 60: return N_("export restriction");
     case 80: return N_("internal error");
@@ -69,11 +70,14 @@ static const char *alert_words(uint8_t code) {
     }
 }
 
-/* alert_of returns the readable alert a side sent other than a plain close, or -1. */
+/* alert_of returns the readable alert a side sent other than a plain close, or -1. Who leaves without close_notify gets
+ * decode_error (OpenSSL 3, of RFC 8446 6.1), which broke nothing off. */
 static int alert_of(const struct conv *c, int side) {
     const struct tls_rec *t = c->tls;
     if (!t || !mark_set(&t->alert[side]) || t->alert_hidden[side]) return -1;
     uint8_t code = t->alert_code[side];
+    const struct mark *left = &c->half[!side].fin;
+    if (code == ALERT_DECODE && mark_set(left) && left->frame < t->alert[side].frame) return -1;
     return code == ALERT_CLOSE || code == ALERT_CANCELED || code == 100 ? -1 : code;
 }
 
@@ -473,23 +477,52 @@ void check_tls_to_plain(struct judge *j) {
 /* Suites whose name begins TLS_RSA_WITH have the session key sent under the server's RSA key (RFC 5246 7.4.7.1). */
 static bool static_rsa(const char *suite) { return suite && strncmp(suite, "TLS_RSA_WITH", 12) == 0; }
 
-/* shut_words returns why the keys that were given do not open the session; NULL: none were given. */
-static const char *shut_words(const struct tls_rec *t) {
+/* shut_verdict returns why the keys that were given do not open the session; SHUT_NO_KEYS: none were given. */
+static uint8_t shut_verdict(const struct tls_rec *t) {
     for (uint8_t verdict = SHUT_NO_KEYS + 1; verdict < VERDICT_COUNT; verdict++)
-        if (slice_eq(t->shut, slice_str(tls_verdict_text(verdict)))) return tls_verdict_text(verdict);
-    return NULL;
+        if (slice_eq(t->shut, slice_str(tls_verdict_text(verdict)))) return verdict;
+    return SHUT_NO_KEYS;
+}
+
+/* is_closed tells whether a session has data and nothing of it was read. */
+static bool is_closed(const struct conv *c) {
+    return c->tls && (mark_set(&c->tls->data[CLIENT]) || mark_set(&c->tls->data[SERVER])) && !c->mqtt && !c->web;
+}
+
+/* What the short answer says of keys: once for all sessions that stay closed for one reason. */
+void check_tls_shut(struct judge *j) {
+    uint32_t sessions = 0, shut[VERDICT_COUNT] = {0};
+    struct mark first[VERDICT_COUNT] = {0};
+    for (size_t i = 0; i < CONVS_MAX; i++) {
+        const struct conv *c = j->e->conv[i];
+        if (!c || !c->tls || !explain_chosen(j->e, c)) continue;
+        const struct tls_rec *t = c->tls;
+        uint8_t why = is_closed(c) ? shut_verdict(t) : SHUT_NO_KEYS;
+        sessions++;
+        if (!shut[why]++) first[why] = mark_set(&t->client_hello) ? t->client_hello : c->first;
+    }
+    for (uint8_t why = SHUT_NO_KEYS + 1; why < VERDICT_COUNT; why++) {
+        if (!shut[why]) continue;
+        struct finding *f = found(j);
+        f->asked = true;
+        say_number(j, f, shut[why]);
+        say_number(j, f, sessions);
+        say_words(f, tls_verdict_text(why));
+        if (why == SHUT_SUITE || why == SHUT_COMPRESSED) f->next = "";
+        cite(f, &first[why]);
+    }
 }
 
 void check_tls_readable(struct judge *j) {
     const struct conv *c = j->c;
     const struct tls_rec *t = c->tls;
-    if (!t || !mark_set(&t->server_hello) || !mark_set(&t->data[SERVER]) || c->mqtt || c->web) return;
+    if (!is_closed(c) || !mark_set(&t->server_hello) || !mark_set(&t->data[SERVER])) return;
     const char *suite = field_value_name(&vals_tls_suite, t->suite);
     struct finding *f = found(j);
     say_text(j, f, slice_str(version_name(t->version)));
     say_text(j, f, slice_str(suite ? suite : "?"));
-    const char *tried = shut_words(t);
-    if (tried) say_words(f, tried);
+    uint8_t tried = shut_verdict(t);
+    if (tried != SHUT_NO_KEYS) say_words(f, tls_verdict_text(tried));
     else if (tls_is_13(t->version))
         say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
     else if (static_rsa(suite)) say_words(f, N_("the server's RSA key or a key log can open it"));

@@ -94,6 +94,12 @@ static bool too_late(const struct conv *c) {
     return mark_set(end) && c->web->request.frame > end->frame && c->web->response.frame < end->frame && !c->lost;
 }
 
+/* silent tells whether nothing of the server came behind the request. */
+static bool silent(const struct conv *c) {
+    const struct mark *spoke = c->tls ? &c->tls->spoke[SERVER] : &c->half[SERVER].last_data;
+    return c->half[SERVER].packets && spoke->frame < c->web->request.frame;
+}
+
 void check_http_no_answer(struct judge *j) {
     const struct conv *c = j->c;
     const struct web_rec *w = c->web;
@@ -111,7 +117,7 @@ void check_http_no_answer(struct judge *j) {
         return;
     }
     if (!w || w->requests != 1 || w->responses || !mark_set(&w->request) || c->half[CLIENT].stuck_times) return;
-    if (c->half[SERVER].segments || c->lost || !c->half[SERVER].packets || !quiet_for(j, &w->request, 10)) return;
+    if (!silent(c) || c->lost || !quiet_for(j, &w->request, 10)) return;
     struct finding *f = found(j);
     say_text(j, f, w->method);
     if (c->end[SERVER].port == 1883 || c->end[SERVER].port == 8883)

@@ -98,7 +98,8 @@ struct tls_rec {
     uint32_t last_short_len[2];
     uint32_t before_len[2]; /* of the record before the last */
     struct mark last_data[2];
-    uint32_t replies; /* encrypted records of the server behind the client's first */
+    struct mark spoke[2]; /* last record that may be of the program: no ticket or alert, as far as it was opened */
+    uint32_t replies;     /* encrypted records of the server behind the client's first */
     struct slice name, alpn;
     struct slice shut; /* why it cannot be read, where keys were given */
     bool alpn_any, alpn_mqtt;
@@ -127,23 +128,26 @@ struct flight {
     struct mark step; /* the last packet about it */
 };
 
-/* mqtt_rec is an MQTT session. What every packet touches comes first. */
+/* mqtt_rec is an MQTT session. What every packet touches fills the first cache line, what PUBLISH of QoS 1 and 2
+ * touches the second, what deliveries touch the third. */
 struct mqtt_rec {
     struct mark last_client, last_server;
+    uint64_t broker; /* hash of the server's end */
     uint32_t publishes[2];
-    uint32_t max_packet[2];   /* greatest packet the side takes; 0: not said */
-    struct flight *flight[2]; /* by sender of the PUBLISH: at first one[], grows up to FLIGHTS */
-    uint8_t flights[2];       /* how many it has room for */
-    uint16_t topic;           /* place in explain.topic of the first PUBLISH + 1; 0: none */
-    uint16_t last_about;      /* of the client's last packet: the place + 1 of its topic or filter, */
-    uint8_t last_type;        /* its type */
-    uint32_t last_len;        /* its length */
-    uint32_t topic_half;      /* half of that topic's hash */
-    uint64_t broker;          /* hash of the server's end */
-    struct flight one[2];     /* few sessions have more than one message under way */
-    uint64_t matched;         /* serial of the last message that was delivered to it */
+    uint32_t topic_half; /* half of the hash of `topic` */
+    uint32_t last_len;   /* of the client's last packet: its length, */
+    uint16_t last_about; /* the place + 1 of its topic or filter, */
+    uint8_t last_type;   /* its type */
+    bool limited;        /* a side said max_packet */
+    uint16_t topic;      /* place in explain.topic of the first PUBLISH + 1; 0: none */
+    uint16_t filters;
+    struct flight *flight[2];      /* by sender of the PUBLISH: at first one[], grows up to FLIGHTS */
+    uint8_t flights[2];            /* how many it has room for */
+    struct flight one[2];          /* few sessions have more than one message under way */
+    uint16_t filter[CONV_FILTERS]; /* places in explain.filter */
+    uint64_t matched;              /* serial of the last message that was delivered to it */
     /* Only some packets touch what follows. */
-    uint16_t filters, filter[CONV_FILTERS]; /* places in explain.filter */
+    uint32_t max_packet[2]; /* greatest packet the side takes; 0: not said */
     struct mark ping;
     struct mark first_publish[2];
     struct mark connect, connack, disconnect[2], subscribe;
@@ -193,6 +197,7 @@ struct conv {
     struct net_addr icmp_from;
     struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
     struct slice stray;    /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
+    uint32_t connect_due;  /* bytes of the CONNECT that the client's first segment begins and does not end; 0: none */
     int64_t syn_rtt;       /* from SYN to SYN/ACK; 0: not seen */
     uint16_t name;         /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
@@ -268,22 +273,23 @@ struct broker_rec {
     uint16_t first, last; /* places in explain.filter + 1 */
 };
 
+/* topic_rec is a topic somebody publishes to. What every message touches fills the first cache line. */
 struct topic_rec {
-    struct endpoint broker;
-    struct slice topic;
-    struct mark first, last;
-    struct mark first_ack;
+    struct mark last, first_ack;
+    int64_t slowest;
+    uint32_t published, delivered;
     uint32_t stream; /* of the first publisher */
     uint8_t qos;
     bool namesake; /* a topic of another broker is called the same */
-    uint32_t published, delivered;
-    int64_t slowest;
+    struct slice topic;
+    struct endpoint broker;
+    struct mark first;
     struct mark slow_sent, slow_got;
     uint32_t slow_stream;
     struct mark got_sent, got; /* first delivery: what was published, and that it came */
     int64_t delay;             /* of the first delivery */
     struct mark lost;          /* a message that a matching subscriber did not get */
-};
+} __attribute__((aligned(64)));
 
 struct client_rec {
     struct endpoint broker;
@@ -294,14 +300,15 @@ struct client_rec {
 
 /* message is one PUBLISH from a client to a broker. */
 struct message {
-    uint64_t hash, serial, before; /* before: serial of the one before it in the same bucket */
+    uint64_t hash;
     struct mark sent;
     uint32_t stream;
-    uint16_t topic; /* place in explain.topic */
-    uint8_t qos;
     uint32_t deliveries;
     uint32_t to[MESSAGE_TO]; /* numbers + 1 of the first conversations it was delivered to */
-};
+    uint16_t topic;          /* place in explain.topic */
+    uint16_t back;           /* how many messages ago was the one before it in its bucket; 0: none is kept */
+    uint8_t qos;
+} __attribute__((aligned(64)));
 
 /* will_rec is a will a client left with a broker. */
 struct will_rec {
@@ -335,6 +342,7 @@ struct finding {
     uint8_t args;
     int64_t ts;   /* when it showed */
     bool matters; /* it is about a device: MQTT, or the way to a broker */
+    bool asked;   /* the user asked for it, by giving keys: a note that the short answer has, too */
 };
 
 struct explain;
@@ -353,12 +361,10 @@ extern const size_t explain_checks_count;
 const char *stage_name(enum stage s);          /* "TCP" */
 const char *level_name(enum severity_level l); /* "error", to be translated */
 
-/* place_map finds places of a table by hash: open addressing, nothing is ever taken out. */
+/* place_map finds places of a table by hash: open addressing, nothing is ever taken out. A slot is 48 bits of the hash
+ * and the place + 1 in the lowest 16; 0: it is free. */
 struct place_map {
-    struct map_slot {
-        uint64_t hash;
-        uint32_t place; /* + 1; 0: the slot is free */
-    } * slot;
+    uint64_t *slot;
     uint32_t mask; /* slots - 1 */
 };
 
@@ -366,7 +372,7 @@ struct explain {
     struct hash_key key;
     struct arena arena;
     struct slabs slabs; /* of what conversations own */
-    void *memory;       /* of room[] */
+    void *memory;       /* of room[], topic[] and message[] */
     struct conv *room;  /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct conv *conv[CONVS_MAX];
     struct name_rec *name;
@@ -379,7 +385,7 @@ struct explain {
     struct will_rec will[WILLS_MAX];
     struct sought_rec sought[SOUGHT_MAX];
     struct owner_rec owner[OWNERS_MAX];
-    uint64_t bucket[MESSAGES_MAX];
+    uint32_t bucket[MESSAGES_MAX]; /* low half of the serial of the last message of a hash; 0: none */
     uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts, owners, quics;
     uint64_t messages; /* serial of the last */
     struct place_map by_name, by_host, by_broker, by_topic, by_text, by_client, by_will, by_quic;
@@ -403,8 +409,7 @@ struct explain {
     struct mark partial_at;
     uint64_t midway;
     bool ipv6_used, any_dns, filtered, live;
-    int64_t rtt_median; /* of the conversations' handshakes, nanoseconds; 0: too few */
-    uint64_t said_capture[4];
+    int64_t rtt_median;       /* of the conversations' handshakes, nanoseconds; 0: too few */
     struct trouble forgotten; /* what there was no memory for */
     uint32_t likened;         /* topics and filters that were compared letter by letter */
     /* told is called for every finding as it is made, in a live run. */

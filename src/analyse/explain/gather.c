@@ -18,6 +18,8 @@
 
 enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5, AHEAD_SECONDS = 60 };
 
+static const uint64_t PLACE = UINT16_MAX; /* the bits of a slot that are the place */
+
 int map_make(struct place_map *m, uint32_t entries) {
     uint32_t size = 2 * entries;
     m->mask = size - 1;
@@ -28,20 +30,18 @@ int map_make(struct place_map *m, uint32_t entries) {
 static void map_free(struct place_map *m) { free(m->slot); }
 
 /* slot_of returns the slot of a hash, or the free one where it would be. */
-static struct map_slot *slot_of(const struct place_map *m, uint64_t hash) {
+static uint64_t *slot_of(const struct place_map *m, uint64_t hash) {
     uint32_t i = (uint32_t)hash & m->mask;
-    while (m->slot[i].place && m->slot[i].hash != hash) i = (i + 1) & m->mask;
+    while (m->slot[i] && (m->slot[i] ^ hash) & ~PLACE) i = (i + 1) & m->mask;
     return &m->slot[i];
 }
 
 uint32_t map_find(const struct place_map *m, uint64_t hash) {
-    const struct map_slot *s = slot_of(m, hash);
-    return s->place ? s->place - 1 : PLACE_NONE;
+    uint64_t slot = *slot_of(m, hash);
+    return slot ? (uint32_t)(slot & PLACE) - 1 : PLACE_NONE;
 }
 
-void map_set(struct place_map *m, uint64_t hash, uint32_t place) {
-    *slot_of(m, hash) = (struct map_slot){.hash = hash, .place = place + 1};
-}
+void map_set(struct place_map *m, uint64_t hash, uint32_t place) { *slot_of(m, hash) = (hash & ~PLACE) | (place + 1); }
 
 struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
@@ -55,13 +55,18 @@ uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct s
     return hash_behind(e, hash_bytes(e->key, head, n), text);
 }
 
-/* room_make makes room for the conversations, at the beginning of a cache line. */
+/* room_make makes room for what packets touch most, each in cache lines of its own. */
 static bool room_make(struct explain *e) {
-    enum { ALIGN = _Alignof(struct conv) };
-    e->memory = calloc(CONVS_MAX + 1, sizeof *e->room);
+    enum { LINE = 64 };
+    size_t messages = MESSAGES_MAX * sizeof *e->message, topics = TOPICS_MAX * sizeof *e->topic,
+           n = messages + topics + (CONVS_MAX + 1) * sizeof *e->room;
+    e->memory = calloc(1, n + LINE - 1);
     if (!e->memory) return false;
-    pages_wide(e->memory, (CONVS_MAX + 1) * sizeof *e->room);
-    e->room = (struct conv *)(((uintptr_t)e->memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+    pages_wide(e->memory, n);
+    uint8_t *line = (uint8_t *)(((uintptr_t)e->memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    e->message = (struct message *)line;
+    e->topic = (struct topic_rec *)(line + messages);
+    e->room = (struct conv *)(line + messages + topics);
     e->room[0].stream = UINT32_MAX; /* nobody's; all other free places have 0, which is not a number of theirs */
     return true;
 }
@@ -74,16 +79,13 @@ int explain_make(struct explain *e) {
     e->host = calloc(HOSTS_MAX, sizeof *e->host);
     e->filter = calloc(FILTERS_MAX, sizeof *e->filter);
     e->broker = calloc(FILTERS_MAX, sizeof *e->broker);
-    e->topic = calloc(TOPICS_MAX, sizeof *e->topic);
     e->client = calloc(CLIENTS_MAX, sizeof *e->client);
-    e->message = calloc(MESSAGES_MAX, sizeof *e->message);
     e->finding = calloc(FINDINGS_MAX, sizeof *e->finding);
     int rc = map_make(&e->by_name, NAMES_MAX) | map_make(&e->by_host, HOSTS_MAX) |
              map_make(&e->by_broker, FILTERS_MAX) | map_make(&e->by_topic, TOPICS_MAX) |
              map_make(&e->by_text, TOPICS_MAX) | map_make(&e->by_client, CLIENTS_MAX) |
              map_make(&e->by_will, WILLS_MAX) | map_make(&e->by_quic, QUIC_MAX);
-    bool made = e->name && e->host && e->filter && e->broker && e->topic && e->client && e->message && e->finding &&
-                rc == OK && room_make(e);
+    bool made = e->name && e->host && e->filter && e->broker && e->client && e->finding && rc == OK && room_make(e);
     return made ? OK : ERR_NOMEM;
 }
 
@@ -109,9 +111,7 @@ void explain_free(struct explain *e) {
     free(e->host);
     free(e->filter);
     free(e->broker);
-    free(e->topic);
     free(e->client);
-    free(e->message);
     free(e->finding);
     map_free(&e->by_name);
     map_free(&e->by_host);
@@ -394,7 +394,10 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
-        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) gather_request(e, c, p);
+        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) {
+            gather_request(e, c, p);
+            gather_connect_begun(c, p->tcp.data);
+        }
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
@@ -496,7 +499,7 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
 void explain_expect(const struct explain *e, uint32_t now, uint32_t next) {
     const struct conv *c = now == UINT32_MAX ? NULL : explain_conv(e, now);
     if (c && c->mqtt) /* asked for when the conversation itself is there */
-        lines_ask(c->mqtt, offsetof(struct mqtt_rec, filter));
+        lines_ask(c->mqtt, offsetof(struct mqtt_rec, max_packet));
     if (next == UINT32_MAX) return;
     c = &e->room[next % CONVS_MAX];
     line_ask(c);

@@ -9,7 +9,7 @@
 enum { PLACE_NONE = UINT32_MAX, PORT_QUIC = 443 };
 static const int64_t SECOND = 1000000000, MILLI = 1000000;
 
-/* map_make prepares for `entries` entries, a power of two; 0 or ERR_NOMEM. */
+/* map_make prepares for `entries` entries, a power of two below 2^15, with places below 2^16 - 1; 0 or ERR_NOMEM. */
 int map_make(struct place_map *m, uint32_t entries) MUST_USE;
 /* map_find returns the place that map_set gave a hash, or PLACE_NONE. */
 uint32_t map_find(const struct place_map *m, uint64_t hash);
@@ -39,6 +39,8 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
                  const struct http_event *h);
 /* gather_request looks at a client's first segment, whether it begins a request that goes on behind it. */
 void gather_request(struct explain *e, struct conv *c, const struct packet_events *p);
+/* gather_connect_begun looks at one of which no packet was read, whether it begins a CONNECT. */
+void gather_connect_begun(struct conv *c, struct slice in);
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w);
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,

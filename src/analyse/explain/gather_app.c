@@ -166,6 +166,7 @@ void gather_tls(struct explain *e, struct conv *c, int side, const struct packet
         r->replies += side == SERVER && r->records[CLIENT];
         mark_first(&r->data[side], p);
         r->last_data[side] = mark_of(p);
+        if (!t->inner || t->inner == TLS_CONTENT_DATA) r->spoke[side] = mark_of(p);
         r->before_len[side] = r->last_short_len[side];
         r->last_short[side] = t->length <= SHORT_RECORD ? mark_of(p) : (struct mark){0};
         r->last_short_len[side] = t->length;

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 enum { CHAIN_MAX = 64 };
-_Static_assert(offsetof(struct mqtt_rec, filters) <= 3 * 64, "what all packets touch is three cache lines");
+_Static_assert(offsetof(struct mqtt_rec, flight) == 64, "what all packets touch is one cache line");
+_Static_assert(offsetof(struct mqtt_rec, max_packet) <= 3 * 64, "what most packets touch is three cache lines");
 _Static_assert((FLIGHTS & (FLIGHTS - 1)) == 0 && FLIGHTS < 256, "flight_free doubles up to FLIGHTS");
 
 struct place_key {
@@ -81,34 +82,35 @@ static uint64_t message_hash(const struct explain *e, uint32_t topic, struct sli
     return hash_text(e, &topic, sizeof topic, payload);
 }
 
-static struct message *message_at(const struct explain *e, uint64_t serial) {
-    if (!serial || serial + MESSAGES_MAX <= e->messages) return NULL; /* overwritten since */
-    struct message *m = &e->message[serial % MESSAGES_MAX];
-    return m->serial == serial ? m : NULL;
+/* bucket_serial returns the serial of the last message of a hash; 0: there is none, or its place was taken since. */
+static uint64_t bucket_serial(const struct explain *e, uint64_t hash) {
+    uint32_t low = e->bucket[hash % MESSAGES_MAX], ago = (uint32_t)e->messages - low;
+    return low && ago < MESSAGES_MAX ? e->messages - ago : 0;
 }
 
 static void message_add(struct explain *e, const struct conv *c, const struct packet_events *p, uint32_t topic,
                         const struct mqtt_event *m) {
-    uint64_t hash = message_hash(e, topic, m->payload), serial = ++e->messages,
-             *bucket = &e->bucket[hash % MESSAGES_MAX];
+    uint64_t hash = message_hash(e, topic, m->payload), before = bucket_serial(e, hash), serial = ++e->messages;
     e->message[serial % MESSAGES_MAX] = (struct message){.hash = hash,
-                                                         .serial = serial,
-                                                         .before = *bucket,
                                                          .sent = mark_of(p),
                                                          .stream = c->stream,
                                                          .topic = (uint16_t)topic,
+                                                         .back = before ? (uint16_t)(serial - before) : 0,
                                                          .qos = m->qos};
-    *bucket = serial;
+    e->bucket[hash % MESSAGES_MAX] = (uint32_t)serial;
 }
 
-/* message_find returns the message that a delivery on a conversation is of. */
-static struct message *message_find(struct explain *e, const struct mqtt_rec *r, uint32_t topic, struct slice payload) {
-    uint64_t hash = message_hash(e, topic, payload), serial = e->bucket[hash % MESSAGES_MAX];
-    struct message *found = NULL, *m;
-    for (int i = 0; i < CHAIN_MAX && serial > r->matched && (m = message_at(e, serial)); i++, serial = m->before) {
-        if (m->hash != hash || m->topic != topic) continue;
-        if (found && mark_set(&r->subscribe) && m->sent.ts < r->subscribe.ts) break; /* sent before it subscribed */
-        found = m;
+/* message_find returns the serial of the message that a delivery on a conversation is of; 0: none. */
+static uint64_t message_find(const struct explain *e, const struct mqtt_rec *r, uint32_t topic, struct slice payload) {
+    uint64_t hash = message_hash(e, topic, payload), serial = bucket_serial(e, hash), found = 0;
+    for (int i = 0; i < CHAIN_MAX && serial > r->matched && serial + MESSAGES_MAX > e->messages; i++) {
+        const struct message *m = &e->message[serial % MESSAGES_MAX];
+        if (m->hash == hash && m->topic == topic) {
+            if (found && mark_set(&r->subscribe) && m->sent.ts < r->subscribe.ts) break; /* sent before it subscribed */
+            found = serial;
+        }
+        if (!m->back) break;
+        serial -= m->back;
     }
     return found;
 }
@@ -224,14 +226,15 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
         mark_first(&r->retained, p);
         r->retained_count++;
     }
-    struct message *found = at == PLACE_NONE ? NULL : message_find(e, r, at, m->payload);
-    if (!found) {
+    uint64_t serial = at == PLACE_NONE ? 0 : message_find(e, r, at, m->payload);
+    if (!serial) {
         if (m->topic[0].n) will_check(e, c, p, m, hash);
         return;
     }
+    struct message *found = &e->message[serial % MESSAGES_MAX];
     struct topic_rec *t = &e->topic[at];
     int64_t took = p->ts - found->sent.ts;
-    r->matched = found->serial;
+    r->matched = serial;
     if (found->deliveries < MESSAGE_TO) found->to[found->deliveries] = c->stream + 1;
     found->deliveries++;
     if (m->retain || m->dup) return;
@@ -252,7 +255,7 @@ static void delivered(struct explain *e, struct conv *c, const struct packet_eve
 static void publish_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                          const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
-    uint32_t most = r->max_packet[!side];
+    uint32_t most = r->limited ? r->max_packet[!side] : 0;
     if (!r->publishes[side]++) r->first_publish[side] = mark_of(p);
     if (m->dup) {
         mark_first(&r->duplicate, p);
@@ -417,6 +420,11 @@ const struct client_rec *client_of(const struct explain *e, const struct conv *c
     return at == PLACE_NONE ? NULL : &e->client[at];
 }
 
+static void limit_note(struct mqtt_rec *r, int side, const struct mqtt_event *m) {
+    r->max_packet[side] = m->max_packet;
+    r->limited |= m->max_packet != 0;
+}
+
 static void connect_take(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                          const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
@@ -428,7 +436,7 @@ static void connect_take(struct explain *e, struct conv *c, int side, const stru
     r->user = m->user;
     r->password = m->password;
     r->clean = m->clean;
-    r->max_packet[side] = m->max_packet;
+    limit_note(r, side, m);
     if (m->will && m->will_topic.n) {
         r->will_topic = keep(e, m->will_topic);
         will_add(e, c);
@@ -445,7 +453,7 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
     r->session = m->session;
     if (m->client.n && !r->client.n) r->client = keep(e, m->client);
     if (m->keep_alive) r->keep_alive = m->keep_alive;
-    r->max_packet[side] = m->max_packet;
+    limit_note(r, side, m);
 }
 
 /* rec_new: from here on the sides stay what they are. */
@@ -497,6 +505,12 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
         r->has_disconnect_code[side] = m->has_code;
         break;
     }
+}
+
+void gather_connect_begun(struct conv *c, struct slice in) {
+    struct mqtt_head h;
+    bool begun = mqtt_head_read(in, &h) == READ_OK && h.type == MQTT_CONNECT && mqtt_probe(in) >= PROBE_UNSURE;
+    if (begun) c->connect_due = h.size + h.length;
 }
 
 /* same_letter compares two bytes, case aside where it is to be folded. */

@@ -168,9 +168,7 @@ static void sides_say(struct judge *j, struct finding *f) {
 
 struct finding *found(struct judge *j) {
     size_t n = (size_t)(j->check - explain_checks);
-    uint64_t bit = (uint64_t)1 << (n & 63), *said = j->c                             ? j->c->said
-                                                    : j->check->scope == PER_CAPTURE ? j->e->said_capture
-                                                                                     : NULL;
+    uint64_t bit = (uint64_t)1 << (n & 63), *said = j->c ? j->c->said : NULL;
     bool seen = said && (said[n >> 6] & bit);
     bool shown = !j->c || explain_chosen(j->e, j->c);
     if (j->n && j->e->filtered) shown = j->n->selected;

@@ -69,6 +69,8 @@ bool conv_idle_death(const struct judge *j);
 bool closed_on(const struct conv *c);
 /* closed_on_violation tells whether the broker's answer to a packet that broke a rule of MQTT was to close. */
 bool closed_on_violation(const struct conv *c);
+/* connect_left_out tells whether a client sent packets of MQTT on a new connection and none was CONNECT. */
+bool connect_left_out(const struct conv *c);
 /* keep_alive_over tells whether the broker closed because the client was silent longer than its keep-alive allows. */
 bool keep_alive_over(const struct conv *c);
 

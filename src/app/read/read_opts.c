@@ -60,7 +60,7 @@ static const struct opt_def defs[] = {
      "print one JSON line per transaction, as Suricata's EVE: mqtt, tls, http, dns, flow, alert, stats", OPT_FLAG,
      offsetof(struct read_opts, events)},
     {0, "schema", NULL, "print the JSON Schema of -T jsonl and stop", OPT_FLAG, offsetof(struct read_opts, schema)},
-    {0, "show-secrets", NULL, "show passwords and keys; PDML has them in any case, as from tshark", OPT_FLAG,
+    {0, "show-secrets", NULL, "show passwords, cookies and keys; PDML has them in any case, as from tshark", OPT_FLAG,
      offsetof(struct read_opts, show_secrets)},
     {0, "color", "auto|always|never",
      "colour packet lines: red broken or an error, yellow lost, repeated or reset, grey bare acknowledgments",

@@ -27,6 +27,7 @@ _Static_assert(sizeof(struct ftp_transfer) <= ANNOUNCE_ABOUT_MAX, "it can be ann
 
 struct ftp_state {
     bool tls_asked;
+    struct login login;
     struct net_addr data_addr; /* where the next data is agreed to go; len 0: nowhere */
     uint16_t data_port;
     struct ftp_transfer transfer;
@@ -95,9 +96,13 @@ static void command_note(struct decode *d, struct ftp_state *st, struct slice te
 
 static void request_read(struct decode *d, struct ftp_state *st, const struct line *line) {
     struct slice rest = line->text, command = word_take(&rest);
-    line_open(d, FID_FTP_LINE, line->all);
-    line_add(d, FID_FTP_REQUEST_COMMAND, command);
-    if (rest.n) line_add(d, FID_FTP_REQUEST_ARG, rest);
+    bool whole = login_goes_on(&st->login, line);
+    bool secret = whole || (rest.n && (word_is(command, "PASS") || word_is(command, "ACCT")));
+    login_line(&st->login, line, line_open(d, FID_FTP_LINE, line->all), secret, whole ? 0 : line->text.n - rest.n);
+    struct fval *word = line_add(d, FID_FTP_REQUEST_COMMAND, command);
+    if (whole) fv_secret(word);
+    struct fval *arg = rest.n ? line_add(d, FID_FTP_REQUEST_ARG, rest) : NULL;
+    if (secret) fv_secret(arg);
     fv_close(d->out);
     st->tls_asked = word_is(command, "AUTH");
     if (word_is(command, "PORT")) place_note(d, st, "PORT", rest);
@@ -148,7 +153,7 @@ static void ftp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     const struct fval *reply = fv_first(v, FID_FTP_RESPONSE, at, end), *text = fv_first(v, FID_FTP_LINE, at, end);
     if (!reply || !text) return;
     wr_s(w, reply->u ? "Response: " : "Request: ");
-    line_say(w, text->s);
+    line_say(w, v, text, text->s);
 }
 
 static bool line_label(struct writer *w, const struct fvec *v, uint32_t at) {

@@ -13,7 +13,9 @@ static struct read_result irc_read(struct decode *d, void *state, int from, stru
         struct slice rest = line.text, word = word_take(&rest);
         if (!line.text.n) continue;
         if (word.p[0] == ':') word = word_take(&rest);
-        line_open(d, server ? FID_IRC_RESPONSE : FID_IRC_REQUEST, line.text);
+        struct fval *f = line_open(d, server ? FID_IRC_RESPONSE : FID_IRC_REQUEST, line.text);
+        bool secret = word_is(word, "PASS") || word_is(word, "OPER") || word_is(word, "AUTHENTICATE");
+        if (secret && !server) fv_secret(f);
         if (word.n) line_add(d, server ? FID_IRC_RESPONSE_COMMAND : FID_IRC_REQUEST_COMMAND, word);
         fv_close(d->out);
     }

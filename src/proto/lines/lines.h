@@ -76,9 +76,34 @@ static inline struct fval *line_add(struct decode *d, uint16_t id, struct slice 
     return fv_s(d->out, id, d_off(d, s.p), (uint32_t)s.n, s);
 }
 /* line_open is line_add for one that has parts of its own; closed with fv_close. */
-static inline void line_open(struct decode *d, uint16_t id, struct slice s) {
+static inline struct fval *line_open(struct decode *d, uint16_t id, struct slice s) {
     struct fval *f = fv_at(d->out, fv_open(d->out, id, d_off(d, s.p), (uint32_t)s.n));
     if (f) f->s = s;
+    return f;
+}
+
+/* login is what is known of the client's secrets that are still to come. */
+struct login {
+    bool asked;   /* a login has begun: the next lines answer what the server asks, in base64 (RFC 4422), */
+    bool literal; /* or are what line before promised with its length (RFC 9051 4.3) */
+    bool open;    /* the last line was secret and has no end yet */
+};
+
+/* login_goes_on tells whether all of a client's line is secret, by what came before. */
+static inline bool login_goes_on(struct login *l, const struct line *line) {
+    struct slice s = line->text;
+    if (l->open) return true;
+    if (l->asked && !l->literal && s.n && memchr(s.p, ' ', s.n)) l->asked = false; /* base64 has no spaces */
+    return l->asked;
+}
+
+/* login_line marks a client's line, what fv_add returned for it, where what stands behind its first `head` bytes is
+ * secret; NULL is fine. It is called for every line. */
+static inline void login_line(struct login *l, const struct line *line, struct fval *f, bool secret, size_t head) {
+    l->open = secret && line->all.p[line->all.n - 1] != '\n';
+    if (!f || !secret) return;
+    fv_secret(f);
+    f->extra = (uint16_t)(head < UINT16_MAX ? head : 0);
 }
 
 /* from_server tells whether side `from` is the server's, going by the port that is p's. */
@@ -87,10 +112,13 @@ static inline bool from_server(struct decode *d, const struct proto *p, int from
     return (from == 1) != first_serves;
 }
 
-/* line_say writes the first line of a text. */
-static inline void line_say(struct writer *w, struct slice text) {
+/* line_say writes the first line of the text of a field, of a secret one what stands in front of the secret. */
+static inline void line_say(struct writer *w, const struct fvec *v, const struct fval *f, struct slice text) {
+    bool hides = f->flags & FV_SECRET && !v->show_secrets;
     struct line line;
-    if (line_take(&text, &line)) print_string(w, line.text);
+    if (!line_take(&text, &line)) return;
+    print_string(w, hides ? slice_head(line.text, f->extra) : line.text);
+    if (hides) wr_s(w, HIDDEN_SECRET);
 }
 
 /* LINES_PROTO is the entry of a protocol of lines, made of its ID of fields and of what is named after it. */

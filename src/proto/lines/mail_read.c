@@ -18,9 +18,10 @@ struct mail_state {
     struct arena memory;
     uint8_t *head; /* what came of them in earlier segments, in `memory`; NULL: nothing */
     size_t head_n;
+    struct login login;
 };
 
-enum { SMTP_READY = 220, SMTP_GO_ON = 354, SMTP_REFUSED = 400 };
+enum { SMTP_READY = 220, SMTP_CHALLENGE = 334, SMTP_GO_ON = 354, SMTP_REFUSED = 400 };
 
 /* message_begin says that the client's next line is the first of a message. */
 static void message_begin(struct mail_state *st) {
@@ -31,10 +32,16 @@ static void message_begin(struct mail_state *st) {
 static void smtp_request(struct decode *d, struct mail_state *st, const struct line *line) {
     struct slice rest = line->text, command = word_take(&rest);
     fv_hide(fv_u(d->out, FID_SMTP_REQ, d_off(d, line->all.p), 0, 1));
-    line_open(d, FID_SMTP_COMMAND_LINE, line->all);
-    line_add(d, FID_SMTP_REQ_COMMAND, command);
-    if (rest.n) line_add(d, FID_SMTP_REQ_PARAMETER, rest);
+    bool whole = login_goes_on(&st->login, line), auth = !whole && word_is(command, "AUTH");
+    login_line(&st->login, line, line_open(d, FID_SMTP_COMMAND_LINE, line->all), whole || (auth && rest.n),
+               whole ? 0 : line->text.n - rest.n);
+    struct fval *word = line_add(d, FID_SMTP_REQ_COMMAND, command);
+    if (whole) fv_secret(word);
+    struct fval *parameter = rest.n ? line_add(d, FID_SMTP_REQ_PARAMETER, rest) : NULL;
+    if (whole || auth) fv_secret(parameter);
     fv_close(d->out);
+    st->login.asked |= auth;
+    if (whole) return;
     if (word_is(command, "DATA")) {
         message_begin(st);
         st->asked_data = true;
@@ -55,6 +62,7 @@ static void smtp_reply(struct decode *d, struct mail_state *st, const struct lin
         if (rest.n) line_add(d, FID_SMTP_RSP_PARAMETER, rest);
     }
     fv_close(d->out);
+    if (code != SMTP_CHALLENGE) st->login.asked = false;
     if (smtp_goes_on(line->text)) return;
     if (code == SMTP_GO_ON && !st->asked_data && !st->in_data) message_begin(st);
     if (code >= SMTP_REFUSED && st->fresh) st->asked_data = st->in_data = st->fresh = false;
@@ -165,7 +173,7 @@ static void joined_say(struct writer *w, const struct fvec *v, uint32_t at, uint
         if (v->v[i].id != id) continue;
         struct slice text = v->v[i].s;
         if (!first) wr_s(w, " | ");
-        line_say(w, goes_on ? slice_tail(text, 4) : text);
+        line_say(w, v, &v->v[i], goes_on ? slice_tail(text, 4) : text);
         goes_on = id == FID_SMTP_RESPONSE && smtp_goes_on(text);
         first = false;
     }
@@ -186,25 +194,48 @@ static void smtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     }
 }
 
+static void pop_reply(struct decode *d, struct mail_state *st, const struct line *line) {
+    struct slice rest = line->text;
+    fv_open(d->out, FID_POP_RESPONSE, d_off(d, line->all.p), (uint32_t)line->all.n);
+    struct slice word = word_take(&rest);
+    line_add(d, FID_POP_RESPONSE_INDICATOR, word);
+    if (rest.n) line_add(d, FID_POP_RESPONSE_DESCRIPTION, rest);
+    fv_close(d->out);
+    if (st->tls_asked && word_is(word, "+OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
+    st->tls_asked = false;
+    if (!word_is(word, "+")) st->login.asked = false;
+}
+
+/* pop_request shows the first line of a packet with its parts, the others as what they are: commands sent at once. */
+static void pop_request(struct decode *d, struct mail_state *st, const struct line *line, bool first) {
+    struct slice rest = line->text, word = word_take(&rest);
+    uint32_t off = d_off(d, line->all.p), len = (uint32_t)line->all.n;
+    bool whole = login_goes_on(&st->login, line), auth = !whole && word_is(word, "AUTH");
+    bool secret = whole || (rest.n && (auth || word_is(word, "PASS") || word_is(word, "APOP")));
+    struct fval *f = first ? fv_at(d->out, fv_open(d->out, FID_POP_REQUEST, off, len))
+                           : fv_add(d->out, FID_POP_REQUEST_DATA, off, len);
+    login_line(&st->login, line, f, secret, whole ? 0 : line->text.n - rest.n);
+    st->login.asked |= auth;
+    if (!first) return;
+    struct fval *command = line_add(d, FID_POP_REQUEST_COMMAND, word);
+    if (whole) fv_secret(command);
+    struct fval *parameter = rest.n ? line_add(d, FID_POP_REQUEST_PARAMETER, rest) : NULL;
+    if (secret) fv_secret(parameter);
+    fv_close(d->out);
+    st->tls_asked = word_is(word, "STLS");
+}
+
 static struct read_result pop_read(struct decode *d, void *state, int from, struct slice in) {
     struct mail_state *st = state;
     struct slice left = in;
     struct line line;
     bool server = from_server(d, &proto_pop, from);
     d_begin(d, &proto_pop, d_off(d, in.p), (uint32_t)in.n);
-    if (line_take(&left, &line)) {
-        struct slice rest = line.text;
-        fv_open(d->out, server ? FID_POP_RESPONSE : FID_POP_REQUEST, d_off(d, line.all.p), (uint32_t)line.all.n);
-        struct slice word = word_take(&rest);
-        line_add(d, server ? FID_POP_RESPONSE_INDICATOR : FID_POP_REQUEST_COMMAND, word);
-        if (rest.n) line_add(d, server ? FID_POP_RESPONSE_DESCRIPTION : FID_POP_REQUEST_PARAMETER, rest);
-        fv_close(d->out);
-        if (server && st->tls_asked && word_is(word, "+OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
-        st->tls_asked = !server && word_is(word, "STLS");
+    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
+        if (!server) pop_request(d, st, &line, i == 0);
+        else if (i == 0) pop_reply(d, st, &line);
+        else fv_add(d->out, FID_POP_RESPONSE_DATA, d_off(d, line.all.p), (uint32_t)line.all.n);
     }
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++)
-        fv_add(d->out, server ? FID_POP_RESPONSE_DATA : FID_POP_REQUEST_DATA, d_off(d, line.all.p),
-               (uint32_t)line.all.n);
     d_end(d);
     return lines_whole(in);
 }
@@ -218,7 +249,7 @@ static void pop_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     const struct fval *f = fv_first(v, server ? FID_POP_RESPONSE : FID_POP_REQUEST, at, end);
     if (!f) return;
     wr_s(w, server ? "S: " : "C: ");
-    line_say(w, bytes_of(v, f));
+    line_say(w, v, f, bytes_of(v, f));
 }
 
 /* pop_label: the entry of a line has no value of its own, as in Wireshark; its words are its bytes. */
@@ -232,6 +263,27 @@ static bool pop_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
+static void imap_request(struct decode *d, struct mail_state *st, const struct line *line) {
+    struct slice rest = line->text;
+    word_take(&rest); /* the tag */
+    struct slice word = word_take(&rest);
+    bool whole = login_goes_on(&st->login, line), promises = line->text.n && line->text.p[line->text.n - 1] == '}';
+    bool auth = !whole && word_is(word, "AUTHENTICATE"), login = !whole && word_is(word, "LOGIN");
+    login_line(&st->login, line, line_add(d, FID_IMAP_LINE, line->all), whole || (rest.n && (auth || login)),
+               whole ? 0 : line->text.n - rest.n);
+    if (auth || login) st->login.literal = login;
+    if (auth) st->login.asked = true;
+    else if (login || (whole && st->login.literal)) st->login.asked = promises;
+    st->tls_asked = word_is(word, "STARTTLS");
+}
+
+static void imap_reply(struct decode *d, struct mail_state *st, const struct line *line) {
+    struct slice rest = line->text, tag = word_take(&rest), word = word_take(&rest);
+    line_add(d, FID_IMAP_LINE, line->all);
+    if (st->tls_asked && word_is(word, "OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
+    if (!word_is(tag, "+") && !word_is(tag, "*")) st->login.asked = false;
+}
+
 static struct read_result imap_read(struct decode *d, void *state, int from, struct slice in) {
     struct mail_state *st = state;
     struct slice left = in;
@@ -240,12 +292,8 @@ static struct read_result imap_read(struct decode *d, void *state, int from, str
     d_begin(d, &proto_imap, d_off(d, in.p), (uint32_t)in.n);
     fv_hide(fv_u(d->out, FID_IMAP_ISREQUEST, d_off(d, in.p), 0, !server));
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        struct slice rest = line.text;
-        word_take(&rest); /* the tag */
-        struct slice word = word_take(&rest);
-        line_add(d, FID_IMAP_LINE, line.all);
-        if (server && st->tls_asked && word_is(word, "OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
-        st->tls_asked = (server ? st->tls_asked : false) || (!server && word_is(word, "STARTTLS"));
+        if (server) imap_reply(d, st, &line);
+        else imap_request(d, st, &line);
     }
     d_end(d);
     return lines_whole(in);
@@ -255,7 +303,7 @@ static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     const struct fval *request = fv_first(v, FID_IMAP_ISREQUEST, at, end), *text = fv_first(v, FID_IMAP_LINE, at, end);
     if (!request || !text) return;
     wr_s(w, request->u ? "Request: " : "Response: ");
-    line_say(w, text->s);
+    line_say(w, v, text, text->s);
 }
 
 static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

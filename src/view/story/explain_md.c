@@ -68,5 +68,5 @@ void explain_md(struct writer *w, struct explain *e, const struct explain_view *
     roles_md(w, e);
     if (e->findings) wr_f(w, "\n## %s\n", words(N_("Findings")));
     for (uint32_t i = 0; i < e->findings; i++)
-        if (e->finding[i].level > LEVEL_NOTE || v->verbose) finding_md(w, &e->finding[i], v, true);
+        if (finding_shown(&e->finding[i], v)) finding_md(w, &e->finding[i], v, true);
 }

@@ -354,7 +354,7 @@ static void others_print(struct writer *w, const struct explain *e, const struct
     bool any = false;
     for (uint32_t i = 0; i < e->findings; i++) {
         const struct finding *f = &e->finding[i];
-        if (f->stream >= 0 || f == cause || (f->level == LEVEL_NOTE && !v->verbose)) continue;
+        if (f->stream >= 0 || f == cause || !finding_shown(f, v)) continue;
         if (!any) wr_f(w, "\n%s%s%s\n", paint(v, BOLD), words(N_("The capture")), paint(v, PLAIN));
         any = true;
         finding_print(w, f, v, 2);
@@ -370,10 +370,12 @@ static void report_print(struct writer *w, struct explain *e, const struct expla
     roles_print(w, e, v);
     convs_print(w, e, cause, v);
     others_print(w, e, cause, v);
-    if (!v->verbose && e->per_level[LEVEL_NOTE]) {
+    uint32_t left_out = 0;
+    for (uint32_t i = 0; i < e->findings; i++) left_out += !finding_shown(&e->finding[i], v);
+    if (left_out) {
         wr_c(w, '\n');
         wr_f(w, "%s", paint(v, DIM));
-        text_number(w, v->width, N_("Notes not shown: %1$s (-v shows them)"), e->per_level[LEVEL_NOTE]);
+        text_number(w, v->width, N_("Notes not shown: %1$s (-v shows them)"), left_out);
         wr_f(w, "%s", paint(v, PLAIN));
     }
 }
@@ -396,7 +398,7 @@ void explain_one(struct writer *w, const struct finding *f, bool again, const st
     char clock[16];
     time_t t = (time_t)(f->ts / SECOND);
     struct tm tm;
-    if (f->level == LEVEL_NOTE && !v->verbose) return;
+    if (!finding_shown(f, v)) return;
     localtime_r(&t, &tm);
     if (f->ts && strftime(clock, sizeof clock, "%H:%M:%S", &tm)) wr_f(w, "%s  ", clock);
     if (!again || v->verbose) {

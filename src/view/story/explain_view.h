@@ -33,6 +33,10 @@ void finding_sentence(struct writer *w, const struct finding *f);
 void finding_next(struct writer *w, const struct finding *f);
 /* finding_command writes the command that shows the frames; false where there is none. */
 bool finding_command(struct writer *w, const struct finding *f, const struct explain_view *view);
+/* finding_shown tells whether a report has a finding: notes are left out, but for those that were asked for. */
+static inline bool finding_shown(const struct finding *f, const struct explain_view *view) {
+    return f->level > LEVEL_NOTE || f->asked || view->verbose;
+}
 const char *finding_id(const struct finding *f);
 /* finding_confidence writes, in brackets, how sure a finding is that is not certain. */
 void finding_confidence(struct writer *w, const struct finding *f);

@@ -49,15 +49,25 @@ static int rank(const struct party *p) {
     return p->subscribes && !p->publishes ? 2 : 0;
 }
 
-/* choose fills in with the parties that are drawn where not all fit: servers first, then who has most to say. */
+/* choose fills in with the parties that are drawn where not all fit: who is wanted, then who has most to say to those
+ * that are in already; to begin with, and where those speak to nobody else, a server. */
 static void choose(const struct ladder *l, bool in[PARTIES_MAX], size_t max) {
+    uint32_t between[PARTIES_MAX][PARTIES_MAX] = {0};
+    for (uint32_t i = 0; i < l->rungs; i++) {
+        between[l->rung[i].from_party][l->rung[i].to_party]++;
+        between[l->rung[i].to_party][l->rung[i].from_party]++;
+    }
     for (size_t n = 0; n < max; n++) {
         int best = -1;
         uint64_t most = 0;
         for (uint32_t i = 0; i < l->parties; i++) {
             const struct party *p = &l->party[i];
-            uint64_t weight = p->rungs + ((uint64_t)(p->broker || p->server) << 32);
-            if (in[i] || !p->rungs || weight <= most) continue;
+            uint64_t known = 0;
+            for (uint32_t k = 0; k < l->parties; k++) known += in[k] ? between[i][k] : 0;
+            uint64_t weight =
+                (uint64_t)p->wanted << 63 | known << 40 | (uint64_t)(p->broker || p->server) << 32 | p->rungs;
+            if (in[i] || !p->rungs || weight <= most || (n && n + 1 == max && !known))
+                continue; /* alone it says nothing */
             best = (int)i;
             most = weight;
         }
@@ -66,24 +76,24 @@ static void choose(const struct ladder *l, bool in[PARTIES_MAX], size_t max) {
     }
 }
 
+/* leftmost returns the party of a rank that is drawn next: as they came; -1: there is none. */
+static int leftmost(const struct ladder *l, const bool in[PARTIES_MAX], int group) {
+    int best = -1;
+    for (uint32_t i = 0; i < l->parties; i++) {
+        const struct party *p = &l->party[i];
+        int mine = l->mqtts ? rank(p) : p->server;
+        if (in[i] && mine == group && (best < 0 || p->first < l->party[best].first)) best = (int)i;
+    }
+    return best;
+}
+
 size_t parties_order(const struct ladder *l, uint8_t *order, size_t max) {
     bool in[PARTIES_MAX] = {false};
-    size_t n = 0, servers = 0;
-    for (uint32_t i = 0; i < l->parties; i++)
-        servers += l->party[i].rungs && (l->party[i].broker || l->party[i].server);
-    choose(l, in, servers >= max && max > 1 ? max - 1 : max);
-    if (servers >= max && max > 1) { /* a picture of servers alone shows nothing: one client comes in */
-        int best = -1;
-        for (uint32_t i = 0; i < l->parties; i++)
-            if (!in[i] && !l->party[i].server && (best < 0 || l->party[i].rungs > l->party[best].rungs)) best = (int)i;
-        if (best >= 0) in[best] = true;
-    }
-    bool broker = l->mqtts > 0;
-    for (int k = 0; k < 3; k++)
-        for (uint32_t i = 0; i < l->parties; i++) {
-            int mine = broker ? rank(&l->party[i]) : l->party[i].server;
-            if (in[i] && mine == k && n < max) order[n++] = (uint8_t)i;
-        }
+    size_t n = 0;
+    int next;
+    choose(l, in, max);
+    for (int group = 0; group < 3; group++)
+        for (; (next = leftmost(l, in, group)) >= 0; in[next] = false) order[n++] = (uint8_t)next;
     return n;
 }
 

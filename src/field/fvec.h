@@ -37,6 +37,7 @@ enum {
     FV_GENERATED = 2, /* computed, shown in brackets */
     FV_PLAIN = 4,     /* of an anomaly: a plain line, not an expert item */
     FV_SECRET = 8,    /* holds a secret, though its field often holds none */
+    FV_HEX = 16,      /* a number shown in hexadecimal, though its field is not */
 };
 
 enum {

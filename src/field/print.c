@@ -228,7 +228,7 @@ void print_value(struct writer *w, const struct field *f, const struct fval *v) 
     case FT_ETHER:
     case FT_EUI64: wr_hexbytes(w, v->s, ':'); break;
     default:
-        if (f->base == BASE_HEX || f->base == BASE_HEX_DEC) print_hex(w, f, v->u);
+        if (f->base == BASE_HEX || f->base == BASE_HEX_DEC || (v->flags & FV_HEX)) print_hex(w, f, v->u);
         else if (f->base == BASE_OCT) wr_f(w, "%#llo", (unsigned long long)v->u);
         else wr_u(w, v->u);
     }

@@ -47,8 +47,12 @@ int driver_decode_as(struct driver *dr, enum proto_table table, uint32_t key, co
 static bool is_app(const struct proto *p) {
     for (const struct proto_key *k = p->keys; k && k->table != TABLE_COUNT; k++)
         if (k->table == TABLE_TCP || k->table == TABLE_UDP) return true;
-    return p->stream != NULL || p->inner || p == &proto_data;
+    return p->stream != NULL || p->recognises != NULL || p->inner || p == &proto_data;
 }
+
+/* may_be_above tells whether a protocol may stand above the transport: one without a number is called by others, which
+ * may. */
+static bool may_be_above(const struct proto *p) { return is_app(p) || !p->keys; }
 
 static bool carries_udp(const struct proto *p) { return strcmp(p->name, "udp") == 0; }
 
@@ -60,7 +64,7 @@ static void useful_find(struct driver *dr) {
                     want_has(&dr->want, FID_WS_SHORT) || want_has(&dr->want, FID_WS_UNREASSEMBLED);
     for (size_t i = 0; weir_protos[i]; i++) {
         const struct proto *p = weir_protos[i];
-        if (is_app(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
+        if (may_be_above(p) && !p->carrier && want_any(&dr->want, p->id, p->end)) dr->needs_app = true;
         if (p->id == FID_TCP || carries_udp(p)) transport |= want_any(&dr->want, p->id, p->end);
     }
     dr->needs_app |= want_any(&dr->want, FID_TCP_PAYLOAD + 1, FID_TCP_END);

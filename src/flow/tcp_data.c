@@ -184,14 +184,15 @@ static const struct proto *port_proto(const struct feed *f, uint16_t *a, uint16_
 }
 
 /* stranger_leave ends a protocol that recognised nothing of the conversation so far. true where another knows the
- * bytes. */
+ * bytes: one that is sure of them, or the one before, which was to go on as `app` and did not. */
 static bool stranger_leave(struct feed *f, struct slice in) {
     uint16_t a, b;
-    const struct proto *app = f->flow->app, *sure = driver_probe(f->dr, in);
+    const struct proto *app = f->flow->app, *sure = driver_probe(f->dr, in), *before = flow_tcp(f->flow)->before;
     f->owned = app->stream->owns_port && port_proto(f, &a, &b) == app;
     f->stream->lost = false;
-    flow_app_start(&f->dr->flows, f->flow, NULL);
-    return sure && sure != app;
+    flow_tcp(f->flow)->before = NULL;
+    flow_app_start(&f->dr->flows, f->flow, sure ? NULL : before);
+    return sure ? sure != app : before != NULL;
 }
 
 /* size_add says how long the message at `off` is; the place ends with the segment, the message need not. */

@@ -29,6 +29,8 @@ static const struct sample {
     {&proto_lldp, "0207 04 " MAC1 " 0403 01 '19' 0602 0078 0000", FID_LLDP_TIME_TO_LIVE, 120,
      "MA/52:54:00:00:00:01 IA/19 120 "},
     {&proto_rip, "02 02 0000 0002 0000 c0000200 ffffff00 00000000 00000001", FID_RIP_METRIC, 1, "Response"},
+    {&proto_ripng, "02 01 0000 20010db8000000000000000000000000 0000 20 02", FID_RIPNG_METRIC, 2,
+     " Command Response, Version 1"},
     {&proto_vrrp, "21 01 64 01 00 01 0000 c0000201 0000000000000000", FID_VRRP_PRIO, 100, "Announcement (v2)"},
     {&proto_loop, "0000 0100 0700", FID_LOOP_RECEIPT_NUMBER, 7, "Reply"},
     {&proto_nbns, "1234 0110 0001 0000 0000 0000 20 'FHEPFCELEHFCEPFFFACACACACACACAAA' 00 0020 0001", FID_NBNS_TYPE, 32,
@@ -59,7 +61,7 @@ static const struct sample {
      "Initial, DCID=0102030405060708"},
     {&proto_dtls, "16 feff 0000 000000000000 000c 00 000000 0000 000000 000000", FID_DTLS_RECORD_LENGTH, 12,
      "Hello Request"},
-    {&proto_rtcp, "80 c9 0001 11223344", FID_RTCP_SENDERSSRC, 0x11223344, "Receiver Report   "},
+    {&proto_rtcp, "80 c9 0001 11223344 f4a30801 80000001", FID_RTCP_SENDERSSRC, 0x11223344, "Receiver Report   "},
     {&proto_sip, "'OPTIONS sip:a@b SIP/2.0' 0d0a 'CSeq: 7 OPTIONS' 0d0a 0d0a", FID_SIP_CSEQ_SEQ, 7,
      "Request: OPTIONS sip:a@b | "},
     {&proto_sip, "'SIP/2.0 404 Not Found' 0d0a ': 9' 0d0a 'CSeq: 7 OPTIONS' 0d0a 0d0a", FID_SIP_CSEQ_SEQ, 7,
@@ -115,6 +117,8 @@ static const struct sample {
     {&proto_rpc, "00000001 00000000 00000002 000186a0 00000002 00000003 00000000 00000000 00000000 00000000",
      FID_RPC_CALLED_PROCEDURE, 3, ""},
     {&proto_rpc, "00000001 00000001 00000000 00000000 00000000 00000000", FID_RPC_STATE_ACCEPT, 0, ""},
+    {&proto_capwap, "01 000000 15 feff 0000 000000000000 0002 02 28", FID_DTLS_ALERT_MESSAGE_DESC, 40,
+     "CAPWAP-Control"},
     {&proto_cflow, "0005 0001 00000000 00000000 00000000 00000009 00000000", FID_CFLOW_SEQUENCE, 9,
      "total: 1 (v5) flow"},
     {&proto_cflow, "000a 0010 00000000 00000001 00000063", FID_CFLOW_OD_ID, 99,
@@ -137,6 +141,11 @@ static const struct stream_sample {
     {&proto_smtp, 0, "'MAIL FROM:<a@b>' 0d0a", "C: MAIL FROM:<a@b>", 17},
     {&proto_pop, 0, "'STLS' 0d0a", "C: STLS", 6},
     {&proto_imap, 1, "'* OK ready' 0d0a", "Response: * OK ready", 12},
+    {&proto_stun, 0, "001c 0001 0008 2112a442 000102030405060708090a0b 000d 0004 00000258",
+     "Binding Request lifetime: 600", 30},
+    {&proto_stun, 1,
+     "0113 0020 2112a442 000102030405060708090a0b 0009 0010 00000401 'Unauthorized' 0014 0001 'r' 000000 0015 0000",
+     "Allocate Error Response error-code: 401 (Unauthenticated) Unauthorized realm: r with nonce", 52},
     {&proto_ftp, 0, "'USER me' 0d0a", "Request: USER me", 9},
     {&proto_telnet, 0, "fffd03 'login: ' fffa1800787fff f0", "Telnet Data ...", 18},
     {&proto_ssh, 0, "'SSH-2.0-x' 0d0a", "Client: Protocol (SSH-2.0-x)", 11},
@@ -200,6 +209,7 @@ static struct read_result stream_read(const struct stream_sample *s, struct slic
     start(bytes);
     struct read_result r = stream->read(&bench.d, state, s->from, bytes);
     info_of(s->proto);
+    if (stream->end) stream->end(state);
     free(state);
     return r;
 }
@@ -237,6 +247,7 @@ static const struct {
     const struct proto *proto;
     const char *hex;
 } strangers[] = {
+    {&proto_stun, "0001 0008 00000000 000102030405060708090a0b 000d 0004 00000258"}, /* no cookie */
     {&proto_smpp, "00000014 00000001 00000000 00000001 cafebabe"}, /* a length, a type, flags, a count */
     {&proto_smpp, "00000010 00000001 00000000 00000001"},          /* nobody binds without a name */
     {&proto_mbtcp, "0500 0000 'hello'"},                           /* a length that begins with its least byte */

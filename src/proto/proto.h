@@ -288,7 +288,7 @@ struct tcp_said {
     uint16_t flags, checksum;
     uint32_t stream, seq, ack;
     uint32_t len;      /* payload bytes on the wire */
-    uint32_t found;    /* enum tcp_finding */
+    uint32_t found;    /* enum tcp_finding, as tcp_meant */
     struct slice data; /* payload as captured */
 };
 

@@ -156,6 +156,7 @@ struct http_message {
     struct slice method, uri, host;
     uint64_t code;
     bool here, tunnel; /* tunnel: only what goes through a proxy is here */
+    bool binary;       /* it does not begin with a letter: a part of a body, if it is no request or response */
 };
 
 static void http_start(struct stats_tree *t) {
@@ -222,17 +223,22 @@ static void servers_count(struct stats_tree *t, const struct decode *d, const st
     }
 }
 
+static bool is_binary(const struct decode *d, const struct fval *entry) {
+    struct slice bytes = slice_tail(d->out->source[entry->src].bytes, entry->off);
+    return bytes.n && (bytes.p[0] < 0x20 || bytes.p[0] >= 0x7f);
+}
+
 static void messages_count(struct stats_tree *t, const struct decode *d,
                            void (*take)(struct stats_tree *t, const struct decode *d, const struct http_message *m)) {
     struct http_message m = {0};
     for (uint32_t i = 0; i <= d->out->n; i++) {
         const struct fval *f = i < d->out->n ? &d->out->v[i] : NULL;
         if (!f || f->id == FID_HTTP || f->id == FID_SSDP) {
-            if (m.here && !m.tunnel) {
+            if (m.here && !m.tunnel && (!m.binary || m.method.n || m.code)) {
                 tree_clock(t);
                 take(t, d, &m);
             }
-            m = (struct http_message){.here = f != NULL};
+            m = (struct http_message){.here = f != NULL, .binary = f && is_binary(d, f)};
             continue;
         }
         switch (f->id) {
@@ -346,8 +352,11 @@ static void dns_packet(struct stats_tree *t, const struct decode *d) {
         case FID_DNS_QRY_CLASS: m.qclass = f->u; break;
         case FID_DNS_QRY_NAME_LEN: m.name_len = f->u; break;
         case FID_DNS_COUNT_LABELS: m.labels = f->u; break;
+        case FID_DNS_COUNT_ZONES: /* sections of an update stand in the places of the others (RFC 2136 2.2) */
         case FID_DNS_COUNT_QUERIES: m.counts[0] = f->u; break;
+        case FID_DNS_COUNT_PREREQUISITES:
         case FID_DNS_COUNT_ANSWERS: m.counts[1] = f->u; break;
+        case FID_DNS_COUNT_UPDATES:
         case FID_DNS_COUNT_AUTH_RR: m.counts[2] = f->u; break;
         case FID_DNS_COUNT_ADD_RR: m.counts[3] = f->u; break;
         case FID_DNS_UNSOLICITED: m.unsolicited = true; break;
@@ -399,7 +408,8 @@ const struct tree_kind tree_kinds[] = {
      "DNS",
      {FID_DNS, FID_MDNS, FID_DNS_FLAGS_RESPONSE, FID_DNS_FLAGS_OPCODE, FID_DNS_FLAGS_RCODE, FID_DNS_QRY_TYPE,
       FID_DNS_QRY_CLASS, FID_DNS_QRY_NAME_LEN, FID_DNS_COUNT_LABELS, FID_DNS_COUNT_QUERIES, FID_DNS_COUNT_ANSWERS,
-      FID_DNS_COUNT_AUTH_RR, FID_DNS_COUNT_ADD_RR, FID_DNS_UNSOLICITED, FID_DNS_RETRANSMISSION, FID_DNS_TIME},
+      FID_DNS_COUNT_AUTH_RR, FID_DNS_COUNT_ADD_RR, FID_DNS_COUNT_ZONES, FID_DNS_COUNT_PREREQUISITES,
+      FID_DNS_COUNT_UPDATES, FID_DNS_UNSOLICITED, FID_DNS_RETRANSMISSION, FID_DNS_TIME},
      dns_start,
      dns_packet},
     {NULL, NULL, {0}, NULL, NULL},

@@ -1,23 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CAPWAP: the data channel's header and the frames behind it (RFC 5415 4.1, 4.3, 4.4.2; RFC 5416 for 802.11). Fragments
- * are not put together; the control channel is known by name only. */
+/* CAPWAP: the preamble, DTLS behind it, and the data channel's header and the frames behind that (RFC 5415 4.1 to 4.3,
+ * 4.4.2; RFC 5416 for 802.11). Fragments are not put together; of the control channel in the clear the name is all. */
 #include "proto/protos.h"
 #include "proto/wlan/wlan.h"
 
 enum { FLAG_NATIVE = 0x100, FLAG_FRAGMENT = 0x80, FLAG_KEEP_ALIVE = 0x08, BINDING_80211 = 1, UNIT = 4 };
+enum { PREAMBLE = 4, TYPE_DTLS = 1 };
+
+/* preamble_read reads what every packet begins with, and where it says so the DTLS behind it. true: the packet is read.
+ */
+static bool preamble_read(struct decode *d, struct reader *r, uint32_t at) {
+    uint32_t off = rd_off(r);
+    uint8_t preamble = rd_u8(r);
+    if (!rd_ok(r)) return false;
+    fv_u(d->out, FID_CAPWAP_VERSION, off, 1, preamble >> 4);
+    fv_u(d->out, FID_CAPWAP_TYPE, off, 1, preamble & 15);
+    if (!(preamble & 15)) return false;
+    uint32_t reserved = rd_be24(r);
+    if (rd_ok(r)) fv_u(d->out, FID_CAPWAP_RESERVED, off + 1, 3, reserved);
+    else d_bad(d, r);
+    struct slice rest = rd_rest(r);
+    bool dtls = (preamble & 15) == TYPE_DTLS && proto_dtls.recognises(rest, KNOWN_SAID);
+    if (dtls) fv_set_len(d->out, at, PREAMBLE);
+    d_end(d);
+    if (dtls) d->ops->call(d, &proto_dtls, rest);
+    return true;
+}
 
 static void data_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_capwap_data, off, (uint32_t)in.n);
-    uint8_t preamble = rd_u8(&r);
-    if (rd_ok(&r)) {
-        fv_u(d->out, FID_CAPWAP_VERSION, off, 1, preamble >> 4);
-        fv_u(d->out, FID_CAPWAP_TYPE, off, 1, preamble & 15);
-    }
-    if (preamble & 15) { /* encrypted from here on */
-        d_end(d);
-        return;
-    }
+    if (preamble_read(d, &r, at)) return;
     uint32_t word = rd_be24(&r), flags = word & 0x1ff, len = (word >> 19) * UNIT;
     if (rd_ok(&r)) {
         fv_u(d->out, FID_CAPWAP_LENGTH, off + 1, 3, word >> 19);
@@ -43,8 +56,9 @@ static void data_read(struct decode *d, struct slice in) {
 }
 
 static void control_read(struct decode *d, struct slice in) {
-    d_begin(d, &proto_capwap, d_off(d, in.p), (uint32_t)in.n);
-    d_end(d);
+    struct reader r = d_reader(d, in);
+    uint32_t at = d_begin(d, &proto_capwap, rd_off(&r), (uint32_t)in.n);
+    if (!preamble_read(d, &r, at)) d_end(d);
 }
 
 static void data_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

@@ -77,7 +77,10 @@ static void opt_head_read(struct dns_msg *m, uint32_t off, uint16_t class, uint3
     struct decode *d = m->d;
     bool multicast = m->kind == DNS_MULTICAST;
     struct fval *f = fv_u(d->out, FID_DNS_RR_UDP_PAYLOAD_SIZE, off, 2, multicast ? class & 0x7fff : class);
-    if (f && multicast) f->extra = DNS_X_MULTICAST;
+    if (f && multicast) {
+        f->extra = DNS_X_MULTICAST;
+        f->flags |= FV_HEX;
+    }
     if (multicast) fv_u(d->out, FID_DNS_RESP_CACHE_FLUSH, off, 2, class >> 15);
     fv_u(d->out, FID_DNS_RESP_EXT_RCODE, off + 2, 1, ttl >> 24);
     fv_u(d->out, FID_DNS_RESP_EDNS0_VERSION, off + 3, 1, ttl >> 16 & 255);

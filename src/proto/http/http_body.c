@@ -29,8 +29,7 @@ static void trailer_add(struct decode *d, struct slice rest) {
 
 static void chunks_add(struct decode *d, const struct http_scan *s, struct slice body) {
     struct slice head, data, tail, rest = body;
-    if (!d_wants(d, FID_HTTP_CHUNK_SIZE) && !d_wants(d, FID_HTTP_CHUNK_DATA) && !d_wants(d, FID_HTTP_CHUNKED_TRAILER))
-        return;
+    if (!s->bad_chunk && !want_any(d->out->want, FID_HTTP_CHUNKED_TRAILER, FID_HTTP_CHUNK_DATA + 1)) return;
     fv_open(d->out, FID_HTTP_TEXT, d_off(d, body.p), (uint32_t)body.n);
     while (http_chunk_next(&rest, &head, &data, &tail)) {
         uint32_t off = d_off(d, head.p);

@@ -6,13 +6,15 @@
 
 enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0, IP_OSPF = 89, IP_PIM = 103 };
 enum { INFO_FITS = 1 }; /* fval.extra of the protocol's own entry: the Info column may read the header there */
+enum { LENGTH_UNSAID = 1, LENGTH_BOGUS }; /* fval.extra of FID_IP_LEN */
 enum { OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68, OPT_LSR = 131, OPT_SSR = 137, OPT_RA = 148 };
 
 /* ip_header is the fixed part, in host order. */
 struct ip_header {
     uint8_t vhl, tos, ttl, proto, flags;
-    uint16_t len, id, frag, checksum;
-    uint32_t src, dst, off;
+    bool unsaid; /* len stands for the 0 that the header says */
+    uint16_t id, frag, checksum;
+    uint32_t len, src, dst, off;
 };
 
 /* header_of reads the fixed part at p. */
@@ -74,15 +76,30 @@ static void ttl_check(struct decode *d, const struct ip_header *h) {
     fv_close(d->out);
 }
 
-/* front_add adds what stands before the TTL, back_add what stands behind it. */
-static void front_add(struct fvec *v, const struct ip_header *h) {
+/* length_find puts the length of a datagram that says 0, because the network card was to cut it into segments, in its
+ * place: all there is. */
+static void length_find(const struct decode *d, struct ip_header *h, struct slice in) {
+    h->unsaid = !h->len && !d->quoted;
+    if (!h->unsaid) return;
+    h->len = (uint32_t)in.n;
+    if (d->cut && d->out->src == 0) h->len += d->pkt->len - (uint32_t)d->pkt->data.n;
+}
+
+/* length_add adds what stands before the identification, front_add what stands from there to the TTL, back_add what
+ * stands behind it. */
+static void length_add(struct fvec *v, const struct ip_header *h) {
     uint32_t off = h->off;
     fv_u(v, FID_IP_DSFIELD, off + 1, 1, h->tos);
     v->depth++;
     fv_u(v, FID_IP_DSCP, off + 1, 1, h->tos >> 2);
     fv_u(v, FID_IP_ECN, off + 1, 1, h->tos & 3);
     fv_close(v);
-    fv_u(v, FID_IP_LEN, off + 2, 2, h->len);
+    struct fval *len = fv_u(v, FID_IP_LEN, off + 2, 2, h->len);
+    if (len) len->extra = h->unsaid ? LENGTH_UNSAID : h->len < (h->vhl & 15) * 4u ? LENGTH_BOGUS : 0;
+}
+
+static void front_add(struct fvec *v, const struct ip_header *h) {
+    uint32_t off = h->off;
     fv_u(v, FID_IP_ID, off + 4, 2, h->id);
     fv_u(v, FID_IP_FLAGS, off + 6, 1, h->flags);
     v->depth++;
@@ -105,7 +122,7 @@ static void back_add(struct decode *d, const struct ip_header *h) {
 
 static void header_add(struct decode *d, const struct ip_header *h) {
     const struct want *want = d->out->want;
-    if (want_any(want, FID_IP_DSFIELD, FID_IP_TTL)) front_add(d->out, h);
+    if (want_any(want, FID_IP_ID, FID_IP_TTL)) front_add(d->out, h);
     fv_u(d->out, FID_IP_TTL, h->off + 8, 1, h->ttl);
     ttl_check(d, h);
     if (want_any(want, FID_IP_PROTO, FID_IP_OPTIONS_NOP)) back_add(d, h);
@@ -194,6 +211,25 @@ static void payload_pass(struct decode *d, const struct ip_header *h, struct sli
     if (!d->ops->next(d, TABLE_IP, h->proto, payload)) d_data(d, payload);
 }
 
+/* start_read adds the fields up to the length. false: with what they say nothing more can be read. */
+static bool start_read(struct decode *d, const struct ip_header *h) {
+    uint32_t hlen = (h->vhl & 15) * 4u;
+    fv_u(d->out, FID_IP_VERSION, h->off, 1, h->vhl >> 4);
+    if (h->vhl >> 4 != 4) {
+        d_anomaly(d, FID_IP_BOGUS_VERSION, h->off, 1);
+        return false;
+    }
+    fv_u(d->out, FID_IP_HDR_LEN, h->off, 1, hlen);
+    if (hlen < HEADER) {
+        d_anomaly(d, FID_IP_BOGUS_HEADER_LENGTH, h->off, 1);
+        return false;
+    }
+    if (want_any(d->out->want, FID_IP_DSFIELD, FID_IP_ID)) length_add(d->out, h);
+    if (h->len >= hlen || d->quoted) return true;
+    d_anomaly(d, FID_IP_BOGUS_LENGTH, h->off + 2, 2);
+    return false;
+}
+
 static void ip_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t at = d_begin(d, &proto_ip, rd_off(&r), HEADER);
@@ -207,15 +243,8 @@ static void ip_read(struct decode *d, struct slice in) {
     struct ip_header h = header_of(p, d_off(d, p));
     uint32_t hlen = (h.vhl & 15) * 4u;
     fv_set_len(d->out, at, hlen < in.n ? hlen : (uint32_t)in.n); /* a claim, until the options were read */
-    fv_u(d->out, FID_IP_VERSION, h.off, 1, h.vhl >> 4);
-    if (h.vhl >> 4 != 4) {
-        d_anomaly(d, FID_IP_BOGUS_VERSION, h.off, 1);
-        d_end(d);
-        return;
-    }
-    fv_u(d->out, FID_IP_HDR_LEN, h.off, 1, hlen);
-    if (hlen < HEADER) {
-        d_anomaly(d, FID_IP_BOGUS_HEADER_LENGTH, h.off, 1);
+    length_find(d, &h, in);
+    if (!start_read(d, &h)) {
         d_end(d);
         return;
     }
@@ -238,9 +267,9 @@ static void ip_read(struct decode *d, struct slice in) {
         payload = slice_head(payload, h.len - hlen);
         d->wire_len = 0;
         if (d->out->src == 0 && !d->quoted) d->payload_end = payload.p + payload.n;
-    } else if (h.len && !d->quoted && !(d->cut && h.len > in.n)) { /* 0: segmented by the network card */
+    } else if (!d->quoted && !d->cut) {
         struct fval *f = d_anomaly(d, FID_IP_BOGUS_LENGTH, h.off + 2, 2);
-        if (f) f->extra = (uint16_t)(h.len < hlen ? 0 : in.n);
+        if (f) f->extra = (uint16_t)in.n;
     }
     if (d->cut && h.len > in.n) d->wire_len = h.len - hlen;
     const uint8_t *end = d->payload_end;
@@ -258,7 +287,7 @@ static void expert_text(struct writer *w, const struct fvec *v, uint32_t at) {
     if (f->id == FID_IP_TTL_TOO_SMALL) wr_f(w, "\"Time To Live\" only %u", f->extra);
     else if (f->id == FID_IP_BOGUS_LENGTH && f->extra)
         wr_f(w, "IPv4 total length exceeds packet length (%u bytes)", f->extra);
-    else if (f->id == FID_IP_BOGUS_LENGTH) wr_s(w, "IPv4 total length is less than the header length");
+    else if (f->id == FID_IP_BOGUS_LENGTH) wr_s(w, "Bogus IP length");
     else
         wr_f(w, "\"Time To Live\" != %u for a packet sent to the Local Network Control Block (see RFC 3171)", f->extra);
 }
@@ -286,6 +315,15 @@ static void fragments_text(struct writer *w, const struct fvec *v, uint32_t at) 
     wr_c(w, ']');
 }
 
+static bool length_text(struct writer *w, const struct fval *f) {
+    if (!f->extra) return false;
+    wr_number(w, "Total Length: ", f->u,
+              f->extra == LENGTH_BOGUS
+                  ? " bytes (bogus, less than the header length)"
+                  : " bytes (reported as 0, presumed to be because of \"TCP segmentation offload\" (TSO))");
+    return true;
+}
+
 static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     const char *name;
@@ -304,6 +342,7 @@ static bool ip_label(struct writer *w, const struct fvec *v, uint32_t at) {
         wr_s(w, field_value_name(&vals_ip_ecn_short, f->u & 3));
         wr_c(w, ')');
         return true;
+    case FID_IP_LEN: return length_text(w, f);
     case FID_IP_FLAGS:
         print_bits(w, 8, 0xe0, f->u);
         wr_hexnumber(w, "Flags: 0x", f->u, 1, f->u & FLAG_RB ? ", Reserved bit" : "");
@@ -337,13 +376,22 @@ const char *ip_proto_name(uint64_t number) {
     return name ? name : number < 224 ? "Unassigned" : "Unknown";
 }
 
+/* bogus_say says why a header cannot be read. */
+static void bogus_say(struct writer *w, struct slice header) {
+    unsigned hlen = header.n ? (header.p[0] & 15) * 4u : 0;
+    if (!header.n) return;
+    if (header.p[0] >> 4 != 4) wr_f(w, "Bogus IPv4 version (%u, must be 4)", header.p[0] >> 4);
+    else if (hlen < HEADER) wr_f(w, "Bogus IP header length (%u, must be at least %u)", hlen, HEADER);
+    else if (header.n >= 4) wr_f(w, "Bogus IP length (%u, less than header length %u)", load_be16(header.p + 2), hlen);
+}
+
 /* The header alone is the topmost layer only for a fragment or a protocol nobody knows: for that no line should have to
  * ask for its fields, so they are read again. */
 static void ip_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *own = fv_first(v, FID_IP, at, end);
     struct slice header = own ? slice_tail(v->source[own->src].bytes, own->off) : (struct slice){0};
     if (header.n < HEADER || own->extra != INFO_FITS) {
-        if (header.n && header.p[0] >> 4 != 4) wr_f(w, "Bogus IPv4 version (%u, must be 4)", header.p[0] >> 4);
+        bogus_say(w, header);
         return;
     }
     struct ip_header h = header_of(header.p, own->off);

@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mail: SMTP (RFC 5321), POP (RFC 1939) and IMAP (RFC 9051), line by line; after STARTTLS and its kin (RFC 3207, 2595)
- * the conversation is one of TLS. Of a message that SMTP carries the headers are
- * read where they lie in the segment that ends it.
+ * the conversation is one of TLS. Of a message that SMTP carries the headers are read when its end comes.
  *
- * Theory of operation: the state of a conversation says what the client asked for last: TLS, or to send a message,
- * whose end is a line with a dot. */
+ * Theory of operation: the state of a conversation says what the client asked for: TLS, or to send a message, whose end
+ * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
+ * DATA where the client does not wait, and behind the reply that says so (354, which answers nothing else) where it
+ * does. Headers that came in earlier segments are kept, HEAD_MAX bytes of them. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 
 struct mail_state {
-    bool tls_asked; /* the server's consent is still to come */
-    bool data_asked, in_data;
-    bool fresh; /* of the message nothing came yet */
+    bool tls_asked;  /* the server's consent is still to come */
+    bool asked_data; /* the reply to it is still to come */
+    bool in_data;
+    bool fresh;   /* of the message nothing came yet */
+    bool in_head; /* its headers are not at their end */
+    struct arena memory;
+    uint8_t *head; /* what came of them in earlier segments, in `memory`; NULL: nothing */
+    size_t head_n;
     struct login login;
 };
 
-enum { SMTP_READY = 220, SMTP_CHALLENGE = 334, SMTP_GO_ON = 354 };
+enum { SMTP_READY = 220, SMTP_CHALLENGE = 334, SMTP_GO_ON = 354, SMTP_REFUSED = 400 };
+
+/* message_begin says that the client's next line is the first of a message. */
+static void message_begin(struct mail_state *st) {
+    st->in_data = st->fresh = st->in_head = true;
+    st->head_n = 0;
+}
 
 static void smtp_request(struct decode *d, struct mail_state *st, const struct line *line) {
     struct slice rest = line->text, command = word_take(&rest);
@@ -29,9 +41,16 @@ static void smtp_request(struct decode *d, struct mail_state *st, const struct l
     if (whole || auth) fv_secret(parameter);
     fv_close(d->out);
     st->login.asked |= auth;
-    st->data_asked = word_is(command, "DATA");
-    st->tls_asked = word_is(command, "STARTTLS");
+    if (whole) return;
+    if (word_is(command, "DATA")) {
+        message_begin(st);
+        st->asked_data = true;
+    }
+    st->tls_asked = st->tls_asked || word_is(command, "STARTTLS");
 }
+
+/* smtp_goes_on tells whether more lines of a reply follow this one. */
+static bool smtp_goes_on(struct slice text) { return text.n >= 4 && text.p[3] == '-'; }
 
 static void smtp_reply(struct decode *d, struct mail_state *st, const struct line *line) {
     int code = code_of(line->text);
@@ -43,83 +62,119 @@ static void smtp_reply(struct decode *d, struct mail_state *st, const struct lin
         if (rest.n) line_add(d, FID_SMTP_RSP_PARAMETER, rest);
     }
     fv_close(d->out);
-    bool last = line->text.n < 4 || line->text.p[3] != '-';
-    if (last && st->data_asked && code == SMTP_GO_ON) st->in_data = st->fresh = true;
-    if (last && st->tls_asked && code == SMTP_READY && d->ops->become) d->ops->become(d, &proto_tls, 0);
-    if (last) st->data_asked = st->tls_asked = false;
     if (code != SMTP_CHALLENGE) st->login.asked = false;
+    if (smtp_goes_on(line->text)) return;
+    if (code == SMTP_GO_ON && !st->asked_data && !st->in_data) message_begin(st);
+    if (code >= SMTP_REFUSED && st->fresh) st->asked_data = st->in_data = st->fresh = false;
+    if (code == SMTP_GO_ON) st->asked_data = false;
+    if (st->tls_asked && code == SMTP_READY && d->ops->become) d->ops->become(d, &proto_tls, 0);
+    if (code == SMTP_READY || code >= SMTP_REFUSED) st->tls_asked = false;
 }
 
 /* mail is what a segment has of the message that is sent: its headers (RFC 5322 2.2), as far as they are there. */
 struct mail {
-    struct slice head_lines;
-    bool head, ended;
+    struct slice head;
+    bool ended;
 };
 
-static void mail_take(struct mail *mail, const struct line *line) {
+static void mail_take(struct mail_state *st, struct mail *mail, const struct line *line) {
     mail->ended = slice_eq(line->text, SLICE("."));
-    if (mail->ended || !line->text.n) mail->head = false;
-    if (!mail->head) return;
-    if (!mail->head_lines.p) mail->head_lines.p = line->all.p;
-    mail->head_lines.n += line->all.n;
+    st->fresh = false;
+    st->in_data = !mail->ended;
+    if (mail->ended || !line->text.n) st->in_head = false;
+    if (!st->in_head) return;
+    if (!mail->head.p) mail->head.p = line->all.p;
+    mail->head.n += line->all.n;
+}
+
+/* head_keep keeps headers of a message that goes on in a later segment. */
+static void head_keep(struct decode *d, struct mail_state *st, struct slice part) {
+    enum { HEAD_MAX = 8192 };
+    if (!part.n) return;
+    if (!st->head) {
+        st->memory = arena_make_of(2 * HEAD_MAX, d->kept);
+        st->head = arena_get(&st->memory, HEAD_MAX);
+    }
+    if (!st->head || part.n > HEAD_MAX - st->head_n) return;
+    memcpy(st->head + st->head_n, part.p, part.n);
+    st->head_n += part.n;
+}
+
+/* head_whole returns all headers of the message that ended, as a source of its own that is selected where part of them
+ * came earlier. */
+static struct slice head_whole(struct decode *d, const struct mail_state *st, struct slice part) {
+    if (!st->head_n) return part;
+    uint8_t *all = arena_get(d->arena, st->head_n + part.n);
+    struct slice whole = slice_of(all, st->head_n + part.n);
+    uint8_t source = all ? fvec_add_source(d->out, whole, "Reassembled SMTP") : 0;
+    if (!source) return part;
+    memcpy(all, st->head, st->head_n);
+    if (part.n) memcpy(all + st->head_n, part.p, part.n);
+    d->out->src = source;
+    return whole;
 }
 
 /* mail_show shows the message whose end came, as a layer of its own. */
-static void mail_show(struct decode *d, const struct mail *mail) {
+static void mail_show(struct decode *d, const struct mail_state *st, struct slice part) {
     static const struct {
         const char *name;
         uint16_t id;
-    } headers[] = {{"FROM:", FID_IMF_FROM},
-                   {"TO:", FID_IMF_TO},
-                   {"SUBJECT:", FID_IMF_SUBJECT},
-                   {"DATE:", FID_IMF_DATE},
-                   {"MESSAGE-ID:", FID_IMF_MESSAGE_ID}};
-    struct slice left = mail->head_lines;
+    } headers[] = {{"FROM", FID_IMF_FROM},
+                   {"TO", FID_IMF_TO},
+                   {"SUBJECT", FID_IMF_SUBJECT},
+                   {"DATE", FID_IMF_DATE},
+                   {"MESSAGE-ID", FID_IMF_MESSAGE_ID}};
+    uint8_t src = d->out->src;
+    struct slice left = head_whole(d, st, part);
     struct line line;
     d_begin(d, &proto_imf, left.n ? d_off(d, left.p) : 0, (uint32_t)left.n);
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        struct slice value = line.text, name = word_take(&value);
+        struct slice value, name;
+        if (!header_split(line.text, &name, &value)) continue;
+        while (left.n && (left.p[0] == ' ' || left.p[0] == '\t') && line_take(&left, &line)) /* RFC 5322 2.2.3 */
+            value.n = (size_t)(line.text.p + line.text.n - value.p);
         for (size_t h = 0; h < sizeof headers / sizeof *headers; h++)
             if (word_is(name, headers[h].name)) line_add(d, headers[h].id, value);
     }
     d_end(d);
+    d->out->src = src;
 }
 
 static struct read_result smtp_read(struct decode *d, void *state, int from, struct slice in) {
     struct mail_state *st = state;
     struct slice left = in;
     struct line line;
-    struct mail mail = {.head = st->fresh};
+    struct mail mail = {0};
     bool server = from_server(d, &proto_smtp, from);
-    if (server || !st->in_data) { /* a line that is not whole waits for its end */
-        struct slice whole = whole_lines(in);
-        if (!whole.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
-        if (whole.n) left = in = whole;
-    }
+    struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
+    if (!whole.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
+    if (whole.n && (server || !st->in_data)) left = in = whole;
     d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)in.n);
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
         if (server) {
             smtp_reply(d, st, &line);
         } else if (st->in_data) {
             line_add(d, FID_SMTP_MESSAGE, line.all);
-            mail_take(&mail, &line);
-            st->fresh = false;
-            st->in_data = !mail.ended;
+            mail_take(st, &mail, &line);
         } else {
             smtp_request(d, st, &line);
         }
     }
     d_end(d);
-    if (mail.ended) mail_show(d, &mail);
+    if (mail.ended) mail_show(d, st, mail.head);
+    else head_keep(d, st, mail.head);
     return lines_whole(in);
 }
 
+/* joined_say says the lines one behind the other, of a reply's code only the first one's. */
 static void joined_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, uint16_t id) {
-    bool first = true;
+    bool first = true, goes_on = false;
     for (uint32_t i = at; i < end; i++) {
         if (v->v[i].id != id) continue;
+        struct slice text = v->v[i].s;
         if (!first) wr_s(w, " | ");
-        line_say(w, v, &v->v[i], v->v[i].s);
+        line_say(w, v, &v->v[i], goes_on ? slice_tail(text, 4) : text);
+        goes_on = id == FID_SMTP_RESPONSE && smtp_goes_on(text);
         first = false;
     }
 }
@@ -132,7 +187,10 @@ static void smtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
         wr_s(w, "C: ");
         joined_say(w, v, at, end, FID_SMTP_COMMAND_LINE);
     } else {
-        wr_f(w, "C: DATA fragment, %u bytes", v->v[at].len);
+        uint32_t n = 0;
+        for (uint32_t i = at; i < end; i++)
+            if (v->v[i].id == FID_SMTP_MESSAGE) n += v->v[i].len;
+        wr_f(w, "C: DATA fragment, %u bytes", n);
     }
 }
 
@@ -256,8 +314,11 @@ static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     if (subject) print_string(w, subject->s);
 }
 
-static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, 0};
-static const struct stream_ops smtp_stream = {.state_size = sizeof(struct mail_state), .read = smtp_read};
+static void smtp_end(void *state) { arena_free(&((struct mail_state *)state)->memory); }
+
+static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, FID_SMTP_MESSAGE, 0};
+static const struct stream_ops smtp_stream = {
+    .state_size = sizeof(struct mail_state), .read = smtp_read, .end = smtp_end};
 static const struct proto_key smtp_keys[] = {{TABLE_TCP, 25}, {TABLE_TCP, 587}, {TABLE_COUNT, 0}};
 const struct proto proto_smtp = {LINES_PROTO(smtp, SMTP, "SMTP"), .info_fields = smtp_fields};
 

@@ -138,6 +138,9 @@ struct slice quic_order_join(struct arena *a, const struct quic_order *o, uint32
 void quic_order_pass(struct quic_order *o, uint32_t n, uint64_t end);
 void quic_order_end(struct quic_order *o);
 
+/* quic_googles tells whether a version is Google's with a handshake of TLS: T050 or T051. */
+static inline bool quic_googles(uint32_t version) { return (version & 0xfffffffe) == 0x54303530; }
+
 /* quic_sure is how sure it is that a connection is one, and not what a stranger made of packets anybody can make. */
 enum quic_sure { QUIC_UNSURE, QUIC_ANSWERED /* by the server */, QUIC_SECRET /* packets opened with its secrets */ };
 

@@ -203,6 +203,7 @@ void quic_frames_read(struct decode *d, struct quic_state *st, int side, const s
         uint32_t entry = fv_open(v, FID_QUIC_FRAME, at + off, 0);
         v->src = src;
         uint64_t type = get_quic_number(d, &r, FID_QUIC_FRAME_TYPE);
+        if (type == QUIC_STREAM && quic_googles(st->version)) type = QUIC_CRYPTO; /* its number there */
         known = body_read(&p, type, &r);
         if (!known) d_anomaly(d, FID_QUIC_FRAME_UNKNOWN, off, rd_off(&r) - off);
         fv_set_len(v, entry, rd_off(&r) - off);

@@ -13,11 +13,11 @@
 
 enum { LONG = 0x80, FIXED = 0x40, LEAST = 13, PACKETS_MAX = 64 };
 enum { INITIAL, ZERO_RTT, HANDSHAKE, RETRY };
-enum { DRAFT = 0xff000000, DRAFT_FIRST = 11, FACEBOOK = 0xfaceb000, GOOGLE = 0x54303530 };
+enum { DRAFT = 0xff000000, DRAFT_FIRST = 11, FACEBOOK = 0xfaceb000 };
 
 static bool is_version(uint32_t v) {
     return v == QUIC_VERSION_1 || v == QUIC_VERSION_2 || ((v & 0xffffff00) == DRAFT && (v & 0xff) >= DRAFT_FIRST) ||
-           (v & 0xfffffff0) == FACEBOOK || (v & 0xfffffffe) == GOOGLE || (v & 0x0f0f0f0f) == QUIC_RESERVED;
+           (v & 0xfffffff0) == FACEBOOK || quic_googles(v) || (v & 0x0f0f0f0f) == QUIC_RESERVED;
 }
 
 static bool quic_recognises(struct slice in, enum known_as known) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routing Information Protocol, versions 1 (RFC 1058 3.1) and 2 (RFC 2453 4). */
+/* Routing Information Protocol, versions 1 (RFC 1058 3.1) and 2 (RFC 2453 4), and that of IPv6 (RFC 2080 2.1). */
 #include "proto/protos.h"
 
 #include "field/print.h"
@@ -57,6 +57,49 @@ static void rip_read(struct decode *d, struct slice in) {
     d_end(d);
 }
 
+static void ripng_read(struct decode *d, struct slice in) {
+    enum { RESERVED = 2, ADDRESS = 16 };
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_ripng, rd_off(&r), (uint32_t)in.n);
+    get_u8(d, &r, FID_RIPNG_CMD);
+    get_u8(d, &r, FID_RIPNG_VERSION);
+    get_bytes(d, &r, FID_RIPNG_RESERVED, RESERVED);
+    while (rd_ok(&r) && rd_left(&r)) {
+        fv_open(d->out, FID_RIPNG_RTE, rd_off(&r), rd_left(&r) < ENTRY ? (uint32_t)rd_left(&r) : ENTRY);
+        get_bytes(d, &r, FID_RIPNG_PREFIX, ADDRESS);
+        get_be16(d, &r, FID_RIPNG_ROUTE_TAG);
+        get_u8(d, &r, FID_RIPNG_PREFIX_LENGTH);
+        get_u8(d, &r, FID_RIPNG_METRIC);
+        fv_close(d->out);
+    }
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+static void ripng_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *command = fv_first(v, FID_RIPNG_CMD, at, end),
+                      *version = fv_first(v, FID_RIPNG_VERSION, at, end);
+    if (!command || !version) return;
+    const char *name = field_value_name(&vals_ripng_command, command->u);
+    if (name) wr_f(w, " Command %s", name);
+    else wr_f(w, " Command Unknown (%u)", (unsigned)command->u);
+    wr_f(w, ", Version %u", (unsigned)version->u);
+}
+
+static bool ripng_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    if (v->v[at].id != FID_RIPNG_RTE) return false;
+    uint32_t end = fv_end(v, at);
+    const struct fval *prefix = fv_first(v, FID_RIPNG_PREFIX, at, end),
+                      *metric = fv_first(v, FID_RIPNG_METRIC, at, end),
+                      *length = fv_first(v, FID_RIPNG_PREFIX_LENGTH, at, end);
+    if (!prefix) return false;
+    wr_s(w, "Route Table Entry: IPv6 Prefix: ");
+    print_ipv6(w, prefix->s.p);
+    if (length) wr_f(w, "/%u", (unsigned)length->u);
+    if (metric) wr_f(w, " Metric: %u", (unsigned)metric->u);
+    return true;
+}
+
 static const char *rip_column(const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *version = fv_first(v, FID_RIP_VERSION, at, end);
     return version ? field_value_name(&vals_rip_version, version->u) : NULL;
@@ -93,3 +136,15 @@ const struct proto proto_rip = {.name = "rip",
                                 .info = rip_info,
                                 .info_fields = info_fields,
                                 .label = rip_label};
+
+static const uint16_t ripng_fields[] = {FID_RIPNG_CMD, FID_RIPNG_VERSION, 0};
+static const struct proto_key ripng_keys[] = {{TABLE_UDP, 521}, {TABLE_COUNT, 0}};
+const struct proto proto_ripng = {.name = "ripng",
+                                  .column = "RIPng",
+                                  .id = FID_RIPNG,
+                                  .end = FID_RIPNG_END,
+                                  .keys = ripng_keys,
+                                  .read = ripng_read,
+                                  .info = ripng_info,
+                                  .info_fields = ripng_fields,
+                                  .label = ripng_label};

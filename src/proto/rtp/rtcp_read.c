@@ -34,9 +34,15 @@ static void packet_read(struct decode *d, struct reader *r) {
     else d_rows(d, &body, D_ROWS(receiver));
 }
 
+/* begins_packet tells whether another packet follows: behind the last one may stand what SRTCP adds (RFC 3711 3.4). */
+static bool begins_packet(const struct reader *r) {
+    enum { TYPE_FIRST = 192, TYPE_LAST = 213 };
+    return rd_ok(r) && rd_left(r) >= PACKET_HEAD && r->p[1] >= TYPE_FIRST && r->p[1] <= TYPE_LAST;
+}
+
 static void rtcp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
-    for (unsigned i = 0; i < PACKETS_MAX && rd_ok(&r) && rd_left(&r) >= PACKET_HEAD; i++) {
+    for (unsigned i = 0; i < PACKETS_MAX && begins_packet(&r); i++) {
         uint32_t off = rd_off(&r), at = d_begin(d, &proto_rtcp, off, 0);
         packet_read(d, &r);
         fv_set_len(d->out, at, rd_off(&r) - off);

@@ -5,6 +5,7 @@
 #include "proto/vlan/vlan.h"
 
 enum { HEADER_1 = 16, HEADER_2 = 20, ADDRESS = 8, LINK_SLL2 = 276, LEAST_TYPE = 0x0600, HW_GRE = 778, TYPE_LLC = 4 };
+enum { HATYPE_NETLINK = 824 };
 
 /* protocol_add shows the protocol under the name that its kind has. */
 static void protocol_add(struct decode *d, uint32_t off, uint16_t hatype, uint16_t protocol) {
@@ -60,6 +61,10 @@ static bool payload_pass(struct decode *d, uint16_t protocol, struct slice paylo
 static void sll_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     bool second = d->pkt->iface->linktype == LINK_SLL2;
+    if (!second && in.n >= HEADER_1 && load_be16(in.p + 2) == HATYPE_NETLINK) { /* its header has the same form */
+        d->ops->call(d, &proto_netlink, in);
+        return;
+    }
     uint32_t at = d_begin(d, &proto_sll, rd_off(&r), second ? HEADER_2 : HEADER_1);
     struct fval *own = fv_at(d->out, at);
     if (own) own->extra = second ? 2 : 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STUN (RFC 8489 5, 14) and TURN (RFC 8656): the header, what attributes say of addresses, names and errors, and data
  * in channels. It is recognised by its cookie and length, on any port; messages of RFC 3489, which have no cookie, by
- * their type and length. */
+ * their type and length. In TCP messages follow each other as they are (RFC 8489 6.2.2), or each behind its length (RFC
+ * 4571), which the place of the cookie tells apart. */
 #include "proto/protos.h"
 
 #include "field/print.h"
@@ -9,6 +10,7 @@
 enum {
     HEADER = 20,
     COOKIE = 0x2112a442,
+    FRAME_LENGTH = 2,
     CHANNEL_HEADER = 4,
     CHANNEL_FIRST = 0x4000,
     CHANNEL_LAST = 0x7fff,
@@ -22,12 +24,14 @@ enum {
     USERNAME = 0x0006,
     INTEGRITY = 0x0008,
     ERROR = 0x0009,
+    CHANNEL_NUMBER = 0x000c,
     LIFETIME = 0x000d,
     BANDWIDTH = 0x0010,
     XOR_PEER = 0x0012,
     REALM = 0x0014,
     NONCE = 0x0015,
     XOR_RELAYED = 0x0016,
+    TRANSPORT = 0x0019,
     XOR_MAPPED = 0x0020,
     PRIORITY = 0x0024,
     SOFTWARE = 0x8022,
@@ -100,19 +104,32 @@ static void address_read(struct decode *d, struct reader *r, bool hidden, const 
     }
 }
 
+/* text_get reads the text that is left; some pad it with NUL and count that. */
+static void text_get(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    struct slice all = rd_rest(r), text = all;
+    const uint8_t *end = all.n ? memchr(all.p, 0, all.n) : NULL;
+    if (end) text.n = (size_t)(end - all.p);
+    fv_s(d->out, id, off, (uint32_t)all.n, text);
+}
+
 static void value_read(struct decode *d, struct reader *r, unsigned type, const uint8_t *id) {
     static const struct d_row error[] = {
         {FID_STUN_ATT_RESERVED, 2}, {0, 1}, {FID_STUN_ATT_ERROR_CLASS, 0}, {FID_STUN_ATT_ERROR, 1}};
+    static const struct d_row transport[] = {{FID_STUN_ATT_TRANSP, 1}, {FID_STUN_ATT_RESERVED, 3}};
+    static const struct d_row channel[] = {{FID_STUN_ATT_CHANNELNUM, 2}, {FID_STUN_ATT_RESERVED, 2}};
     size_t n = rd_left(r);
     switch (type) {
+    case TRANSPORT: d_rows(d, r, D_ROWS(transport)); break;
+    case CHANNEL_NUMBER: d_rows(d, r, D_ROWS(channel)); break;
     case MAPPED: address_read(d, r, false, id); break;
     case XOR_PEER:
     case XOR_RELAYED:
     case XOR_MAPPED: address_read(d, r, true, id); break;
-    case USERNAME: get_bytes(d, r, FID_STUN_ATT_USERNAME, n); break;
-    case REALM: get_bytes(d, r, FID_STUN_ATT_REALM, n); break;
-    case NONCE: get_bytes(d, r, FID_STUN_ATT_NONCE, n); break;
-    case SOFTWARE: get_bytes(d, r, FID_STUN_ATT_SOFTWARE, n); break;
+    case USERNAME: text_get(d, r, FID_STUN_ATT_USERNAME); break;
+    case REALM: text_get(d, r, FID_STUN_ATT_REALM); break;
+    case NONCE: text_get(d, r, FID_STUN_ATT_NONCE); break;
+    case SOFTWARE: text_get(d, r, FID_STUN_ATT_SOFTWARE); break;
     case INTEGRITY: get_bytes(d, r, FID_STUN_ATT_HMAC, n); break;
     case FINGERPRINT: get_be32(d, r, FID_STUN_ATT_CRC32); break;
     case PRIORITY: get_be32(d, r, FID_STUN_ATT_PRIORITY); break;
@@ -122,7 +139,7 @@ static void value_read(struct decode *d, struct reader *r, unsigned type, const 
     case CONTROLLING: get_bytes(d, r, FID_STUN_ATT_TIE_BREAKER, n); break;
     case ERROR:
         d_rows(d, r, D_ROWS(error));
-        if (rd_left(r)) get_bytes(d, r, FID_STUN_ATT_ERROR_REASON, rd_left(r));
+        if (rd_left(r)) text_get(d, r, FID_STUN_ATT_ERROR_REASON);
         break;
     default:
         if (n) get_bytes(d, r, FID_STUN_VALUE, n);
@@ -180,10 +197,22 @@ static void classic_read(struct decode *d, struct slice in) {
     d_layer(d, &proto_classicstun, in, D_ROWS(head));
 }
 
-static void stun_read(struct decode *d, struct slice in) {
+/* message_read reads a message with the `before` bytes of its length in TCP before it. */
+static void message_read(struct decode *d, struct slice in, size_t before) {
     static const struct d_row head[] = {
         {FID_STUN_TYPE, 2},   {FID_STUN_TYPE_CLASS, 0}, {FID_STUN_TYPE_METHOD, 0}, {FID_STUN_TYPE_METHOD_ASSIGNMENT, 0},
         {FID_STUN_LENGTH, 2}, {FID_STUN_COOKIE, 4},     {FID_STUN_ID, 12}};
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_stun, rd_off(&r), (uint32_t)in.n);
+    if (before) get_be16(d, &r, FID_STUN_TCP_FRAME_LENGTH);
+    d_rows(d, &r, D_ROWS(head));
+    if (rd_ok(&r)) fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
+    if (rd_ok(&r) && rd_left(&r)) attributes_read(d, &r, in.p + before + 4);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+static void stun_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     if (is_channel_data(in)) {
         channel_read(d, &r);
@@ -194,12 +223,46 @@ static void stun_read(struct decode *d, struct slice in) {
         else d_data(d, in);
         return;
     }
-    d_begin(d, &proto_stun, rd_off(&r), (uint32_t)in.n);
-    d_rows(d, &r, D_ROWS(head));
-    if (rd_ok(&r)) fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
-    if (rd_ok(&r) && rd_left(&r)) attributes_read(d, &r, in.p + 4);
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
+    message_read(d, in, 0);
+}
+
+/* begins_message tells whether the header of a message with its cookie is there. */
+static bool begins_message(struct slice in) {
+    return in.n >= HEADER && in.p[0] < CHANNEL_FIRST >> 8 && load_be32(in.p + 4) == COOKIE && in.p[3] % 4 == 0 &&
+           method_name(load_be16(in.p));
+}
+
+/* is_framed tells whether a message begins behind its length. */
+static bool is_framed(struct slice in) {
+    struct slice message = slice_tail(in, FRAME_LENGTH);
+    return begins_message(message) && load_be16(in.p) == load_be16(message.p + 2) + HEADER;
+}
+
+static struct read_result stun_frame(struct slice in) {
+    size_t n = 0;
+    if (in.n < FRAME_LENGTH + HEADER && (in.n < CHANNEL_HEADER || in.p[0] < CHANNEL_FIRST >> 8))
+        n = begins_message(in) ? HEADER : FRAME_LENGTH + HEADER;
+    else if (is_framed(in)) n = FRAME_LENGTH + (size_t)load_be16(in.p);
+    else if (begins_message(in)) n = HEADER + (size_t)load_be16(in.p + 2);
+    else if (in.p[0] >= CHANNEL_FIRST >> 8 && in.p[0] <= CHANNEL_LAST >> 8)
+        n = CHANNEL_HEADER + padded(load_be16(in.p + 2)); /* RFC 8656 12.5: padded over TCP */
+    if (!n) return (struct read_result){.status = READ_BAD};
+    if (n > in.n) return (struct read_result){.status = READ_MORE, .needed = n};
+    return (struct read_result){.status = READ_OK, .consumed = n};
+}
+
+static struct read_result stun_message(struct decode *d, void *state, int from, struct slice in) {
+    (void)state, (void)from;
+    struct reader r = d_reader(d, in);
+    if (is_framed(in)) message_read(d, in, FRAME_LENGTH);
+    else if (begins_message(in)) message_read(d, in, 0);
+    else if (is_channel_data(in)) channel_read(d, &r);
+    else return (struct read_result){.status = READ_BAD};
+    return (struct read_result){.status = READ_OK, .consumed = in.n};
+}
+
+static enum probe_result stun_probe(struct slice in) {
+    return begins_message(in) || is_framed(in) ? PROBE_CERTAIN : PROBE_NO;
 }
 
 static void type_write(struct writer *w, unsigned type) {
@@ -211,21 +274,48 @@ static void type_write(struct writer *w, unsigned type) {
                                   : " Request");
 }
 
+static void error_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *class = fv_first(v, FID_STUN_ATT_ERROR_CLASS, at, end),
+                      *error = fv_first(v, FID_STUN_ATT_ERROR, at, end),
+                      *reason = fv_first(v, FID_STUN_ATT_ERROR_REASON, at, end);
+    if (!class || !error) return;
+    unsigned code = (unsigned)(class->u * 100 + error->u);
+    const char *name = field_value_name(&vals_stun_error, code);
+    wr_f(w, " error-code: %u (%s)", code, name ? name : "Unknown error code");
+    if (!reason) return;
+    wr_c(w, ' ');
+    print_string(w, reason->s);
+}
+
 /* attribute_say says of an attribute what the Info column has. */
 static void attribute_say(struct writer *w, const struct fvec *v, uint32_t at) {
+    static const struct {
+        uint16_t id;
+        const char *word;
+    } texts[] = {{FID_STUN_ATT_USERNAME, " user: "}, {FID_STUN_ATT_REALM, " realm: "}};
     uint32_t end = fv_end(v, at);
     const struct fval *port = fv_first(v, FID_STUN_ATT_PORT, at, end), *ip = fv_first(v, FID_STUN_ATT_IPV4, at, end);
-    const struct fval *text = fv_first(v, FID_STUN_ATT_USERNAME, at, end);
+    const struct fval *lifetime = fv_first(v, FID_STUN_ATT_LIFETIME, at, end),
+                      *channel = fv_first(v, FID_STUN_ATT_CHANNELNUM, at, end);
     if (!ip) ip = fv_first(v, FID_STUN_ATT_IPV6, at, end);
     if (port && ip) {
         const char *name = field_value_name(&vals_stun_attribute, v->v[at].u);
         wr_f(w, " %s: ", name ? name : "Unknown");
         print_value(w, field_of(ip->id), ip);
         wr_f(w, ":%u", (unsigned)port->u);
-    } else if (text) {
-        wr_s(w, " user: ");
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct fval *text = fv_first(v, texts[i].id, at, end);
+        if (!text) continue;
+        wr_s(w, texts[i].word);
         print_string(w, text->s);
     }
+    error_say(w, v, at, end);
+    if (channel) wr_f(w, " ChannelNumber=0x%04x", (unsigned)channel->u);
+    if (lifetime) wr_f(w, " lifetime: %u", (unsigned)lifetime->u);
+    if (fv_first(v, FID_STUN_ATT_NONCE, at, end)) wr_s(w, " with nonce");
+    const char *transport = fv_value_name(v, FID_STUN_ATT_TRANSP, at, end);
+    if (transport) wr_f(w, " %s", transport);
 }
 
 static void stun_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -251,18 +341,35 @@ static void classic_info(struct writer *w, const struct fvec *v, uint32_t at, ui
     if (name) wr_f(w, "Message: %s", name);
 }
 
-static const uint16_t info_fields[] = {FID_STUN_TYPE,     FID_STUN_CHANNEL,  FID_STUN_ATTRIBUTE,    FID_STUN_ATT_PORT,
-                                       FID_STUN_ATT_IPV4, FID_STUN_ATT_IPV6, FID_STUN_ATT_USERNAME, 0};
-static const struct proto_key keys[] = {{TABLE_UDP, 3478}, {TABLE_COUNT, 0}};
+static const uint16_t info_fields[] = {FID_STUN_TYPE,
+                                       FID_STUN_CHANNEL,
+                                       FID_STUN_ATTRIBUTE,
+                                       FID_STUN_ATT_PORT,
+                                       FID_STUN_ATT_IPV4,
+                                       FID_STUN_ATT_IPV6,
+                                       FID_STUN_ATT_USERNAME,
+                                       FID_STUN_ATT_REALM,
+                                       FID_STUN_ATT_NONCE,
+                                       FID_STUN_ATT_LIFETIME,
+                                       FID_STUN_ATT_CHANNELNUM,
+                                       FID_STUN_ATT_TRANSP,
+                                       FID_STUN_ATT_ERROR_CLASS,
+                                       FID_STUN_ATT_ERROR,
+                                       FID_STUN_ATT_ERROR_REASON,
+                                       0};
+static const struct stream_ops stream = {.read = stun_message, .frame = stun_frame, .probe = stun_probe};
+static const struct proto_key keys[] = {{TABLE_UDP, 3478}, {TABLE_TCP, 3478}, {TABLE_COUNT, 0}};
 const struct proto proto_stun = {.name = "stun",
                                  .column = "STUN",
                                  .keys = keys,
                                  .id = FID_STUN,
                                  .end = FID_STUN_END,
                                  .read = stun_read,
+                                 .stream = &stream,
                                  .recognises = stun_recognises,
                                  .certain = true,
                                  .info = stun_info,
+                                 .info_last = true,
                                  .info_fields = info_fields,
                                  .label = stun_label};
 static const uint16_t classic_fields[] = {FID_CLASSICSTUN_TYPE, 0};

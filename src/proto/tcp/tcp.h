@@ -46,7 +46,13 @@ enum tcp_finding {
     TA_ZERO_PROBE = 1 << 12,
     TA_ZERO_WINDOW = 1 << 13,
     TA_ZERO_PROBE_ACK = 1 << 14,
+    TA_LATE = 1 << 15, /* a retransmission by its acknowledgment alone: the data was not seen before */
 };
+
+/* tcp_meant returns the findings without what only the order of a capture makes of them. */
+static inline uint32_t tcp_meant(uint32_t found) {
+    return found & TA_LATE ? found & ~(uint32_t)(TA_RETRANSMISSION | TA_SPURIOUS) : found;
+}
 
 struct tcp_analysis {
     uint32_t flags; /* enum tcp_finding */

@@ -404,7 +404,7 @@ static void said_set(struct decode *d, struct slice in, const struct tcp_segment
                                .seq = s->seq,
                                .ack = s->ack,
                                .len = all ? s->len : 0,
-                               .found = a->flags,
+                               .found = tcp_meant(a->flags),
                                .data = all ? s->payload : (struct slice){0}};
 }
 

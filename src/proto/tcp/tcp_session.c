@@ -135,6 +135,21 @@ static uint32_t segment_end(const struct tcp_segment *s) {
     return s->seq + s->len + (s->flags & (TH_SYN | TH_FIN) ? 1 : 0);
 }
 
+/* acks_unseen tells whether the segment acknowledges what was not seen of the peer. Where nothing else of it waits for
+ * an acknowledgment that is said once, until there is a new hole. */
+static bool acks_unseen(const struct tcp_side *me, struct tcp_side *peer, const struct tcp_segment *s) {
+    if (!(s->flags & TH_ACK) || !peer->has_top || seq_le(s->ack, peer->top_acked)) return false;
+    bool beyond = seq_lt(peer->next_seq, s->ack);
+    peer->has_top = !beyond || !me->has_ack || seq_lt(me->last_ack, peer->next_seq);
+    peer->top_acked = beyond ? s->ack : peer->next_seq;
+    return true;
+}
+
+/* was_acked tells whether the peer has acknowledged the segment's data already. */
+static bool was_acked(const struct tcp_side *peer, const struct tcp_segment *s) {
+    return s->len && peer->has_ack && seq_le(s->seq + s->len, peer->last_ack);
+}
+
 /* repeat_findings says why a segment does not advance the sequence number. */
 RARE static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_side *me, const struct tcp_side *peer,
                                      const struct tcp_segment *s, int64_t ts, const struct pool *pool,
@@ -142,9 +157,9 @@ RARE static uint32_t repeat_findings(const struct tcp_conv *c, const struct tcp_
     int64_t reorder = c->initial_rtt ? c->initial_rtt : REORDER_WITHIN;
     if (peer->dup_acks >= 2 && peer->last_ack == s->seq && ts - peer->last_ack_time < FAST_RETRANSMISSION_WITHIN)
         return TA_FAST | TA_RETRANSMISSION;
-    if (s->len && peer->has_ack && seq_le(s->seq + s->len, peer->last_ack)) return TA_SPURIOUS | TA_RETRANSMISSION;
+    if (was_acked(peer, s)) return TA_SPURIOUS | TA_RETRANSMISSION;
     int64_t since = ts - me->next_time; /* clocks go back, too */
-    if (since >= 0 && since <= reorder && me->next_seq != segment_end(s)) return TA_OUT_OF_ORDER;
+    if (since >= 0 && since < reorder && me->next_seq != segment_end(s)) return TA_OUT_OF_ORDER;
     out->rto = ts - me->next_time;
     out->rto_frame = me->next_frame;
     if (me->unacked) { /* the oldest that is not acknowledged is the likely one */
@@ -179,23 +194,26 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
         me->nondup_frame = frame;
         me->dup_acks = 0;
     }
-    if ((s->flags & TH_ACK) && peer->has_top && seq_lt(peer->top_acked, s->ack)) {
-        found |= TA_ACK_LOST;
-        peer->top_acked = peer->has_next && seq_lt(s->ack, peer->next_seq) ? peer->next_seq : s->ack;
-    }
-    if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !(found & TA_KEEP_ALIVE))
+    if (acks_unseen(me, peer, s)) found |= TA_ACK_LOST;
+    bool probed = s->len > 1 && s->seq == me->next_seq - 1; /* its first byte was, or a FIN that was none */
+    if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !probed && !(found & TA_KEEP_ALIVE))
         found |= repeat_findings(c, me, peer, s, ts, pool, out);
+    else if (was_acked(peer, s) && !(found & TA_KEEP_ALIVE))
+        found |= TA_SPURIOUS | TA_RETRANSMISSION | (probed ? 0 : TA_LATE);
     if (found & TA_OUT_OF_ORDER) me->top_acked = me->next_seq; /* the hole is being filled */
     if (carries && pool) list_add(me, pool, s, end, frame, ts);
-    if (!(found & TA_ZERO_PROBE)) {
+    bool no_number = (s->flags & TH_RST) && !s->seq; /* of an answer to what said none [RFC 9293 3.10.7.1] */
+    if (!(found & TA_ZERO_PROBE) && !no_number) {
+        bool met = !me->has_next;
         if (!me->has_next || seq_lt(me->next_seq, end)) {
             if (!me->has_next || !(s->flags & TH_RST)) me->next_seq = end; /* what a reset says need not be true */
             me->next_frame = frame;
             me->next_time = ts;
             me->has_next = true;
         }
-        if (!me->has_top ||
-            s->seq == me->top_acked) { /* what fills a hole makes all that was seen behind it acknowledgeable */
+        bool begins = !me->has_top && (met || (found & TA_LOST)); /* nothing is known, or there is a new hole */
+        if (begins || (me->has_top && s->seq == me->top_acked)) { /* what fills a hole makes all that was seen behind it
+                                                                     acknowledgeable */
             me->top_acked = found & TA_LOST ? before : me->next_seq;
             me->has_top = true;
         }
@@ -226,7 +244,8 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
     } else if (s->flags & TH_SYN) {
         c->seen |= SEEN_SYNACK;
         c->server = (uint8_t)side;
-    } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt) {
+    } else if ((s->flags & TH_ACK) && (c->seen & SEEN_SYN) && !c->initial_rtt &&
+               c->syn_time) { /* 0: who wrote the capture had no clock yet */
         c->initial_rtt = ts - c->syn_time;
     }
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_ACK && !s->len) c->seen |= SEEN_ACK;
@@ -276,5 +295,7 @@ void tcp_conv_update(struct tcp_conv *c, const struct tcp_segment *s, int side, 
         me->last_ack = s->ack;
         me->last_ack_time = ts;
         me->has_ack = true;
+    } else if (s->flags & TH_SYN) {
+        me->has_ack = false; /* it asks for the peer's number anew */
     }
 }

@@ -71,7 +71,9 @@ void tls_dnames_read(struct decode *d, struct reader *r) {
 
 static void ocsp_answer_read(struct decode *d, struct reader *r) {
     struct reader answer = tls_vector(d, r, FID_TLS_OCSP_LEN, 3, 1, 0xffffff);
+    uint8_t layers = d->layers;
     if (rd_left(&answer)) d->ops->call(d, &proto_ocsp, rd_rest(&answer));
+    if (d->layers > layers) d->layer[layers].inside = true;
 }
 
 void tls_status_read(struct decode *d, struct reader *r) {

@@ -104,7 +104,7 @@ const struct proto proto_esp = {LAYER(esp, ESP), .column = "ESP", .keys = esp_ke
 static const uint16_t udpencap_fields[] = {FID_UDPENCAP_NAT_KEEPALIVE, 0};
 static const struct proto_key udpencap_keys[] = {{TABLE_UDP, 4500}, {TABLE_COUNT, 0}};
 const struct proto proto_udpencap = {LAYER(udpencap, UDPENCAP), .column = "UDPENCAP", .keys = udpencap_keys,
-                                     .info_fields = udpencap_fields};
+                                     .info_fields = udpencap_fields, .carrier = true};
 static const uint16_t isakmp_fields[] = {FID_ISAKMP_EXCHANGETYPE, FID_ISAKMP_FLAGS, FID_ISAKMP_VERSION,
                                          FID_ISAKMP_MESSAGEID, 0};
 static const struct proto_key isakmp_keys[] = {{TABLE_UDP, 500}, {TABLE_COUNT, 0}};

@@ -232,5 +232,17 @@ static void ocsp_read(struct decode *d, struct slice in) {
     d->out->depth = depth;
 }
 
-const struct proto proto_ocsp = {
-    .name = "ocsp", .id = FID_OCSP, .end = FID_OCSP_END, .inner = true, .read = ocsp_read, .label = x509_label};
+static void ocsp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    wr_s(w, fv_first(v, FID_OCSP_STATUS, at, end) ? "Response" : "Request");
+}
+
+static const uint16_t info_fields[] = {FID_OCSP_STATUS, 0};
+const struct proto proto_ocsp = {.name = "ocsp",
+                                 .column = "OCSP",
+                                 .id = FID_OCSP,
+                                 .end = FID_OCSP_END,
+                                 .inner = true,
+                                 .read = ocsp_read,
+                                 .info = ocsp_info,
+                                 .info_fields = info_fields,
+                                 .label = x509_label};

@@ -209,7 +209,8 @@ static bool limits_check(struct guard *g, struct guard_session *s, enum guard_wh
 static bool open_check(struct guard *g, struct guard_session *s, enum guard_per per, uint8_t flag, struct verdict *v) {
     const struct guard_policy *p = g->policy;
     uint64_t subject = subject_of(g, s, per), all = 0;
-    bool counted = false;
+    bool counted = false, over = false;
+    struct verdict one;
     for (size_t i = 0; i < p->limit_count; i++) {
         const struct guard_limit *l = &p->limits[i];
         if (l->what != GUARD_WHAT_CONNECTIONS ||
@@ -219,15 +220,17 @@ static bool open_check(struct guard *g, struct guard_session *s, enum guard_per 
         if (l->per == GUARD_PER_ALL) {
             uint64_t sum[GUARD_STAT_COUNT];
             guard_stats_sum(g->shared, sum);
-            if (sum[GUARD_STAT_OPEN] > l->max && limit_over(g, s, l, v)) return true;
-            continue;
+            if (sum[GUARD_STAT_OPEN] <= l->max || !limit_over(g, s, l, &one)) continue;
+        } else {
+            if (!counted) all = open_count(g->shared, g->o.writer, subject, 1, g->now);
+            counted = true;
+            s->flags |= flag;
+            if (all <= l->max || !limit_over(g, s, l, &one)) continue;
         }
-        if (!counted) all = open_count(g->shared, g->o.writer, subject, 1, g->now);
-        counted = true;
-        s->flags |= flag;
-        if (all > l->max && limit_over(g, s, l, v)) return true;
+        graver(v, &one);
+        over = true;
     }
-    return false;
+    return over;
 }
 
 struct verdict judge_peer(struct guard *g, struct guard_session *s) {

@@ -158,6 +158,16 @@ static void all_count(const char *second, int sent) {
     tube_free(&t);
 }
 
+/* Of the limits on open connections, too, the gravest one says what happens. */
+static void open_counts(void) {
+    struct tube t;
+    tube_make(&t, "limits:\n"
+                  "  - {id: total, per: address, what: connections, max: 0, action: drop}\n"
+                  "  - {id: flood, per: address, what: connections, max: 0, action: ban 600s}\n");
+    CHECK(t.closed && tube_saw(&t, "flood"), "the one that bans stands behind the one that drops (%s)", t.rules);
+    tube_free(&t);
+}
+
 /* A ban that ends later stands, whoever set it; once it is lifted the next one counts, however short it is. */
 static void longer_ban(void) {
     void *memory = calloc(1, guard_shared_size(2));
@@ -216,6 +226,7 @@ int main(void) {
     all_count("{id: flood, per: client, what: publishes, max: 5, window: 600s, action: ban 10s}", 6);
     all_count("{id: flood, per: address, what: bytes, max: 35, window: 600s, action: ban 10s}", 6);
     all_count("{id: flood, per: address, what: packets, max: 5, window: 600s, action: ban 10s}", 6);
+    open_counts();
     longer_ban();
     processes();
     return test_failures != 0;

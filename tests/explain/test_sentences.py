@@ -702,6 +702,19 @@ def test_a_connect_that_stops_is_known_on_any_port(tmp_path):
         assert ids(verdict(cap, tmp_path)) == found, data
 
 
+def test_what_the_capture_lost_is_not_the_clients_fault(tmp_path):
+    """The broker acknowledged all of a CONNECT of which only the beginning was captured."""
+    cap = Capture()
+    t = Tcp(cap).open()
+    data = connect(will="x" * 3000)
+    t.c(data[:1400], acked=False)
+    t.seq[0] += len(data) - 1400
+    t.segment(1, ACK)
+    cap.wait(8)
+    t.fin(1)
+    assert "mqtt.no-connect" not in ids(verdict(cap, tmp_path))
+
+
 def test_bytes_behind_the_cut_are_not_judged(tmp_path):
     """Where the capture kept headers only, nobody knows whether it was a CONNECT."""
     cap = Capture(snaplen=40)

@@ -50,7 +50,8 @@ void check_no_connect(struct judge *j) {
     bool sent = mark_set(&client->first_data);
     bool broker = c->end[SERVER].port == 1883 || c->connect_due;
     if (c->mqtt ? !connect_left_out(c) : !broker || !mark_set(&c->established)) return;
-    if (c->tls || c->web || c->lost || client->stuck_times || c->first_bytes[CLIENT] == PAYLOAD_PROXY) return;
+    if (c->tls || c->web || c->lost || c->unseen || client->stuck_times || c->first_bytes[CLIENT] == PAYLOAD_PROXY)
+        return;
     if (sent ? j->e->cut != 0 : mark_set(&client->rst)) return;
     if (!quiet_for(j, sent ? &client->last_data : &c->established, 5)) return;
     if (c->connect_due && client->bytes >= c->connect_due) return; /* it came, and could not be read */
@@ -70,6 +71,7 @@ void check_no_connack(struct judge *j) {
         return;
     if (c->end[SERVER].port == 8883 && !c->tls) return; /* tls.mqtt-in-clear */
     if (c->lost || c->stray.n || c->first_bytes[CLIENT] == PAYLOAD_PROXY || closed_on_violation(c)) return;
+    if (conv_alert(c, SERVER) >= 0) return; /* which has its own check */
     struct finding *f = found(j);
     if (c->greeting.n) {
         f->text = N_("%1$s sent CONNECT to %2$s, where no broker is: it says “%3$s”.");

@@ -70,9 +70,7 @@ static const char *alert_words(uint8_t code) {
     }
 }
 
-/* alert_of returns the readable alert a side sent other than a plain close, or -1. Who leaves without close_notify gets
- * decode_error (OpenSSL 3, of RFC 8446 6.1), which broke nothing off. */
-static int alert_of(const struct conv *c, int side) {
+int conv_alert(const struct conv *c, int side) {
     const struct tls_rec *t = c->tls;
     if (!t || !mark_set(&t->alert[side]) || t->alert_hidden[side]) return -1;
     uint8_t code = t->alert_code[side];
@@ -95,7 +93,7 @@ static struct finding *alert_found(struct judge *j, int side) {
 }
 
 void check_tls_ca(struct judge *j) {
-    if (alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CA) alert_found(j, CLIENT);
+    if (conv_alert(j->c, CLIENT) == ALERT_UNKNOWN_CA) alert_found(j, CLIENT);
 }
 
 static void say_day(struct judge *j, struct finding *f, int64_t seconds) {
@@ -113,7 +111,7 @@ static bool about_certificate(int code) {
 }
 
 void check_tls_server_cert(struct judge *j) {
-    int code = alert_of(j->c, CLIENT);
+    int code = conv_alert(j->c, CLIENT);
     if (code == ALERT_UNKNOWN_CA || code <= 0 || !about_certificate(code)) return;
     struct finding *f = alert_found(j, CLIENT);
     const struct certificate_rec *c = &j->c->tls->cert;
@@ -155,7 +153,7 @@ void check_tls_client_cert(struct judge *j) {
         cite(f, &t->last_short[SERVER]);
         return;
     }
-    int code = alert_of(j->c, SERVER);
+    int code = conv_alert(j->c, SERVER);
     if (code > 0 && about_certificate(code)) {
         alert_found(j, SERVER);
     } else if (code == ALERT_HANDSHAKE &&
@@ -172,7 +170,7 @@ static bool is_params(int code) {
 
 void check_tls_params(struct judge *j) {
     for (int side = 0; side < 2; side++) {
-        int code = alert_of(j->c, side);
+        int code = conv_alert(j->c, side);
         if (!is_params(code) || (side == SERVER && code == ALERT_HANDSHAKE && mark_set(&j->c->tls->request))) continue;
         say_words(alert_found(j, side), side_words(side));
         return;
@@ -186,7 +184,7 @@ static const char *version_name(uint16_t v) {
 
 void check_tls_version(struct judge *j) {
     for (int side = 0; side < 2; side++)
-        if (alert_of(j->c, side) == ALERT_VERSION) {
+        if (conv_alert(j->c, side) == ALERT_VERSION) {
             struct finding *f = alert_found(j, side);
             say_text(j, f, slice_str(version_name(j->c->tls->offered)));
             if (!mark_set(&j->c->tls->client_hello))
@@ -201,7 +199,7 @@ static void say_or_none(struct judge *j, struct finding *f, struct slice s) {
 }
 
 void check_tls_name_alert(struct judge *j) {
-    if (alert_of(j->c, SERVER) != ALERT_NAME) return;
+    if (conv_alert(j->c, SERVER) != ALERT_NAME) return;
     const struct tls_rec *t = j->c->tls;
     struct finding *f = alert_found(j, SERVER);
     say_or_none(j, f, t->name);
@@ -220,7 +218,7 @@ void check_tls_name_alert(struct judge *j) {
 }
 
 void check_tls_alpn(struct judge *j) {
-    if (alert_of(j->c, SERVER) == ALERT_ALPN) {
+    if (conv_alert(j->c, SERVER) == ALERT_ALPN) {
         say_or_none(j, alert_found(j, SERVER), j->c->tls->alpn);
         return;
     }
@@ -243,7 +241,7 @@ void check_tls_alpn(struct judge *j) {
 
 void check_tls_alert(struct judge *j) {
     for (int side = 0; side < 2; side++) {
-        int code = alert_of(j->c, side);
+        int code = conv_alert(j->c, side);
         bool named = code < 0 || about_certificate(code) || is_params(code) || code == ALERT_VERSION ||
                      (side == SERVER && (code == ALERT_NAME || code == ALERT_ALPN));
         if (named) continue;
@@ -258,7 +256,7 @@ void check_tls_alert(struct judge *j) {
     }
 }
 
-static bool has_alert(const struct conv *c) { return alert_of(c, 0) >= 0 || alert_of(c, 1) >= 0; }
+static bool has_alert(const struct conv *c) { return conv_alert(c, 0) >= 0 || conv_alert(c, 1) >= 0; }
 
 void check_tls_silent(struct judge *j) {
     const struct conv *c = j->c;
@@ -436,7 +434,8 @@ void check_tls_name(struct judge *j) {
 void check_tls_chain(struct judge *j) {
     const struct tls_rec *t = j->c->tls;
     if (!t || !t->cert.read) return;
-    bool rejected = alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CA || alert_of(j->c, CLIENT) == ALERT_UNKNOWN_CERTIFICATE;
+    bool rejected =
+        conv_alert(j->c, CLIENT) == ALERT_UNKNOWN_CA || conv_alert(j->c, CLIENT) == ALERT_UNKNOWN_CERTIFICATE;
     bool alone = t->cert.count == 1 && !t->cert.self_signed && t->cert.aia && rejected;
     if (t->cert.linked && !alone) return;
     struct finding *f = found(j);

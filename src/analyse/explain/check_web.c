@@ -94,8 +94,9 @@ static bool too_late(const struct conv *c) {
     return mark_set(end) && c->web->request.frame > end->frame && c->web->response.frame < end->frame && !c->lost;
 }
 
-/* silent tells whether nothing of the server came behind the request. */
+/* silent tells whether nothing of the server came behind the request. An alert has its own check. */
 static bool silent(const struct conv *c) {
+    if (conv_alert(c, SERVER) >= 0) return false;
     const struct mark *spoke = c->tls ? &c->tls->spoke[SERVER] : &c->half[SERVER].last_data;
     return c->half[SERVER].packets && spoke->frame < c->web->request.frame;
 }

@@ -175,6 +175,7 @@ struct conv {
     bool from_start;        /* its SYN was seen */
     bool up;                /* `established` is set, or will not be */
     bool stuck[2];          /* half.stuck_times is not 0 */
+    bool unseen;            /* a side acknowledged what was not captured */
     bool websocket;         /* HTTP was asked to go on as WebSocket, or it did: there is `web` */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct mqtt_rec *mqtt;

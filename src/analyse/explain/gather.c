@@ -388,6 +388,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     data_note(e, c, side, p);
     ack_note(c, side, p);
     window_note(e, c, side, p);
+    if (p->tcp.found & TA_ACK_LOST) c->unseen = true;
     if (p->tcp.found & TA_LOST) {
         c->lost++;
         hole_note(e, c, side, p);

@@ -59,6 +59,9 @@ void judge_ahead(const struct explain *e, uint32_t stream);
 bool quiet_for(const struct judge *j, const struct mark *m, double seconds);
 /* Common questions about a conversation. */
 bool conv_closed(const struct conv *c);
+/* conv_alert returns the readable alert a side sent other than a plain close, or -1. Who leaves without close_notify
+ * gets decode_error (OpenSSL 3, of RFC 8446 6.1), which broke nothing off. */
+int conv_alert(const struct conv *c, int side);
 bool conv_handshaken(const struct conv *c);
 bool conv_is_mqtt(const struct conv *c);
 /* conv_path_broken tells whether data of a side stays away while the other side still waits for it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* File transfer, its control connection (RFC 959), and terminals over the network (RFC 854). */
-#include "proto/lines/lines.h"
+#include "proto/lines/login.h"
 #include "proto/protos.h"
 
 enum {
@@ -96,15 +96,15 @@ static void command_note(struct decode *d, struct ftp_state *st, struct slice te
 
 static void request_read(struct decode *d, struct ftp_state *st, const struct line *line) {
     struct slice rest = line->text, command = word_take(&rest);
-    bool whole = login_goes_on(&st->login, line);
-    bool secret = whole || (rest.n && (word_is(command, "PASS") || word_is(command, "ACCT")));
-    login_line(&st->login, line, line_open(d, FID_FTP_LINE, line->all), secret, whole ? 0 : line->text.n - rest.n);
-    struct fval *word = line_add(d, FID_FTP_REQUEST_COMMAND, command);
-    if (whole) fv_secret(word);
-    struct fval *arg = rest.n ? line_add(d, FID_FTP_REQUEST_ARG, rest) : NULL;
-    if (secret) fv_secret(arg);
+    struct said said = login_begin(&st->login, line);
+    struct slice first = login_word(&said);
+    struct fval *all = line_open(d, FID_FTP_LINE, line->all);
+    login_mark(&st->login, &said, all, word_is(first, "PASS") || word_is(first, "ACCT"));
+    login_part(&said, line_add(d, FID_FTP_REQUEST_COMMAND, command), command);
+    if (rest.n) login_part(&said, line_add(d, FID_FTP_REQUEST_ARG, rest), rest);
     fv_close(d->out);
     st->tls_asked = word_is(command, "AUTH");
+    if (said.secret) return;
     if (word_is(command, "PORT")) place_note(d, st, "PORT", rest);
     else if (word_is(command, "EPRT")) place_note(d, st, "EPRT", rest);
     else command_note(d, st, line->text, command);

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Internet Relay Chat (RFC 2812 2.3): lines with a prefix, which is optional, and a command. */
-#include "proto/lines/lines.h"
+#include "proto/lines/login.h"
 #include "proto/protos.h"
+
+/* irc_mark marks the field of a client's line where it is secret. */
+static void irc_mark(struct login *login, const struct line *line, struct fval *f, struct said *said) {
+    *said = login_begin(login, line);
+    struct slice word = login_word(said);
+    if (word.n && word.p[0] == ':') word = login_word(said);
+    login_mark(login, said, f, word_is(word, "PASS") || word_is(word, "OPER") || word_is(word, "AUTHENTICATE"));
+}
 
 static struct read_result irc_read(struct decode *d, void *state, int from, struct slice in) {
     struct slice left = in;
     struct line line;
     bool server = from_server(d, &proto_irc, from);
-    (void)state;
     d_begin(d, &proto_irc, d_off(d, in.p), (uint32_t)in.n);
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
         struct slice rest = line.text, word = word_take(&rest);
+        struct fval *f = line.text.n ? line_open(d, server ? FID_IRC_RESPONSE : FID_IRC_REQUEST, line.text) : NULL;
+        struct said said = {.line = &line};
+        if (!server) irc_mark(state, &line, f, &said);
         if (!line.text.n) continue;
-        if (word.p[0] == ':') word = word_take(&rest);
-        struct fval *f = line_open(d, server ? FID_IRC_RESPONSE : FID_IRC_REQUEST, line.text);
-        bool secret = word_is(word, "PASS") || word_is(word, "OPER") || word_is(word, "AUTHENTICATE");
-        if (secret && !server) fv_secret(f);
-        if (word.n) line_add(d, server ? FID_IRC_RESPONSE_COMMAND : FID_IRC_REQUEST_COMMAND, word);
+        if (word.n && word.p[0] == ':') word = word_take(&rest);
+        if (word.n)
+            login_part(&said, line_add(d, server ? FID_IRC_RESPONSE_COMMAND : FID_IRC_REQUEST_COMMAND, word), word);
         fv_close(d->out);
     }
     d_end(d);
@@ -29,13 +37,13 @@ static void irc_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     for (uint32_t i = at; i < end; i++) {
         if (v->v[i].id != FID_IRC_REQUEST_COMMAND && v->v[i].id != FID_IRC_RESPONSE_COMMAND) continue;
         wr_s(w, between);
-        print_string(w, v->v[i].s);
+        line_say(w, v, &v->v[i], v->v[i].s);
         between = ") (";
     }
     wr_c(w, ')');
 }
 
-static const struct stream_ops irc_stream = {.read = irc_read};
+static const struct stream_ops irc_stream = {.state_size = sizeof(struct login), .read = irc_read};
 static const uint16_t irc_fields[] = {FID_IRC_RESPONSE, FID_IRC_REQUEST_COMMAND, FID_IRC_RESPONSE_COMMAND, 0};
 static const struct proto_key irc_keys[] = {{TABLE_TCP, 6667}, {TABLE_TCP, 57000}, {TABLE_COUNT, 0}};
 const struct proto proto_irc = {LINES_PROTO(irc, IRC, "IRC"), .info_fields = irc_fields};

@@ -82,30 +82,6 @@ static inline struct fval *line_open(struct decode *d, uint16_t id, struct slice
     return f;
 }
 
-/* login is what is known of the client's secrets that are still to come. */
-struct login {
-    bool asked;   /* a login has begun: the next lines answer what the server asks, in base64 (RFC 4422), */
-    bool literal; /* or are what line before promised with its length (RFC 9051 4.3) */
-    bool open;    /* the last line was secret and has no end yet */
-};
-
-/* login_goes_on tells whether all of a client's line is secret, by what came before. */
-static inline bool login_goes_on(struct login *l, const struct line *line) {
-    struct slice s = line->text;
-    if (l->open) return true;
-    if (l->asked && !l->literal && s.n && memchr(s.p, ' ', s.n)) l->asked = false; /* base64 has no spaces */
-    return l->asked;
-}
-
-/* login_line marks a client's line, what fv_add returned for it, where what stands behind its first `head` bytes is
- * secret; NULL is fine. It is called for every line. */
-static inline void login_line(struct login *l, const struct line *line, struct fval *f, bool secret, size_t head) {
-    l->open = secret && line->all.p[line->all.n - 1] != '\n';
-    if (!f || !secret) return;
-    fv_secret(f);
-    f->extra = (uint16_t)(head < UINT16_MAX ? head : 0);
-}
-
 /* from_server tells whether side `from` is the server's, going by the port that is p's. */
 static inline bool from_server(struct decode *d, const struct proto *p, int from) {
     bool first_serves = d->ops->lookup && d->ops->lookup(d, TABLE_TCP, d->service) != p;

@@ -6,7 +6,7 @@
  * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
  * DATA where the client does not wait, and behind the reply that says so (354, which answers nothing else) where it
  * does. Headers that came in earlier segments are kept, HEAD_MAX bytes of them. */
-#include "proto/lines/lines.h"
+#include "proto/lines/login.h"
 #include "proto/protos.h"
 
 struct mail_state {
@@ -32,16 +32,14 @@ static void message_begin(struct mail_state *st) {
 static void smtp_request(struct decode *d, struct mail_state *st, const struct line *line) {
     struct slice rest = line->text, command = word_take(&rest);
     fv_hide(fv_u(d->out, FID_SMTP_REQ, d_off(d, line->all.p), 0, 1));
-    bool whole = login_goes_on(&st->login, line), auth = !whole && word_is(command, "AUTH");
-    login_line(&st->login, line, line_open(d, FID_SMTP_COMMAND_LINE, line->all), whole || (auth && rest.n),
-               whole ? 0 : line->text.n - rest.n);
-    struct fval *word = line_add(d, FID_SMTP_REQ_COMMAND, command);
-    if (whole) fv_secret(word);
-    struct fval *parameter = rest.n ? line_add(d, FID_SMTP_REQ_PARAMETER, rest) : NULL;
-    if (whole || auth) fv_secret(parameter);
+    struct said said = login_begin(&st->login, line);
+    bool auth = word_is(login_word(&said), "AUTH") && !said.whole;
+    login_mark(&st->login, &said, line_open(d, FID_SMTP_COMMAND_LINE, line->all), auth);
+    login_part(&said, line_add(d, FID_SMTP_REQ_COMMAND, command), command);
+    if (rest.n) login_part(&said, line_add(d, FID_SMTP_REQ_PARAMETER, rest), rest);
     fv_close(d->out);
     st->login.asked |= auth;
-    if (whole) return;
+    if (said.whole) return;
     if (word_is(command, "DATA")) {
         message_begin(st);
         st->asked_data = true;
@@ -62,7 +60,7 @@ static void smtp_reply(struct decode *d, struct mail_state *st, const struct lin
         if (rest.n) line_add(d, FID_SMTP_RSP_PARAMETER, rest);
     }
     fv_close(d->out);
-    if (code != SMTP_CHALLENGE) st->login.asked = false;
+    st->login.asked = code == SMTP_CHALLENGE;
     if (smtp_goes_on(line->text)) return;
     if (code == SMTP_GO_ON && !st->asked_data && !st->in_data) message_begin(st);
     if (code >= SMTP_REFUSED && st->fresh) st->asked_data = st->in_data = st->fresh = false;
@@ -203,24 +201,30 @@ static void pop_reply(struct decode *d, struct mail_state *st, const struct line
     fv_close(d->out);
     if (st->tls_asked && word_is(word, "+OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
     st->tls_asked = false;
-    if (!word_is(word, "+")) st->login.asked = false;
+    if (word_is(word, "+OK") || word_is(word, "-ERR")) st->login.asked = false;
+}
+
+/* pop_asks notes that a server's line asks for more of a login (RFC 5034 4), as any may where the replies to several
+ * commands come at once; the line of a mail may look the same, but comes after another command. */
+static void pop_asks(struct login *l, const struct line *line) {
+    struct slice rest = line->text;
+    if (word_is(word_take(&rest), "+") && !l->elsewhere) l->asked = true;
 }
 
 /* pop_request shows the first line of a packet with its parts, the others as what they are: commands sent at once. */
 static void pop_request(struct decode *d, struct mail_state *st, const struct line *line, bool first) {
     struct slice rest = line->text, word = word_take(&rest);
     uint32_t off = d_off(d, line->all.p), len = (uint32_t)line->all.n;
-    bool whole = login_goes_on(&st->login, line), auth = !whole && word_is(word, "AUTH");
-    bool secret = whole || (rest.n && (auth || word_is(word, "PASS") || word_is(word, "APOP")));
+    struct said said = login_begin(&st->login, line);
+    struct slice begun = login_word(&said);
+    bool auth = word_is(begun, "AUTH") && !said.whole;
     struct fval *f = first ? fv_at(d->out, fv_open(d->out, FID_POP_REQUEST, off, len))
                            : fv_add(d->out, FID_POP_REQUEST_DATA, off, len);
-    login_line(&st->login, line, f, secret, whole ? 0 : line->text.n - rest.n);
+    login_mark(&st->login, &said, f, auth || word_is(begun, "PASS") || word_is(begun, "APOP"));
     st->login.asked |= auth;
     if (!first) return;
-    struct fval *command = line_add(d, FID_POP_REQUEST_COMMAND, word);
-    if (whole) fv_secret(command);
-    struct fval *parameter = rest.n ? line_add(d, FID_POP_REQUEST_PARAMETER, rest) : NULL;
-    if (secret) fv_secret(parameter);
+    login_part(&said, line_add(d, FID_POP_REQUEST_COMMAND, word), word);
+    if (rest.n) login_part(&said, line_add(d, FID_POP_REQUEST_PARAMETER, rest), rest);
     fv_close(d->out);
     st->tls_asked = word_is(word, "STLS");
 }
@@ -232,6 +236,7 @@ static struct read_result pop_read(struct decode *d, void *state, int from, stru
     bool server = from_server(d, &proto_pop, from);
     d_begin(d, &proto_pop, d_off(d, in.p), (uint32_t)in.n);
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
+        if (server) pop_asks(&st->login, &line);
         if (!server) pop_request(d, st, &line, i == 0);
         else if (i == 0) pop_reply(d, st, &line);
         else fv_add(d->out, FID_POP_RESPONSE_DATA, d_off(d, line.all.p), (uint32_t)line.all.n);
@@ -263,25 +268,34 @@ static bool pop_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
+/* imap_login notes what a line that logs in, or goes on with it, says of the lines to come. */
+static void imap_login(struct login *l, const struct said *said, struct slice tag, bool auth, bool login) {
+    struct slice text = said->line->text;
+    if (auth || login) {
+        l->literal = login;
+        l->tag_n = (uint8_t)(tag.n < LOGIN_TAG_MAX ? tag.n : LOGIN_TAG_MAX);
+        memcpy(l->tag, tag.p, l->tag_n);
+    }
+    if (said->before && !text.n) return; /* no more than the end of a line */
+    if (auth) l->asked = true;
+    else if (login || (said->whole && l->literal)) l->asked = text.n && text.p[text.n - 1] == '}';
+}
+
 static void imap_request(struct decode *d, struct mail_state *st, const struct line *line) {
-    struct slice rest = line->text;
-    word_take(&rest); /* the tag */
-    struct slice word = word_take(&rest);
-    bool whole = login_goes_on(&st->login, line), promises = line->text.n && line->text.p[line->text.n - 1] == '}';
-    bool auth = !whole && word_is(word, "AUTHENTICATE"), login = !whole && word_is(word, "LOGIN");
-    login_line(&st->login, line, line_add(d, FID_IMAP_LINE, line->all), whole || (rest.n && (auth || login)),
-               whole ? 0 : line->text.n - rest.n);
-    if (auth || login) st->login.literal = login;
-    if (auth) st->login.asked = true;
-    else if (login || (whole && st->login.literal)) st->login.asked = promises;
+    struct said said = login_begin(&st->login, line);
+    struct slice tag = login_word(&said), word = login_word(&said);
+    bool auth = !said.whole && word_is(word, "AUTHENTICATE"), login = !said.whole && word_is(word, "LOGIN");
+    login_mark(&st->login, &said, line_add(d, FID_IMAP_LINE, line->all), auth || login);
+    imap_login(&st->login, &said, tag, auth, login);
     st->tls_asked = word_is(word, "STARTTLS");
 }
 
+/* imap_reply: a login ends with the reply that has its tag; those to other commands may come while it goes on. */
 static void imap_reply(struct decode *d, struct mail_state *st, const struct line *line) {
     struct slice rest = line->text, tag = word_take(&rest), word = word_take(&rest);
     line_add(d, FID_IMAP_LINE, line->all);
     if (st->tls_asked && word_is(word, "OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
-    if (!word_is(tag, "+") && !word_is(tag, "*")) st->login.asked = false;
+    if (slice_eq(slice_head(tag, LOGIN_TAG_MAX), slice_of(st->login.tag, st->login.tag_n))) st->login.asked = false;
 }
 
 static struct read_result imap_read(struct decode *d, void *state, int from, struct slice in) {

@@ -766,6 +766,14 @@ def tls(tmp_path_factory):
     return Lab(tmp_path_factory.mktemp("tls"))
 
 
+def errors_in(pair, log, tmp_path):
+    """The errors that are found in a session its key log opens, with what to do next."""
+    wire = SessionCapture()
+    pair.record(wire, port=8883)
+    out = json.loads(weir("explain", wire.write(tmp_path / "tls.pcap"), "--keylog", log, "--json").stdout)
+    return {f["id"]: f["next"] for f in out["findings"] if f["severity"] == "error" and f["id"] != "tls.certificate-dates"}
+
+
 def in_tls(tls, tmp_path, version, *said):
     """What is explained of a session that its key log opens; the server's tickets come behind the client's first words."""
     log = tmp_path / "keys.log"
@@ -775,10 +783,7 @@ def in_tls(tls, tmp_path, version, *said):
     if version == ssl.TLSVersion.TLSv1_3:
         pair.log[3], pair.log[4] = pair.log[4], pair.log[3]
     pair.bye()
-    wire = SessionCapture()
-    pair.record(wire, port=8883)
-    out = json.loads(weir("explain", wire.write(tmp_path / "tls.pcap"), "--keylog", log, "--json").stdout)
-    return {f["id"]: f["next"] for f in out["findings"] if f["severity"] == "error" and f["id"] != "tls.certificate-dates"}
+    return errors_in(pair, log, tmp_path)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -790,6 +795,28 @@ def test_no_answer_inside_tls(tls, tmp_path, version):
     assert not in_tls(tls, tmp_path, version, (0, get), (1, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
     assert list(in_tls(tls, tmp_path, version, (0, connect()))) == ["mqtt.no-connack"]
     assert not in_tls(tls, tmp_path, version, (0, connect()), (1, connack()), (0, DISCONNECT))
+
+
+@pytest.mark.parametrize("first", [connect(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_an_alert_is_no_silence(tls, tmp_path, first):
+    """A client of TLS 1.3 speaks before it hears that its certificate is missed: that is one fault, not two."""
+    log = tmp_path / "keys.log"
+    client, server = tls.contexts(ssl.TLSVersion.TLSv1_3, "DEFAULT", str(log))
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(tls.cert("rsa"))
+    pair = Pair(client, server)
+    for side in (0, 1, 0):
+        try:
+            pair.ends[side].do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        pair.collect(side)
+    pair.ends[0].write(first)
+    pair.collect(0)
+    with pytest.raises(ssl.SSLError, match="did not return a certificate"):
+        pair.ends[1].do_handshake()
+    pair.collect(1)
+    assert list(errors_in(pair, log, tmp_path)) == ["tls.client-certificate"]
 
 
 def test_alert_behind_the_end(tls, tmp_path):

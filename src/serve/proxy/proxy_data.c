@@ -33,7 +33,7 @@ static bool make_room(struct worker *w, struct bytes **b, size_t more) {
         worker_count(w, PROXY_STAT_BUFFERED, (int64_t)cap - (old ? old->cap : 0));
         n->cap = (uint32_t)cap;
     }
-    if (held) memmove(n->data, old->data + old->at, held);
+    if (old) memmove(n->data, old->data + old->at, held);
     if (n != old) bytes_free(old);
     n->at = 0;
     n->n = (uint32_t)held;

@@ -302,10 +302,12 @@ void check_mtu(struct judge *j) {
     if (mark_set(&j->c->icmp)) cite(f, &j->c->icmp);
 }
 
+/* gap_ns returns how long the last long silence was, 0: there was none. */
+static int64_t gap_ns(const struct conv *c) { return c->gap.ts - c->gap_before.ts; }
+
 bool conv_idle_death(const struct judge *j) {
     const struct conv *c = j->c;
-    if (!mark_set(&c->gap) || c->gap_ns < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) ||
-        c->since_gap > AFTER_GAP + 24)
+    if (gap_ns(c) < IDLE_S * SECOND || (c->from_start && !mark_set(&c->established)) || c->since_gap > AFTER_GAP + 24)
         return false;
     if (stuck_side(j) >= 0) {
         const struct half *h = &c->half[stuck_side(j)];
@@ -334,7 +336,7 @@ void check_idle_reset(struct judge *j) {
     const struct conv *c = j->c;
     if (!conv_idle_death(j)) return;
     struct finding *f = found(j);
-    say_time(j, f, c->gap_ns);
+    say_time(j, f, gap_ns(c));
     if (c->mqtt && c->mqtt->keep_alive) say_time(j, f, c->mqtt->keep_alive * SECOND);
     else if (c->mqtt && mark_set(&c->mqtt->connect)) say_words(f, N_("switched off"));
     else say_words(f, N_("not known"));

@@ -176,12 +176,12 @@ struct conv {
     bool up;                /* `established` is set, or will not be */
     bool stuck[2];          /* half.stuck_times is not 0 */
     bool unseen;            /* a side acknowledged what was not captured */
+    bool silent;            /* there was a `gap` */
     bool websocket;         /* HTTP was asked to go on as WebSocket, or it did: there is `web` */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct mqtt_rec *mqtt;
     struct mark last;
     uint64_t last_id[2]; /* digest of each side's last packet, to know copies of it */
-    int64_t gap_ns;      /* the last long silence */
     struct half half[2] __attribute__((aligned(64)));
     struct endpoint end[2];
     uint32_t since_gap;          /* packets since the last long silence */
@@ -189,7 +189,7 @@ struct conv {
     bool gap_answered;           /* and the other side answered, with more than RST */
     uint32_t lost;               /* segments not captured */
     struct trouble *trouble[2];  /* of the sides; NULL: none, conv_trouble reads it */
-    struct mark gap_before, gap; /* packets before and behind it */
+    struct mark gap_before, gap; /* packets before and behind the last long silence */
     struct mark first, established;
     struct mark icmp; /* an ICMP error about it */
     uint8_t icmp_type, icmp_code;
@@ -207,6 +207,7 @@ struct conv {
     uint8_t worst;    /* level of the worst that was found + 1; 0: nothing */
     uint8_t failed;   /* bits of enum stage: where an error was found */
 };
+_Static_assert(offsetof(struct conv, half) == 64, "what all packets touch is one cache line beside the sides'");
 
 enum payload_kind { PAYLOAD_NONE, PAYLOAD_TLS, PAYLOAD_MQTT, PAYLOAD_HTTP, PAYLOAD_PROXY, PAYLOAD_OTHER };
 

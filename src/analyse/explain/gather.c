@@ -279,11 +279,11 @@ static void gap_note(struct conv *c, int side, const struct packet_events *p) {
     if (gap >= GAP_SECONDS * SECOND) {
         c->gap = mark_of(p);
         c->gap_before = c->last;
-        c->gap_ns = gap;
+        c->silent = true;
         c->since_gap = 0;
         c->gap_side = (uint8_t)side;
         c->gap_answered = false;
-    } else if (c->gap_ns) {
+    } else if (c->silent) {
         c->since_gap++;
         if (side != c->gap_side && !(p->tcp.flags & TH_RST)) c->gap_answered = true;
     }

@@ -267,6 +267,7 @@ static struct read_result websocket_read(struct decode *d, void *state, int from
     struct websocket_state *st = state;
     struct websocket_frame f;
     from &= 1;
+    lines_ask(&st->side[from], offsetof(struct websocket_side, window));
     if (st->inner) lines_ask(st->inner, NESTED_HEAD);
     struct read_result r = websocket_frame_read(in, &f);
     if (r.status != READ_OK) return r;

@@ -94,11 +94,11 @@ struct http_state {
     struct http_exchange now, before;
     struct arena memory; /* the URI */
     struct slice uri;    /* of the last request */
-    uint16_t connect_port;
-    uint8_t connect_host_len;
-    uint8_t connect_host[HTTP_HOST_MAX];
     uint8_t asked; /* enum http_asked: the last request */
     bool seen;     /* a message of HTTP was seen */
+    uint8_t connect_host_len;
+    uint16_t connect_port;
+    uint8_t connect_host[HTTP_HOST_MAX];
 };
 
 /* http_message adds the fields of one whole message of p: HTTP or SSDP. */

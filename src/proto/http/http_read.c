@@ -7,6 +7,8 @@
  * Bytes that begin no message, in a conversation that spoke HTTP before, are a continuation (RFC 9112 knows none: the
  * beginning was lost, or somebody speaks something else now) and are shown as such, never searched again. */
 #include "proto/http/http.h"
+
+#include "base/lines.h"
 #include "proto/http2/http2.h"
 #include "proto/protos.h"
 #include "proto/websocket/websocket.h"
@@ -274,6 +276,7 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     struct http_state *st = state;
     struct http_scan *s = &st->scan[from & 1];
     struct read_result r;
+    lines_ask(st, offsetof(struct http_state, connect_host));
     if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
     size_t blank = s->seen ? 0 : http_blank(in);
     if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};

@@ -680,11 +680,13 @@ def test_message_of_qos_0_among_others_need_not_wait(tmp_path):
 
 
 def test_what_came_is_no_connect(tmp_path):
-    """Bytes that are not MQTT, and a CONNECT that stops half-way, are not silence."""
-    for data, said in ((b"0123456789abcdef", "bytes: 16"), (connect()[:1], "bytes: 1"), (connect()[:10], "of 22 bytes to the broker 10.0.0.1:1883 and sent only 10")):
+    """Bytes that are not MQTT, and a CONNECT that stops half-way, are not silence, however they are parted."""
+    begun = connect()[:10]
+    only_10 = "of 22 bytes to the broker 10.0.0.1:1883 and sent only 10"
+    for parts, said in (([b"0123456789abcdef"], "bytes: 16"), ([b"0", b"123456789abcdef"], "bytes: 16"), ([begun[:1]], "bytes: 1"), ([begun], only_10), ([begun[:1], begun[1:2], begun[2:]], only_10)):
         cap = Capture()
         t = Tcp(cap).open()
-        sent = t.c(data)
+        sent = [t.c(part) for part in parts][-1]
         cap.wait(8)
         t.close(1)
         out = verdict(cap, tmp_path)
@@ -693,13 +695,15 @@ def test_what_came_is_no_connect(tmp_path):
 
 
 def test_a_connect_that_stops_is_known_on_any_port(tmp_path):
-    for data, found in ((connect()[:10], ["mqtt.no-connect"]), (connect()[:5], []), (b"0123456789abcdef", [])):
+    whole = connect()
+    for parts, found in (([whole[:10]], ["mqtt.no-connect"]), ([whole[:1], whole[1:2], whole[2:10]], ["mqtt.no-connect"]), ([whole[:5]], []), ([whole[:1], whole[1:2], whole[2:]], []), ([b"0123456789abcdef"], [])):
         cap = Capture()
         t = Tcp(cap, port=18831).open()
-        t.c(data)
+        for part in parts:
+            t.c(part)
         cap.wait(8)
         t.close(1)
-        assert ids(verdict(cap, tmp_path)) == found, data
+        assert ids(verdict(cap, tmp_path)) == found, parts
 
 
 def test_what_the_capture_lost_is_not_the_clients_fault(tmp_path):
@@ -716,10 +720,18 @@ def test_what_the_capture_lost_is_not_the_clients_fault(tmp_path):
 
 
 def test_bytes_behind_the_cut_are_not_judged(tmp_path):
-    """Where the capture kept headers only, nobody knows whether it was a CONNECT."""
+    """Where the capture kept headers only, nobody knows whether it was a CONNECT; a cut elsewhere does not matter."""
     cap = Capture(snaplen=40)
     session(cap).close()
     assert ids(verdict(cap, tmp_path)) == []
+    cap = Capture()
+    t = Tcp(cap).open()
+    t.c(connect()[:10])
+    cap.wait(8)
+    t.close(1)
+    cap.snaplen = 60
+    cap.udp("10.0.0.9", 5000, "10.0.0.8", 5001, bytes(200))
+    assert "mqtt.no-connect" in ids(verdict(cap, tmp_path))
 
 
 def test_packets_without_connect(tmp_path):

@@ -509,9 +509,15 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
 
 void gather_connect_begun(struct conv *c, struct slice in) {
     struct mqtt_head h;
-    enum probe_result least = c->end[SERVER].port == 1883 ? PROBE_UNSURE : PROBE_CERTAIN;
-    bool begun = mqtt_head_read(in, &h) == READ_OK && h.type == MQTT_CONNECT && mqtt_probe(in) >= least;
-    if (begun) c->connect_due = h.size + h.length;
+    in = slice_head(in, sizeof c->begun - c->begun_n);
+    if (in.n) memcpy(c->begun + c->begun_n, in.p, in.n);
+    c->begun_n = (uint8_t)(c->begun_n + in.n);
+    in = slice_of(c->begun, c->begun_n);
+    enum probe_result found = mqtt_probe(in), least = c->end[SERVER].port == 1883 ? PROBE_UNSURE : PROBE_CERTAIN;
+    enum read_status status = mqtt_head_read(in, &h);
+    bool connect = h.type == MQTT_CONNECT && found >= PROBE_UNSURE;
+    c->begins = connect && (status == READ_MORE || found < least) && in.n < sizeof c->begun;
+    if (connect && status == READ_OK && found >= least) c->connect_due = h.size + h.length;
 }
 
 /* same_letter compares two bytes, case aside where it is to be folded. */

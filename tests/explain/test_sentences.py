@@ -439,7 +439,8 @@ def test_a_level_too_many(tmp_path, topic, severity):
 
 
 @pytest.mark.parametrize("filt,topic,severity", [("a/+", "a/b/c", "warning"), ("a/+", "a/b/c/d", "warning"), ("a/+/+", "a/b", "warning"), ("a/+/set", "a/b", "note"),
-                                                 ("x/+", "a/b/c", None)])
+                                                 ("x/+", "a/b/c", None), ("sensors/+", "sensors", "warning"), ("+/+", "a/b/c", "warning"), ("+/+", "a", "warning"),
+                                                 ("$share/g/a/+", "a/b/c", "warning")])
 @pytest.mark.parametrize("gets", [False, True])
 def test_one_plus_for_two_levels(tmp_path, filt, topic, severity, gets):
     """Who gets nothing at all by a filter with a level too few or too many subscribed wrongly; who gets other messages did not."""
@@ -448,13 +449,26 @@ def test_one_plus_for_two_levels(tmp_path, filt, topic, severity, gets):
     p = session(cap, "pub", 40007, addr="10.0.0.4")
     p.c(publish(topic))
     if gets:
-        p.c(publish(filt.replace("+", "other")))
-        d.s(publish(filt.replace("+", "other")))
+        other = filt.removeprefix("$share/g/").replace("+", "other")
+        p.c(publish(other))
+        d.s(publish(other))
     cap.wait(3)
     d.c(PINGREQ)
     found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched" and f"`{topic}`" in f["text"]]
     assert [f["severity"] for f in found] == ([] if not severity else ["note"] if gets else [severity])
-    assert severity != "warning" or "levels" in found[0]["text"] and "one level and no more" in found[0]["next"]
+    assert severity != "warning" or "levels" in found[0]["text"] and "exactly one level" in found[0]["next"]
+
+
+@pytest.mark.parametrize("filt,words", [("$share/g/Sensors/#", "case"), ("$share/g/sensor/a", "spelling"), ("$share/g/other/a", None), ("sensors/+/a", "levels")])
+def test_filters_of_groups_and_with_wildcards(tmp_path, filt, words):
+    """What $share/NAME/ stands before is compared like any other filter (MQTT 5.0 4.8.2); a wildcard is not misspelt."""
+    cap = Capture()
+    d = subscriber(cap, filt)
+    session(cap, "pub", 40007, addr="10.0.0.4").c(publish("sensors/a"))
+    cap.wait(3)
+    d.c(PINGREQ)
+    found = [f["text"] for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched"]
+    assert len(found) == bool(words) and (not words or words in found[0]), found
 
 
 def test_message_for_nobody_whose_topic_is_not_known(tmp_path):

@@ -66,6 +66,10 @@ const struct sought_rec *sought_refused(const struct explain *e, const struct ne
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
 /* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
 uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);
+/* filter_shared tells whether a filter is that of a shared subscription, $share/NAME/FILTER (MQTT 4.8.2);
+ * filter_unshared returns its FILTER, or a filter that is none as it is. */
+bool filter_shared(struct slice filter);
+struct slice filter_unshared(struct slice filter);
 /* client_of returns what is known of the client id of an MQTT conversation; NULL: nothing. */
 const struct client_rec *client_of(const struct explain *e, const struct conv *c);
 /* certificate_read fills rec from the chain a server sent. */

@@ -568,6 +568,49 @@ def test_request_in_chunks_without_the_last_one(tmp_path):
     assert out["id"] == "http.incomplete" and "last chunk" in out["text"]
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "silence", "impatience", "unseen"])
+@pytest.mark.parametrize("rest", [b"Content-Length: 100\r\n\r\n" + b"a" * 40, b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"\r\nhello"])
+def test_answer_that_never_comes_whole(tmp_path, rest, how):
+    """Who ended it, and whether more was due, is what counts: not each answer has a length (RFC 9112 6.3), and an unending one
+    in chunks may pause as long as it likes."""
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+    t.s(OK + b"Content-Length: 2\r\n\r\nok")
+    t.c(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+    t.s(OK + rest, acked=how != "unseen")
+    cap.wait(20 if how in ("silence", "unseen") else 1)
+    if how in ("close", "impatience"):
+        t.close(how == "close")
+    elif how == "reset":
+        t.rst(1)
+    else:
+        cap.udp("10.0.0.2", 123, "10.0.0.9", 123, bytes(48))
+    out = verdict(cap, tmp_path)
+    due = how in ("close", "reset") and rest[0:1] != b"\r" or how == "silence" and rest[0:1] == b"C"
+    assert ids(out) == ["http.answer-incomplete"] * due, ids(out)
+    if due:
+        words = {"close": "it closed", "reset": "it reset", "silence": "nothing more came"}[how]
+        assert words in out["verdict"]["text"] and "/second" in out["verdict"]["text"]
+        assert ("100 bytes" in out["verdict"]["text"] and "only 40 of" in out["verdict"]["text"]) == (rest[0:1] == b"C")
+
+
+@pytest.mark.parametrize("method,answer", [("HEAD", [OK + b"Content-Length: 100\r\n\r\n"]), ("GET", [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n"]),
+                                           ("GET", [OK + b"Content-Length: 17\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])])
+def test_answer_that_only_looks_parted(tmp_path, method, answer):
+    """One that has no body (RFC 9112 6.3), and one whose body looks like an answer."""
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    for part in answer:
+        t.s(part)
+    t.close(1)
+    assert ids(verdict(cap, tmp_path)) == []
+
+
 def test_request_that_a_server_has_enough_of(tmp_path):
     """Who is refused before the body came has nothing to complete."""
     cap = Capture()

@@ -116,6 +116,14 @@ struct web_rec {
     struct mark begun;     /* the client's first segment, where it begins a request that is not whole in it: */
     uint64_t due;          /* its bytes; 0: that is said by its chunks */
     struct slice begun_line;
+    struct { /* the server's answer that is not whole yet; where `at` is not set, there is none */
+        struct mark at;
+        uint64_t before, head; /* the server's bytes before it, and those of its head */
+        uint64_t body;         /* bytes; 0: that is said by its chunks */
+        uint32_t seq;          /* of its first byte */
+        uint16_t code;
+        struct slice phrase, uri;
+    } answer;
 };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };

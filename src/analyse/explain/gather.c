@@ -463,6 +463,7 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     ahead_note(e, c, side, p);
     segment_note(e, c, side, p);
     events_take(e, c, side, p);
+    if (c->web && side == SERVER && slice_starts(p->tcp.data, SLICE("HTTP/1."))) gather_answer(e, c, p);
     c->last = mark_of(p);
     if (e->live && (p->tcp.flags & (TH_RST | TH_FIN))) judge_conv(e, c, false);
 }

@@ -277,3 +277,16 @@ def test_hosts_and_messages_of_dhcp(weir, tmp_path):
         count = [line.split("|")[:2] for line in weir("read", "-r", tmp_path / "f", "-q", "-z", "dhcp,stat").out.splitlines() if " |" in line]
         assert {a.strip(): int(b) for a, b in count[1:] if int(b)} == {"Offer": 1, "ACK": 2} and len(count) == 19
     assert weir("read", "-r", tmp_path / "f", "-q", "-z", "hosts,tcp").returncode == 2
+
+
+def test_a_change_of_millions_is_told_to_the_byte(weir, tmp_path):
+    (tmp_path / "few").write_bytes(packets(b"x"))
+    (tmp_path / "many").write_bytes(packets(*[bytes(1357)] * 1001))
+    few, many = 41, 1001 * (1357 + 40)
+    for now, was, change in (("many", "few", many - few), ("few", "many", few - many)):
+        args = ("stats", "volume", "-r", tmp_path / now, "--baseline", tmp_path / was)
+        row = next(r for r in csv.DictReader(weir(*args, "--csv").out.splitlines()) if r["name"] == "payload")
+        assert int(row["change"]) == change and json.loads(weir(*args, "--json").out)["classes"][0]["change"] == change
+        assert f" {change:+d} " in weir(*args).out
+    row = next(csv.DictReader(weir("stats", "io", "--interval", "100", "--column", "SUM(ip.len)ip.len", "-r", tmp_path / "many", "--csv").out.splitlines()))
+    assert str(many) in row.values()

@@ -810,6 +810,15 @@ def test_packets_without_connect(tmp_path):
     assert "mqtt.no-connect" not in ids(verdict(cap, tmp_path))
 
 
+@pytest.mark.parametrize("suite, options", [(0x009C, ["--key FILE", "--keylog FILE"]), (0xC02F, ["--keylog FILE"])])
+def test_how_an_encrypted_session_is_read(tmp_path, suite, options):
+    """The server's private key opens what RSA carried the key of, and nothing else; the options are told."""
+    cap = Capture()
+    tls_session(cap, suite=suite).close()
+    said = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "tls.readable"]
+    assert [o for o in ("--key FILE", "--keylog FILE") if o in said[0]["next"]] == options
+
+
 def test_keys_that_open_nothing(tmp_path):
     """Who gave keys asked for it: the short answer says why a session stays closed, once for all of one reason."""
     cap = Capture()

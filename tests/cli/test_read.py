@@ -337,7 +337,7 @@ def test_no_form_tells_a_secret_unasked(weir, tmp_path, what, form):
 
 
 def test_names_that_only_look_like_secrets(weir, tmp_path):
-    names = ["Idempotency-Key", "Sec-WebSocket-Key", "X-RateLimit-Remaining-Tokens", "WWW-Authenticate", "X-Key", "Keypad"]
+    names = ["Idempotency-Key", "Sec-WebSocket-Key", "X-RateLimit-Remaining-Tokens", "WWW-Authenticate", "Access-Control-Allow-Credentials", "X-Key", "Keypad"]
     head = "".join(f"{name}: value{i}\r\n" for i, name in enumerate(names))
     (tmp_path / "f").write_bytes(tcp_capture([(1, f"GET / HTTP/1.1\r\nHost: a\r\n{head}X-Api-Key: hunter2\r\n\r\n".encode())]))
     text = out(weir, "-r", tmp_path / "f", "-V")

@@ -57,8 +57,7 @@ static bool ends_in(struct slice word, const char *end) {
 /* word_tells tells whether a word of a name, with the one before it, names what opens a door: X-Auth-Token,
  * accessToken, X-Api-Key, but not Idempotency-Key. */
 static bool word_tells(struct slice before, struct slice word) {
-    static const char *const alone[] = {"token",   "secret",     "password",    "passwd",       "apikey",
-                                        "authkey", "credential", "credentials", "authorization"};
+    static const char *const alone[] = {"token", "secret", "password", "passwd", "apikey", "authkey", "authorization"};
     static const char *const key_of[] = {"api", "auth", "access", "subscription", "functions", "private", "account"};
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
         if (ends_in(word, alone[i])) return true;

@@ -6,8 +6,8 @@
 #include "analyse/stats/stats.h"
 #include "analyse/talk_addr.h"
 
-/* Which names the DNS answers of a capture, and the file itself, give to addresses, tshark's -z hosts; and how many messages of DHCP there
- * were of each type, its -z dhcp,stat. */
+/* Which names the DNS answers of a capture, and the file itself, give to addresses, tshark's -z hosts; and how many
+ * messages of DHCP there were of each type, its -z dhcp,stat. */
 
 enum { HOSTS_MAX_NAMED = 1 << 17, DHCP_TYPES = 256 };
 

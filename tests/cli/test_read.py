@@ -86,7 +86,7 @@ def test_a_damaged_gzip_is_read_up_to_the_damage(weir, sample, tmp_path):
 
 
 @pytest.mark.parametrize("args,word", [
-    ([], "-r"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
+    ([], "-r"), (["no-file-of-this-name"], "-r"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
     (["-i", "lo", "-f", "udp", "tcp"], "one"), (["-i", "lo", "-a", "moons:2"], "duration"), (["-r", "f", "-T", "yaml"], "jsonl"),
     (["-r", "f", "-T", "fields"], "-e"), (["-r", "f", "-t", "x"], "ad"), (["-r", "f", "-d", "tcp.port=1,mqtt"], "=="),
     (["-r", "f", "-d", "tcp.port==1,mqqt"], "mqqt"), (["-r", "f", "-O", "nothing"], "nothing"), (["-r", "f", "-E", "x=y"], "separator"),
@@ -94,6 +94,12 @@ def test_a_damaged_gzip_is_read_up_to_the_damage(weir, sample, tmp_path):
 def test_bad_use_is_one_line(weir, args, word):
     run = weir("read", *args)
     assert run.returncode == 2 and run.err.count("\n") == 1 and word in run.err and not run.out
+
+
+def test_the_file_may_stand_first(weir, sample):
+    """As for explain, ladder, follow and stats."""
+    for args in ([], ["mqtt"], ["mqtt.qos", "==", "1"], ["-c", "3"], ["-Y", "mqtt"]):
+        assert out(weir, sample, *args) == out(weir, "-r", sample, *args)
 
 
 def test_an_unknown_field_suggests_the_nearest(weir, sample):

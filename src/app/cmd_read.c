@@ -124,7 +124,7 @@ static int all_print(struct reading *g) {
     if (g->form == FORM_PDML) pdml_end(&g->out);
     if (g->form == FORM_JSON) json_end(&g->out);
     if (g->form == FORM_EVENTS) eve_end(&g->eve, &g->out);
-    taps_print(&g->out, &g->taps);
+    taps_print(&g->out, &g->taps, g->o.device ? g->o.device : g->o.file);
     int written = wr_flush(&g->out);
     if (rc) fprintf(stderr, "weir read: %s\n", feed_why(&g->feed));
     if (written && written != ERR_END) {
@@ -176,6 +176,7 @@ static int run(struct reading *g) {
         return opt_bad_use(&read_command, "%s", text);
     }
     if (g->feed.file) capfile_list_blocks(g->feed.file);
+    if (g->feed.file) taps_watch_file(&g->taps, g->feed.file);
     if (g->feed.file) keys_watch_file(&g->keys, g->o.file, g->feed.file);
     feed_watch_signals(&g->feed);
     feed_progress(&g->feed, !g->o.quiet);

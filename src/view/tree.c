@@ -20,7 +20,9 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, const stru
     const struct field *field = field_of(f->id);
     if (__builtin_expect(is_secret(f) && !show_secrets, false)) {
         wr_s(w, field->label);
-        wr_s(w, ": " HIDDEN_SECRET);
+        wr_s(w, ": ");
+        if (f->flags & FV_SECRET) print_string(w, slice_head(f->s, f->extra)); /* what stands in front of the secret */
+        wr_s(w, HIDDEN_SECRET);
         return;
     }
     if (__builtin_expect(field->severity && !(f->flags & FV_PLAIN), false)) {

@@ -86,7 +86,7 @@ def test_a_damaged_gzip_is_read_up_to_the_damage(weir, sample, tmp_path):
 
 
 @pytest.mark.parametrize("args,word", [
-    ([], "-r"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
+    ([], "-r"), (["no-file-of-this-name"], "-r"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
     (["-i", "lo", "-f", "udp", "tcp"], "one"), (["-i", "lo", "-a", "moons:2"], "duration"), (["-r", "f", "-T", "yaml"], "jsonl"),
     (["-r", "f", "-T", "fields"], "-e"), (["-r", "f", "-t", "x"], "ad"), (["-r", "f", "-d", "tcp.port=1,mqtt"], "=="),
     (["-r", "f", "-d", "tcp.port==1,mqqt"], "mqqt"), (["-r", "f", "-O", "nothing"], "nothing"), (["-r", "f", "-E", "x=y"], "separator"),
@@ -94,6 +94,12 @@ def test_a_damaged_gzip_is_read_up_to_the_damage(weir, sample, tmp_path):
 def test_bad_use_is_one_line(weir, args, word):
     run = weir("read", *args)
     assert run.returncode == 2 and run.err.count("\n") == 1 and word in run.err and not run.out
+
+
+def test_the_file_may_stand_first(weir, sample):
+    """As for explain, ladder, follow and stats."""
+    for args in ([], ["mqtt"], ["mqtt.qos", "==", "1"], ["-c", "3"], ["-Y", "mqtt"]):
+        assert out(weir, sample, *args) == out(weir, "-r", sample, *args)
 
 
 def test_an_unknown_field_suggests_the_nearest(weir, sample):
@@ -311,6 +317,11 @@ TELLING = {
     "trailer": (LOGIN, f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nAuthorization: Basic {LOGIN}\r\n\r\n".encode()),
     "cookie": ("s3ss10n", b"GET / HTTP/1.1\r\nHost: a\r\nCookie: lang=en; id=s3ss10n\r\n\r\n"),
     "set-cookie": ("s3ss10n", b"HTTP/1.1 200 OK\r\nSet-Cookie: id=s3ss10n; Path=/\r\nContent-Length: 0\r\n\r\n"),
+    "key": ("s3ss10n", b"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: s3ss10n\r\n\r\n"),
+    "token": ("s3ss10n", b"POST / HTTP/1.1\r\nHost: a\r\nx-soracom-AuthToken:s3ss10n\r\n\r\n"),
+    "answered token": ("s3ss10n", b"HTTP/1.1 200 OK\r\nX_Session_Secret : s3ss10n\r\nContent-Length: 0\r\n\r\n"),
+    "forwarded": (LOGIN, f"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Authorization: Basic {LOGIN}\r\n\r\n".encode()),
+    "http2 key": ("s3ss10n", http2_headers((b":method", b"GET"), (b":path", b"/"), (b"x-api-key", b"s3ss10n"))),
     "http2 cookie": ("s3ss10n", http2_headers((b":method", b"GET"), (b":path", b"/"), (b"cookie", b"id=s3ss10n"))),
     "http2": (LOGIN, http2_headers((b":method", b"GET"), (b":path", b"/"), (b"authorization", b"Basic " + LOGIN.encode()))),
 }
@@ -329,6 +340,30 @@ def test_no_form_tells_a_secret_unasked(weir, tmp_path, what, form):
     hidden, shown = out(weir, "-r", tmp_path / "f", *form), out(weir, "--show-secrets", "-r", tmp_path / "f", *form)
     assert secret in shown and HIDDEN in hidden and HIDDEN not in shown
     assert secret not in hidden and "hunter2" not in hidden
+
+
+def test_names_that_only_look_like_secrets(weir, tmp_path):
+    names = ["Idempotency-Key", "Sec-WebSocket-Key", "X-RateLimit-Remaining-Tokens", "WWW-Authenticate", "Access-Control-Allow-Credentials", "X-Key", "Keypad"]
+    head = "".join(f"{name}: value{i}\r\n" for i, name in enumerate(names))
+    (tmp_path / "f").write_bytes(tcp_capture([(1, f"GET / HTTP/1.1\r\nHost: a\r\n{head}X-Api-Key: hunter2\r\n\r\n".encode())]))
+    text = out(weir, "-r", tmp_path / "f", "-V")
+    assert all(f"{name}: value{i}" in text for i, name in enumerate(names))
+    assert f"X-Api-Key: {HIDDEN}" in text and "hunter2" not in text
+
+
+def test_passwords_of_routers(weir, tmp_path):
+    """RFC 2453 4.1, RFC 2338 5.3.6: a password that everybody on the network hears."""
+    import struct
+    rip = b"\2\2\0\0\xff\xff\0\2" + b"hunter2".ljust(16, b"\0")
+    vrrp = b"\x21\1\x64\1\1\1\0\0\xc0\0\2\1" + b"hunter2\0"
+    file = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    for proto, body in ((17, struct.pack(">HHHH", 520, 520, 8 + len(rip), 0) + rip), (112, vrrp)):
+        packet = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(body), 1, 0, 255, proto, 0, 0x0A000001, 0xE0000009) + body
+        file += struct.pack("<IIII", 1700000000, 0, len(packet), len(packet)) + packet
+    (tmp_path / "f").write_bytes(file)
+    for form in (["-V"], ["-T", "fields", "-e", "rip.auth.passwd", "-e", "vrrp.auth_string"]):
+        assert "hunter2" not in out(weir, "-r", tmp_path / "f", *form) and out(weir, "-r", tmp_path / "f", *form).count(HIDDEN) == 2
+        assert out(weir, "--show-secrets", "-r", tmp_path / "f", *form).count("hunter2") == 2
 
 
 def conversation(port, *said):
@@ -364,6 +399,14 @@ LOGINS = {
                   ("C", b"a2 SELECT open\r\n")),
     "irc": (6667, ("C", b"PASS hunter2\r\n"), ("C", b"JOIN open\r\n")),
     "irc in pieces": (6667, ("C", [b":bob PA", b"SS hun", b"ter2\r\n"]), ("C", b"open\r\n")),
+    "irc service": (6667, ("C", b"PRIVMSG NickServ :IDENTIFY hunter2\r\n"), ("C", b"PRIVMSG #open :good morning\r\n")),
+    "irc service in pieces": (6667, ("C", [b"PRIVMSG nickserv@services", b".net :ident", b"ify bob hun", b"ter2\r\n"]), ("C", b"JOIN open\r\n")),
+    "irc service by its name": (6667, ("C", b":bob NS : IDENTIFY hunter2\r\nQUIT open\r\n")),
+    "irc account": (6667, ("C", b"PRIVMSG Q@CServe.quakenet.org :AUTH bob hunter2\r\n"), ("C", b"JOIN open\r\n")),
+    "telnet": (23, ("S", b"login: "), ("C", b"bob\r\n"), ("S", b"\r\nPassword: "), ("C", b"hunter2\r\0"), ("S", b"\r\n$ "), ("C", b"open\r\0")),
+    "telnet by letters": (23, ("S", [b"\xff\xfb\x01Pass", b"word:", b" "]), ("C", b"hun"), ("S", b"***"), ("C", b"ter2"), ("C", b"\r\n"),
+                          ("S", b"no\r\nlogin: "), ("C", b"open\r\0")),
+    "telnet again": (23, ("S", b"Password: "), ("C", b"no\r\n"), ("S", b"\nno\nmot de passe : "), ("C", b"hunter2"), ("C", b"\n"), ("S", b"\n>"), ("C", b"open\n")),
     "ftp before the blank": (21, ("C", [b"PASS", b" hunter2\r\n"]), ("S", b"230 in\r\n"), ("C", b"LIST open\r\n")),
     "ftp behind the blank": (21, ("C", [b"PASS ", b"hunter2", b"\r", b"\n"]), ("S", b"230 in\r\n"), ("C", b"LIST open\r\n")),
     "ftp in the word": (21, ("C", [b"PA", b"SS hunter2\r\n"]), ("S", b"230 in\r\n"), ("C", b"LIST open\r\n")),
@@ -391,7 +434,7 @@ LOGINS = {
                             ("S", b"a2 OK in\r\n"), ("C", b"a3 SELECT open\r\n")),
 }
 PARTS = [a for n in ("_ws.col.Info", "ftp.request.command", "ftp.request.arg", "pop.request", "pop.request.command", "pop.request.parameter",
-                     "pop.request.data", "smtp.command_line", "smtp.req.command", "smtp.req.parameter", "imap.line", "irc.request", "irc.request.command") for a in ("-e", n)]
+                     "pop.request.data", "smtp.command_line", "smtp.req.command", "smtp.req.parameter", "imap.line", "irc.request", "irc.request.command", "telnet.data") for a in ("-e", n)]
 
 
 @pytest.mark.parametrize("form", [[], ["-V"], ["-T", "json"], ["-T", "jsonl"], ["-T", "ek"], ["-T", "fields", *PARTS]], ids=lambda form: "".join(form[:3]))
@@ -399,8 +442,8 @@ PARTS = [a for n in ("_ws.col.Info", "ftp.request.command", "ftp.request.arg", "
 def test_no_form_tells_a_login_unasked(weir, tmp_path, what, form):
     (tmp_path / "f").write_bytes(conversation(*LOGINS[what]))
     hidden, shown = out(weir, "-r", tmp_path / "f", *form), out(weir, "--show-secrets", "-r", tmp_path / "f", *form)
-    # IRC's summary has no more than the commands; of POP's bytes alone JSON tells nothing.
-    tells = not (what.startswith("irc") and not form) and not (what == "pop at once" and form != ["-V"])
+    # IRC's summary has no more than the commands, Telnet's less; of POP's bytes alone JSON tells nothing.
+    tells = not (what.startswith(("irc", "telnet")) and not form) and not (what == "pop at once" and form != ["-V"])
     for part in ("hunter2", "hun ter2", "ter2"):
         assert part not in hidden, hidden
     assert ("ter2" in shown and HIDDEN in hidden) or not tells

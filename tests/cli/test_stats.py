@@ -242,3 +242,51 @@ def test_echo_times_and_the_flow_graph(weir, tmp_path):
     assert "------------------>" in out[3] and "(2048)" in out[3] and "<------------------" in out[5]
     for wrong in ("flow,tcp", "flow,sctp,network", "follow,http2,raw,0", "icmp,srt,tcp.port =="):
         assert weir("read", "-r", tmp_path / "f", "-q", "-z", wrong).returncode == 2
+
+
+def test_hosts_and_messages_of_dhcp(weir, tmp_path):
+    """The names of DNS answers and those a pcapng file brings; the last one stands, case aside."""
+    import struct
+
+    def block(kind, body, order):
+        body += bytes(-len(body) % 4)
+        return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)
+
+    def datagram(port, body, order):
+        udp = struct.pack(">HHHH", port, 4000, 8 + len(body), 0) + body
+        ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, 0x0A000001, 0x0A000002) + udp
+        return block(6, struct.pack(order + "IIIII", 0, 0, 0, len(ip), len(ip)) + ip, order)
+
+    def answer(name, kind, address):
+        label = bytes([len(name)]) + name + b"\0"
+        return struct.pack(">HHHHHH", 1, 0x8180, 1, 1, 0, 0) + label + struct.pack(">HH", kind, 1) + label + struct.pack(">HHIH", kind, 1, 9, len(address)) + address
+
+    def dhcp(kind):
+        return bytes([2, 1, 6, 0]) + bytes(232) + b"\x63\x82\x53\x63" + bytes([53, 1, kind, 255])
+
+    for order in "<>":
+        named = b"".join(struct.pack(order + "HH", kind, len(body)) + body + bytes(-len(body) % 4)
+                         for kind, body in ((1, b"\x0a\0\0\x05" + b"first\0second\0"), (9, b"?"), (2, bytes(15) + b"\1" + b"six\0"), (1, b"cut"), (0, b"")))
+        packets = b"".join(datagram(53, a, order) for a in (answer(b"Broker", 1, b"\x0a\0\0\x09"), answer(b"broker", 1, b"\x0a\0\0\x09"), answer(b"other", 28, bytes(15) + b"\2")))
+        packets += b"".join(datagram(67, dhcp(kind), order) for kind in (2, 5, 5, 99))
+        file = block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order) + block(1, struct.pack(order + "HHI", 101, 0, 0), order) + block(4, named, order)
+        (tmp_path / "f").write_bytes(file + packets)
+        for which, lines in (("", ["10.0.0.5\tsecond", "10.0.0.9\tBroker", "::1\tsix", "::2\tother"]), (",ip", ["10.0.0.5\tsecond", "10.0.0.9\tBroker"]), (",ipv6", ["::1\tsix", "::2\tother"])):
+            out = weir("read", "-r", tmp_path / "f", "-q", "-z", "hosts" + which).out.splitlines()
+            assert out[2] == f"# Host data gathered from {tmp_path / 'f'}" and out[4:] == lines
+        count = [line.split("|")[:2] for line in weir("read", "-r", tmp_path / "f", "-q", "-z", "dhcp,stat").out.splitlines() if " |" in line]
+        assert {a.strip(): int(b) for a, b in count[1:] if int(b)} == {"Offer": 1, "ACK": 2} and len(count) == 19
+    assert weir("read", "-r", tmp_path / "f", "-q", "-z", "hosts,tcp").returncode == 2
+
+
+def test_a_change_of_millions_is_told_to_the_byte(weir, tmp_path):
+    (tmp_path / "few").write_bytes(packets(b"x"))
+    (tmp_path / "many").write_bytes(packets(*[bytes(1357)] * 1001))
+    few, many = 41, 1001 * (1357 + 40)
+    for now, was, change in (("many", "few", many - few), ("few", "many", few - many)):
+        args = ("stats", "volume", "-r", tmp_path / now, "--baseline", tmp_path / was)
+        row = next(r for r in csv.DictReader(weir(*args, "--csv").out.splitlines()) if r["name"] == "payload")
+        assert int(row["change"]) == change and json.loads(weir(*args, "--json").out)["classes"][0]["change"] == change
+        assert f" {change:+d} " in weir(*args).out
+    row = next(csv.DictReader(weir("stats", "io", "--interval", "100", "--column", "SUM(ip.len)ip.len", "-r", tmp_path / "many", "--csv").out.splitlines()))
+    assert str(many) in row.values()

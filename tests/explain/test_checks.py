@@ -559,6 +559,15 @@ def _(cap, hit):
     t.close()
 
 
+@case("http.answer-incomplete")
+def _(cap, hit):
+    t = Tcp(cap, port=80).open()
+    t.c(request("/firmware"))
+    t.s(b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n" + b"a" * 1000)
+    t.s(b"a" * (1000 if hit else 2000))
+    t.close(1)
+
+
 @case("websocket.refused")
 def _(cap, hit):
     t = Tcp(cap, port=80).open()

@@ -44,6 +44,27 @@ def test_login_page_of_a_hotel(lab):
     assert ids(out) == {"http.unexpected"}
 
 
+STUTTER = """import http.server
+class H(http.server.BaseHTTPRequestHandler):
+ def do_GET(s):
+  s.protocol_version = 'HTTP/1.1'
+  s.send_response(200); s.send_header(*{'/short': ('Content-Length', '4000'), '/whole': ('Content-Length', '1000')}.get(s.path, ('Transfer-Encoding', 'chunked'))); s.end_headers()
+  s.wfile.write((b'400\\r\\n' if s.path == '/chunks' else b'') + b'a' * 1000); s.close_connection = True
+http.server.HTTPServer(('', 8000), H).serve_forever()"""
+
+
+@pytest.mark.skipif(bool(missing("curl")), reason=missing("curl") or "")
+def test_answers_that_stop_half_way(lab):
+    """A server that announces more than it sends: curl notices it (18), many devices do not."""
+    lab.start("server", PYTHON, "-c", STUTTER)
+    lab.wait_for_port("server", 8000)
+    for path, found in (("short", {"http.answer-incomplete"}), ("chunks", {"http.answer-incomplete"}), ("whole", set())):
+        with lab.capture() as c:
+            assert lab.inside("device", "curl", "-s", f"http://{SERVER}:8000/{path}", check=False).returncode == (18 if found else 0)
+        out = verdict(lab, c)
+        assert ids(out) == found and ("4000 bytes" in out["verdict"]["text"]) == (path == "short")
+
+
 def test_name_with_an_ipv6_address_only(lab, tmp_path):
     assert by_name(lab, tmp_path, "--address=/broker.example/2001:db8::5")["verdict"]["id"] == "dns.only-ipv6"
 

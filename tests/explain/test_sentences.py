@@ -439,7 +439,8 @@ def test_a_level_too_many(tmp_path, topic, severity):
 
 
 @pytest.mark.parametrize("filt,topic,severity", [("a/+", "a/b/c", "warning"), ("a/+", "a/b/c/d", "warning"), ("a/+/+", "a/b", "warning"), ("a/+/set", "a/b", "note"),
-                                                 ("x/+", "a/b/c", None)])
+                                                 ("x/+", "a/b/c", None), ("sensors/+", "sensors", "warning"), ("+/+", "a/b/c", "warning"), ("+/+", "a", "warning"),
+                                                 ("$share/g/a/+", "a/b/c", "warning")])
 @pytest.mark.parametrize("gets", [False, True])
 def test_one_plus_for_two_levels(tmp_path, filt, topic, severity, gets):
     """Who gets nothing at all by a filter with a level too few or too many subscribed wrongly; who gets other messages did not."""
@@ -448,13 +449,26 @@ def test_one_plus_for_two_levels(tmp_path, filt, topic, severity, gets):
     p = session(cap, "pub", 40007, addr="10.0.0.4")
     p.c(publish(topic))
     if gets:
-        p.c(publish(filt.replace("+", "other")))
-        d.s(publish(filt.replace("+", "other")))
+        other = filt.removeprefix("$share/g/").replace("+", "other")
+        p.c(publish(other))
+        d.s(publish(other))
     cap.wait(3)
     d.c(PINGREQ)
     found = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched" and f"`{topic}`" in f["text"]]
     assert [f["severity"] for f in found] == ([] if not severity else ["note"] if gets else [severity])
-    assert severity != "warning" or "levels" in found[0]["text"] and "one level and no more" in found[0]["next"]
+    assert severity != "warning" or "levels" in found[0]["text"] and "exactly one level" in found[0]["next"]
+
+
+@pytest.mark.parametrize("filt,words", [("$share/g/Sensors/#", "case"), ("$share/g/sensor/a", "spelling"), ("$share/g/other/a", None), ("sensors/+/a", "levels")])
+def test_filters_of_groups_and_with_wildcards(tmp_path, filt, words):
+    """What $share/NAME/ stands before is compared like any other filter (MQTT 5.0 4.8.2); a wildcard is not misspelt."""
+    cap = Capture()
+    d = subscriber(cap, filt)
+    session(cap, "pub", 40007, addr="10.0.0.4").c(publish("sensors/a"))
+    cap.wait(3)
+    d.c(PINGREQ)
+    found = [f["text"] for f in verdict(cap, tmp_path)["findings"] if f["id"] == "leg.topic-unmatched"]
+    assert len(found) == bool(words) and (not words or words in found[0]), found
 
 
 def test_message_for_nobody_whose_topic_is_not_known(tmp_path):
@@ -552,6 +566,49 @@ def test_request_in_chunks_without_the_last_one(tmp_path):
     t.close()
     out = verdict(cap, tmp_path)["verdict"]
     assert out["id"] == "http.incomplete" and "last chunk" in out["text"]
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "silence", "impatience", "unseen"])
+@pytest.mark.parametrize("rest", [b"Content-Length: 100\r\n\r\n" + b"a" * 40, b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"\r\nhello"])
+def test_answer_that_never_comes_whole(tmp_path, rest, how):
+    """Who ended it, and whether more was due, is what counts: not each answer has a length (RFC 9112 6.3), and an unending one
+    in chunks may pause as long as it likes."""
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+    t.s(OK + b"Content-Length: 2\r\n\r\nok")
+    t.c(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+    t.s(OK + rest, acked=how != "unseen")
+    cap.wait(20 if how in ("silence", "unseen") else 1)
+    if how in ("close", "impatience"):
+        t.close(how == "close")
+    elif how == "reset":
+        t.rst(1)
+    else:
+        cap.udp("10.0.0.2", 123, "10.0.0.9", 123, bytes(48))
+    out = verdict(cap, tmp_path)
+    due = how in ("close", "reset") and rest[0:1] != b"\r" or how == "silence" and rest[0:1] == b"C"
+    assert ids(out) == ["http.answer-incomplete"] * due, ids(out)
+    if due:
+        words = {"close": "it closed", "reset": "it reset", "silence": "nothing more came"}[how]
+        assert words in out["verdict"]["text"] and "/second" in out["verdict"]["text"]
+        assert ("100 bytes" in out["verdict"]["text"] and "only 40 of" in out["verdict"]["text"]) == (rest[0:1] == b"C")
+
+
+@pytest.mark.parametrize("method,answer", [("HEAD", [OK + b"Content-Length: 100\r\n\r\n"]), ("GET", [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n"]),
+                                           ("GET", [OK + b"Content-Length: 17\r\n\r\n", b"HTTP/1.1 200 OK\r\n"])])
+def test_answer_that_only_looks_parted(tmp_path, method, answer):
+    """One that has no body (RFC 9112 6.3), and one whose body looks like an answer."""
+    cap = Capture()
+    t = Tcp(cap, port=80).open()
+    t.c(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    for part in answer:
+        t.s(part)
+    t.close(1)
+    assert ids(verdict(cap, tmp_path)) == []
 
 
 def test_request_that_a_server_has_enough_of(tmp_path):
@@ -680,11 +737,13 @@ def test_message_of_qos_0_among_others_need_not_wait(tmp_path):
 
 
 def test_what_came_is_no_connect(tmp_path):
-    """Bytes that are not MQTT, and a CONNECT that stops half-way, are not silence."""
-    for data, said in ((b"0123456789abcdef", "bytes: 16"), (connect()[:1], "bytes: 1"), (connect()[:10], "of 22 bytes to the broker 10.0.0.1:1883 and sent only 10")):
+    """Bytes that are not MQTT, and a CONNECT that stops half-way, are not silence, however they are parted."""
+    begun = connect()[:10]
+    only_10 = "of 22 bytes to the broker 10.0.0.1:1883 and sent only 10"
+    for parts, said in (([b"0123456789abcdef"], "bytes: 16"), ([b"0", b"123456789abcdef"], "bytes: 16"), ([begun[:1]], "bytes: 1"), ([begun], only_10), ([begun[:1], begun[1:2], begun[2:]], only_10)):
         cap = Capture()
         t = Tcp(cap).open()
-        sent = t.c(data)
+        sent = [t.c(part) for part in parts][-1]
         cap.wait(8)
         t.close(1)
         out = verdict(cap, tmp_path)
@@ -693,13 +752,15 @@ def test_what_came_is_no_connect(tmp_path):
 
 
 def test_a_connect_that_stops_is_known_on_any_port(tmp_path):
-    for data, found in ((connect()[:10], ["mqtt.no-connect"]), (connect()[:5], []), (b"0123456789abcdef", [])):
+    whole = connect()
+    for parts, found in (([whole[:10]], ["mqtt.no-connect"]), ([whole[:1], whole[1:2], whole[2:10]], ["mqtt.no-connect"]), ([whole[:5]], []), ([whole[:1], whole[1:2], whole[2:]], []), ([b"0123456789abcdef"], [])):
         cap = Capture()
         t = Tcp(cap, port=18831).open()
-        t.c(data)
+        for part in parts:
+            t.c(part)
         cap.wait(8)
         t.close(1)
-        assert ids(verdict(cap, tmp_path)) == found, data
+        assert ids(verdict(cap, tmp_path)) == found, parts
 
 
 def test_what_the_capture_lost_is_not_the_clients_fault(tmp_path):
@@ -716,10 +777,18 @@ def test_what_the_capture_lost_is_not_the_clients_fault(tmp_path):
 
 
 def test_bytes_behind_the_cut_are_not_judged(tmp_path):
-    """Where the capture kept headers only, nobody knows whether it was a CONNECT."""
+    """Where the capture kept headers only, nobody knows whether it was a CONNECT; a cut elsewhere does not matter."""
     cap = Capture(snaplen=40)
     session(cap).close()
     assert ids(verdict(cap, tmp_path)) == []
+    cap = Capture()
+    t = Tcp(cap).open()
+    t.c(connect()[:10])
+    cap.wait(8)
+    t.close(1)
+    cap.snaplen = 60
+    cap.udp("10.0.0.9", 5000, "10.0.0.8", 5001, bytes(200))
+    assert "mqtt.no-connect" in ids(verdict(cap, tmp_path))
 
 
 def test_packets_without_connect(tmp_path):
@@ -739,6 +808,15 @@ def test_packets_without_connect(tmp_path):
     cap.wait(8)
     t.c(publish("a/b"))
     assert "mqtt.no-connect" not in ids(verdict(cap, tmp_path))
+
+
+@pytest.mark.parametrize("suite, options", [(0x009C, ["--key FILE", "--keylog FILE"]), (0xC02F, ["--keylog FILE"])])
+def test_how_an_encrypted_session_is_read(tmp_path, suite, options):
+    """The server's private key opens what RSA carried the key of, and nothing else; the options are told."""
+    cap = Capture()
+    tls_session(cap, suite=suite).close()
+    said = [f for f in verdict(cap, tmp_path)["findings"] if f["id"] == "tls.readable"]
+    assert [o for o in ("--key FILE", "--keylog FILE") if o in said[0]["next"]] == options
 
 
 def test_keys_that_open_nothing(tmp_path):

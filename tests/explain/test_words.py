@@ -126,6 +126,24 @@ def test_forms(tmp_path):
     assert "\x1b[" in weir("explain", path, "--color=always").stdout
 
 
+def test_a_picture_says_what_it_leaves_out(tmp_path):
+    """Arrows beyond those a document or a screen can hold, those of parties beyond the last column, bare acknowledgments."""
+    cap = Capture()
+    devices = [session(cap, f"device-{n}", 40000 + n, addr=f"10.0.1.{n + 2}") for n in range(70)]
+    for _ in range(4100):
+        devices[0].c(publish("a/b"), acked=False)
+    path = cap.write(tmp_path / "long.pcap")
+    packets = len(cap.records)
+    svg = ElementTree.fromstring(weir("ladder", path, "--svg").stdout)
+    said = [text for text in ("".join(line.itertext()) for line in svg) if "not drawn" in text]
+    drawn = sum(1 for g in svg if g.tag.endswith("}g"))
+    numbers = [int(re.search(r": (\d+)", text).group(1)) for text in said]
+    assert drawn == 4000 and drawn + sum(numbers) == packets
+    assert [text.split(" not drawn")[0] for text in said] == ["Bare acknowledgments", "Packets of other parties", "Later packets"]
+    bottom = max(float(line.get("y", 0)) for line in svg)
+    assert bottom < float(svg.get("height"))
+
+
 def test_lines_fit_the_terminal(tmp_path):
     for lang in ("en", "ja", "zh_CN"):
         for line in weir("explain", SAMPLE, "-v", "--lang", lang, env={"COLUMNS": "80"}).stdout.splitlines():

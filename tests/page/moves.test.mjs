@@ -295,6 +295,17 @@ test('the ladder opens at its first party, and follows who picks an arrow', asyn
   await page.waitForFunction(f => document.querySelector('.ladder').scrollLeft !== f, far);
 });
 
+test('the words of an arrow are in sight as long as the arrow is', async () => {
+  await page.setViewportSize({ width: 420, height: 800 });
+  await at('/ladder'); // the first party's arrows lead to the fourth, their middle is right of the screen
+  await page.waitForSelector('.ladder-row.picked');
+  for (const scrolled of [0, 150]) {
+    await page.evaluate(to => { document.querySelector('.ladder').scrollLeft = to; }, scrolled);
+    const words = await page.locator('.ladder-row:has-text("CONNECT thermometer") .arrow-text').boundingBox();
+    assert.ok(words.x >= 0 && words.x + words.width <= 420, JSON.stringify(words));
+  }
+});
+
 test('strings of a hostile device are text wherever they are shown', async () => {
   for (const view of ['packets', 'connections', 'findings', 'mqtt', 'mqtt/clients', 'waterfall', 'ladder', 'follow/mqtt/0', 'follow/tcp/0', 'stats/expert', 'volume']) {
     await page.goto(server.url + '#/c/hostile.pcap/' + view);

@@ -34,8 +34,6 @@ static bool alive(const struct explain *e, const struct filter_rec *f, int64_t t
     return !ended_before(c, ts);
 }
 
-static bool is_share(struct slice filter) { return slice_starts(filter, SLICE("$share/")); }
-
 /* may_match is false for most filters that do not match a topic. */
 static bool may_match(const struct filter_rec *f, struct slice topic) {
     return !f->probe_end ||
@@ -120,7 +118,7 @@ static struct slice head_levels(struct slice s, unsigned n) {
  * only the filter has and leaves open. */
 static bool plus_off(struct slice filter, struct slice topic) {
     unsigned f = levels(filter), t = levels(topic);
-    bool plus = filter.n > 1 && filter.p[filter.n - 1] == '+' && filter.p[filter.n - 2] == '/';
+    bool plus = filter.p[filter.n - 1] == '+' && (filter.n == 1 || filter.p[filter.n - 2] == '/');
     if (!plus || f == t) return false;
     if (f < t) return explain_topic_matches(filter, head_levels(topic, f));
     struct slice head = head_levels(filter, t);
@@ -129,9 +127,16 @@ static bool plus_off(struct slice filter, struct slice topic) {
     return explain_topic_matches(head, topic);
 }
 
+/* count_differs says of a filter with wildcards that only the number of levels keeps it from a topic. */
+static const char *count_differs(struct slice filter, struct slice topic, unsigned *far) {
+    bool plus = plus_off(filter, topic);
+    *far = plus ? PLUS_OFF + !same_levels(filter, topic) : LEVEL_OFF;
+    return plus || level_off(filter, topic) ? N_("the number of levels differs") : NULL;
+}
+
 /* near_words says in which way a filter just misses a topic; NULL: it is another matter. `far` orders the ways. */
 static const char *near_words(struct slice filter, struct slice topic, unsigned *far) {
-    struct slice f = filter, t = topic;
+    struct slice f = filter_unshared(filter), t = topic;
     *far = FAR;
     if (!f.n || !t.n) return NULL;
     *far = 0;
@@ -147,17 +152,17 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
     if ((f.n > 1 && f.p[f.n - 1] == '/' && explain_topic_matches(slice_head(f, f.n - 1), t)) ||
         (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
         return N_("a slash at the end differs");
+    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
+    const char *count = wild ? count_differs(f, t, far) : NULL; /* a wildcard is no letter that could be misspelt */
+    if (count) return count;
     unsigned edits = distance(f, t, EDITS_MAX);
     *far = 3 + edits;
     if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
     *far = LEVEL_OFF;
     if (level_off(f, t)) return N_("the number of levels differs");
     unsigned same = same_levels(f, t);
-    *far = PLUS_OFF;
-    if (same && plus_off(f, t)) return N_("the number of levels differs");
     *far = WEAK + KEPT_TEXT - same;
     if (!same) return NULL;
-    bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
     return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
 }
 
@@ -218,13 +223,14 @@ void check_unmatched(struct judge *j) {
     /* "a level differs" is a weak likeness: often just another topic. So is a filter that has messages of its own, or
      * is that of the publisher, which means other messages. */
     bool others = near->deliveries || near->stream == t->stream;
-    if (j->near_far >= WEAK || (j->near_far == PLUS_OFF && others)) f->level = LEVEL_NOTE;
+    bool plus = j->near_far >= PLUS_OFF && j->near_far < WEAK;
+    if (j->near_far >= WEAK || (plus && others)) f->level = LEVEL_NOTE;
     else if (near->deliveries || j->near_far >= LEVEL_OFF)
         f->level = LEVEL_WARNING; /* that filter has its own messages, or may be meant for others */
-    if (j->near_far == PLUS_OFF)
-        f->next = N_(
-            "`+` stands for one level and no more: subscribe with one `+` for each level, or with `#` at the end for "
-            "all that follow.");
+    if (plus)
+        f->next =
+            N_("`+` stands for exactly one level: subscribe with one `+` for each level, or with `#` at the end for "
+               "all that follow.");
     say_text(j, f, near->filter);
     say_words(f, j->near_words);
     say_clock(j, f, t->first.ts);
@@ -257,7 +263,7 @@ static const struct message *missed(const struct judge *j, const uint16_t *filte
         for (size_t i = 0; i < n; i++) {
             const struct filter_rec *f = &e->filter[filters[i]];
             const struct conv *c = explain_conv(e, f->stream);
-            if (!c || c->lost || !f->answered || is_share(f->filter) || !alive(e, f, m->sent.ts) ||
+            if (!c || c->lost || !f->answered || filter_shared(f->filter) || !alive(e, f, m->sent.ts) ||
                 !alive(e, f, m->sent.ts + LEG_WAIT_S * SECOND))
                 continue;
             if (f->at.ts + 50 * MILLI > m->sent.ts || f->stream == m->stream || got_it(m, f->stream)) continue;
@@ -292,7 +298,7 @@ static const struct message *kept_lost(const struct judge *j, const struct filte
         if (&e->topic[m->topic] != j->t || m->deliveries || !m->qos) continue;
         for (size_t i = 0; i < j->matches; i++) {
             *who = &e->filter[j->match[i]];
-            if (!is_share((*who)->filter) && (*back = returned(j, *who, m->sent.ts))) return m;
+            if (!filter_shared((*who)->filter) && (*back = returned(j, *who, m->sent.ts))) return m;
         }
     }
     return NULL;
@@ -352,7 +358,7 @@ static const struct filter_rec *away(const struct judge *j) {
             c && c->mqtt &&
             ((!c->mqtt->clean && t->qos && f->qos) || mark_set(&c->mqtt->retained)); /* it may get it later, or did */
         if (keeps || alive(j->e, f, t->first.ts) || alive(j->e, f, t->last.ts) || f->stream == t->stream ||
-            is_share(f->filter))
+            filter_shared(f->filter))
             return NULL;
         if (!f->answered || f->code < 0x80) found = f;
     }

@@ -52,7 +52,7 @@ void check_no_connect(struct judge *j) {
     if (c->mqtt ? !connect_left_out(c) : !broker || !mark_set(&c->established)) return;
     if (c->tls || c->web || c->lost || c->unseen || client->stuck_times || c->first_bytes[CLIENT] == PAYLOAD_PROXY)
         return;
-    if (sent ? j->e->cut != 0 : mark_set(&client->rst)) return;
+    if (sent ? c->cut : mark_set(&client->rst)) return;
     if (!quiet_for(j, sent ? &client->last_data : &c->established, 5)) return;
     if (c->connect_due && client->bytes >= c->connect_due) return; /* it came, and could not be read */
     struct finding *f = found(j);

@@ -524,8 +524,11 @@ void check_tls_readable(struct judge *j) {
     if (tried != SHUT_NO_KEYS) say_words(f, tls_verdict_text(tried));
     else if (tls_is_13(t->version))
         say_words(f, N_("only a key log can open TLS 1.3, the server's private key cannot"));
-    else if (static_rsa(suite)) say_words(f, N_("the server's RSA key or a key log can open it"));
-    else
+    else if (static_rsa(suite)) {
+        say_words(f, N_("the server's RSA key or a key log can open it"));
+        f->next = N_("Read with the server's private key (`--key FILE`), or with a key log of the client (`--keylog "
+                     "FILE`).");
+    } else
         say_words(
             f, N_("the keys were agreed on by Diffie-Hellman, so the server's RSA key cannot open it; a key log can"));
     cite(f, &t->server_hello);

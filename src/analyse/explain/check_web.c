@@ -157,6 +157,49 @@ void check_http_part(struct judge *j) {
     cite(f, &client->last_data);
 }
 
+enum { ANSWER_WAIT_S = 10, PATIENCE_S = 5 };
+
+/* answer_end says in words how the server ended an answer that is not whole; NULL: the client had enough of it, or the
+ * server does not owe the rest yet, as far as it can be seen. */
+static const char *answer_end(const struct conv *c, bool owes, const struct mark **end) {
+    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
+    const struct mark *left = mark_set(&client->fin) ? &client->fin : &client->rst;
+    *end = mark_set(&server->fin) ? &server->fin : &server->rst;
+    if (mark_set(*end) && (!mark_set(left) || (*end)->frame < left->frame))
+        return *end == &server->fin ? N_("it closed the connection") : N_("it reset the connection");
+    *end = mark_set(left) ? left : &c->last;
+    if (!owes || (mark_set(left) && left->ts - server->last_data.ts < PATIENCE_S * SECOND)) return NULL;
+    return N_("then nothing more came");
+}
+
+void check_http_answer_part(struct judge *j) {
+    const struct conv *c = j->c;
+    const struct web_rec *w = c->web;
+    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
+    if (!w || !mark_set(&w->answer.at) || c->lost || c->unseen || server->stuck_times || client->zero_open) return;
+    uint64_t whole = w->answer.head + w->answer.body, got = server->bytes - w->answer.before;
+    uint32_t taken = client->acked - w->answer.seq; /* what was sent again in other portions is not in `got` */
+    if (got >= (w->answer.body ? whole : CHUNKS_MOST) || (w->answer.body && !(taken >> 31) && taken >= whole)) return;
+    const struct mark *end;
+    /* One in chunks may wait as long as it likes for what it has to tell. */
+    const char *how = answer_end(c, w->answer.body && taken >= got, &end);
+    if (!how || !quiet_for(j, &server->last_data, ANSWER_WAIT_S)) return;
+    struct finding *f = found(j);
+    say_status(j, f, w->answer.code, w->answer.phrase);
+    say_text(j, f, w->answer.uri.n ? w->answer.uri : SLICE("?"));
+    if (w->answer.body) {
+        say_number(j, f, w->answer.body);
+        say_number(j, f, got > w->answer.head ? got - w->answer.head : 0);
+    } else {
+        f->text = N_("%2$s answered %4$s with %3$s and never sent the last chunk of the body to %1$s: %5$s.");
+    }
+    say_words(f, how);
+    cite(f, &w->request);
+    cite(f, &w->answer.at);
+    cite(f, &server->last_data);
+    cite(f, end);
+}
+
 void check_ws_refused(struct judge *j) {
     const struct web_rec *w = j->c->web;
     if (!w || !mark_set(&w->upgrade) || mark_set(&w->upgraded) || !w->code) return;

@@ -116,6 +116,14 @@ struct web_rec {
     struct mark begun;     /* the client's first segment, where it begins a request that is not whole in it: */
     uint64_t due;          /* its bytes; 0: that is said by its chunks */
     struct slice begun_line;
+    struct { /* the server's answer that is not whole yet; where `at` is not set, there is none */
+        struct mark at;
+        uint64_t before, head; /* the server's bytes before it, and those of its head */
+        uint64_t body;         /* bytes; 0: that is said by its chunks */
+        uint32_t seq;          /* of its first byte */
+        uint16_t code;
+        struct slice phrase, uri;
+    } answer;
 };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
@@ -178,6 +186,8 @@ struct conv {
     bool unseen;            /* a side acknowledged what was not captured */
     bool silent;            /* there was a `gap` */
     bool websocket;         /* HTTP was asked to go on as WebSocket, or it did: there is `web` */
+    bool cut;               /* the capture kept less of a packet of it than was on the wire */
+    bool begins;            /* the client's bytes so far may be the beginning of a CONNECT: they are in begun[] */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
     struct mqtt_rec *mqtt;
     struct mark last;
@@ -198,9 +208,10 @@ struct conv {
     struct net_addr icmp_from;
     struct slice greeting; /* first line of a server that speaks neither MQTT, TLS nor HTTP, where it is text */
     struct slice stray;    /* first line of an answer in HTTP to what was no HTTP, and where it sends the client */
-    uint32_t connect_due;  /* bytes of the CONNECT that the client's first segment begins and does not end; 0: none */
-    int64_t syn_rtt;       /* from SYN to SYN/ACK; 0: not seen */
-    uint16_t name;         /* place in explain.name + 1; 0: not looked up */
+    uint32_t connect_due;  /* bytes of the CONNECT that the client began and its first segment did not end; 0: none */
+    uint8_t begun[15], begun_n;
+    int64_t syn_rtt; /* from SYN to SYN/ACK; 0: not seen */
+    uint16_t name;   /* place in explain.name + 1; 0: not looked up */
     struct tls_rec *tls;
     struct web_rec *web;
     uint64_t said[4]; /* bit set of checks that spoke */

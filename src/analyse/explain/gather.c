@@ -402,6 +402,8 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
+    } else if (c->begins && side == CLIENT && !(p->tcp.found & (TA_RETRANSMISSION | TA_KEEP_ALIVE | TA_ZERO_PROBE))) {
+        gather_connect_begun(c, p->tcp.data);
     }
 }
 
@@ -454,12 +456,14 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
         c->selected = true;
         e->chosen++;
     }
+    c->cut |= p->cut;
     int side = side_of(c, p);
     if (seen_twice(e, c, side, p)) return;
     side = roles_fix(c, side, p);
     ahead_note(e, c, side, p);
     segment_note(e, c, side, p);
     events_take(e, c, side, p);
+    if (c->web && side == SERVER && slice_starts(p->tcp.data, SLICE("HTTP/1."))) gather_answer(e, c, p);
     c->last = mark_of(p);
     if (e->live && (p->tcp.flags & (TH_RST | TH_FIN))) judge_conv(e, c, false);
 }

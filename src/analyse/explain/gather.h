@@ -39,7 +39,11 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
                  const struct http_event *h);
 /* gather_request looks at a client's first segment, whether it begins a request that goes on behind it. */
 void gather_request(struct explain *e, struct conv *c, const struct packet_events *p);
-/* gather_connect_begun looks at one of which no packet was read, whether it begins a CONNECT. */
+/* gather_answer looks at a segment of a server's, which came behind requests, whether it begins an answer that goes on
+ * behind it. */
+void gather_answer(struct explain *e, struct conv *c, const struct packet_events *p);
+/* gather_connect_begun takes a client's first segments, of which no packet was read, until they begin a CONNECT or show
+ * that they do not. */
 void gather_connect_begun(struct conv *c, struct slice in);
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                       const struct websocket_event *w);
@@ -65,6 +69,10 @@ const struct sought_rec *sought_refused(const struct explain *e, const struct ne
 uint32_t gather_use(struct explain *e, const struct net_addr *src, const struct net_addr *dst);
 /* broker_filter returns the place + 1 of the first filter a broker was asked for, or 0; filter_rec.next leads on. */
 uint32_t broker_filter(const struct explain *e, const struct endpoint *broker);
+/* filter_shared tells whether a filter is that of a shared subscription, $share/NAME/FILTER (MQTT 4.8.2);
+ * filter_unshared returns its FILTER, or a filter that is none as it is. */
+bool filter_shared(struct slice filter);
+struct slice filter_unshared(struct slice filter);
 /* client_of returns what is known of the client id of an MQTT conversation; NULL: nothing. */
 const struct client_rec *client_of(const struct explain *e, const struct conv *c);
 /* certificate_read fills rec from the chain a server sent. */

@@ -200,6 +200,7 @@ static void response_take(struct explain *e, const struct conv *c, const struct 
                           const struct http_event *h) {
     struct web_rec *w = c->web;
     w->responses++;
+    w->answer.at = (struct mark){0};
     w->response = mark_of(p);
     w->code = h->code;
     w->phrase = keep(e, h->phrase);
@@ -240,6 +241,39 @@ void gather_request(struct explain *e, struct conv *c, const struct packet_event
     struct slice line = slice_tail(slice_head(in, scan.first), http_blank(in));
     while (line.n && line.p[line.n - 1] <= ' ') line.n--;
     c->web->begun_line = keep(e, http_string(line));
+}
+
+static bool answered(const struct packet_events *p) {
+    for (uint32_t i = 0; i < p->n; i++)
+        if (p->event[i].kind == EV_HTTP && p->event[i].http.response) return true;
+    return false;
+}
+
+void gather_answer(struct explain *e, struct conv *c, const struct packet_events *p) {
+    struct web_rec *w = c->web;
+    struct http_scan scan = {0};
+    const struct half *server = &c->half[SERVER];
+    if (mark_set(&w->answer.at) &&
+        (!w->answer.body || server->bytes <= w->answer.before + w->answer.head + w->answer.body))
+        return; /* it is content of that one */
+    if (!(w->requests || mark_set(&w->begun)) || answered(p) || (p->tcp.found & TA_RETRANSMISSION)) return;
+    enum http_asked asked = slice_eq(w->method, SLICE("HEAD"))      ? HTTP_ASKED_HEAD
+                            : slice_eq(w->method, SLICE("CONNECT")) ? HTTP_ASKED_CONNECT
+                                                                    : HTTP_ASKED_OTHER;
+    struct slice in = p->tcp.data;
+    if (http_frame(&scan, in, asked, false).status != READ_MORE || !scan.head || scan.body == HTTP_BODY_UNTIL_END)
+        return;
+    struct slice phrase = slice_head(in, scan.first);
+    for (int words = 0; words < 2 && phrase.n; phrase = slice_tail(phrase, 1)) words += phrase.p[0] == ' ';
+    while (phrase.n && phrase.p[phrase.n - 1] <= ' ') phrase.n--;
+    w->answer.at = mark_of(p);
+    w->answer.before = server->bytes - p->tcp.len;
+    w->answer.head = scan.head;
+    w->answer.body = scan.body == HTTP_BODY_LENGTH ? scan.length : 0;
+    w->answer.seq = p->tcp.seq;
+    w->answer.code = scan.status;
+    w->answer.phrase = keep(e, http_string(phrase));
+    w->answer.uri = w->uri;
 }
 
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,

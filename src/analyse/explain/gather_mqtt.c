@@ -310,7 +310,7 @@ static void probe_set(struct filter_rec *f) {
     size_t n = 0;
     while (n < s.n && s.p[n] != '+' && s.p[n] != '#') n++;
     if (n && n < s.n && s.p[n] == '#') n--; /* "a/#" matches "a" */
-    if (n < sizeof f->probe || slice_starts(s, SLICE("$share/"))) return;
+    if (n < sizeof f->probe || filter_shared(s)) return;
     f->probe_end = (uint16_t)n;
     f->probe = eight_load(s.p + n - sizeof f->probe);
 }
@@ -509,21 +509,31 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
 
 void gather_connect_begun(struct conv *c, struct slice in) {
     struct mqtt_head h;
-    enum probe_result least = c->end[SERVER].port == 1883 ? PROBE_UNSURE : PROBE_CERTAIN;
-    bool begun = mqtt_head_read(in, &h) == READ_OK && h.type == MQTT_CONNECT && mqtt_probe(in) >= least;
-    if (begun) c->connect_due = h.size + h.length;
+    in = slice_head(in, sizeof c->begun - c->begun_n);
+    if (in.n) memcpy(c->begun + c->begun_n, in.p, in.n);
+    c->begun_n = (uint8_t)(c->begun_n + in.n);
+    in = slice_of(c->begun, c->begun_n);
+    enum probe_result found = mqtt_probe(in), least = c->end[SERVER].port == 1883 ? PROBE_UNSURE : PROBE_CERTAIN;
+    enum read_status status = mqtt_head_read(in, &h);
+    bool connect = h.type == MQTT_CONNECT && found >= PROBE_UNSURE;
+    c->begins = connect && (status == READ_MORE || found < least) && in.n < sizeof c->begun;
+    if (connect && status == READ_OK && found >= least) c->connect_due = h.size + h.length;
 }
 
 /* same_letter compares two bytes, case aside where it is to be folded. */
 static inline bool same_letter(uint8_t a, uint8_t b, bool fold) { return a == b || (fold && tolower(a) == tolower(b)); }
 
+bool filter_shared(struct slice filter) { return slice_starts(filter, SLICE("$share/")); }
+
+struct slice filter_unshared(struct slice filter) {
+    if (!filter_shared(filter)) return filter;
+    filter = slice_tail(filter, sizeof "$share/" - 1);
+    const uint8_t *end = memchr(filter.p, '/', filter.n);
+    return end ? slice_tail(filter, (size_t)(end - filter.p) + 1) : (struct slice){0};
+}
+
 static inline bool topic_matches(struct slice filter, struct slice topic, bool fold) {
-    static const struct slice share = {(const uint8_t *)"$share/", 7};
-    if (slice_starts(filter, share)) { /* MQTT 4.8.2: $share/NAME/FILTER */
-        filter = slice_tail(filter, share.n);
-        while (filter.n && filter.p[0] != '/') filter = slice_tail(filter, 1);
-        filter = slice_tail(filter, 1);
-    }
+    filter = filter_unshared(filter);
     if (topic.n && topic.p[0] == '$' && filter.n && (filter.p[0] == '#' || filter.p[0] == '+'))
         return false; /* [MQTT-4.7.2-1] */
     while (filter.n) {

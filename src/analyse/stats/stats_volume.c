@@ -425,7 +425,7 @@ static void row_print(struct table *t, const struct lines *l, const struct row *
     if (compares) {
         uint64_t was = before ? before->billed : 0;
         *c++ = cell_bytes(was);
-        *c++ = cell_real((double)now->billed - (double)was);
+        *c++ = cell_change((int64_t)(now->billed - was));
         if (was) *c = cell_real(100.0 * ((double)now->billed - (double)was) / (double)was);
         c++;
     }

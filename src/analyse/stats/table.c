@@ -72,6 +72,7 @@ static int order(const struct cell *a, const struct cell *b) {
         return c ? c : (a->n > b->n) - (a->n < b->n);
     }
     case CELL_REAL: return (a->d < b->d) - (a->d > b->d);
+    case CELL_CHANGE:
     case CELL_SECONDS: return (a->i < b->i) - (a->i > b->i);
     default: return (a->u < b->u) - (a->u > b->u);
     }

@@ -15,6 +15,7 @@ enum cell_kind {
     CELL_LIST, /* several texts, a NUL between: it is in no name of MQTT, and a line's end may be */
     CELL_COUNT,
     CELL_BYTES,
+    CELL_CHANGE, /* of a count, with its sign */
     CELL_REAL,
     CELL_SECONDS /* nanoseconds */
 };
@@ -67,6 +68,7 @@ void table_head(struct table *t, size_t n);
 
 static inline struct cell cell_count(uint64_t u) { return (struct cell){.kind = CELL_COUNT, .u = u}; }
 static inline struct cell cell_bytes(uint64_t u) { return (struct cell){.kind = CELL_BYTES, .u = u}; }
+static inline struct cell cell_change(int64_t i) { return (struct cell){.kind = CELL_CHANGE, .i = i}; }
 static inline struct cell cell_seconds(int64_t ns) { return (struct cell){.kind = CELL_SECONDS, .i = ns}; }
 static inline struct cell cell_real(double d) { return (struct cell){.kind = CELL_REAL, .d = d}; }
 static inline struct cell cell_text(struct table *t, struct slice s) {

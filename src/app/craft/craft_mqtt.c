@@ -511,7 +511,7 @@ static int converse(struct mqtt *m) {
                                           [ENDED_THERE] = "the broker closed the connection",
                                           [RESET_THERE] = "the broker reset the connection"};
     if (m->began && (m->sent || m->received || rc == OPT_GO))
-        fprintf(stderr, "%llu packets sent, %llu received; %s\n", (unsigned long long)m->sent,
+        fprintf(stderr, "%llu packet%s sent, %llu received; %s\n", (unsigned long long)m->sent, m->sent == 1 ? "" : "s",
                 (unsigned long long)m->received, endings[how]);
     if (m->breaks >= 0 && rc == OPT_GO && !m->was_broken)
         return opt_bad_use(&command, "no packet that was sent can be broken that way: %s", mqtt_breaks[m->breaks].name);

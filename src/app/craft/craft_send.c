@@ -371,7 +371,8 @@ int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t du
 
 static void totals(const struct sender *s) {
     double took = (double)(clock_ns() - s->began) / 1e9;
-    fprintf(stderr, "%llu packets sent, %llu bytes", (unsigned long long)s->sent, (unsigned long long)s->bytes);
+    fprintf(stderr, "%llu packet%s sent, %llu bytes", (unsigned long long)s->sent, s->sent == 1 ? "" : "s",
+            (unsigned long long)s->bytes);
     if (s->failed) fprintf(stderr, ", %llu could not be sent", (unsigned long long)s->failed);
     if (!s->answers) {
         fprintf(stderr, " in %.3f s\n", took);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct read_opts, file)},
@@ -87,7 +88,8 @@ const struct opt_command read_command = {
         "Reads pcap and pcapng files (also compressed with gzip or zstd) and prints what is in them, one line per "
         "packet or in one of the other forms. Fields have Wireshark's names; weir fields lists them.\n\n"
         "Display filters are written in the language of Wireshark 4.0.\n\n"
-        "With -i the packets come from an interface until Ctrl-C, -c or -a; privileges are given up once it is open.",
+        "FILE may stand in front of the filter instead of behind -r. With -i the packets come from an interface until "
+        "Ctrl-C, -c or -a; privileges are given up once it is open.",
     .examples = examples,
     .elsewhere = elsewhere,
     .defs = defs,
@@ -253,9 +255,17 @@ static int taps_take(struct reading *g) {
     return OPT_GO;
 }
 
+/* file_first takes the first word for what is to be read where nothing else says that, as the other commands do. */
+static void file_first(struct read_opts *o) {
+    if (o->file || o->device || !o->words.n || access(o->words.item[0], F_OK)) return;
+    o->file = o->words.item[0];
+    memmove(o->words.item, o->words.item + 1, --o->words.n * sizeof *o->words.item);
+}
+
 /* source_check sees that the options say one thing to read from. */
 static int source_check(struct reading *g) {
     const struct read_opts *o = &g->o;
+    file_first(&g->o);
     if (o->file && o->device)
         return opt_bad_use(&read_command, "-r reads a file and -i an interface: give one of them");
     if (!o->file && !o->device)

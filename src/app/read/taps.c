@@ -30,6 +30,10 @@ static void lists_print(struct writer *w, const struct tap *t) { tap_lists_print
 
 static void srt_print(struct writer *w, const struct tap *t) { tap_srt_print(w, t->state, t->filter); }
 
+static void hosts_print(struct writer *w, const struct tap *t) { tap_hosts_print(w, t->state, t->from); }
+
+static void dhcp_print(struct writer *w, const struct tap *t) { tap_dhcp_print(w, t->state, t->filter); }
+
 static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
 
 static const struct tap_kind {
@@ -46,6 +50,8 @@ static const struct tap_kind {
     {"io,stat", &stats_io, false, true, io_print},
     {"expert", &stats_expert, false, false, expert_print},
     {"icmp,srt", &stats_srt, false, false, srt_print, "icmp"},
+    {"hosts", &stats_hosts, false, true, hosts_print},
+    {"dhcp,stat", &stats_dhcp, false, false, dhcp_print},
     {"icmpv6,srt", &stats_srt, false, false, srt_print, "icmpv6"},
 };
 
@@ -119,6 +125,18 @@ int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text) 
     return unknown(cmd, text);
 }
 
+static void block_take(void *to, const struct capfile_block *b) {
+    enum { BLOCK_NAMES = 4 };
+    struct taps *t = to;
+    for (size_t i = 0; i < t->n && b->type == BLOCK_NAMES; i++)
+        if (t->tap[i].ops == &stats_hosts) hosts_block(t->tap[i].state, b->body, b->big_endian);
+}
+
+void taps_watch_file(struct taps *t, struct capfile *c) {
+    for (size_t i = 0; i < t->n; i++)
+        if (t->tap[i].ops == &stats_hosts) capfile_on_block(c, block_take, t);
+}
+
 void taps_want(const struct taps *t, struct want *w) {
     for (size_t i = 0; i < t->n; i++) {
         t->tap[i].ops->want(t->tap[i].state, w);
@@ -138,9 +156,12 @@ void taps_packet(struct taps *t, const struct decode *d) {
     }
 }
 
-void taps_print(struct writer *w, const struct taps *t) {
-    for (size_t i = t->n; i > 0; i--)
-        if (t->tap[i - 1].print) t->tap[i - 1].print(w, &t->tap[i - 1]);
+void taps_print(struct writer *w, struct taps *t, const char *from) {
+    for (size_t i = t->n; i > 0; i--) {
+        struct tap *tap = &t->tap[i - 1];
+        tap->from = from;
+        if (tap->print) tap->print(w, tap);
+    }
 }
 
 void taps_free(struct taps *t) {

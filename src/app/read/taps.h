@@ -3,6 +3,7 @@
 #define WEIR_APP_READ_TAPS_H
 
 #include "app/filter.h"
+#include "io/capture/capfile.h"
 #include "view/follow.h"
 #include "view/stats/tables.h"
 
@@ -14,6 +15,7 @@ struct tap {
     void *state;
     void (*print)(struct writer *w, const struct tap *t); /* tshark's form; NULL: tables */
     const char *filter;                                   /* text; NULL: none */
+    const char *from;                                     /* what was read, for those that say it */
     struct expr *program;                                 /* of it */
     const struct opt_command *cmd;                        /* whose option it is */
 };
@@ -32,11 +34,14 @@ int taps_start(struct taps *t, const struct stats_ops *ops, const struct stats_a
 int taps_filter(struct taps *t, const struct opt_command *cmd, const char *option, const char *filter);
 /* taps_parse adds what a -z says, "endpoints,ip" or "io,phs,mqtt": OPT_GO, or EXIT_TROUBLE after the complaint. */
 int taps_parse(struct taps *t, const struct opt_command *cmd, const char *text);
+/* taps_watch_file has those that look at more of a file than its packets see the rest of it. */
+void taps_watch_file(struct taps *t, struct capfile *c);
 /* taps_want adds the fields the statistics read, taps_packet counts a packet in those it is let through to. */
 void taps_want(const struct taps *t, struct want *w);
 void taps_packet(struct taps *t, const struct decode *d);
-/* taps_print writes the results in tshark's order: the last one asked for first. */
-void taps_print(struct writer *w, const struct taps *t);
+/* taps_print writes the results in tshark's order: the last one asked for first. `from` is the name of what was read.
+ */
+void taps_print(struct writer *w, struct taps *t, const char *from);
 void taps_free(struct taps *t);
 
 /* -z follow. */

@@ -110,8 +110,10 @@ struct http_facts {
     bool chunked;
 };
 void http_headers_add(struct decode *d, const struct http_scan *s, struct slice head, struct http_facts *f);
-/* http_line_secret tells whether the line of a header field is secret, white space around its name notwithstanding. */
-bool http_line_secret(struct slice name);
+/* http_name_secret tells by its name whether a header field is secret, white space around it notwithstanding.
+ * http_line_mark marks the field of a header field's line, which may be NULL, where it is. */
+bool http_name_secret(struct slice name);
+void http_line_mark(struct fval *f, const struct http_header *h);
 /* http_media_type returns a content type without its parameters, in lower case. http_media_words is what the Info
  * column says of content (data: its bytes, the first 16 will do but for a multipart type) of the type in a content
  * type's value; empty: nothing. *kind gets what the Protocol column says beside HTTP; kind may be NULL. */

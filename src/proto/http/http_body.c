@@ -22,7 +22,7 @@ static void trailer_add(struct decode *d, struct slice rest) {
     struct http_header h;
     while (http_header_next(&rest, &h)) {
         struct fval *line = fv_s(d->out, FID_HTTP_CHUNKED_TRAILER, d_off(d, h.line.p), (uint32_t)h.line.n, h.line);
-        if (line && http_line_secret(h.name)) fv_secret(line);
+        http_line_mark(line, &h);
     }
     if (rest.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, rest.p), (uint32_t)rest.n);
 }

@@ -49,11 +49,45 @@ static uint16_t known_id(struct slice name) {
     return 0;
 }
 
-bool http_line_secret(struct slice name) {
+static bool ends_in(struct slice word, const char *end) {
+    size_t n = strlen(end);
+    return word.n >= n && http_name_is(slice_tail(word, word.n - n), end);
+}
+
+/* word_tells tells whether a word of a name, with the one before it, names what opens a door: X-Auth-Token,
+ * accessToken, X-Api-Key, but not Idempotency-Key. */
+static bool word_tells(struct slice before, struct slice word) {
+    static const char *const alone[] = {"token", "secret", "password", "passwd", "apikey", "authkey", "authorization"};
+    static const char *const key_of[] = {"api", "auth", "access", "subscription", "functions", "private", "account"};
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        if (ends_in(word, alone[i])) return true;
+    for (size_t i = 0; i < sizeof key_of / sizeof *key_of; i++)
+        if (http_name_is(word, "key") && http_name_is(before, key_of[i])) return true;
+    return false;
+}
+
+bool http_name_secret(struct slice name) {
     while (name.n && (name.p[0] == ' ' || name.p[0] == '\t')) name = slice_tail(name, 1);
     while (name.n && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t')) name.n--;
     uint16_t id = known_id(name);
-    return id && field_of(id)->secret;
+    if (id) return field_of(id)->secret;
+    struct slice before = {0}, word = {name.p, 0};
+    for (; name.n; name = slice_tail(name, 1)) {
+        bool parts = name.p[0] == '-' || name.p[0] == '_';
+        if (!parts) word.n++;
+        if (!parts && name.n > 1) continue;
+        if (word_tells(before, word)) return true;
+        before = word;
+        word = (struct slice){name.p + 1, 0};
+    }
+    return false;
+}
+
+void http_line_mark(struct fval *f, const struct http_header *h) {
+    if (!f || !http_name_secret(h->name)) return;
+    size_t head = h->value.n ? (size_t)(h->value.p - h->line.p) : 0;
+    f->extra = (uint16_t)(head < UINT16_MAX ? head : 0);
+    fv_secret(f);
 }
 
 /* token_ok tells whether every byte may stand in a field name: RFC 9110 5.6.2. */
@@ -166,7 +200,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
         struct slice text = escape ? escaped(d, h.line) : http_string(h.line);
         struct fval *line = fv_s(d->out, line_id, off, len, text);
         if (id) fv_hide(line);
-        if (line && http_line_secret(h.name)) fv_secret(line);
+        http_line_mark(line, &h);
         if (!token) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
     }
     if (head.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, head.p), (uint32_t)head.n);

@@ -109,7 +109,7 @@ static bool unescape(struct arena *arena, struct slice in, struct slice *out) {
     return true;
 }
 
-static void value_add(struct decode *d, const struct http2_field *f, uint16_t id, uint32_t off) {
+static void value_add(struct decode *d, const struct http2_field *f, uint16_t id, uint32_t off, bool secret) {
     uint32_t len = (uint32_t)f->value.n;
     uint64_t number;
     struct slice plain;
@@ -120,7 +120,7 @@ static void value_add(struct decode *d, const struct http2_field *f, uint16_t id
     }
     if (d_wants(d, FID_HTTP2_HEADER_UNESCAPED) && unescape(d->arena, f->value, &plain)) {
         struct fval *text = fv_s(d->out, FID_HTTP2_HEADER_UNESCAPED, off, len, plain);
-        if (id && field_of(id)->secret) fv_secret(text);
+        if (secret) fv_secret(text);
     }
 }
 
@@ -129,7 +129,7 @@ static void field_add(struct decode *d, const struct http2_field *f, uint32_t of
     uint8_t src = d->out->src;
     uint32_t name = at + 4, value = name + (uint32_t)f->name.n + 4;
     uint16_t id = known_id(f->name);
-    bool secret = id && field_of(id)->secret;
+    bool secret = http_name_secret(f->name);
     uint32_t header = fv_open(d->out, FID_HTTP2_HEADER, off, f->len);
     if (secret) fv_secret(fv_at(d->out, header));
     d->out->src = own;
@@ -138,7 +138,7 @@ static void field_add(struct decode *d, const struct http2_field *f, uint32_t of
     fv_u(d->out, FID_HTTP2_HEADER_VALUE_LENGTH, value - 4, 4, f->value.n);
     struct fval *text = fv_s(d->out, FID_HTTP2_HEADER_VALUE, value, (uint32_t)f->value.n, f->value);
     if (secret) fv_secret(text);
-    value_add(d, f, id, value);
+    value_add(d, f, id, value, secret);
     d->out->src = src;
     if (f->repr) {
         fv_s(d->out, FID_HTTP2_HEADER_REPR, off, 1, slice_str(repr_names[f->repr]));

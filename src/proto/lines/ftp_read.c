@@ -177,10 +177,48 @@ static size_t command_read(struct decode *d, struct slice in) {
     return n;
 }
 
+/* prompt is what the server's last line has said so far: where it asks for a password, what the client types up to its
+ * next line end is one, whether it comes at once or letter by letter. */
+enum { PROMPT_MAX = 64 };
+struct prompt {
+    bool ended, answered;
+    uint8_t n;
+    uint8_t text[PROMPT_MAX]; /* its end, where it is longer */
+};
+
+static void prompt_add(struct prompt *p, const struct line *line) {
+    struct slice add = line->all;
+    if (add.n > PROMPT_MAX) add = slice_tail(add, add.n - PROMPT_MAX);
+    if (p->ended) p->n = 0;
+    size_t stays = p->n + add.n > PROMPT_MAX ? PROMPT_MAX - add.n : p->n;
+    memmove(p->text, p->text + p->n - stays, stays);
+    memcpy(p->text + stays, add.p, add.n);
+    p->n = (uint8_t)(stays + add.n);
+    p->ended = line->all.p[line->all.n - 1] == '\n';
+    p->answered = false;
+}
+
+/* prompt_asks tells whether it ends with a colon and speaks of a pass: word, phrase, code, Passwort, mot de passe. Some
+ * servers answer every letter with a star. */
+static bool prompt_asks(const struct prompt *p) {
+    size_t n = p->n;
+    while (n && strchr(" *\t", p->text[n - 1])) n--;
+    if (p->ended || p->answered || !n || p->text[n - 1] != ':') return false;
+    for (size_t i = 0; i + 4 <= n; i++)
+        if (word_is(slice_of(p->text + i, 4), "PASS")) return true;
+    return false;
+}
+
+static void prompt_answer(struct prompt *p, const struct line *line, struct fval *f) {
+    if (!prompt_asks(p)) return;
+    if (f && line->text.n) fv_secret(f);
+    p->answered = memchr(line->all.p, '\r', line->all.n) || memchr(line->all.p, '\n', line->all.n);
+}
+
 static struct read_result telnet_read(struct decode *d, void *state, int from, struct slice in) {
     struct slice left = in;
     struct line line;
-    (void)state, (void)from;
+    bool server = from_server(d, &proto_telnet, from);
     d_begin(d, &proto_telnet, d_off(d, in.p), (uint32_t)in.n);
     for (unsigned i = 0; i < LINES_MAX && left.n; i++) {
         if (left.p[0] == IAC) {
@@ -190,7 +228,11 @@ static struct read_result telnet_read(struct decode *d, void *state, int from, s
         const uint8_t *command = memchr(left.p, IAC, left.n);
         struct slice text = slice_head(left, command ? (size_t)(command - left.p) : left.n);
         left = slice_tail(left, text.n);
-        for (unsigned n = 0; n < LINES_MAX && line_take(&text, &line); n++) line_add(d, FID_TELNET_DATA, line.all);
+        for (unsigned n = 0; n < LINES_MAX && line_take(&text, &line); n++) {
+            struct fval *f = line_add(d, FID_TELNET_DATA, line.all);
+            if (server) prompt_add(state, &line);
+            else prompt_answer(state, &line, f);
+        }
     }
     d_end(d);
     return lines_whole(in);
@@ -244,6 +286,6 @@ static const uint16_t ftp_fields[] = {FID_FTP_RESPONSE, FID_FTP_LINE, 0};
 static const struct stream_ops ftp_stream = {.state_size = sizeof(struct ftp_state), .read = ftp_read};
 static const struct proto_key ftp_keys[] = {{TABLE_TCP, 21}, {TABLE_COUNT, 0}};
 const struct proto proto_ftp = {LINES_PROTO(ftp, FTP, "FTP"), .info_fields = ftp_fields, .label = line_label};
-static const struct stream_ops telnet_stream = {.read = telnet_read};
+static const struct stream_ops telnet_stream = {.state_size = sizeof(struct prompt), .read = telnet_read};
 static const struct proto_key telnet_keys[] = {{TABLE_TCP, 23}, {TABLE_COUNT, 0}};
 const struct proto proto_telnet = {LINES_PROTO(telnet, TELNET, "TELNET")};

@@ -3,12 +3,31 @@
 #include "proto/lines/login.h"
 #include "proto/protos.h"
 
+/* is_service tells whether somebody is no person but a program that keeps names and their passwords: its name ends with
+ * Serv, or is told with its server's. */
+static bool is_service(struct slice who) {
+    struct slice end = slice_tail(who, who.n > 4 ? who.n - 4 : 0);
+    return word_is(end, "SERV") || word_is(who, "NS") || (who.n && memchr(who.p, '@', who.n));
+}
+
+/* to_service tells whether a command speaks to such a program, by name or as a message; the words up to what it is
+ * asked to do are taken. */
+static bool to_service(struct said *said, struct slice command) {
+    bool message = word_is(command, "PRIVMSG") || word_is(command, "NOTICE") || word_is(command, "SQUERY");
+    if (!is_service(message ? login_word(said) : command)) return false;
+    struct slice asked = login_word(said);
+    if (asked.n == 1 && asked.p[0] == ':') login_word(said);
+    return true;
+}
+
 /* irc_mark marks the field of a client's line where it is secret. */
 static void irc_mark(struct login *login, const struct line *line, struct fval *f, struct said *said) {
     *said = login_begin(login, line);
     struct slice word = login_word(said);
     if (word.n && word.p[0] == ':') word = login_word(said);
-    login_mark(login, said, f, word_is(word, "PASS") || word_is(word, "OPER") || word_is(word, "AUTHENTICATE"));
+    bool logs_in = word_is(word, "PASS") || word_is(word, "OPER") || word_is(word, "AUTHENTICATE") ||
+                   word_is(word, "IDENTIFY") || to_service(said, word);
+    login_mark(login, said, f, logs_in);
 }
 
 static struct read_result irc_read(struct decode *d, void *state, int from, struct slice in) {

@@ -15,6 +15,14 @@ static void seconds_write(struct writer *w, int64_t ns, int digits) {
     wr_uz(w, digits == 9 ? abs % 1000000000 : abs % 1000000000 / 1000, digits);
 }
 
+/* real_write writes a number for programs: a whole one, such as a sum of bytes, to its last digit. */
+static void real_write(struct writer *w, double d, int digits) {
+    enum { EXACT_BITS = 53 };
+    bool whole = d > -(double)(1ll << EXACT_BITS) && d < (double)(1ll << EXACT_BITS) && d == (double)(long long)d;
+    if (whole) wr_f(w, "%lld", (long long)d);
+    else wr_f(w, "%.*g", digits, d);
+}
+
 static void list_write(struct writer *w, struct slice s) {
     while (s.n) {
         print_string(w, cell_list_next(&s));
@@ -30,6 +38,7 @@ static void cell_people(struct writer *w, const struct cell *c) {
     case CELL_LIST: list_write(w, cell_slice(c)); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;
+    case CELL_CHANGE: wr_f(w, c->i ? "%+lld" : "%lld", (long long)c->i); break;
     case CELL_REAL: wr_f(w, "%.1f", c->d); break;
     case CELL_SECONDS: seconds_write(w, c->i, 6); break;
     }
@@ -302,7 +311,8 @@ void table_csv(struct writer *w, const struct table *t) {
             if (cell.kind == CELL_TEXT || cell.kind == CELL_LIST)
                 csv_text(w, cell_slice(&cell), cell.kind == CELL_LIST);
             else if (cell.kind == CELL_SECONDS) seconds_write(w, cell.i, 9);
-            else if (cell.kind == CELL_REAL) wr_f(w, "%.6g", cell.d);
+            else if (cell.kind == CELL_REAL) real_write(w, cell.d, 6);
+            else if (cell.kind == CELL_CHANGE) wr_f(w, "%lld", (long long)cell.i);
             else cell_people(w, &cell);
         }
         wr_s(w, "\r\n");
@@ -325,7 +335,8 @@ static void json_cell(struct writer *w, const struct cell *c) {
     case CELL_LIST: json_list(w, cell_slice(c)); break;
     case CELL_COUNT:
     case CELL_BYTES: wr_u(w, c->u); break;
-    case CELL_REAL: wr_f(w, "%.10g", c->d); break;
+    case CELL_CHANGE: wr_f(w, "%lld", (long long)c->i); break;
+    case CELL_REAL: real_write(w, c->d, 10); break;
     case CELL_SECONDS: seconds_write(w, c->i, 9); break;
     }
 }

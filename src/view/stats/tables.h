@@ -3,6 +3,7 @@
 #define WEIR_VIEW_STATS_TABLES_H
 
 #include "analyse/stats/stats_expert.h"
+#include "analyse/stats/stats_hosts.h"
 #include "analyse/stats/stats_io.h"
 #include "analyse/stats/stats_phs.h"
 #include "analyse/stats/stats_srt.h"
@@ -26,6 +27,9 @@ void tap_tree_print(struct writer *w, const struct stats_tree *t);
  * greatest comes first. */
 void tap_lists_print(struct writer *w, const struct stats_tree *t, const char *filter);
 void tap_expert_print(struct writer *w, const struct expert *x);
+/* tap_hosts_print sorts by address, where tshark has the order of a hash table; from: what was read. */
+void tap_hosts_print(struct writer *w, struct hosts *h, const char *from);
+void tap_dhcp_print(struct writer *w, const struct dhcp_types *t, const char *filter);
 void tap_srt_print(struct writer *w, struct srt *s, const char *filter);
 
 #endif

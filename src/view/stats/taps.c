@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics in the very shape tshark's -z gives them, for hands and scripts that know it. */
+#include "field/print.h"
 #include "view/stats/tables.h"
 
 #include <inttypes.h>
@@ -144,5 +145,29 @@ void tap_srt_print(struct writer *w, struct srt *s, const char *filter) {
     wr_f(w, "Minimum   Maximum   Mean      Median    SDeviation     Min Frame Max Frame\n");
     wr_f(w, "%-10.3f%-10.3f%-10.3f%-10.3f%-15.3f%-10" PRIu64 "%-*" PRIu64 "\n", s->least, s->most, mean, median,
          srt_deviation(s), s->least_frame, s->requests ? 10 : 1, s->most_frame);
+    wr_f(w, "%s\n", rule);
+}
+
+void tap_hosts_print(struct writer *w, struct hosts *h, const char *from) {
+    wr_f(w, "# TShark hosts output\n#\n# Host data gathered from %s\n\n", from);
+    hosts_sorted(h);
+    for (uint32_t i = 0; i < h->names.n; i++) {
+        const struct host_named *named = keytab_at(&h->names, i);
+        talk_addr_print(w, &named->addr);
+        wr_c(w, '\t');
+        print_string(w, name_slice(&named->name));
+        wr_c(w, '\n');
+    }
+}
+
+void tap_dhcp_print(struct writer *w, const struct dhcp_types *t, const char *filter) {
+    const struct field_values *types = field_of(FID_DHCP_OPTION_DHCP)->values;
+    char rule[102];
+    memset(rule, '=', sizeof rule - 1);
+    rule[sizeof rule - 1] = 0;
+    wr_f(w, "\n%s\nDHCP (BOOTP) Statistics:\nFilter for statistics: %s\n", rule, filter ? filter : "");
+    wr_s(w, "DHCP Message Type |Packets |\nDHCP Statistics\n");
+    for (size_t i = 0; i < types->count; i++)
+        wr_f(w, "%-25s |%" PRIu64 " |\n", types->list[i].name, t->packets[types->list[i].lo]);
     wr_f(w, "%s\n", rule);
 }

@@ -4,7 +4,7 @@
 #include "view/story/ladder_view.h"
 #include "view/words.h"
 
-enum { SVG_LEFT = 150, SVG_STEP = 330, SVG_TOP = 74, SVG_ROW = 24, SVG_ROWS_MAX = 4000, SVG_TEXT = 96 };
+enum { SVG_LEFT = 150, SVG_STEP = 330, SVG_TOP = 74, SVG_ROW = 24, SVG_ROWS_MAX = 4000, SVG_TEXT = 96, SVG_NOTE = 18 };
 
 static const char style[] = "<style>\n"
                             "svg{font:13px system-ui,sans-serif;background:#fff;color:#1b1f24}\n"
@@ -53,14 +53,30 @@ static void arrow(struct writer *w, const struct rung *r, int from, int to, int 
     wr_s(w, "</text></g>\n");
 }
 
+/* note writes at *y what is not in the picture, where there is some. */
+static void note(struct writer *w, int *y, const char *english, uint64_t n) {
+    char digits[24], text[3 * SVG_TEXT];
+    struct writer number = wr_fixed(digits, sizeof digits), line = wr_fixed(text, sizeof text);
+    if (!n) return;
+    wr_u(&number, n);
+    struct argument arg = {.text = wr_done(&number)};
+    words_fill(&line, english, &arg, 1);
+    wr_f(w, "<text class=\"r\" x=\"8\" y=\"%d\">", *y);
+    xml_text(w, wr_done(&line), 2 * SVG_TEXT);
+    wr_s(w, "</text>\n");
+    *y += SVG_NOTE;
+}
+
 void ladder_svg(struct writer *w, const struct ladder *l, const struct ladder_view *v) {
     uint8_t order[PARTIES_MAX];
     int x[PARTIES_MAX] = {0};
     size_t columns = parties_order(l, order, PARTIES_MAX), rows = 0;
     for (uint32_t i = 0; i < l->rungs; i++) rows += rung_shown(l, i, v);
-    if (rows > SVG_ROWS_MAX) rows = SVG_ROWS_MAX;
+    uint64_t bare = l->rungs - rows, later = l->left_out;
+    if (rows > SVG_ROWS_MAX) later += rows - SVG_ROWS_MAX, rows = SVG_ROWS_MAX;
+    int notes = ((bare > 0) + (later > 0) + (l->strangers > 0)) * SVG_NOTE;
     int width = SVG_LEFT + (int)(columns ? columns - 1 : 0) * SVG_STEP + 150,
-        height = SVG_TOP + (int)rows * SVG_ROW + 30;
+        below = SVG_TOP + (int)rows * SVG_ROW + 30, height = below + notes;
     wr_f(w,
          "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n",
          width, height, width, height);
@@ -69,7 +85,7 @@ void ladder_svg(struct writer *w, const struct ladder *l, const struct ladder_vi
         x[order[i]] = SVG_LEFT + (int)i * SVG_STEP;
         head(w, &l->party[order[i]], x[order[i]]);
         wr_f(w, "<line class=\"l\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", x[order[i]], SVG_TOP - 8, x[order[i]],
-             height - 12);
+             below - 12);
     }
     size_t row = 0;
     for (uint32_t i = 0; i < l->rungs && row < rows; i++) {
@@ -77,5 +93,8 @@ void ladder_svg(struct writer *w, const struct ladder *l, const struct ladder_vi
         const struct rung *r = &l->rung[i];
         arrow(w, r, x[r->from_party], x[r->to_party], SVG_TOP + 16 + (int)row++ * SVG_ROW, l->rung[0].ts);
     }
+    note(w, &below, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);
+    note(w, &below, N_("Packets of other parties not drawn: %1$s (name a conversation with a filter)"), l->strangers);
+    note(w, &below, N_("Later packets not drawn: %1$s"), later);
     wr_s(w, "</svg>\n");
 }

@@ -111,8 +111,8 @@ struct walk {
 static const uint16_t event_head[] = {
     [EV_DNS] = offsetof(struct event, dns.addr),
     [EV_TLS] = offsetof(struct event, tls.certificate),
-    [EV_HTTP] = sizeof(struct event),
-    [EV_WEBSOCKET] = sizeof(struct event),
+    [EV_HTTP] = offsetof(struct event, http) + sizeof(struct http_event),
+    [EV_WEBSOCKET] = offsetof(struct event, websocket) + sizeof(struct websocket_event),
     [EV_MQTT] = offsetof(struct event, mqtt.topic) + sizeof(struct slice),
 };
 _Static_assert(sizeof event_head / sizeof *event_head == EV_KINDS, "every kind of event is cleared");

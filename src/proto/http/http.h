@@ -94,8 +94,8 @@ struct http_state {
     struct http_exchange now, before;
     struct arena memory; /* the URI */
     struct slice uri;    /* of the last request */
-    uint8_t asked; /* enum http_asked: the last request */
-    bool seen;     /* a message of HTTP was seen */
+    uint8_t asked;       /* enum http_asked: the last request */
+    bool seen;           /* a message of HTTP was seen */
     uint8_t connect_host_len;
     uint16_t connect_port;
     uint8_t connect_host[HTTP_HOST_MAX];

@@ -5,7 +5,6 @@
  * violations but a length of five bytes are anomalies. A packet whose fields need more bytes than it has is
  * malformed; the packets behind it are read as usual. What earlier packets mean for this one is in mqtt_session.c,
  * properties are in mqtt_properties.c, the rules of texts in mqtt_check.c. */
-#include "base/lines.h"
 #include "base/utf8.h"
 #include "proto/mqtt/mqtt.h"
 #include "proto/protos.h"
@@ -463,8 +462,6 @@ static struct read_result mqtt_read(struct decode *d, void *state, int from, str
     struct mqtt_message passing, *heard = d->mqtt_heard ? arena_get(d->arena, sizeof *heard) : NULL,
                                  *m = heard ? heard : &passing;
     struct mqtt_conv none = {0}; /* no memory for another conversation: the packet is read on its own */
-    const struct mqtt_kept *kept = state;
-    if (kept && kept->used) line_ask(kept->alias);
     *m = (struct mqtt_message){.d = d, .c = state ? state : &none, .from = from & 1};
     struct read_result result = framed(in, &m->head);
     if (result.status == READ_MORE && m->head.size && d->cut && d->stream_end) { /* the capture left out the end */

@@ -86,7 +86,7 @@ def test_a_damaged_gzip_is_read_up_to_the_damage(weir, sample, tmp_path):
 
 
 @pytest.mark.parametrize("args,word", [
-    ([], "-r"), (["no-file-of-this-name"], "-r"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
+    ([], "FILE"), (["no-file-of-this-name"], "cannot open"), (["-r", "f", "-i", "lo"], "-i"), (["-r", "f", "-f", "udp"], "-i"),
     (["-i", "lo", "-f", "udp", "tcp"], "one"), (["-i", "lo", "-a", "moons:2"], "duration"), (["-r", "f", "-T", "yaml"], "jsonl"),
     (["-r", "f", "-T", "fields"], "-e"), (["-r", "f", "-t", "x"], "ad"), (["-r", "f", "-d", "tcp.port=1,mqtt"], "=="),
     (["-r", "f", "-d", "tcp.port==1,mqqt"], "mqqt"), (["-r", "f", "-O", "nothing"], "nothing"), (["-r", "f", "-E", "x=y"], "separator"),

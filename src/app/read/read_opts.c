@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const struct opt_def defs[] = {
     {'r', "read-file", "FILE", "read packets from FILE; - is stdin", OPT_TEXT, offsetof(struct read_opts, file)},
@@ -257,7 +256,7 @@ static int taps_take(struct reading *g) {
 
 /* file_first takes the first word for what is to be read where nothing else says that, as the other commands do. */
 static void file_first(struct read_opts *o) {
-    if (o->file || o->device || !o->words.n || access(o->words.item[0], F_OK)) return;
+    if (o->file || o->device || !o->words.n) return;
     o->file = o->words.item[0];
     memmove(o->words.item, o->words.item + 1, --o->words.n * sizeof *o->words.item);
 }
@@ -269,7 +268,7 @@ static int source_check(struct reading *g) {
     if (o->file && o->device)
         return opt_bad_use(&read_command, "-r reads a file and -i an interface: give one of them");
     if (!o->file && !o->device)
-        return opt_bad_use(&read_command, "what to read is missing: -r FILE (- is standard input) or -i INTERFACE");
+        return opt_bad_use(&read_command, "what to read is missing: a FILE (- is standard input) or -i INTERFACE");
     if (o->file && o->words.n && o->display)
         return opt_bad_use(&read_command, "a display filter both with -Y and as words; give one");
     if (o->read_filter && !o->two_pass)

@@ -164,13 +164,23 @@ static void op_call(struct decode *d, const struct proto *p, struct slice in) {
     d->nesting--;
 }
 
+/* left_out says that the capture left out all bytes of the layer that comes next, of protocol p; NULL: not known. */
+static void left_out(struct decode *d, const struct proto *p, struct slice in) {
+    struct reader r = d_reader(d, in);
+    if (p && p->shown_empty) d_begin(d, p, rd_off(&r), 0);
+    d_bad(d, &r);
+    if (p && p->shown_empty) d_end(d);
+}
+
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     struct driver *dr = driver_of(d);
     uint16_t place = place_of(dr, table, key);
     if (!place && table == TABLE_ETHERTYPE) d->unknown_type = (int32_t)key;
     if (!place) return false;
+    const struct proto *p = weir_protos[place - 1];
     if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
-    if (in.n) op_call(d, weir_protos[place - 1], in);
+    if (in.n) op_call(d, p, in);
+    else if (d->cut) left_out(d, p, in);
     return true;
 }
 
@@ -302,6 +312,7 @@ static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, ui
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
+    if (!in.n && d->cut) left_out(d, NULL, in);
     if (!in.n) return;
     d->sport = sport;
     const struct proto *p = datagram_reader(dr, sport, dport, in);
@@ -382,7 +393,10 @@ void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) { flow_a
 
 void driver_layers(struct driver *dr) {
     struct decode *d = &dr->d;
-    if (!d->pkt->data.n) return;
+    if (!d->pkt->data.n) {
+        left_out(d, NULL, d->pkt->data);
+        return;
+    }
     if (!op_next(d, TABLE_LINK, d->pkt->iface->linktype, d->pkt->data)) d_data(d, d->pkt->data);
     if (d->out->bad || d->cut || d->out->anomalies) fvec_clamp(d->out);
 }

@@ -133,6 +133,8 @@ struct proto {
     bool carrier;
     /* inner: its fields stand inside the messages of another protocol, as certificates do. */
     bool inner;
+    /* shown_empty: it is named also where the capture left out all of its bytes, as in Wireshark. */
+    bool shown_empty;
     /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */

@@ -5,6 +5,7 @@
  *
  * Theory of operation: the state says of each side whether its version line was seen and whether its keys are in use.
  * One side that speaks no more than version 1 makes the connection one of it. */
+#include "proto/lines/lines.h"
 #include "proto/protos.h"
 
 #include "field/print.h"
@@ -19,7 +20,7 @@ struct ssh_state {
 };
 
 static void direction_add(struct decode *d, struct slice in, int from) {
-    fv_gen(fv_u(d->out, FID_SSH_DIRECTION, d_off(d, in.p), 0, from != 0));
+    fv_gen(fv_u(d->out, FID_SSH_DIRECTION, d_off(d, in.p), 0, from_server(d, &proto_ssh, from)));
 }
 
 static struct read_result version_read(struct decode *d, int from, struct slice in) {

@@ -126,6 +126,7 @@ uint32_t flow_bucket(const struct flow_table *t, const struct flow_ends *e) {
 static void begin(struct flow_table *t, struct flow *f, int64_t ts) {
     f->stream = flow_is_tcp(f) ? t->tcp_streams++ : t->udp_streams++;
     f->first = f->last = ts;
+    f->beside = NULL;
     if (flow_is_tcp(f)) tcp_conv_start(&flow_tcp(f)->conv);
 }
 

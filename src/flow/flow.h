@@ -48,6 +48,7 @@ struct flow {
     enum { NUMBER_KEPT, NUMBER_DUE, NUMBER_CHANGED } number : 8; /* of a UDP conversation: see flow_number_again */
     int64_t first, last;                                         /* time stamps */
     const struct proto *app;
+    const struct proto *beside; /* what a UDP conversation agreed to speak as well; NULL: nothing */
     void *app_state;
 };
 

@@ -164,13 +164,23 @@ static void op_call(struct decode *d, const struct proto *p, struct slice in) {
     d->nesting--;
 }
 
+/* left_out says that the capture left out all bytes of the layer that comes next, of protocol p; NULL: not known. */
+static void left_out(struct decode *d, const struct proto *p, struct slice in) {
+    struct reader r = d_reader(d, in);
+    if (p && p->shown_empty) d_begin(d, p, rd_off(&r), 0);
+    d_bad(d, &r);
+    if (p && p->shown_empty) d_end(d);
+}
+
 static bool op_next(struct decode *d, enum proto_table table, uint32_t key, struct slice in) {
     struct driver *dr = driver_of(d);
     uint16_t place = place_of(dr, table, key);
     if (!place && table == TABLE_ETHERTYPE) d->unknown_type = (int32_t)key;
     if (!place) return false;
+    const struct proto *p = weir_protos[place - 1];
     if (!dr->useful[place - 1]) return true; /* known, and nobody asked */
-    if (in.n) op_call(d, weir_protos[place - 1], in);
+    if (in.n) op_call(d, p, in);
+    else if (d->cut) left_out(d, p, in);
     return true;
 }
 
@@ -266,15 +276,15 @@ static const struct proto *datagram_recognise(struct driver *dr, bool certain, s
     return NULL;
 }
 
-/* announced_reader returns who was said to speak at either end of a datagram, and takes it for its own; NULL: nobody.
+/* agreed_on returns what was announced at either end of a datagram, or its conversation agreed to speak; NULL: nothing.
  */
-static const struct proto *announced_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
+static const struct proto *agreed_on(struct driver *dr, uint16_t sport, uint16_t dport) {
     const struct announced_table *t = &dr->announced;
+    if (dr->flow && dr->flow->beside) return dr->flow->beside;
     if (!t->datagrams) return NULL;
     const struct announced *a = announced_find(t, &dr->d.src, sport, true);
     if (!a) a = announced_find(t, &dr->d.dst, dport, true);
-    if (!a || !a->proto->recognises(in, KNOWN_SAID)) return NULL;
-    return a->proto;
+    return a ? a->proto : NULL;
 }
 
 /* port_reader returns who is registered for the ports of a datagram, but where another is certain that it is its own;
@@ -289,26 +299,40 @@ static const struct proto *port_reader(struct driver *dr, uint16_t sport, uint16
 }
 
 /* datagram_reader returns who reads a datagram: who recognised one of its conversation, here or under other addresses,
- * who is certain of it, who is registered for its ports, who was announced there, who recognises it. What is announced
- * anybody can say, also of the port of a server of names. */
-static const struct proto *datagram_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
+ * what that agreed upon, who is certain of it, who is registered for its ports, what was `agreed` there, who recognises
+ * it. What is announced anybody can say, also of the port of a server of names. */
+static const struct proto *datagram_reader(struct driver *dr, const struct proto *agreed, uint16_t sport,
+                                           uint16_t dport, struct slice in) {
     const struct proto *app = dr->flow ? dr->flow->app : NULL;
     if (!app && dr->name_lengths) app = driver_moved(dr, in);
     if (app && app->recognises && app->recognises(in, KNOWN_SPOKEN)) return app;
+    if (agreed && !agreed->recognises(in, KNOWN_SAID)) agreed = NULL;
+    if (agreed && dr->flow && dr->flow->beside) return agreed;
     const struct proto *p = port_reader(dr, sport, dport, in);
-    if (!p) p = announced_reader(dr, sport, dport, in);
+    if (!p) p = agreed;
     return p ? p : dr->needs_app ? datagram_recognise(dr, false, in) : NULL;
 }
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
     struct driver *dr = driver_of(d);
+    if (!in.n && d->cut) left_out(d, NULL, in);
     if (!in.n) return;
     d->sport = sport;
-    const struct proto *p = datagram_reader(dr, sport, dport, in);
+    const struct proto *agreed = agreed_on(dr, sport, dport), *p = datagram_reader(dr, agreed, sport, dport, in);
+    d->secured = agreed && p == agreed && dr->flow && dr->flow->beside;
     if (p && p->renumbers && dr->flow && !d->quoted && p->renumbers(in)) flow_number_again(dr->flow);
     if (!dr->needs_app && !(p && p->carrier)) return;
+    if (agreed && agreed != p && agreed->names_others && agreed->names_others(in)) {
+        fv_open(d->out, agreed->id, d_off(d, in.p), (uint32_t)in.n);
+        fv_close(d->out);
+    }
     if (p) op_call(d, p, in);
     else d_data(d, in);
+}
+
+static void op_beside(struct decode *d, const struct proto *p) {
+    struct flow *f = driver_of(d)->flow;
+    if (f && !d->quoted) f->beside = p;
 }
 
 static void *op_udp_state(struct decode *d, const struct proto *p) {
@@ -334,6 +358,7 @@ static const struct decode_ops ops = {
     .become = driver_become,
     .tunnel = driver_tunnel,
     .announce = op_announce,
+    .beside = op_beside,
     .stream_feed = driver_stream_feed,
     .carry = driver_carry,
     .udp_find = op_udp_find,
@@ -382,7 +407,10 @@ void driver_ahead(struct driver *dr, uint32_t link, struct slice frame) { flow_a
 
 void driver_layers(struct driver *dr) {
     struct decode *d = &dr->d;
-    if (!d->pkt->data.n) return;
+    if (!d->pkt->data.n) {
+        left_out(d, NULL, d->pkt->data);
+        return;
+    }
     if (!op_next(d, TABLE_LINK, d->pkt->iface->linktype, d->pkt->data)) d_data(d, d->pkt->data);
     if (d->out->bad || d->cut || d->out->anomalies) fvec_clamp(d->out);
 }

@@ -387,13 +387,17 @@ static void app_search(struct feed *f, struct slice in) {
     else announced_start(f);
 }
 
-/* cut_read shows what there is of a message whose end the capture left out. */
+/* cut_read shows what there is of a message whose end the capture left out; that it did is certain where the message
+ * says its length. */
 static void cut_read(struct feed *f, struct slice in) {
+    bool sized = f->flow->app->stream->frame != NULL;
     tcp_close(f);
     f->d->stream_end = true;
     struct read_result r = message_read(f, in);
     f->d->stream_end = false;
+    struct reader end = d_reader(f->d, slice_tail(in, in.n));
     if (r.status != READ_OK) raw(f, in);
+    else if (sized) d_bad(f->d, &end);
 }
 
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */

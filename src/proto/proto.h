@@ -103,7 +103,7 @@ struct stream_ops {
 enum known_as {
     KNOWN_NOT,
     KNOWN_SPOKEN, /* one of its datagrams was recognised */
-    KNOWN_SAID    /* it was announced (decode_ops.announce) */
+    KNOWN_SAID    /* it was announced (decode_ops.announce), or agreed upon (decode_ops.beside) */
 };
 
 struct proto {
@@ -131,8 +131,13 @@ struct proto {
     const uint16_t *info_fields;
     /* carrier: it carries other packets, so it is entered though nobody asked for its own fields. */
     bool carrier;
+    /* names_others tells whether it is named above a datagram of its conversation that others read, as in Wireshark;
+     * NULL: it is not. */
+    bool (*names_others)(struct slice in);
     /* inner: its fields stand inside the messages of another protocol, as certificates do. */
     bool inner;
+    /* shown_empty: it is named also where the capture left out all of its bytes, as in Wireshark. */
+    bool shown_empty;
     /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
     bool wraps_column;
     /* info_plain: the texts of several messages in a packet follow each other without a comma. */
@@ -247,6 +252,9 @@ struct decode_ops {
      * it. May be NULL itself. */
     void (*announce)(struct decode *d, const struct proto *p, const struct net_addr *addr, uint16_t port,
                      struct slice about);
+    /* beside says that the ends of the UDP conversation agreed to speak p, too, under keys of their own; it recognises
+     * its datagrams. May be NULL itself. */
+    void (*beside)(struct decode *d, const struct proto *p);
     /* stream_feed hands `in`, which lies in the present source, to p as the next bytes of side `from` of a stream
      * inside the one being read. *nested is that stream: NULL at first, made here, ended by the caller. p must have
      * stream_ops.frame. false: nothing was done with the bytes, and never will be. May be NULL itself. */
@@ -315,6 +323,7 @@ struct decode {
     uint32_t exchange;
     uint8_t from;         /* which side of its conversation sent the datagram: 0 the one that sent the first */
     uint8_t quoted;       /* > 0 inside a quoted packet */
+    bool secured;         /* the datagram is of what was agreed upon (decode_ops.beside): it is encrypted */
     uint8_t nesting;      /* decoders inside decoders */
     uint32_t wire_len;    /* payload bytes of the network packet on the wire; 0: as captured */
     bool tcp_fields;      /* somebody wants more of TCP than ports, stream and payload */

@@ -7,6 +7,7 @@ A document is a Markdown file in this folder. Fenced blocks mean something:
     ```capture link=1            packets of a capture: a line "SECONDS HEX" starts one, indented lines go on;
     0.000000 0200 0000 0001      blanks between digits do not count, # begins a remark
       0800 4500
+    0.000000+60 0200 0000        the capture left out 60 bytes of its end
     ```
     ```capture sample            or: the sample that ships with the program
     ```
@@ -46,9 +47,10 @@ def pcap(words, text):
             packets.append([seconds, rest.replace(" ", "")])
     out = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link)
     for seconds, digits in packets:
+        seconds, _, cut = seconds.partition("+")
         whole, _, part = seconds.partition(".")
         data = bytes.fromhex(digits)
-        out += struct.pack("<IIII", int(whole), int(part.ljust(9, "0")[:9] or 0), len(data), len(data)) + data
+        out += struct.pack("<IIII", int(whole), int(part.ljust(9, "0")[:9] or 0), len(data), len(data) + int(cut or 0)) + data
     return out
 
 

@@ -1,17 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DTLS 1.0 and 1.2 (RFC 6347 4.1, 4.2): the records of a datagram, and of handshake messages which they are. It is
- * recognised by the first record's type, version and length, on any port. From epoch 1 on records are encrypted. */
+ * recognised by its records' types, versions and lengths, on any port. From epoch 1 on records are encrypted. */
 #include "proto/protos.h"
 
-enum { HEADER = 13, CHANGE_CIPHER = 20, ALERT, HANDSHAKE, APPLICATION, HANDSHAKE_HEADER = 12, RECORDS_MAX = 256 };
+enum {
+    HEADER = 13,
+    CHANGE_CIPHER = 20,
+    ALERT,
+    HANDSHAKE,
+    APPLICATION,
+    HANDSHAKE_HEADER = 12,
+    CLIENT_HELLO = 1,
+    SERVER_HELLO = 2,
+    RECORDS_MAX = 256
+};
 enum { DTLS_1_0 = 0xfeff, DTLS_1_2 = 0xfefd, DTLS_OLD = 0x0100 };
 
-static bool dtls_recognises(struct slice in, enum known_as known) {
-    (void)known;
-    if (in.n < HEADER || in.p[0] < CHANGE_CIPHER || in.p[0] > APPLICATION) return false;
+/* record_size returns how many bytes the record at the start of `in` takes, 0: it is none, or not whole. */
+static size_t record_size(struct slice in) {
+    if (in.n < HEADER || in.p[0] < CHANGE_CIPHER || in.p[0] > APPLICATION) return 0;
     uint16_t version = load_be16(in.p + 1);
-    return (version == DTLS_1_0 || version == DTLS_1_2 || version == DTLS_OLD) &&
-           load_be16(in.p + 11) + (size_t)HEADER <= in.n;
+    size_t n = load_be16(in.p + 11) + (size_t)HEADER;
+    return (version == DTLS_1_0 || version == DTLS_1_2 || version == DTLS_OLD) && n <= in.n ? n : 0;
+}
+
+/* dtls_recognises: the records fill the datagram. */
+static bool dtls_recognises(struct slice in, enum known_as known) {
+    size_t n = record_size(in);
+    for (unsigned i = 0; n && known == KNOWN_NOT && n < in.n && i < RECORDS_MAX; i++) {
+        in = slice_tail(in, n);
+        n = record_size(in);
+    }
+    return n > 0;
+}
+
+/* hello_look finds out whether the ends agree on keys for RTP beside DTLS, or one of them asks for it (RFC 5764 4.1.1).
+ */
+static void hello_look(struct decode *d, struct reader r, bool client) {
+    enum { VERSION_RANDOM = 34, SUITE_COMPRESSION = 3, USE_SRTP = 14 };
+    rd_skip(&r, VERSION_RANDOM);
+    rd_skip(&r, rd_u8(&r));               /* session */
+    if (client) rd_skip(&r, rd_u8(&r));   /* cookie */
+    if (client) rd_skip(&r, rd_be16(&r)); /* suites */
+    if (client) rd_skip(&r, rd_u8(&r));   /* compression */
+    else rd_skip(&r, SUITE_COMPRESSION);
+    struct reader exts = rd_sub(&r, rd_be16(&r));
+    while (rd_ok(&exts) && rd_left(&exts) >= 4) {
+        uint16_t type = rd_be16(&exts);
+        rd_skip(&exts, rd_be16(&exts));
+        if (type == USE_SRTP && rd_ok(&exts) && d->ops->beside) d->ops->beside(d, &proto_rtp);
+    }
 }
 
 static void handshake_read(struct decode *d, struct reader *r) {
@@ -25,7 +63,11 @@ static void handshake_read(struct decode *d, struct reader *r) {
         struct reader message = rd_sub(r, n + (size_t)HANDSHAKE_HEADER);
         if (!rd_ok(r)) return;
         fv_open(d->out, FID_DTLS_HANDSHAKE, rd_off(&message), n + HANDSHAKE_HEADER);
+        uint8_t type = message.p[0];
+        bool hello = (type == CLIENT_HELLO || type == SERVER_HELLO) && !load_be24(message.p + 6) &&
+                     load_be24(message.p + 1) == n;
         d_rows(d, &message, D_ROWS(head));
+        if (hello) hello_look(d, message, type == CLIENT_HELLO);
         fv_close(d->out);
     }
 }

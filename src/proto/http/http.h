@@ -44,7 +44,8 @@ struct read_result http_frame(struct http_scan *s, struct slice in, enum http_as
 
 /* http_line_kind_of tells what a first line (without its end) is. */
 enum http_line_kind http_line_kind_of(struct slice line);
-/* http_blank returns the bytes of an empty line in front of a request: RFC 9112 2.2 lets one be there. */
+/* http_blank returns the bytes of an empty line in front of a message: RFC 9112 2.2 lets one be before a request, and
+ * some answers have one. */
 size_t http_blank(struct slice in);
 /* http_fields_alone returns the bytes of the header fields that `in` begins with where it begins no message: what came
  * before them was lost. *whole: their last line is. 0: there are none. */

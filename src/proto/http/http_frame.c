@@ -76,14 +76,27 @@ enum http_line_kind http_line_kind_of(struct slice line) {
     return among(methods, sizeof methods / sizeof *methods, word) ? HTTP_LINE_REQUEST : HTTP_LINE_OTHER;
 }
 
-/* line_end returns the length of the line with its LF, or 0; *text gets it without LF and the CRs in front of it. */
+/* mark_find returns the first CR or LF from `seen` on, NULL: there is none. Pieces are searched, for one of the two may
+ * be far away, or nowhere. */
+static const uint8_t *mark_find(struct slice in, size_t seen) {
+    enum { PIECE = 256 };
+    for (struct slice left = slice_tail(in, seen); left.n; left = slice_tail(left, PIECE)) {
+        struct slice piece = slice_head(left, PIECE);
+        const uint8_t *lf = memchr(piece.p, '\n', piece.n);
+        const uint8_t *cr = memchr(piece.p, '\r', lf ? (size_t)(lf - piece.p) : piece.n);
+        if (cr || lf) return cr ? cr : lf;
+    }
+    return NULL;
+}
+
+/* line_end returns the length of the line with its end, or 0; *text gets it without. The end is a LF with the CRs in
+ * front of it, or a CR alone: nobody may send one (RFC 9112 2.2), and readers there are take it for an end. */
 static size_t line_end(struct slice in, size_t seen, struct slice *text) {
-    const uint8_t *lf = in.n > seen ? memchr(in.p + seen, '\n', in.n - seen) : NULL;
-    if (!lf) return 0;
-    size_t n = (size_t)(lf - in.p), bare = n;
-    while (bare && in.p[bare - 1] == '\r') bare--;
-    *text = slice_head(in, bare);
-    return n + 1;
+    const uint8_t *mark = mark_find(in, seen), *end = mark, *last = in.p + in.n;
+    while (end && end < last && *end == '\r') end++;
+    if (!mark || end == last) return 0; /* behind a CR a LF may follow */
+    *text = slice_head(in, (size_t)(mark - in.p));
+    return (size_t)((*end == '\n' ? end : mark) - in.p) + 1;
 }
 
 static bool printable(uint8_t c) { return c >= 0x20 && c < 0x7f; }
@@ -92,7 +105,8 @@ size_t http_blank(struct slice in) {
     if (!slice_starts(in, SLICE("\r\n"))) return 0;
     struct slice line = slice_tail(in, 2);
     line_end(line, 0, &line);
-    return http_line_kind_of(line) == HTTP_LINE_REQUEST ? 2 : 0;
+    enum http_line_kind kind = http_line_kind_of(line);
+    return kind == HTTP_LINE_REQUEST || kind == HTTP_LINE_RESPONSE ? 2 : 0;
 }
 
 /* rough_line returns the bytes of a line with its end, which may be a CR alone as well; *text gets it without. Where no
@@ -265,6 +279,7 @@ static enum read_status head_scan(struct http_scan *s, struct slice in, enum htt
         if (n == 0) {
             if (!s->first && no_line(in, s->seen)) return READ_BAD;
             s->seen = in.n;
+            while (s->seen > s->line && in.p[s->seen - 1] == '\r') s->seen--;
             return in.n > HTTP_HEAD_MAX ? READ_BAD : READ_MORE;
         }
         if (!s->first) {
@@ -289,12 +304,16 @@ static enum read_status head_scan(struct http_scan *s, struct slice in, enum htt
 enum { CHUNK_DIGITS = 12, CHUNK_LINE_MAX = 4096 };
 
 /* chunk_size reads the number a chunk begins with; false where there is none. Some readers pass over white space before
- * it. */
+ * it, a sign, and 0x. */
 static bool chunk_size(struct slice line, uint64_t *size) {
-    size_t i = 0;
+    size_t i = 0, digits = 0; /* without zeros in front */
     while (line.n && (line.p[0] == ' ' || line.p[0] == '\t')) line = slice_tail(line, 1);
+    if (line.n > 1 && line.p[0] == '+') line = slice_tail(line, 1);
+    bool marked = line.n > 2 && line.p[0] == '0' && lower(line.p[1]) == 'x' && hex_digit(line.p[2]) >= 0;
+    if (marked) line = slice_tail(line, 2);
     for (*size = 0; i < line.n && hex_digit(line.p[i]) >= 0; i++) {
-        if (i >= CHUNK_DIGITS) return false;
+        if (*size || line.p[i] != '0') digits++;
+        if (digits > CHUNK_DIGITS) return false;
         *size = *size << 4 | (unsigned)hex_digit(line.p[i]);
     }
     return i > 0;

@@ -281,8 +281,9 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     size_t blank = s->seen ? 0 : http_blank(in);
     if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};
     r = http_frame(s, in, st->asked, d->stream_end);
-    bool cut = r.status == READ_MORE && d->cut && d->stream_end;
-    if (cut) r = cut_take(s, in);
+    bool cut = d->cut && d->stream_end, in_head = cut && r.status == READ_MORE;
+    if (in_head) r = cut_take(s, in);
+    if (cut && r.status == READ_MORE && st->seen) r.status = READ_BAD;
     if (r.status == READ_MORE) {
         r.begun = s->kind != HTTP_LINE_OTHER ? (uint32_t)without_end(slice_head(in, s->first)).n : 0;
         return r;
@@ -301,12 +302,16 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
             return proto_http2.stream->read(d, NULL, from, in); /* the preface needs no state */
         }
         continuation(d, in);
+        if (cut) {
+            struct reader rest = d_reader(d, slice_tail(in, in.n));
+            d_bad(d, &rest);
+        }
         return (struct read_result){.status = READ_OK, .consumed = in.n};
     }
     st->seen = true;
     if (done.kind == HTTP_LINE_REQUEST && slice_starts(in, SLICE("CONNECT ")))
         connect_take(st, slice_head(in, done.first));
-    http_message(d, &proto_http, st, &done, slice_head(in, cut ? done.head : r.consumed));
+    http_message(d, &proto_http, st, &done, slice_head(in, in_head ? done.head : r.consumed));
     if (cut) {
         struct reader rest = d_reader(d, slice_tail(in, done.head));
         d_bad(d, &rest);

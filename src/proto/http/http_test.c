@@ -45,6 +45,11 @@ static void framing_test(void) {
          HTTP_ASKED_OTHER, 1},
         {"a trailer belongs to the message",
          "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\nA: b\r\n\r\nHT", HTTP_ASKED_OTHER, 2},
+        {"a CR alone ends a line", "HTTP/1.1 200 OK\rA: b\rContent-Length: 3\r\n\nabcH", HTTP_ASKED_OTHER, 1},
+        {"CRs before a LF are part of one end", "HTTP/1.1 200 OK\r\r\nContent-Length: 3\r\r\n\r\r\nabcH",
+         HTTP_ASKED_OTHER, 1},
+        {"a size may be marked as hexadecimal",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\nHT", HTTP_ASKED_OTHER, 2},
         {"chunked goes before a length",
          "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", HTTP_ASKED_OTHER, 0},
     };
@@ -81,6 +86,7 @@ static void hostile_test(void) {
 static void probe_test(void) {
     CHECK(http_probe(SLICE("GET / HTTP/1.1\r\nHo")) == PROBE_CERTAIN, "a request line is HTTP");
     CHECK(http_probe(SLICE("HTTP/1.0 200 OK\r\n")) == PROBE_CERTAIN, "a status line is HTTP");
+    CHECK(http_probe(SLICE("\r\nHTTP/1.0 200 OK\r\n")) == PROBE_CERTAIN, "also behind an empty line");
     CHECK(http_probe(SLICE("GET /abc")) == PROBE_UNSURE, "the beginning of a request line may be HTTP");
     CHECK(http_probe(SLICE("GE")) != PROBE_CERTAIN, "two letters are not certain");
     CHECK(http_probe(SLICE("\x10\x0e\0\x04MQTT")) == PROBE_NO, "MQTT is not HTTP");

@@ -350,6 +350,7 @@ static void icmpv6_read(struct decode *d, struct slice in) {
 
 static const struct proto_key keys[] = {{TABLE_IP, NEXT_ICMPV6}, {TABLE_COUNT, 0}};
 const struct proto proto_icmpv6 = {.name = "icmpv6",
+                                   .shown_empty = true,
                                    .column = "ICMPv6",
                                    .id = FID_ICMPV6,
                                    .end = FID_ICMPV6_END,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Modbus over TCP (Modbus Messaging on TCP/IP 3.1.3), telecontrol by IEC 60870-5-104 (5, and 7 of -101) and BACnet/IP
- * (ASHRAE 135 annex J, 6.2, 20.1): their heads and what they ask or answer. */
+/* Modbus over TCP (Modbus Messaging on TCP/IP 3.1.3), telecontrol by IEC 60870-5-104 (5, and 7 of -101), BACnet/IP
+ * (ASHRAE 135 annex J, 6.2, 20.1) and OPC UA over TCP (OPC 10000-6 7.1): their heads and what they ask or answer. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 #include "proto/sized.h"
@@ -212,6 +212,43 @@ static void bacapp_info(struct writer *w, const struct fvec *v, uint32_t at, uin
     if (id) wr_f(w, "[%3u] ", (unsigned)id->u);
 }
 
+enum { OPCUA_HEAD = 8, OPCUA_CHUNK = 3 };
+
+static size_t opcua_size(struct slice in) { return load_le32(in.p + 4); }
+
+static const char *opcua_words(struct slice in) {
+    static const struct {
+        char type[4];
+        const char *words;
+    } all[] = {{"HEL", "Hello message"},
+               {"ACK", "Acknowledge message"},
+               {"ERR", "Error message"},
+               {"RHE", "Reverse Hello message"},
+               {"MSG", "UA Secure Conversation Message"},
+               {"OPN", "OpenSecureChannel message"},
+               {"CLO", "CloseSecureChannel message"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (slice_starts(in, slice_str(all[i].type))) return all[i].words;
+    return NULL;
+}
+
+static enum probe_result opcua_probe(struct slice in) {
+    return in.n >= OPCUA_CHUNK && opcua_words(in) ? PROBE_UNSURE : PROBE_NO;
+}
+
+/* opcua_read: OPC 10000-6 7.1.2.2; what stands behind the head is not taken apart. */
+static void opcua_read(struct decode *d, struct slice in) {
+    static const struct d_row rows[] = {{FID_OPCUA_TYPE, OPCUA_CHUNK}, {FID_OPCUA_CHUNK, 1}, {FID_OPCUA_SIZE, 4, true}};
+    d_layer(d, &proto_opcua, in, D_ROWS(rows));
+}
+
+static void opcua_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *type = fv_first(v, FID_OPCUA_TYPE, at, end);
+    const char *words = type ? opcua_words(type->s) : NULL;
+    if (words) wr_s(w, words);
+}
+
+SIZED_STREAM(opcua, OPCUA_HEAD, opcua_probe)
 SIDED_STREAM(iec60870_104, 2, iec60870_104_probe)
 #define LAYER(name_, ID_, COLUMN_)                                                                                     \
     .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .info = name_##_info,                \
@@ -223,11 +260,13 @@ static const uint16_t mbtcp_fields[] = {FID_MBTCP_QUERY,      FID_MBTCP_TRANS_ID
                                                FID_IEC60870_104_RX, 0},
                       iec60870_asdu_fields[] = {FID_IEC60870_ASDU_ADDR, FID_IEC60870_ASDU_TYPEID,
                                                 FID_IEC60870_ASDU_CAUSETX, FID_IEC60870_ASDU_IOA, 0},
-                      bvlc_fields[] = {FID_BVLC_FUNCTION, 0}, bacnet_fields[] = {FID_BACNET_MESGTYP, 0},
+                      opcua_fields[] = {FID_OPCUA_TYPE, 0}, bvlc_fields[] = {FID_BVLC_FUNCTION, 0},
+                      bacnet_fields[] = {FID_BACNET_MESGTYP, 0},
                       bacapp_fields[] = {FID_BACAPP_TYPE, FID_BACAPP_INVOKE_ID, FID_BACAPP_CONFIRMED_SERVICE,
                                          FID_BACAPP_UNCONFIRMED_SERVICE, 0};
 static const struct proto_key mbtcp_keys[] = {{TABLE_TCP, 502}, {TABLE_TLS, 802}, {TABLE_COUNT, 0}},
                               iec60870_104_keys[] = {{TABLE_TCP, 2404}, {TABLE_COUNT, 0}},
+                              opcua_keys[] = {{TABLE_TCP, 4840}, {TABLE_COUNT, 0}},
                               bvlc_keys[] = {{TABLE_UDP, 47808}, {TABLE_COUNT, 0}};
 const struct proto proto_mbtcp = {LAYER(mbtcp, MBTCP, "Modbus/TCP"), .keys = mbtcp_keys, .stream = &mbtcp_stream};
 const struct proto proto_modbus = {
@@ -239,3 +278,4 @@ const struct proto proto_iec60870_asdu = {LAYER(iec60870_asdu, IEC60870_ASDU, "I
 const struct proto proto_bvlc = {LAYER(bvlc, BVLC, "BVLC"), .keys = bvlc_keys, .read = bvlc_read};
 const struct proto proto_bacnet = {LAYER(bacnet, BACNET, "BACnet-NPDU"), .read = bacnet_read};
 const struct proto proto_bacapp = {LAYER(bacapp, BACAPP, "BACnet-APDU"), .read = bacapp_read};
+const struct proto proto_opcua = {LAYER(opcua, OPCUA, "OpcUa"), .keys = opcua_keys, .stream = &opcua_stream};

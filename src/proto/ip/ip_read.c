@@ -207,7 +207,7 @@ static void payload_pass(struct decode *d, const struct ip_header *h, struct sli
         }
     }
     d_end(d);
-    if (!payload.n) return;
+    if (!payload.n && !d->cut) return;
     if (!d->ops->next(d, TABLE_IP, h->proto, payload)) d_data(d, payload);
 }
 

@@ -215,6 +215,7 @@ static void ipv6_read(struct decode *d, struct slice in) {
 static const struct proto_key keys[] = {
     {TABLE_ETHERTYPE, 0x86dd}, {TABLE_IP, NEXT_IPV6}, {TABLE_PPP, 0x0057}, {TABLE_LINK, LINK_IPV6}, {TABLE_COUNT, 0}};
 const struct proto proto_ipv6 = {.name = "ipv6",
+                                 .shown_empty = true,
                                  .column = "IPv6",
                                  .id = FID_IPV6,
                                  .end = FID_IPV6_END,

@@ -139,6 +139,9 @@ static void parts_are_read(void) {
     parts("multipart/mixed; boundary=a", "--a\n\nno end");
     CHECK(bench_find(&b, FID_MIME_MULTIPART, 0) && !bench_find(&b, FID_MIME_MULTIPART_PART, 0),
           "a part that no boundary ends is none");
+    parts("multipart/mixed; boundary=a", "--b\n\n1\n--b--");
+    CHECK(bench_find(&b, FID_MIME_MULTIPART, 0) && is(FID_DATA_DATA, 0, "--b\n\n1\n--b--"),
+          "without the boundary that was said all of it is data");
     parts("multipart/mixed", "--\n\n1\n--");
     CHECK(!bench_find(&b, FID_MIME_MULTIPART, 0), "without a boundary there are no parts");
 }

@@ -117,11 +117,20 @@ static void part_read(struct decode *d, struct slice part, int depth) {
 
 static void parts_read(struct decode *d, struct slice value, struct slice data, int depth) {
     struct media_parts m;
-    if (depth >= DEPTH_MAX || !media_parts_begin(&m, value, data)) return;
+    bool begun = depth < DEPTH_MAX && media_parts_begin(&m, value, data);
+    if (depth >= DEPTH_MAX || !m.mark_len) { /* nobody says what parts it */
+        d_data(d, data);
+        return;
+    }
     uint32_t off = d_off(d, data.p);
     struct slice type = http_media_type(d, value);
     media_begin(d, &proto_mime_multipart, type, data);
     fv_s(d->out, FID_MIME_MULTIPART_TYPE, off, 0, type);
+    if (!begun) { /* its boundary is nowhere */
+        d_data(d, data);
+        d_end(d);
+        return;
+    }
     if (m.part.n) fv_s(d->out, FID_MIME_MULTIPART_PREAMBLE, off, (uint32_t)m.part.n, m.part);
     uint16_t id = FID_MIME_MULTIPART_FIRST_BOUNDARY;
     for (unsigned i = 0; i < PARTS_MAX; i++) {

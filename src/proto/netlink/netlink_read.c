@@ -141,6 +141,7 @@ static void nflog_read(struct decode *d, struct slice in) {
 
 static const struct proto_key netlink_keys[] = {{TABLE_LINK, 253}, {TABLE_COUNT, 0}};
 const struct proto proto_netlink = {.name = "netlink",
+                                    .shown_empty = true,
                                     .column = "Netlink",
                                     .id = FID_NETLINK,
                                     .end = FID_NETLINK_END,

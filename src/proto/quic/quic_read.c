@@ -137,6 +137,9 @@ static int long_open(struct reading *g, const struct long_head *h, struct slice 
 static void long_read(struct reading *g, struct reader *r) {
     struct decode *d = g->d;
     struct long_head h;
+    enum {
+        SAMPLE_END = 4 + 16
+    }; /* behind the number's place: what its protection is taken off with (RFC 9001 5.4.2) */
     struct quic_opened opened, *o = NULL;
     struct slice in = rd_rest(r);
     uint32_t off = rd_off(r);
@@ -166,6 +169,7 @@ static void long_read(struct reading *g, struct reader *r) {
         uint64_t length = get_quic_number(d, r, FID_QUIC_LENGTH);
         payload_read(d, r, length < SIZE_MAX ? (size_t)length : SIZE_MAX, FID_QUIC_PAYLOAD, o);
         if (h.type != INITIAL) why_add(g, off);
+        else if (d->cut && in.n < h.number_at + SAMPLE_END) d_bad(d, r);
         if (o && h.type == HANDSHAKE && d->ops->known_as) d->ops->known_as(d, h.from);
         if (o) frames_read(g, side, o, off);
     }

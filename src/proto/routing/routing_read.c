@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The headers of what routers and their neighbours say: OSPF (RFC 2328 A.3.1, RFC 5340 A.3.1), EIGRP (RFC 7868 6.3),
- * PIM (RFC 7761 4.9), NAT-PMP (RFC 6886 3) and RADIUS (RFC 2865 3). What follows the header is not taken apart. */
+ * PIM (RFC 7761 4.9), NAT-PMP (RFC 6886 3), RADIUS (RFC 2865 3) and RSVP (RFC 2205 3.1). What follows the header is not
+ * taken apart, but for the heads of PIM's options and RSVP's objects. */
 #include "proto/protos.h"
 
 static void ospf_read(struct decode *d, struct slice in) {
@@ -24,9 +25,34 @@ static void eigrp_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     fv_value_say(w, v, FID_EIGRP_OPCODE, at, end);
 }
 
+enum { OPTIONS_MAX = 16384 };
+
+/* pim_option_read reads one option of a hello (RFC 7761 4.9.2), whose value has as many bytes as its type says at
+ * least.
+ */
+static void pim_option_read(struct decode *d, struct reader *r) {
+    static const uint8_t least[] = {[1] = 2, [2] = 4, [19] = 4, [20] = 4, [21] = 4};
+    static const struct d_row head[] = {{FID_PIM_OPTION_TYPE, 2}, {FID_PIM_OPTION_LENGTH, 2}};
+    unsigned type = rd_left(r) >= 4 ? load_be16(r->p) : 0;
+    size_t n = rd_left(r) >= 4 ? load_be16(r->p + 2) : 0;
+    fv_open(d->out, FID_PIM_OPTION, rd_off(r), (uint32_t)(n + 4));
+    d_rows(d, r, D_ROWS(head));
+    if (type < sizeof least && rd_left(r) < least[type]) rd_fail(r);
+    rd_skip(r, n);
+    fv_close(d->out);
+}
+
 static void pim_read(struct decode *d, struct slice in) {
-    static const struct d_row rows[] = {{0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_TYPE, 0}};
-    d_layer(d, &proto_pim, in, D_ROWS(rows));
+    enum { VERSION_2_HELLO = 0x20 };
+    static const struct d_row rows[] = {
+        {0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_TYPE, 0}, {FID_PIM_RESERVED, 1}, {FID_PIM_CHECKSUM, 2}};
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_pim, rd_off(&r), (uint32_t)in.n);
+    bool hello = rd_peek(&r, 0) == VERSION_2_HELLO;
+    d_rows(d, &r, D_ROWS(rows));
+    for (unsigned i = 0; hello && i < OPTIONS_MAX && rd_ok(&r) && rd_left(&r) >= 2; i++) pim_option_read(d, &r);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
 }
 static void pim_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     fv_value_say(w, v, FID_PIM_TYPE, at, end);
@@ -69,8 +95,9 @@ static void radius_info(struct writer *w, const struct fvec *v, uint32_t at, uin
     if (id) wr_f(w, " id=%u", (unsigned)id->u);
 }
 
-/* rsvp_read: RFC 2205 3.1.1; the objects behind the header are not taken apart. */
+/* rsvp_read: RFC 2205 3.1; of the objects the heads are read. */
 static void rsvp_read(struct decode *d, struct slice in) {
+    enum { HEAD = 8, OBJECT_HEAD = 4 };
     static const struct d_row rows[] = {{0, 1},
                                         {FID_RSVP_VERSION, 0},
                                         {FID_RSVP_FLAGS, 0},
@@ -79,7 +106,24 @@ static void rsvp_read(struct decode *d, struct slice in) {
                                         {FID_RSVP_SENDING_TTL, 1},
                                         {0, 1},
                                         {FID_RSVP_LENGTH, 2}};
-    d_layer(d, &proto_rsvp, in, D_ROWS(rows));
+    struct reader r = d_reader(d, in);
+    size_t whole = in.n >= HEAD ? load_be16(in.p + 6) : 0;
+    uint32_t start = rd_off(&r);
+    d_begin(d, &proto_rsvp, start, (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(rows));
+    for (unsigned i = 0; i < OPTIONS_MAX && rd_ok(&r) && rd_off(&r) - start < whole; i++) {
+        uint32_t off = rd_off(&r);
+        size_t n = rd_be16(&r);
+        uint8_t class = rd_u8(&r);
+        if (!rd_ok(&r) || n < OBJECT_HEAD) break; /* where the next one begins nobody knows */
+        d_open_u(d, FID_RSVP_OBJECT, off + 2, 1, class);
+        fv_u(d->out, FID_RSVP_OBJECT_LENGTH, off, 2, n);
+        get_u8(d, &r, FID_RSVP_OBJECT_CTYPE);
+        rd_skip(&r, n - OBJECT_HEAD);
+        fv_close(d->out);
+    }
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
 }
 static void rsvp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     fv_value_say(w, v, FID_RSVP_MSG, at, end);

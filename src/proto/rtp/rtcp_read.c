@@ -51,12 +51,40 @@ static void rtcp_read(struct decode *d, struct slice in) {
     }
 }
 
+/* srtcp_read reads what is in the clear of an encrypted packet (RFC 3711 3.4), whose tag is of 80 bits, as all profiles
+ * of DTLS have it for control (RFC 5764 4.1.2) that are not of AEAD. */
+static void srtcp_read(struct decode *d, struct slice in) {
+    enum { TAG = 10, INDEX = 4 };
+    static const struct d_row head[] = {
+        {0, 1},           {FID_RTCP_VERSION, 0}, {FID_RTCP_PADDING, 0},   {FID_RTCP_RC, 0},
+        {FID_RTCP_PT, 1}, {FID_RTCP_LENGTH, 2},  {FID_RTCP_SENDERSSRC, 4}};
+    static const struct d_row index[] = {{0, INDEX}, {FID_SRTCP_E, 0}, {FID_SRTCP_INDEX, 0}};
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_srtcp, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(head));
+    if (rd_left(&r) >= INDEX + TAG) {
+        rd_skip(&r, rd_left(&r) - INDEX - TAG);
+        d_rows(d, &r, D_ROWS(index));
+        get_bytes(d, &r, FID_SRTCP_AUTH_TAG, TAG);
+    }
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
 static void rtcp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const char *name = fv_value_name(v, FID_RTCP_PT, at, end);
     if (name) wr_f(w, "%s   ", name);
 }
 
 static const uint16_t info_fields[] = {FID_RTCP_PT, 0};
+const struct proto proto_srtcp = {.name = "srtcp",
+                                  .column = "SRTCP",
+                                  .id = FID_SRTCP,
+                                  .end = FID_SRTCP_END,
+                                  .read = srtcp_read,
+                                  .info = rtcp_info,
+                                  .info_plain = true,
+                                  .info_fields = info_fields};
 const struct proto proto_rtcp = {.name = "rtcp",
                                  .column = "RTCP",
                                  .id = FID_RTCP,

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RTP (RFC 3550 5.1), where a session description announced it: its header. What it carries is not taken apart. */
+/* RTP (RFC 3550 5.1), where a session description announced it, or the keys for it were agreed upon (RFC 5764): its
+ * header. What it carries is not taken apart. */
 #include "proto/protos.h"
 
 enum { HEAD = 12, VERSION = 2, RTCP_FIRST = 192, RTCP_LAST = 223 };
 
-/* rtp_recognises leaves RTCP on the same port to RTCP (RFC 5761 4). */
 static bool rtp_recognises(struct slice in, enum known_as known) {
-    return known == KNOWN_SAID && in.n >= HEAD && in.p[0] >> 6 == VERSION &&
-           (in.p[1] < RTCP_FIRST || in.p[1] > RTCP_LAST);
+    return known == KNOWN_SAID && in.n >= HEAD && in.p[0] >> 6 == VERSION;
 }
+
+/* rtp_names_others: what shares the port has other first bits (RFC 7983 7). */
+static bool rtp_names_others(struct slice in) { return in.p[0] >> 6 != VERSION; }
 
 static void rtp_read(struct decode *d, struct slice in) {
     static const struct d_row head[] = {
@@ -18,7 +20,12 @@ static void rtp_read(struct decode *d, struct slice in) {
     static const struct d_row extension[] = {{FID_RTP_EXT_PROFILE, 2}, {FID_RTP_EXT_LEN, 2}};
     enum { CSRC_COUNT = 0x0f, EXTENDED = 0x10 };
     struct reader r = d_reader(d, in);
+    if (in.p[1] >= RTCP_FIRST && in.p[1] <= RTCP_LAST) { /* on the same port: RFC 5761 4 */
+        d->ops->call(d, d->secured ? &proto_srtcp : &proto_rtcp, in);
+        return;
+    }
     d_begin(d, &proto_rtp, rd_off(&r), (uint32_t)in.n);
+    if (d->secured) fv_gen(fv_s(d->out, FID_RTP_SETUP_METHOD, rd_off(&r), 0, SLICE("DTLS-SRTP")));
     int first = rd_peek(&r, 0);
     d_rows(d, &r, D_ROWS(head));
     for (int i = 0; rd_ok(&r) && i < (first & CSRC_COUNT); i++) get_be32(d, &r, FID_RTP_CSRC_ITEM);
@@ -45,12 +52,19 @@ static void rtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
     if (marker && marker->u) wr_s(w, ", Mark");
 }
 
-static const uint16_t info_fields[] = {FID_RTP_P_TYPE, FID_RTP_SSRC, FID_RTP_SEQ, FID_RTP_TIMESTAMP, FID_RTP_MARKER, 0};
+static const char *rtp_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    return fv_first(v, FID_RTP_SETUP_METHOD, at, end) ? "SRTP" : NULL;
+}
+
+static const uint16_t info_fields[] = {
+    FID_RTP_SETUP_METHOD, FID_RTP_P_TYPE, FID_RTP_SSRC, FID_RTP_SEQ, FID_RTP_TIMESTAMP, FID_RTP_MARKER, 0};
 const struct proto proto_rtp = {.name = "rtp",
                                 .column = "RTP",
                                 .id = FID_RTP,
                                 .end = FID_RTP_END,
                                 .read = rtp_read,
                                 .recognises = rtp_recognises,
+                                .names_others = rtp_names_others,
+                                .column_of = rtp_column,
                                 .info = rtp_info,
                                 .info_fields = info_fields};

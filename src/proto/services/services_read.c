@@ -126,4 +126,4 @@ static const struct proto_key vnc_keys[] = {{TABLE_TCP, 5500},
                               diameter_keys[] = {{TABLE_TCP, 3868}, {TABLE_TLS, 5868}, {TABLE_COUNT, 0}};
 const struct proto proto_vnc = {LAYER(vnc, VNC, "VNC")};
 const struct proto proto_tacplus = {LAYER(tacplus, TACPLUS, "TACACS+")};
-const struct proto proto_diameter = {LAYER(diameter, DIAMETER, "DIAMETER"), .info_plain = true};
+const struct proto proto_diameter = {LAYER(diameter, DIAMETER, "DIAMETER"), .read = diameter_read, .info_plain = true};

@@ -96,7 +96,11 @@ static void smb2_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     if (flags) wr_f(w, "%s %s", name ? name : "Unknown", flags->u & 1 ? "Response" : "Request");
 }
 
-static struct read_result nbss_frame(struct slice in) { return sized_cut(in, HEAD, nbss_size); }
+/* nbss_frame: a zero alone asks whether the other end is still there; a capture may begin with it. */
+static struct read_result nbss_frame(struct slice in) {
+    if (in.n == 1 && !in.p[0]) return (struct read_result){.status = READ_OK, .consumed = 1};
+    return sized_cut(in, HEAD, nbss_size);
+}
 
 static struct read_result nbss_read(struct decode *d, void *state, int from, struct slice in) {
     (void)from;

@@ -239,17 +239,22 @@ static void junk_read(struct decode *d, const struct tls_state *st, struct slice
     fv_close(d->out);
 }
 
+/* rest_cut tells whether the capture left out the end of a record, where `last` says that no more of it comes;
+ * what there is of it becomes a whole one, if that is more than its header. */
+static bool rest_cut(const struct decode *d, struct cut *c, struct slice in, bool last) {
+    if (c->whole || !d->cut || !last || !in.n) return false;
+    c->whole = in.n > HEADER;
+    c->size = in.n;
+    return true;
+}
+
 /* tls_read reads all the records that lie whole in `in`: they are one layer. */
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
     if (is_text(in)) return (struct read_result){.status = READ_BAD, .stranger = !st->version};
     struct cut c = cut_next(st, from, in);
-    bool cut = !c.whole && d->cut && d->stream_end && in.n > HEADER;
-    if (cut) { /* the capture left out the end: what there is, is shown */
-        c.size = in.n;
-        c.whole = true;
-    }
-    if (!c.whole) return (struct read_result){.status = READ_MORE, .needed = c.size};
+    bool cut = rest_cut(d, &c, in, d->stream_end);
+    if (!c.whole && !cut) return (struct read_result){.status = READ_MORE, .needed = c.size};
     uint32_t off = d_off(d, in.p);
     uint32_t layer = d_begin(d, &proto_tls, off, 0);
     size_t used = 0;
@@ -272,7 +277,9 @@ static struct read_result tls_read(struct decode *d, void *state, int from, stru
         if (c.kind == KIND_RECORD && c.size == HEADER && one.p[0] == TLS_CONTENT_HANDSHAKE && used == in.n)
             st->damaged = true;
         c = cut_next(st, from, slice_tail(in, used));
+        cut |= rest_cut(d, &c, slice_tail(in, used), true);
     }
+    if (cut) used = in.n;
     fv_set_len(d->out, layer, (uint32_t)used);
     d_end(d);
     if (st->damaged || cut) { /* said here, since the records behind the message are read nevertheless */

@@ -95,7 +95,7 @@ static void udp_read(struct decode *d, struct slice in) {
         if (f) f->extra = (uint16_t)payload.n;
     }
     d_end(d);
-    if (payload.n) d->ops->udp_data(d, sport, dport, payload);
+    if (len > HEADER) d->ops->udp_data(d, sport, dport, payload);
 }
 
 static void udp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

@@ -89,14 +89,18 @@ static const uint8_t *mark_find(struct slice in, size_t seen) {
     return NULL;
 }
 
-/* line_end returns the length of the line with its end, or 0; *text gets it without. The end is a LF with the CRs in
- * front of it, or a CR alone: nobody may send one (RFC 9112 2.2), and readers there are take it for an end. */
+/* line_end returns the length of the line with its end, or 0; *text gets it without. The end is a LF with the few CRs
+ * in front of it, or a CR alone: nobody may send one (RFC 9112 2.2), and readers there are take it for an end. Many CRs
+ * are ends of many lines, so that who sends one after the other does not have all of them looked at each time. */
 static size_t line_end(struct slice in, size_t seen, struct slice *text) {
+    enum { CRS_MOST = 16 };
     const uint8_t *mark = mark_find(in, seen), *end = mark, *last = in.p + in.n;
-    while (end && end < last && *end == '\r') end++;
-    if (!mark || end == last) return 0; /* behind a CR a LF may follow */
+    if (!mark) return 0;
+    while (end < last && *end == '\r' && end - mark < CRS_MOST) end++;
+    if (end == last && end - mark < CRS_MOST) return 0; /* behind a CR a LF may follow */
     *text = slice_head(in, (size_t)(mark - in.p));
-    return (size_t)((*end == '\n' ? end : mark) - in.p) + 1;
+    bool lf = end < last && *end == '\n';
+    return (size_t)((lf ? end : mark) - in.p) + 1;
 }
 
 static bool printable(uint8_t c) { return c >= 0x20 && c < 0x7f; }

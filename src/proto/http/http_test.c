@@ -46,6 +46,7 @@ static void framing_test(void) {
         {"a trailer belongs to the message",
          "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\nA: b\r\n\r\nHT", HTTP_ASKED_OTHER, 2},
         {"a CR alone ends a line", "HTTP/1.1 200 OK\rA: b\rContent-Length: 3\r\n\nabcH", HTTP_ASKED_OTHER, 1},
+        {"many CRs are many ends", "HTTP/1.1 204 No\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\r\rX", HTTP_ASKED_OTHER, 16},
         {"CRs before a LF are part of one end", "HTTP/1.1 200 OK\r\r\nContent-Length: 3\r\r\n\r\r\nabcH",
          HTTP_ASKED_OTHER, 1},
         {"a size may be marked as hexadecimal",

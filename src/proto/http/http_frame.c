@@ -94,8 +94,9 @@ static const uint8_t *mark_find(struct slice in, size_t seen) {
  * are ends of many lines, so that who sends one after the other does not have all of them looked at each time. */
 static size_t line_end(struct slice in, size_t seen, struct slice *text) {
     enum { CRS_MOST = 16 };
-    const uint8_t *mark = mark_find(in, seen), *end = mark, *last = in.p + in.n;
-    if (!mark) return 0;
+    const uint8_t *mark = mark_find(in, seen), *end = mark;
+    if (!mark) return 0; /* of nothing as well */
+    const uint8_t *last = in.p + in.n;
     while (end < last && *end == '\r' && end - mark < CRS_MOST) end++;
     if (end == last && end - mark < CRS_MOST) return 0; /* behind a CR a LF may follow */
     *text = slice_head(in, (size_t)(mark - in.p));

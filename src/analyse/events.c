@@ -287,9 +287,9 @@ static void tls_field(struct walk *w, const struct fval *f) {
     else tls_hello_field(t, f);
 }
 
-static bool starts_nocase(struct slice s, const char *head) {
-    size_t n = strlen(head);
-    return s.n >= n && strncasecmp((const char *)s.p, head, n) == 0;
+/* starts_nocase tells whether s begins with head, which is in small letters; most do not with its first. */
+static inline bool starts_nocase(struct slice s, struct slice head) {
+    return s.n >= head.n && (s.p[0] | 0x20) == head.p[0] && strncasecmp((const char *)s.p, (const char *)head.p, head.n) == 0;
 }
 
 static void http_field(struct walk *w, const struct fval *f) {
@@ -308,7 +308,7 @@ static void http_field(struct walk *w, const struct fval *f) {
         break;
     case FID_HTTP_RESPONSE_PHRASE: h->phrase = f->s; break;
     case FID_HTTP_HOST: h->host = f->s; break;
-    case FID_HTTP_UPGRADE: h->upgrade = starts_nocase(f->s, "websocket"); break;
+    case FID_HTTP_UPGRADE: h->upgrade = starts_nocase(f->s, SLICE("websocket")); break;
     case FID_HTTP_SEC_WEBSOCKET_PROTOCOL: h->protocol = f->s; break;
     case FID_HTTP_SERVER: h->server = f->s; break;
     case FID_HTTP_LOCATION: h->location = f->s; break;
@@ -317,7 +317,7 @@ static void http_field(struct walk *w, const struct fval *f) {
         h->proxied = true;
         break;
     case FID_HTTP_RESPONSE_LINE:
-    case FID_HTTP_REQUEST_LINE: h->proxied |= starts_nocase(f->s, "via:"); break;
+    case FID_HTTP_REQUEST_LINE: h->proxied |= starts_nocase(f->s, SLICE("via:")); break;
     }
 }
 

@@ -61,9 +61,8 @@ int story_read(struct story *s,
     while ((rc = feed_next(&s->feed, &p)) >= 0) {
         if (rc != OK) continue;
         const struct flow_table *flows = &s->ds.driver.flows;
-        if (s->expect)
-            s->expect(to, flow_ahead_bare(flows) ? UINT32_MAX : flow_ahead_stream(flows, 0),
-                      flow_ahead_stream(flows, 1));
+        uint32_t next = s->expect ? flow_ahead_stream(flows) : UINT32_MAX;
+        if (next != UINT32_MAX) s->expect(to, next, flow_ahead_bare(flows));
         const struct decode *d = dissector_packet(&s->ds, &p);
         events_read(s->events, d);
         if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;

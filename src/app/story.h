@@ -18,9 +18,9 @@ struct story {
     struct keys keys;
     struct expr *filter; /* NULL: none */
     bool made;
-    /* expect, where set, hears before a packet is decoded which conversation it is likely of (UINT32_MAX: not known),
-     * and which one the packet behind it. */
-    void (*expect)(void *to, uint32_t now, uint32_t next);
+    /* expect, where set, hears before a packet is decoded which conversation the one behind it is likely of, and whether
+     * that one is without data. */
+    void (*expect)(void *to, uint32_t stream, bool bare);
 };
 
 /* story_opts is where the packets come from. */

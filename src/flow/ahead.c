@@ -67,28 +67,32 @@ static void state_ask(const struct flow_table *t, const struct flow *f, bool bar
     if (f->app_state && !bare) lines_ask(f->app_state, APP_STATE_HEAD);
 }
 
+/* slot_at returns what is known of the packet that comes so many packets later; 0 is the present one. */
+static struct ahead_slot *slot_at(const struct flow_table *t, unsigned steps) {
+    return (struct ahead_slot *)&t->ahead[(t->ahead_turn + steps) % AHEAD_SLOTS];
+}
+
 void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
     struct net_addr addr[2];
     struct flow_ends e;
-    unsigned turn = t->ahead_turn;
-    struct ahead_slot *fresh = &t->ahead[turn], *mid = &t->ahead[(turn + 3) % AHEAD_SLOTS],
-                      *old = &t->ahead[(turn + 2) % AHEAD_SLOTS];
-    t->ahead_turn = (turn + 1) % AHEAD_SLOTS;
-    *fresh = (struct ahead_slot){0};
-    if (ends_of(network_of(link, frame), &e, addr, &fresh->bare)) {
-        fresh->bucket = flow_bucket(t, &e) + 1;
-        line_ask(&t->buckets[fresh->bucket - 1]);
+    t->ahead_turn = (t->ahead_turn + 1) % AHEAD_SLOTS;
+    struct ahead_slot *bucket = slot_at(t, AHEAD_STEPS), *entry = slot_at(t, AHEAD_STEPS - 1),
+                      *state = slot_at(t, AHEAD_STEPS - 2);
+    *bucket = (struct ahead_slot){0};
+    if (ends_of(network_of(link, frame), &e, addr, &bucket->bare)) {
+        bucket->bucket = flow_bucket(t, &e) + 1;
+        line_ask(&t->buckets[bucket->bucket - 1]);
     }
-    if (mid->bucket) {
-        mid->flow = t->buckets[mid->bucket - 1];
-        if (mid->flow) lines_ask(flow_at(t, mid->flow), sizeof(struct flow));
+    if (entry->bucket) {
+        entry->flow = t->buckets[entry->bucket - 1];
+        if (entry->flow) lines_ask(flow_at(t, entry->flow), sizeof(struct flow));
     }
-    if (old->flow) state_ask(t, flow_at(t, old->flow), old->bare);
+    if (state->flow) state_ask(t, flow_at(t, state->flow), state->bare);
 }
 
-uint32_t flow_ahead_stream(const struct flow_table *t, unsigned steps) {
-    const struct ahead_slot *slot = &t->ahead[(t->ahead_turn + steps) % AHEAD_SLOTS];
+uint32_t flow_ahead_stream(const struct flow_table *t) {
+    const struct ahead_slot *slot = slot_at(t, 1);
     return slot->flow ? flow_at(t, slot->flow)->stream : UINT32_MAX;
 }
 
-bool flow_ahead_bare(const struct flow_table *t) { return t->ahead[t->ahead_turn].bare; }
+bool flow_ahead_bare(const struct flow_table *t) { return slot_at(t, 1)->bare; }

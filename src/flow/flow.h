@@ -18,7 +18,7 @@
  * one bucket; side 0 is the client where that is known (SYN or SYN/ACK seen first), else who sent first. Memory is
  * bounded by FLOWS_MAX entries and STATES_MAX. */
 
-enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 17, STATES_MAX = 128 << 20 };
+enum { FLOWS_MAX = 65536, FLOW_BUCKETS = 1 << 19, STATES_MAX = 128 << 20 };
 
 /* flow_key tells conversations apart, in words that are written and read whole: what is written in pieces and read as
  * one makes the processor wait. The smaller end is the first. */

@@ -21,7 +21,6 @@ enum {
     HOSTS_MAX = 4096,             /* addresses that names stand for */
     FILTERS_MAX = 2048,           /* subscriptions; so many brokers at most have some */
     TOPICS_MAX = 2048,            /* topics published to */
-    TOPIC_BITS = 16 * TOPICS_MAX, /* so few are set that one in sixteen says yes in vain */
     CLIENTS_MAX = 8192,           /* client identifiers */
     LIKENED_MAX = 400000,         /* pairs of topic and filter that are compared letter by letter */
     MESSAGES_MAX = 8192,          /* last messages that a delivery may belong to */
@@ -172,7 +171,7 @@ struct mqtt_rec {
     uint8_t sub_count[4], sub_next;
     uint32_t after;        /* stream number + 1 of the conversation that took this one's client id; 0: none */
     struct mark will_sent; /* the broker published its will */
-};
+} __attribute__((aligned(64)));
 
 /* conv is one TCP conversation. There are many, and where they lie in memory is what a packet of them costs: so what
  * every packet touches fills two cache lines, the first one here and that of its side's half. */
@@ -189,7 +188,7 @@ struct conv {
     bool cut;               /* the capture kept less of a packet of it than was on the wire */
     bool begins;            /* the client's bytes so far may be the beginning of a CONNECT: they are in begun[] */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */
-    struct mqtt_rec *mqtt;
+    struct mqtt_rec *mqtt;  /* NULL, or its place in explain.session */
     struct mark last;
     uint64_t last_id[2]; /* digest of each side's last packet, to know copies of it */
     struct half half[2] __attribute__((aligned(64)));
@@ -375,10 +374,12 @@ const char *stage_name(enum stage s);          /* "TCP" */
 const char *level_name(enum severity_level l); /* "error", to be translated */
 
 /* place_map finds places of a table by hash: open addressing, nothing is ever taken out. A slot is 48 bits of the hash
- * and the place + 1 in the lowest 16; 0: it is free. */
+ * and the place + 1 in the lowest 16; 0: it is free. Most hashes that are sought are not there once a table is full, and
+ * the marks tell it of all but one in fifty: they stay in the nearest caches, where the slots do not. */
 struct place_map {
     uint64_t *slot;
-    uint32_t mask; /* slots - 1 */
+    uint64_t *marks; /* of each hash two bits are set, in the word of its slot */
+    uint32_t mask;   /* slots - 1 */
 };
 
 struct explain {
@@ -387,6 +388,7 @@ struct explain {
     struct slabs slabs; /* of what conversations own */
     void *memory;       /* of room[], topic[] and message[] */
     struct conv *room;  /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
+    struct mqtt_rec *session; /* their MQTT sessions, by the same place */
     struct conv *conv[CONVS_MAX];
     struct name_rec *name;
     struct host_rec *host;
@@ -402,7 +404,6 @@ struct explain {
     uint32_t names, hosts, filters, brokers, topics, clients, wills, soughts, owners, quics;
     uint64_t messages; /* serial of the last */
     struct place_map by_name, by_host, by_broker, by_topic, by_text, by_client, by_will, by_quic;
-    uint64_t topic_bit[TOPIC_BITS / 64]; /* by hash: set where by_topic has some topic of it */
     struct finding *finding;
     uint32_t findings;
     uint32_t graver; /* so many from the first on are more than notes */
@@ -433,9 +434,9 @@ struct explain {
 /* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
 int explain_make(struct explain *e) MUST_USE;
 void explain_free(struct explain *e);
-/* explain_expect says of which conversations the next packet and the one behind it are likely to be (UINT32_MAX: not
- * known): their records are fetched from memory meanwhile. */
-void explain_expect(const struct explain *e, uint32_t now, uint32_t next);
+/* explain_expect says of which conversation a coming packet is likely to be, and whether it is without data: the records
+ * are fetched from memory meanwhile. */
+void explain_expect(const struct explain *e, uint32_t stream, bool bare);
 /* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);
 /* explain_finish judges everything; the findings are then in order, worst first. */

@@ -19,15 +19,23 @@
 enum { TWICE_WITHIN_MS = 20, GAP_SECONDS = 15, BACK_MS = 5, AHEAD_SECONDS = 60 };
 
 static const uint64_t PLACE = UINT16_MAX; /* the bits of a slot that are the place */
+enum { SLOTS_A_WORD = 8 /* that share a word of marks */ };
 
 int map_make(struct place_map *m, uint32_t entries) {
     uint32_t size = 2 * entries;
     m->mask = size - 1;
-    m->slot = calloc(size, sizeof *m->slot);
+    m->slot = calloc(size + size / SLOTS_A_WORD, sizeof *m->slot);
+    m->marks = m->slot ? m->slot + size : NULL;
     return m->slot && !(size & m->mask) ? OK : ERR_NOMEM;
 }
 
 static void map_free(struct place_map *m) { free(m->slot); }
+
+/* marks_of returns the word of a hash, marks_in the two bits of it. */
+static uint64_t *marks_of(const struct place_map *m, uint64_t hash) {
+    return &m->marks[((uint32_t)hash & m->mask) / SLOTS_A_WORD];
+}
+static uint64_t marks_in(uint64_t hash) { return (uint64_t)1 << (hash >> 58) | (uint64_t)1 << (hash >> 52 & 63); }
 
 /* slot_of returns the slot of a hash, or the free one where it would be. */
 static uint64_t *slot_of(const struct place_map *m, uint64_t hash) {
@@ -37,11 +45,16 @@ static uint64_t *slot_of(const struct place_map *m, uint64_t hash) {
 }
 
 uint32_t map_find(const struct place_map *m, uint64_t hash) {
+    uint64_t marks = marks_in(hash);
+    if ((*marks_of(m, hash) & marks) != marks) return PLACE_NONE;
     uint64_t slot = *slot_of(m, hash);
     return slot ? (uint32_t)(slot & PLACE) - 1 : PLACE_NONE;
 }
 
-void map_set(struct place_map *m, uint64_t hash, uint32_t place) { *slot_of(m, hash) = (hash & ~PLACE) | (place + 1); }
+void map_set(struct place_map *m, uint64_t hash, uint32_t place) {
+    *slot_of(m, hash) = (hash & ~PLACE) | (place + 1);
+    *marks_of(m, hash) |= marks_in(hash);
+}
 
 struct slice keep(struct explain *e, struct slice s) {
     return arena_copy(&e->arena, slice_head(s, KEPT_TEXT));
@@ -59,14 +72,15 @@ uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct s
 static bool room_make(struct explain *e) {
     enum { LINE = 64 };
     size_t messages = MESSAGES_MAX * sizeof *e->message, topics = TOPICS_MAX * sizeof *e->topic,
-           n = messages + topics + (CONVS_MAX + 1) * sizeof *e->room;
+           sessions = CONVS_MAX * sizeof *e->session, n = messages + topics + sessions + (CONVS_MAX + 1) * sizeof *e->room;
     e->memory = calloc(1, n + LINE - 1);
     if (!e->memory) return false;
     pages_wide(e->memory, n);
     uint8_t *line = (uint8_t *)(((uintptr_t)e->memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
     e->message = (struct message *)line;
     e->topic = (struct topic_rec *)(line + messages);
-    e->room = (struct conv *)(line + messages + topics);
+    e->session = (struct mqtt_rec *)(line + messages + topics);
+    e->room = (struct conv *)(line + messages + topics + sessions);
     e->room[0].stream = UINT32_MAX; /* nobody's; all other free places have 0, which is not a number of theirs */
     return true;
 }
@@ -89,8 +103,7 @@ int explain_make(struct explain *e) {
     return made ? OK : ERR_NOMEM;
 }
 
-_Static_assert(sizeof(struct mqtt_rec) <= SLABS_MOST && FLIGHTS * sizeof(struct flight) <= SLABS_MOST &&
-                   sizeof(struct tls_rec) <= SLABS_MOST && sizeof(struct web_rec) <= SLABS_MOST,
+_Static_assert(FLIGHTS * sizeof(struct flight) <= SLABS_MOST && sizeof(struct tls_rec) <= SLABS_MOST && sizeof(struct web_rec) <= SLABS_MOST,
                "slabs_free gives back what conversations own");
 
 /* conv_release gives back what a conversation owns. */
@@ -101,7 +114,6 @@ static void conv_release(struct explain *e, struct conv *c) {
     }
     slabs_put(&e->slabs, c->tls, sizeof *c->tls);
     slabs_put(&e->slabs, c->web, sizeof *c->web);
-    slabs_put(&e->slabs, c->mqtt, sizeof *c->mqtt);
 }
 
 void explain_free(struct explain *e) {
@@ -463,7 +475,8 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     ahead_note(e, c, side, p);
     segment_note(e, c, side, p);
     events_take(e, c, side, p);
-    if (c->web && side == SERVER && slice_starts(p->tcp.data, SLICE("HTTP/1."))) gather_answer(e, c, p);
+    /* The bytes first: they are at hand, where `web` lies is not. */
+    if (side == SERVER && slice_starts(p->tcp.data, SLICE("HTTP/1.")) && c->web) gather_answer(e, c, p);
     c->last = mark_of(p);
     if (e->live && (p->tcp.flags & (TH_RST | TH_FIN))) judge_conv(e, c, false);
 }
@@ -501,15 +514,12 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
     }
 }
 
-void explain_expect(const struct explain *e, uint32_t now, uint32_t next) {
-    const struct conv *c = now == UINT32_MAX ? NULL : explain_conv(e, now);
-    if (c && c->mqtt) /* asked for when the conversation itself is there */
-        lines_ask(c->mqtt, offsetof(struct mqtt_rec, max_packet));
-    if (next == UINT32_MAX) return;
-    c = &e->room[next % CONVS_MAX];
+void explain_expect(const struct explain *e, uint32_t stream, bool bare) {
+    const struct conv *c = &e->room[stream % CONVS_MAX];
     line_ask(c);
     line_ask(&c->half[0]);
     line_ask(&c->half[1]);
+    if (!bare) lines_ask(&e->session[stream % CONVS_MAX], offsetof(struct mqtt_rec, max_packet));
 }
 
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {

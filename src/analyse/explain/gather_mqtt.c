@@ -31,21 +31,6 @@ static uint64_t topic_hash(const struct explain *e, const struct mqtt_rec *r, st
     return hash_behind(e, r->broker, slice_head(topic, KEPT_TEXT));
 }
 
-static uint32_t topic_bit_of(uint64_t hash) { return (uint32_t)(hash >> 32) % TOPIC_BITS; }
-
-/* topic_place finds a topic. Most are not there once the table is full, and a bit for those that are tells it: the bits
- * stay in the nearest caches, where the table does not. */
-static uint32_t topic_place(const struct explain *e, uint64_t hash) {
-    uint32_t bit = topic_bit_of(hash);
-    return e->topic_bit[bit / 64] >> bit % 64 & 1 ? map_find(&e->by_topic, hash) : PLACE_NONE;
-}
-
-static void topic_place_set(struct explain *e, uint64_t hash, uint32_t place) {
-    uint32_t bit = topic_bit_of(hash);
-    e->topic_bit[bit / 64] |= (uint64_t)1 << bit % 64;
-    map_set(&e->by_topic, hash, place);
-}
-
 /* namesake_note finds out whether a new topic is one of another broker, too. */
 static void namesake_note(struct explain *e, uint32_t place) {
     struct slice text = e->topic[place].topic;
@@ -60,7 +45,7 @@ static uint32_t topic_of(struct explain *e, const struct conv *c, struct slice t
     struct mqtt_rec *r = c->mqtt;
     uint64_t hash = topic_hash(e, r, topic);
     if (r->topic && r->topic_half == (uint32_t)hash) return r->topic - 1u; /* most publish to no other */
-    uint32_t at = topic_place(e, hash);
+    uint32_t at = map_find(&e->by_topic, hash);
     if (at == PLACE_NONE && e->topics == TOPICS_MAX) {
         e->left_out++;
         return PLACE_NONE;
@@ -68,7 +53,7 @@ static uint32_t topic_of(struct explain *e, const struct conv *c, struct slice t
     if (at == PLACE_NONE) {
         at = e->topics++;
         e->topic[at] = (struct topic_rec){.broker = c->end[SERVER], .topic = keep(e, topic)};
-        topic_place_set(e, hash, at);
+        map_set(&e->by_topic, hash, at);
         namesake_note(e, at);
     }
     if (!r->topic) {
@@ -219,7 +204,7 @@ static void delivery_count(struct explain *e, struct conv *c, const struct packe
 static void delivered(struct explain *e, struct conv *c, const struct packet_events *p, const struct mqtt_event *m) {
     struct mqtt_rec *r = c->mqtt;
     uint64_t hash = m->topic[0].n ? topic_hash(e, r, m->topic[0]) : 0;
-    uint32_t at = m->topic[0].n ? topic_place(e, hash) : PLACE_NONE;
+    uint32_t at = m->topic[0].n ? map_find(&e->by_topic, hash) : PLACE_NONE;
     if (m->qos) flight_start(e, r, SERVER, p, m, at);
     delivery_count(e, c, p, m->topic[0]);
     if (m->retain) {
@@ -457,20 +442,19 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
 }
 
 /* rec_new: from here on the sides stay what they are. */
-static bool rec_new(struct explain *e, struct conv *c) {
-    c->mqtt = slabs_get(&e->slabs, sizeof *c->mqtt);
-    if (!c->mqtt) return false;
+static void rec_new(struct explain *e, struct conv *c) {
+    c->mqtt = &e->session[c - e->room];
+    memset(c->mqtt, 0, sizeof *c->mqtt);
     c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
     for (int side = 0; side < 2; side++) {
         c->mqtt->flight[side] = &c->mqtt->one[side];
         c->mqtt->flights[side] = 1;
     }
-    return true;
 }
 
 void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct mqtt_event *m) {
-    if (!c->mqtt && !rec_new(e, c)) return;
+    if (!c->mqtt) rec_new(e, c);
     struct mqtt_rec *r = c->mqtt;
     if (side == CLIENT) {
         r->last_client = mark_of(p);

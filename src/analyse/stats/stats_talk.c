@@ -168,7 +168,7 @@ static bool header_whole(const struct decode *d, const struct fval *port) {
 
 /* next_ask fetches the entry of the packet that comes next from memory, where the driver can tell its stream. */
 static void next_ask(const struct talk *t, const struct driver *dr) {
-    uint32_t stream = flow_ahead_stream(&dr->flows, 1);
+    uint32_t stream = flow_ahead_stream(&dr->flows);
     if (!t->pairs || stream >= t->tab.n) return;
     const char *entry = keytab_at(&t->tab, stream);
     line_ask(entry);

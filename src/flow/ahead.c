@@ -17,7 +17,7 @@ enum {
     PORTS_SIZE = 4,
     IP_TCP = 6,
     IP_UDP = 17,
-    APP_STATE_HEAD = 64, /* bytes of a protocol's state that most packets touch */
+    APP_STATE_HEAD = 128, /* bytes of a protocol's state that most packets touch */
 };
 
 /* network_of returns what begins with the IP header, as far as the few links known here tell. */
@@ -64,7 +64,9 @@ static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2
 static void state_ask(const struct flow_table *t, const struct flow *f, bool bare) {
     size_t size = t->streams_unused || bare ? offsetof(struct flow_tcp, side) : offsetof(struct flow_tcp, side[1].buf);
     if (flow_is_tcp(f)) lines_ask(f + 1, size - sizeof *f);
-    if (f->app_state && !bare) lines_ask(f->app_state, APP_STATE_HEAD);
+    if (!f->app_state || bare) return;
+    size_t head = f->app->stream->state_size;
+    lines_ask(f->app_state, head < APP_STATE_HEAD ? head : APP_STATE_HEAD);
 }
 
 /* slot_at returns what is known of the packet that comes so many packets later; 0 is the present one. */

@@ -11,7 +11,7 @@
  * the oldest go, which is remembered so that a name that cannot be resolved is not held against the sender. A topic
  * longer than the buffer is not remembered.
  *
- * Invariants: mqtt_kept.used <= MQTT_ALIAS_BYTES and the entries fill alias[0..used) exactly.
+ * Invariants: mqtt_kept.used <= MQTT_ALIAS_BYTES and the entries fill the first `used` bytes exactly.
  * Messages in flight are counted, not remembered. Not done here: packet identifiers, keep alive, sessions across
  * connections. */
 #include "base/utf8.h"
@@ -187,33 +187,35 @@ uint8_t mqtt_session_version(struct mqtt_conv *c, const struct mqtt_head *h, str
     return c->guess == MQTT_5 ? MQTT_5 : MQTT_UNKNOWN;
 }
 
-/* An entry of alias[]: side (1 byte), alias (2), length of the topic (2), topic. */
+/* An entry of the aliases: side (1 byte), alias (2), length of the topic (2), topic. */
 enum { ENTRY_HEAD = 5 };
 
-static size_t entry_size(const struct mqtt_kept *c, size_t at) { return ENTRY_HEAD + load_be16(&c->alias[at + 3]); }
+static uint8_t *entries_of(const struct mqtt_kept *c) { return c->many ? c->many : (uint8_t *)c->few; }
+
+static size_t entry_size(const uint8_t *entry) { return ENTRY_HEAD + load_be16(entry + 3); }
 
 /* entry_find returns where the alias of a side stands, or used. */
 static size_t entry_find(const struct mqtt_kept *c, int from, uint16_t alias) {
+    const uint8_t *entry = entries_of(c);
     size_t at = 0;
-    while (at < c->used && (c->alias[at] != from || load_be16(&c->alias[at + 1]) != alias)) at += entry_size(c, at);
+    while (at < c->used && (entry[at] != from || load_be16(entry + at + 1) != alias)) at += entry_size(entry + at);
     return at;
 }
 
 static void entry_drop(struct mqtt_kept *c, size_t at) {
-    size_t size = entry_size(c, at);
-    memmove(&c->alias[at], &c->alias[at + size], c->used - at - size);
+    uint8_t *entry = entries_of(c) + at;
+    size_t size = entry_size(entry);
+    memmove(entry, entry + size, c->used - at - size);
     c->used = (uint16_t)(c->used - size);
 }
 
 /* room_make makes room for n bytes, of MQTT_ALIAS_BYTES at most; false without memory. */
 static bool room_make(struct mqtt_kept *c, size_t n) {
-    if (n <= c->room || c->room == MQTT_ALIAS_BYTES) return true;
-    uint16_t room = n <= MQTT_ALIAS_FEW ? MQTT_ALIAS_FEW : MQTT_ALIAS_BYTES;
-    uint8_t *more = arena_get(&c->memory, room);
-    if (!more) return false;
-    if (c->used) memcpy(more, c->alias, c->used);
-    c->alias = more;
-    c->room = room;
+    if (n <= MQTT_ALIAS_FEW || c->many) return true;
+    uint8_t *many = arena_get(&c->memory, MQTT_ALIAS_BYTES);
+    if (!many) return false;
+    memcpy(many, c->few, c->used);
+    c->many = many;
     return true;
 }
 
@@ -226,13 +228,14 @@ static void kept_set(struct mqtt_conv *conv, int from, uint16_t alias, struct sl
         return;
     }
     while (c->used + size > MQTT_ALIAS_BYTES) {
-        c->conv.forgot[c->alias[0]] = true;
+        c->conv.forgot[*entries_of(c)] = true;
         entry_drop(c, 0);
     }
     uint8_t head[ENTRY_HEAD] = {(uint8_t)from, (uint8_t)(alias >> 8), (uint8_t)alias, (uint8_t)(topic.n >> 8),
                                 (uint8_t)topic.n};
-    memcpy(&c->alias[c->used], head, ENTRY_HEAD);
-    memcpy(&c->alias[c->used + ENTRY_HEAD], topic.p, topic.n);
+    uint8_t *entry = entries_of(c) + c->used;
+    memcpy(entry, head, ENTRY_HEAD);
+    memcpy(entry + ENTRY_HEAD, topic.p, topic.n);
     c->used = (uint16_t)(c->used + size);
 }
 
@@ -240,12 +243,13 @@ static struct slice kept_get(const struct mqtt_conv *conv, int from, uint16_t al
     const struct mqtt_kept *c = (const struct mqtt_kept *)conv;
     size_t at = entry_find(c, from, alias);
     if (at >= c->used) return (struct slice){0};
-    return slice_of(&c->alias[at + ENTRY_HEAD], entry_size(c, at) - ENTRY_HEAD);
+    const uint8_t *entry = entries_of(c) + at;
+    return slice_of(entry + ENTRY_HEAD, entry_size(entry) - ENTRY_HEAD);
 }
 
 void mqtt_kept_start(struct mqtt_kept *k) {
     static const struct mqtt_alias_ops kept = {kept_set, kept_get};
-    *k = (struct mqtt_kept){.conv = {.aliases = &kept}, .memory = arena_make(MQTT_ALIAS_FEW + MQTT_ALIAS_BYTES)};
+    *k = (struct mqtt_kept){.conv = {.aliases = &kept}, .memory = arena_make(MQTT_ALIAS_BYTES)};
 }
 
 void mqtt_kept_end(struct mqtt_kept *k) { arena_free(&k->memory); }

@@ -99,9 +99,10 @@ struct comparison {
 };
 
 /* run_make prepares the record of a run called `name`, whose words `say` translates: 0 or ERR_NOMEM. run_free releases
- * it. run_packet takes the next packet of the run. */
+ * it. run_packet takes the next packet of the run. run_want adds what it reads beyond events_want. */
 int run_make(struct run *r, const char *name, say_fn *say) MUST_USE;
 void run_free(struct run *r);
+void run_want(struct want *w);
 void run_packet(struct run *r, const struct packet_events *p);
 /* run_learn marks in `base` what differs in another good run; 0 or ERR_NOMEM. */
 int run_learn(struct run *base, struct run *other) MUST_USE;

@@ -310,6 +310,8 @@ static void icmp_take(struct run *r, const struct packet_events *p) {
     }
 }
 
+void run_want(struct want *w) { want_add(w, FID_DNS_RETRANSMISSION); }
+
 void run_packet(struct run *r, const struct packet_events *p) {
     if (!r->begun) r->first = p->ts;
     r->begun = true;

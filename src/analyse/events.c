@@ -49,7 +49,6 @@ static const uint16_t wanted[] = {
     FID_DNS_RESP_TYPE,
     FID_DNS_A,
     FID_DNS_AAAA,
-    FID_DNS_RETRANSMISSION,
     FID_TLS,
     FID_TLS_CONTENT_TYPE,
     FID_TLS_OPAQUE_TYPE,

@@ -120,7 +120,8 @@ struct packet_events {
     struct event event[EVENTS_MAX];
 };
 
-/* events_want adds the fields events_read looks at. */
+/* events_want adds the fields events_read looks at, but FID_DNS_RETRANSMISSION, without which dns_event.repeated is not
+ * set: who reads that adds it. */
 void events_want(struct want *w);
 /* events_read fills out from a decoded packet; events past EVENTS_MAX are left out. */
 void events_read(struct packet_events *out, const struct decode *d);

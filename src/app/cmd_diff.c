@@ -57,6 +57,7 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
 static int run_read(struct run *r, const char *file, const struct keys_opts *keys, struct explain *e) {
     struct story s = {0};
     struct taking t = {r, e};
+    run_want(&s.want);
     struct story_opts o = {.file = file, .keys = keys};
     int rc = run_make(r, file, words) ? EXIT_TROUBLE : story_open(&s, &diff_command, &o);
     if (rc == OPT_GO) rc = story_read(&s, packet, &t);

@@ -168,8 +168,15 @@ struct turn {
     int64_t ns;
 };
 
+/* turn_wanted tells whether somebody asks for the other half: remembering questions costs more than reading them. */
+static bool turn_wanted(const struct decode *d) {
+    return want_any(d->out->want, FID_DNS_RESPONSE_TO, FID_DNS_UNSOLICITED + 1) ||
+           want_any(d->out->want, FID_DNS_RETRANSMIT_REQUEST, FID_DNS_RETRANSMIT_RESPONSE + 1);
+}
+
 static struct turn match(struct dns_msg *m, uint16_t id, bool response) {
     struct turn t = {.kind = DNS_TURN_UNKNOWN};
+    if (!turn_wanted(m->d)) return t;
     if (m->d->quoted) t.kind = response ? DNS_TURN_UNASKED : DNS_TURN_UNKNOWN; /* a copy is no turn of its own */
     else if (m->d->ops->dns_match) t.kind = m->d->ops->dns_match(m->d, id, response, &t.frame, &t.ns);
     return t;

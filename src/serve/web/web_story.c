@@ -11,17 +11,16 @@
 
 enum { ARROWS_USUAL = 2000, DIFF_MAX = 8 };
 
-/* events_each hands the events of every packet to take; the reading is closed by the caller. NULL after a problem. */
+/* events_each hands the events of every packet to take, read with more fields where `want` has some; the reading is closed by the caller. NULL after a problem. */
 static struct web_reading *
-events_each(struct web_request *q, const char *path, const struct expr *filter,
+events_each(struct web_request *q, const char *path, const struct expr *filter, struct want *want,
             void (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to) {
-    struct want want = {0};
     const struct decode *d;
     struct packet_events *events = malloc(sizeof *events);
     if (!events) return web_problem(q, 500, "out of memory"), NULL;
-    events_want(&want);
-    if (filter) want_union(&want, expr_want(filter));
-    struct web_reading *r = web_reading_open(q, path, &want);
+    events_want(want);
+    if (filter) want_union(want, expr_want(filter));
+    struct web_reading *r = web_reading_open(q, path, want);
     while (r && (d = web_reading_next(r))) {
         events_read(events, d);
         take(to, events, !filter || expr_match(filter, d->out), d->pkt);
@@ -47,7 +46,7 @@ void web_ladder(struct web_request *q, const char *path) {
     }
     if (web_number(q, "offset", 0, RUNGS_MAX, &offset) && web_number(q, "limit", ARROWS_USUAL, RUNGS_MAX, &limit) &&
         web_number(q, "all", 0, 1, &all) && web_filter(q, &filter)) {
-        struct web_reading *r = events_each(q, path, filter, ladder_take, l);
+        struct web_reading *r = events_each(q, path, filter, &(struct want){0}, ladder_take, l);
         struct ladder_view view = {.all = all};
         if (r) {
             ladder_finish(l);
@@ -81,7 +80,7 @@ void web_waterfall(struct web_request *q, const char *path) {
     if (web_number(q, "limit", 200, WATERFALLS_MAX, &limit) && web_number(q, "bars", 100, WATERFALL_BARS, &bars) &&
         web_number(q, "stream", UINT32_MAX, UINT32_MAX, &stream) && web_filter(q, &filter)) {
         f->bars_max = (uint32_t)bars;
-        struct web_reading *r = events_each(q, path, filter, waterfall_take, f);
+        struct web_reading *r = events_each(q, path, filter, &(struct want){0}, waterfall_take, f);
         if (r) {
             wr_c(&q->reply.w, '{');
             waterfall_json(&q->reply.w, f, r->begin, web_query(q, "stream") ? (int64_t)stream : -1, (uint32_t)limit);
@@ -126,7 +125,9 @@ static bool run_take(struct web_request *q, struct diffing *f, const char *name,
     if (!run || run_make(run, own, words)) return web_problem(q, 500, "out of memory"), false;
     f->n++;
     struct taking t = {run, bad ? f->e : NULL};
-    struct web_reading *r = events_each(q, path, NULL, diff_take, &t);
+    struct want want = {0};
+    run_want(&want);
+    struct web_reading *r = events_each(q, path, NULL, &want, diff_take, &t);
     web_reading_close(r);
     return r != NULL;
 }

@@ -288,7 +288,8 @@ static void tls_field(struct walk *w, const struct fval *f) {
 
 /* starts_nocase tells whether s begins with head, which is in small letters; most do not with its first. */
 static inline bool starts_nocase(struct slice s, struct slice head) {
-    return s.n >= head.n && (s.p[0] | 0x20) == head.p[0] && strncasecmp((const char *)s.p, (const char *)head.p, head.n) == 0;
+    return s.n >= head.n && (s.p[0] | 0x20) == head.p[0] &&
+           strncasecmp((const char *)s.p, (const char *)head.p, head.n) == 0;
 }
 
 static void http_field(struct walk *w, const struct fval *f) {

@@ -16,16 +16,16 @@
  * one, which is judged before; tables that are full take nothing new, which is counted in `left_out`. */
 
 enum {
-    CONVS_MAX = 16384,            /* conversations remembered at a time */
-    NAMES_MAX = 2048,             /* names looked up */
-    HOSTS_MAX = 4096,             /* addresses that names stand for */
-    FILTERS_MAX = 2048,           /* subscriptions; so many brokers at most have some */
-    TOPICS_MAX = 2048,            /* topics published to */
-    CLIENTS_MAX = 8192,           /* client identifiers */
-    LIKENED_MAX = 400000,         /* pairs of topic and filter that are compared letter by letter */
-    MESSAGES_MAX = 8192,          /* last messages that a delivery may belong to */
-    FLIGHTS = 16,                 /* unfinished deliveries of QoS 1 and 2 of a side */
-    MESSAGE_TO = 6,               /* receivers of a message that are remembered */
+    CONVS_MAX = 16384,    /* conversations remembered at a time */
+    NAMES_MAX = 2048,     /* names looked up */
+    HOSTS_MAX = 4096,     /* addresses that names stand for */
+    FILTERS_MAX = 2048,   /* subscriptions; so many brokers at most have some */
+    TOPICS_MAX = 2048,    /* topics published to */
+    CLIENTS_MAX = 8192,   /* client identifiers */
+    LIKENED_MAX = 400000, /* pairs of topic and filter that are compared letter by letter */
+    MESSAGES_MAX = 8192,  /* last messages that a delivery may belong to */
+    FLIGHTS = 16,         /* unfinished deliveries of QoS 1 and 2 of a side */
+    MESSAGE_TO = 6,       /* receivers of a message that are remembered */
     WILLS_MAX = 256,
     QUIC_MAX = 4096,  /* pairs of hosts that speak QUIC */
     SOUGHT_MAX = 64,  /* neighbours asked for by ARP, hosts that ask for an address, datagrams that came back */
@@ -374,8 +374,8 @@ const char *stage_name(enum stage s);          /* "TCP" */
 const char *level_name(enum severity_level l); /* "error", to be translated */
 
 /* place_map finds places of a table by hash: open addressing, nothing is ever taken out. A slot is 48 bits of the hash
- * and the place + 1 in the lowest 16; 0: it is free. Most hashes that are sought are not there once a table is full, and
- * the marks tell it of all but one in fifty: they stay in the nearest caches, where the slots do not. */
+ * and the place + 1 in the lowest 16; 0: it is free. Most hashes that are sought are not there once a table is full,
+ * and the marks tell it of all but one in fifty: they stay in the nearest caches, where the slots do not. */
 struct place_map {
     uint64_t *slot;
     uint64_t *marks; /* of each hash two bits are set, in the word of its slot */
@@ -385,9 +385,9 @@ struct place_map {
 struct explain {
     struct hash_key key;
     struct arena arena;
-    struct slabs slabs; /* of what conversations own */
-    void *memory;       /* of room[], topic[] and message[] */
-    struct conv *room;  /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
+    struct slabs slabs;       /* of what conversations own */
+    void *memory;             /* of room[], topic[] and message[] */
+    struct conv *room;        /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct mqtt_rec *session; /* their MQTT sessions, by the same place */
     struct conv *conv[CONVS_MAX];
     struct name_rec *name;
@@ -434,8 +434,8 @@ struct explain {
 /* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
 int explain_make(struct explain *e) MUST_USE;
 void explain_free(struct explain *e);
-/* explain_expect says of which conversation a coming packet is likely to be, and whether it is without data: the records
- * are fetched from memory meanwhile. */
+/* explain_expect says of which conversation a coming packet is likely to be, and whether it is without data: the
+ * records are fetched from memory meanwhile. */
 void explain_expect(const struct explain *e, uint32_t stream, bool bare);
 /* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);

@@ -72,7 +72,8 @@ uint64_t hash_text(const struct explain *e, const void *head, size_t n, struct s
 static bool room_make(struct explain *e) {
     enum { LINE = 64 };
     size_t messages = MESSAGES_MAX * sizeof *e->message, topics = TOPICS_MAX * sizeof *e->topic,
-           sessions = CONVS_MAX * sizeof *e->session, n = messages + topics + sessions + (CONVS_MAX + 1) * sizeof *e->room;
+           sessions = CONVS_MAX * sizeof *e->session,
+           n = messages + topics + sessions + (CONVS_MAX + 1) * sizeof *e->room;
     e->memory = calloc(1, n + LINE - 1);
     if (!e->memory) return false;
     pages_wide(e->memory, n);
@@ -103,7 +104,8 @@ int explain_make(struct explain *e) {
     return made ? OK : ERR_NOMEM;
 }
 
-_Static_assert(FLIGHTS * sizeof(struct flight) <= SLABS_MOST && sizeof(struct tls_rec) <= SLABS_MOST && sizeof(struct web_rec) <= SLABS_MOST,
+_Static_assert(FLIGHTS * sizeof(struct flight) <= SLABS_MOST && sizeof(struct tls_rec) <= SLABS_MOST &&
+                   sizeof(struct web_rec) <= SLABS_MOST,
                "slabs_free gives back what conversations own");
 
 /* conv_release gives back what a conversation owns. */

@@ -11,7 +11,8 @@
 
 enum { ARROWS_USUAL = 2000, DIFF_MAX = 8 };
 
-/* events_each hands the events of every packet to take, read with more fields where `want` has some; the reading is closed by the caller. NULL after a problem. */
+/* events_each hands the events of every packet to take, read with more fields where `want` has some; the reading is
+ * closed by the caller. NULL after a problem. */
 static struct web_reading *
 events_each(struct web_request *q, const char *path, const struct expr *filter, struct want *want,
             void (*take)(void *to, const struct packet_events *p, bool selected, const struct packet *pkt), void *to) {

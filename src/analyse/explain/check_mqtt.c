@@ -205,7 +205,7 @@ void check_id_twice(struct judge *j) {
 
 void check_ping(struct judge *j) {
     const struct mqtt_rec *m = j->c->mqtt;
-    if (!m || !mark_set(&m->ping) || j->c->lost || connect_left_out(j->c)) return;
+    if (!m || !m->pinging || j->c->lost || connect_left_out(j->c)) return;
     int64_t waited = j->now - m->ping.ts;
     bool closed = conv_closed(j->c);
     if (waited < PING_WAIT_S * SECOND && !(closed && waited > 2 * SECOND)) return;

@@ -70,6 +70,7 @@ struct half {
     uint16_t stuck_times; /* how often trouble.stuck was sent again; stays at its greatest value */
     uint8_t syns;         /* likewise */
     bool has_ack : 1, zero_open : 1;
+    bool has_fin : 1; /* `fin` is set: a packet need not look there */
     struct mark last, last_data;
     struct mark first_data, fin, rst;
     struct mark syn; /* SYN or SYN/ACK */
@@ -145,7 +146,8 @@ struct mqtt_rec {
     uint32_t last_len;   /* of the client's last packet: its length, */
     uint16_t last_about; /* the place + 1 of its topic or filter, */
     uint8_t last_type;   /* its type */
-    bool limited;        /* a side said max_packet */
+    bool limited : 1;    /* a side said max_packet */
+    bool pinging : 1;    /* `ping` is not answered */
     uint16_t topic;      /* place in explain.topic of the first PUBLISH + 1; 0: none */
     uint16_t filters;
     struct flight *flight[2];      /* by sender of the PUBLISH: at first one[], grows up to FLIGHTS */
@@ -155,7 +157,7 @@ struct mqtt_rec {
     uint64_t matched;              /* serial of the last message that was delivered to it */
     /* Only some packets touch what follows. */
     uint32_t max_packet[2]; /* greatest packet the side takes; 0: not said */
-    struct mark ping;
+    struct mark ping;       /* the first PINGREQ since an answer, where pinging */
     struct mark first_publish[2];
     struct mark connect, connack, disconnect[2], subscribe;
     struct mark suback_failed, too_large, no_alias, retained, duplicate, violation, id_reused, no_match, ack_refused,

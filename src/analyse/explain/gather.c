@@ -283,7 +283,10 @@ static void handshake_note(struct conv *c, int side, const struct packet_events 
         c->up = true;
         if (mark_set(&peer->syn) && mark_set(&me->syn)) c->established = mark_of(p);
     }
-    if (flags & TH_FIN) mark_first(&me->fin, p);
+    if ((flags & TH_FIN) && !me->has_fin) {
+        me->has_fin = true;
+        me->fin = mark_of(p);
+    }
     if (flags & TH_RST) mark_first(&me->rst, p);
 }
 

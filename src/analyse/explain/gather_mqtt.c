@@ -480,9 +480,10 @@ void gather_mqtt(struct explain *e, struct conv *c, int side, const struct packe
     case MQTT_SUBACK: suback_take(e, c, p, m); break;
     case MQTT_UNSUBSCRIBE: unsubscribe_take(e, c, p, m); break;
     case MQTT_PINGREQ:
-        if (!mark_set(&r->ping)) r->ping = mark_of(p);
+        if (!r->pinging) r->ping = mark_of(p);
+        r->pinging = true;
         break;
-    case MQTT_PINGRESP: r->ping = (struct mark){0}; break;
+    case MQTT_PINGRESP: r->pinging = false; break;
     case MQTT_DISCONNECT:
         mark_first(&r->disconnect[side], p);
         r->disconnect_code[side] = m->code;

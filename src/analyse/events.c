@@ -499,6 +499,8 @@ void events_read(struct packet_events *o, const struct decode *d) {
     o->era = d->pkt->era;
     o->len = d->pkt->len;
     o->cut = d->cut;
+    o->http = d->http;
+    o->carried = d->carried;
     network_take(o, d);
     struct walk w = {.out = o, .mqtt = d->mqtt};
     for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {

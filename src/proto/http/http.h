@@ -34,6 +34,17 @@ struct http_scan {
     uint16_t status;
 };
 
+/* http_part is a message whose head is there and whose body is not (decode.http). It lives as long as the packet. */
+struct http_part {
+    uint8_t kind, body; /* enum http_line_kind, http_body_kind */
+    uint16_t status;    /* of an answer */
+    struct slice line;  /* the first line, without its end */
+    uint64_t head;      /* bytes */
+    uint64_t length;    /* of the body, where that is announced */
+    uint64_t got;       /* bytes of head and body that are there */
+    uint32_t carried;   /* decode.carried with the last of them; 0: the message is not inside another stream */
+};
+
 /* http_asked is what the answer's framing depends on: the request's method. */
 enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT, HTTP_ASKED_RPC };
 

@@ -272,6 +272,23 @@ static struct read_result cut_take(struct http_scan *s, struct slice in) {
     return (struct read_result){.status = READ_OK, .consumed = in.n};
 }
 
+/* part_tell says of a message that its head is there and its body is not; it is asked once for a message. */
+static void part_tell(struct decode *d, const struct http_scan *s, struct slice in) {
+    struct http_part *part = arena_get(d->arena, sizeof *part);
+    if (!part) return;
+    *part = (struct http_part){
+        .kind = s->kind,
+        .body = s->body,
+        .status = s->status,
+        .line = without_end(slice_head(in, s->first)),
+        .head = s->head,
+        .length = s->length,
+        .got = in.n,
+        .carried = d->carried,
+    };
+    d->http = part;
+}
+
 static struct read_result http_read(struct decode *d, void *state, int from, struct slice in) {
     struct http_state *st = state;
     struct http_scan *s = &st->scan[from & 1];
@@ -280,15 +297,18 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
     size_t blank = s->seen ? 0 : http_blank(in);
     if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};
+    bool headless = !s->head;
     r = http_frame(s, in, st->asked, d->stream_end);
     bool cut = d->cut && d->stream_end, in_head = cut && r.status == READ_MORE;
     if (in_head) r = cut_take(s, in);
     if (cut && r.status == READ_MORE && st->seen) r.status = READ_BAD;
     if (r.status == READ_MORE) {
+        if (headless && s->head) part_tell(d, s, in);
         r.begun = s->kind != HTTP_LINE_OTHER ? (uint32_t)without_end(slice_head(in, s->first)).n : 0;
         return r;
     }
     struct http_scan done = *s;
+    d->http = NULL; /* it is whole with bytes that had come before */
     *s = (struct http_scan){0};
     if (r.status == READ_BAD) {
         r.stranger = !st->seen;

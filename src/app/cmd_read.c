@@ -109,10 +109,10 @@ static int packets_read(struct reading *g, uint64_t *n) {
 static void totals_tell(struct reading *g, uint64_t n) {
     struct live_counts counts = {0};
     if (!g->feed.live) return;
-    fprintf(stderr, "%llu packet%s captured\n", (unsigned long long)n, n == 1 ? "" : "s");
+    fprintf(stderr, plural(n, "%llu packet captured\n", "%llu packets captured\n"), (unsigned long long)n);
     if (live_counts(g->feed.live, &counts) == OK && counts.dropped)
-        fprintf(stderr, "%llu packet%s dropped by kernel\n", (unsigned long long)counts.dropped,
-                counts.dropped == 1 ? "" : "s");
+        fprintf(stderr, plural(counts.dropped, "%llu packet dropped by kernel\n", "%llu packets dropped by kernel\n"),
+                (unsigned long long)counts.dropped);
 }
 
 static int all_print(struct reading *g) {

@@ -49,6 +49,18 @@ def test_translations_keep_the_conversions_of_printf(lang):
         assert re.findall(r"%[-+.*\d]*(?:ll|z)?[a-z]", source) == re.findall(r"%[-+.*\d]*(?:ll|z)?[a-z]", text) or "$s" in source, source
 
 
+def test_one_is_not_many():
+    """Numbers and their nouns agree: no letter is glued to a noun, and what is translated says how many behind its name, or has a
+    sentence for one. Only words of protocols are Wireshark's. (Some numbers are never 1: what is told only from two on, and sizes.)"""
+    sources = {f: f.read_text() for f in (ROOT / "src").rglob("*.[cd]*") if "proto" not in f.parts}
+    assert not [f for f, text in sources.items() if re.search(r'"" : "e?s"', text)]
+    texts = set().union(*map(marked, sources.values()))
+    large = {"%4$s bytes", "%5$s bytes", "%6$s bytes", "All %1$s packets", "%2$s connections", "%3$s datagrams", "%4$s messages"}
+    for text in texts:
+        for head in re.findall(r"^.*?\$s (?:packet|connection|message|conversation|datagram|reading|byte)(?=s\b)", text):
+            assert any(known in text for known in large) or any(re.match(re.escape(head) + r"\b", one) for one in texts), text
+
+
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])
 def test_what_is_said_of_a_wrong_filter_is_translated(lang):
     known, source = entries(lang), "".join(f.read_text() for f in (ROOT / "src/expr").glob("*.c") if not f.name.endswith("_test.c"))

@@ -138,6 +138,21 @@ def test_forms(tmp_path):
     assert "\x1b[" in weir("explain", path, "--color=always").stdout
 
 
+def test_acknowledgments_leave_the_ladder_room(tmp_path):
+    """A ladder has 20,000 arrows: what only acknowledges is counted, but for the third step of a handshake."""
+    cap = Capture()
+    t = Tcp(cap).open()
+    for n in range(20010):
+        t.segment(1, ACK, ack=t.seq[0], window=1000 + n)
+    t.c(connect("late"))
+    path = cap.write(tmp_path / "acks.pcap")
+    drawn = weir("ladder", path).stdout
+    assert "CONNECT" in drawn and "ACK" in drawn and "acknowledgments not drawn: 20011 " in drawn and "Later" not in drawn, drawn
+    assert "CONNECT" in weir("ladder", path, "--svg").stdout
+    everything = weir("ladder", "-v", path).stdout
+    assert "CONNECT" not in everything and "Later packets not drawn: 15" in everything and "acknowledgments" not in everything
+
+
 def test_a_picture_says_what_it_leaves_out(tmp_path):
     """Arrows beyond those a document or a screen can hold, those of parties beyond the last column, bare acknowledgments."""
     cap = Capture()

@@ -408,6 +408,37 @@ def conversation(port, *said):
     return out
 
 
+def basic(text):
+    return ("C", f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {text}\r\n\r\n".encode())
+
+
+READABLE = {  # what was said at a port, and the rows; those of the last column are wrong in tshark 4.0
+    "ftp": (21, [("S", b"220 hi\r\n"), ("C", b"USER alice\r\n"), ("S", b"331 so\r\n"), ("C", b"PASS hunter2\r\n")], ["4 FTP alice Username in packet: 2"], True),
+    "pop": (110, [("S", b"+OK\r\n"), ("C", b"USER alice\r\n"), ("S", b"+OK\r\n"), ("C", b"PASS hunter2\r\n")], ["4 POP3 alice Username in packet 2"], True),
+    "imap": (143, [("S", b"* OK\r\n"), ("C", b"a LOGIN alice hunter2\r\n"), ("C", b"b LOGIN {5}\r\n")], ["2 IMAP alice"], True),
+    "smtp": (25, [("S", b"220 hi\r\n"), ("C", b"EHLO a\r\n"), ("S", b"250 AUTH LOGIN\r\n"), ("C", b"AUTH LOGIN\r\n"), ("S", b"334 VXNlcm5hbWU6\r\n"),
+                  ("C", b"YWxpY2U=\r\n"), ("S", b"334 UGFzc3dvcmQ6\r\n"), ("C", b"aHVudGVyMg==\r\n")], ["8 SMTP YWxpY2U= Username in packet 6"], True),
+    "http": (80, [basic("Basic YWxpY2U6aHVudGVyMg=="), basic("Digest a"), basic("Bearer a"), basic("Basic bm9ib2R5"), basic("Basic OmE=")],
+             ["1 HTTP basic auth alice", "3 HTTP header auth n.a.", "5 HTTP basic auth"], True),
+    "two users": (21, [("C", b"PASS x\r\n"), ("C", b"USER a\r\n"), ("C", b"user b\r\n"), ("C", b"pass y\r\n")], ["4 FTP b Username in packet: 3"], False),
+    "no user": (110, [("C", b"PASS x\r\n"), ("C", b"USER\r\nPASS y\r\n")], [], False),
+    "quotes": (143, [("S", b"* OK\r\n"), ("C", b'a LOGIN "bob \\"x" "pw"\r\n')], ['2 IMAP bob \\"x'], False),
+    "name at once": (25, [("C", b"AUTH LOGIN YWxpY2U=\r\n"), ("C", b"aHVudGVyMg==\r\n"), ("C", b"AUTH LOGIN\r\n"), ("C", b"YQ==\r\n"), ("C", b"*\r\n"), ("C", b"QUIT\r\n")],
+                     ["2 SMTP YWxpY2U= Username in packet 1"], False),
+    "any case": (80, [basic("BASIC YWxpY2U6aHVudGVyMg==")], ["1 HTTP basic auth alice"], False),
+}
+
+
+@pytest.mark.parametrize("what", READABLE)
+def test_who_logged_in_where_anybody_could_read_it(weir, tmp_path, what):
+    port, said, rows, alike = READABLE[what]
+    (tmp_path / "f").write_bytes(conversation(port, *said))
+    text = out(weir, "-q", "-z", "credentials", "-r", tmp_path / "f")
+    assert [" ".join(line.split()) for line in text.splitlines()[3:-1]] == rows and "hunter2" not in text
+    if TSHARK and alike:
+        assert text == tshark("-q", "-z", "credentials", "-r", tmp_path / "f")
+
+
 LOGINS = {
     "ftp": (21, ("C", b"USER bob\r\n"), ("S", b"331 go on\r\n"), ("C", b"pass hunter2 x\r\n"), ("S", b"230 in\r\n"), ("C", b"ACCT hunter2\r\n"),
             ("C", b"LIST open\r\n")),

@@ -34,7 +34,7 @@ static void read_all(struct tale *t, struct capfile *file) {
 static void tell(struct tale *t) {
     struct writer w = wr_grow();
     struct explain_view view = {.file = "a file", .color = true, .unicode = true, .verbose = true, .width = 80};
-    struct ladder_view picture = {.unicode = true, .all = true, .width = 80};
+    struct ladder_view picture = {.unicode = true, .width = 80};
     explain_finish(&t->e);
     ladder_finish(&t->ladder);
     eve_end(&t->eve, &t->lines);
@@ -43,7 +43,7 @@ static void tell(struct tale *t) {
     explain_md(&w, &t->e, &view);
     explain_svg(&w, &t->e, &view);
     ladder_text(&w, &t->ladder, &picture);
-    ladder_svg(&w, &t->ladder, &picture);
+    ladder_svg(&w, &t->ladder);
     wr_free(&w);
 }
 
@@ -58,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     events_want(&t->want);
     if (dissector_make(&t->ds, &t->want) || explain_make(&t->e) || ladder_make(&t->ladder, NULL) || eve_make(&t->eve))
         abort();
+    t->ladder.all = size & 1;
     t->lines = wr_grow();
     read_all(t, file);
     tell(t);

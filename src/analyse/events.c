@@ -292,6 +292,9 @@ static inline bool starts_nocase(struct slice s, struct slice head) {
            strncasecmp((const char *)s.p, (const char *)head.p, head.n) == 0;
 }
 
+/* untold returns the text of a field up to what is secret in it: events are told and logged. */
+static struct slice untold(const struct fval *f) { return f->flags & FV_SECRET ? slice_head(f->s, f->extra) : f->s; }
+
 static void http_field(struct walk *w, const struct fval *f) {
     if (f->id == FID_HTTP) {
         begin(w, EV_HTTP);
@@ -301,7 +304,7 @@ static void http_field(struct walk *w, const struct fval *f) {
     struct http_event *h = &w->now->http;
     switch (f->id) {
     case FID_HTTP_REQUEST_METHOD: h->method = f->s; break;
-    case FID_HTTP_REQUEST_URI: h->uri = f->s; break;
+    case FID_HTTP_REQUEST_URI: h->uri = untold(f); break;
     case FID_HTTP_RESPONSE_CODE:
         h->response = true;
         h->code = (uint16_t)f->u;
@@ -311,7 +314,7 @@ static void http_field(struct walk *w, const struct fval *f) {
     case FID_HTTP_UPGRADE: h->upgrade = starts_nocase(f->s, SLICE("websocket")); break;
     case FID_HTTP_SEC_WEBSOCKET_PROTOCOL: h->protocol = f->s; break;
     case FID_HTTP_SERVER: h->server = f->s; break;
-    case FID_HTTP_LOCATION: h->location = f->s; break;
+    case FID_HTTP_LOCATION: h->location = untold(f); break;
     case FID_HTTP_X_FORWARDED_FOR:
         h->forwarded = f->s;
         h->proxied = true;
@@ -499,6 +502,8 @@ void events_read(struct packet_events *o, const struct decode *d) {
     o->era = d->pkt->era;
     o->len = d->pkt->len;
     o->cut = d->cut;
+    o->http = d->http;
+    o->carried = d->carried;
     network_take(o, d);
     struct walk w = {.out = o, .mqtt = d->mqtt};
     for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {

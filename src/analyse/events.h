@@ -114,8 +114,10 @@ struct packet_events {
     bool checksum_partial; /* the TCP checksum field holds the sum of the pseudo header: left to the network card */
     struct icmp_event icmp;
     struct link_event link;
-    struct slice shut; /* why the TLS session cannot be read, once it is known; empty: nothing is said */
-    uint32_t payload;  /* bytes behind the TCP or UDP header */
+    const struct http_part *http; /* as in struct decode */
+    uint32_t carried;             /* as well */
+    struct slice shut;            /* why the TLS session cannot be read, once it is known; empty: nothing is said */
+    uint32_t payload;             /* bytes behind the TCP or UDP header */
     uint32_t n;
     struct event event[EVENTS_MAX];
 };

@@ -89,8 +89,26 @@ static bool is_chatter(const struct packet_events *p) {
     return p->transport == TRANSPORT_UDP && !p->unicast;
 }
 
+/* ends_handshake: the acknowledgment right behind SYN/ACK is the handshake's third step. */
+static bool ends_handshake(const struct ladder *l, uint32_t stream) {
+    enum { LOOK_BACK = 64 };
+    for (uint32_t i = l->rungs; i-- > 0 && l->rungs - i <= LOOK_BACK;) {
+        const struct rung *r = &l->rung[i];
+        if (r->stream != stream || r->kind == RUNG_DNS || r->kind == RUNG_ICMP) continue;
+        return r->kind == RUNG_TCP && slice_starts(r->text, SLICE("SYN, ACK"));
+    }
+    return false;
+}
+
 void ladder_packet(struct ladder *l, const struct packet_events *p) {
     if (p->transport == TRANSPORT_NONE || !p->src.len || is_chatter(p)) return;
+    bool bare = packet_bare(p);
+    uint8_t mood = mood_of(p);
+    if (!l->rungs && !l->bare) l->begin = p->ts;
+    if (bare && mood == MOOD_PLAIN && !l->all && !ends_handshake(l, p->tcp.stream)) {
+        l->bare++;
+        return;
+    }
     if (l->rungs == RUNGS_MAX) {
         l->left_out++;
         return;
@@ -105,9 +123,9 @@ void ladder_packet(struct ladder *l, const struct packet_events *p) {
                        .from = {p->src, p->sport},
                        .to = {p->dst, p->dport},
                        .kind = kind_of(p),
-                       .mood = mood_of(p),
+                       .mood = mood,
                        .to_server = to_server(p),
-                       .bare = packet_bare(p),
+                       .bare = bare,
                        .lead = (uint8_t)lead,
                        .lead_n = lead ? (uint8_t)(strlen(say_by(l->say, lead_words(lead))) + 2) : 0,
                        .text = arena_copy(&l->arena, wr_done(&w))};

@@ -5,7 +5,8 @@
 #include "analyse/events.h"
 #include "base/words.h"
 
-/* ladder: packets as arrows between the parties, for a picture of who said what to whom, in order. */
+/* ladder: packets as arrows between the parties, for a picture of who said what to whom, in order. Acknowledgments and
+ * nothing else are many and say little: but where one ends a handshake, they are only counted. */
 
 enum {
     RUNGS_MAX = 20000, /* arrows that are kept; later ones are counted */
@@ -49,10 +50,12 @@ struct party {
 
 struct ladder {
     say_fn *say; /* of the labels */
+    bool all;    /* bare acknowledgments are kept as well: to be set before the first packet */
     struct arena arena;
     struct rung *rung;
     uint32_t rungs;
-    uint64_t left_out;
+    uint64_t left_out, bare; /* past RUNGS_MAX; bare acknowledgments that are not kept */
+    int64_t begin;           /* time of the first packet */
     struct party party[PARTIES_MAX];
     uint32_t parties;
     uint64_t strangers; /* arrows of parties beyond PARTIES_MAX */

@@ -68,21 +68,19 @@ static int draw(const struct ladder_opts *o, struct story *s) {
     static char buffer[64 * 1024];
     int fd = STDOUT_FILENO;
     struct writer out = wr_sink(buffer, sizeof buffer, out_fd_flush, &fd);
-    struct ladder_view view = {.color = story_color(o->color),
-                               .unicode = story_unicode(),
-                               .all = o->verbose,
-                               .teach = o->teach,
-                               .width = story_width()};
+    struct ladder_view view = {
+        .color = story_color(o->color), .unicode = story_unicode(), .teach = o->teach, .width = story_width()};
     struct drawing *d = calloc(1, sizeof *d);
     if (!d || ladder_make(&d->ladder, words) || explain_make(&d->explain)) {
         free(d);
         return opt_bad_use(&ladder_command, "out of memory");
     }
     d->explain.filtered = s->filter != NULL;
+    d->ladder.all = o->verbose;
     int rc = story_read(s, packet, d);
     verdict_want(d);
     ladder_finish(&d->ladder);
-    if (o->svg) ladder_svg(&out, &d->ladder, &view);
+    if (o->svg) ladder_svg(&out, &d->ladder);
     else ladder_text(&out, &d->ladder, &view);
     rc = opt_written(&ladder_command, wr_flush(&out), rc);
     ladder_free(&d->ladder);

@@ -22,6 +22,8 @@ static void want_make(struct reading *g) {
 
 static void packet_print(struct reading *g, const struct decode *d) {
     struct writer *w = &g->out;
+    if (!g->o.show_secrets && !g->n_ids && (g->form == FORM_JSON || g->form == FORM_JSONL || g->form == FORM_EK))
+        secrets_spread(d->out);
     switch (g->form) {
     case FORM_TEXT:
         if (g->o.hex && !g->o.summary) break; /* as tshark: -x alone is bytes alone */
@@ -109,10 +111,10 @@ static int packets_read(struct reading *g, uint64_t *n) {
 static void totals_tell(struct reading *g, uint64_t n) {
     struct live_counts counts = {0};
     if (!g->feed.live) return;
-    fprintf(stderr, "%llu packet%s captured\n", (unsigned long long)n, n == 1 ? "" : "s");
+    fprintf(stderr, plural(n, "%llu packet captured\n", "%llu packets captured\n"), (unsigned long long)n);
     if (live_counts(g->feed.live, &counts) == OK && counts.dropped)
-        fprintf(stderr, "%llu packet%s dropped by kernel\n", (unsigned long long)counts.dropped,
-                counts.dropped == 1 ? "" : "s");
+        fprintf(stderr, plural(counts.dropped, "%llu packet dropped by kernel\n", "%llu packets dropped by kernel\n"),
+                (unsigned long long)counts.dropped);
 }
 
 static int all_print(struct reading *g) {
@@ -200,7 +202,7 @@ static int prepare(struct reading *g) {
     if (g->display) want_union(&g->want, expr_want(g->display));
     if (g->first) want_union(&g->want, expr_want(g->first));
     if (dissector_make(&g->ds, &g->want)) return opt_bad_use(&read_command, "out of memory");
-    g->ds.driver.fields.show_secrets = g->o.show_secrets;
+    g->ds.driver.fields.show_secrets = g->o.show_secrets || g->form == FORM_PDML;
     feed_ahead(&g->feed, &g->ds.driver);
     g->ds.driver.d.vendor = vendors_find;
     g->ds.driver.d.vendors = g->vendors = vendors_make();

@@ -252,8 +252,8 @@ static void alarm_tell(struct slice name, uint64_t now, uint64_t before) {
     char text[512];
     struct writer w = wr_fixed(text, sizeof text);
     print_string(&w, name);
-    fprintf(stderr, "weir stats: alarm: %.*s: %llu bytes billed, %llu before\n", (int)wr_len(&w), text,
-            (unsigned long long)now, (unsigned long long)before);
+    fprintf(stderr, "weir stats: alarm: %.*s: %llu %s billed, %llu before\n", (int)wr_len(&w), text,
+            (unsigned long long)now, plural(now, "byte", "bytes"), (unsigned long long)before);
 }
 
 static int go(struct run *r) {

@@ -74,9 +74,9 @@ static void progress_show(struct feed *f) {
     double seconds = (double)(now - f->began_ms) / 1000;
     uint64_t done = capfile_done(f->file), size = capfile_size(f->file);
     double rate = (double)done / seconds;
-    fprintf(stderr, "\r%llu packets, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K",
-            (unsigned long long)f->packets, (double)done / 1e6, (double)size / 1e6, 100 * (double)done / (double)size,
-            rate / 1e6, (double)(size - done) / rate);
+    fprintf(stderr, "\r%llu %s, %.0f of %.0f MB (%.0f %%), %.0f MB/s, %.0f s left\033[K",
+            (unsigned long long)f->packets, plural(f->packets, "packet", "packets"), (double)done / 1e6,
+            (double)size / 1e6, 100 * (double)done / (double)size, rate / 1e6, (double)(size - done) / rate);
     f->progress_shown = true;
 }
 

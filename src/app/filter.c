@@ -67,8 +67,8 @@ void filter_free(const struct opt_command *cmd, struct expr *e) {
     if (n)
         fprintf(
             stderr,
-            "weir %s: in %llu packet%s the filter looked in vain up to its limit of steps; what it looked for counts "
-            "as not there\n",
-            cmd->name, n, n == 1 ? "" : "s");
+            "weir %s: in %llu %s the filter looked in vain up to its limit of steps; what it looked for counts as not "
+            "there\n",
+            cmd->name, n, plural(n, "packet", "packets"));
     expr_free(e);
 }

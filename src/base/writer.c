@@ -224,3 +224,5 @@ void wr_f(struct writer *w, const char *fmt, ...) {
     if (*fmt) formatted(w, fmt, ap);
     va_end(ap);
 }
+
+const char *plural(uint64_t n, const char *one, const char *many) { return n == 1 ? one : many; }

@@ -133,4 +133,7 @@ static inline void put_done(struct writer *w, const char *room, const char *from
 /* wr_f appends formatted text (printf); for rare text, not for the hot path. */
 void wr_f(struct writer *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* plural returns `one` where n is 1, else `many`: a word, or a template where more of it changes. */
+const char *plural(uint64_t n, const char *one, const char *many) __attribute__((format_arg(2), format_arg(3)));
+
 #endif

@@ -108,6 +108,12 @@ void print_string(struct writer *w, struct slice s) {
     }
 }
 
+void print_told(struct writer *w, const struct fvec *v, const struct fval *f, struct slice text) {
+    bool hides = f->flags & FV_SECRET && !v->show_secrets;
+    print_string(w, hides ? slice_head(text, f->extra) : text);
+    if (hides) wr_s(w, HIDDEN_SECRET);
+}
+
 void print_quoted(struct writer *w, struct slice s) {
     wr_c(w, '"');
     while (s.n) {

@@ -32,6 +32,9 @@ void print_ether(struct writer *w, const uint8_t mac[6]);
 /* print_string writes text of unknown origin so that it cannot disturb a terminal: what utf8_hidden names is escaped as
  * in C (and as tshark does it: a backslash stays one), bytes that are not UTF-8 become U+FFFD. */
 void print_string(struct writer *w, struct slice s);
+/* print_told writes the text of a field; of a secret one, unless v->show_secrets, what stands in front of the secret.
+ */
+void print_told(struct writer *w, const struct fvec *v, const struct fval *f, struct slice text);
 
 /* print_quoted writes a string as a filter has it, in quotes: what is not UTF-8 or hidden is \xNN, byte by byte. */
 void print_quoted(struct writer *w, struct slice s);

@@ -266,6 +266,7 @@ void driver_carry(struct decode *d, struct nested **nested, const struct carry *
         return;
     }
     *nested = &c->nested;
+    d->carried += (uint32_t)in.n;
     struct turn t = {.dr = dr, .d = d, .c = c, .how = how, .s = &c->side[from], .from = from};
     d->nesting++;
     bytes_read(&t, in);

@@ -390,6 +390,8 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->begun = 0;
     d->tcp.there = false;
     d->mqtt = NULL;
+    d->http = NULL;
+    d->carried = 0;
     d->cut = p->len > p->data.n;
     d->fragment = false;
     d->unknown_type = -1;

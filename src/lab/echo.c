@@ -119,8 +119,8 @@ static void ended(void *to, struct lab_conn *c, enum lab_end why) {
              (unsigned long long)c->in, (unsigned long long)c->out, seconds);
         return;
     }
-    wr_f(w, "%s: ", words(reasons[why]));
-    line_say(w, N_("%1$s bytes in, %2$s back"), (uint64_t[]){c->in, c->out}, 2);
+    wr_f(w, "%s; ", words(reasons[why]));
+    line_say(w, N_("bytes in: %1$s, back: %2$s"), (uint64_t[]){c->in, c->out}, 2);
     wr_f(w, ", %.1f s\n", seconds);
 }
 
@@ -163,12 +163,12 @@ int echo_turn(struct echo *e, int ms) {
 
 void echo_totals(const struct echo *e, struct writer *w) {
     const struct lab_totals *t = &e->server.totals;
-    line_say(w, N_("%1$s connections (%2$s at once), %3$s datagrams, %4$s bytes in, %5$s bytes back"),
+    line_say(w, N_("connections: %1$s (at once: %2$s), datagrams: %3$s, bytes in: %4$s, back: %5$s"),
              (uint64_t[]){t->conns, t->most, t->datagrams, t->in, t->out}, 5);
-    if (t->refused) line_say(w, N_(", %1$s turned away"), &t->refused, 1);
-    if (t->ended[LAB_END_RESET]) line_say(w, N_(", %1$s reset"), &t->ended[LAB_END_RESET], 1);
-    if (t->ended[LAB_END_SLOW]) line_say(w, N_(", %1$s cut off"), &t->ended[LAB_END_SLOW], 1);
-    if (e->silent) line_say(w, N_(", %1$s datagrams not answered"), &e->silent, 1);
+    if (t->refused) line_say(w, N_(", turned away: %1$s"), &t->refused, 1);
+    if (t->ended[LAB_END_RESET]) line_say(w, N_(", reset: %1$s"), &t->ended[LAB_END_RESET], 1);
+    if (t->ended[LAB_END_SLOW]) line_say(w, N_(", cut off: %1$s"), &t->ended[LAB_END_SLOW], 1);
+    if (e->silent) line_say(w, N_(", datagrams not answered: %1$s"), &e->silent, 1);
     wr_c(w, '\n');
 }
 

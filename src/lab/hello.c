@@ -174,5 +174,6 @@ void bytes_words(struct writer *w, struct slice bytes) {
     else hex_words(w, shown);
     if (shown.n == bytes.n) return;
     wr_c(w, ' ');
-    line_say(w, N_("and %1$s bytes more"), &(uint64_t){bytes.n - shown.n}, 1);
+    uint64_t left = bytes.n - shown.n;
+    line_say(w, plural(left, N_("and %1$s byte more"), N_("and %1$s bytes more")), &left, 1);
 }

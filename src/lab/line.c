@@ -57,4 +57,4 @@ void line_say(struct writer *w, const char *english, const uint64_t *number, siz
     words_fill(w, english, arg, n < NUMBERS_MAX ? n : NUMBERS_MAX);
 }
 
-void line_bytes(struct writer *w, uint64_t n) { line_say(w, n == 1 ? N_("%1$s byte") : N_("%1$s bytes"), &n, 1); }
+void line_bytes(struct writer *w, uint64_t n) { line_say(w, plural(n, N_("%1$s byte"), N_("%1$s bytes")), &n, 1); }

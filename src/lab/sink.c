@@ -438,9 +438,10 @@ int sink_turn(struct sink *s, int ms) {
 
 void sink_totals(const struct sink *s, struct writer *w) {
     const struct lab_totals *t = &s->server.totals;
-    line_say(w, N_("%1$s readings stored (%2$s bytes), %3$s refused; %4$s connections (%5$s at once), %6$s datagrams"),
-             (uint64_t[]){s->stored, s->bytes, s->refused, t->conns, t->most, t->datagrams}, 6);
-    if (t->refused) line_say(w, N_(", %1$s turned away"), &t->refused, 1);
+    line_say(
+        w, N_("readings stored: %1$s (bytes: %2$s), refused: %3$s; connections: %4$s (at once: %5$s), datagrams: %6$s"),
+        (uint64_t[]){s->stored, s->bytes, s->refused, t->conns, t->most, t->datagrams}, 6);
+    if (t->refused) line_say(w, N_(", turned away: %1$s"), &t->refused, 1);
     wr_c(w, '\n');
     for (unsigned i = 400; i < sizeof s->by_status / sizeof *s->by_status; i++)
         if (s->by_status[i]) wr_f(w, "  %u %s: %llu\n", i, post_phrase(i), (unsigned long long)s->by_status[i]);

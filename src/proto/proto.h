@@ -344,6 +344,8 @@ struct decode {
     struct tls_keys *tls_keys;             /* what may open TLS sessions; NULL: nothing */
     struct tcp_said tcp;                   /* of the innermost segment, where tcp_heard */
     struct mqtt_message *mqtt, *mqtt_last; /* what was read of MQTT, in its order, where mqtt_heard; NULL: nothing */
+    const struct http_part *http; /* the message of HTTP that begins in the packet and goes on behind it; NULL: none */
+    uint32_t carried;             /* bytes of streams inside the one of the packet (decode_ops.carry) so far */
     struct layer_mark layer[LAYERS_MAX];
     uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
     uint8_t layers;

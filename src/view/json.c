@@ -19,6 +19,50 @@ void json_shown(struct writer *w, const struct fval *f, bool secrets) {
     }
 }
 
+/* Of a packet with more secrets than SPANS all bytes from the first to the last of the further ones are taken for one.
+ */
+enum { SPANS = 8 };
+
+struct span {
+    uint32_t from, to;
+    uint8_t src;
+};
+
+static size_t spans_find(const struct fvec *v, struct span span[SPANS]) {
+    size_t n = 0;
+    for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {
+        if (!is_secret(f) || !f->len) continue;
+        uint32_t head = f->flags & FV_SECRET && f->extra < f->len ? f->extra : 0;
+        struct span here = {f->off + head, f->off + f->len, f->src}, *last = &span[SPANS - 1];
+        if (n < SPANS) span[n++] = here;
+        else if (here.src == last->src) {
+            if (here.from < last->from) last->from = here.from;
+            if (here.to > last->to) last->to = here.to;
+        }
+    }
+    return n;
+}
+
+/* holds tells whether a value has a secret in it: of bytes some of it, of text, where it stands beside others, all. */
+static bool holds(const struct fval *f, const struct span *s) {
+    uint32_t end = f->off + f->len;
+    if (f->src != s->src) return false;
+    if (field_of(f->id)->type == FT_BYTES) return f->off < s->to && s->from < end;
+    return field_of(f->id)->type == FT_STRING && f->off <= s->from && s->to <= end;
+}
+
+void secrets_spread(struct fvec *v) {
+    struct span span[SPANS];
+    size_t n = spans_find(v, span);
+    for (struct fval *f = v->v, *end = f + v->n; n && f < end; f++) {
+        bool found = false;
+        for (size_t i = 0; i < n; i++) found |= holds(f, &span[i]);
+        if (!found || is_secret(f)) continue;
+        f->extra = 0;
+        fv_secret(f);
+    }
+}
+
 void json_begin(struct writer *w) { wr_s(w, "["); }
 void json_end(struct writer *w) { wr_s(w, "\n]\n"); }
 

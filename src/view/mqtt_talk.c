@@ -33,7 +33,7 @@ static void payload_print(struct writer *w, const struct mqtt_turn *t) {
         wr_s(w, ", empty");
         return;
     }
-    wr_f(w, ", %u byte%s: ", t->payload_n, t->payload_n == 1 ? "" : "s");
+    wr_f(w, plural(t->payload_n, ", %u byte: ", ", %u bytes: "), t->payload_n);
     if (utf8_readable(s)) {
         wr_c(w, '"');
         print_string(w, s);

@@ -52,6 +52,9 @@ void label_print(struct writer *w, const struct fvec *v, uint32_t at, const stru
 
 /* is_secret tells whether a value is shown only to who asks for secrets. */
 static inline bool is_secret(const struct fval *f) { return f->flags & FV_SECRET || field_of(f->id)->secret; }
+/* secrets_spread marks the values of a packet that hold a secret of it as secret, too, as a payload holds a password.
+ */
+void secrets_spread(struct fvec *v);
 /* proto_near returns the protocol of a field id, most likely p, that of the field before; NULL: there is none. */
 static inline const struct proto *proto_near(const struct proto *p, uint16_t id) {
     return p && id >= p->id && id < p->end ? p : proto_of(id);

@@ -581,7 +581,8 @@ def test_answer_that_never_comes_whole(tmp_path, rest, how):
     t.c(b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
     t.s(OK + b"Content-Length: 2\r\n\r\nok")
     t.c(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
-    t.s(OK + rest, acked=how != "unseen")
+    for part in (OK[:9], OK[9:] + rest):  # the head comes in two segments
+        t.s(part, acked=how != "unseen")
     cap.wait(20 if how in ("silence", "unseen") else 1)
     if how in ("close", "impatience"):
         t.close(how == "close")
@@ -873,6 +874,44 @@ def test_no_answer_inside_tls(tls, tmp_path, version):
     assert not in_tls(tls, tmp_path, version, (0, get), (1, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
     assert list(in_tls(tls, tmp_path, version, (0, connect()))) == ["mqtt.no-connack"]
     assert not in_tls(tls, tmp_path, version, (0, connect()), (1, connack()), (0, DISCONNECT))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("head, body, due", [
+    (b"Content-Length: 40000", [b"a" * 30000], "40000 bytes to 10.0.0.1:20001 and sent only 30000 of them"),
+    (b"Content-Length: 40000", [b"a" * 10, b"a" * 19990, b"a" * 10000], "sent only 30000 of them"),
+    (b"Transfer-Encoding: chunked", [b"3e8\r\n" + b"a" * 1000 + b"\r\n"] * 3, "never sent the last chunk"),
+    (b"Content-Length: 30000", [b"a" * 10000] * 3, ""),
+    (b"Transfer-Encoding: chunked", [b"3e8\r\n" + b"a" * 1000 + b"\r\n", b"0\r\n\r\n"], ""),
+])
+def test_an_answer_inside_tls_that_is_not_whole(tls, tmp_path, version, head, body, due):
+    """What came of it is counted inside TLS, and who says the end there first has ended it."""
+    log = tmp_path / "keys.log"
+    pair = Pair(*tls.contexts(version, "DEFAULT", str(log))).handshake()
+    for n in range(2):
+        pair.say(0, b"GET /firmware HTTP/1.1\r\nHost: a\r\n\r\n")
+        pair.say(1, b"HTTP/1.1 200 OK\r\n" + (head if n else b"Content-Length: 4") + b"\r\n\r\n" + (b"" if n else b"done"))
+    for part in body:
+        pair.say(1, part)
+    with pytest.raises(ssl.SSLError):
+        pair.ends[1].unwrap()
+    pair.collect(1)
+    pair.bye()
+    wire = SessionCapture()
+    pair.record(wire, port=443)
+    out = json.loads(weir("explain", wire.write(tmp_path / "tls.pcap"), "--keylog", log, "--json").stdout)
+    said = [f["text"] for f in out["findings"] if f["id"] == "http.answer-incomplete"]
+    assert len(said) == bool(due) and due in "".join(said), out["findings"]
+    assert all("/firmware" in text and text.endswith("it closed the connection.") for text in said)
+
+
+@pytest.mark.parametrize("sent", [4, 8])
+def test_a_later_request_inside_tls_that_is_not_whole(tls, tmp_path, sent):
+    head = b"POST /readings HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n"
+    ok = b"HTTP/1.1 204 No Content\r\n\r\n"
+    said = [(0, head + b"12345678"), (1, ok), (0, head), (0, b"1234"), (0, b"5678"[:sent - 4])]
+    out = in_tls(tls, tmp_path, ssl.TLSVersion.TLSv1_3, *[s for s in said if s[1]], *[(1, ok)] * (sent == 8))
+    assert list(out) == ["http.incomplete"] * (sent < 8)
 
 
 @pytest.mark.parametrize("first", [connect(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])

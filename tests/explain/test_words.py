@@ -49,6 +49,18 @@ def test_translations_keep_the_conversions_of_printf(lang):
         assert re.findall(r"%[-+.*\d]*(?:ll|z)?[a-z]", source) == re.findall(r"%[-+.*\d]*(?:ll|z)?[a-z]", text) or "$s" in source, source
 
 
+def test_one_is_not_many():
+    """Numbers and their nouns agree: no letter is glued to a noun, and what is translated says how many behind its name, or has a
+    sentence for one. Only words of protocols are Wireshark's. (Some numbers are never 1: what is told only from two on, and sizes.)"""
+    sources = {f: f.read_text() for f in (ROOT / "src").rglob("*.[cd]*") if "proto" not in f.parts}
+    assert not [f for f, text in sources.items() if re.search(r'"" : "e?s"', text)]
+    texts = set().union(*map(marked, sources.values()))
+    large = {"%4$s bytes", "%5$s bytes", "%6$s bytes", "All %1$s packets", "%2$s connections", "%3$s datagrams", "%4$s messages"}
+    for text in texts:
+        for head in re.findall(r"^.*?\$s (?:packet|connection|message|conversation|datagram|reading|byte)(?=s\b)", text):
+            assert any(known in text for known in large) or any(re.match(re.escape(head) + r"\b", one) for one in texts), text
+
+
 @pytest.mark.parametrize("lang", ["ja", "zh_CN"])
 def test_what_is_said_of_a_wrong_filter_is_translated(lang):
     known, source = entries(lang), "".join(f.read_text() for f in (ROOT / "src/expr").glob("*.c") if not f.name.endswith("_test.c"))
@@ -124,6 +136,21 @@ def test_forms(tmp_path):
     xml.dom.minidom.parseString(svg)
     assert "CONNECT" in svg
     assert "\x1b[" in weir("explain", path, "--color=always").stdout
+
+
+def test_acknowledgments_leave_the_ladder_room(tmp_path):
+    """A ladder has 20,000 arrows: what only acknowledges is counted, but for the third step of a handshake."""
+    cap = Capture()
+    t = Tcp(cap).open()
+    for n in range(20010):
+        t.segment(1, ACK, ack=t.seq[0], window=1000 + n)
+    t.c(connect("late"))
+    path = cap.write(tmp_path / "acks.pcap")
+    drawn = weir("ladder", path).stdout
+    assert "CONNECT" in drawn and "ACK" in drawn and "acknowledgments not drawn: 20011 " in drawn and "Later" not in drawn, drawn
+    assert "CONNECT" in weir("ladder", path, "--svg").stdout
+    everything = weir("ladder", "-v", path).stdout
+    assert "CONNECT" not in everything and "Later packets not drawn: 15" in everything and "acknowledgments" not in everything
 
 
 def test_a_picture_says_what_it_leaves_out(tmp_path):

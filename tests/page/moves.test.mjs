@@ -48,6 +48,12 @@ test('a capture is opened, and its connections are seen first', async () => {
   assert.equal(await page.inputValue('#filter'), 'tcp.stream == 0');
 });
 
+test('one is not many', async () => {
+  weir('edit', SAMPLE, '-w', `${server.dir}/captures/one.pcapng`, '-Y', 'frame.number == 1');
+  await page.goto(server.url + '#/c/one.pcapng/packets');
+  await page.waitForFunction(() => document.querySelector('#count')?.textContent === '1 packet');
+});
+
 test('mqtt is filtered and a PUBLISH is read, field by field and byte by byte', async () => {
   await at('/packets');
   await counted('100 packets');

@@ -285,7 +285,8 @@ def test_signals_to_reload_do_not_disturb(start):
         for i in range(12):
             time.sleep(0.25)
             guard.config.write_text(good if i % 2 else good + "nonsense: [1\n")
-            guard.signal(signal.SIGHUP)
+            guard.signal(signal.SIGHUP)  # who is busy reads later what is then there: each is waited for
+            until(lambda: guard.metric("reloads_total") + guard.metric("reloads_refused_total") == i + 1)
         got = json.loads(run.communicate()[0])
     assert got["lost"] == 0 and got["failed"] == 0 and got["received"] == got["sent"] > 4000
     assert guard.metric("reloads_total") == 6 and guard.metric("reloads_refused_total") == 6

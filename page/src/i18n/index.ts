@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page's words. A sentence is whole in every language; %1, %2 are its arguments.
+// The page's words. A sentence is whole in every language; %1, %2 are its arguments, {1:packet/packets} is the first word where
+// argument 1 is 1 and the second where it is not.
 import { effect } from '@preact/signals';
 import { kept } from '../settings';
 import { words } from './words';
@@ -27,7 +28,8 @@ effect(() => {
 /** t gives a word or sentence in the language chosen. */
 export function t(key: Word, ...args: (string | number)[]): string {
   const text: string = all[key][order.indexOf(lang.value)];
-  return text.replace(/%(\d)/g, (_, n) => String(args[n - 1] ?? ''));
+  return text.replace(/\{(\d):(\w+)\/(\w+)\}/g, (_, n, one, many) => (String(args[n - 1]) === '1' ? one : many))
+    .replace(/%(\d)/g, (_, n) => String(args[n - 1] ?? ''));
 }
 /** tOr gives the word of a key made of what the server says, or the text itself where there is none. */
 export const tOr = (key: string, otherwise: string): string => (key in all ? t(key as Word) : otherwise);

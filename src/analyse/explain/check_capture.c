@@ -157,8 +157,8 @@ void check_dns_unanswered(struct judge *j) {
                          "(`dig @%2$s %3$s`), and try another name server.");
         const struct sought_rec *back = sought_refused(j->e, &n->who, &n->server, PORT_DNS);
         if (back) {
-            f->text = N_("%1$s asked %2$s for the address of %3$s %4$s times, and ICMP came back: no name server takes "
-                         "queries there.");
+            f->text = N_("%1$s asked %2$s for the address of %3$s (queries: %4$s), and ICMP came back: no name server "
+                         "takes queries there.");
             f->next = N_("Configure another name server in the device, or start the one at %2$s (UDP port 53).");
             cite(f, &back->first);
         }

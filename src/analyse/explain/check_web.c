@@ -131,72 +131,99 @@ void check_http_no_answer(struct judge *j) {
 /* Of a longer body in chunks the last one may have come: it is not read as a whole. */
 enum { CHUNKS_MOST = 1 << 20 };
 
+/* part_came returns the bytes that came of a side's message; *whole tells whether that is all, as far as is known. */
+static uint64_t part_came(const struct conv *c, int side, bool *whole) {
+    const struct web_part *part = &c->web->part[side];
+    const struct half *me = &c->half[side], *peer = &c->half[!side];
+    uint64_t due = part->body ? part->head + part->body : CHUNKS_MOST;
+    uint64_t came = part->inside ? part->came : me->bytes - part->before;
+    uint32_t taken = peer->acked - part->seq; /* what was sent again in other portions is not in `came` */
+    *whole = came >= due || (part->body && !part->inside && peer->has_ack && !(taken >> 31) && taken >= due);
+    return came;
+}
+
+/* part_open tells whether a side's message is not whole, and all of the side's bytes could be read. */
+static bool part_open(const struct conv *c, int side) {
+    if (!c->web || !mark_set(&c->web->part[side].at) || c->lost || c->half[side].stuck_times) return false;
+    if (conv_alert(c, side) >= 0) return false; /* which has its own check */
+    return !c->web->part[side].inside || !c->tls || !c->tls->shut.n;
+}
+
 void check_http_part(struct judge *j) {
     const struct conv *c = j->c;
+    if (!part_open(c, CLIENT)) return;
     const struct web_rec *w = c->web;
+    const struct web_part *part = &w->part[CLIENT];
     const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (!w || !mark_set(&w->begun) || w->requests || c->lost || client->stuck_times) return;
-    if (client->bytes >= (w->due ? w->due : CHUNKS_MOST) || !quiet_for(j, &client->last_data, 10)) return;
+    bool whole;
+    uint64_t came = part_came(c, CLIENT, &whole);
+    if (whole || !quiet_for(j, &client->last_data, 10)) return;
     bool left = mark_set(&client->fin) || mark_set(&client->rst);
     uint64_t gave_up = mark_set(&client->fin) ? client->fin.frame : client->rst.frame;
-    uint64_t ended = mark_set(&w->response)   ? w->response.frame
-                     : mark_set(&server->fin) ? server->fin.frame
-                                              : server->rst.frame;
+    uint64_t ended = w->response.frame > part->at.frame ? w->response.frame
+                     : mark_set(&server->fin)           ? server->fin.frame
+                                                        : server->rst.frame;
     if (ended && (!left || ended < gave_up)) return; /* the server had enough */
     struct finding *f = found(j);
-    say_text(j, f, w->begun_line);
-    if (w->due) {
-        say_number(j, f, w->due);
-        say_number(j, f, client->bytes);
+    say_text(j, f, part->text);
+    if (part->body) {
+        say_number(j, f, part->head + part->body);
+        say_number(j, f, came);
     } else {
         f->text =
             N_("%1$s began a request to %2$s, `%3$s`, and never sent the last chunk of its body: the server waited "
                "for it.");
     }
-    cite(f, &w->begun);
+    cite(f, &part->at);
     cite(f, &client->last_data);
 }
 
 enum { ANSWER_WAIT_S = 10, PATIENCE_S = 5 };
 
+/* leaves returns when a side ended the connection, or the TLS session with what it said inside it. */
+static const struct mark *leaves(const struct conv *c, int side, bool inside) {
+    const struct half *me = &c->half[side];
+    if (inside && c->tls && mark_set(&c->tls->alert[side])) return &c->tls->alert[side];
+    return mark_set(&me->fin) ? &me->fin : &me->rst;
+}
+
 /* answer_end says in words how the server ended an answer that is not whole; NULL: the client had enough of it, or the
  * server does not owe the rest yet, as far as it can be seen. */
-static const char *answer_end(const struct conv *c, bool owes, const struct mark **end) {
-    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    const struct mark *left = mark_set(&client->fin) ? &client->fin : &client->rst;
-    *end = mark_set(&server->fin) ? &server->fin : &server->rst;
+static const char *answer_end(const struct conv *c, const struct mark **end) {
+    const struct web_part *part = &c->web->part[SERVER];
+    const struct mark *left = leaves(c, CLIENT, part->inside);
+    *end = leaves(c, SERVER, part->inside);
     if (mark_set(*end) && (!mark_set(left) || (*end)->frame < left->frame))
-        return *end == &server->fin ? N_("it closed the connection") : N_("it reset the connection");
+        return *end == &c->half[SERVER].rst ? N_("it reset the connection") : N_("it closed the connection");
     *end = mark_set(left) ? left : &c->last;
-    if (!owes || (mark_set(left) && left->ts - server->last_data.ts < PATIENCE_S * SECOND)) return NULL;
+    /* One in chunks may wait as long as it likes for what it has to tell. */
+    bool owes = part->body && !seq_lt(c->half[CLIENT].acked, part->end);
+    if (!owes || (mark_set(left) && left->ts - c->half[SERVER].last_data.ts < PATIENCE_S * SECOND)) return NULL;
     return N_("then nothing more came");
 }
 
 void check_http_answer_part(struct judge *j) {
     const struct conv *c = j->c;
-    const struct web_rec *w = c->web;
-    const struct half *client = &c->half[CLIENT], *server = &c->half[SERVER];
-    if (!w || !mark_set(&w->answer.at) || c->lost || c->unseen || server->stuck_times || client->zero_open) return;
-    uint64_t whole = w->answer.head + w->answer.body, got = server->bytes - w->answer.before;
-    uint32_t taken = client->acked - w->answer.seq; /* what was sent again in other portions is not in `got` */
-    if (got >= (w->answer.body ? whole : CHUNKS_MOST) || (w->answer.body && !(taken >> 31) && taken >= whole)) return;
-    const struct mark *end;
-    /* One in chunks may wait as long as it likes for what it has to tell. */
-    const char *how = answer_end(c, w->answer.body && taken >= got, &end);
-    if (!how || !quiet_for(j, &server->last_data, ANSWER_WAIT_S)) return;
+    if (!part_open(c, SERVER) || c->unseen || c->half[CLIENT].zero_open) return;
+    const struct web_part *part = &c->web->part[SERVER];
+    const struct mark *end, *last = &c->half[SERVER].last_data;
+    bool whole;
+    uint64_t came = part_came(c, SERVER, &whole);
+    const char *how = whole ? NULL : answer_end(c, &end);
+    if (!how || !quiet_for(j, last, ANSWER_WAIT_S)) return;
     struct finding *f = found(j);
-    say_status(j, f, w->answer.code, w->answer.phrase);
-    say_text(j, f, w->answer.uri.n ? w->answer.uri : SLICE("?"));
-    if (w->answer.body) {
-        say_number(j, f, w->answer.body);
-        say_number(j, f, got > w->answer.head ? got - w->answer.head : 0);
+    say_status(j, f, part->code, part->text);
+    say_text(j, f, part->uri.n ? part->uri : SLICE("?"));
+    if (part->body) {
+        say_number(j, f, part->body);
+        say_number(j, f, came > part->head ? came - part->head : 0);
     } else {
         f->text = N_("%2$s answered %4$s with %3$s and never sent the last chunk of the body to %1$s: %5$s.");
     }
     say_words(f, how);
-    cite(f, &w->request);
-    cite(f, &w->answer.at);
-    cite(f, &server->last_data);
+    cite(f, &c->web->request);
+    cite(f, &part->at);
+    cite(f, last);
     cite(f, end);
 }
 

@@ -113,17 +113,17 @@ struct web_rec {
     struct slice method, uri, asked, granted, phrase, failed_phrase, failed_uri, forwarded;
     struct slice location; /* of the last response, where it leads elsewhere */
     bool connect;          /* CONNECT to a proxy */
-    struct mark begun;     /* the client's first segment, where it begins a request that is not whole in it: */
-    uint64_t due;          /* its bytes; 0: that is said by its chunks */
-    struct slice begun_line;
-    struct { /* the server's answer that is not whole yet; where `at` is not set, there is none */
+    struct web_part {      /* a request or an answer that is not whole yet; where `at` is not set, there is none */
         struct mark at;
-        uint64_t before, head; /* the server's bytes before it, and those of its head */
-        uint64_t body;         /* bytes; 0: that is said by its chunks */
-        uint32_t seq;          /* of its first byte */
-        uint16_t code;
-        struct slice phrase, uri;
-    } answer;
+        uint64_t head, body; /* bytes; body 0: that is said by its chunks */
+        uint64_t before;     /* the side's bytes before it, */
+        uint64_t came;       /* or where it is inside TLS, those of it that came */
+        bool inside;
+        uint32_t seq, end; /* of its first byte, and behind the last one that came */
+        uint16_t code;     /* of an answer */
+        struct slice text; /* the request's line, the answer's phrase */
+        struct slice uri;  /* what the answer is for */
+    } part[2];
 };
 
 enum flight_state { FLIGHT_NONE, FLIGHT_PUBLISH, FLIGHT_PUBREC, FLIGHT_PUBREL };
@@ -187,6 +187,7 @@ struct conv {
     bool unseen;            /* a side acknowledged what was not captured */
     bool silent;            /* there was a `gap` */
     bool websocket;         /* HTTP was asked to go on as WebSocket, or it did: there is `web` */
+    bool part_begun;        /* a message of HTTP went on behind its first packet: there is `web` */
     bool cut;               /* the capture kept less of a packet of it than was on the wire */
     bool begins;            /* the client's bytes so far may be the beginning of a CONNECT: they are in begun[] */
     uint8_t first_bytes[2]; /* kind of the first payload, enum payload_kind */

@@ -412,10 +412,7 @@ static void segment_note(struct explain *e, struct conv *c, int side, const stru
     }
     if (!c->first_bytes[side] && !(p->tcp.found & TA_RETRANSMISSION)) {
         c->first_bytes[side] = payload_kind(p);
-        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) {
-            gather_request(e, c, p);
-            gather_connect_begun(c, p->tcp.data);
-        }
+        if (side == CLIENT && c->first_bytes[CLIENT] == PAYLOAD_OTHER) gather_connect_begun(c, p->tcp.data);
         if (side == SERVER && c->first_bytes[SERVER] == PAYLOAD_OTHER) greeting_note(e, c, p->tcp.data);
         bool other = c->first_bytes[CLIENT] == PAYLOAD_MQTT || c->first_bytes[CLIENT] == PAYLOAD_TLS;
         if (side == SERVER && other && c->first_bytes[SERVER] == PAYLOAD_HTTP) stray_note(e, c, p->tcp.data);
@@ -480,8 +477,7 @@ static void tcp_take(struct explain *e, const struct packet_events *p, bool sele
     ahead_note(e, c, side, p);
     segment_note(e, c, side, p);
     events_take(e, c, side, p);
-    /* The bytes first: they are at hand, where `web` lies is not. */
-    if (side == SERVER && slice_starts(p->tcp.data, SLICE("HTTP/1.")) && c->web) gather_answer(e, c, p);
+    if (c->part_begun || p->http) gather_http_part(e, c, side, p);
     c->last = mark_of(p);
     if (e->live && (p->tcp.flags & (TH_RST | TH_FIN))) judge_conv(e, c, false);
 }

@@ -37,11 +37,8 @@ uint64_t hash_behind(const struct explain *e, uint64_t head, struct slice text);
 void gather_tls(struct explain *e, struct conv *c, int side, const struct packet_events *p, const struct tls_event *t);
 void gather_http(struct explain *e, struct conv *c, int side, const struct packet_events *p,
                  const struct http_event *h);
-/* gather_request looks at a client's first segment, whether it begins a request that goes on behind it. */
-void gather_request(struct explain *e, struct conv *c, const struct packet_events *p);
-/* gather_answer looks at a segment of a server's, which came behind requests, whether it begins an answer that goes on
- * behind it. */
-void gather_answer(struct explain *e, struct conv *c, const struct packet_events *p);
+/* gather_http_part takes what a packet says of a message of HTTP that goes on behind it. */
+void gather_http_part(struct explain *e, struct conv *c, int side, const struct packet_events *p);
 /* gather_connect_begun takes a client's first segments, of which no packet was read, until they begin a CONNECT or show
  * that they do not. */
 void gather_connect_begun(struct conv *c, struct slice in);

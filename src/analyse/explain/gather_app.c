@@ -183,6 +183,7 @@ static struct web_rec *web_of(struct explain *e, struct conv *c) {
 static void request_take(struct explain *e, struct conv *c, const struct packet_events *p, const struct http_event *h) {
     struct web_rec *w = c->web;
     w->requests++;
+    w->part[CLIENT].at = (struct mark){0};
     w->request = mark_of(p);
     w->method = keep(e, h->method);
     w->uri = keep(e, h->uri);
@@ -200,7 +201,7 @@ static void response_take(struct explain *e, const struct conv *c, const struct 
                           const struct http_event *h) {
     struct web_rec *w = c->web;
     w->responses++;
-    w->answer.at = (struct mark){0};
+    w->part[SERVER].at = (struct mark){0};
     w->response = mark_of(p);
     w->code = h->code;
     w->phrase = keep(e, h->phrase);
@@ -229,51 +230,46 @@ void gather_http(struct explain *e, struct conv *c, int side, const struct packe
     else request_take(e, c, p, h);
 }
 
-void gather_request(struct explain *e, struct conv *c, const struct packet_events *p) {
-    struct slice in = p->tcp.data;
-    struct http_scan scan = {0};
-    if (in.n < p->tcp.len || p->n || http_probe(in) == PROBE_NO) return;
-    struct read_result r = http_frame(&scan, in, HTTP_ASKED_OTHER, false);
-    if (r.status != READ_MORE || scan.kind != HTTP_LINE_REQUEST || !scan.head || scan.rpc) return;
-    if (!web_of(e, c)) return;
-    c->web->begun = mark_of(p);
-    c->web->due = scan.body == HTTP_BODY_LENGTH ? scan.head + scan.length : 0;
-    struct slice line = slice_tail(slice_head(in, scan.first), http_blank(in));
-    while (line.n && line.p[line.n - 1] <= ' ') line.n--;
-    c->web->begun_line = keep(e, http_string(line));
+/* part_text returns what is said of a message by its first line: of a request all, of an answer the phrase. */
+static struct slice part_text(const struct http_part *h) {
+    struct slice text = h->line;
+    if (h->kind == HTTP_LINE_RESPONSE)
+        for (int words = 0; words < 2 && text.n; text = slice_tail(text, 1)) words += text.p[0] == ' ';
+    while (text.n && text.p[text.n - 1] <= ' ') text.n--;
+    return http_string(text);
 }
 
-static bool answered(const struct packet_events *p) {
-    for (uint32_t i = 0; i < p->n; i++)
-        if (p->event[i].kind == EV_HTTP && p->event[i].http.response) return true;
-    return false;
+static void part_begins(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    const struct http_part *h = p->http;
+    bool answer = h->kind == HTTP_LINE_RESPONSE;
+    if (answer != (side == SERVER) || h->kind == HTTP_LINE_NOTIFICATION || h->body == HTTP_BODY_UNTIL_END) return;
+    if (answer && !(c->web && (c->web->requests || mark_set(&c->web->part[CLIENT].at)))) return;
+    struct web_rec *w = web_of(e, c);
+    if (!w) return;
+    c->part_begun = true;
+    w->part[side] = (struct web_part){
+        .at = mark_of(p),
+        .head = h->head,
+        .body = h->body == HTTP_BODY_LENGTH ? h->length : 0,
+        .before = c->half[side].bytes - h->got,
+        .came = h->got + (p->carried - h->carried),
+        .inside = h->carried > 0,
+        .seq = p->tcp.seq + p->tcp.len - (uint32_t)h->got,
+        .end = p->tcp.seq + p->tcp.len,
+        .code = h->status,
+        .text = keep(e, part_text(h)),
+        .uri = answer ? w->uri : (struct slice){0},
+    };
 }
 
-void gather_answer(struct explain *e, struct conv *c, const struct packet_events *p) {
-    struct web_rec *w = c->web;
-    struct http_scan scan = {0};
-    const struct half *server = &c->half[SERVER];
-    if (mark_set(&w->answer.at) &&
-        (!w->answer.body || server->bytes <= w->answer.before + w->answer.head + w->answer.body))
-        return; /* it is content of that one */
-    if (!(w->requests || mark_set(&w->begun)) || answered(p) || (p->tcp.found & TA_RETRANSMISSION)) return;
-    enum http_asked asked = slice_eq(w->method, SLICE("HEAD"))      ? HTTP_ASKED_HEAD
-                            : slice_eq(w->method, SLICE("CONNECT")) ? HTTP_ASKED_CONNECT
-                                                                    : HTTP_ASKED_OTHER;
-    struct slice in = p->tcp.data;
-    if (http_frame(&scan, in, asked, false).status != READ_MORE || !scan.head || scan.body == HTTP_BODY_UNTIL_END)
-        return;
-    struct slice phrase = slice_head(in, scan.first);
-    for (int words = 0; words < 2 && phrase.n; phrase = slice_tail(phrase, 1)) words += phrase.p[0] == ' ';
-    while (phrase.n && phrase.p[phrase.n - 1] <= ' ') phrase.n--;
-    w->answer.at = mark_of(p);
-    w->answer.before = server->bytes - p->tcp.len;
-    w->answer.head = scan.head;
-    w->answer.body = scan.body == HTTP_BODY_LENGTH ? scan.length : 0;
-    w->answer.seq = p->tcp.seq;
-    w->answer.code = scan.status;
-    w->answer.phrase = keep(e, http_string(phrase));
-    w->answer.uri = w->uri;
+void gather_http_part(struct explain *e, struct conv *c, int side, const struct packet_events *p) {
+    struct web_part *part = c->web ? &c->web->part[side] : NULL;
+    if (part && mark_set(&part->at)) {
+        uint32_t end = p->tcp.seq + p->tcp.len;
+        part->came += p->carried;
+        if (seq_lt(part->end, end)) part->end = end;
+    }
+    if (p->http) part_begins(e, c, side, p);
 }
 
 void gather_websocket(struct explain *e, struct conv *c, int side, const struct packet_events *p,

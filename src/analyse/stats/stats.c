@@ -16,8 +16,10 @@ const struct stats_ops *stats_find(const char *name) {
 void stats_note(struct table *t, const struct keytab *of, const char *what) {
     if (!of->refused || t->note[0]) return;
     struct writer w = wr_fixed(t->note, sizeof t->note - 1);
-    wr_f(&w, "%" PRIu64 " packets of further %s are not counted: the limit of %u is reached", of->refused, what,
-         of->limit);
+    wr_f(&w,
+         plural(of->refused, "%" PRIu64 " packet of further %s is not counted: the limit of %u is reached",
+                "%" PRIu64 " packets of further %s are not counted: the limit of %u is reached"),
+         of->refused, what, of->limit);
     *w.p = 0;
 }
 

@@ -238,7 +238,10 @@ static struct table *tables(void *state) {
     }
     if (out && s->refused) {
         struct writer w = wr_fixed(out->note, sizeof out->note - 1);
-        wr_f(&w, "%" PRIu64 " packets are later than %d intervals and not counted", s->refused, IO_INTERVALS_MAX);
+        wr_f(&w,
+             plural(s->refused, "%" PRIu64 " packet is later than %d intervals and not counted",
+                    "%" PRIu64 " packets are later than %d intervals and not counted"),
+             s->refused, IO_INTERVALS_MAX);
         *w.p = 0;
     }
     return out;

@@ -179,8 +179,10 @@ static struct table *tables(void *state) {
     wr_free(&path);
     if (out && p->refused) {
         struct writer w = wr_fixed(out->note, sizeof out->note - 1);
-        wr_f(&w, "%" PRIu64 " packets are counted in part: the limit of %d nodes is reached", p->refused,
-             PHS_NODES_MAX);
+        wr_f(&w,
+             plural(p->refused, "%" PRIu64 " packet is counted in part: the limit of %d nodes is reached",
+                    "%" PRIu64 " packets are counted in part: the limit of %d nodes is reached"),
+             p->refused, PHS_NODES_MAX);
         *w.p = 0;
     }
     return out;

@@ -27,7 +27,7 @@ static int start(struct talk *t, const struct stats_args *args, bool pairs, stru
                        : keytab_make(sizeof(struct talk_addr), sizeof(struct talk_host), STATS_ENTRIES_MAX);
         return OK;
     }
-    wr_s(why, "of what is missing: eth, ip, ipv6, tcp or udp");
+    wr_s(why, "say of which protocol: eth, ip, ipv6, tcp or udp");
     return ERR_USAGE;
 }
 

@@ -64,13 +64,19 @@ static void tell_totals(const struct run *r, bool live) {
     struct live_counts c = {0};
     if (live_counts(r->live, &c) < 0) return;
     const char *between = live ? ", " : "\n";
-    fprintf(stderr, "%s%llu packet%s captured%s%llu packet%s received by filter%s%llu packet%s dropped by kernel",
-            live ? "weir: " : "", (unsigned long long)r->packets, r->packets == 1 ? "" : "s", between,
-            (unsigned long long)c.received, c.received == 1 ? "" : "s", between, (unsigned long long)c.dropped,
-            c.dropped == 1 ? "" : "s");
-    if (c.dropped_by_interface)
-        fprintf(stderr, "%s%llu packet%s dropped by interface", between, (unsigned long long)c.dropped_by_interface,
-                c.dropped_by_interface == 1 ? "" : "s");
+    const struct {
+        uint64_t n;
+        const char *how;
+    } total[] = {{r->packets, "captured"},
+                 {c.received, "received by filter"},
+                 {c.dropped, "dropped by kernel"},
+                 {c.dropped_by_interface, "dropped by interface"}};
+    for (size_t i = 0; i < (c.dropped_by_interface ? 4 : 3); i++)
+        fprintf(stderr, "%s%llu %s %s",
+                i      ? between
+                : live ? "weir: "
+                       : "",
+                (unsigned long long)total[i].n, plural(total[i].n, "packet", "packets"), total[i].how);
     fputc('\n', stderr);
 }
 

@@ -121,17 +121,22 @@ static int remarks(const struct from *f, int rc) {
         if (!e->done && !e->refused) fprintf(stderr, "weir craft: note: no packet has %s\n", name);
         if (e->refused)
             fprintf(stderr,
-                    "weir craft: note: %s was left as it is %llu times: it stands in reassembled, decrypted or "
-                    "compressed bytes, or the value does not fit\n",
-                    name, (unsigned long long)e->refused);
+                    "weir craft: note: %s was left as it is %llu %s: it stands in reassembled, decrypted or compressed "
+                    "bytes, or the value does not fit\n",
+                    name, (unsigned long long)e->refused, plural(e->refused, "time", "times"));
     }
     if (f->unsent)
-        fprintf(
-            stderr,
-            "weir craft: note: %llu packets are no IP packets and were not sent; with -i frames are sent as they are\n",
-            (unsigned long long)f->unsent);
+        fprintf(stderr,
+                plural(f->unsent,
+                       "weir craft: note: %llu packet is no IP packet and was not sent; with -i frames are sent as "
+                       "they are\n",
+                       "weir craft: note: %llu packets are no IP packets and were not sent; with -i frames are sent as "
+                       "they are\n"),
+                (unsigned long long)f->unsent);
     if (f->too_long)
-        fprintf(stderr, "weir craft: note: %llu packets would be longer than %d bytes and were left out\n",
+        fprintf(stderr,
+                plural(f->too_long, "weir craft: note: %llu packet would be longer than %d bytes and was left out\n",
+                       "weir craft: note: %llu packets would be longer than %d bytes and were left out\n"),
                 (unsigned long long)f->too_long, AMEND_PACKET_MAX);
     if (!f->taken && rc == OPT_GO) fprintf(stderr, "weir craft: note: no packet was found\n");
     return rc;

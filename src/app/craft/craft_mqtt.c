@@ -150,7 +150,11 @@ static void bytes_show(struct mqtt *m, bool out, const struct decode *d, struct 
     char text[2048];
     struct writer w = wr_fixed(text, sizeof text - 100);
     if (d && has_mqtt(d)) columns_info(&w, d);
-    else wr_f(&w, "%zu bytes the decoder takes for no whole MQTT packet", bytes.n);
+    else
+        wr_f(&w,
+             plural(bytes.n, "%zu byte the decoder takes for no whole MQTT packet",
+                    "%zu bytes the decoder takes for no whole MQTT packet"),
+             bytes.n);
     if (how) wr_f(&w, "   (%s)", how);
     *w.p = 0;
     note(m, out, text);
@@ -511,8 +515,8 @@ static int converse(struct mqtt *m) {
                                           [ENDED_THERE] = "the broker closed the connection",
                                           [RESET_THERE] = "the broker reset the connection"};
     if (m->began && (m->sent || m->received || rc == OPT_GO))
-        fprintf(stderr, "%llu packet%s sent, %llu received; %s\n", (unsigned long long)m->sent, m->sent == 1 ? "" : "s",
-                (unsigned long long)m->received, endings[how]);
+        fprintf(stderr, "%llu %s sent, %llu received; %s\n", (unsigned long long)m->sent,
+                plural(m->sent, "packet", "packets"), (unsigned long long)m->received, endings[how]);
     if (m->breaks >= 0 && rc == OPT_GO && !m->was_broken)
         return opt_bad_use(&command, "no packet that was sent can be broken that way: %s", mqtt_breaks[m->breaks].name);
     return rc == OPT_GO ? EXIT_FINE : rc;

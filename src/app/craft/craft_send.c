@@ -371,15 +371,17 @@ int sender_packet(struct sender *s, int linktype, struct slice bytes, int64_t du
 
 static void totals(const struct sender *s) {
     double took = (double)(clock_ns() - s->began) / 1e9;
-    fprintf(stderr, "%llu packet%s sent, %llu bytes", (unsigned long long)s->sent, s->sent == 1 ? "" : "s",
-            (unsigned long long)s->bytes);
+    fprintf(stderr, "%llu %s sent, %llu %s", (unsigned long long)s->sent, plural(s->sent, "packet", "packets"),
+            (unsigned long long)s->bytes, plural(s->bytes, "byte", "bytes"));
     if (s->failed) fprintf(stderr, ", %llu could not be sent", (unsigned long long)s->failed);
     if (!s->answers) {
         fprintf(stderr, " in %.3f s\n", took);
         return;
     }
     fprintf(stderr, "; %llu answered", (unsigned long long)s->answered);
-    if (s->errors) fprintf(stderr, " (%llu by ICMP errors)", (unsigned long long)s->errors);
+    if (s->errors)
+        fprintf(stderr, plural(s->errors, " (%llu by an ICMP error)", " (%llu by ICMP errors)"),
+                (unsigned long long)s->errors);
     fprintf(stderr, ", %llu without an answer (%.1f%% lost)", (unsigned long long)s->lost,
             s->sent ? 100.0 * (double)s->lost / (double)s->sent : 0.0);
     if (s->again) fprintf(stderr, ", %llu answered again", (unsigned long long)s->again);

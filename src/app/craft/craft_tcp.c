@@ -103,6 +103,13 @@ static const char *const meaning[HAND_WORDS] = {
     [HAND_FULL] = N_("The other side takes nothing at present: its window is closed."),
 };
 _Static_assert(sizeof meaning / sizeof *meaning == HAND_WORDS, "every word has its sentence");
+static const char *const meaning_of_one[HAND_WORDS] = {
+    [HAND_SEND] = N_("I send %1$s byte."),
+    [HAND_CONFIRM] = N_("I confirm: %1$s byte has arrived here."),
+    [HAND_ARRIVED] = N_("The other side confirms %1$s byte of mine."),
+    [HAND_DATA] = N_("%1$s byte of data arrives:"),
+    [HAND_GAP] = N_("%1$s byte before these is missing; I ask for it again."),
+};
 
 struct tcp {
     struct tcp_opts o;
@@ -147,6 +154,11 @@ static void words_line(struct tcp *t, const char *english, uint64_t number) {
     (void)wr_flush(&t->w);
 }
 
+static void meaning_line(struct tcp *t, enum hand_word what, uint64_t number) {
+    const char *one = meaning_of_one[what];
+    words_line(t, one ? plural(number, one, meaning[what]) : meaning[what], number);
+}
+
 static void flags_print(struct writer *w, uint8_t flags) {
     static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG"};
     static const uint8_t order[] = {1, 0, 2, 3, 4, 5};
@@ -171,7 +183,7 @@ static void segment_line(struct tcp *t, bool out, uint8_t flags, uint32_t seq, u
     const char *arrow = t->unicode ? (out ? "\u2192" : "\u2190") : (out ? "->" : "<-");
     wr_f(&t->w, "%10.6f %s %-13s seq %u", at, arrow, names, out ? seq - mine : seq - theirs);
     if (flags & TALK_ACK) wr_f(&t->w, ", ack %u", out ? ack - theirs : ack - mine);
-    if (n) wr_f(&t->w, ", %zu bytes", n);
+    if (n) wr_f(&t->w, plural(n, ", %zu byte", ", %zu bytes"), n);
     wr_f(&t->w, ", window %u", window);
     if (mss) wr_f(&t->w, ", mss %u", mss);
     wr_c(&t->w, '\n');
@@ -208,10 +220,10 @@ static void segment_send(void *to, const struct hand_segment *s, enum hand_word 
     }
     record(t, bytes, ts, CRAFT_OUT);
     segment_line(t, true, s->flags, s->seq, s->ack, s->data.n, s->window, s->mss);
-    words_line(t, meaning[why], number);
+    meaning_line(t, why, number);
 }
 
-static void segment_means(void *to, enum hand_word what, uint64_t number) { words_line(to, meaning[what], number); }
+static void segment_means(void *to, enum hand_word what, uint64_t number) { meaning_line(to, what, number); }
 
 /* data_came shows the beginning of what arrived, line by line, as text where it is text. */
 static void data_came(void *to, struct slice s) {
@@ -228,7 +240,9 @@ static void data_came(void *to, struct slice s) {
         else if (c != '\r') wr_f(&t->w, "\\x%02x", c);
     }
     if (!fresh) wr_c(&t->w, '\n');
-    if (s.n > SHOWN_MAX) wr_f(&t->w, "            | ... %zu more bytes\n", s.n - SHOWN_MAX);
+    size_t left = slice_tail(s, SHOWN_MAX).n;
+    if (left)
+        wr_f(&t->w, plural(left, "            | ... %zu more byte\n", "            | ... %zu more bytes\n"), left);
     (void)wr_flush(&t->w);
 }
 
@@ -467,7 +481,7 @@ static int verdict(struct tcp *t) {
     struct writer w = wr_fixed(text, sizeof text);
     words_fill(&w, sentence[h->state], NULL, 0);
     wr_c(&w, ' ');
-    words_fill(&w, N_("%1$s bytes sent, %2$s of them confirmed; %3$s bytes received."), arg, 3);
+    words_fill(&w, N_("Bytes sent: %1$s, confirmed: %2$s, received: %3$s."), arg, 3);
     wr_slice(&t->w, wr_done(&w));
     wr_c(&t->w, '\n');
     (void)wr_flush(&t->w);

@@ -228,9 +228,10 @@ static void table_print(const struct replay *r) {
         printf("%s%s%s%s\n", one->frames > FRAMES_SHOWN ? " ..." : "", one->reason[0] ? "   (" : "", one->reason,
                one->reason[0] ? ")" : "");
     }
-    printf("%s%llu of %llu MQTT packets, in %llu of %llu connections, would have been stopped.\n", r->rules ? "\n" : "",
-           (unsigned long long)r->stopped, (unsigned long long)r->packets, (unsigned long long)r->stopped_sessions,
-           (unsigned long long)r->conversations);
+    printf("%s%llu of %llu MQTT %s, in %llu of %llu %s, would have been stopped.\n", r->rules ? "\n" : "",
+           (unsigned long long)r->stopped, (unsigned long long)r->packets, plural(r->packets, "packet", "packets"),
+           (unsigned long long)r->stopped_sessions, (unsigned long long)r->conversations,
+           plural(r->conversations, "connection", "connections"));
 }
 
 static int prepare(struct replay *r, const struct opt_command *cmd) {

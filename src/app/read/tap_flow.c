@@ -311,5 +311,7 @@ void tap_flow_print(struct writer *w, const struct tap *tap) {
         }
         item_print(w, t, &t->item[i], empty, width, convs);
     }
-    if (t->left_out) wr_f(w, "[%llu packets more are not drawn]\n", (unsigned long long)t->left_out);
+    if (t->left_out)
+        wr_f(w, plural(t->left_out, "[%llu packet more is not drawn]\n", "[%llu packets more are not drawn]\n"),
+             (unsigned long long)t->left_out);
 }

@@ -34,6 +34,8 @@ static void hosts_print(struct writer *w, const struct tap *t) { tap_hosts_print
 
 static void dhcp_print(struct writer *w, const struct tap *t) { tap_dhcp_print(w, t->state, t->filter); }
 
+static void credentials_print(struct writer *w, const struct tap *t) { tap_credentials_print(w, t->state); }
+
 static void io_print(struct writer *w, const struct tap *t) { tap_io_print(w, t->state); }
 
 static const struct tap_kind {
@@ -52,6 +54,7 @@ static const struct tap_kind {
     {"icmp,srt", &stats_srt, false, false, srt_print, "icmp"},
     {"hosts", &stats_hosts, false, true, hosts_print},
     {"dhcp,stat", &stats_dhcp, false, false, dhcp_print},
+    {"credentials", &stats_credentials, false, false, credentials_print},
     {"icmpv6,srt", &stats_srt, false, false, srt_print, "icmpv6"},
 };
 

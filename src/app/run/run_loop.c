@@ -168,15 +168,13 @@ static void end_print(const struct shim_end *e) {
     fprintf(stderr, e->len == 4 ? "%s:%u" : "[%s]:%u", text, e->port);
 }
 
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
-
 /* tell_missing says which sessions have no keys. */
 static void tell_missing(const struct loop *l, uint32_t without) {
     const struct run_session *one = NULL;
     for (uint32_t i = 0; i < l->keys->sessions && !one; i++)
         if (!l->keys->session[i].keyed) one = &l->keys->session[i];
-    fprintf(stderr, "weir run: no keys for %u of %u TLS session%s (", without, l->keys->sessions,
-            plural(l->keys->sessions));
+    fprintf(stderr, "weir run: no keys for %u of %u TLS %s (", without, l->keys->sessions,
+            plural(l->keys->sessions, "session", "sessions"));
     end_print(&one->server);
     fprintf(stderr, "%s): %s\n", without > 1 ? ", ..." : "",
             l->attach ? run_attach_reason(l->attach)
@@ -186,12 +184,14 @@ static void tell_missing(const struct loop *l, uint32_t without) {
 
 /* tell_older names connections whose handshake is not in the file, so that no key opens them. */
 static void tell_older(const struct run_keys *k) {
-    fprintf(stderr, "weir run: %zu TLS connection%s (", k->older.n, plural(k->older.n));
+    fprintf(stderr, plural(k->older.n, "weir run: %zu TLS connection (", "weir run: %zu TLS connections ("),
+            k->older.n);
     end_print(&k->older_ends[0]);
     fputs(" with ", stderr);
     end_print(&k->older_ends[1]);
-    fprintf(stderr, "%s) had begun before the recording: without %s handshake %s cannot be read\n",
-            k->older.n > 1 ? ", ..." : "", k->older.n > 1 ? "their" : "its", k->older.n > 1 ? "they" : "it");
+    fputs(plural(k->older.n, ") had begun before the recording: without its handshake it cannot be read\n",
+                 ", ...) had begun before the recording: without their handshakes they cannot be read\n"),
+          stderr);
 }
 
 static void count_left(void *to, pid_t pid) {
@@ -208,11 +208,12 @@ static void tell(const struct loop *l) {
     for (uint32_t i = 0; i < l->keys->sessions; i++) without += !l->keys->session[i].keyed;
     (void)!live_counts(l->live, &c);
     if (!l->o->quiet) {
-        fprintf(stderr, "weir run: %llu packet%s in %s", (unsigned long long)l->packets, plural(l->packets),
-                file_name(l->o));
-        if (l->keys->sessions > without)
-            fprintf(stderr, ", with the keys of %u TLS session%s", l->keys->sessions - without,
-                    plural(l->keys->sessions - without));
+        uint32_t with = l->keys->sessions - without;
+        fprintf(stderr, plural(l->packets, "weir run: %llu packet in %s", "weir run: %llu packets in %s"),
+                (unsigned long long)l->packets, file_name(l->o));
+        if (with)
+            fprintf(stderr, plural(with, ", with the keys of %u TLS session", ", with the keys of %u TLS sessions"),
+                    with);
         fputc('\n', stderr);
     }
     if (without) tell_missing(l, without);
@@ -224,16 +225,24 @@ static void tell(const struct loop *l) {
                 l->child->preloaded ? "it is linked statically, or runs with other rights"
                                     : "the library for it was not found or not wanted");
     if (c.dropped)
-        fprintf(stderr, "weir run: the kernel dropped %llu packet%s\n", (unsigned long long)c.dropped,
-                plural(c.dropped));
+        fprintf(stderr,
+                plural(c.dropped, "weir run: the kernel dropped %llu packet\n",
+                       "weir run: the kernel dropped %llu packets\n"),
+                (unsigned long long)c.dropped);
     if (l->early)
         fprintf(stderr,
-                "weir run: %llu packets were judged early for want of memory; some of the command's may be missing\n",
+                plural(l->early,
+                       "weir run: %llu packet was judged early for want of memory; some of the command's may be "
+                       "missing\n",
+                       "weir run: %llu packets were judged early for want of memory; some of the command's may be "
+                       "missing\n"),
                 (unsigned long long)l->early);
     if (l->child) run_children(0, count_left, &left);
     if (left)
-        fprintf(stderr, "weir run: %u process%s it started still run%s and %s recorded no more\n", left,
-                left == 1 ? "" : "es", left == 1 ? "s" : "", left == 1 ? "is" : "are");
+        fprintf(stderr,
+                plural(left, "weir run: %u process it started still runs and is recorded no more\n",
+                       "weir run: %u processes it started still run and are recorded no more\n"),
+                left);
 }
 
 static void turn(struct loop *l) {

@@ -67,8 +67,8 @@ int cf_error(struct capfile *c, int code, uint64_t at, const char *fmt, ...) {
     va_start(args, fmt);
     vsnprintf(cause, sizeof cause, fmt, args);
     va_end(args);
-    wr_f(&w, "%.200s: byte %llu: %s; read %llu packet%s up to here", c->name, (unsigned long long)at, cause,
-         (unsigned long long)c->packets, c->packets == 1 ? "" : "s");
+    wr_f(&w, "%.200s: byte %llu: %s; read %llu %s up to here", c->name, (unsigned long long)at, cause,
+         (unsigned long long)c->packets, plural(c->packets, "packet", "packets"));
     *w.p = 0;
     return c->err = code;
 }
@@ -78,8 +78,10 @@ int cf_short(struct capfile *c, uint64_t at, const char *what) {
     if (c->src.err) return cf_error(c, c->src.err, c->base + c->end, "%s", c->src.why);
     if (!c->eof) return cf_error(c, ERR_NOMEM, at, "out of memory for %s", what);
     if (!have) return c->err = ERR_END;
-    return cf_error(c, ERR_CUT, at, "the file is cut short: only %llu bytes of %s are there", (unsigned long long)have,
-                    what);
+    return cf_error(c, ERR_CUT, at,
+                    plural(have, "the file is cut short: only %llu byte of %s is there",
+                           "the file is cut short: only %llu bytes of %s are there"),
+                    (unsigned long long)have, what);
 }
 
 int capfile_next(struct capfile *c, struct packet *pkt) {

@@ -34,6 +34,17 @@ struct http_scan {
     uint16_t status;
 };
 
+/* http_part is a message whose head is there and whose body is not (decode.http). It lives as long as the packet. */
+struct http_part {
+    uint8_t kind, body; /* enum http_line_kind, http_body_kind */
+    uint16_t status;    /* of an answer */
+    struct slice line;  /* the first line, without its end and up to what is secret in it */
+    uint64_t head;      /* bytes */
+    uint64_t length;    /* of the body, where that is announced */
+    uint64_t got;       /* bytes of head and body that are there */
+    uint32_t carried;   /* decode.carried with the last of them; 0: the message is not inside another stream */
+};
+
 /* http_asked is what the answer's framing depends on: the request's method. */
 enum http_asked { HTTP_ASKED_OTHER, HTTP_ASKED_HEAD, HTTP_ASKED_CONNECT, HTTP_ASKED_RPC };
 
@@ -115,6 +126,12 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
  * http_line_mark marks the field of a header field's line, which may be NULL, where it is. */
 bool http_name_secret(struct slice name);
 void http_line_mark(struct fval *f, const struct http_header *h);
+/* http_key_secret tells by its name whether a parameter of a query or a form is secret, as `access_token` is.
+ * http_query_secret returns the bytes of a text up to the first value of such a parameter, behind a `?` and in front of
+ * any space; 0: there is none. http_query_mark marks the field of that text, which may be NULL, there. */
+bool http_key_secret(struct slice name);
+size_t http_query_secret(struct slice text);
+void http_query_mark(struct fval *f, struct slice text);
 /* http_media_type returns a content type without its parameters, in lower case. http_media_words is what the Info
  * column says of content (data: its bytes, the first 16 will do but for a multipart type) of the type in a content
  * type's value; empty: nothing. *kind gets what the Protocol column says beside HTTP; kind may be NULL. */

@@ -83,11 +83,52 @@ bool http_name_secret(struct slice name) {
     return false;
 }
 
-void http_line_mark(struct fval *f, const struct http_header *h) {
-    if (!f || !http_name_secret(h->name)) return;
-    size_t head = h->value.n ? (size_t)(h->value.p - h->line.p) : 0;
-    f->extra = (uint16_t)(head < UINT16_MAX ? head : 0);
+/* secret_mark marks what stands behind `head` bytes of a field, which may be NULL. */
+static void secret_mark(struct fval *f, size_t head) {
+    if (f) f->extra = (uint16_t)(head < UINT16_MAX ? head : 0);
     fv_secret(f);
+}
+
+bool http_key_secret(struct slice name) {
+    static const char *const also[] = {"key", "sig", "pwd", "pass", "auth"};
+    for (size_t i = 0; i < sizeof also / sizeof *also; i++)
+        if (http_name_is(name, also[i])) return true;
+    return ends_in(name, "signature") || http_name_secret(name);
+}
+
+/* params_secret returns how far the first secret value is behind the beginning of parameters; 0: there is none. */
+static size_t params_secret(struct slice params) {
+    size_t at = 0;
+    while (params.n) {
+        const uint8_t *amp = memchr(params.p, '&', params.n);
+        struct slice param = slice_head(params, amp ? (size_t)(amp - params.p) : params.n);
+        const uint8_t *is = param.n ? memchr(param.p, '=', param.n) : NULL;
+        size_t name = is ? (size_t)(is - param.p) : param.n;
+        if (name + 1 < param.n && http_key_secret(slice_head(param, name))) return at + name + 1;
+        at += param.n + 1;
+        params = slice_tail(params, param.n + 1);
+    }
+    return 0;
+}
+
+size_t http_query_secret(struct slice text) {
+    const uint8_t *mark = text.n ? memchr(text.p, '?', text.n) : NULL;
+    if (!mark) return 0;
+    struct slice query = slice_tail(text, (size_t)(mark - text.p) + 1);
+    const uint8_t *space = query.n ? memchr(query.p, ' ', query.n) : NULL;
+    size_t at = params_secret(slice_head(query, space ? (size_t)(space - query.p) : query.n));
+    return at ? text.n - query.n + at : 0;
+}
+
+void http_query_mark(struct fval *f, struct slice text) {
+    size_t at = f ? http_query_secret(text) : 0;
+    if (at) secret_mark(f, at);
+}
+
+void http_line_mark(struct fval *f, const struct http_header *h) {
+    if (!f) return;
+    if (http_name_secret(h->name)) secret_mark(f, h->value.n ? (size_t)(h->value.p - h->line.p) : 0);
+    else if (http_name_is(h->name, "referer") || http_name_is(h->name, "location")) http_query_mark(f, h->line);
 }
 
 /* token_ok tells whether every byte may stand in a field name: RFC 9110 5.6.2. */
@@ -190,7 +231,8 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
         uint16_t id = known_id(h.name);
         if (id) {
             facts_take(f, id, h.value);
-            fv_s(d->out, id, off, len, http_string(h.value));
+            struct fval *value = fv_s(d->out, id, off, len, http_string(h.value));
+            if (id == FID_HTTP_REFERER || id == FID_HTTP_LOCATION) http_query_mark(value, h.value);
             d->out->depth++;
             inside_add(d, s, id, &h);
             d->out->depth--;

@@ -43,12 +43,20 @@ static void query_add(struct decode *d, struct slice uri) {
     struct slice query = slice_tail(uri, n + 1);
     uint32_t off = d_off(d, uri.p);
     fv_s(d->out, FID_HTTP_REQUEST_URI_PATH, off, (uint32_t)n, slice_head(uri, n));
-    fv_s(d->out, FID_HTTP_REQUEST_URI_QUERY, off + (uint32_t)n + 1, (uint32_t)query.n, query);
+    size_t secret = http_query_secret(uri);
+    struct fval *all = fv_s(d->out, FID_HTTP_REQUEST_URI_QUERY, off + (uint32_t)n + 1, (uint32_t)query.n, query);
+    if (secret && all) all->extra = (uint16_t)(secret - n - 1 < UINT16_MAX ? secret - n - 1 : 0), fv_secret(all);
     d->out->depth++;
     while (query.n && d_wants(d, FID_HTTP_REQUEST_URI_PARAM)) {
         const uint8_t *amp = memchr(query.p, '&', query.n);
         size_t len = amp ? (size_t)(amp - query.p) : query.n;
-        if (len) fv_s(d->out, FID_HTTP_REQUEST_URI_PARAM, d_off(d, query.p), (uint32_t)len, slice_head(query, len));
+        struct slice param = slice_head(query, len);
+        const uint8_t *is = len ? memchr(param.p, '=', len) : NULL;
+        struct fval *f = len ? fv_s(d->out, FID_HTTP_REQUEST_URI_PARAM, d_off(d, query.p), (uint32_t)len, param) : NULL;
+        if (f && is && http_key_secret(slice_head(param, (size_t)(is - param.p)))) {
+            f->extra = (uint16_t)(is - param.p < UINT16_MAX ? is + 1 - param.p : 0);
+            fv_secret(f);
+        }
         query = slice_tail(query, len + 1);
     }
     d->out->depth--;
@@ -68,7 +76,7 @@ static void request_line(struct decode *d, struct slice line, struct http_facts 
     f->uri = word_take(&line);
     struct slice version = line;
     fv_s(d->out, FID_HTTP_REQUEST_METHOD, d_off(d, f->method.p), (uint32_t)f->method.n, f->method);
-    fv_s(d->out, FID_HTTP_REQUEST_URI, d_off(d, f->uri.p), (uint32_t)f->uri.n, f->uri);
+    http_query_mark(fv_s(d->out, FID_HTTP_REQUEST_URI, d_off(d, f->uri.p), (uint32_t)f->uri.n, f->uri), f->uri);
     d->out->depth++;
     query_add(d, f->uri);
     d->out->depth--;
@@ -110,9 +118,11 @@ static void first_line(struct decode *d, const struct http_scan *s, struct slice
     uint32_t off = d_off(d, line.p);
     struct fval *node = fv_add(d->out, FID_HTTP_FIRST, off, (uint32_t)line.n);
     if (node) node->s = line;
+    http_query_mark(node, line);
     d->out->depth++;
     struct fval *chat = d_remark(d, FID_HTTP_CHAT, off, 0);
     if (chat) chat->s = line;
+    http_query_mark(chat, line);
     if (s->kind == HTTP_LINE_RESPONSE) status_line(d, without_end(line), s->status);
     else request_line(d, without_end(line), f);
     fv_close(d->out);
@@ -130,7 +140,7 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
     bool wanted = d_wants(d, FID_HTTP_REQUEST_FULL_URI) || d_wants(d, FID_HTTP_RESPONSE_FOR_URI);
     struct slice uri = wanted ? full_uri(d, f) : (struct slice){0};
     if (s->kind == HTTP_LINE_NOTIFICATION) {
-        if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
+        if (uri.n) http_query_mark(fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri), uri);
         flag_add(d, FID_HTTP_NOTIFICATION, off);
         return;
     }
@@ -146,7 +156,7 @@ static void request_link(struct decode *d, struct http_state *st, const struct h
     struct slice asked = uri.n ? uri : f->uri; /* without a Host it stands alone */
     st->uri = d_wants(d, FID_HTTP_RESPONSE_FOR_URI) && asked.n <= HTTP_URI_MAX ? arena_copy(&st->memory, asked)
                                                                                : (struct slice){0};
-    if (uri.n) fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri);
+    if (uri.n) http_query_mark(fv_s(d->out, FID_HTTP_REQUEST_FULL_URI, off, 0, uri), uri);
     flag_add(d, FID_HTTP_REQUEST, off);
     fv_u(d->out, FID_HTTP_REQUEST_NUMBER, off, 0, st->now.number);
     if (st->before.req_frame) fv_u(d->out, FID_HTTP_PREV_REQUEST_IN, off, 0, st->before.req_frame);
@@ -163,7 +173,7 @@ static void response_link(struct decode *d, struct http_state *st, uint32_t off)
     if (st->now.req_frame) fv_u(d->out, FID_HTTP_REQUEST_IN, off, 0, st->now.req_frame);
     if (st->uri.n) {
         struct slice uri = arena_copy(d->arena, st->uri);
-        fv_s(d->out, FID_HTTP_RESPONSE_FOR_URI, off, 0, uri);
+        http_query_mark(fv_s(d->out, FID_HTTP_RESPONSE_FOR_URI, off, 0, uri), uri);
     }
 }
 
@@ -272,6 +282,25 @@ static struct read_result cut_take(struct http_scan *s, struct slice in) {
     return (struct read_result){.status = READ_OK, .consumed = in.n};
 }
 
+/* part_tell says of a message that its head is there and its body is not; it is asked once for a message. */
+static void part_tell(struct decode *d, const struct http_scan *s, struct slice in) {
+    struct http_part *part = arena_get(d->arena, sizeof *part);
+    if (!part) return;
+    struct slice line = without_end(slice_head(in, s->first));
+    size_t secret = http_query_secret(line);
+    *part = (struct http_part){
+        .kind = s->kind,
+        .body = s->body,
+        .status = s->status,
+        .line = secret ? slice_head(line, secret) : line,
+        .head = s->head,
+        .length = s->length,
+        .got = in.n,
+        .carried = d->carried,
+    };
+    d->http = part;
+}
+
 static struct read_result http_read(struct decode *d, void *state, int from, struct slice in) {
     struct http_state *st = state;
     struct http_scan *s = &st->scan[from & 1];
@@ -280,15 +309,18 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
     size_t blank = s->seen ? 0 : http_blank(in);
     if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};
+    bool headless = !s->head;
     r = http_frame(s, in, st->asked, d->stream_end);
     bool cut = d->cut && d->stream_end, in_head = cut && r.status == READ_MORE;
     if (in_head) r = cut_take(s, in);
     if (cut && r.status == READ_MORE && st->seen) r.status = READ_BAD;
     if (r.status == READ_MORE) {
+        if (headless && s->head) part_tell(d, s, in);
         r.begun = s->kind != HTTP_LINE_OTHER ? (uint32_t)without_end(slice_head(in, s->first)).n : 0;
         return r;
     }
     struct http_scan done = *s;
+    d->http = NULL; /* it is whole with bytes that had come before */
     *s = (struct http_scan){0};
     if (r.status == READ_BAD) {
         r.stranger = !st->seen;

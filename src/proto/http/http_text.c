@@ -15,7 +15,7 @@ void http_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end
     const struct fval *first = fv_first(v, FID_HTTP_FIRST, at, end);
     if (first) {
         const struct fval *media = fv_first(v, FID_HTTP_MEDIA, at, end);
-        print_string(w, line_of(first->s));
+        print_told(w, v, first, line_of(first->s));
         wr_c(w, ' ');
         if (media) print_string(w, media->s);
     } else if (!fv_first(v, FID_HTTP_PROXY_CONNECT_HOST, at, end)) {
@@ -61,7 +61,7 @@ bool http_label(struct writer *w, const struct fvec *v, uint32_t at) {
     const struct fval *f = &v->v[at];
     switch (f->id) {
     case FID_HTTP_FIRST:
-    case FID_HTTP_CHAT: print_string(w, f->s); return true;
+    case FID_HTTP_CHAT: print_told(w, v, f, f->s); return true;
     case FID_HTTP_TEXT: return text_label(w, v, at);
     case FID_HTTP_REQUEST_NUMBER: return of(w, "[HTTP request ", f->u, "]");
     case FID_HTTP_RESPONSE_NUMBER: return of(w, "[HTTP response ", f->u, "]");

@@ -109,6 +109,14 @@ static bool unescape(struct arena *arena, struct slice in, struct slice *out) {
     return true;
 }
 
+/* text_mark marks the text of a value whose header field is secret, or which has a secret in its query. */
+static void text_mark(struct fval *text, const struct http2_field *f, bool secret) {
+    if (secret) fv_secret(text);
+    else if (slice_eq(f->name, SLICE(":path")) || slice_eq(f->name, SLICE("location")) ||
+             slice_eq(f->name, SLICE("referer")))
+        http_query_mark(text, f->value);
+}
+
 static void value_add(struct decode *d, const struct http2_field *f, uint16_t id, uint32_t off, bool secret) {
     uint32_t len = (uint32_t)f->value.n;
     uint64_t number;
@@ -116,11 +124,10 @@ static void value_add(struct decode *d, const struct http2_field *f, uint16_t id
     if (id && (field_of(id)->type == FT_UINT64 || field_of(id)->type == FT_UINT16)) {
         if (number_of(f->value, &number)) fv_u(d->out, id, off, len, number);
     } else if (id) {
-        fv_s(d->out, id, off, len, f->value);
+        text_mark(fv_s(d->out, id, off, len, f->value), f, secret);
     }
     if (d_wants(d, FID_HTTP2_HEADER_UNESCAPED) && unescape(d->arena, f->value, &plain)) {
-        struct fval *text = fv_s(d->out, FID_HTTP2_HEADER_UNESCAPED, off, len, plain);
-        if (secret) fv_secret(text);
+        text_mark(fv_s(d->out, FID_HTTP2_HEADER_UNESCAPED, off, len, plain), f, secret);
     }
 }
 
@@ -131,13 +138,12 @@ static void field_add(struct decode *d, const struct http2_field *f, uint32_t of
     uint16_t id = known_id(f->name);
     bool secret = http_name_secret(f->name);
     uint32_t header = fv_open(d->out, FID_HTTP2_HEADER, off, f->len);
-    if (secret) fv_secret(fv_at(d->out, header));
+    text_mark(fv_at(d->out, header), f, secret);
     d->out->src = own;
     fv_u(d->out, FID_HTTP2_HEADER_NAME_LENGTH, at, 4, f->name.n);
     fv_s(d->out, FID_HTTP2_HEADER_NAME, name, (uint32_t)f->name.n, f->name);
     fv_u(d->out, FID_HTTP2_HEADER_VALUE_LENGTH, value - 4, 4, f->value.n);
-    struct fval *text = fv_s(d->out, FID_HTTP2_HEADER_VALUE, value, (uint32_t)f->value.n, f->value);
-    if (secret) fv_secret(text);
+    text_mark(fv_s(d->out, FID_HTTP2_HEADER_VALUE, value, (uint32_t)f->value.n, f->value), f, secret);
     value_add(d, f, id, value, secret);
     d->out->src = src;
     if (f->repr) {
@@ -191,7 +197,7 @@ static void uri_add(struct decode *d, const struct http2_field *list, size_t n, 
     wr_s(&w, "://");
     wr_slice(&w, authority);
     wr_slice(&w, path);
-    fv_s(d->out, FID_HTTP2_REQUEST_FULL_URI, off, 0, wr_done(&w));
+    http_query_mark(fv_s(d->out, FID_HTTP2_REQUEST_FULL_URI, off, 0, wr_done(&w)), wr_done(&w));
 }
 
 /* body_note remembers what the block says of the body to come. */

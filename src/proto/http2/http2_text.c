@@ -35,7 +35,7 @@ static void message_words(struct writer *w, const struct fvec *v, uint32_t at, u
         wr_s(w, before);
         print_string(w, method->s);
         wr_c(w, ' ');
-        print_string(w, path->s);
+        print_told(w, v, path, path->s);
     }
     if (!status) return;
     wr_s(w, before);

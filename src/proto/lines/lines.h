@@ -90,11 +90,8 @@ static inline bool from_server(struct decode *d, const struct proto *p, int from
 
 /* line_say writes the first line of the text of a field, of a secret one what stands in front of the secret. */
 static inline void line_say(struct writer *w, const struct fvec *v, const struct fval *f, struct slice text) {
-    bool hides = f->flags & FV_SECRET && !v->show_secrets;
     struct line line;
-    if (!line_take(&text, &line)) return;
-    print_string(w, hides ? slice_head(line.text, f->extra) : line.text);
-    if (hides) wr_s(w, HIDDEN_SECRET);
+    if (line_take(&text, &line)) print_told(w, v, f, line.text);
 }
 
 /* LINES_PROTO is the entry of a protocol of lines, made of its ID of fields and of what is named after it. */

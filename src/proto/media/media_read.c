@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "field/print.h"
+#include "proto/http/http.h"
 #include "proto/protos.h"
 
 enum { LINES_MAX = 10000 };
@@ -64,9 +65,12 @@ static void form_read(struct decode *d, struct slice type, struct slice data) {
         uint32_t off = d_off(d, value.p), whole = (uint32_t)value.n + more;
         key = part_take(&value, '=', &has_value);
         struct slice plain_key = form_plain(d, key), plain_value = form_plain(d, value);
-        fv_open(d->out, FID_URLENCODED_FORM_ITEM, off, whole);
+        struct fval *item = fv_at(d->out, fv_open(d->out, FID_URLENCODED_FORM_ITEM, off, whole));
+        if (http_key_secret(plain_key)) fv_secret(item);
         fv_s(d->out, FID_URLENCODED_FORM_KEY, off, (uint32_t)key.n, plain_key);
-        fv_s(d->out, FID_URLENCODED_FORM_VALUE, off + (uint32_t)key.n + has_value, (uint32_t)value.n, plain_value);
+        struct fval *f =
+            fv_s(d->out, FID_URLENCODED_FORM_VALUE, off + (uint32_t)key.n + has_value, (uint32_t)value.n, plain_value);
+        if (http_key_secret(plain_key)) fv_secret(f);
         fv_close(d->out);
     }
     d_end(d);

@@ -280,10 +280,10 @@ static void upgrade(struct parent *p) {
 static void tell_totals(struct parent *p) {
     uint64_t g[GUARD_STAT_COUNT];
     guard_stats_sum(p->guard_shared, g);
-    parent_say("%llu clients open, %llu accepted, %llu packets from clients, %llu from brokers, %llu dropped, "
-               "%llu disconnected",
-               (unsigned long long)g[GUARD_STAT_OPEN], (unsigned long long)g[GUARD_STAT_CONNECTIONS],
-               (unsigned long long)g[GUARD_STAT_PACKETS_IN], (unsigned long long)g[GUARD_STAT_PACKETS_OUT],
+    parent_say("%llu %s open, %llu accepted, %llu %s from clients, %llu from brokers, %llu dropped, %llu disconnected",
+               (unsigned long long)g[GUARD_STAT_OPEN], plural(g[GUARD_STAT_OPEN], "client", "clients"),
+               (unsigned long long)g[GUARD_STAT_CONNECTIONS], (unsigned long long)g[GUARD_STAT_PACKETS_IN],
+               plural(g[GUARD_STAT_PACKETS_IN], "packet", "packets"), (unsigned long long)g[GUARD_STAT_PACKETS_OUT],
                (unsigned long long)g[GUARD_STAT_DROPPED], (unsigned long long)g[GUARD_STAT_DISCONNECTED]);
 }
 
@@ -433,8 +433,8 @@ int proxy_run(const struct proxy_plan *plan) {
     p->watchdog = notify_watchdog_ms();
     bool ok = set_up(p) && start_workers(p);
     if (ok) {
-        parent_say("%u worker%s; %u broker%s", p->workers, p->workers == 1 ? "" : "s", p->set->brokers,
-                   p->set->brokers == 1 ? "" : "s");
+        parent_say("%u %s; %u %s", p->workers, plural(p->workers, "worker", "workers"), p->set->brokers,
+                   plural(p->set->brokers, "broker", "brokers"));
         take_over();
         run(p);
         tell_totals(p);

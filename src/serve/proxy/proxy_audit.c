@@ -62,8 +62,11 @@ static void rotate(struct parent *p, struct audit_file *f) {
 static void complain(struct parent *p, struct audit_file *f) {
     atomic_fetch_add(&p->shared->audit_lost, 1);
     if (f->failing && p->now - f->told < COMPLAIN_MS) return;
-    parent_say("cannot write %s: %s; %llu records were lost so far", f->path ? f->path : "the audit records",
-               f->fd < 0 ? "it is not open" : strerror(errno), (unsigned long long)atomic_load(&p->shared->audit_lost));
+    uint64_t lost = atomic_load(&p->shared->audit_lost);
+    parent_say(plural(lost, "cannot write %s: %s; %llu record was lost so far",
+                      "cannot write %s: %s; %llu records were lost so far"),
+               f->path ? f->path : "the audit records", f->fd < 0 ? "it is not open" : strerror(errno),
+               (unsigned long long)lost);
     f->failing = true;
     f->told = p->now;
 }

@@ -130,6 +130,11 @@ static bool by_index(struct web_request *q, const char *path, struct web_index *
     return d != NULL;
 }
 
+static void too_far(struct web_request *q, uint64_t frames) {
+    web_problem(q, 404, plural(frames, "the capture has %llu frame", "the capture has %llu frames"),
+                (unsigned long long)frames);
+}
+
 /* in_order decodes all up to the frame that was asked for. */
 static void in_order(struct web_request *q, const char *path, uint64_t asked) {
     struct want want;
@@ -140,14 +145,14 @@ static void in_order(struct web_request *q, const char *path, uint64_t asked) {
     while ((d = web_reading_next(r)) && d->pkt->number < asked) {
     }
     if (d) frame_json(&q->reply.w, d);
-    else web_problem(q, 404, "the capture has %llu frames", (unsigned long long)r->packets);
+    else too_far(q, r->packets);
     web_reading_close(r);
 }
 
 static void frame_answer(struct web_request *q, const char *path, struct web_index *x, uint64_t asked) {
     bool whole = false, has = x && web_index_wait(x, asked, web_gone_away, q);
     uint64_t frames = has ? web_index_frames(x, &whole) : 0;
-    if (whole && asked > frames) web_problem(q, 404, "the capture has %llu frames", (unsigned long long)frames);
+    if (whole && asked > frames) too_far(q, frames);
     else if ((!has || !by_index(q, path, x, asked)) && q->reply.status == 200) in_order(q, path, asked);
 }
 

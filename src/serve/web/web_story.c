@@ -47,12 +47,12 @@ void web_ladder(struct web_request *q, const char *path) {
     }
     if (web_number(q, "offset", 0, RUNGS_MAX, &offset) && web_number(q, "limit", ARROWS_USUAL, RUNGS_MAX, &limit) &&
         web_number(q, "all", 0, 1, &all) && web_filter(q, &filter)) {
+        l->all = all;
         struct web_reading *r = events_each(q, path, filter, &(struct want){0}, ladder_take, l);
-        struct ladder_view view = {.all = all};
         if (r) {
             ladder_finish(l);
             wr_c(&q->reply.w, '{');
-            ladder_json(&q->reply.w, l, &view, r->begin, (uint32_t)offset, (uint32_t)limit);
+            ladder_json(&q->reply.w, l, r->begin, (uint32_t)offset, (uint32_t)limit);
             web_reading_note(&q->reply.w, r);
             wr_s(&q->reply.w, "}\n");
         }

@@ -2,6 +2,7 @@
 #ifndef WEIR_VIEW_STATS_TABLES_H
 #define WEIR_VIEW_STATS_TABLES_H
 
+#include "analyse/stats/stats_credentials.h"
 #include "analyse/stats/stats_expert.h"
 #include "analyse/stats/stats_hosts.h"
 #include "analyse/stats/stats_io.h"
@@ -31,5 +32,6 @@ void tap_expert_print(struct writer *w, const struct expert *x);
 void tap_hosts_print(struct writer *w, struct hosts *h, const char *from);
 void tap_dhcp_print(struct writer *w, const struct dhcp_types *t, const char *filter);
 void tap_srt_print(struct writer *w, struct srt *s, const char *filter);
+void tap_credentials_print(struct writer *w, const struct credentials *c);
 
 #endif

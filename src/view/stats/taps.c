@@ -171,3 +171,24 @@ void tap_dhcp_print(struct writer *w, const struct dhcp_types *t, const char *fi
         wr_f(w, "%-25s |%" PRIu64 " |\n", types->list[i].name, t->packets[types->list[i].lo]);
     wr_f(w, "%s\n", rule);
 }
+
+static void credential_print(struct writer *w, const struct credential *one) {
+    char info[48] = "", user[4 * CREDENTIALS_USER + 1];
+    struct writer t = wr_fixed(user, sizeof user - 1);
+    print_string(&t, slice_of(one->user.text, one->user.n));
+    *t.p = 0;
+    const char *words = strcmp(one->proto, "FTP") ? "Username in packet %" PRIu64 : "Username in packet: %" PRIu64;
+    if (one->user_frame) snprintf(info, sizeof info, words, one->user_frame);
+    wr_f(w, "%-10" PRIu64 " %-16s %-16s %-16s\n", one->frame, one->proto, user, info);
+}
+
+void tap_credentials_print(struct writer *w, const struct credentials *c) {
+    wr_s(w, RULE_PHS "Packet     Protocol         Username         Info            \n"
+                     "------     --------         --------         --------\n");
+    for (uint32_t i = 0; i < c->n; i++) credential_print(w, &c->row[i]);
+    wr_s(w, RULE_PHS);
+    if (c->refused)
+        wr_f(w,
+             plural(c->refused, "[%" PRIu64 " login more is not shown]\n", "[%" PRIu64 " logins more are not shown]\n"),
+             c->refused);
+}

@@ -243,7 +243,7 @@ void diff_text(struct writer *w, struct comparison *c, const struct diff_view *v
     size_t side = (v->width - 5) / 2 < SIDE_LEAST ? SIDE_LEAST : (v->width - 5) / 2;
     if (c->first < 0) {
         wr_f(w, "%s%s%s ", paint(v, "\033[32;1m"), v->unicode ? "✓" : "+", paint(v, "\033[0m"));
-        text_number(w, v->width, N_("The runs are the same, step by step, in %1$s conversations."), c->pairs);
+        text_number(w, v->width, N_("The runs are the same, step by step. Conversations: %1$s."), c->pairs);
         if (!v->all) return;
     } else {
         head(w, c, v);
@@ -259,6 +259,6 @@ void diff_text(struct writer *w, struct comparison *c, const struct diff_view *v
     }
     if (c->first >= 0) consequences(w, c, v);
     if (c->good->left_out || c->bad->left_out)
-        text_number(w, v->width, N_("%1$s conversations more than are compared were left out"),
+        text_number(w, v->width, N_("Conversations left out, for only so many are compared: %1$s"),
                     c->good->left_out + c->bad->left_out);
 }

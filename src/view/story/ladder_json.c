@@ -35,8 +35,7 @@ static void rung_json(struct writer *w, const struct rung *r, int64_t begin, con
     wr_c(w, '}');
 }
 
-void ladder_json(struct writer *w, const struct ladder *l, const struct ladder_view *v, int64_t begin, uint32_t from,
-                 uint32_t n) {
+void ladder_json(struct writer *w, const struct ladder *l, int64_t begin, uint32_t from, uint32_t n) {
     uint8_t order[PARTIES_MAX];
     int place[PARTIES_MAX];
     size_t parties = parties_order(l, order, PARTIES_MAX);
@@ -51,7 +50,7 @@ void ladder_json(struct writer *w, const struct ladder *l, const struct ladder_v
     wr_s(w, "],\"arrows\":[");
     for (uint32_t i = 0; i < l->rungs; i++) {
         const struct rung *r = &l->rung[i];
-        if (!rung_shown(l, i, v) || place[r->from_party] < 0 || place[r->to_party] < 0) continue;
+        if (place[r->from_party] < 0 || place[r->to_party] < 0) continue;
         if (all++ < from || shown == n) continue;
         wr_s(w, shown++ ? ",\n" : "\n");
         rung_json(w, r, begin, place);

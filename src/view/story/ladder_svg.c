@@ -67,14 +67,13 @@ static void note(struct writer *w, int *y, const char *english, uint64_t n) {
     *y += SVG_NOTE;
 }
 
-void ladder_svg(struct writer *w, const struct ladder *l, const struct ladder_view *v) {
+void ladder_svg(struct writer *w, const struct ladder *l) {
     uint8_t order[PARTIES_MAX];
     int x[PARTIES_MAX] = {0};
-    size_t columns = parties_order(l, order, PARTIES_MAX), rows = 0;
-    for (uint32_t i = 0; i < l->rungs; i++) rows += rung_shown(l, i, v);
-    uint64_t bare = l->rungs - rows, later = l->left_out;
+    size_t columns = parties_order(l, order, PARTIES_MAX), rows = l->rungs;
+    uint64_t later = l->left_out;
     if (rows > SVG_ROWS_MAX) later += rows - SVG_ROWS_MAX, rows = SVG_ROWS_MAX;
-    int notes = ((bare > 0) + (later > 0) + (l->strangers > 0)) * SVG_NOTE;
+    int notes = ((l->bare > 0) + (later > 0) + (l->strangers > 0)) * SVG_NOTE;
     int width = SVG_LEFT + (int)(columns ? columns - 1 : 0) * SVG_STEP + 150,
         below = SVG_TOP + (int)rows * SVG_ROW + 30, height = below + notes;
     wr_f(w,
@@ -87,13 +86,11 @@ void ladder_svg(struct writer *w, const struct ladder *l, const struct ladder_vi
         wr_f(w, "<line class=\"l\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", x[order[i]], SVG_TOP - 8, x[order[i]],
              below - 12);
     }
-    size_t row = 0;
-    for (uint32_t i = 0; i < l->rungs && row < rows; i++) {
-        if (!rung_shown(l, i, v)) continue;
-        const struct rung *r = &l->rung[i];
-        arrow(w, r, x[r->from_party], x[r->to_party], SVG_TOP + 16 + (int)row++ * SVG_ROW, l->rung[0].ts);
+    for (size_t row = 0; row < rows; row++) {
+        const struct rung *r = &l->rung[row];
+        arrow(w, r, x[r->from_party], x[r->to_party], SVG_TOP + 16 + (int)row * SVG_ROW, l->begin);
     }
-    note(w, &below, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);
+    note(w, &below, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), l->bare);
     note(w, &below, N_("Packets of other parties not drawn: %1$s (name a conversation with a filter)"), l->strangers);
     note(w, &below, N_("Later packets not drawn: %1$s"), later);
     wr_s(w, "</svg>\n");

@@ -31,18 +31,6 @@ const char *party_role(const struct party *p) {
     return "";
 }
 
-bool rung_shown(const struct ladder *l, uint32_t i, const struct ladder_view *v) {
-    const struct rung *r = &l->rung[i];
-    if (v->all || !r->bare || r->mood != MOOD_PLAIN) return true;
-    for (uint32_t k = i;
-         k-- > 0 && i - k < 64;) { /* the acknowledgment right behind SYN/ACK is the handshake's third step */
-        const struct rung *b = &l->rung[k];
-        if (b->stream != r->stream || b->kind == RUNG_DNS || b->kind == RUNG_ICMP) continue;
-        return b->kind == RUNG_TCP && slice_starts(b->text, SLICE("SYN, ACK"));
-    }
-    return false;
-}
-
 /* Publishers and other clients left, servers in the middle, subscribers right; within those as they came. */
 static int rank(const struct party *p) {
     if (p->broker || p->server) return 1;
@@ -190,7 +178,6 @@ static void rung_print(const struct drawing *d, const struct rung *r, int64_t st
         if (c.cell[i] != COVERED) put_char(d->w, c.cell[i]);
         if ((int)i == hi - 1 && *color) wr_s(d->w, paint(d->v, "\033[0m"));
     }
-    if (d->v->mark == r->frame) wr_s(d->w, d->v->unicode ? " ◀" : " <");
     wr_c(d->w, '\n');
 }
 
@@ -234,6 +221,19 @@ static void head_line(const struct drawing *d, const uint8_t *order,
 static void head_client(struct writer *w, const struct party *p) { print_string(w, p->client); }
 static void head_role(struct writer *w, const struct party *p) { wr_s(w, words(party_role(p))); }
 
+/* notes says below the picture what is not in it. */
+static void notes(const struct drawing *d, uint64_t hidden) {
+    const struct ladder *l = d->l;
+    wr_s(d->w, paint(d->v, "\033[2m"));
+    if (l->bare) text_number(d->w, d->v->width, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), l->bare);
+    if (hidden)
+        text_number(d->w, d->v->width,
+                    N_("Packets of other parties not drawn: %1$s (name a conversation with a filter, or use --svg)"),
+                    hidden);
+    if (l->left_out) text_number(d->w, d->v->width, N_("Later packets not drawn: %1$s"), l->left_out);
+    wr_s(d->w, paint(d->v, "\033[0m"));
+}
+
 void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_view *v) {
     struct drawing d = {.l = l, .v = v, .w = w};
     struct teach teach = {0};
@@ -243,6 +243,7 @@ void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_v
     d.columns = parties_order(l, order, most < COLUMNS_MAX ? most < 2 ? 2 : most : COLUMNS_MAX);
     if (!d.columns) {
         wr_f(w, "%s\n", words(N_("There is no packet to draw.")));
+        notes(&d, 0);
         return;
     }
     d.step = d.columns > 1 ? (room - 1) / (d.columns - 1) : room;
@@ -255,22 +256,14 @@ void ladder_text(struct writer *w, const struct ladder *l, const struct ladder_v
     head_line(&d, order, head_client);
     head_line(&d, order, party_name);
     wr_s(w, paint(v, "\033[0m"));
-    uint64_t bare = 0, hidden = l->strangers;
+    uint64_t hidden = l->strangers;
     for (uint32_t i = 0; i < l->rungs; i++) {
         const struct rung *r = &l->rung[i];
         if (d.column[r->from_party] < 0 || d.column[r->to_party] < 0) hidden++;
-        else if (!rung_shown(l, i, v)) bare++;
         else {
-            rung_print(&d, r, l->rung[0].ts);
+            rung_print(&d, r, l->begin);
             if (v->teach) sentence_print(&d, &teach, i);
         }
     }
-    wr_s(w, paint(v, "\033[2m"));
-    if (bare) text_number(w, v->width, N_("Bare acknowledgments not drawn: %1$s (-v draws them)"), bare);
-    if (hidden)
-        text_number(w, v->width,
-                    N_("Packets of other parties not drawn: %1$s (name a conversation with a filter, or use --svg)"),
-                    hidden);
-    if (l->left_out) text_number(w, v->width, N_("Later packets not drawn: %1$s"), l->left_out);
-    wr_s(w, paint(v, "\033[0m"));
+    notes(&d, hidden);
 }

@@ -386,6 +386,7 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->pkt = p;
     d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = d->quote_src.len = 0;
     d->quoted = d->nesting = d->layers = 0;
+    d->steps = NULL;
     d->service = 0;
     d->begun = 0;
     d->tcp.there = false;

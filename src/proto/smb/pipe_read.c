@@ -98,5 +98,5 @@ void smb2_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) 
 }
 
 #define LAYER(name_, ID_, COLUMN_) .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END
-const struct proto proto_smb_pipe = {LAYER(smb_pipe, SMB_PIPE, "SMB Pipe"), .inner = true};
-const struct proto proto_lanman = {LAYER(lanman, LANMAN, "LANMAN"), .inner = true};
+const struct proto proto_smb_pipe = {LAYER(smb_pipe, SMB_PIPE, "SMB Pipe"), .inner = true, .unlisted = true};
+const struct proto proto_lanman = {LAYER(lanman, LANMAN, "LANMAN"), .inner = true, .unlisted = true};

@@ -313,8 +313,9 @@ struct tcp_said {
 /* decode is the context of one packet on its way through the layers. */
 struct decode {
     struct fvec *out;
-    struct arena *arena;       /* packet lifetime */
-    struct arena_budget *kept; /* memory of the states of all conversations; NULL: no limit but their own */
+    struct arena *arena;        /* packet lifetime */
+    uint32_t *quic_connections; /* how many began so far in all conversations; NULL: nobody counts */
+    struct arena_budget *kept;  /* memory of the states of all conversations; NULL: no limit but their own */
     const struct decode_ops *ops;
     void *driver; /* the ops' own */
     const struct packet *pkt;

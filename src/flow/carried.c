@@ -196,6 +196,7 @@ static bool gathered_read(struct turn *t, struct slice *in, bool fresh) {
         return false;
     }
     uint8_t src = v->src, layers = t->d->layers;
+    const struct layer_step *steps = t->d->steps;
     uint32_t fields = v->n - t->dr->put_back;
     uint16_t sources = v->sources;
     uint8_t own = fvec_add_source(v, whole, t->how->name);
@@ -209,6 +210,7 @@ static bool gathered_read(struct turn *t, struct slice *in, bool fresh) {
         v->n = fields + t->dr->put_back;
         v->sources = sources;
         t->d->layers = layers;
+        t->d->steps = steps;
         s->needed = r.needed > s->n ? r.needed : 0;
         return in->n ? gathered_read(t, in, false) : false;
     }

@@ -104,6 +104,7 @@ int driver_make(struct driver *dr, const struct want *want) {
     useful_find(dr);
     dr->kept.cap = KEPT_MAX;
     dr->d = (struct decode){.out = &dr->fields, .arena = &dr->arena, .kept = &dr->kept, .ops = &ops, .driver = dr};
+    dr->d.quic_connections = &dr->quic_connections;
     dr->d.tcp_fields = want_any(want, FID_TCP_STREAM + 1, FID_TCP_PAYLOAD);
     dr->d.tcp_heard = want_has(want, FID_TCP_SAID);
     dr->d.mqtt_heard = want_has(want, FID_MQTT_SAID);
@@ -386,6 +387,7 @@ void driver_begin(struct driver *dr, const struct packet *p) {
     d->pkt = p;
     d->link_src.len = d->link_dst.len = d->src.len = d->dst.len = d->quote_src.len = 0;
     d->quoted = d->nesting = d->layers = 0;
+    d->steps = NULL;
     d->service = 0;
     d->begun = 0;
     d->tcp.there = false;

@@ -24,6 +24,7 @@ struct driver {
     struct decode d;
     struct fvec fields;
     struct arena arena;
+    uint32_t quic_connections;
     struct arena_budget kept;
     struct want want;
     uint16_t *table[TABLE_COUNT]; /* 65536 entries: place in weir_protos + 1; the top bit: the user said so */

@@ -20,6 +20,11 @@ struct feed {
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
     bool owned; /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
+    /* Of the packet's parts of messages: how many, the last one, whether one is TCP_PART_FIRST, and whether a message
+     * became complete. */
+    unsigned parts;
+    struct slice part;
+    bool first, completes;
 };
 
 static void tcp_close(struct feed *f) {
@@ -32,6 +37,9 @@ static void tcp_close(struct feed *f) {
 static void segment_data(struct feed *f, struct slice part, enum tcp_part as) {
     struct fvec *v = f->d->out;
     if (!part.n || !f->in_packet) return;
+    f->parts += as != TCP_PART_AGAIN;
+    f->first |= as == TCP_PART_FIRST;
+    f->part = part;
     uint32_t from = v->n;
     uint8_t depth = v->depth;
     if (!f->open) v->depth = (uint8_t)(depth + 1);
@@ -117,6 +125,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     struct fvec *v = f->d->out;
     uint32_t fields = v->n;
     uint8_t layers = f->d->layers;
+    const struct layer_step *steps = f->d->steps;
     tunnel_show(f, in);
     f->d->before = tcp->tunnel ? NULL : tcp->before; /* a tunnel shows its own layer */
     f->d->gap = f->stream->gap;
@@ -127,6 +136,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     if (nothing && tcp->tunnel) { /* who reads its message is still to come */
         v->n = fields;
         f->d->layers = layers;
+        f->d->steps = steps;
     }
     if (r.status == READ_OK) become_done(f);
     if (r.status == READ_OK && (r.consumed == 0 || r.consumed > in.n)) r.status = READ_BAD; /* a decoder must move on */
@@ -148,6 +158,7 @@ static void pieces_add(struct feed *f, size_t n, uint32_t at) {
     struct fvec *v = f->d->out;
     const struct stream *s = f->stream;
     uint32_t count = 0, from = v->n;
+    f->completes = true;
     fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)n);
     for (; count < s->piece_count && s->pieces[count].at < n; count++) {
         const struct piece *p = &s->pieces[count];
@@ -267,6 +278,7 @@ static enum tcp_part asks_on(const struct feed *f) {
 static void part_asks_on(struct feed *f) {
     struct fvec *v = f->d->out;
     uint32_t i = f->in_packet ? v->n : 0;
+    f->first |= f->in_packet && asks_on(f) == TCP_PART_FIRST;
     while (i > 0 && v->v[i - 1].id != FID_TCP_SEGMENT_DATA) i--;
     if (i) v->v[i - 1].extra = asks_on(f);
 }
@@ -296,6 +308,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
     struct fvec *v = f->d->out;
     tcp_close(f);
     uint8_t src = v->src, layers = f->d->layers;
+    const struct layer_step *steps = f->d->steps;
     uint32_t fields = v->n - f->dr->put_back;
     uint16_t sources = v->sources;
     struct read_result r = message_read(f, whole_select(f));
@@ -306,6 +319,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
         v->n = fields + f->dr->put_back;
         v->sources = sources;
         f->d->layers = layers;
+        f->d->steps = steps;
         s->needed = r.needed > s->n ? r.needed : 0;
         part_asks_on(f);
         begun_add(f, slice_head(slice_of(s->buf, s->n), r.begun));
@@ -610,6 +624,23 @@ static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
     st->next = st->first = seq;
 }
 
+/* begun_show gives the beginning of a TLS record that ends a segment an entry of its own, though the record is not
+ * complete: as in Wireshark, where no whole record before it has one, save the one that was put together. Of the parts
+ * of records in the segment the first one may belong to a record that is complete with it. */
+static void begun_show(struct feed *f) {
+    struct decode *d = f->d;
+    unsigned entries = 0;
+    if (!f->parts || f->flow->app != &proto_tls) return;
+    for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == &proto_tls && !d->layer[i].quoted;
+    if (f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
+    tcp_close(f);
+    uint8_t layers = d->layers;
+    tunnel_show(f, f->part);
+    if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
+    d_begin_inside(d, &proto_tls, d_off(d, f->part.p), (uint32_t)f->part.n);
+    d_end(d);
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     if (!dr->needs_app) { /* nobody asks for the stream */
@@ -661,5 +692,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if (st->held && gap_known(&f, &tcp->conv)) skip_gap(&f, st->held->seq);
     if (st->held) held_feed(&f);
     if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f, s->flags);
+    begun_show(&f);
     tcp_close(&f);
 }

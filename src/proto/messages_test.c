@@ -127,7 +127,8 @@ static const struct sample {
      "V5, agent 192.0.2.1, sub-agent ID 1, seq 2, 0 samples"},
     {&proto_ptp, "0b 02 0040 00 00 0000 " ZEROS16 "000000000000 0007 00 00", FID_PTP_V2_SEQUENCEID, 7,
      "Announce Message"},
-    {&proto_gquic, "0d 0000000000000001 'Q039' 01 00", FID_GQUIC_CID, 1, "Payload (Encrypted), CID: 1"},
+    {&proto_gquic, "0d 0100000000000000 'Q025' 02 00", FID_GQUIC_CID, 1, "Payload (Encrypted), PKN: 2, CID: 1"},
+    {&proto_gquic, "0d 0000000000000001 'Q039' 01 00", FID_GQUIC_CID, 1, "Payload (Encrypted), PKN: 1, CID: 1"},
 };
 
 /* stream_sample is the beginning of one side of a stream. */

@@ -51,6 +51,13 @@ uint32_t d_begin_inside(struct decode *d, const struct proto *p, uint32_t off, u
     return at;
 }
 
+void d_step(struct decode *d, const char *name) {
+    struct layer_step *step = d_wants(d, FID_FRAME_PROTOCOLS) ? arena_get(d->arena, sizeof *step) : NULL;
+    if (!step) return;
+    *step = (struct layer_step){name, d->steps, d->layers};
+    d->steps = step;
+}
+
 struct fval *d_remark(struct decode *d, uint16_t id, uint32_t off, uint32_t len) {
     const struct field *f = field_of(id);
     d->out->anomalies++;

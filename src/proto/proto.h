@@ -136,6 +136,8 @@ struct proto {
     bool (*names_others)(struct slice in);
     /* inner: its fields stand inside the messages of another protocol, as certificates do. */
     bool inner;
+    /* unlisted: frame.protocols passes over it, as in Wireshark, where another protocol's decoder reads it. */
+    bool unlisted;
     /* shown_empty: it is named also where the capture left out all of its bytes, as in Wireshark. */
     bool shown_empty;
     /* wraps_column: the Protocol column names it around the protocol it carries, "GTP <TCP>". */
@@ -166,6 +168,14 @@ struct layer_mark {
     bool inside;                /* part of the messages of the layer before, whose words tell of it */
     uint8_t src;                /* source of its bytes */
     const struct proto *before; /* what its conversation spoke before it turned to this; NULL: nothing else */
+};
+
+/* layer_step is something that was read on the way without being a layer, such as an extension header: what
+ * frame.protocols names behind a layer. */
+struct layer_step {
+    const char *name;
+    const struct layer_step *before;
+    uint8_t layers; /* that had begun */
 };
 
 /* layer_is_inner tells whether a layer stands inside the messages of another one. */
@@ -303,8 +313,9 @@ struct tcp_said {
 /* decode is the context of one packet on its way through the layers. */
 struct decode {
     struct fvec *out;
-    struct arena *arena;       /* packet lifetime */
-    struct arena_budget *kept; /* memory of the states of all conversations; NULL: no limit but their own */
+    struct arena *arena;        /* packet lifetime */
+    uint32_t *quic_connections; /* how many began so far in all conversations; NULL: nobody counts */
+    struct arena_budget *kept;  /* memory of the states of all conversations; NULL: no limit but their own */
     const struct decode_ops *ops;
     void *driver; /* the ops' own */
     const struct packet *pkt;
@@ -349,6 +360,7 @@ struct decode {
     struct layer_mark layer[LAYERS_MAX];
     uint64_t begun; /* bits by proto.id modulo 64: where one is not set, no layer of the protocol has begun */
     uint8_t layers;
+    const struct layer_step *steps; /* the last one; kept only where somebody wants frame.protocols */
 };
 
 /* d_begin marks the start of a layer and opens its entry; d_end closes it. `off` and `len` are its place. */
@@ -356,6 +368,8 @@ uint32_t d_begin(struct decode *d, const struct proto *p, uint32_t off, uint32_t
 /* d_begin_inside is d_begin for a layer whose words the one around it tells, too (layer_mark.inside). */
 uint32_t d_begin_inside(struct decode *d, const struct proto *p, uint32_t off, uint32_t len);
 static inline void d_end(struct decode *d) { fv_close(d->out); }
+/* d_step names something that is read here without being a layer; `name` must last. */
+void d_step(struct decode *d, const char *name);
 
 static inline bool d_wants(const struct decode *d, uint16_t id) { return fv_wants(d->out, id); }
 

@@ -74,25 +74,6 @@ static void chain_add(struct chain *c, uint16_t id) {
     if (c->n < PHS_DEPTH_MAX) c->id[c->n++] = id;
 }
 
-/* tls_begun tells whether the segment ends with the beginning of a TLS record that has an entry of its own though it is
- * not complete: where no whole record before it has one, save the one that was put together. Of the parts of records in
- * the segment the first one may belong to a record that is complete with it. */
-static bool tls_begun(const struct decode *d) {
-    const struct driver *dr = d->driver;
-    unsigned parts = 0, entries = 0;
-    bool completes = false, first = false;
-    if (!dr->flow || dr->flow->app != &proto_tls) return false;
-    for (uint32_t i = 0; i < d->out->n; i++) {
-        const struct fval *f = &d->out->v[i];
-        completes |= f->id == FID_TCP_SEGMENTS;
-        entries += f->id == FID_TLS && !f->depth;
-        if (f->id != FID_TCP_SEGMENT_DATA || f->extra == TCP_PART_AGAIN) continue;
-        parts++;
-        first |= f->extra == TCP_PART_FIRST;
-    }
-    return completes ? parts > 1 && entries < 2 : first && !entries;
-}
-
 /* frames tells whether the packet's stream is one whose messages tell their length up front. */
 static bool frames(const struct decode *d) {
     const struct driver *dr = d->driver;
@@ -123,10 +104,6 @@ static void chain_make(struct chain *c, const struct decode *d) {
         } else chain_add(c, f->id);
     }
     while (n_waiting) chain_add(c, waiting[--n_waiting].id);
-    if (!tls_begun(d)) return;
-    const struct flow_tunnel *tunnel = flow_tcp(((const struct driver *)d->driver)->flow)->tunnel;
-    if (tunnel) chain_add(c, tunnel->by->id);
-    chain_add(c, FID_TLS);
 }
 
 static void packet(void *state, const struct decode *d, int64_t begin) {

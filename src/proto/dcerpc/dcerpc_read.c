@@ -156,8 +156,12 @@ const struct proto proto_dcerpc = {.name = "dcerpc",
                                    .info = dcerpc_info,
                                    .info_fields = info_fields};
 #define NAMED(name_, ID_, COLUMN_)                                                                                     \
-    const struct proto proto_##name_ = {                                                                               \
-        .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .inner = true};
+    const struct proto proto_##name_ = {.name = #name_,                                                                \
+                                        .column = (COLUMN_),                                                           \
+                                        .id = FID_##ID_,                                                               \
+                                        .end = FID_##ID_##_END,                                                        \
+                                        .inner = true,                                                                 \
+                                        .unlisted = true};
 NAMED(epm, EPM, "EPM")
 NAMED(rpc_netlogon, RPC_NETLOGON, "RPC_NETLOGON")
 NAMED(lsarpc, LSARPC, "LSARPC")

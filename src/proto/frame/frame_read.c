@@ -139,9 +139,34 @@ static bool further(const struct decode *d, uint8_t i) {
     return m->proto->stream && m->proto == m[-1].proto && m->src == m[-1].src;
 }
 
+/* steps_turn turns the chain of steps round: the first one is returned, and `before` leads to the next one. */
+static const struct layer_step *steps_turn(struct decode *d, size_t *length) {
+    const struct layer_step *first = NULL;
+    for (const struct layer_step *s = d->steps; s; s = s->before) {
+        struct layer_step *copy = arena_get(d->arena, sizeof *copy);
+        if (!copy) return first;
+        *copy = (struct layer_step){s->name, first, s->layers};
+        *length += strlen(s->name) + 1;
+        first = copy;
+    }
+    return first;
+}
+
+static void layer_name(struct writer *w, const struct decode *d, uint8_t i) {
+    if (further(d, i) || d->layer[i].proto->unlisted) return;
+    if (i > 1) wr_c(w, ':');
+    if (d->layer[i].before) {
+        wr_s(w, d->layer[i].before->name);
+        wr_c(w, ':');
+    }
+    wr_s(w, d->layer[i].proto->name);
+    if (by_ethertype(d, i)) wr_s(w, ":ethertype");
+}
+
 void frame_end(struct decode *d) {
     if (!d_wants(d, FID_FRAME_PROTOCOLS)) return;
     size_t n = 0;
+    const struct layer_step *step = steps_turn(d, &n);
     for (uint8_t i = 1; i < d->layers; i++)
         n += strlen(d->layer[i].proto->name) + sizeof ":ethertype" +
              (d->layer[i].before ? strlen(d->layer[i].before->name) + 1 : 0);
@@ -149,14 +174,11 @@ void frame_end(struct decode *d) {
     if (!text) return;
     struct writer w = wr_fixed(text, n + 1);
     for (uint8_t i = 1; i < d->layers; i++) {
-        if (further(d, i)) continue;
-        if (i > 1) wr_c(&w, ':');
-        if (d->layer[i].before) {
-            wr_s(&w, d->layer[i].before->name);
+        layer_name(&w, d, i);
+        for (; step && step->layers <= i + 1; step = step->before) {
             wr_c(&w, ':');
+            wr_s(&w, step->name);
         }
-        wr_s(&w, d->layer[i].proto->name);
-        if (by_ethertype(d, i)) wr_s(&w, ":ethertype");
     }
     for (uint32_t i = 0; i < d->out->n; i++)
         if (d->out->v[i].id == FID_FRAME_PROTOCOLS) d->out->v[i].s = wr_done(&w);

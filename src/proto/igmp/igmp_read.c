@@ -98,6 +98,7 @@ static void igmp_read(struct decode *d, struct slice in) {
     }
     uint8_t version = version_of(d, in);
     if (version) fv_u(d->out, FID_IGMP_VERSION, off, 0, version);
+    if (version) d_step(d, proto_igmp.name); /* each version is a protocol of its own to Wireshark */
     uint8_t type = get_u8(d, &r, FID_IGMP_TYPE);
     if (!version) {
         get_bytes(d, &r, FID_IGMP_DATA, rd_left(&r));

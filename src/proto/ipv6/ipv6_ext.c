@@ -24,6 +24,7 @@ static struct reader common_read(struct decode *d, struct ipv6_walk *walk, const
     uint32_t off = rd_off(&walk->r);
     int units = rd_peek(&walk->r, 1);
     uint32_t bytes = units < 0 ? 0 : ((uint32_t)units + 1) * UNIT;
+    d_step(d, field_of(id->self)->name);
     fv_open(d->out, id->self, off, bytes < rd_left(&walk->r) ? bytes : (uint32_t)rd_left(&walk->r));
     if (misplaced) d_anomaly(d, FID_IPV6_HOPOPTS_NOT_FIRST, off, bytes);
     walk->next = get_u8(d, &walk->r, id->next);
@@ -147,6 +148,7 @@ static void routing_header(struct decode *d, struct ipv6_walk *walk) {
 static void fragment_header(struct decode *d, struct ipv6_walk *walk) {
     struct reader *r = &walk->r;
     uint32_t off = rd_off(r);
+    d_step(d, "ipv6.fraghdr");
     fv_open(d->out, FID_IPV6_FRAGHDR, off, UNIT);
     walk->next = get_u8(d, r, FID_IPV6_FRAGHDR_NXT);
     get_u8(d, r, FID_IPV6_FRAGHDR_RESERVED_OCTET);

@@ -8,6 +8,7 @@ enum {
     AUTH_OK = 234,
     PASSIVE = 227,
     PASSIVE_EXTENDED = 229,
+    ACTION_DONE = 250,
     DIRECTORY_IS = 257,
     IAC = 255,
     SB = 250,
@@ -31,19 +32,80 @@ struct ftp_state {
     struct net_addr data_addr; /* where the next data is agreed to go; len 0: nowhere */
     uint16_t data_port;
     struct ftp_transfer transfer;
-    uint8_t length; /* of the working directory, as far as the server named it */
-    char directory[DIRECTORY_MAX];
+    bool moves;     /* the client's last command asks to change the directory */
+    uint8_t length; /* of the working directory, as far as it is known */
+    uint8_t target_n;
+    char directory[DIRECTORY_MAX], target[DIRECTORY_MAX];
 };
 
-/* directory_note keeps the name between quotes of a reply (RFC 959 appendix II). */
+/* directory_note keeps the name between quotes of a reply, in which a quote is two (RFC 959 appendix II). */
 static void directory_note(struct ftp_state *st, struct slice text) {
     const uint8_t *begin = text.n ? memchr(text.p, '"', text.n) : NULL;
+    char name[DIRECTORY_MAX];
+    size_t n = 0;
     if (!begin) return;
-    struct slice name = slice_tail(text, (size_t)(begin - text.p) + 1);
-    const uint8_t *end = name.n ? memchr(name.p, '"', name.n) : NULL;
-    if (!end || end - name.p >= DIRECTORY_MAX) return;
-    st->length = (uint8_t)(end - name.p);
-    memcpy(st->directory, name.p, st->length);
+    struct slice left = slice_tail(text, (size_t)(begin - text.p) + 1);
+    for (; left.n && n < sizeof name - 1; left = slice_tail(left, 1)) {
+        if (left.p[0] == '"') {
+            left = slice_tail(left, 1);
+            if (!left.n || left.p[0] != '"') {
+                st->length = (uint8_t)n;
+                memcpy(st->directory, name, n);
+                return;
+            }
+        }
+        name[n++] = (char)left.p[0];
+    }
+}
+
+/* move_asked keeps where the client asks to go (RFC 959 4.1.1). */
+static void move_asked(struct ftp_state *st, struct slice to) {
+    if (to.n >= DIRECTORY_MAX) return;
+    st->moves = true;
+    st->target_n = (uint8_t)to.n;
+    if (to.n) memcpy(st->target, to.p, to.n);
+}
+
+/* step goes from the directory in `at`, n bytes, into the one named, or up; it returns the length of where that is. */
+static size_t step(char at[DIRECTORY_MAX], size_t n, struct slice name) {
+    if (!name.n || slice_eq(name, SLICE("."))) return n;
+    if (slice_eq(name, SLICE(".."))) {
+        while (n && at[n - 1] != '/') n--;
+        return n > 1 ? n - 1 : n;
+    }
+    bool parted = !n || at[n - 1] == '/';
+    if (n + name.n + !parted >= DIRECTORY_MAX) return n;
+    if (!parted) at[n++] = '/';
+    memcpy(at + n, name.p, name.n);
+    return n + name.n;
+}
+
+static size_t steps(char at[DIRECTORY_MAX], size_t n, struct slice way) {
+    while (way.n) {
+        const uint8_t *mark = memchr(way.p, '/', way.n);
+        struct slice name = slice_head(way, mark ? (size_t)(mark - way.p) : way.n);
+        n = step(at, n, name);
+        way = slice_tail(way, name.n + 1);
+    }
+    return n;
+}
+
+/* directory_move goes where the client asked to go, now that the server did. */
+static void directory_move(struct ftp_state *st) {
+    struct slice target = slice_of((const uint8_t *)st->target, st->target_n);
+    char at[DIRECTORY_MAX];
+    st->moves = false;
+    if (slice_starts(target, SLICE("/"))) {
+        st->length = st->target_n;
+        memcpy(st->directory, st->target, st->length);
+        return;
+    }
+    size_t n = st->length && st->directory[0] == '/';
+    if (n) at[0] = '/';
+    n = steps(at, n, slice_of((const uint8_t *)st->directory, st->length));
+    n = steps(at, n, target);
+    st->length = (uint8_t)n;
+    memcpy(st->directory, at, n);
 }
 
 static void transfer_announce(struct decode *d, struct ftp_state *st) {
@@ -54,30 +116,64 @@ static void transfer_announce(struct decode *d, struct ftp_state *st) {
                      slice_of((const uint8_t *)&st->transfer, sizeof st->transfer));
 }
 
+/* number is one of those a text has, and where. */
+struct number {
+    unsigned value;
+    struct slice text;
+};
+enum { NUMBERS_MAX = 6 };
+
 /* numbers_read takes up to six numbers out of a text and returns how many there were. */
-static size_t numbers_read(struct slice text, unsigned numbers[6]) {
+static size_t numbers_read(struct slice text, struct number numbers[NUMBERS_MAX]) {
     size_t n = 0;
-    for (size_t i = 0; i < text.n && n < 6; i++) {
+    for (size_t i = 0; i < text.n && n < NUMBERS_MAX; i++) {
         if (text.p[i] < '0' || text.p[i] > '9') continue;
-        for (numbers[n] = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9' && numbers[n] < 65536; i++)
-            numbers[n] = numbers[n] * 10 + (text.p[i] - '0');
-        n++;
+        size_t begin = i;
+        unsigned value = 0;
+        for (; i < text.n && text.p[i] >= '0' && text.p[i] <= '9' && value < 65536; i++)
+            value = value * 10 + (text.p[i] - '0');
+        numbers[n++] = (struct number){value, slice_of(text.p + begin, i - begin)};
     }
     return n;
 }
 
+/* way is how an end says where data will go, and the fields that show it. */
+struct way {
+    const char *method;
+    bool extended; /* with no address but the speaker's (RFC 2428 3); EPRT's is that, too */
+    uint16_t addr, port, nat;
+};
+static const struct way way_port = {"PORT", false, FID_FTP_ACTIVE_CIP, FID_FTP_ACTIVE_PORT, FID_FTP_ACTIVE_NAT};
+static const struct way way_pasv = {"PASV", false, FID_FTP_PASSIVE_IP, FID_FTP_PASSIVE_PORT, FID_FTP_PASSIVE_NAT};
+static const struct way way_eprt = {"EPRT", true, 0, 0, 0};
+static const struct way way_epsv = {"EPSV", true, FID_FTP_EPSV_IP, FID_FTP_EPSV_PORT, 0};
+
+/* place_show shows an address of four numbers and a port of two, or the speaker's address and a port of one. */
+static void place_show(struct decode *d, const struct ftp_state *st, const struct way *way, const struct number *v,
+                       size_t n) {
+    const struct number *port = way->extended ? v + n - 1 : v + 4;
+    const uint8_t *end = v[n - 1].text.p + v[n - 1].text.n;
+    uint32_t off = d_off(d, v[0].text.p), addr = load_be32(st->data_addr.bytes);
+    if (!way->port) return;
+    if (!way->extended) fv_u(d->out, way->addr, off, (uint32_t)(v[3].text.p + v[3].text.n - v[0].text.p), addr);
+    else if (d->src.len == 4) fv_gen(fv_u(d->out, way->addr, d_off(d, v[0].text.p), 0, addr));
+    fv_u(d->out, way->port, d_off(d, port->text.p), (uint32_t)(end - port->text.p), st->data_port);
+    if (!way->extended && d->src.len == 4 && memcmp(d->src.bytes, st->data_addr.bytes, 4) != 0)
+        fv_u(d->out, way->nat, off, 0, 1);
+}
+
 /* place_note keeps where data will go: six numbers of an address and a port (RFC 959 4.1.2), or a port behind three
  * marks of the server's own address (RFC 2428 3). */
-static void place_note(struct decode *d, struct ftp_state *st, const char *method, struct slice text) {
-    unsigned v[6];
-    bool extended = method[0] == 'E';
+static void place_note(struct decode *d, struct ftp_state *st, const struct way *way, struct slice text) {
+    struct number v[NUMBERS_MAX];
     size_t n = numbers_read(text, v);
-    if (extended ? n < 1 : n < 6) return;
-    uint8_t addr[4] = {(uint8_t)v[0], (uint8_t)v[1], (uint8_t)v[2], (uint8_t)v[3]};
-    st->data_addr = extended ? d->src : addr_of(addr, 4);
-    st->data_port = (uint16_t)(extended ? v[n - 1] : v[4] << 8 | (v[5] & 0xff));
+    if (way->extended ? n < 1 : n < NUMBERS_MAX) return;
+    uint8_t addr[4] = {(uint8_t)v[0].value, (uint8_t)v[1].value, (uint8_t)v[2].value, (uint8_t)v[3].value};
+    st->data_addr = way->extended ? d->src : addr_of(addr, 4);
+    st->data_port = (uint16_t)(way->extended ? v[n - 1].value : v[4].value << 8 | (v[5].value & 0xff));
     st->transfer = (struct ftp_transfer){.setup_frame = (uint32_t)d->pkt->number};
-    memcpy(st->transfer.method, method, sizeof st->transfer.method);
+    memcpy(st->transfer.method, way->method, sizeof st->transfer.method);
+    place_show(d, st, way, v, n);
     transfer_announce(d, st);
 }
 
@@ -102,12 +198,16 @@ static void request_read(struct decode *d, struct ftp_state *st, const struct li
     login_mark(&st->login, &said, all, word_is(first, "PASS") || word_is(first, "ACCT"));
     login_part(&said, line_add(d, FID_FTP_REQUEST_COMMAND, command), command);
     if (rest.n) login_part(&said, line_add(d, FID_FTP_REQUEST_ARG, rest), rest);
-    fv_close(d->out);
     st->tls_asked = word_is(command, "AUTH");
-    if (said.secret) return;
-    if (word_is(command, "PORT")) place_note(d, st, "PORT", rest);
-    else if (word_is(command, "EPRT")) place_note(d, st, "EPRT", rest);
-    else command_note(d, st, line->text, command);
+    st->moves = false;
+    if (!said.secret) {
+        if (word_is(command, "PORT")) place_note(d, st, &way_port, rest);
+        else if (word_is(command, "EPRT")) place_note(d, st, &way_eprt, rest);
+        else if (word_is(command, "CWD")) move_asked(st, rest);
+        else if (word_is(command, "CDUP")) move_asked(st, SLICE(".."));
+        else command_note(d, st, line->text, command);
+    }
+    fv_close(d->out);
 }
 
 static void reply_read(struct decode *d, struct ftp_state *st, const struct line *line) {
@@ -118,14 +218,15 @@ static void reply_read(struct decode *d, struct ftp_state *st, const struct line
         struct slice rest = slice_tail(line->text, 4);
         if (rest.n) line_add(d, FID_FTP_RESPONSE_ARG, rest);
     }
+    if (code == PASSIVE) place_note(d, st, &way_pasv, slice_tail(line->text, 4));
+    if (code == PASSIVE_EXTENDED) place_note(d, st, &way_epsv, slice_tail(line->text, 4));
     fv_close(d->out);
     if (code == DIRECTORY_IS) directory_note(st, line->text);
-    if (code == PASSIVE) place_note(d, st, "PASV", slice_tail(line->text, 4));
-    if (code == PASSIVE_EXTENDED) place_note(d, st, "EPSV", slice_tail(line->text, 4));
+    if (code == ACTION_DONE && st->moves) directory_move(st);
     if (code == AUTH_OK && st->tls_asked && d->ops->become) d->ops->become(d, &proto_tls, 0);
 }
 
-/* directory_show says where the client is, in a line of its own; it is empty until the server said it. */
+/* directory_show says where the client is, in a line of its own; it is empty until it is known. */
 static void directory_show(struct decode *d, const struct ftp_state *st) {
     if (!d_wants(d, FID_FTP_CURRENT_WORKING_DIRECTORY)) return;
     struct slice name = arena_copy(d->arena, slice_of(st->directory, st->length));

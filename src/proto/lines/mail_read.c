@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mail: SMTP (RFC 5321), POP (RFC 1939) and IMAP (RFC 9051), line by line; after STARTTLS and its kin (RFC 3207, 2595)
- * the conversation is one of TLS. Of a message that SMTP carries the headers are read when its end comes.
+ * the conversation is one of TLS. A message that SMTP carries is read when its end comes (imf_read.c).
  *
  * Theory of operation: the state of a conversation says what the client asked for: TLS, or to send a message, whose end
  * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
  * DATA where the client does not wait, and behind the reply that says so (354, which answers nothing else) where it
- * does. Headers that came in earlier segments are kept, HEAD_MAX bytes of them. */
+ * does. What came of it in earlier segments is kept (mail_kept.c). */
 #include "proto/lines/login.h"
+#include "proto/lines/mail.h"
 #include "proto/protos.h"
 
 struct mail_state {
     bool tls_asked;  /* the server's consent is still to come */
     bool asked_data; /* the reply to it is still to come */
     bool in_data;
-    bool fresh;   /* of the message nothing came yet */
-    bool in_head; /* its headers are not at their end */
-    struct arena memory;
-    uint8_t *head; /* what came of them in earlier segments, in `memory`; NULL: nothing */
-    size_t head_n;
+    bool fresh; /* of the message nothing came yet */
+    struct mail_kept kept;
     struct login login;
 };
 
@@ -25,8 +23,8 @@ enum { SMTP_READY = 220, SMTP_CHALLENGE = 334, SMTP_GO_ON = 354, SMTP_REFUSED = 
 
 /* message_begin says that the client's next line is the first of a message. */
 static void message_begin(struct mail_state *st) {
-    st->in_data = st->fresh = st->in_head = true;
-    st->head_n = 0;
+    st->in_data = st->fresh = true;
+    mail_drop(&st->kept);
 }
 
 static void smtp_request(struct decode *d, struct mail_state *st, const struct line *line) {
@@ -50,91 +48,69 @@ static void smtp_request(struct decode *d, struct mail_state *st, const struct l
 /* smtp_goes_on tells whether more lines of a reply follow this one. */
 static bool smtp_goes_on(struct slice text) { return text.n >= 4 && text.p[3] == '-'; }
 
-static void smtp_reply(struct decode *d, struct mail_state *st, const struct line *line) {
-    int code = code_of(line->text);
-    fv_hide(fv_u(d->out, FID_SMTP_RSP, d_off(d, line->all.p), 0, 1));
-    line_open(d, FID_SMTP_RESPONSE, line->all);
-    if (code >= 0) {
+/* reply_show shows a line of a reply, inside the entry of the reply's first line where it is not that itself. */
+static void reply_show(struct decode *d, const struct line *line, int code, bool further) {
+    struct slice rest = slice_tail(line->text, 4);
+    if (code < 0) return;
+    if (!further) {
+        line_open(d, FID_SMTP_RESPONSE, line->all);
         fv_u(d->out, FID_SMTP_RESPONSE_CODE, d_off(d, line->text.p), 3, (unsigned)code);
-        struct slice rest = slice_tail(line->text, 4);
-        if (rest.n) line_add(d, FID_SMTP_RSP_PARAMETER, rest);
     }
-    fv_close(d->out);
+    if (line->text.n >= 4) line_add(d, FID_SMTP_RSP_PARAMETER, rest);
+    if (!smtp_goes_on(line->text)) fv_close(d->out);
+}
+
+/* smtp_reply: `further` says whether the line goes on with a reply that began in the same segment; it returns whether
+ * the next one does. */
+static bool smtp_reply(struct decode *d, struct mail_state *st, const struct line *line, bool further) {
+    int code = code_of(line->text);
+    bool goes_on = code >= 0 && smtp_goes_on(line->text);
+    reply_show(d, line, code, further);
     st->login.asked = code == SMTP_CHALLENGE;
-    if (smtp_goes_on(line->text)) return;
+    if (goes_on) return true;
     if (code == SMTP_GO_ON && !st->asked_data && !st->in_data) message_begin(st);
     if (code >= SMTP_REFUSED && st->fresh) st->asked_data = st->in_data = st->fresh = false;
     if (code == SMTP_GO_ON) st->asked_data = false;
     if (st->tls_asked && code == SMTP_READY && d->ops->become) d->ops->become(d, &proto_tls, 0);
     if (code == SMTP_READY || code >= SMTP_REFUSED) st->tls_asked = false;
+    return false;
 }
 
-/* mail is what a segment has of the message that is sent: its headers (RFC 5322 2.2), as far as they are there. */
+/* mail is what a segment has of the message that is sent, and the message that ended in it. */
 struct mail {
-    struct slice head;
+    struct slice lines, whole;
+    uint8_t src; /* of `whole` */
     bool ended;
 };
 
-static void mail_take(struct mail_state *st, struct mail *mail, const struct line *line) {
-    mail->ended = slice_eq(line->text, SLICE("."));
-    st->fresh = false;
-    st->in_data = !mail->ended;
-    if (mail->ended || !line->text.n) st->in_head = false;
-    if (!st->in_head) return;
-    if (!mail->head.p) mail->head.p = line->all.p;
-    mail->head.n += line->all.n;
-}
-
-/* head_keep keeps headers of a message that goes on in a later segment. */
-static void head_keep(struct decode *d, struct mail_state *st, struct slice part) {
-    enum { HEAD_MAX = 8192 };
-    if (!part.n) return;
-    if (!st->head) {
-        st->memory = arena_make_of(2 * HEAD_MAX, d->kept);
-        st->head = arena_get(&st->memory, HEAD_MAX);
-    }
-    if (!st->head || part.n > HEAD_MAX - st->head_n) return;
-    memcpy(st->head + st->head_n, part.p, part.n);
-    st->head_n += part.n;
-}
-
-/* head_whole returns all headers of the message that ended, as a source of its own that is selected where part of them
- * came earlier. */
-static struct slice head_whole(struct decode *d, const struct mail_state *st, struct slice part) {
-    if (!st->head_n) return part;
-    uint8_t *all = arena_get(d->arena, st->head_n + part.n);
-    struct slice whole = slice_of(all, st->head_n + part.n);
-    uint8_t source = all ? fvec_add_source(d->out, whole, "Reassembled SMTP") : 0;
-    if (!source) return part;
-    memcpy(all, st->head, st->head_n);
-    if (part.n) memcpy(all + st->head_n, part.p, part.n);
-    d->out->src = source;
-    return whole;
-}
-
-/* mail_show shows the message whose end came, as a layer of its own. */
-static void mail_show(struct decode *d, const struct mail_state *st, struct slice part) {
-    static const struct {
-        const char *name;
-        uint16_t id;
-    } headers[] = {{"FROM", FID_IMF_FROM},
-                   {"TO", FID_IMF_TO},
-                   {"SUBJECT", FID_IMF_SUBJECT},
-                   {"DATE", FID_IMF_DATE},
-                   {"MESSAGE-ID", FID_IMF_MESSAGE_ID}};
+/* mail_end shows that the message is at its end, and keeps it for a layer of its own. */
+static void mail_end(struct decode *d, struct mail_state *st, struct mail *mail, struct slice dot) {
     uint8_t src = d->out->src;
-    struct slice left = head_whole(d, st, part);
-    struct line line;
-    d_begin(d, &proto_imf, left.n ? d_off(d, left.p) : 0, (uint32_t)left.n);
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        struct slice value, name;
-        if (!header_split(line.text, &name, &value)) continue;
-        while (left.n && (left.p[0] == ' ' || left.p[0] == '\t') && line_take(&left, &line)) /* RFC 5322 2.2.3 */
-            value.n = (size_t)(line.text.p + line.text.n - value.p);
-        for (size_t h = 0; h < sizeof headers / sizeof *headers; h++)
-            if (word_is(name, headers[h].name)) line_add(d, headers[h].id, value);
+    fv_add(d->out, FID_SMTP_EOM, d_off(d, dot.p), 1);
+    mail_keep(d, &st->kept, mail->lines);
+    mail->whole = mail_whole(d, &st->kept);
+    mail->src = d->out->src;
+    mail->ended = true;
+    mail->lines = (struct slice){0};
+    d->out->src = src;
+    mail_drop(&st->kept);
+}
+
+static void mail_take(struct decode *d, struct mail_state *st, struct mail *mail, const struct line *line) {
+    st->in_data = !slice_eq(line->text, SLICE("."));
+    st->fresh = false;
+    if (!st->in_data) {
+        mail_end(d, st, mail, line->text);
+        return;
     }
-    d_end(d);
+    if (!mail->lines.p) mail->lines.p = line->all.p;
+    mail->lines.n += line->all.n;
+}
+
+static void mail_show(struct decode *d, const struct mail *mail) {
+    uint8_t src = d->out->src;
+    d->out->src = mail->src;
+    d->ops->call(d, &proto_imf, mail->whole);
     d->out->src = src;
 }
 
@@ -148,36 +124,42 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
     if (!whole.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
     if (whole.n && (server || !st->in_data)) left = in = whole;
     d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)in.n);
+    bool reply_open = false;
+    if (server) fv_hide(fv_u(d->out, FID_SMTP_RSP, d_off(d, in.p), 0, 1));
     for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        if (server) {
-            smtp_reply(d, st, &line);
-        } else if (st->in_data) {
-            line_add(d, FID_SMTP_MESSAGE, line.all);
-            mail_take(st, &mail, &line);
-        } else {
-            smtp_request(d, st, &line);
-        }
+        if (server) reply_open = smtp_reply(d, st, &line, reply_open);
+        else if (st->in_data) mail_take(d, st, &mail, &line);
+        else smtp_request(d, st, &line);
+    }
+    if (reply_open) fv_close(d->out);
+    if (mail.lines.n) {
+        fv_hide(fv_add(d->out, FID_SMTP_PART, d_off(d, mail.lines.p), (uint32_t)mail.lines.n));
+        d->ops->call(d, &proto_data_text_lines, mail.lines);
     }
     d_end(d);
-    if (mail.ended) mail_show(d, st, mail.head);
-    else head_keep(d, st, mail.head);
+    if (mail.lines.n) mail_keep(d, &st->kept, mail.lines);
+    if (mail.ended) mail_show(d, &mail);
     return lines_whole(in);
 }
 
 /* joined_say says the lines one behind the other, of a reply's code only the first one's. */
 static void joined_say(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end, uint16_t id) {
-    bool first = true, goes_on = false;
+    bool first = true, first_part = true;
     for (uint32_t i = at; i < end; i++) {
-        if (v->v[i].id != id) continue;
-        struct slice text = v->v[i].s;
+        bool part = id == FID_SMTP_RESPONSE && v->v[i].id == FID_SMTP_RSP_PARAMETER;
+        if (v->v[i].id != id && !(part && !first_part)) {
+            first_part = first_part && !part;
+            continue;
+        }
         if (!first) wr_s(w, " | ");
-        line_say(w, v, &v->v[i], goes_on ? slice_tail(text, 4) : text);
-        goes_on = id == FID_SMTP_RESPONSE && smtp_goes_on(text);
+        line_say(w, v, &v->v[i], v->v[i].s);
+        if (!part) first_part = true;
         first = false;
     }
 }
 
 static void smtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *part = fv_first(v, FID_SMTP_PART, at, end);
     if (fv_first(v, FID_SMTP_RESPONSE, at, end)) {
         wr_s(w, "S: ");
         joined_say(w, v, at, end, FID_SMTP_RESPONSE);
@@ -185,10 +167,33 @@ static void smtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
         wr_s(w, "C: ");
         joined_say(w, v, at, end, FID_SMTP_COMMAND_LINE);
     } else {
-        uint32_t n = 0;
-        for (uint32_t i = at; i < end; i++)
-            if (v->v[i].id == FID_SMTP_MESSAGE) n += v->v[i].len;
-        wr_f(w, "C: DATA fragment, %u bytes", n);
+        wr_f(w, "C: DATA fragment, %u bytes", part ? (unsigned)part->len : 0u);
+    }
+}
+
+/* fragments_say says in which frames the message came. */
+static void fragments_say(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *count = fv_first(v, FID_SMTP_DATA_FRAGMENT_COUNT, at, fv_end(v, at));
+    wr_f(w, "%u DATA fragment%s (%u bytes)", count ? (unsigned)count->u : 0u, count && count->u == 1 ? "" : "s",
+         (unsigned)v->v[at].len);
+    const char *before = ": ";
+    for (uint32_t i = at + 1, end = fv_end(v, at); i < end; i++) {
+        if (v->v[i].id != FID_SMTP_DATA_FRAGMENT) continue;
+        wr_f(w, "%s#%llu(%u)", before, (unsigned long long)v->v[i].u, (unsigned)v->v[i].len);
+        before = ", ";
+    }
+}
+
+static bool smtp_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    const struct fval *f = &v->v[at];
+    switch (f->id) {
+    case FID_SMTP_EOM: wr_s(w, "C: ."); return true;
+    case FID_SMTP_DATA_FRAGMENTS: fragments_say(w, v, at); return true;
+    case FID_SMTP_DATA_FRAGMENT:
+        wr_f(w, "Frame: %llu, payload: %u-%u (%u bytes)", (unsigned long long)f->u, (unsigned)f->off,
+             (unsigned)(f->off + f->len - 1), (unsigned)f->len);
+        return true;
+    default: return false;
     }
 }
 
@@ -320,30 +325,15 @@ static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     line_say(w, v, text, text->s);
 }
 
-static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *from = fv_first(v, FID_IMF_FROM, at, end), *subject = fv_first(v, FID_IMF_SUBJECT, at, end);
-    if (from) wr_s(w, "from: ");
-    if (from) print_string(w, from->s);
-    if (subject) wr_s(w, from ? ", subject: " : "subject: ");
-    if (subject) print_string(w, subject->s);
-}
+static void smtp_end(void *state) { mail_drop(&((struct mail_state *)state)->kept); }
 
-static void smtp_end(void *state) { arena_free(&((struct mail_state *)state)->memory); }
-
-static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, FID_SMTP_MESSAGE, 0};
+static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, FID_SMTP_RSP_PARAMETER, FID_SMTP_PART,
+                                       0};
 static const struct stream_ops smtp_stream = {
     .state_size = sizeof(struct mail_state), .read = smtp_read, .end = smtp_end};
 static const struct proto_key smtp_keys[] = {{TABLE_TCP, 25}, {TABLE_TCP, 587}, {TABLE_COUNT, 0}};
-const struct proto proto_smtp = {LINES_PROTO(smtp, SMTP, "SMTP"), .info_fields = smtp_fields};
+const struct proto proto_smtp = {LINES_PROTO(smtp, SMTP, "SMTP"), .info_fields = smtp_fields, .label = smtp_label};
 
-static const uint16_t imf_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, 0};
-const struct proto proto_imf = {.name = "imf",
-                                .column = "SMTP/IMF",
-                                .id = FID_IMF,
-                                .end = FID_IMF_END,
-                                .inner = true,
-                                .info = imf_info,
-                                .info_fields = imf_fields};
 static const uint16_t pop_fields[] = {FID_POP_RESPONSE, FID_POP_REQUEST, 0};
 static const struct stream_ops pop_stream = {.state_size = sizeof(struct mail_state), .read = pop_read};
 static const struct proto_key pop_keys[] = {{TABLE_TCP, 110}, {TABLE_COUNT, 0}};

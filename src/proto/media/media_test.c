@@ -131,7 +131,7 @@ static void parts_are_read(void) {
     CHECK(is(FID_MIME_MULTIPART_CONTENT_DISPOSITION, 0, "form-data;name=\"a\""), "a part has its header fields");
     CHECK(is(FID_DATA_DATA, 0, "1"), "its content is what stands in front of the boundary's line end");
     CHECK(is(FID_DATA_TEXT_LINES_LINE, 0, "line --x y\r\n"), "a boundary begins a line, and the media type counts");
-    CHECK(is(FID_MIME_MULTIPART_PREAMBLE, 0, "before") && is(FID_MIME_MULTIPART_TRAILER, 0, "behind"),
+    CHECK(is(FID_MIME_MULTIPART_PREAMBLE, 0, "before\r\n") && is(FID_MIME_MULTIPART_TRAILER, 0, "behind"),
           "what stands around the parts is shown");
     parts("multipart/mixed; boundary=a",
           "--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n1\n--b--\n--a\n\n2\n--a--");

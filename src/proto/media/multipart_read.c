@@ -36,7 +36,13 @@ bool media_parts_begin(struct media_parts *m, struct slice value, struct slice b
     if (!boundary.n || boundary.n > BOUNDARY_MAX) return false;
     memcpy(m->mark + 2, boundary.p, boundary.n);
     m->mark_len = (uint16_t)(boundary.n + 2);
-    return media_part_next(m);
+    if (!media_part_next(m)) return false;
+    /* The line end in front of the first boundary is the preamble's. */
+    const uint8_t *mark = memchr(m->boundary.p, '-', m->boundary.n);
+    size_t ends = (size_t)(mark - m->boundary.p);
+    m->part.n += ends;
+    m->boundary = slice_tail(m->boundary, ends);
+    return true;
 }
 
 bool media_part_next(struct media_parts *m) {

@@ -152,6 +152,7 @@ struct quic_state {
     uint8_t sure;                    /* enum quic_sure */
     uint8_t client;                  /* which side of the conversation it is, where has_keys */
     uint32_t version;                /* the keys are of */
+    uint32_t connection;             /* its number, + 1; 0: it began out of sight */
     struct quic_id id;               /* they come out of */
     struct quic_keys keys[2];        /* the client's, the server's */
     uint64_t number[QUIC_SPACES][2]; /* after the greatest one seen of them */

@@ -134,6 +134,22 @@ static int long_open(struct reading *g, const struct long_head *h, struct slice 
     return g->path && g->opens ? quic_path_open(g->d, g->path, &c, &g->st, o) : -1;
 }
 
+/* connection_count gives a connection its number. */
+static void connection_count(struct decode *d, struct quic_state *st) {
+    if (st && !st->connection && d->quic_connections) st->connection = ++*d->quic_connections;
+}
+
+/* connection_show says at the place `to` of a datagram's first packet which connection it is of. */
+static void connection_show(const struct reading *g, uint32_t off, uint32_t to) {
+    struct decode *d = g->d;
+    uint32_t from = d->out->n;
+    if (!g->first || !g->st || !g->st->connection) return;
+    fv_open(d->out, FID_QUIC_CONNECTION, off, 0);
+    fv_u(d->out, FID_QUIC_CONNECTION_NUMBER, off, 0, g->st->connection - 1);
+    fv_close(d->out);
+    if (d->out->n > from) d_move_back(d, to, from);
+}
+
 static void long_read(struct reading *g, struct reader *r) {
     struct decode *d = g->d;
     struct long_head h;
@@ -153,6 +169,7 @@ static void long_read(struct reading *g, struct reader *r) {
         g->st->own_sure[d->from] = side >= 0;
     }
     if (side >= 0) o = &opened;
+    if (whole && h.version && h.type == INITIAL) connection_count(d, g->st);
     bits_read(d, off, in.p[0], h.version, o);
     rd_skip(r, 1);
     get_be32(d, r, FID_QUIC_VERSION);
@@ -289,6 +306,7 @@ static void packet_read(struct reading *g, struct reader *r) {
     uint32_t n = rd_off(r) - off;
     fv_set_len(d->out, at, n);
     if (length < d->out->n && d->out->v[length].id == FID_QUIC_PACKET_LENGTH) d->out->v[length].u = n;
+    connection_show(g, off, length);
     if (!rd_ok(r)) d_bad(d, r);
     d_end(d);
     if (g->st && g->st->plain) quic_streams_read(d, g->st);

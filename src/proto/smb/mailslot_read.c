@@ -187,6 +187,7 @@ const struct proto proto_mailslot = {.name = "mailslot",
                                      .column = "SMB Mailslot",
                                      .id = FID_MAILSLOT,
                                      .end = FID_MAILSLOT_END,
+                                     .unlisted = true,
                                      .info = mailslot_info,
                                      .info_fields = mailslot_info_fields};
 

@@ -36,24 +36,40 @@ static void nbss_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     wr_s(w, name ? name : "NBSS Continuation Message");
 }
 
-/* message_read reads the header of a message, which is alone or one of a chain. */
+/* message_read reads the header of a message, which is alone or one of a chain ([MS-SMB2] 2.2.1): a request has the
+ * channel's sequence number where a response has the status. */
 static void message_read(struct decode *d, struct slice in) {
-    static const struct d_row rows[] = {{0, 4},
-                                        {FID_SMB2_HEADER_LEN, 2, true},
-                                        {FID_SMB2_CREDIT_CHARGE, 2, true},
-                                        {FID_SMB2_NT_STATUS, 4, true},
-                                        {FID_SMB2_CMD, 2, true},
-                                        {0, 2},
-                                        {FID_SMB2_FLAGS, 4, true},
-                                        {FID_SMB2_FLAGS_RESPONSE, 0},
-                                        {FID_SMB2_FLAGS_ASYNC, 0},
-                                        {FID_SMB2_FLAGS_CHAINED, 0},
-                                        {FID_SMB2_FLAGS_SIGNATURE, 0},
-                                        {FID_SMB2_CHAIN_OFFSET, 4, true},
-                                        {FID_SMB2_MSG_ID, 8, true},
-                                        {0, 8},
-                                        {FID_SMB2_SESID, 8, true}};
-    d_layer(d, &proto_smb2, in, D_ROWS(rows));
+    enum { FLAGS = 16, RESPONSE = 0x1, ASYNC = 0x2 };
+    static const struct d_row first[] = {
+        {FID_SMB2_PROTOCOL_ID, 4}, {FID_SMB2_HEADER_LEN, 2, true}, {FID_SMB2_CREDIT_CHARGE, 2, true}};
+    static const struct d_row request[] = {{FID_SMB2_CHANNEL_SEQUENCE, 2, true},
+                                           {FID_SMB2_RESERVED, 2},
+                                           {FID_SMB2_CMD, 2, true},
+                                           {FID_SMB2_CREDITS_REQUESTED, 2, true}};
+    static const struct d_row response[] = {
+        {FID_SMB2_NT_STATUS, 4, true}, {FID_SMB2_CMD, 2, true}, {FID_SMB2_CREDITS_GRANTED, 2, true}};
+    static const struct d_row middle[] = {{FID_SMB2_FLAGS, 4, true},        {FID_SMB2_FLAGS_RESPONSE, 0},
+                                          {FID_SMB2_FLAGS_ASYNC, 0},        {FID_SMB2_FLAGS_CHAINED, 0},
+                                          {FID_SMB2_FLAGS_SIGNATURE, 0},    {FID_SMB2_FLAGS_PRIORITY_MASK, 0},
+                                          {FID_SMB2_FLAGS_DFS, 0},          {FID_SMB2_FLAGS_REPLAY, 0},
+                                          {FID_SMB2_CHAIN_OFFSET, 4, true}, {FID_SMB2_MSG_ID, 8, true}};
+    static const struct d_row async[] = {{FID_SMB2_AID, 8, true}};
+    static const struct d_row sync[] = {{FID_SMB2_PID, 4, true}, {FID_SMB2_TID, 4, true}};
+    static const struct d_row last[] = {{FID_SMB2_SESID, 8, true}, {FID_SMB2_SIGNATURE, 16}};
+    struct reader r = d_reader(d, in);
+    uint8_t flags = in.n > FLAGS ? in.p[FLAGS] : 0;
+    d_begin(d, &proto_smb2, rd_off(&r), (uint32_t)in.n);
+    fv_open(d->out, FID_SMB2_HEADER, rd_off(&r), in.n < SMB2_HEAD ? (uint32_t)in.n : SMB2_HEAD);
+    d_rows(d, &r, D_ROWS(first));
+    if (flags & RESPONSE) d_rows(d, &r, D_ROWS(response));
+    else d_rows(d, &r, D_ROWS(request));
+    d_rows(d, &r, D_ROWS(middle));
+    if (flags & ASYNC) d_rows(d, &r, D_ROWS(async));
+    else d_rows(d, &r, D_ROWS(sync));
+    d_rows(d, &r, D_ROWS(last));
+    fv_close(d->out);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
 }
 
 /* messages_read reads a message, or a chain of them. */

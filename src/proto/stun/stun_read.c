@@ -4,6 +4,9 @@
  * their type and length. In TCP messages follow each other as they are (RFC 8489 6.2.2), or each behind its length (RFC
  * 4571), which the place of the cookie tells apart. */
 #include "proto/protos.h"
+#include "proto/stun/stun.h"
+
+#include <zlib.h>
 
 #include "field/print.h"
 
@@ -35,9 +38,13 @@ enum {
     XOR_MAPPED = 0x0020,
     PRIORITY = 0x0024,
     SOFTWARE = 0x8022,
+    ALTERNATE_SERVER = 0x8023,
     FINGERPRINT = 0x8028,
     CONTROLLED = 0x8029,
-    CONTROLLING = 0x802a
+    CONTROLLING = 0x802a,
+    MS_CANDIDATE = 0x8054, /* [MS-ICE2] 2.2.3 */
+    MS_IMPLEMENTATION = 0x8070,
+    GOOG_NETWORK = 0xc057
 };
 
 /* padded returns a length with what brings it to four bytes. */
@@ -113,15 +120,28 @@ static void text_get(struct decode *d, struct reader *r, uint16_t id) {
     fv_s(d->out, id, off, (uint32_t)all.n, text);
 }
 
+/* fingerprint_read checks the CRC-32 of the message up to this attribute (RFC 8489 14.7). */
+static void fingerprint_read(struct decode *d, struct reader *r, const uint8_t *id) {
+    enum { ATTRIBUTE = 4, BEFORE_COOKIE = 4, MARK = 0x5354554e };
+    uint32_t off = rd_off(r);
+    const uint8_t *begin = id - BEFORE_COOKIE, *end = r->p - ATTRIBUTE;
+    uint32_t sum = (uint32_t)crc32(0, begin, (uInt)(end - begin)) ^ MARK, said = get_be32(d, r, FID_STUN_ATT_CRC32);
+    if (!rd_ok(r)) return;
+    if (said != sum) d_anomaly(d, FID_STUN_ATT_CRC32_BAD, off, 4);
+    fv_u(d->out, FID_STUN_ATT_CRC32_STATUS, off, 0, said == sum);
+}
+
 static void value_read(struct decode *d, struct reader *r, unsigned type, const uint8_t *id) {
     static const struct d_row error[] = {
         {FID_STUN_ATT_RESERVED, 2}, {0, 1}, {FID_STUN_ATT_ERROR_CLASS, 0}, {FID_STUN_ATT_ERROR, 1}};
     static const struct d_row transport[] = {{FID_STUN_ATT_TRANSP, 1}, {FID_STUN_ATT_RESERVED, 3}};
     static const struct d_row channel[] = {{FID_STUN_ATT_CHANNELNUM, 2}, {FID_STUN_ATT_RESERVED, 2}};
+    static const struct d_row network[] = {{FID_STUN_ATT_GOOGLE_NETWORK_ID, 2}, {FID_STUN_ATT_GOOGLE_NETWORK_COST, 2}};
     size_t n = rd_left(r);
     switch (type) {
     case TRANSPORT: d_rows(d, r, D_ROWS(transport)); break;
     case CHANNEL_NUMBER: d_rows(d, r, D_ROWS(channel)); break;
+    case ALTERNATE_SERVER:
     case MAPPED: address_read(d, r, false, id); break;
     case XOR_PEER:
     case XOR_RELAYED:
@@ -131,9 +151,12 @@ static void value_read(struct decode *d, struct reader *r, unsigned type, const 
     case NONCE: text_get(d, r, FID_STUN_ATT_NONCE); break;
     case SOFTWARE: text_get(d, r, FID_STUN_ATT_SOFTWARE); break;
     case INTEGRITY: get_bytes(d, r, FID_STUN_ATT_HMAC, n); break;
-    case FINGERPRINT: get_be32(d, r, FID_STUN_ATT_CRC32); break;
+    case FINGERPRINT: fingerprint_read(d, r, id); break;
     case PRIORITY: get_be32(d, r, FID_STUN_ATT_PRIORITY); break;
     case LIFETIME: get_be32(d, r, FID_STUN_ATT_LIFETIME); break;
+    case MS_IMPLEMENTATION: get_be32(d, r, FID_STUN_ATT_MS_VERSION_ICE); break;
+    case MS_CANDIDATE: text_get(d, r, FID_STUN_ATT_MS_FOUNDATION); break;
+    case GOOG_NETWORK: d_rows(d, r, D_ROWS(network)); break;
     case BANDWIDTH: get_be32(d, r, FID_STUN_PORT_BANDWIDTH); break;
     case CONTROLLED:
     case CONTROLLING: get_bytes(d, r, FID_STUN_ATT_TIE_BREAKER, n); break;
@@ -198,16 +221,20 @@ static void classic_read(struct decode *d, struct slice in) {
 }
 
 /* message_read reads a message with the `before` bytes of its length in TCP before it. */
-static void message_read(struct decode *d, struct slice in, size_t before) {
+static void message_read(struct decode *d, struct stun_state *st, struct slice in, size_t before) {
     static const struct d_row head[] = {
         {FID_STUN_TYPE, 2},   {FID_STUN_TYPE_CLASS, 0}, {FID_STUN_TYPE_METHOD, 0}, {FID_STUN_TYPE_METHOD_ASSIGNMENT, 0},
         {FID_STUN_LENGTH, 2}, {FID_STUN_COOKIE, 4},     {FID_STUN_ID, 12}};
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_stun, rd_off(&r), (uint32_t)in.n);
     if (before) get_be16(d, &r, FID_STUN_TCP_FRAME_LENGTH);
+    unsigned class = in.n >= before + HEADER ? load_be16(in.p + before) & CLASS : INDICATION;
+    if (st && class != INDICATION) stun_match(d, st, class != 0, in.p + before + 8, rd_off(&r));
     d_rows(d, &r, D_ROWS(head));
-    if (rd_ok(&r)) fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
-    if (rd_ok(&r) && rd_left(&r)) attributes_read(d, &r, in.p + before + 4);
+    if (rd_ok(&r) && rd_left(&r)) {
+        fv_gen(fv_u(d->out, FID_STUN_NETWORK_VERSION, rd_off(&r), 0, VERSION_COOKIE));
+        attributes_read(d, &r, in.p + before + 4);
+    }
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
 }
@@ -223,7 +250,7 @@ static void stun_read(struct decode *d, struct slice in) {
         else d_data(d, in);
         return;
     }
-    message_read(d, in, 0);
+    message_read(d, d->ops->udp_state && !d->quoted ? d->ops->udp_state(d, &proto_stun) : NULL, in, 0);
 }
 
 /* begins_message tells whether the header of a message with its cookie is there. */
@@ -252,10 +279,10 @@ static struct read_result stun_frame(struct slice in) {
 }
 
 static struct read_result stun_message(struct decode *d, void *state, int from, struct slice in) {
-    (void)state, (void)from;
+    (void)from;
     struct reader r = d_reader(d, in);
-    if (is_framed(in)) message_read(d, in, FRAME_LENGTH);
-    else if (begins_message(in)) message_read(d, in, 0);
+    if (is_framed(in)) message_read(d, state, in, FRAME_LENGTH);
+    else if (begins_message(in)) message_read(d, state, in, 0);
     else if (is_channel_data(in)) channel_read(d, &r);
     else return (struct read_result){.status = READ_BAD};
     return (struct read_result){.status = READ_OK, .consumed = in.n};
@@ -357,7 +384,8 @@ static const uint16_t info_fields[] = {FID_STUN_TYPE,
                                        FID_STUN_ATT_ERROR,
                                        FID_STUN_ATT_ERROR_REASON,
                                        0};
-static const struct stream_ops stream = {.read = stun_message, .frame = stun_frame, .probe = stun_probe};
+static const struct stream_ops stream = {
+    .state_size = sizeof(struct stun_state), .read = stun_message, .frame = stun_frame, .probe = stun_probe};
 static const struct proto_key keys[] = {{TABLE_UDP, 3478}, {TABLE_TCP, 3478}, {TABLE_COUNT, 0}};
 const struct proto proto_stun = {.name = "stun",
                                  .column = "STUN",

@@ -98,8 +98,8 @@ static void certificate_read(struct decode *d, struct tls_state *st, struct read
     if (is13) context_read(d, r);
     struct reader list = tls_vector(d, r, FID_TLS_CERTS_LEN, 3, 0, 0xffffff);
     if (!rd_ok(&list) || !rd_left(&list)) return;
-    bool look =
-        want_any(d->out->want, FID_X509, FID_X509_END) || want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1);
+    bool look = want_any(d->out->want, FID_X509, FID_X509_END) || d_wants(d, FID_FRAME_PROTOCOLS) ||
+                want_any(d->out->want, FID_TLS_SCTS_LEN, FID_TLS_SCT_SIG + 1);
     struct slice before = {0};
     fv_open(d->out, FID_TLS_CERTS, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) {

@@ -210,7 +210,8 @@ const struct proto proto_wlan = {.name = "wlan",
                                  .info_fields = info_fields,
                                  .label = wlan_label,
                                  .carrier = true};
-const struct proto proto_wlan_mgt = {.name = "wlan.mgt", .id = FID_WLAN_MGT, .end = FID_WLAN_MGT_END, .inner = true};
+const struct proto proto_wlan_mgt = {
+    .name = "wlan.mgt", .id = FID_WLAN_MGT, .end = FID_WLAN_MGT_END, .inner = true, .unlisted = true};
 /* What Wireshark knows of the radio beside the frame; here only its place among the layers. */
 const struct proto proto_wlan_radio = {
     .name = "wlan_radio", .id = FID_WLAN_RADIO, .end = FID_WLAN_RADIO_END, .inner = true};

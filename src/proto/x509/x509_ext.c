@@ -129,6 +129,7 @@ static void qualifier_read(struct decode *d, struct reader *r) {
     if (!rd_ok(&e.in)) return;
     fv_open(d->out, FID_X509_QUALIFIER, e.off, e.len);
     x509_oid_read(d, &e.in, FID_X509_QUALIFIER_ID);
+    d_step(d, "pkix1explicit");
     struct der text = der_next(&e.in);
     if (rd_ok(&text.in) && text.tag != DER_SEQUENCE) bytes_add(d, FID_X509_CPS, text.in);
     fv_close(d->out);
@@ -269,7 +270,8 @@ static const struct {
     struct {
         uint8_t n, bytes[11];
     } oid;
-    void (*read)(struct decode *d, struct reader *r);
+    void (*read)(struct decode *d, struct reader *r); /* NULL: it is named only */
+    const char *step;                                 /* the module of ASN.1 it is of; NULL: x509ce */
 } kinds[] = {
     {CE(14), key_id_read},
     {CE(15), key_usage_read},
@@ -282,11 +284,13 @@ static const struct {
     {CE(35), authority_key_read},
     {CE(36), policy_constraints_read},
     {CE(37), purposes_read},
-    {{8, {0x2b, 6, 1, 5, 5, 7, 1, 1}}, access_read},
+    {{8, {0x2b, 6, 1, 5, 5, 7, 1, 1}}, access_read, "pkix1implicit"},
     {{8, {0x2b, 6, 1, 5, 5, 7, 1, 24}}, features_read},
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 21, 7}}, template_read},
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 21, 10}}, policies_read},
-    {{10, {0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2}}, timestamps_read},
+    {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 20, 2}}, NULL, "x509sat"},
+    {{9, {0x2b, 6, 1, 5, 5, 7, 48, 1, 5}}, NULL, "ocsp"},
+    {{10, {0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2}}, timestamps_read, "tls"},
     {{9, {0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 13}}, comment_read},
 };
 
@@ -301,8 +305,11 @@ static void extension_read(struct decode *d, struct reader *r) {
             fv_u(d->out, FID_X509_CRITICAL, rd_off(&b.in), (uint32_t)rd_left(&b.in), der_unsigned(b.in) != 0);
     }
     struct der value = der_enter(&e.in, DER_OCTETS);
-    for (size_t i = 0; rd_ok(&value.in) && i < sizeof kinds / sizeof *kinds; i++)
-        if (slice_eq(oid, slice_of(kinds[i].oid.bytes, kinds[i].oid.n))) kinds[i].read(d, &value.in);
+    for (size_t i = 0; rd_ok(&value.in) && i < sizeof kinds / sizeof *kinds; i++) {
+        if (!slice_eq(oid, slice_of(kinds[i].oid.bytes, kinds[i].oid.n))) continue;
+        d_step(d, kinds[i].step ? kinds[i].step : "x509ce");
+        if (kinds[i].read) kinds[i].read(d, &value.in);
+    }
     fv_close(d->out);
 }
 

@@ -85,6 +85,8 @@ static void attribute_read(struct decode *d, struct reader *r) {
     fv_open(d->out, FID_X509_RDN, pair.off, pair.len);
     struct slice oid = x509_oid_read(d, &pair.in, FID_X509_ATTRIBUTE_ID);
     struct der value = der_next(&pair.in);
+    bool extension = oid.n == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d; /* its number in the place of an attribute's */
+    d_step(d, extension ? "x509ce" : "x509sat");
     if (rd_ok(&value.in)) switch (syntax_of(oid)) {
         case SYNTAX_COUNTRY: string_add(d, FID_X509_COUNTRY, &value); break;
         case SYNTAX_PRINTABLE: string_add(d, FID_X509_PRINTABLE_STRING, &value); break;

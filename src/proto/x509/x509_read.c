@@ -47,6 +47,7 @@ struct slice x509_bits_read(struct decode *d, struct reader *r, uint16_t id, boo
 static void dss_params_read(struct decode *d, struct reader *r) {
     struct der params = der_enter(r, DER_SEQUENCE);
     if (!rd_ok(&params.in)) return;
+    d_step(d, "pkcs-1");
     fv_open(d->out, FID_X509_DSS_PARAMS, params.off, params.len);
     number_read(d, &params.in, FID_X509_DSS_P);
     number_read(d, &params.in, FID_X509_DSS_Q);
@@ -59,6 +60,7 @@ static void ec_params_read(struct decode *d, struct reader *r) {
     if (!der_is(r, DER_OID)) return; /* the only kind RFC 5480 allows */
     struct reader ahead = *r;
     struct der e = der_next(&ahead);
+    d_step(d, "pkcs-1");
     d_open_u(d, FID_X509_EC_PARAMS, e.off, e.len, NAMED_CURVE);
     x509_oid_read(d, r, FID_X509_CURVE);
     fv_close(d->out);

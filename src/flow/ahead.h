@@ -15,8 +15,8 @@
 
 /* flow_ahead glances at a packet that comes AHEAD_STEPS packets later; link is its LINKTYPE_. */
 void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame);
-/* flow_ahead_stream guesses the conversation's number of the packet behind the present one, for who keeps things by that
- * number; UINT32_MAX: there is no guess. flow_ahead_bare tells whether that packet is a segment without data. */
+/* flow_ahead_stream guesses the conversation's number of the packet behind the present one, for who keeps things by
+ * that number; UINT32_MAX: there is no guess. flow_ahead_bare tells whether that packet is a segment without data. */
 uint32_t flow_ahead_stream(const struct flow_table *t);
 bool flow_ahead_bare(const struct flow_table *t);
 

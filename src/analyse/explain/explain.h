@@ -389,7 +389,7 @@ struct explain {
     struct hash_key key;
     struct arena arena;
     struct slabs slabs;       /* of what conversations own */
-    void *memory;             /* of room[], topic[] and message[] */
+    void *memory;             /* of room[], session[], topic[] and message[] */
     struct conv *room;        /* CONVS_MAX, each in its cache lines; memory that was not used yet costs nothing */
     struct mqtt_rec *session; /* their MQTT sessions, by the same place */
     struct conv *conv[CONVS_MAX];

@@ -5,9 +5,9 @@
 #include "analyse/stats/stats_credentials.h"
 
 #include "base/err.h"
+#include "proto/lines/lines.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 enum step { STEP_NONE, STEP_NAME, STEP_PASSWORD }; /* what the next line of AUTH LOGIN is */
 
@@ -55,12 +55,8 @@ static void row_add(struct credentials *c, const char *proto, uint64_t frame, ui
     c->row[c->n++] = (struct credential){.frame = frame, .user_frame = user_frame, .proto = proto, .user = *user};
 }
 
-static bool word_is(struct slice word, const char *name) {
-    return word.n == strlen(name) && strncasecmp((const char *)word.p, name, word.n) == 0;
-}
-
-/* word_take takes the first word of a line, or what stands between its quotes (RFC 9051 4.3), off *line. */
-static struct slice word_take(struct slice *line) {
+/* argument_take takes the first word of a line, or what stands between its quotes (RFC 9051 4.3), off *line. */
+static struct slice argument_take(struct slice *line) {
     while (line->n && line->p[0] == ' ') *line = slice_tail(*line, 1);
     bool quoted = line->n && line->p[0] == '"';
     struct slice word = slice_tail(*line, quoted);
@@ -108,18 +104,18 @@ static void smtp_command(const struct taking *t, struct slice text) {
 
 /* smtp_parameter: the name may stand behind AUTH LOGIN already. */
 static void smtp_parameter(const struct taking *t, struct slice text) {
-    if (!word_is(t->command, "AUTH") || !word_is(word_take(&text), "LOGIN")) return;
-    struct slice name = word_take(&text);
+    if (!word_is(t->command, "AUTH") || !word_is(argument_take(&text), "LOGIN")) return;
+    struct slice name = argument_take(&text);
     struct session *s = session_of(t, true);
     if (name.n) name_note(t, name, STEP_PASSWORD);
     else if (s) s->step = STEP_NAME, s->frame = 0;
 }
 
 static void imap_line(const struct taking *t, struct slice line) {
-    word_take(&line); /* the tag */
-    if (!word_is(word_take(&line), "LOGIN")) return;
-    struct credentials_user user = user_of(word_take(&line));
-    if (word_take(&line).n) row_add(t->c, "IMAP", t->frame, 0, &user);
+    argument_take(&line); /* the tag */
+    if (!word_is(argument_take(&line), "LOGIN")) return;
+    struct credentials_user user = user_of(argument_take(&line));
+    if (argument_take(&line).n) row_add(t->c, "IMAP", t->frame, 0, &user);
 }
 
 static void http_basic(const struct taking *t, struct slice credentials) {
@@ -131,8 +127,8 @@ static void http_basic(const struct taking *t, struct slice credentials) {
 
 /* http_other: what proves who asks without a password in it, as far as its scheme is known, is passed over. */
 static void http_other(const struct taking *t, struct slice value) {
-    static const char *const known[] = {"Basic", "Digest", "NTLM", "Negotiate", "Kerberos", "CitrixAGBasic"};
-    struct slice scheme = word_take(&value);
+    static const char *const known[] = {"BASIC", "DIGEST", "NTLM", "NEGOTIATE", "KERBEROS", "CITRIXAGBASIC"};
+    struct slice scheme = argument_take(&value);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (word_is(scheme, known[i])) return;
     struct credentials_user user = user_of(SLICE("n.a."));

@@ -38,6 +38,18 @@ static inline bool slice_eq(struct slice a, struct slice b) {
 static inline bool slice_starts(struct slice s, struct slice head) {
     return s.n >= head.n && (head.n == 0 || memcmp(s.p, head.p, head.n) == 0);
 }
+
+/* ascii_lower returns the small letter of a capital one of ASCII, and any other byte as it is. */
+static inline uint8_t ascii_lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
+
+/* slice_alike compares without regard to the case of ASCII letters. */
+static inline bool slice_alike(struct slice a, struct slice b) {
+    if (a.n != b.n) return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i])) return false;
+    return true;
+}
+
 /* slice_holds: `what`, not empty, stands somewhere in s. */
 static inline bool slice_holds(struct slice s, struct slice what) {
     return s.n >= what.n && memmem(s.p, s.n, what.p, what.n);

@@ -199,9 +199,7 @@ _Static_assert(COUNT(dns) <= FIELDS_PER_LAYER && COUNT(mqtt) <= FIELDS_PER_LAYER
 
 const struct layer *layer_of(int id) { return id <= LAYER_RAW ? &craft_layer_table[id] : &craft_plain_table[id]; }
 
-static bool same(struct slice s, const char *name) {
-    return s.n == strlen(name) && !strncasecmp((const char *)s.p, name, s.n);
-}
+static bool same(struct slice s, const char *name) { return slice_alike(s, slice_str(name)); }
 
 int layer_find(struct slice name) {
     for (int i = 0; i < LAYERS; i++)

@@ -11,13 +11,6 @@
 
 enum { NUMBER_TEXT = 64, OID_BYTES = 256 };
 
-static bool eq_nocase(struct slice a, const char *b) {
-    size_t n = strlen(b);
-    for (size_t i = 0; i < n && a.n == n; i++)
-        if (letter_fold(a.p[i], FOLD_LOWER) != letter_fold((uint8_t)b[i], FOLD_LOWER)) return false;
-    return a.n == n;
-}
-
 /* c_string copies a short text with a NUL; false where it is too long. */
 static bool c_string(struct slice s, char out[static NUMBER_TEXT]) {
     if (!s.n || s.n >= NUMBER_TEXT || memchr(s.p, 0, s.n)) return false;
@@ -46,15 +39,16 @@ static bool word_is(const struct node *n, const char *a, const char *b) {
  * calls its values. */
 static bool bool_named(const struct field *f, const struct node *n, uint64_t *out) {
     bool own = f && f->type == FT_BOOL;
-    *out = word_is(n, "True", "TRUE") || (own && eq_nocase(n->text, f->set ? f->set : "True"));
-    return *out || word_is(n, "False", "FALSE") || (own && eq_nocase(n->text, f->unset ? f->unset : "False"));
+    *out = word_is(n, "True", "TRUE") || (own && slice_alike(n->text, slice_str(f->set ? f->set : "True")));
+    return *out || word_is(n, "False", "FALSE") ||
+           (own && slice_alike(n->text, slice_str(f->unset ? f->unset : "False")));
 }
 
 /* named_value finds the value that a field calls by a name. */
 static bool named_value(const struct field *f, struct slice name, uint64_t *out) {
     if (!f || f->unnamed) return false;
     for (size_t i = 0; f->values && i < f->values->count; i++) {
-        if (!eq_nocase(name, f->values->list[i].name)) continue;
+        if (!slice_alike(name, slice_str(f->values->list[i].name))) continue;
         *out = f->values->list[i].lo;
         return true;
     }

@@ -57,10 +57,6 @@ static struct slice trimmed(struct slice s) {
     return s;
 }
 
-static bool same(struct slice s, const char *name) {
-    return s.n == strlen(name) && !strncasecmp((const char *)s.p, name, s.n);
-}
-
 /* "METHOD TARGET HTTP/1.x", RFC 9112 3. */
 static void request_line(struct post *p, struct slice line) {
     const uint8_t *a = memchr(line.p, ' ', line.n), *b = line.n ? memrchr(line.p, ' ', line.n) : NULL;
@@ -94,19 +90,19 @@ static void field(struct post *p, struct slice line) {
     struct slice name = slice_of(line.p, (size_t)(colon - line.p));
     struct slice value = trimmed(slice_tail(line, name.n + 1));
     uint64_t n;
-    if (same(name, "content-length")) {
+    if (slice_alike(name, SLICE("content-length"))) {
         if (!number(value, &n) || (p->has_length && n != p->left)) return refuse(p, 400);
         p->has_length = true;
         p->left = n;
-    } else if (same(name, "transfer-encoding")) {
-        if (!same(value, "chunked") || p->chunked) return refuse(p, 501);
+    } else if (slice_alike(name, SLICE("transfer-encoding"))) {
+        if (!slice_alike(value, SLICE("chunked")) || p->chunked) return refuse(p, 501);
         p->chunked = true;
-    } else if (same(name, "connection")) {
-        if (same(value, "close")) p->keep_alive = false;
-        if (same(value, "keep-alive")) p->keep_alive = true;
-    } else if (same(name, "expect")) {
-        p->expects = same(value, "100-continue");
-    } else if (same(name, "content-type")) {
+    } else if (slice_alike(name, SLICE("connection"))) {
+        if (slice_alike(value, SLICE("close"))) p->keep_alive = false;
+        if (slice_alike(value, SLICE("keep-alive"))) p->keep_alive = true;
+    } else if (slice_alike(name, SLICE("expect"))) {
+        p->expects = slice_alike(value, SLICE("100-continue"));
+    } else if (slice_alike(name, SLICE("content-type"))) {
         snprintf(p->type, sizeof p->type, "%.*s", (int)(value.n < sizeof p->type ? value.n : sizeof p->type - 1),
                  value.p);
     }

@@ -108,7 +108,7 @@ _Static_assert(FLIGHTS * sizeof(struct flight) <= SLABS_MOST && sizeof(struct tl
                    sizeof(struct web_rec) <= SLABS_MOST,
                "slabs_free gives back what conversations own");
 
-/* conv_release gives back what a conversation owns. */
+/* conv_release gives back what a conversation owns, and leaves its place as one that was never used: all zero. */
 static void conv_release(struct explain *e, struct conv *c) {
     for (int side = 0; side < 2; side++) {
         slabs_put(&e->slabs, c->trouble[side], sizeof *c->trouble[side]);
@@ -116,6 +116,8 @@ static void conv_release(struct explain *e, struct conv *c) {
     }
     slabs_put(&e->slabs, c->tls, sizeof *c->tls);
     slabs_put(&e->slabs, c->web, sizeof *c->web);
+    if (c->mqtt) memset(c->mqtt, 0, sizeof *c->mqtt);
+    memset(c, 0, sizeof *c);
 }
 
 void explain_free(struct explain *e) {
@@ -162,7 +164,6 @@ RARE static struct conv *conv_new(struct explain *e, const struct packet_events 
         conv_release(e, *slot);
     }
     struct conv *c = *slot = &e->room[p->tcp.stream % CONVS_MAX];
-    memset(c, 0, sizeof *c);
     bool client = client_speaks(p);
     struct endpoint from = {p->src, p->sport}, to = {p->dst, p->dport};
     c->stream = p->tcp.stream;
@@ -452,8 +453,8 @@ static void ahead_note(struct explain *e, const struct conv *c, int side, const 
 
 /* side_of tells which side sent a packet: the ports do, unless they are the same. */
 static int side_of(const struct conv *c, const struct packet_events *p) {
-    struct endpoint from = {p->src, p->sport};
     if (c->port[CLIENT] != c->port[SERVER]) return p->sport == c->port[CLIENT] ? CLIENT : SERVER;
+    struct endpoint from = {p->src, p->sport};
     return endpoint_same(&from, &c->end[CLIENT]) ? CLIENT : SERVER;
 }
 

@@ -444,7 +444,6 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
 /* rec_new: from here on the sides stay what they are. */
 static void rec_new(struct explain *e, struct conv *c) {
     c->mqtt = &e->session[c - e->room];
-    memset(c->mqtt, 0, sizeof *c->mqtt);
     c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);
     for (int side = 0; side < 2; side++) {
         c->mqtt->flight[side] = &c->mqtt->one[side];

@@ -23,10 +23,6 @@ bool host_names_field(uint16_t id) {
     return id == FID_DNS_A || id == FID_DNS_AAAA || id == FID_TLS_SNI || id == FID_HTTP_HOST;
 }
 
-static bool same_name(struct slice a, struct slice b) {
-    return a.n == b.n && strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0;
-}
-
 /* name_note adds a name of an address. Addresses written out are none: no top-level domain ends in a digit. */
 static void name_note(struct host_names *h, const struct talk_addr *addr, struct slice text) {
     enum { NAME_MAX_TEXT = 255 };
@@ -63,7 +59,7 @@ void host_names_packet(struct host_names *h, const struct decode *d, const struc
         case FID_DNS_QRY_NAME:
             if (!asked.n) asked = alias = f->s;
             break;
-        case FID_DNS_RESP_NAME: owner = alias.n && same_name(f->s, alias); break;
+        case FID_DNS_RESP_NAME: owner = alias.n && slice_alike(f->s, alias); break;
         case FID_DNS_CNAME:
             if (owner) alias = f->s;
             break;

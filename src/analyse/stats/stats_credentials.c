@@ -99,12 +99,12 @@ static void smtp_command(const struct taking *t, struct slice text) {
     if (s && s->step == STEP_NAME) return name_note(t, text, STEP_PASSWORD);
     if (!s || s->step != STEP_PASSWORD) return;
     s->step = STEP_NONE;
-    if (!word_is(text, "*")) password_note(t, "SMTP"); /* which would break it off */
+    if (!slice_alike(text, SLICE("*"))) password_note(t, "SMTP"); /* which would break it off */
 }
 
 /* smtp_parameter: the name may stand behind AUTH LOGIN already. */
 static void smtp_parameter(const struct taking *t, struct slice text) {
-    if (!word_is(t->command, "AUTH") || !word_is(argument_take(&text), "LOGIN")) return;
+    if (!slice_alike(t->command, SLICE("AUTH")) || !slice_alike(argument_take(&text), SLICE("LOGIN"))) return;
     struct slice name = argument_take(&text);
     struct session *s = session_of(t, true);
     if (name.n) name_note(t, name, STEP_PASSWORD);
@@ -113,7 +113,7 @@ static void smtp_parameter(const struct taking *t, struct slice text) {
 
 static void imap_line(const struct taking *t, struct slice line) {
     argument_take(&line); /* the tag */
-    if (!word_is(argument_take(&line), "LOGIN")) return;
+    if (!slice_alike(argument_take(&line), SLICE("LOGIN"))) return;
     struct credentials_user user = user_of(argument_take(&line));
     if (argument_take(&line).n) row_add(t->c, "IMAP", t->frame, 0, &user);
 }
@@ -130,7 +130,7 @@ static void http_other(const struct taking *t, struct slice value) {
     static const char *const known[] = {"BASIC", "DIGEST", "NTLM", "NEGOTIATE", "KERBEROS", "CITRIXAGBASIC"};
     struct slice scheme = argument_take(&value);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (word_is(scheme, known[i])) return;
+        if (slice_alike(scheme, slice_str(known[i]))) return;
     struct credentials_user user = user_of(SLICE("n.a."));
     row_add(t->c, "HTTP header auth", t->frame, 0, &user);
 }
@@ -141,11 +141,11 @@ static void field_take(struct taking *t, const struct fval *f) {
     case FID_FTP_REQUEST_COMMAND:
     case FID_POP_REQUEST_COMMAND:
         t->command = f->s;
-        if (word_is(f->s, "PASS")) password_note(t, f->id == FID_FTP_REQUEST_COMMAND ? "FTP" : "POP3");
+        if (slice_alike(f->s, SLICE("PASS"))) password_note(t, f->id == FID_FTP_REQUEST_COMMAND ? "FTP" : "POP3");
         break;
     case FID_FTP_REQUEST_ARG:
     case FID_POP_REQUEST_PARAMETER:
-        if (word_is(t->command, "USER")) name_note(t, f->s, STEP_NONE);
+        if (slice_alike(t->command, SLICE("USER"))) name_note(t, f->s, STEP_NONE);
         break;
     case FID_SMTP_REQ_COMMAND:
         t->command = f->s;

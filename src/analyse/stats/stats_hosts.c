@@ -38,8 +38,7 @@ static void name_note(struct hosts *h, const struct talk_addr *addr, struct slic
     if (!text.n || !addr->len || !(addr->len == 4 ? h->four : h->six)) return;
     struct host_named *named = keytab_get(&h->names, addr);
     if (!named) return;
-    bool same =
-        named->name.n == text.n && strncasecmp((const char *)named->name.text, (const char *)text.p, text.n) == 0;
+    bool same = slice_alike(slice_of(named->name.text, named->name.n), text);
     if (text.n > sizeof named->name.text || !same) name_set(&named->name, h->secret, text);
 }
 

@@ -21,7 +21,7 @@ static int var_find(struct slice name) {
 /* load_slot gives the place of a TX variable, by its name in lower case; -1 without memory. */
 int load_slot(struct rules_set *set, struct slice name) {
     for (uint32_t i = 0; i < set->n_slots; i++)
-        if (s_same(set->slots[i], name)) return (int)i;
+        if (slice_alike(set->slots[i], name)) return (int)i;
     if (set->n_slots == set->cap_slots) {
         uint32_t cap = set->cap_slots ? set->cap_slots * 2 : 128;
         struct slice *grown = realloc(set->slots, cap * sizeof *grown);
@@ -31,7 +31,7 @@ int load_slot(struct rules_set *set, struct slice name) {
     }
     uint8_t *copy = arena_get(&set->arena, name.n + 1);
     if (!copy) return -1;
-    for (size_t i = 0; i < name.n; i++) copy[i] = c_lower(name.p[i]);
+    for (size_t i = 0; i < name.n; i++) copy[i] = ascii_lower(name.p[i]);
     set->slots[set->n_slots] = slice_of(copy, name.n);
     return (int)set->n_slots++;
 }

@@ -83,13 +83,13 @@ static void set_not(uint64_t set[4]) {
 static void set_byte(const struct parse *p, uint64_t set[4], uint8_t c) {
     bytes_add(set, c);
     if (!p->caseless) return;
-    if (c_lower(c) >= 'a' && c_lower(c) <= 'z') bytes_add(set, c ^ 0x20);
+    if (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') bytes_add(set, c ^ 0x20);
 }
 
 /* set_class adds \d, \w, \s, \h, \v or what they exclude; false where c is none of them. */
 static bool set_class(uint64_t set[4], uint8_t c) {
     uint64_t one[4] = {0};
-    switch (c_lower(c)) {
+    switch (ascii_lower(c)) {
     case 'd': set_range(one, '0', '9'); break;
     case 'w':
         set_range(one, '0', '9'), set_range(one, 'a', 'z'), set_range(one, 'A', 'Z'), set_range(one, '_', '_');
@@ -127,7 +127,7 @@ static bool escape_byte(struct parse *p, uint8_t *out) {
         return *out = (uint8_t)v, true;
     }
     }
-    if ((c >= '1' && c <= '9') || (c_lower(c) >= 'a' && c_lower(c) <= 'z')) return give_up(p);
+    if ((c >= '1' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z')) return give_up(p);
     return *out = c, true;
 }
 

@@ -83,7 +83,7 @@ static bool op_regex_global(struct rules_tx *tx, const struct rule *rule, const 
 }
 
 static bool word_byte(uint8_t c) {
-    return (c >= '0' && c <= '9') || c == '_' || (c_lower(c) >= 'a' && c_lower(c) <= 'z');
+    return (c >= '0' && c <= '9') || c == '_' || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
 }
 
 /* plain_word: letters, digits and underscores, or a decimal number: libinjection sees one token there, which is never
@@ -95,7 +95,7 @@ static bool plain_word(struct slice in) {
         return i == in.n;
     }
     while (i < in.n &&
-           (hex_digit(in.p[i]) >= 0 || in.p[i] == '_' || (c_lower(in.p[i]) >= 'a' && c_lower(in.p[i]) <= 'z')))
+           (hex_digit(in.p[i]) >= 0 || in.p[i] == '_' || (ascii_lower(in.p[i]) >= 'a' && ascii_lower(in.p[i]) <= 'z')))
         i++;
     if (i == in.n) return true;
     for (i = in.p[0] == '-'; i < in.n && ((in.p[i] >= '0' && in.p[i] <= '9') || in.p[i] == '.'); i++)
@@ -138,7 +138,7 @@ static bool op_xss(struct rules_tx *tx, const struct rule *rule, struct slice in
 }
 
 static bool word_edge(struct slice s, size_t i) {
-    return i < s.n && !(c_lower(s.p[i]) >= 'a' && c_lower(s.p[i]) <= 'z');
+    return i < s.n && !(ascii_lower(s.p[i]) >= 'a' && ascii_lower(s.p[i]) <= 'z');
 }
 
 static bool contains_word(struct slice in, struct slice word) {

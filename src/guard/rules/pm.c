@@ -33,7 +33,7 @@ static uint32_t pm_step(const struct phrases *p, uint32_t from, uint8_t c) {
 static void pm_add(struct phrases *p, struct slice word, uint32_t number) {
     uint32_t at = 0;
     for (size_t i = 0; i < word.n; i++) {
-        uint8_t c = c_lower(word.p[i]);
+        uint8_t c = ascii_lower(word.p[i]);
         uint32_t next = pm_step(p, at, c);
         if (!next) {
             next = p->n++;
@@ -90,7 +90,7 @@ struct phrases *pm_make(struct arena *arena, const struct slice *words, size_t n
 bool pm_find(const struct phrases *p, struct slice in, struct slice *word) {
     uint32_t at = 0;
     for (size_t i = 0; i < in.n; i++) {
-        uint8_t c = c_lower(in.p[i]);
+        uint8_t c = ascii_lower(in.p[i]);
         uint32_t next;
         while (!(next = pm_step(p, at, c)) && at) at = p->node[at].fail;
         at = next;

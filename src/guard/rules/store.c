@@ -68,7 +68,7 @@ static void drop_oldest(struct memory *m) {
 
 static struct slice folded(struct slice s, uint8_t *out) {
     s = slice_head(s, RULES_NAME_MAX);
-    for (size_t i = 0; i < s.n; i++) out[i] = c_lower(s.p[i]);
+    for (size_t i = 0; i < s.n; i++) out[i] = ascii_lower(s.p[i]);
     return slice_of(out, s.n);
 }
 

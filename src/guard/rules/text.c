@@ -2,15 +2,6 @@
 /* Small helpers on slices, for the rule files and the values they look at. */
 #include "guard/rules/text.h"
 
-bool s_same(struct slice a, struct slice b) {
-    if (a.n != b.n) return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (c_lower(a.p[i]) != c_lower(b.p[i])) return false;
-    return true;
-}
-
-bool s_is(struct slice a, const char *b) { return s_same(a, slice_str(b)); }
-
 struct slice s_trim(struct slice s) {
     while (s.n && c_space(s.p[0])) s = slice_tail(s, 1);
     while (s.n && c_space(s.p[s.n - 1])) s.n--;

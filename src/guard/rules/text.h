@@ -5,9 +5,8 @@
 
 #include "base/slice.h"
 
-/* s_same compares without regard to the case of ASCII letters, s_is the same with a C string. */
-bool s_same(struct slice a, struct slice b);
-bool s_is(struct slice a, const char *b);
+/* s_is compares with a C string, without regard to the case of ASCII letters. */
+static inline bool s_is(struct slice a, const char *b) { return slice_alike(a, slice_str(b)); }
 /* s_trim takes blanks off both ends. */
 struct slice s_trim(struct slice s);
 /* s_number reads a number as strtoll does, base 10: leading blanks, sign, digits; what follows is passed over. */
@@ -15,7 +14,6 @@ int64_t s_number(struct slice s);
 /* s_find returns where `what` stands in `in` first; {NULL, 0} where it does not. */
 struct slice s_find(struct slice in, struct slice what);
 
-static inline uint8_t c_lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; }
 static inline bool c_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* Sets of byte values, a bit for each. bytes_seen adds all bytes of a text. */

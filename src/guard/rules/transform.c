@@ -64,7 +64,7 @@ static size_t hex_decode(struct slice in, uint8_t *out) {
 static size_t url_encode(struct slice in, uint8_t *out) {
     uint8_t *d = out;
     for (size_t i = 0; i < in.n; i++) {
-        uint8_t c = in.p[i], l = c_lower(c);
+        uint8_t c = in.p[i], l = ascii_lower(c);
         if (c == ' ') *d++ = '+';
         else if (c == '*' || (c >= '0' && c <= '9') || (l >= 'a' && l <= 'z')) *d++ = c;
         else {
@@ -94,7 +94,7 @@ static size_t cmd_line(struct slice in, uint8_t *out) {
             if (!blank) *d++ = ' ';
         } else {
             if (w == NO_BLANK_BEFORE && blank) d--;
-            *d++ = c_lower(c);
+            *d++ = ascii_lower(c);
         }
         blank = w == BLANK;
     }

@@ -17,7 +17,7 @@ static bool hexes(struct slice in, size_t from, size_t n) {
 }
 /* Full-width forms (U+FF01 to U+FF5E) stand for ASCII. */
 static uint8_t narrowed(uint8_t low, uint8_t h1, uint8_t h2) {
-    return low > 0 && low < 0x5f && c_lower(h1) == 'f' && c_lower(h2) == 'f' ? (uint8_t)(low + 0x20) : low;
+    return low > 0 && low < 0x5f && ascii_lower(h1) == 'f' && ascii_lower(h2) == 'f' ? (uint8_t)(low + 0x20) : low;
 }
 
 /* entity_number reads the digits at `at`; the value saturates as strtol's does. */
@@ -51,14 +51,15 @@ static size_t entity(struct slice in, uint8_t *c, size_t *plain) {
     *plain = 1;
     if (in.n < 2) return 0;
     if (in.p[1] == '#') {
-        bool hex = in.n > 2 && c_lower(in.p[2]) == 'x';
+        bool hex = in.n > 2 && ascii_lower(in.p[2]) == 'x';
         *plain = hex ? 3 : 2;
         n = hex ? 3 : 2;
         digits = entity_number(in, n, hex ? 16 : 10, c);
         if (!digits) return 0;
         n += digits;
     } else {
-        while (n < in.n && (hex_digit(in.p[n]) >= 0 || (c_lower(in.p[n]) >= 'g' && c_lower(in.p[n]) <= 'z'))) n++;
+        while (n < in.n && (hex_digit(in.p[n]) >= 0 || (ascii_lower(in.p[n]) >= 'g' && ascii_lower(in.p[n]) <= 'z')))
+            n++;
         if (n == 1) return 0;
         int known = entity_name(slice_of(in.p + 1, n - 1));
         if (known < 0) return *plain = n, 0;
@@ -169,7 +170,7 @@ size_t tfn_escape(struct slice in, uint8_t *out) {
         if (p[0] != '\\' || in.n - i < 2) {
             *d++ = p[0];
             i++;
-        } else if (c_lower(p[1]) == 'x' && hexes(in, i + 2, 2)) {
+        } else if (ascii_lower(p[1]) == 'x' && hexes(in, i + 2, 2)) {
             *d++ = loose_byte(p + 2);
             i += 4;
         } else if (octal(p[1])) {
@@ -206,7 +207,7 @@ static uint8_t url_unicode(const uint8_t *p, const int16_t *map) {
 size_t tfn_url_uni(struct slice in, const int16_t *map, uint8_t *out) {
     uint8_t *d = out;
     for (size_t i = 0; i < in.n;) {
-        if (in.p[i] == '%' && i + 1 < in.n && c_lower(in.p[i + 1]) == 'u') {
+        if (in.p[i] == '%' && i + 1 < in.n && ascii_lower(in.p[i + 1]) == 'u') {
             if (hexes(in, i + 2, 4)) {
                 *d++ = url_unicode(in.p + i + 2, map);
                 i += 6;
@@ -272,7 +273,7 @@ static uint8_t sql_at(struct slice in, size_t i) { return i < in.n ? in.p[i] : 0
 size_t tfn_sql_hex(struct slice in, uint8_t *out) {
     size_t d = 0, i = 0, count = 0;
     for (; ++count < in.n && sql_at(in, i); out[d++] = sql_at(in, i++)) {
-        if (in.p[i] != '0' || c_lower(sql_at(in, i + 1)) != 'x' || !hexes(in, i + 2, 2)) continue;
+        if (in.p[i] != '0' || ascii_lower(sql_at(in, i + 1)) != 'x' || !hexes(in, i + 2, 2)) continue;
         i += 2;
         count += 2;
         for (; hexes(in, i, 2); i += 2, count += 2) out[d++] = loose_byte(in.p + i);

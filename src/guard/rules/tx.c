@@ -134,7 +134,7 @@ static void steady(struct input *in) {
 
 /* Devices have a few words for what they say, and short numbers come again; long ones do not. */
 static bool comes_again(struct slice s) {
-    return s.n && (s.n <= SHORT || (c_lower(s.p[0]) >= 'a' && c_lower(s.p[0]) <= 'z'));
+    return s.n && (s.n <= SHORT || (ascii_lower(s.p[0]) >= 'a' && ascii_lower(s.p[0]) <= 'z'));
 }
 
 static void arg_add(struct rules_tx *tx, struct slice name, struct slice value) {
@@ -189,7 +189,7 @@ static void form_body(struct rules_tx *tx, struct slice payload) {
     memcpy(d, "payload=", 8);
     d += 8;
     for (size_t i = 0; i < payload.n; i++) {
-        uint8_t c = payload.p[i], l = c_lower(c);
+        uint8_t c = payload.p[i], l = ascii_lower(c);
         if ((c >= '0' && c <= '9') || (l >= 'a' && l <= 'z')) {
             *d++ = c;
             continue;
@@ -371,13 +371,13 @@ static bool tx_named(struct rules_tx *tx, const struct var_ref *v, struct slice 
     int slot = v->slot;
     struct slice name = v->key.expands ? tx_macro(tx, &v->key) : v->key.text;
     for (uint32_t i = 0; slot < 0 && i < tx->set->n_slots; i++)
-        if (s_same(tx->set->slots[i], name)) slot = (int)i;
+        if (slice_alike(tx->set->slots[i], name)) slot = (int)i;
     if (slot >= 0) {
         *value = tx->tx[slot].v;
         return tx->tx[slot].set;
     }
     for (uint32_t i = 0; i < tx->n_dyn; i++)
-        if (s_same(tx->dyn[i].name, name)) return *value = tx->dyn[i].v, true;
+        if (slice_alike(tx->dyn[i].name, name)) return *value = tx->dyn[i].v, true;
     return false;
 }
 
@@ -403,7 +403,7 @@ bool var_ref_same(const struct rules_tx *tx, const struct var_ref *ref, uint8_t 
         !(ref->var == V_ARGS_POST_NAMES && var == V_ARGS_NAMES))
         return false;
     if (ref->select == SEL_ALL) return true;
-    if (ref->select == SEL_KEY) return s_same(ref->key.text, name);
+    if (ref->select == SEL_KEY) return slice_alike(ref->key.text, name);
     return ref->rx && rx_run((struct rules_tx *)tx, ref->rx, name, 0, 0) > 0;
 }
 
@@ -443,13 +443,13 @@ struct slice tx_macro(struct rules_tx *tx, const struct macro *m) {
 
 void tx_set(struct rules_tx *tx, int slot, struct slice name, struct slice value) {
     for (uint32_t i = 0; slot < 0 && i < tx->set->n_slots; i++)
-        if (s_same(tx->set->slots[i], name)) slot = (int)i;
+        if (slice_alike(tx->set->slots[i], name)) slot = (int)i;
     if (slot >= 0) {
         tx->tx[slot] = (struct txval){value, value.p != NULL};
         return;
     }
     uint32_t i = 0;
-    while (i < tx->n_dyn && !s_same(tx->dyn[i].name, name)) i++;
+    while (i < tx->n_dyn && !slice_alike(tx->dyn[i].name, name)) i++;
     if (!value.p) {
         if (i < tx->n_dyn) tx->dyn[i] = tx->dyn[--tx->n_dyn];
         return;
@@ -512,7 +512,7 @@ static void tx_collect(struct rules_tx *tx, const struct var_ref *v) {
     } else if (v->var == V_MATCHED_VARS || v->var == V_MATCHED_VARS_NAMES) {
         for (uint32_t i = 0; i < tx->n_matched; i++) {
             struct slice name = full_name(tx, &tx->matched[i]);
-            if (v->select != SEL_ALL && !(v->select == SEL_KEY && s_same(v->key.text, name)) &&
+            if (v->select != SEL_ALL && !(v->select == SEL_KEY && slice_alike(v->key.text, name)) &&
                 !(v->select == SEL_REGEX && rx_run(tx, v->rx, name, 0, 0) > 0))
                 continue;
             target_add(tx, (struct target){name, v->var == V_MATCHED_VARS ? tx->matched[i].value : name, v->var, -1});

@@ -72,8 +72,6 @@ struct http_header {
 bool http_header_next(struct slice *head, struct http_header *h);
 /* http_length_of reads the number of octets a Content-Length says; false where it is none. */
 bool http_length_of(struct slice value, uint64_t *length);
-/* http_name_is compares the name of a header field, in any case, with one in lower case. */
-bool http_name_is(struct slice name, const char *lower);
 /* http_has_token tells whether a comma-separated list holds the token (in lower case), in any case. */
 bool http_has_token(struct slice list, const char *lower);
 

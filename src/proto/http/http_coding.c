@@ -9,13 +9,13 @@
 #endif
 
 enum http_coding http_coding_of(struct slice name) {
-    if (http_name_is(name, "gzip") || http_name_is(name, "x-gzip") || http_name_is(name, "deflate") ||
-        http_name_is(name, "x-deflate"))
+    if (slice_alike(name, SLICE("gzip")) || slice_alike(name, SLICE("x-gzip")) || slice_alike(name, SLICE("deflate")) ||
+        slice_alike(name, SLICE("x-deflate")))
         return HTTP_DEFLATED;
 #ifdef WEIR_BROTLI
-    if (http_name_is(name, "br")) return HTTP_BROTLI;
+    if (slice_alike(name, SLICE("br"))) return HTTP_BROTLI;
 #endif
-    return http_name_is(name, "identity") ? HTTP_PLAIN : HTTP_CODED;
+    return slice_alike(name, SLICE("identity")) ? HTTP_PLAIN : HTTP_CODED;
 }
 
 static voidpf zlib_get(voidpf arena, uInt items, uInt size) { return arena_get(arena, (size_t)items * size); }

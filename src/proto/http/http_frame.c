@@ -9,56 +9,59 @@
 
 #include "base/hex.h"
 
-static const char *const methods[] = {
-    "GET",
-    "POST",
-    "HEAD",
-    "PUT",
-    "OPTIONS",
-    "DELETE",
-    "CONNECT",
-    "TRACE",
-    "PATCH",
-    "LINK",
-    "UNLINK",
-    "PROPFIND",
-    "PROPPATCH",
-    "MKCOL",
-    "COPY",
-    "MOVE",
-    "LOCK",
-    "UNLOCK",
-    "REPORT",
-    "CHECKOUT",
-    "CHECKIN",
-    "UNCHECKOUT",
-    "MKACTIVITY",
-    "MERGE",
-    "MKWORKSPACE",
-    "UPDATE",
-    "LABEL",
-    "BASELINE-CONTROL",
-    "VERSION-CONTROL",
-    "SEARCH",
-    "ACL",
-    "POLL",
-    "BPROPFIND",
-    "BPROPPATCH",
-    "BCOPY",
-    "BMOVE",
-    "BDELETE",
-    "RPC_CONNECT",
-    "RPC_IN_DATA",
-    "RPC_OUT_DATA",
-    "CCM_POST",
-    "REGISTER-IPP",
-    "M-SEARCH",
+#define WORD(text)                                                                                                     \
+    { (const uint8_t *)(text), sizeof(text) - 1 }
+static const struct slice methods[] = {
+    WORD("GET"),
+    WORD("POST"),
+    WORD("HEAD"),
+    WORD("PUT"),
+    WORD("OPTIONS"),
+    WORD("DELETE"),
+    WORD("CONNECT"),
+    WORD("TRACE"),
+    WORD("PATCH"),
+    WORD("LINK"),
+    WORD("UNLINK"),
+    WORD("PROPFIND"),
+    WORD("PROPPATCH"),
+    WORD("MKCOL"),
+    WORD("COPY"),
+    WORD("MOVE"),
+    WORD("LOCK"),
+    WORD("UNLOCK"),
+    WORD("REPORT"),
+    WORD("CHECKOUT"),
+    WORD("CHECKIN"),
+    WORD("UNCHECKOUT"),
+    WORD("MKACTIVITY"),
+    WORD("MERGE"),
+    WORD("MKWORKSPACE"),
+    WORD("UPDATE"),
+    WORD("LABEL"),
+    WORD("BASELINE-CONTROL"),
+    WORD("VERSION-CONTROL"),
+    WORD("SEARCH"),
+    WORD("ACL"),
+    WORD("POLL"),
+    WORD("BPROPFIND"),
+    WORD("BPROPPATCH"),
+    WORD("BCOPY"),
+    WORD("BMOVE"),
+    WORD("BDELETE"),
+    WORD("RPC_CONNECT"),
+    WORD("RPC_IN_DATA"),
+    WORD("RPC_OUT_DATA"),
+    WORD("CCM_POST"),
+    WORD("REGISTER-IPP"),
+    WORD("M-SEARCH"),
 };
-static const char *const notifications[] = {"NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"};
+static const struct slice notifications[] = {WORD("NOTIFY"), WORD("SUBSCRIBE"), WORD("UNSUBSCRIBE")};
+#undef WORD
 
-static bool among(const char *const *list, size_t n, struct slice word) {
+static bool among(const struct slice *list, size_t n, struct slice word) {
     for (size_t i = 0; i < n; i++)
-        if (slice_eq(word, slice_str(list[i]))) return true;
+        if (slice_eq(word, list[i])) return true;
     return false;
 }
 
@@ -153,16 +156,6 @@ enum probe_result http_probe(struct slice in) {
     return known && line.n < HTTP_URI_MAX ? PROBE_UNSURE : PROBE_UNLIKELY; /* the line's end is still to come */
 }
 
-static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
-
-bool http_name_is(struct slice name, const char *text) {
-    size_t n = strlen(text);
-    if (name.n != n) return false;
-    for (size_t i = 0; i < n; i++)
-        if (lower(name.p[i]) != (uint8_t)text[i]) return false;
-    return true;
-}
-
 static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 static struct slice trim(struct slice s) {
@@ -175,7 +168,7 @@ bool http_has_token(struct slice list, const char *text) {
     while (list.n) {
         const uint8_t *comma = memchr(list.p, ',', list.n);
         size_t n = comma ? (size_t)(comma - list.p) : list.n;
-        if (http_name_is(trim(slice_head(list, n)), text)) return true;
+        if (slice_alike(trim(slice_head(list, n)), slice_str(text))) return true;
         list = slice_tail(list, n + 1);
     }
     return false;
@@ -234,13 +227,13 @@ static void length_take(struct http_scan *s, struct slice value) {
 /* header_take keeps what a header field says of the body. */
 static void header_take(struct http_scan *s, struct slice line) {
     struct http_header h;
-    uint8_t c = line.n ? lower(line.p[0]) : 0;
+    uint8_t c = line.n ? ascii_lower(line.p[0]) : 0;
     if ((c != 'c' && c != 't') || !header_split(line, &h)) return;
-    if (http_name_is(h.name, "content-length")) length_take(s, h.value);
-    if (!http_name_is(h.name, "transfer-encoding")) return;
+    if (slice_alike(h.name, SLICE("content-length"))) length_take(s, h.value);
+    if (!slice_alike(h.name, SLICE("transfer-encoding"))) return;
     /* What a careless reader takes for chunked is taken for it, so that nothing hides behind it. */
-    if (http_has_token(h.value, "chunked") || http_name_is(slice_head(h.value, 7), "chunked")) s->chunked = true;
-    else if (!http_name_is(h.value, "identity")) s->other_coding = true;
+    if (http_has_token(h.value, "chunked") || slice_alike(slice_head(h.value, 7), SLICE("chunked"))) s->chunked = true;
+    else if (!slice_alike(h.value, SLICE("identity"))) s->other_coding = true;
 }
 
 static uint16_t status_of(struct slice line) {
@@ -314,7 +307,7 @@ static bool chunk_size(struct slice line, uint64_t *size) {
     size_t i = 0, digits = 0; /* without zeros in front */
     while (line.n && (line.p[0] == ' ' || line.p[0] == '\t')) line = slice_tail(line, 1);
     if (line.n > 1 && line.p[0] == '+') line = slice_tail(line, 1);
-    bool marked = line.n > 2 && line.p[0] == '0' && lower(line.p[1]) == 'x' && hex_digit(line.p[2]) >= 0;
+    bool marked = line.n > 2 && line.p[0] == '0' && ascii_lower(line.p[1]) == 'x' && hex_digit(line.p[2]) >= 0;
     if (marked) line = slice_tail(line, 2);
     for (*size = 0; i < line.n && hex_digit(line.p[i]) >= 0; i++) {
         if (*size || line.p[i] != '0') digits++;

@@ -5,11 +5,11 @@
 
 /* Header fields with an entry in the field table, by the length of their names. */
 static const struct known {
-    const char *name;
-    uint8_t length;
+    struct slice name;
     uint16_t id;
 } known[] = {
-#define NAME(text) text, sizeof text - 1
+#define NAME(text)                                                                                                     \
+    { (const uint8_t *)(text), sizeof(text) - 1 }
     {NAME("date"), FID_HTTP_DATE},
     {NAME("host"), FID_HTTP_HOST},
     {NAME("accept"), FID_HTTP_ACCEPT},
@@ -40,31 +40,33 @@ static const struct known {
     {NAME("sec-websocket-version"), FID_HTTP_SEC_WEBSOCKET_VERSION},
     {NAME("sec-websocket-protocol"), FID_HTTP_SEC_WEBSOCKET_PROTOCOL},
     {NAME("sec-websocket-extensions"), FID_HTTP_SEC_WEBSOCKET_EXTENSIONS},
-#undef NAME
 };
 
 static uint16_t known_id(struct slice name) {
-    for (size_t i = 0; i < sizeof known / sizeof *known && known[i].length <= name.n; i++)
-        if (known[i].length == name.n && http_name_is(name, known[i].name)) return known[i].id;
+    for (size_t i = 0; i < sizeof known / sizeof *known && known[i].name.n <= name.n; i++)
+        if (slice_alike(name, known[i].name)) return known[i].id;
     return 0;
 }
 
-static bool ends_in(struct slice word, const char *end) {
-    size_t n = strlen(end);
-    return word.n >= n && http_name_is(slice_tail(word, word.n - n), end);
+static bool ends_in(struct slice word, struct slice end) {
+    return word.n >= end.n && slice_alike(slice_tail(word, word.n - end.n), end);
 }
 
 /* word_tells tells whether a word of a name, with the one before it, names what opens a door: X-Auth-Token,
  * accessToken, X-Api-Key, but not Idempotency-Key. */
 static bool word_tells(struct slice before, struct slice word) {
-    static const char *const alone[] = {"token", "secret", "password", "passwd", "apikey", "authkey", "authorization"};
-    static const char *const key_of[] = {"api", "auth", "access", "subscription", "functions", "private", "account"};
+    static const struct slice alone[] = {NAME("token"),  NAME("secret"),  NAME("password"),     NAME("passwd"),
+                                         NAME("apikey"), NAME("authkey"), NAME("authorization")};
+    static const struct slice key_of[] = {NAME("api"),       NAME("auth"),    NAME("access"), NAME("subscription"),
+                                          NAME("functions"), NAME("private"), NAME("account")};
+    if (!word.n || !memchr("dnty", ascii_lower(word.p[word.n - 1]), 4)) return false; /* they all end so */
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
         if (ends_in(word, alone[i])) return true;
     for (size_t i = 0; i < sizeof key_of / sizeof *key_of; i++)
-        if (http_name_is(word, "key") && http_name_is(before, key_of[i])) return true;
+        if (slice_alike(word, SLICE("key")) && slice_alike(before, key_of[i])) return true;
     return false;
 }
+#undef NAME
 
 bool http_name_secret(struct slice name) {
     while (name.n && (name.p[0] == ' ' || name.p[0] == '\t')) name = slice_tail(name, 1);
@@ -92,8 +94,8 @@ static void secret_mark(struct fval *f, size_t head) {
 bool http_key_secret(struct slice name) {
     static const char *const also[] = {"key", "sig", "pwd", "pass", "auth"};
     for (size_t i = 0; i < sizeof also / sizeof *also; i++)
-        if (http_name_is(name, also[i])) return true;
-    return ends_in(name, "signature") || http_name_secret(name);
+        if (slice_alike(name, slice_str(also[i]))) return true;
+    return ends_in(name, SLICE("signature")) || http_name_secret(name);
 }
 
 /* params_secret returns how far the first secret value is behind the beginning of parameters; 0: there is none. */
@@ -125,10 +127,16 @@ void http_query_mark(struct fval *f, struct slice text) {
     if (at) secret_mark(f, at);
 }
 
-void http_line_mark(struct fval *f, const struct http_header *h) {
+/* line_mark marks the field of a line; id is that of its name, as known_id gives it. */
+static void line_mark(struct fval *f, uint16_t id, const struct http_header *h) {
     if (!f) return;
-    if (http_name_secret(h->name)) secret_mark(f, h->value.n ? (size_t)(h->value.p - h->line.p) : 0);
-    else if (http_name_is(h->name, "referer") || http_name_is(h->name, "location")) http_query_mark(f, h->line);
+    if (id ? field_of(id)->secret : http_name_secret(h->name))
+        secret_mark(f, h->value.n ? (size_t)(h->value.p - h->line.p) : 0);
+    else if (id == FID_HTTP_REFERER || id == FID_HTTP_LOCATION) http_query_mark(f, h->line);
+}
+
+void http_line_mark(struct fval *f, const struct http_header *h) {
+    if (f) line_mark(f, known_id(h->name), h);
 }
 
 /* token_ok tells whether every byte may stand in a field name: RFC 9110 5.6.2. */
@@ -163,7 +171,7 @@ static int base64_digit(uint8_t c) {
 /* credentials_add shows user and password of the Basic scheme: RFC 7617 2. */
 static void credentials_add(struct decode *d, struct slice value, uint32_t off) {
     static const size_t scheme = sizeof "Basic " - 1;
-    if (!http_name_is(slice_head(value, scheme), "basic ") || !d_wants(d, FID_HTTP_AUTHBASIC)) return;
+    if (!slice_alike(slice_head(value, scheme), SLICE("basic ")) || !d_wants(d, FID_HTTP_AUTHBASIC)) return;
     struct slice text = slice_tail(value, scheme);
     while (text.n && text.p[0] == ' ') text = slice_tail(text, 1);
     uint8_t *out = arena_get(d->arena, text.n / 4 * 3 + 3);
@@ -242,7 +250,7 @@ void http_headers_add(struct decode *d, const struct http_scan *s, struct slice 
         struct slice text = escape ? escaped(d, h.line) : http_string(h.line);
         struct fval *line = fv_s(d->out, line_id, off, len, text);
         if (id) fv_hide(line);
-        http_line_mark(line, &h);
+        line_mark(line, id, &h);
         if (!token) d_anomaly(d, FID_HTTP_BAD_HEADER_NAME, off, 0);
     }
     if (head.n) fv_add(d->out, FID_HTTP_TEXT, d_off(d, head.p), (uint32_t)head.n);

@@ -39,7 +39,7 @@ static void part_put(struct words *w, struct slice part, int depth) {
     struct http_header h;
     struct slice type = {0};
     while (http_header_next(&part, &h))
-        if (http_name_is(h.name, "content-type")) type = h.value;
+        if (slice_alike(h.name, SLICE("content-type"))) type = h.value;
     const uint8_t *lf = part.n ? memchr(part.p, '\n', part.n) : NULL; /* of the empty line */
     if (type.p && lf) words_put(w, type, slice_tail(part, (size_t)(lf - part.p) + 1), depth);
 }

@@ -182,7 +182,7 @@ static void command_note(struct decode *d, struct ftp_state *st, struct slice te
     static const char *const moving[] = {"RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"};
     struct ftp_transfer *t = &st->transfer;
     for (size_t i = 0; i < sizeof moving / sizeof *moving; i++) {
-        if (!word_is(command, moving[i])) continue;
+        if (!slice_alike(command, slice_str(moving[i]))) continue;
         t->command_n = (uint8_t)(text.n < COMMAND_MAX ? text.n : COMMAND_MAX);
         memcpy(t->command, text.p, t->command_n);
         t->command_frame = (uint32_t)d->pkt->number;
@@ -195,16 +195,16 @@ static void request_read(struct decode *d, struct ftp_state *st, const struct li
     struct said said = login_begin(&st->login, line);
     struct slice first = login_word(&said);
     struct fval *all = line_open(d, FID_FTP_LINE, line->all);
-    login_mark(&st->login, &said, all, word_is(first, "PASS") || word_is(first, "ACCT"));
+    login_mark(&st->login, &said, all, slice_alike(first, SLICE("PASS")) || slice_alike(first, SLICE("ACCT")));
     login_part(&said, line_add(d, FID_FTP_REQUEST_COMMAND, command), command);
     if (rest.n) login_part(&said, line_add(d, FID_FTP_REQUEST_ARG, rest), rest);
-    st->tls_asked = word_is(command, "AUTH");
+    st->tls_asked = slice_alike(command, SLICE("AUTH"));
     st->moves = false;
     if (!said.secret) {
-        if (word_is(command, "PORT")) place_note(d, st, &way_port, rest);
-        else if (word_is(command, "EPRT")) place_note(d, st, &way_eprt, rest);
-        else if (word_is(command, "CWD")) move_asked(st, rest);
-        else if (word_is(command, "CDUP")) move_asked(st, SLICE(".."));
+        if (slice_alike(command, SLICE("PORT"))) place_note(d, st, &way_port, rest);
+        else if (slice_alike(command, SLICE("EPRT"))) place_note(d, st, &way_eprt, rest);
+        else if (slice_alike(command, SLICE("CWD"))) move_asked(st, rest);
+        else if (slice_alike(command, SLICE("CDUP"))) move_asked(st, SLICE(".."));
         else command_note(d, st, line->text, command);
     }
     fv_close(d->out);
@@ -306,7 +306,7 @@ static bool prompt_asks(const struct prompt *p) {
     while (n && strchr(" *\t", p->text[n - 1])) n--;
     if (p->ended || p->answered || !n || p->text[n - 1] != ':') return false;
     for (size_t i = 0; i + 4 <= n; i++)
-        if (word_is(slice_of(p->text + i, 4), "PASS")) return true;
+        if (slice_alike(slice_of(p->text + i, 4), SLICE("PASS"))) return true;
     return false;
 }
 

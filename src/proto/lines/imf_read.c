@@ -119,7 +119,7 @@ static void extension_show(struct decode *d, struct slice name, struct slice val
 /* header_show: `whole` is the value with the end of its last line. */
 static void header_show(struct decode *d, struct slice name, struct slice value, struct slice whole) {
     const struct header *h = headers, *end = headers + sizeof headers / sizeof *headers;
-    while (h < end && !word_is(name, h->name)) h++;
+    while (h < end && !slice_alike(name, slice_str(h->name))) h++;
     if (h == end) {
         extension_show(d, name, value);
         return;
@@ -146,7 +146,7 @@ static struct slice headers_read(struct decode *d, struct slice *in) {
         while (in->n && (in->p[0] == ' ' || in->p[0] == '\t') && line_take(in, &line)) /* RFC 5322 2.2.3 */
             value.n = (size_t)(line.text.p + line.text.n - value.p);
         header_show(d, name, value, slice_of(value.p, (size_t)(line.all.p + line.all.n - value.p)));
-        if (!content.n && word_is(name, "CONTENT-TYPE")) content = value;
+        if (!content.n && slice_alike(name, SLICE("CONTENT-TYPE"))) content = value;
     }
     return content;
 }

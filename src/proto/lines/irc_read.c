@@ -7,13 +7,14 @@
  * Serv, or is told with its server's. */
 static bool is_service(struct slice who) {
     struct slice end = slice_tail(who, who.n > 4 ? who.n - 4 : 0);
-    return word_is(end, "SERV") || word_is(who, "NS") || (who.n && memchr(who.p, '@', who.n));
+    return slice_alike(end, SLICE("SERV")) || slice_alike(who, SLICE("NS")) || (who.n && memchr(who.p, '@', who.n));
 }
 
 /* to_service tells whether a command speaks to such a program, by name or as a message; the words up to what it is
  * asked to do are taken. */
 static bool to_service(struct said *said, struct slice command) {
-    bool message = word_is(command, "PRIVMSG") || word_is(command, "NOTICE") || word_is(command, "SQUERY");
+    bool message = slice_alike(command, SLICE("PRIVMSG")) || slice_alike(command, SLICE("NOTICE")) ||
+                   slice_alike(command, SLICE("SQUERY"));
     if (!is_service(message ? login_word(said) : command)) return false;
     struct slice asked = login_word(said);
     if (asked.n == 1 && asked.p[0] == ':') login_word(said);
@@ -25,8 +26,9 @@ static void irc_mark(struct login *login, const struct line *line, struct fval *
     *said = login_begin(login, line);
     struct slice word = login_word(said);
     if (word.n && word.p[0] == ':') word = login_word(said);
-    bool logs_in = word_is(word, "PASS") || word_is(word, "OPER") || word_is(word, "AUTHENTICATE") ||
-                   word_is(word, "IDENTIFY") || to_service(said, word);
+    bool logs_in = slice_alike(word, SLICE("PASS")) || slice_alike(word, SLICE("OPER")) ||
+                   slice_alike(word, SLICE("AUTHENTICATE")) || slice_alike(word, SLICE("IDENTIFY")) ||
+                   to_service(said, word);
     login_mark(login, said, f, logs_in);
 }
 

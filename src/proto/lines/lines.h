@@ -41,14 +41,6 @@ static inline struct slice word_take(struct slice *text) {
     return word;
 }
 
-/* word_is compares without regard to case; `name` is in capitals. */
-static inline bool word_is(struct slice word, const char *name) {
-    if (word.n != strlen(name)) return false;
-    for (size_t i = 0; i < word.n; i++)
-        if ((word.p[i] >= 'a' && word.p[i] <= 'z' ? word.p[i] - 0x20 : word.p[i]) != name[i]) return false;
-    return true;
-}
-
 /* header_split parts a line "name: value"; false: it is none. */
 static inline bool header_split(struct slice text, struct slice *name, struct slice *value) {
     const uint8_t *colon = text.n ? memchr(text.p, ':', text.n) : NULL;

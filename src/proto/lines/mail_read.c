@@ -31,18 +31,18 @@ static void smtp_request(struct decode *d, struct mail_state *st, const struct l
     struct slice rest = line->text, command = word_take(&rest);
     fv_hide(fv_u(d->out, FID_SMTP_REQ, d_off(d, line->all.p), 0, 1));
     struct said said = login_begin(&st->login, line);
-    bool auth = word_is(login_word(&said), "AUTH") && !said.whole;
+    bool auth = slice_alike(login_word(&said), SLICE("AUTH")) && !said.whole;
     login_mark(&st->login, &said, line_open(d, FID_SMTP_COMMAND_LINE, line->all), auth);
     login_part(&said, line_add(d, FID_SMTP_REQ_COMMAND, command), command);
     if (rest.n) login_part(&said, line_add(d, FID_SMTP_REQ_PARAMETER, rest), rest);
     fv_close(d->out);
     st->login.asked |= auth;
     if (said.whole) return;
-    if (word_is(command, "DATA")) {
+    if (slice_alike(command, SLICE("DATA"))) {
         message_begin(st);
         st->asked_data = true;
     }
-    st->tls_asked = st->tls_asked || word_is(command, "STARTTLS");
+    st->tls_asked = st->tls_asked || slice_alike(command, SLICE("STARTTLS"));
 }
 
 /* smtp_goes_on tells whether more lines of a reply follow this one. */
@@ -204,16 +204,16 @@ static void pop_reply(struct decode *d, struct mail_state *st, const struct line
     line_add(d, FID_POP_RESPONSE_INDICATOR, word);
     if (rest.n) line_add(d, FID_POP_RESPONSE_DESCRIPTION, rest);
     fv_close(d->out);
-    if (st->tls_asked && word_is(word, "+OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
+    if (st->tls_asked && slice_alike(word, SLICE("+OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
     st->tls_asked = false;
-    if (word_is(word, "+OK") || word_is(word, "-ERR")) st->login.asked = false;
+    if (slice_alike(word, SLICE("+OK")) || slice_alike(word, SLICE("-ERR"))) st->login.asked = false;
 }
 
 /* pop_asks notes that a server's line asks for more of a login (RFC 5034 4), as any may where the replies to several
  * commands come at once; the line of a mail may look the same, but comes after another command. */
 static void pop_asks(struct login *l, const struct line *line) {
     struct slice rest = line->text;
-    if (word_is(word_take(&rest), "+") && !l->elsewhere) l->asked = true;
+    if (slice_alike(word_take(&rest), SLICE("+")) && !l->elsewhere) l->asked = true;
 }
 
 /* pop_request shows the first line of a packet with its parts, the others as what they are: commands sent at once. */
@@ -222,16 +222,16 @@ static void pop_request(struct decode *d, struct mail_state *st, const struct li
     uint32_t off = d_off(d, line->all.p), len = (uint32_t)line->all.n;
     struct said said = login_begin(&st->login, line);
     struct slice begun = login_word(&said);
-    bool auth = word_is(begun, "AUTH") && !said.whole;
+    bool auth = slice_alike(begun, SLICE("AUTH")) && !said.whole;
     struct fval *f = first ? fv_at(d->out, fv_open(d->out, FID_POP_REQUEST, off, len))
                            : fv_add(d->out, FID_POP_REQUEST_DATA, off, len);
-    login_mark(&st->login, &said, f, auth || word_is(begun, "PASS") || word_is(begun, "APOP"));
+    login_mark(&st->login, &said, f, auth || slice_alike(begun, SLICE("PASS")) || slice_alike(begun, SLICE("APOP")));
     st->login.asked |= auth;
     if (!first) return;
     login_part(&said, line_add(d, FID_POP_REQUEST_COMMAND, word), word);
     if (rest.n) login_part(&said, line_add(d, FID_POP_REQUEST_PARAMETER, rest), rest);
     fv_close(d->out);
-    st->tls_asked = word_is(word, "STLS");
+    st->tls_asked = slice_alike(word, SLICE("STLS"));
 }
 
 static struct read_result pop_read(struct decode *d, void *state, int from, struct slice in) {
@@ -289,17 +289,18 @@ static void imap_login(struct login *l, const struct said *said, struct slice ta
 static void imap_request(struct decode *d, struct mail_state *st, const struct line *line) {
     struct said said = login_begin(&st->login, line);
     struct slice tag = login_word(&said), word = login_word(&said);
-    bool auth = !said.whole && word_is(word, "AUTHENTICATE"), login = !said.whole && word_is(word, "LOGIN");
+    bool auth = !said.whole && slice_alike(word, SLICE("AUTHENTICATE")),
+         login = !said.whole && slice_alike(word, SLICE("LOGIN"));
     login_mark(&st->login, &said, line_add(d, FID_IMAP_LINE, line->all), auth || login);
     imap_login(&st->login, &said, tag, auth, login);
-    st->tls_asked = word_is(word, "STARTTLS");
+    st->tls_asked = slice_alike(word, SLICE("STARTTLS"));
 }
 
 /* imap_reply: a login ends with the reply that has its tag; those to other commands may come while it goes on. */
 static void imap_reply(struct decode *d, struct mail_state *st, const struct line *line) {
     struct slice rest = line->text, tag = word_take(&rest), word = word_take(&rest);
     line_add(d, FID_IMAP_LINE, line->all);
-    if (st->tls_asked && word_is(word, "OK") && d->ops->become) d->ops->become(d, &proto_tls, 0);
+    if (st->tls_asked && slice_alike(word, SLICE("OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
     if (slice_eq(slice_head(tag, LOGIN_TAG_MAX), slice_of(st->login.tag, st->login.tag_n))) st->login.asked = false;
 }
 

@@ -19,7 +19,7 @@ static struct slice parameter(struct slice value, const char *name) {
             value = slice_tail(value, 1);
         const uint8_t *equals = value.n ? memchr(value.p, '=', value.n) : NULL;
         size_t n = equals ? (size_t)(equals - value.p) : value.n;
-        if (!equals || !http_name_is(slice_head(value, n), name)) continue;
+        if (!equals || !slice_alike(slice_head(value, n), slice_str(name))) continue;
         value = slice_tail(value, n + 1);
         bool quoted = value.n && value.p[0] == '"';
         if (quoted) value = slice_tail(value, 1);
@@ -84,7 +84,7 @@ static uint16_t header_id(struct slice name) {
         {"content-language", FID_MIME_MULTIPART_CONTENT_LANGUAGE},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (http_name_is(name, known[i].name)) return known[i].id;
+        if (slice_alike(name, slice_str(known[i].name))) return known[i].id;
     return FID_MIME_MULTIPART_LINE;
 }
 

@@ -130,7 +130,7 @@ static void lsd_read(struct decode *d, struct slice in) {
     for (unsigned i = 0; i < LINES_MAX && line_take(&in, &line) && line.text.n; i++) {
         if (!header_split(line.text, &name, &value)) continue;
         for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
-            if (word_is(name, fields[k].name)) line_add(d, fields[k].id, value);
+            if (slice_alike(name, slice_str(fields[k].name))) line_add(d, fields[k].id, value);
     }
     d_end(d);
 }

@@ -75,8 +75,8 @@ static void header_read(struct decode *d, const struct line *line) {
     struct slice name, value;
     if (!header_split(line->text, &name, &value)) return;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        bool compact = headers[i].compact && word_is(name, headers[i].compact);
-        if (!compact && !word_is(name, headers[i].name)) continue;
+        bool compact = headers[i].compact && slice_alike(name, slice_str(headers[i].compact));
+        if (!compact && !slice_alike(name, slice_str(headers[i].name))) continue;
         uint32_t off = d_off(d, line->all.p);
         struct fval *f = fv_at(d->out, fv_open(d->out, headers[i].id, off, (uint32_t)line->all.n));
         bool number = !field_is_bytes(field_of(headers[i].id));
@@ -100,7 +100,8 @@ static bool is_description(const struct line *line) {
     static const char type[] = "APPLICATION/SDP";
     struct slice name, value;
     if (!header_split(line->text, &name, &value)) return false;
-    return (word_is(name, "CONTENT-TYPE") || word_is(name, "C")) && word_is(slice_head(value, sizeof type - 1), type);
+    return (slice_alike(name, SLICE("CONTENT-TYPE")) || slice_alike(name, SLICE("C"))) &&
+           slice_alike(slice_head(value, sizeof type - 1), slice_str(type));
 }
 
 static void sip_read(struct decode *d, struct slice in) {
@@ -142,7 +143,7 @@ static struct read_result stream_frame(struct slice in) {
             return (struct read_result){.status = READ_OK, .consumed = all};
         }
         if (!header_split(line.text, &name, &value)) continue;
-        if (word_is(name, "CONTENT-LENGTH") || word_is(name, "L")) body = digits(value);
+        if (slice_alike(name, SLICE("CONTENT-LENGTH")) || slice_alike(name, SLICE("L"))) body = digits(value);
     }
     return (struct read_result){.status = in.n > HEADER_MAX ? READ_BAD : READ_MORE};
 }

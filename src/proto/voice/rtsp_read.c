@@ -33,7 +33,7 @@ static struct read_result rtsp_frame(struct slice in) {
             size_t all = in.n - left.n + body;
             return (struct read_result){.status = all > in.n ? READ_MORE : READ_OK, .consumed = all};
         }
-        if (header_split(line.text, &name, &value) && word_is(name, "CONTENT-LENGTH")) body = digits(value);
+        if (header_split(line.text, &name, &value) && slice_alike(name, SLICE("CONTENT-LENGTH"))) body = digits(value);
     }
     return (struct read_result){.status = in.n > HEADER_MAX ? READ_BAD : READ_MORE};
 }
@@ -76,8 +76,8 @@ static void message_read(struct decode *d, struct slice in) {
     if (line_take(&in, &line)) first_read(d, line.text);
     for (unsigned i = 0; i < LINES_MAX && line_take(&in, &line) && line.text.n; i++) {
         if (!header_split(line.text, &name, &value)) continue;
-        if (word_is(name, "CONTENT-TYPE")) described = word_is(value, "APPLICATION/SDP");
-        if (!word_is(name, "TRANSPORT")) continue;
+        if (slice_alike(name, SLICE("CONTENT-TYPE"))) described = slice_alike(value, SLICE("APPLICATION/SDP"));
+        if (!slice_alike(name, SLICE("TRANSPORT"))) continue;
         line_add(d, FID_RTSP_TRANSPORT, value);
         if (!response) continue;
         ports_announce(d, value, SLICE("client_port="), &d->dst);

@@ -117,16 +117,12 @@ static struct slice trim(struct slice s) {
     return s;
 }
 
-static bool is(struct slice s, const char *word) {
-    return s.n == strlen(word) && !strncasecmp((const char *)s.p, word, s.n);
-}
-
 /* lists tells whether a comma-separated header names the word. */
 static bool lists(struct slice s, const char *word) {
     while (s.n) {
         const uint8_t *comma = memchr(s.p, ',', s.n);
         size_t n = comma ? (size_t)(comma - s.p) : s.n;
-        if (is(trim(slice_head(s, n)), word)) return true;
+        if (slice_alike(trim(slice_head(s, n)), slice_str(word))) return true;
         s = slice_tail(s, n + 1);
     }
     return false;
@@ -166,12 +162,12 @@ static unsigned read_header(struct slice line, struct ws_request *r) {
     const uint8_t *colon = memchr(line.p, ':', line.n);
     if (!colon) return 0;
     struct slice name = slice_head(line, (size_t)(colon - line.p)), value = trim(slice_tail(line, name.n + 1));
-    if (is(name, "Upgrade")) return lists(value, "websocket") ? HAS_UPGRADE : 0;
-    if (is(name, "Connection")) return lists(value, "upgrade") ? HAS_CONNECTION : 0;
-    if (is(name, "Sec-WebSocket-Version")) return is(value, "13") ? HAS_VERSION : 0;
-    if (is(name, "Sec-WebSocket-Protocol")) return read_protocol(value, r);
-    if (is(name, "Host")) return HAS_HOST;
-    if (is(name, "Sec-WebSocket-Key")) r->key = value;
+    if (slice_alike(name, SLICE("Upgrade"))) return lists(value, "websocket") ? HAS_UPGRADE : 0;
+    if (slice_alike(name, SLICE("Connection"))) return lists(value, "upgrade") ? HAS_CONNECTION : 0;
+    if (slice_alike(name, SLICE("Sec-WebSocket-Version"))) return slice_alike(value, SLICE("13")) ? HAS_VERSION : 0;
+    if (slice_alike(name, SLICE("Sec-WebSocket-Protocol"))) return read_protocol(value, r);
+    if (slice_alike(name, SLICE("Host"))) return HAS_HOST;
+    if (slice_alike(name, SLICE("Sec-WebSocket-Key"))) r->key = value;
     return 0;
 }
 

@@ -23,7 +23,7 @@ static void read_all(struct tale *t, struct capfile *file) {
     struct packet p;
     while (capfile_next(file, &p) == OK) {
         const struct decode *d = dissector_packet(&t->ds, &p);
-        if (t->ds.driver.flow) explain_expect(&t->e, t->ds.driver.flow->stream, t->ds.driver.flow->stream + 1);
+        if (t->ds.driver.flow) explain_expect(&t->e, t->ds.driver.flow->stream + 1);
         events_read(&t->events, d);
         explain_packet(&t->e, &t->events, true, p.has_drops ? p.drops : 0);
         ladder_packet(&t->ladder, &t->events);

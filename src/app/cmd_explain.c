@@ -85,7 +85,7 @@ static int packet(void *to, const struct packet_events *p, bool selected, const 
     return OK;
 }
 
-static void expect(void *to, uint32_t stream, bool bare) { explain_expect(((struct explaining *)to)->e, stream, bare); }
+static void expect(void *to, uint32_t stream) { explain_expect(((struct explaining *)to)->e, stream); }
 
 static void list(struct explaining *g) {
     if (g->o.json) explain_list_json(&g->out);

@@ -62,7 +62,7 @@ int story_read(struct story *s,
         if (rc != OK) continue;
         const struct flow_table *flows = &s->ds.driver.flows;
         uint32_t next = s->expect ? flow_ahead_stream(flows) : UINT32_MAX;
-        if (next != UINT32_MAX) s->expect(to, next, flow_ahead_bare(flows));
+        if (next != UINT32_MAX) s->expect(to, next);
         const struct decode *d = dissector_packet(&s->ds, &p);
         events_read(s->events, d);
         if (take(to, s->events, !s->filter || expr_match(s->filter, d->out), &p)) break;

@@ -18,9 +18,8 @@ struct story {
     struct keys keys;
     struct expr *filter; /* NULL: none */
     bool made;
-    /* expect, where set, hears before a packet is decoded which conversation the one behind it is likely of, and
-     * whether that one is without data. */
-    void (*expect)(void *to, uint32_t stream, bool bare);
+    /* expect, where set, hears before a packet is decoded which conversation the one behind it is likely of. */
+    void (*expect)(void *to, uint32_t stream);
 };
 
 /* story_opts is where the packets come from. */

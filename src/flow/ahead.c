@@ -34,16 +34,8 @@ static struct slice network_of(uint32_t link, struct slice frame) {
     return slice_tail(frame, at + 2);
 }
 
-/* is_bare tells whether an IP packet is a segment of TCP without data. */
-static bool is_bare(struct slice ip, bool v4, size_t head) {
-    enum { HLEN_AT = 12 };
-    if (ip.n <= head + HLEN_AT) return false;
-    size_t size = v4 ? load_be16(ip.p + 2) : (size_t)load_be16(ip.p + 4) + IPV6_SIZE;
-    return size <= head + (size_t)(ip.p[head + HLEN_AT] >> 4) * 4;
-}
-
 /* ends_of reads the addresses and ports; false where they cannot be had without the decoders. */
-static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2], bool *bare) {
+static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2]) {
     bool v4 = ip.n >= IPV4_MIN && ip.p[0] >> 4 == 4;
     if (!v4 && (ip.n < IPV6_SIZE || ip.p[0] >> 4 != 6)) return false;
     size_t head = v4 ? (size_t)(ip.p[0] & 15) * 4 : IPV6_SIZE;
@@ -56,15 +48,14 @@ static bool ends_of(struct slice ip, struct flow_ends *e, struct net_addr addr[2
         addr_set(&addr[0], ip.p + 8, 16);
         addr_set(&addr[1], ip.p + 24, 16);
     }
-    *bare = proto == IP_TCP && is_bare(ip, v4, head);
     *e = (struct flow_ends){proto, &addr[0], &addr[1], load_be16(ip.p + head), load_be16(ip.p + head + 2)};
     return true;
 }
 
-static void state_ask(const struct flow_table *t, const struct flow *f, bool bare) {
-    size_t size = t->streams_unused || bare ? offsetof(struct flow_tcp, side) : offsetof(struct flow_tcp, side[1].buf);
+static void state_ask(const struct flow_table *t, const struct flow *f) {
+    size_t size = t->streams_unused ? offsetof(struct flow_tcp, side) : offsetof(struct flow_tcp, side[1].buf);
     if (flow_is_tcp(f)) lines_ask(f + 1, size - sizeof *f);
-    if (!f->app_state || bare) return;
+    if (!f->app_state) return;
     size_t head = f->app->stream->state_size;
     lines_ask(f->app_state, head < APP_STATE_HEAD ? head : APP_STATE_HEAD);
 }
@@ -81,7 +72,7 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
     struct ahead_slot *bucket = slot_at(t, AHEAD_STEPS), *entry = slot_at(t, AHEAD_STEPS - 1),
                       *state = slot_at(t, AHEAD_STEPS - 2);
     *bucket = (struct ahead_slot){0};
-    if (ends_of(network_of(link, frame), &e, addr, &bucket->bare)) {
+    if (ends_of(network_of(link, frame), &e, addr)) {
         bucket->bucket = flow_bucket(t, &e) + 1;
         line_ask(&t->buckets[bucket->bucket - 1]);
     }
@@ -89,12 +80,10 @@ void flow_ahead(struct flow_table *t, uint32_t link, struct slice frame) {
         entry->flow = t->buckets[entry->bucket - 1];
         if (entry->flow) lines_ask(flow_at(t, entry->flow), sizeof(struct flow));
     }
-    if (state->flow) state_ask(t, flow_at(t, state->flow), state->bare);
+    if (state->flow) state_ask(t, flow_at(t, state->flow));
 }
 
 uint32_t flow_ahead_stream(const struct flow_table *t) {
     const struct ahead_slot *slot = slot_at(t, 1);
     return slot->flow ? flow_at(t, slot->flow)->stream : UINT32_MAX;
 }
-
-bool flow_ahead_bare(const struct flow_table *t) { return slot_at(t, 1)->bare; }

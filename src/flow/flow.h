@@ -68,7 +68,6 @@ enum { AHEAD_STEPS = 3, AHEAD_SLOTS = AHEAD_STEPS + 1 };
 struct ahead_slot {
     uint32_t bucket; /* + 1; 0: none */
     uint32_t flow;   /* the first entry of the bucket, 0: none */
-    bool bare;       /* a segment of TCP without data: what it is part of is not read */
 };
 
 struct flow_table {

@@ -93,10 +93,11 @@ static struct slice without_level(struct slice s, unsigned level, char buf[KEPT_
     return slice_of(buf, n + rest.n);
 }
 
-/* level_off tells whether filter and topic, which begin and end alike, match but for one level that only one has. */
-static bool level_off(struct slice filter, struct slice topic) {
+/* level_off tells whether filter and topic, which begin and end alike, match but for one level that only one has. f and
+ * t are their levels. */
+static bool level_off(struct slice filter, unsigned f, struct slice topic, unsigned t) {
     char buf[KEPT_TEXT];
-    unsigned f = levels(filter), t = levels(topic), most = f > t ? f : t;
+    unsigned most = f > t ? f : t;
     bool ends = filter.p[0] != '+' && filter.p[filter.n - 1] != '+' && filter.p[filter.n - 1] != '#';
     if (!ends || (f != t + 1 && t != f + 1) || most > LEVELS_TRIED || filter.n > sizeof buf || topic.n > sizeof buf)
         return false;
@@ -116,8 +117,7 @@ static struct slice head_levels(struct slice s, unsigned n) {
 
 /* plus_off tells whether a filter that ends with `+` matches but for levels at the end that only the topic has, or that
  * only the filter has and leaves open. */
-static bool plus_off(struct slice filter, struct slice topic) {
-    unsigned f = levels(filter), t = levels(topic);
+static bool plus_off(struct slice filter, unsigned f, struct slice topic, unsigned t) {
     bool plus = filter.p[filter.n - 1] == '+' && (filter.n == 1 || filter.p[filter.n - 2] == '/');
     if (!plus || f == t) return false;
     if (f < t) return explain_topic_matches(filter, head_levels(topic, f));
@@ -128,10 +128,10 @@ static bool plus_off(struct slice filter, struct slice topic) {
 }
 
 /* count_differs says of a filter with wildcards that only the number of levels keeps it from a topic. */
-static const char *count_differs(struct slice filter, struct slice topic, unsigned *far) {
-    bool plus = plus_off(filter, topic);
+static const char *count_differs(struct slice filter, unsigned f, struct slice topic, unsigned t, unsigned *far) {
+    bool plus = plus_off(filter, f, topic, t);
     *far = plus ? PLUS_OFF + !same_levels(filter, topic) : LEVEL_OFF;
-    return plus || level_off(filter, topic) ? N_("the number of levels differs") : NULL;
+    return plus || level_off(filter, f, topic, t) ? N_("the number of levels differs") : NULL;
 }
 
 /* near_words says in which way a filter just misses a topic; NULL: it is another matter. `far` orders the ways. */
@@ -153,17 +153,19 @@ static const char *near_words(struct slice filter, struct slice topic, unsigned 
         (t.n > 1 && t.p[t.n - 1] == '/' && explain_topic_matches(f, slice_head(t, t.n - 1))))
         return N_("a slash at the end differs");
     bool wild = memchr(f.p, '+', f.n) || memchr(f.p, '#', f.n);
-    const char *count = wild ? count_differs(f, t, far) : NULL; /* a wildcard is no letter that could be misspelt */
+    unsigned in_f = levels(f), in_t = levels(t);
+    /* A wildcard is no letter that could be misspelt. */
+    const char *count = wild ? count_differs(f, in_f, t, in_t, far) : NULL;
     if (count) return count;
     unsigned edits = distance(f, t, EDITS_MAX);
     *far = 3 + edits;
     if (edits != FAR && edits * 4 <= t.n + 3) return N_("the spelling differs");
     *far = LEVEL_OFF;
-    if (level_off(f, t)) return N_("the number of levels differs");
+    if (!wild && level_off(f, in_f, t, in_t)) return N_("the number of levels differs");
     unsigned same = same_levels(f, t);
     *far = WEAK + KEPT_TEXT - same;
     if (!same) return NULL;
-    return levels(f) != levels(t) && wild ? N_("the number of levels differs") : N_("a level differs");
+    return in_f != in_t && wild ? N_("the number of levels differs") : N_("a level differs");
 }
 
 /* nearest finds the filter at the topic's broker that misses it least. */

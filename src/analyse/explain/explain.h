@@ -437,9 +437,9 @@ struct explain {
 /* explain_make prepares; 0 or ERR_NOMEM. explain_free releases. */
 int explain_make(struct explain *e) MUST_USE;
 void explain_free(struct explain *e);
-/* explain_expect says of which conversation a coming packet is likely to be, and whether it is without data: the
- * records are fetched from memory meanwhile. */
-void explain_expect(const struct explain *e, uint32_t stream, bool bare);
+/* explain_expect says of which conversation a coming packet is likely to be: the records are fetched from memory
+ * meanwhile. */
+void explain_expect(const struct explain *e, uint32_t stream);
 /* explain_packet takes the next packet; `selected` tells whether the display filter lets it through. */
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops);
 /* explain_finish judges everything; the findings are then in order, worst first. */

@@ -516,12 +516,12 @@ static void clock_take(struct explain *e, const struct packet_events *p) {
     }
 }
 
-void explain_expect(const struct explain *e, uint32_t stream, bool bare) {
+void explain_expect(const struct explain *e, uint32_t stream) {
     const struct conv *c = &e->room[stream % CONVS_MAX];
     line_ask(c);
     line_ask(&c->half[0]);
     line_ask(&c->half[1]);
-    if (!bare) lines_ask(&e->session[stream % CONVS_MAX], offsetof(struct mqtt_rec, max_packet));
+    lines_ask(&e->session[stream % CONVS_MAX], offsetof(struct mqtt_rec, max_packet));
 }
 
 void explain_packet(struct explain *e, const struct packet_events *p, bool selected, uint64_t drops) {

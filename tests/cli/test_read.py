@@ -439,6 +439,24 @@ def test_who_logged_in_where_anybody_could_read_it(weir, tmp_path, what):
         assert text == tshark("-q", "-z", "credentials", "-r", tmp_path / "f")
 
 
+IMAP = (143, ("S", b"* OK ready\r\n"), ("C", b"a1 SELECT inbox\r\na2 UID COPY 1:2 old\r\n"), ("S", b"* 3 EXISTS\r\na1 OK [READ-WRITE] done\r\n"),
+        ("S", b"a2 NO none\r\n+ go on\r\n"), ("C", [b"a3 NO", b"OP"]), ("C", b"\r\na4\r\n"))
+
+
+def test_replies_of_imap_say_what_they_are_for(weir, tmp_path):
+    names = ["imap.request_tag", "imap.request.command", "imap.request.command.uid", "imap.command", "imap.request.folder",
+             "imap.response_tag", "imap.response.status", "imap.response.command", "imap.response_to", "imap.time"]
+    (tmp_path / "f").write_bytes(conversation(*IMAP))
+    args = ["-r", tmp_path / "f", "-Y", "imap", "-T", "fields", *(a for name in names for a in ("-e", name))]
+    text = out(weir, *args)
+    rows = [line.split("\t") for line in text.splitlines()]
+    assert rows[1][:5] == ["a1,a2", "SELECT,COPY", "1", "SELECT,UID", "inbox,old"]
+    assert rows[2][5:] == ["a1", "OK", "[READ-WRITE]", "2", "1.000000000"] and rows[3][5:9] == ["a2,+", "NO,go", "none,on", "2"]
+    assert rows[-1][:2] == ["a3,a4", "NOOP"]
+    if TSHARK:
+        assert text == tshark(*args)
+
+
 LOGINS = {
     "ftp": (21, ("C", b"USER bob\r\n"), ("S", b"331 go on\r\n"), ("C", b"pass hunter2 x\r\n"), ("S", b"230 in\r\n"), ("C", b"ACCT hunter2\r\n"),
             ("C", b"LIST open\r\n")),
@@ -493,7 +511,8 @@ LOGINS = {
                             ("S", b"a2 OK in\r\n"), ("C", b"a3 SELECT open\r\n")),
 }
 PARTS = [a for n in ("_ws.col.Info", "ftp.request.command", "ftp.request.arg", "pop.request", "pop.request.command", "pop.request.parameter",
-                     "pop.request.data", "smtp.command_line", "smtp.req.command", "smtp.req.parameter", "imap.line", "irc.request", "irc.request.command", "telnet.data") for a in ("-e", n)]
+                     "pop.request.data", "smtp.command_line", "smtp.req.command", "smtp.req.parameter", "imap.line", "imap.request", "imap.request_tag", "imap.request.command", "imap.request.username",
+                     "imap.request.password", "imap.request.folder", "irc.request", "irc.request.command", "telnet.data") for a in ("-e", n)]
 
 
 @pytest.mark.parametrize("form", [[], ["-V"], ["-T", "json"], ["-T", "jsonl"], ["-T", "ek"], ["-T", "fields", *PARTS]], ids=lambda form: "".join(form[:3]))

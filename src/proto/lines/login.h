@@ -67,6 +67,13 @@ static inline struct slice login_word(struct said *said) {
     return word;
 }
 
+/* login_line marks another field that shows the whole line; NULL is fine. */
+static inline void login_line(const struct said *said, struct fval *f) {
+    if (!f || !said->secret) return;
+    fv_secret(f);
+    f->extra = (uint16_t)said->head;
+}
+
 /* login_mark marks the field of a line, what fv_add returned for it; NULL is fine. What is behind the words that were
  * taken is secret where they log in, which is what `logs_in` says. */
 static inline void login_mark(struct login *l, struct said *said, struct fval *f, bool logs_in) {
@@ -76,9 +83,7 @@ static inline void login_mark(struct login *l, struct said *said, struct fval *f
     said->secret = said->whole || (logs_in && more);
     l->open = l->going && said->secret;
     l->elsewhere = !said->whole && !logs_in;
-    if (!f || !said->secret) return;
-    fv_secret(f);
-    f->extra = (uint16_t)said->head;
+    login_line(said, f);
 }
 
 /* login_part marks the field of a part of the line where the part reaches into what is secret; NULL is fine. */

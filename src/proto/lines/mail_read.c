@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mail: SMTP (RFC 5321), POP (RFC 1939) and IMAP (RFC 9051), line by line; after STARTTLS and its kin (RFC 3207, 2595)
- * the conversation is one of TLS. A message that SMTP carries is read when its end comes (imf_read.c).
+/* Mail: SMTP (RFC 5321) and POP (RFC 1939), line by line; after STARTTLS and its kin (RFC 3207, 2595) the conversation
+ * is one of TLS. A message that SMTP carries is read when its end comes (imf_read.c). IMAP is in imap_read.c.
  *
  * Theory of operation: the state of a conversation says what the client asked for: TLS, or to send a message, whose end
  * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
@@ -273,59 +273,6 @@ static bool pop_label(struct writer *w, const struct fvec *v, uint32_t at) {
     }
 }
 
-/* imap_login notes what a line that logs in, or goes on with it, says of the lines to come. */
-static void imap_login(struct login *l, const struct said *said, struct slice tag, bool auth, bool login) {
-    struct slice text = said->line->text;
-    if (auth || login) {
-        l->literal = login;
-        l->tag_n = (uint8_t)(tag.n < LOGIN_TAG_MAX ? tag.n : LOGIN_TAG_MAX);
-        memcpy(l->tag, tag.p, l->tag_n);
-    }
-    if (said->before && !text.n) return; /* no more than the end of a line */
-    if (auth) l->asked = true;
-    else if (login || (said->whole && l->literal)) l->asked = text.n && text.p[text.n - 1] == '}';
-}
-
-static void imap_request(struct decode *d, struct mail_state *st, const struct line *line) {
-    struct said said = login_begin(&st->login, line);
-    struct slice tag = login_word(&said), word = login_word(&said);
-    bool auth = !said.whole && slice_alike(word, SLICE("AUTHENTICATE")),
-         login = !said.whole && slice_alike(word, SLICE("LOGIN"));
-    login_mark(&st->login, &said, line_add(d, FID_IMAP_LINE, line->all), auth || login);
-    imap_login(&st->login, &said, tag, auth, login);
-    st->tls_asked = slice_alike(word, SLICE("STARTTLS"));
-}
-
-/* imap_reply: a login ends with the reply that has its tag; those to other commands may come while it goes on. */
-static void imap_reply(struct decode *d, struct mail_state *st, const struct line *line) {
-    struct slice rest = line->text, tag = word_take(&rest), word = word_take(&rest);
-    line_add(d, FID_IMAP_LINE, line->all);
-    if (st->tls_asked && slice_alike(word, SLICE("OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
-    if (slice_eq(slice_head(tag, LOGIN_TAG_MAX), slice_of(st->login.tag, st->login.tag_n))) st->login.asked = false;
-}
-
-static struct read_result imap_read(struct decode *d, void *state, int from, struct slice in) {
-    struct mail_state *st = state;
-    struct slice left = in;
-    struct line line;
-    bool server = from_server(d, &proto_imap, from);
-    d_begin(d, &proto_imap, d_off(d, in.p), (uint32_t)in.n);
-    fv_hide(fv_u(d->out, FID_IMAP_ISREQUEST, d_off(d, in.p), 0, !server));
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        if (server) imap_reply(d, st, &line);
-        else imap_request(d, st, &line);
-    }
-    d_end(d);
-    return lines_whole(in);
-}
-
-static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *request = fv_first(v, FID_IMAP_ISREQUEST, at, end), *text = fv_first(v, FID_IMAP_LINE, at, end);
-    if (!request || !text) return;
-    wr_s(w, request->u ? "Request: " : "Response: ");
-    line_say(w, v, text, text->s);
-}
-
 static void smtp_end(void *state) { mail_drop(&((struct mail_state *)state)->kept); }
 
 static const uint16_t smtp_fields[] = {FID_SMTP_RESPONSE, FID_SMTP_COMMAND_LINE, FID_SMTP_RSP_PARAMETER, FID_SMTP_PART,
@@ -339,7 +286,3 @@ static const uint16_t pop_fields[] = {FID_POP_RESPONSE, FID_POP_REQUEST, 0};
 static const struct stream_ops pop_stream = {.state_size = sizeof(struct mail_state), .read = pop_read};
 static const struct proto_key pop_keys[] = {{TABLE_TCP, 110}, {TABLE_COUNT, 0}};
 const struct proto proto_pop = {LINES_PROTO(pop, POP, "POP"), .info_fields = pop_fields, .label = pop_label};
-static const uint16_t imap_fields[] = {FID_IMAP_ISREQUEST, FID_IMAP_LINE, 0};
-static const struct stream_ops imap_stream = {.state_size = sizeof(struct mail_state), .read = imap_read};
-static const struct proto_key imap_keys[] = {{TABLE_TCP, 143}, {TABLE_COUNT, 0}};
-const struct proto proto_imap = {LINES_PROTO(imap, IMAP, "IMAP"), .info_fields = imap_fields};

@@ -112,10 +112,10 @@ struct edit {
     uint32_t n_ifaces;    /* in the output */
     uint32_t *split[2];   /* by stream of TCP, UDP: number of the file + 1 */
     size_t n_split[2];
-    uint32_t rest; /* file + 1 of what is in no conversation */
-    uint64_t number;
-    bool begun;           /* the first packet was seen */
-    struct slice secrets; /* to be put in; empty: none, or done */
+    uint32_t rest;         /* file + 1 of what is in no conversation */
+    uint64_t number, kept; /* packets so far, and of them those that were written */
+    bool begun;            /* the first packet was seen */
+    struct slice secrets;  /* to be put in; empty: none, or done */
     int rc;
 };
 
@@ -251,7 +251,8 @@ static bool fits_anywhere(const struct capfile_block *raw, uint32_t id) {
 static int packet_take(struct edit *e, struct input *in) {
     struct packet p = in->p;
     struct capfile_block raw;
-    if (e->n_input > 1) p.number = ++e->number;
+    e->number++;
+    if (e->n_input > 1) p.number = e->number;
     if (!e->begun) {
         e->begun = true;
         e->from_ns = when_ns(&e->from, packet_moment(&p));
@@ -267,6 +268,7 @@ static int packet_take(struct edit *e, struct input *in) {
     if (e->o.snaplen) p.data = slice_head(p.data, (size_t)e->o.snaplen);
     bool has_raw = capfile_packet_block(in->feed.file, &raw) && (e->out.copy || fits_anywhere(&raw, id));
     if (has_raw && e->o.redact) raw.body = without_options(&raw);
+    e->kept++;
     return edit_out_packet(&e->out, (uint32_t)file, &p, has_raw ? &raw : NULL, id);
 }
 
@@ -400,6 +402,8 @@ static int go(struct edit *e) {
         status = opt_bad_use(&command, "%s", feed_why(&e->input[i].feed));
     }
     if (edit_out_end(&e->out) && !rc) status = opt_bad_use(&command, "%s", e->out.why);
+    if (!status && !e->kept)
+        fprintf(stderr, "weir edit: none of %llu packets was kept\n", (unsigned long long)e->number);
     return status;
 }
 

@@ -67,6 +67,13 @@ def test_choices(weir, sample, tmp_path):
     assert kept("-Y", "mqtt") == sum(n.split("\t")[2] != "" for n in numbers) > 0
 
 
+def test_a_choice_that_keeps_nothing_says_so(weir, sample, tmp_path):
+    packets = len(weir("read", "-r", sample, "-T", "fields", "-e", "frame.number").out.splitlines())
+    none = weir("edit", sample, "-w", tmp_path / "none", "-Y", "frame.number > 100000")
+    some = weir("edit", sample, "-w", tmp_path / "some", "--frames", "1")
+    assert (none.returncode, none.err) == (0, f"weir edit: none of {packets} packets was kept\n") and (some.returncode, some.err) == (0, "")
+
+
 def test_merge_in_the_order_of_time(weir, sample, tmp_path):
     first, second, both = (tmp_path / n for n in ("1.pcapng", "2.pcap", "both.pcapng"))
     weir("edit", sample, "-w", first, "-Y", "tcp.stream == 1")

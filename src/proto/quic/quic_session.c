@@ -57,7 +57,7 @@ static bool secret_keys(uint32_t version, const struct tls_suite *suite, const u
 /* secret_await returns the secret of a side in a space, asking for more where it is not there. */
 static const struct tls_key *secret_await(struct tls_keys *k, const struct tls_session *s, int from,
                                           enum quic_space space) {
-    enum tls_epoch epoch = space == QUIC_HANDSHAKE ? EPOCH_HANDSHAKE : EPOCH_DATA;
+    uint8_t epoch = space == QUIC_HANDSHAKE ? EPOCH_HANDSHAKE : EPOCH_DATA;
     const struct tls_key *key = tls_epoch_secret(k, s, from, epoch);
     if (!key && k->more) {
         k->more(k->more_to);

@@ -13,7 +13,7 @@ static enum tls_kx kx_of(const struct tls_state *st) {
 static void params_open(struct decode *d, struct reader *r, enum tls_params what) {
     uint32_t at = fv_open(d->out, FID_TLS_KX_TEXT, rd_off(r), (uint32_t)rd_left(r));
     struct fval *f = fv_at(d->out, at);
-    if (f) f->extra = what;
+    if (f) f->extra = (uint16_t)what;
 }
 
 static void signature_read(struct decode *d, const struct tls_state *st, struct reader *r) {

@@ -506,7 +506,8 @@ void events_read(struct packet_events *o, const struct decode *d) {
     o->carried = d->carried;
     network_take(o, d);
     struct walk w = {.out = o, .mqtt = d->mqtt};
-    for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {
+    const struct fval *f = v->v; /* NULL where nobody wanted anything yet */
+    for (uint32_t left = v->n; left; left--, f++) {
         if (f->id == FID_TCP) tcp_take(&w, d, f);
         else if (takers[f->id] == BY_MQTT) mqtt_field(&w, f); /* most of what is left */
         else field_take(&w, f);

@@ -30,7 +30,8 @@ struct span {
 
 static size_t spans_find(const struct fvec *v, struct span span[SPANS]) {
     size_t n = 0;
-    for (const struct fval *f = v->v, *end = f + v->n; f < end; f++) {
+    for (uint32_t i = 0; i < v->n; i++) {
+        const struct fval *f = &v->v[i];
         if (!is_secret(f) || !f->len) continue;
         uint32_t head = f->flags & FV_SECRET && f->extra < f->len ? f->extra : 0;
         struct span here = {f->off + head, f->off + f->len, f->src}, *last = &span[SPANS - 1];
@@ -54,7 +55,8 @@ static bool holds(const struct fval *f, const struct span *s) {
 void secrets_spread(struct fvec *v) {
     struct span span[SPANS];
     size_t n = spans_find(v, span);
-    for (struct fval *f = v->v, *end = f + v->n; n && f < end; f++) {
+    for (uint32_t at = 0; n && at < v->n; at++) {
+        struct fval *f = &v->v[at];
         bool found = false;
         for (size_t i = 0; i < n; i++) found |= holds(f, &span[i]);
         if (!found || is_secret(f)) continue;

@@ -7,7 +7,7 @@
 
 #include "field/print.h"
 
-enum { TPKT_HEAD = 4, TPKT_VERSION = 3, S7 = 0x32, COOKIE_MAX = 256 };
+enum { TPKT_HEAD = 4, TPKT_VERSION = 3, S7 = 0x32, S7_HEAD = 10, COOKIE_MAX = 256 };
 enum cotp_type { COTP_CC = 13, COTP_CR = 14, COTP_DT = 15 };
 
 static size_t tpkt_size(struct slice in) { return in.p[0] == TPKT_VERSION ? load_be16(in.p + 2) : 0; }
@@ -38,7 +38,7 @@ static void tpkt_read(struct decode *d, struct slice in) {
 /* user_call hands what a transport unit carries on. */
 static void user_call(struct decode *d, struct slice in) {
     if (!in.n) return;
-    if (in.p[0] == S7) d->ops->call(d, &proto_s7comm, in);
+    if (in.n >= S7_HEAD && in.p[0] == S7) d->ops->call(d, &proto_s7comm, in);
     else d_data(d, in);
 }
 

@@ -159,6 +159,7 @@ bool media_read(struct decode *d, struct slice type, struct slice data) {
     if (slice_eq(type, SLICE("application/ocsp-response")) || slice_eq(type, SLICE("application/ocsp-request")))
         d->ops->call(d, &proto_ocsp, data);
     else if (slice_eq(type, SLICE("application/ipp"))) d->ops->call(d, &proto_ipp, data);
+    else if (slice_eq(type, SLICE("application/vnd.wap.mms-message"))) d->ops->call(d, &proto_mmse, data);
     else if (slice_eq(type, SLICE("application/pkix-crl"))) empty_layer(d, &proto_crl, type, data);
     else if (slice_eq(type, SLICE("application/dns-message"))) d->ops->call(d, &proto_dns, data); /* RFC 8484 6 */
     else if (kind == MEDIA_SILENT || kind == MEDIA_MULTIPART || (kind != MEDIA_DATA && !media_wanted(d))) return true;

@@ -441,7 +441,7 @@ static void connack_take(struct explain *e, struct conv *c, int side, const stru
     limit_note(r, side, m);
 }
 
-/* rec_new: from here on the sides stay what they are. */
+/* rec_new: from here on the sides stay what they are. conv_release left the place all zero. */
 static void rec_new(struct explain *e, struct conv *c) {
     c->mqtt = &e->session[c - e->room];
     c->mqtt->broker = endpoint_hash(e, &c->end[SERVER]);

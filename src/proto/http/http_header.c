@@ -8,38 +8,36 @@ static const struct known {
     struct slice name;
     uint16_t id;
 } known[] = {
-#define NAME(text)                                                                                                     \
-    { (const uint8_t *)(text), sizeof(text) - 1 }
-    {NAME("date"), FID_HTTP_DATE},
-    {NAME("host"), FID_HTTP_HOST},
-    {NAME("accept"), FID_HTTP_ACCEPT},
-    {NAME("cookie"), FID_HTTP_COOKIE},
-    {NAME("server"), FID_HTTP_SERVER},
-    {NAME("referer"), FID_HTTP_REFERER},
-    {NAME("upgrade"), FID_HTTP_UPGRADE},
-    {NAME("location"), FID_HTTP_LOCATION},
-    {NAME("connection"), FID_HTTP_CONNECTION},
-    {NAME("set-cookie"), FID_HTTP_SET_COOKIE},
-    {NAME("user-agent"), FID_HTTP_USER_AGENT},
-    {NAME("content-type"), FID_HTTP_CONTENT_TYPE},
-    {NAME("authorization"), FID_HTTP_AUTHORIZATION},
-    {NAME("cache-control"), FID_HTTP_CACHE_CONTROL},
-    {NAME("last-modified"), FID_HTTP_LAST_MODIFIED},
-    {NAME("content-length"), FID_HTTP_CONTENT_LENGTH_HEADER},
-    {NAME("http2-settings"), FID_HTTP_HTTP2_SETTINGS},
-    {NAME("accept-encoding"), FID_HTTP_ACCEPT_ENCODING},
-    {NAME("accept-language"), FID_HTTP_ACCEPT_LANGUAGE},
-    {NAME("x-forwarded-for"), FID_HTTP_X_FORWARDED_FOR},
-    {NAME("content-encoding"), FID_HTTP_CONTENT_ENCODING},
-    {NAME("www-authenticate"), FID_HTTP_WWW_AUTHENTICATE},
-    {NAME("sec-websocket-key"), FID_HTTP_SEC_WEBSOCKET_KEY},
-    {NAME("transfer-encoding"), FID_HTTP_TRANSFER_ENCODING},
-    {NAME("proxy-authenticate"), FID_HTTP_PROXY_AUTHENTICATE},
-    {NAME("proxy-authorization"), FID_HTTP_PROXY_AUTHORIZATION},
-    {NAME("sec-websocket-accept"), FID_HTTP_SEC_WEBSOCKET_ACCEPT},
-    {NAME("sec-websocket-version"), FID_HTTP_SEC_WEBSOCKET_VERSION},
-    {NAME("sec-websocket-protocol"), FID_HTTP_SEC_WEBSOCKET_PROTOCOL},
-    {NAME("sec-websocket-extensions"), FID_HTTP_SEC_WEBSOCKET_EXTENSIONS},
+    {SLICE("date"), FID_HTTP_DATE},
+    {SLICE("host"), FID_HTTP_HOST},
+    {SLICE("accept"), FID_HTTP_ACCEPT},
+    {SLICE("cookie"), FID_HTTP_COOKIE},
+    {SLICE("server"), FID_HTTP_SERVER},
+    {SLICE("referer"), FID_HTTP_REFERER},
+    {SLICE("upgrade"), FID_HTTP_UPGRADE},
+    {SLICE("location"), FID_HTTP_LOCATION},
+    {SLICE("connection"), FID_HTTP_CONNECTION},
+    {SLICE("set-cookie"), FID_HTTP_SET_COOKIE},
+    {SLICE("user-agent"), FID_HTTP_USER_AGENT},
+    {SLICE("content-type"), FID_HTTP_CONTENT_TYPE},
+    {SLICE("authorization"), FID_HTTP_AUTHORIZATION},
+    {SLICE("cache-control"), FID_HTTP_CACHE_CONTROL},
+    {SLICE("last-modified"), FID_HTTP_LAST_MODIFIED},
+    {SLICE("content-length"), FID_HTTP_CONTENT_LENGTH_HEADER},
+    {SLICE("http2-settings"), FID_HTTP_HTTP2_SETTINGS},
+    {SLICE("accept-encoding"), FID_HTTP_ACCEPT_ENCODING},
+    {SLICE("accept-language"), FID_HTTP_ACCEPT_LANGUAGE},
+    {SLICE("x-forwarded-for"), FID_HTTP_X_FORWARDED_FOR},
+    {SLICE("content-encoding"), FID_HTTP_CONTENT_ENCODING},
+    {SLICE("www-authenticate"), FID_HTTP_WWW_AUTHENTICATE},
+    {SLICE("sec-websocket-key"), FID_HTTP_SEC_WEBSOCKET_KEY},
+    {SLICE("transfer-encoding"), FID_HTTP_TRANSFER_ENCODING},
+    {SLICE("proxy-authenticate"), FID_HTTP_PROXY_AUTHENTICATE},
+    {SLICE("proxy-authorization"), FID_HTTP_PROXY_AUTHORIZATION},
+    {SLICE("sec-websocket-accept"), FID_HTTP_SEC_WEBSOCKET_ACCEPT},
+    {SLICE("sec-websocket-version"), FID_HTTP_SEC_WEBSOCKET_VERSION},
+    {SLICE("sec-websocket-protocol"), FID_HTTP_SEC_WEBSOCKET_PROTOCOL},
+    {SLICE("sec-websocket-extensions"), FID_HTTP_SEC_WEBSOCKET_EXTENSIONS},
 };
 
 static uint16_t known_id(struct slice name) {
@@ -55,10 +53,10 @@ static bool ends_in(struct slice word, struct slice end) {
 /* word_tells tells whether a word of a name, with the one before it, names what opens a door: X-Auth-Token,
  * accessToken, X-Api-Key, but not Idempotency-Key. */
 static bool word_tells(struct slice before, struct slice word) {
-    static const struct slice alone[] = {NAME("token"),  NAME("secret"),  NAME("password"),     NAME("passwd"),
-                                         NAME("apikey"), NAME("authkey"), NAME("authorization")};
-    static const struct slice key_of[] = {NAME("api"),       NAME("auth"),    NAME("access"), NAME("subscription"),
-                                          NAME("functions"), NAME("private"), NAME("account")};
+    static const struct slice alone[] = {SLICE("token"),  SLICE("secret"),  SLICE("password"),     SLICE("passwd"),
+                                         SLICE("apikey"), SLICE("authkey"), SLICE("authorization")};
+    static const struct slice key_of[] = {SLICE("api"),       SLICE("auth"),    SLICE("access"), SLICE("subscription"),
+                                          SLICE("functions"), SLICE("private"), SLICE("account")};
     if (!word.n || !memchr("dnty", ascii_lower(word.p[word.n - 1]), 4)) return false; /* they all end so */
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
         if (ends_in(word, alone[i])) return true;
@@ -66,7 +64,6 @@ static bool word_tells(struct slice before, struct slice word) {
         if (slice_alike(word, SLICE("key")) && slice_alike(before, key_of[i])) return true;
     return false;
 }
-#undef NAME
 
 bool http_name_secret(struct slice name) {
     while (name.n && (name.p[0] == ' ' || name.p[0] == '\t')) name = slice_tail(name, 1);

@@ -119,8 +119,10 @@ static void imap_request(struct decode *d, struct imap_state *st, const struct l
     st->tls_asked = slice_alike(word, SLICE("STARTTLS"));
 }
 
-static void reply_add(struct decode *d, const struct imap_state *st, struct slice text) {
-    struct slice rest = text, tag = token_take(&rest), status = token_take(&rest), command = token_take(&rest);
+/* reply_add: `rest` follows the tag and the status. */
+static void reply_add(struct decode *d, const struct imap_state *st, struct slice text, struct slice tag,
+                      struct slice status, struct slice rest) {
+    struct slice command = token_take(&rest);
     const struct asked *asked = asked_find(st, tag);
     line_add(d, FID_IMAP_RESPONSE, text);
     line_add(d, FID_IMAP_RESPONSE_TAG, tag);
@@ -137,11 +139,11 @@ static void reply_add(struct decode *d, const struct imap_state *st, struct slic
 
 /* imap_reply: a login ends with the reply that has its tag; those to other commands may come while it goes on. */
 static void imap_reply(struct decode *d, struct imap_state *st, const struct line *line) {
-    struct slice rest = line->text, tag = token_take(&rest), word = token_take(&rest);
+    struct slice rest = line->text, tag = token_take(&rest), status = token_take(&rest);
     line_open(d, FID_IMAP_LINE, line->all);
-    if (tag.n && !slice_eq(tag, SLICE("*"))) reply_add(d, st, line->text);
+    if (tag.n && !slice_eq(tag, SLICE("*"))) reply_add(d, st, line->text, tag, status, rest);
     fv_close(d->out);
-    if (st->tls_asked && slice_alike(word, SLICE("OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
+    if (st->tls_asked && slice_alike(status, SLICE("OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
     if (slice_eq(slice_head(tag, LOGIN_TAG_MAX), slice_of(st->login.tag, st->login.tag_n))) st->login.asked = false;
 }
 
@@ -149,7 +151,7 @@ static struct read_result imap_read(struct decode *d, void *state, int from, str
     struct imap_state *st = state;
     bool server = from_server(d, &proto_imap, from);
     struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
-    if (!whole.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
+    if (lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
     if (whole.n) in = whole;
     struct slice left = in;
     struct line line;

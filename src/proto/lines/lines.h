@@ -32,6 +32,12 @@ static inline struct slice whole_lines(struct slice in) {
     return in;
 }
 
+/* lines_wait tells whether a side's bytes, of which whole_lines left `whole`, are to wait for the end of a line: not
+ * for one that is very long, and not where nothing follows. */
+static inline bool lines_wait(const struct decode *d, struct slice in, struct slice whole) {
+    return !whole.n && in.n < LINE_BYTES_MAX && !d->stream_end;
+}
+
 /* word_take takes the text up to the first space off *text, and the spaces behind it. */
 static inline struct slice word_take(struct slice *text) {
     const uint8_t *space = text->n ? memchr(text->p, ' ', text->n) : NULL;

@@ -121,7 +121,7 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
     struct mail mail = {0};
     bool server = from_server(d, &proto_smtp, from);
     struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
-    if (!whole.n && in.n < LINE_BYTES_MAX && !d->stream_end) return (struct read_result){.status = READ_MORE};
+    if (lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
     if (whole.n && (server || !st->in_data)) left = in = whole;
     d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)in.n);
     bool reply_open = false;

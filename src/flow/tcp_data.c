@@ -767,7 +767,8 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         raw(&f, in);
         return;
     }
-    if (fresh && in.n && seq_lt(seq, st->next)) st->next = st->first = seq; /* and it ran ahead */
+    /* it ran ahead, or was that of a keep-alive without data (RFC 9293 3.8.4) */
+    if (fresh && in.n && (seq_lt(seq, st->next) || seq == st->next + 1)) st->next = st->first = seq;
     if (!in.n || keep_alive) {
         if ((s->flags & (TH_FIN | TH_RST)) && seq == st->next) stream_close(&f, s->flags);
         tcp_close(&f);

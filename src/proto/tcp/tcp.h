@@ -60,6 +60,7 @@ struct tcp_analysis {
     int64_t rtt, rto;
     uint32_t in_flight, push_bytes, dup_num;
     bool has_acked;
+    bool beyond;  /* it acknowledges more than was seen of the peer */
     bool counted; /* bytes in flight were counted, be there any or none */
 };
 

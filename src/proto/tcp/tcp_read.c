@@ -269,7 +269,7 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
 }
 
 static void analysis_add(struct decode *d, const struct tcp_analysis *a, const struct tcp_conv *c, uint32_t off) {
-    if (!a->has_acked && !a->flags && !a->counted) return;
+    if (!a->has_acked && !a->flags && !a->counted && !a->beyond) return;
     struct fvec *v = d->out;
     fv_gen(fv_add(v, FID_TCP_ANALYSIS, off, 0));
     v->depth++;
@@ -301,10 +301,6 @@ static void numbers_add(struct decode *d, const struct tcp_segment *s, const str
     bool relative = c && !s->short_header;
     uint32_t base = relative ? c->side[side].base_seq : 0, peer = relative ? c->side[!side].base_seq : 0;
     uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : s->ack;
-    if (c) {
-        fv_u(v, FID_TCP_STREAM, off, 0, d->times.stream);
-        fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen_before);
-    }
     if (relative) fv_u(v, FID_TCP_LEN, off, 0, s->len);
     if (s->short_header && c) d_anomaly(d, FID_TCP_SHORT_SEGMENT, off, 0);
     fv_u(v, FID_TCP_SEQ, off + 4, 4, seq);
@@ -381,15 +377,19 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
     if (s->hlen > HEADER) options_add(d, slice_head(slice_tail(in, HEADER), s->hlen - HEADER), s, c, side);
 }
 
-static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
-    if (want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) {
-        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
-        d->out->depth++;
-        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
-        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
-        fv_close(d->out);
-    }
-    analysis_add(d, a, c, off);
+/* conversation_add says which conversation it is. A quoted segment belongs to it, too, and changes nothing of it. */
+static void conversation_add(struct decode *d, const struct tcp_conv *c, uint32_t off) {
+    fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
+    if (d->tcp_fields) fv_u(d->out, FID_TCP_COMPLETENESS, off, 0, d->quoted ? c->seen : c->seen_before);
+}
+
+static void times_add(struct decode *d, uint32_t off) {
+    if (!want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) return;
+    fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+    d->out->depth++;
+    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
+    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
+    fv_close(d->out);
 }
 
 static void said_set(struct decode *d, struct slice in, const struct tcp_segment *s, const struct tcp_analysis *a) {
@@ -432,12 +432,13 @@ static void tcp_read(struct decode *d, struct slice in) {
     options_scan(slice_head(slice_tail(in, HEADER), s.hlen - HEADER), &s);
     int side = 0;
     struct tcp_analysis a; /* where there is a conversation */
-    struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
+    struct tcp_conv *met = d->ops->tcp_find ? d->ops->tcp_find(d, &s, &side) : NULL, *c = d->quoted ? NULL : met;
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
     if (c && d->tcp_heard) said_set(d, in, &s, &a);
+    if (met) conversation_add(d, met, off);
     if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
-    else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
-    if (c && d->tcp_fields) times_add(d, c, &a, off);
+    if (met && d->tcp_fields) times_add(d, off);
+    if (c && d->tcp_fields) analysis_add(d, &a, c, off);
     if (c && !s.short_header) {
         d->ops->tcp_data(d, &s, side);
     } else {

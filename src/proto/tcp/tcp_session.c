@@ -241,6 +241,7 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
     uint8_t before = c->seen;
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
         c->syn_time = ts;
+        c->fast_open = s->has_cookie && s->len;
         c->seen |= SEEN_SYN;
         c->server = (uint8_t)!side;
     } else if (s->flags & TH_SYN) {

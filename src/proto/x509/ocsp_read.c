@@ -160,7 +160,9 @@ static void basic_read(struct decode *d, struct reader *r) {
         return;
     }
     uint8_t depth = d->out->depth;
-    d_step(d, proto_ocsp.name);
+    bool stapled =
+        d->layers > 1 && d->layer[d->layers - 2].proto == &proto_tls; /* no protocol's name but TLS's before */
+    if (!stapled) d_step(d, proto_ocsp.name);
     fv_open(d->out, FID_OCSP_BASIC, e.off, e.len);
     data_read(d, &e.in);
     struct slice algorithm;

@@ -21,6 +21,8 @@ void x509_chain_check(struct decode *d, struct slice before, struct slice next, 
 
 /* x509_rdns_read reads the content of a Name: its parts, without a heading. */
 void x509_rdns_read(struct decode *d, struct reader r);
+/* x509_string_add adds a string of any of ASN.1's kinds as UTF-8: X.690 8.23. */
+void x509_string_add(struct decode *d, uint16_t id, const struct der *e);
 /* x509_name_read reads a Name under `kind_id`, with the list under `list_id`; a Name's element is taken from r. */
 void x509_name_read(struct decode *d, struct reader *r, uint16_t kind_id, uint16_t list_id);
 /* x509_time_read reads a GeneralizedTime element under id. */

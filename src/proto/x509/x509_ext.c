@@ -124,14 +124,40 @@ static void basic_read(struct decode *d, struct reader *r) {
     fv_close(d->out);
 }
 
+static void notice_read(struct decode *d, struct reader in) {
+    static const struct {
+        uint8_t tag;
+        uint16_t id;
+    } texts[] = {{DER_IA5, FID_X509_NOTICE_IA5},
+                 {DER_VISIBLE, FID_X509_NOTICE_VISIBLE},
+                 {DER_BMP, FID_X509_NOTICE_BMP},
+                 {DER_UTF8, FID_X509_NOTICE_UTF8}};
+    while (rd_ok(&in) && rd_left(&in)) {
+        struct der e = der_next(&in);
+        for (size_t i = 0; rd_ok(&e.in) && i < sizeof texts / sizeof *texts; i++) {
+            if (texts[i].tag != e.tag) continue;
+            d_open_u(d, FID_X509_NOTICE_TEXT, e.off, e.len, i);
+            x509_string_add(d, texts[i].id, &e);
+            fv_close(d->out);
+        }
+    }
+}
+
 static void qualifier_read(struct decode *d, struct reader *r) {
     struct der e = der_enter(r, DER_SEQUENCE);
     if (!rd_ok(&e.in)) return;
     fv_open(d->out, FID_X509_QUALIFIER, e.off, e.len);
     x509_oid_read(d, &e.in, FID_X509_QUALIFIER_ID);
-    d_step(d, "pkix1explicit");
-    struct der text = der_next(&e.in);
-    if (rd_ok(&text.in) && text.tag != DER_SEQUENCE) bytes_add(d, FID_X509_CPS, text.in);
+    struct der value = der_next(&e.in);
+    bool notice = value.tag == DER_SEQUENCE;
+    d_step(d, notice ? "pkix1implicit" : "pkix1explicit");
+    if (rd_ok(&value.in) && notice) {
+        fv_open(d->out, FID_X509_NOTICE, value.off, value.len);
+        notice_read(d, value.in);
+        fv_close(d->out);
+    } else if (rd_ok(&value.in)) {
+        bytes_add(d, FID_X509_CPS, value.in);
+    }
     fv_close(d->out);
 }
 
@@ -262,6 +288,11 @@ static void comment_read(struct decode *d, struct reader *r) {
     if (rd_ok(&e.in)) bytes_add(d, FID_X509_NS_COMMENT, e.in);
 }
 
+static void no_check_read(struct decode *d, struct reader *r) {
+    struct der e = der_next(r);
+    if (rd_ok(&e.in)) fv_add(d->out, FID_OCSP_NULL, rd_off(&e.in), 0);
+}
+
 #define CE(number)                                                                                                     \
     {                                                                                                                  \
         3, { 0x55, 0x1d, number }                                                                                      \
@@ -289,7 +320,7 @@ static const struct {
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 21, 7}}, template_read},
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 21, 10}}, policies_read},
     {{9, {0x2b, 6, 1, 4, 1, 0x82, 0x37, 20, 2}}, NULL, "x509sat"},
-    {{9, {0x2b, 6, 1, 5, 5, 7, 48, 1, 5}}, NULL, "ocsp"},
+    {{9, {0x2b, 6, 1, 5, 5, 7, 48, 1, 5}}, no_check_read, "ocsp"},
     {{10, {0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2}}, timestamps_read, "tls"},
     {{9, {0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 13}}, comment_read},
 };

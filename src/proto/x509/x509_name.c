@@ -53,7 +53,7 @@ static struct slice wide_text(struct decode *d, struct reader in, size_t width) 
     return slice_of(text, n);
 }
 
-static void string_add(struct decode *d, uint16_t id, const struct der *e) {
+void x509_string_add(struct decode *d, uint16_t id, const struct der *e) {
     if (!d_wants(d, id)) return;
     size_t width = e->tag == DER_BMP ? 2 : e->tag == DER_UNIVERSAL ? 4 : 1;
     struct slice text = width > 1 ? wide_text(d, e->in, width) : rd_rest(&e->in);
@@ -72,11 +72,11 @@ static void directory_string(struct decode *d, const struct der *e) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (kinds[i].tag != e->tag) continue;
         d_open_u(d, FID_X509_DIRECTORY_STRING, e->off, e->len, i);
-        string_add(d, kinds[i].id, e);
+        x509_string_add(d, kinds[i].id, e);
         fv_close(d->out);
         return;
     }
-    if (e->tag == DER_IA5) string_add(d, FID_X509_IA5_STRING, e); /* not allowed, and met */
+    if (e->tag == DER_IA5) x509_string_add(d, FID_X509_IA5_STRING, e); /* not allowed, and met */
 }
 
 static void attribute_read(struct decode *d, struct reader *r) {
@@ -88,9 +88,9 @@ static void attribute_read(struct decode *d, struct reader *r) {
     bool extension = oid.n == 3 && oid.p[0] == 0x55 && oid.p[1] == 0x1d; /* its number in the place of an attribute's */
     d_step(d, extension ? "x509ce" : "x509sat");
     if (rd_ok(&value.in)) switch (syntax_of(oid)) {
-        case SYNTAX_COUNTRY: string_add(d, FID_X509_COUNTRY, &value); break;
-        case SYNTAX_PRINTABLE: string_add(d, FID_X509_PRINTABLE_STRING, &value); break;
-        case SYNTAX_IA5: string_add(d, FID_X509_IA5_STRING, &value); break;
+        case SYNTAX_COUNTRY: x509_string_add(d, FID_X509_COUNTRY, &value); break;
+        case SYNTAX_PRINTABLE: x509_string_add(d, FID_X509_PRINTABLE_STRING, &value); break;
+        case SYNTAX_IA5: x509_string_add(d, FID_X509_IA5_STRING, &value); break;
         case SYNTAX_DIRECTORY: directory_string(d, &value); break;
         }
     fv_close(d->out);

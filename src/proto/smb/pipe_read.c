@@ -65,6 +65,12 @@ void smb_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) {
         dcerpc_show(d, &pipes->calls, answer || in.n < LEAST ? 0 : load_le16(in.p + FILE), data);
 }
 
+/* through_show shows what goes through a file: calls, where it is a pipe. */
+static void through_show(struct decode *d, struct dcerpc_state *calls, uint64_t file, struct slice data) {
+    if (dcerpc_begins(data)) dcerpc_show(d, calls, file, data);
+    else d_data(d, data);
+}
+
 void smb2_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) {
     enum {
         HEADER2 = 64,
@@ -84,23 +90,15 @@ void smb2_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) 
     const uint8_t *body = in.p + HEADER2;
     uint16_t command = load_le16(in.p + CMD);
     if (in.n < HEADER2 + BODY_LEAST && command != READ) return;
-    struct slice data = {0};
-    uint64_t file = 0;
-    if (command == READ && answer && body[0] == READ_ANSWER) data = part(in, body[2], load_le32(body + 4));
-    else if (command == WRITE && !answer) data = part(in, load_le16(body + 2), load_le32(body + 4));
-    else if (command == IOCTL && load_le32(body + 4) == TRANSCEIVE)
-        data = answer ? part(in, load_le32(body + 32), load_le32(body + 36))
-                      : part(in, load_le32(body + 24), load_le32(body + 28));
-    if (!dcerpc_begins(data)) {
-        if (data.n) d_data(d, data);
-        return;
-    }
     /* An answer that comes later names no tree: the call it belongs to is not looked for, as in Wireshark. */
-    struct dcerpc_state none = {0};
-    bool later = answer && in.p[FLAGS2] & ASYNC;
-    if (command == WRITE) file = load_le64(body + 24);
-    else if (command == IOCTL) file = load_le64(body + 16);
-    dcerpc_show(d, later ? &none : &pipes->calls, file, data);
+    struct dcerpc_state none = {0}, *calls = answer && in.p[FLAGS2] & ASYNC ? &none : &pipes->calls;
+    if (command == READ && answer && body[0] == READ_ANSWER)
+        through_show(d, calls, 0, part(in, body[2], load_le32(body + 4)));
+    else if (command == WRITE && !answer)
+        through_show(d, calls, load_le64(body + 24), part(in, load_le16(body + 2), load_le32(body + 4)));
+    if (command != IOCTL || load_le32(body + 4) != TRANSCEIVE) return;
+    through_show(d, calls, load_le64(body + 16), part(in, load_le32(body + 24), load_le32(body + 28)));
+    if (answer) through_show(d, calls, load_le64(body + 16), part(in, load_le32(body + 32), load_le32(body + 36)));
 }
 
 #define LAYER(name_, ID_, COLUMN_) .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END

@@ -84,7 +84,10 @@ static void keep(struct feed *f, struct slice rest, size_t needed, enum tcp_part
 
 static void tunnel_show(struct feed *f, struct slice in) {
     const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
-    if (t && t->by->tunnel && f->flow->app != t->by) t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
+    if (!t || !t->by->tunnel || f->flow->app == t->by) return;
+    for (uint8_t i = f->d->layers; t->by->by_segment && i > 0 && f->d->layer[i - 1].proto != &proto_tcp; i--)
+        if (f->d->layer[i - 1].proto == t->by) return;
+    t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
 }
 
 /* raw shows bytes that nobody reads. */
@@ -641,6 +644,17 @@ static void begun_show(struct feed *f) {
     d_end(d);
 }
 
+/* tunnel_parts_show shows a tunnel in a segment which has parts of messages only. */
+static void tunnel_parts_show(struct feed *f) {
+    struct decode *d = f->d;
+    const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
+    if (!t || !t->by->by_segment || !f->parts || d->layer[d->layers - 1].proto != &proto_tcp) return;
+    tcp_close(f);
+    uint8_t layers = d->layers;
+    tunnel_show(f, f->part);
+    if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
+}
+
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     struct driver *dr = d->driver;
     if (!dr->needs_app) { /* nobody asks for the stream */
@@ -693,5 +707,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if (st->held) held_feed(&f);
     if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f, s->flags);
     begun_show(&f);
+    tunnel_parts_show(&f);
     tcp_close(&f);
 }

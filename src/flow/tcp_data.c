@@ -314,8 +314,10 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
     const struct layer_step *steps = f->d->steps;
     uint32_t fields = v->n - f->dr->put_back;
     uint16_t sources = v->sources;
-    struct read_result r = message_read(f, whole_select(f));
+    struct slice whole = whole_select(f);
+    struct read_result r = message_read(f, whole);
     size_t used = r.status == READ_OK ? r.consumed : s->n;
+    if (r.status == READ_BAD && r.stranger && whole.n) d_data(f->d, whole);
     if (r.status != READ_MORE) pieces_add(f, used, fields + f->dr->put_back);
     v->src = src;
     if (r.status == READ_MORE) {

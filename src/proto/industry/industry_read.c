@@ -13,22 +13,20 @@ static size_t mbtcp_size(struct slice in) {
     return load_be16(in.p + 2) ? 0 : LENGTH_BEFORE + (size_t)load_be16(in.p + 4);
 }
 
-/* mbtcp_probe: the protocol is 0, and behind the length stand a unit, a function, which should not be 0, and should be
- * no more than 252 bytes (Modbus Application Protocol 1.1b3 4.1). */
+/* mbtcp_probe: the protocol is 0, and behind the length stand a unit, a function, which is not 0, and no more than 252
+ * bytes (Modbus Application Protocol 1.1b3 4.1). */
 static enum probe_result mbtcp_probe(struct slice in) {
     if (in.n >= 4 && load_be16(in.p + 2)) return PROBE_NO;
     if (in.n < LENGTH_BEFORE) return PROBE_UNSURE;
     unsigned n = load_be16(in.p + 4);
-    if (n < UNIT_LEAST) return PROBE_NO;
-    return n > UNIT_MOST || (in.n > MODBUS_HEAD && !in.p[MODBUS_HEAD]) ? PROBE_UNLIKELY : PROBE_UNSURE;
+    return n < UNIT_LEAST || n > UNIT_MOST || (in.n > MODBUS_HEAD && !in.p[MODBUS_HEAD]) ? PROBE_NO : PROBE_UNSURE;
 }
 
-/* asked_least returns how many bytes a request has at least behind the code of its function (Modbus Application Protocol
- * 1.1b3 6). */
+/* asked_least returns how many bytes a request has at least behind the code of its function (Modbus Application
+ * Protocol 1.1b3 6). */
 static size_t asked_least(uint8_t code) {
-    static const uint8_t least[] = {
-        [1] = 4, [2] = 4, [3] = 4, [4] = 4, [5] = 4, [6] = 4, [8] = 2, [15] = 5, [16] = 5, [20] = 1, [21] = 1, [22] = 6,
-        [23] = 9, [24] = 2};
+    static const uint8_t least[] = {[1] = 4,  [2] = 4,  [3] = 4,  [4] = 4,  [5] = 4,  [6] = 4,  [8] = 2,
+                                    [15] = 5, [16] = 5, [20] = 1, [21] = 1, [22] = 6, [23] = 9, [24] = 2};
     return code < sizeof least ? least[code] : 0;
 }
 

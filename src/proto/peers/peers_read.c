@@ -19,14 +19,14 @@ static bool fits(uint8_t type, size_t n) {
     return type >= sizeof exactly || !exactly[type] || exactly[type] == n;
 }
 
-/* bittorrent_probe: the capture may have begun between two messages, or they are encrypted: then the port tells. */
+/* bittorrent_probe: the capture may have begun between two messages. */
 static enum probe_result bittorrent_probe(struct slice in) {
     if (is_handshake(in)) return PROBE_CERTAIN;
     if (in.n < LENGTH) return in.n && in.p[0] != NAME && in.p[0] ? PROBE_NO : PROBE_UNSURE;
     size_t n = load_be32(in.p);
     if (in.n == LENGTH) return n <= MESSAGE_MOST ? PROBE_UNSURE : PROBE_NO;
     if (slice_starts(slice_of(handshake_begin, NAME + 1), in)) return PROBE_UNSURE;
-    return n && fits(in.p[LENGTH], n) ? PROBE_UNSURE : PROBE_UNLIKELY;
+    return n && fits(in.p[LENGTH], n) ? PROBE_UNSURE : PROBE_NO;
 }
 
 /* bittorrent_frame: what begins with neither a handshake nor a message goes on from a message that was lost. */

@@ -131,6 +131,8 @@ static void rdp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 enum {
     ENIP_HEAD = 24,
     ENIP_PORT = 44818,
+    ENIP_IO_PORT = 2222,
+    ITEM_SEQUENCED = 0x8002,
     RR_DATA = 0x6f,
     UNIT_DATA = 0x70,
     ITEM_UNCONNECTED = 0xb2,
@@ -181,7 +183,30 @@ static void message_read(struct decode *d, bool answer, struct slice in) {
     if (rd_ok(&r) && (command == RR_DATA || command == UNIT_DATA)) items_read(d, &r);
 }
 
-static void enip_read(struct decode *d, struct slice in) { message_read(d, d->sport == ENIP_PORT, in); }
+/* is_io tells whether a datagram is one of a connection's data (volume 2, 3-2.2): its number, and what it carries. */
+static bool is_io(struct slice in) {
+    enum { LEAST = 18, ITEMS = 2, SEQUENCED = 8 };
+    return in.n >= LEAST && load_le16(in.p) == ITEMS && load_le16(in.p + 2) == ITEM_SEQUENCED &&
+           load_le16(in.p + 4) == SEQUENCED && load_le16(in.p + 14) == ITEM_CONNECTED;
+}
+
+static void io_read(struct decode *d, struct slice in) {
+    static const struct d_row rows[] = {{FID_ENIP_CPF_ITEMCOUNT, 2, true}, {FID_ENIP_CPF_TYPEID, 2, true},
+                                        {FID_ENIP_CPF_LENGTH, 2, true},    {FID_ENIP_CPF_SAI_CONNID, 4, true},
+                                        {FID_ENIP_CPF_SAI_SEQ, 4, true},   {FID_ENIP_CPF_TYPEID, 2, true},
+                                        {FID_ENIP_CPF_LENGTH, 2, true}};
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_enip, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(rows));
+    rd_skip(&r, load_le16(in.p + 16));
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+static void enip_read(struct decode *d, struct slice in) {
+    if (is_io(in)) io_read(d, in);
+    else message_read(d, d->sport == ENIP_PORT, in);
+}
 
 static void enip_side_read(struct decode *d, int from, struct slice in) {
     message_read(d, from_server(d, &proto_enip, from), in);
@@ -225,6 +250,10 @@ static void enip_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
                       *answer = fv_first(v, FID_ENIP_ANSWER, at, end);
     const struct fval *session = fv_first(v, FID_ENIP_SESSION, at, end);
     enum { REGISTER = 0x65, UNREGISTER = 0x66 };
+    const struct fval *connection = fv_first(v, FID_ENIP_CPF_SAI_CONNID, at, end),
+                      *sequence = fv_first(v, FID_ENIP_CPF_SAI_SEQ, at, end);
+    if (connection && sequence)
+        wr_f(w, "Connection: ID=0x%08X, SEQ=%010u", (unsigned)connection->u, (unsigned)sequence->u);
     if (!command || !answer) return;
     if ((command->u == RR_DATA || command->u == UNIT_DATA) && fv_first(v, FID_CIP_SC, end, v->n)) return; /* it says */
     part_say(w, v, FID_ENIP_COMMAND, at);
@@ -255,12 +284,20 @@ static const uint16_t cotp_fields[] = {FID_COTP_TYPE,        FID_COTP_SRCREF, FI
                                        FID_COTP_TPDU_NUMBER, FID_COTP_EOT,    0},
                       s7comm_fields[] = {FID_S7COMM_HEADER_ROSCTR, FID_S7COMM_PARAM_FUNC, FID_S7COMM_HEADER_ERRCLS,
                                          FID_S7COMM_HEADER_ERRCOD, 0},
-                      rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0},
-                      enip_fields[] = {FID_ENIP_COMMAND, FID_ENIP_ANSWER, FID_ENIP_SESSION, FID_CIP_SC, 0},
+                      rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0}, enip_fields[] = {FID_ENIP_COMMAND,
+                                                                                                FID_ENIP_ANSWER,
+                                                                                                FID_ENIP_SESSION,
+                                                                                                FID_CIP_SC,
+                                                                                                FID_ENIP_CPF_SAI_CONNID,
+                                                                                                FID_ENIP_CPF_SAI_SEQ,
+                                                                                                0},
                       cip_fields[] = {FID_CIP_CLASS, FID_CIP_SC, FID_CIP_GENSTAT, 0};
 static const struct proto_key tpkt_keys[] = {{TABLE_TCP, 102}, {TABLE_TCP, 3389}, {TABLE_TLS, 3389}, {TABLE_COUNT, 0}},
-                              enip_keys[] = {
-                                  {TABLE_TCP, ENIP_PORT}, {TABLE_UDP, ENIP_PORT}, {TABLE_TLS, 2221}, {TABLE_COUNT, 0}};
+                              enip_keys[] = {{TABLE_TCP, ENIP_PORT},
+                                             {TABLE_UDP, ENIP_PORT},
+                                             {TABLE_UDP, ENIP_IO_PORT},
+                                             {TABLE_TLS, 2221},
+                                             {TABLE_COUNT, 0}};
 const struct proto proto_tpkt = {
     .name = "tpkt", .column = "TPKT", .id = FID_TPKT, .end = FID_TPKT_END, .keys = tpkt_keys, .stream = &tpkt_stream};
 const struct proto proto_cotp = {LAYER(cotp, COTP, "COTP"), .read = cotp_read};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ISO transport on TCP (RFC 1006 6, RFC 905 13) and, above it, S7 communication and the first messages of remote
- * desktops (MS-RDPBCGR 2.2.1.1); and EtherNet/IP (volume 2, 2-3.1) with the requests of CIP it carries. */
+/* The ISO transport on TCP (RFC 1006 6, RFC 905 13) and, above it, the first messages of remote desktops (MS-RDPBCGR
+ * 2.2.1.1); and EtherNet/IP (volume 2, 2-3.1) with the requests of CIP it carries. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 #include "proto/sized.h"
@@ -69,23 +69,6 @@ static void cotp_read(struct decode *d, struct slice in) {
     else if (type == COTP_DT && rd_ok(&r)) user_call(d, rd_rest(&r));
 }
 
-static void s7comm_read(struct decode *d, struct slice in) {
-    enum { JOB = 1, ACK = 2, ACK_DATA = 3 };
-    static const struct d_row head[] = {{FID_S7COMM_HEADER_PROTID, 1}, {FID_S7COMM_HEADER_ROSCTR, 1},
-                                        {FID_S7COMM_HEADER_REDID, 2},  {FID_S7COMM_HEADER_PDUREF, 2},
-                                        {FID_S7COMM_HEADER_PARLG, 2},  {FID_S7COMM_HEADER_DATLG, 2}},
-                              errors[] = {{FID_S7COMM_HEADER_ERRCLS, 1}, {FID_S7COMM_HEADER_ERRCOD, 1}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_s7comm, rd_off(&r), (uint32_t)in.n);
-    int kind = rd_peek(&r, 1);
-    d_rows(d, &r, D_ROWS(head));
-    bool answers = kind == ACK || kind == ACK_DATA, asks = kind == JOB || kind == ACK_DATA;
-    if (answers) d_rows(d, &r, D_ROWS(errors));
-    if (asks && rd_left(&r)) get_u8(d, &r, FID_S7COMM_PARAM_FUNC);
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
-}
-
 static void rdp_read(struct decode *d, struct slice in) {
     d_begin(d, &proto_rdp, d_off(d, in.p), (uint32_t)in.n);
     size_t line = 0;
@@ -106,18 +89,6 @@ static void cotp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     if (from && to) wr_f(w, "src-ref: 0x%04x dst-ref: 0x%04x", (unsigned)from->u, (unsigned)to->u);
     if (number) wr_f(w, "(%u) ", (unsigned)number->u);
     if (eot && eot->u) wr_s(w, "EOT");
-}
-
-static void s7comm_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *class = fv_first(v, FID_S7COMM_HEADER_ERRCLS, at, end),
-                      *code = fv_first(v, FID_S7COMM_HEADER_ERRCOD, at, end);
-    wr_s(w, "ROSCTR:[");
-    const char *kind = fv_value_name(v, FID_S7COMM_HEADER_ROSCTR, at, end),
-               *function = fv_value_name(v, FID_S7COMM_PARAM_FUNC, at, end);
-    wr_f(w, "%-8s]", kind ? kind : "");
-    if (function) wr_f(w, " Function:[%s]", function);
-    if (class && code && (class->u || code->u))
-        wr_f(w, " -> Errorcode:[0x%02x%02x]", (unsigned)class->u, (unsigned)code->u);
 }
 
 static void rdp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -282,8 +253,6 @@ SIDED_STREAM(enip, ENIP_HEAD, enip_probe)
     .info_fields = name_##_fields
 static const uint16_t cotp_fields[] = {FID_COTP_TYPE,        FID_COTP_SRCREF, FID_COTP_DESTREF,
                                        FID_COTP_TPDU_NUMBER, FID_COTP_EOT,    0},
-                      s7comm_fields[] = {FID_S7COMM_HEADER_ROSCTR, FID_S7COMM_PARAM_FUNC, FID_S7COMM_HEADER_ERRCLS,
-                                         FID_S7COMM_HEADER_ERRCOD, 0},
                       rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0}, enip_fields[] = {FID_ENIP_COMMAND,
                                                                                                 FID_ENIP_ANSWER,
                                                                                                 FID_ENIP_SESSION,
@@ -301,7 +270,6 @@ static const struct proto_key tpkt_keys[] = {{TABLE_TCP, 102}, {TABLE_TCP, 3389}
 const struct proto proto_tpkt = {
     .name = "tpkt", .column = "TPKT", .id = FID_TPKT, .end = FID_TPKT_END, .keys = tpkt_keys, .stream = &tpkt_stream};
 const struct proto proto_cotp = {LAYER(cotp, COTP, "COTP"), .read = cotp_read};
-const struct proto proto_s7comm = {LAYER(s7comm, S7COMM, "S7COMM"), .read = s7comm_read};
 const struct proto proto_rdp = {LAYER(rdp, RDP, "RDP"), .read = rdp_read};
 const struct proto proto_enip = {LAYER(enip, ENIP, "ENIP"), .keys = enip_keys, .read = enip_read,
                                  .stream = &enip_stream, .info_plain = true};

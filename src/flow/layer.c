@@ -230,17 +230,17 @@ static struct tcp_conv *op_tcp_find(struct decode *d, const struct tcp_segment *
     int hint = s->flags & TH_SYN ? !(s->flags & TH_ACK) : -1;
     struct flow *f = flow_find(&dr->flows, &(struct flow_ends){IP_TCP, &d->src, &d->dst, s->sport, s->dport}, hint,
                                d->pkt->ts, side);
-    dr->flow = f;
+    if (!d->quoted) dr->flow = f;
     if (!f) return NULL;
     struct tcp_conv *c = &flow_tcp(f)->conv;
-    if (tcp_is_new(c, s, *side)) {
+    if (!d->quoted && tcp_is_new(c, s, *side)) {
         flow_restart(&dr->flows, f, *side, d->pkt->ts);
         *side = 0;
         c = &flow_tcp(f)->conv;
     }
     d->times =
         (struct conv_times){.stream = f->stream, .relative = d->pkt->ts - f->first, .delta = d->pkt->ts - f->last};
-    f->last = d->pkt->ts;
+    if (!d->quoted) f->last = d->pkt->ts;
     return c;
 }
 

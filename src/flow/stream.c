@@ -104,6 +104,37 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
     return true;
 }
 
+struct stream stream_detach(struct stream *s) {
+    struct stream message = *s;
+    s->buf = NULL;
+    s->pieces = NULL;
+    s->n = s->cap = s->needed = s->piece_count = s->piece_cap = 0;
+    return message;
+}
+
+void stream_attach(struct stream *s, struct stream_limits *l, const struct stream *message) {
+    stream_drop_message(s, l);
+    free(s->pieces);
+    s->buf = message->buf;
+    s->pieces = message->pieces;
+    s->n = message->n;
+    s->cap = message->cap;
+    s->piece_count = message->piece_count;
+    s->piece_cap = message->piece_cap;
+}
+
+void stream_pieces_from(struct stream *s, const struct stream *whole) {
+    uint32_t from = whole->n - s->n;
+    s->piece_count = 0;
+    for (uint32_t i = 0; i < whole->piece_count; i++) {
+        struct piece p = whole->pieces[i];
+        if (p.at + p.len <= from || !pieces_grow(s)) continue;
+        if (p.at < from) p = (struct piece){.frame = p.frame, .at = from, .len = p.at + p.len - from};
+        p.at -= from;
+        s->pieces[s->piece_count++] = p;
+    }
+}
+
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame) {
     if (!pieces_grow(s)) return;
     s->pieces[s->piece_count++] = (struct piece){.frame = frame,

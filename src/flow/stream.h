@@ -69,6 +69,13 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
 /* stream_repeat notes that the frame brought bytes of the unfinished message again, those from `at` on; what came first
  * stays. */
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame);
+/* stream_detach returns the unfinished message and leaves the stream none: its memory is the caller's, who gives it to
+ * stream_attach, or to stream_release and frees `pieces`. */
+struct stream stream_detach(struct stream *s) MUST_USE;
+/* stream_attach makes `message` the unfinished one again, in place of that of s. */
+void stream_attach(struct stream *s, struct stream_limits *l, const struct stream *message);
+/* stream_pieces_from makes the unfinished message, which ends with `whole`, of the pieces of that. */
+void stream_pieces_from(struct stream *s, const struct stream *whole);
 /* stream_drop_message forgets the unfinished message. */
 void stream_drop_message(struct stream *s, struct stream_limits *l);
 /* stream_release forgets a message that is done, whose bytes the present packet's fields point into: they stay until

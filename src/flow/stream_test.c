@@ -49,6 +49,23 @@ static void message_test(void) {
     stream_reset(&s, &l);
 }
 
+static void detached_test(void) {
+    struct stream s = {0};
+    struct stream_limits l = {0};
+    CHECK(stream_keep(&s, &l, SLICE("abc"), 7) && stream_keep(&s, &l, SLICE("def"), 9) &&
+          stream_keep(&s, &l, SLICE("gh"), 8));
+    struct stream whole = stream_detach(&s);
+    CHECK(!s.n && !s.buf && whole.n == 8 && stream_keep(&s, &l, SLICE("fgh"), 8));
+    stream_pieces_from(&s, &whole);
+    CHECK(s.piece_count == 2 && s.pieces[0].frame == 9 && s.pieces[0].len == 1 && s.pieces[1].at == 1);
+    SAYS("what is left of several messages has the pieces it came in");
+    stream_attach(&s, &l, &whole);
+    CHECK(s.n == 8 && s.piece_count == 3 && memcmp(s.buf, "abcdefgh", 8) == 0);
+    SAYS("a message that was not complete is the unfinished one again");
+    stream_reset(&s, &l);
+    CHECK(l.held == 0);
+}
+
 static void limits_test(void) {
     struct stream s = {0}, other = {0};
     struct stream_limits l = {0};
@@ -119,6 +136,7 @@ int main(void) {
     held_test(1000);
     held_test(UINT32_MAX - 4); /* sequence numbers begin again at zero meanwhile (RFC 9293 3.4) */
     message_test();
+    detached_test();
     limits_test();
     room_test();
     return 0;

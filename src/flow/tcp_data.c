@@ -7,6 +7,8 @@
  * closed. */
 #include "flow/layer.h"
 
+#include <stdlib.h>
+
 /* feed is one piece of new data on its way up. */
 struct feed {
     struct driver *dr;
@@ -155,11 +157,10 @@ static struct slice whole_select(struct feed *f) {
     return whole;
 }
 
-/* pieces_add lists the segments that the first n bytes came in, before the message's own fields, which begin at `at`:
- * only when it is read it is known that it was whole. */
-static void pieces_add(struct feed *f, size_t n, uint32_t at) {
+/* pieces_add lists the segments that the first n bytes of the gathered ones came in, before the message's own fields,
+ * which begin at `at`: only when it is read it is known that it was whole. */
+static void pieces_add(struct feed *f, const struct stream *s, size_t n, uint32_t at) {
     struct fvec *v = f->d->out;
-    const struct stream *s = f->stream;
     uint32_t count = 0, from = v->n;
     f->completes = true;
     fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)n);
@@ -318,7 +319,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
     struct read_result r = message_read(f, whole);
     size_t used = r.status == READ_OK ? r.consumed : s->n;
     if (r.status == READ_BAD && r.stranger && whole.n) d_data(f->d, whole);
-    if (r.status != READ_MORE) pieces_add(f, used, fields + f->dr->put_back);
+    if (r.status != READ_MORE) pieces_add(f, s, used, fields + f->dr->put_back);
     v->src = src;
     if (r.status == READ_MORE) {
         v->n = fields + f->dr->put_back;
@@ -486,6 +487,98 @@ static void feed_data(struct feed *f, struct slice in) {
     messages_read(f, in, first);
 }
 
+/* held_follows tells whether data held before its turn goes on where `in` ends. */
+static bool held_follows(const struct stream *s, struct slice in) {
+    uint32_t end = s->next + (uint32_t)in.n;
+    for (const struct held *h = s->held; h && seq_le(h->seq, end); h = h->next)
+        if (seq_lt(end, h->seq + h->len)) return true;
+    return false;
+}
+
+/* join gathers `in` and all that was held and follows, and shows what of the segment is new. false: it is too much, and
+ * nothing was gathered. */
+static bool join(struct feed *f, struct slice in) {
+    struct stream *s = f->stream;
+    struct stream_limits *l = &f->dr->flows.limits;
+    size_t before = s->n;
+    if (!stream_keep(s, l, in, f->frame)) return false;
+    s->next += (uint32_t)in.n;
+    struct slice part = overlap_note(f, in, before), fresh;
+    struct held *h;
+    while (s->held && s->n + s->held->len <= MESSAGE_MAX && (h = stream_take(s, l, &fresh))) {
+        before = s->n;
+        s->next += (uint32_t)fresh.n;
+        bool kept = stream_keep(s, l, fresh, h->frame);
+        f->old = slice_of(h->bytes, h->len - fresh.n);
+        if (kept) overlap_note(f, fresh, before);
+        free(h);
+        if (kept) continue;
+        d_anomaly(f->d, FID_TCP_REASSEMBLY_LIMIT, f->tcp_off, 0);
+        lose(f);
+        break;
+    }
+    f->old.n = 0;
+    segment_data(f, part, TCP_PART);
+    return true;
+}
+
+/* joined_sizes_add says how long the gathered messages are. */
+static void joined_sizes_add(struct feed *f) {
+    const struct stream_ops *ops = f->flow->app->stream;
+    struct slice in = slice_of(f->stream->buf, f->stream->n);
+    if (!ops->frame || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
+    while (in.n) {
+        struct read_result r = ops->frame(in);
+        if (r.status != READ_OK || !r.consumed) return;
+        size_add(f, f->tcp_off, r.consumed);
+        in = slice_tail(in, r.consumed);
+    }
+}
+
+/* joined_read decodes all messages that are gathered, one behind the other; what is left of the last one stays. */
+static void joined_read(struct feed *f) {
+    struct stream *s = f->stream;
+    struct fvec *v = f->d->out;
+    tcp_close(f);
+    uint8_t src = v->src;
+    uint32_t fields = v->n - f->dr->put_back;
+    struct slice whole = whole_select(f);
+    struct stream done = stream_detach(s);
+    f->in_packet = false;
+    messages_read(f, whole, false);
+    f->in_packet = true;
+    v->src = src;
+    if (s->n == done.n) { /* no message was complete */
+        size_t needed = s->needed;
+        stream_attach(s, &f->dr->flows.limits, &done);
+        s->needed = needed;
+        part_asks_on(f);
+        return;
+    }
+    pieces_add(f, &done, done.n - s->n, fields + f->dr->put_back);
+    stream_pieces_from(s, &done);
+    driver_message_retire(f->dr, &done);
+    free(done.pieces);
+}
+
+/* joined_feed takes a segment that fills a hole together with what was held behind it. false: nothing was held there,
+ * or nobody reads it. */
+static bool joined_feed(struct feed *f, struct slice in) {
+    struct stream *s = f->stream;
+    if (!s->held || s->skip || s->lost || f->d->cut || !held_follows(s, in)) return false;
+    if (!f->flow->app) app_search(f, in);
+    if (!f->flow->app || !f->flow->app->stream || !join(f, in)) return false;
+    size_t size;
+    enum tcp_part as = TCP_PART;
+    if (is_complete(f, &size, &as)) {
+        joined_sizes_add(f);
+        joined_read(f);
+    } else if (as == TCP_PART_FIRST) {
+        part_asks_on(f);
+    }
+    return true;
+}
+
 /* held_feed continues with segments that arrived before their turn. */
 static void held_feed(struct feed *f) {
     struct slice fresh;
@@ -562,7 +655,7 @@ static void stream_finish(struct feed *f) {
     f->d->stream_end = true;
     message_read(f, whole);
     f->d->stream_end = false;
-    pieces_add(f, s->n, fields + f->dr->put_back);
+    pieces_add(f, s, s->n, fields + f->dr->put_back);
     v->src = src;
     driver_message_retire(f->dr, s);
 }
@@ -690,7 +783,8 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         raw(&f, in);
         return;
     }
-    if (fresh && in.n && seq_lt(seq, st->next)) st->next = st->first = seq; /* and it ran ahead */
+    /* it ran ahead, or was that of a keep-alive without data (RFC 9293 3.8.4) */
+    if (fresh && in.n && (seq_lt(seq, st->next) || seq == st->next + 1)) st->next = st->first = seq;
     if (!in.n || keep_alive) {
         if ((s->flags & (TH_FIN | TH_RST)) && seq == st->next) stream_close(&f, s->flags);
         tcp_close(&f);
@@ -700,7 +794,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         tcp_close(&f);
         return;
     }
-    feed_data(&f, in);
+    if (!joined_feed(&f, in)) feed_data(&f, in);
     if (s->len > s->payload.n) { /* the capture cut the segment: what follows has no beginning */
         lose(&f);
         st->next = seq + s->len;

@@ -246,7 +246,8 @@ struct decode_ops {
     /* fragment takes a piece of a datagram; when it was the last one missing it returns true with the whole
      * datagram in *whole, as a new source that is selected; its fields went to the list. */
     bool (*fragment)(struct decode *d, const struct fragment *f, struct slice *whole);
-    /* tcp_find returns the conversation of the packet's addresses and the given ports and which side speaks. */
+    /* tcp_find returns the conversation of the packet's addresses and the given ports and which side speaks; a quoted
+     * segment does not begin it anew. */
     struct tcp_conv *(*tcp_find)(struct decode *d, const struct tcp_segment *s, int *side);
     /* tcp_update lets the conversation take the segment in and says what it means. */
     void (*tcp_update)(struct decode *d, struct tcp_conv *c, const struct tcp_segment *s, int side,

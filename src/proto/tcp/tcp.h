@@ -13,9 +13,9 @@ struct tcp_segment {
     uint32_t seq, ack;
     uint16_t flags; /* 12 bits, enum tcp_flag and those above */
     uint16_t window;
-    uint8_t hlen; /* bytes */
-    bool has_wscale, has_mss, has_ts;
-    bool short_header; /* it ended on the wire within its header: nothing but the flags counts */
+    uint8_t hlen;                         /* bytes */
+    bool has_wscale, has_mss, has_cookie; /* has_cookie: of Fast Open */
+    bool short_header;                    /* it ended on the wire within its header: nothing but the flags counts */
     uint8_t wscale;
     uint32_t sacked; /* bytes that the SACK blocks cover */
     struct slice payload;
@@ -60,6 +60,7 @@ struct tcp_analysis {
     int64_t rtt, rto;
     uint32_t in_flight, push_bytes, dup_num;
     bool has_acked;
+    bool beyond;  /* it acknowledges more than was seen of the peer */
     bool counted; /* bytes in flight were counted, be there any or none */
 };
 
@@ -105,6 +106,7 @@ struct tcp_conv {
     int64_t syn_time, initial_rtt;
     uint8_t seen, seen_before; /* after and before the present packet */
     bool started, reused, closing;
+    bool fast_open; /* its SYN had data and a cookie [RFC 7413 3] */
     uint8_t closer; /* side whose FIN came first, where closing */
     uint8_t server; /* side that answered the SYN, where one was seen */
 };

@@ -15,9 +15,14 @@ enum {
     KIND_SACK,
     KIND_TS = 8,
     KIND_MD5 = 19,
-    KIND_TFO = 34
+    KIND_USER_TIMEOUT = 28,
+    KIND_AO = 29,
+    KIND_TFO = 34,
+    KIND_EXPERIMENT1 = 253,
+    KIND_EXPERIMENT2 = 254
 };
-enum { NOPS_STRANGE = 4 }; /* alignment needs no more than three */
+enum { EXPERIMENT_TFO = 0xf989 }; /* RFC 7413 4.1.1 */
+enum { NOPS_STRANGE = 4 };        /* alignment needs no more than three */
 
 static const char flag_letters[] = "RRRACEUAPRSF";
 
@@ -110,7 +115,11 @@ static uint16_t option_field(uint8_t kind) {
     case KIND_SACK: return FID_TCP_OPT_SACK;
     case KIND_TS: return FID_TCP_OPT_TS;
     case KIND_MD5: return FID_TCP_OPT_MD5;
+    case KIND_USER_TIMEOUT: return FID_TCP_OPT_USER_TIMEOUT;
+    case KIND_AO: return FID_TCP_OPT_AO;
     case KIND_TFO: return FID_TCP_OPT_TFO;
+    case KIND_EXPERIMENT1:
+    case KIND_EXPERIMENT2: return FID_TCP_OPT_EXPERIMENT;
     default: return FID_TCP_OPT_UNKNOWN;
     }
 }
@@ -120,6 +129,24 @@ static bool padding_ok(struct decode *d, struct slice rest) {
     while (rest.n && !rest.p[0]) rest = slice_tail(rest, 1);
     if (rest.n) d_anomaly(d, FID_TCP_EOL_PADDING, d_off(d, rest.p), (uint32_t)rest.n);
     return !rest.n;
+}
+
+/* fast_open_read reads a cookie, or that one is asked for [RFC 7413 2]. */
+static void fast_open_read(struct decode *d, struct reader *o, const struct tcp_segment *s) {
+    if (!rd_left(o)) {
+        fv_add(d->out, FID_TCP_OPT_TFO_REQUEST, rd_off(o), 0);
+        return;
+    }
+    uint32_t off = rd_off(o);
+    get_bytes(d, o, FID_TCP_OPT_TFO_COOKIE, rd_left(o));
+    d->out->depth++;
+    if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) d_anomaly(d, FID_TCP_AN_TFO_SYN, off, 0);
+    fv_close(d->out);
+}
+
+static void experiment_read(struct decode *d, struct reader *o, const struct tcp_segment *s) {
+    if (get_be16(d, o, FID_TCP_OPT_EXPERIMENT_ID) == EXPERIMENT_TFO) fast_open_read(d, o, s);
+    else if (rd_left(o)) get_bytes(d, o, FID_TCP_OPT_EXPERIMENT_DATA, rd_left(o));
 }
 
 static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s,
@@ -132,6 +159,7 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
     case KIND_WSCALE: {
         uint8_t shift = get_u8(d, o, FID_TCP_OPT_WSCALE_SHIFT);
         if (rd_ok(o)) fv_u(d->out, FID_TCP_OPT_WSCALE_MULT, rd_off(o) - 1, 1, 1u << (shift > 14 ? 14 : shift));
+        if (shift > 14) d_anomaly(d, FID_TCP_WSCALE_INVALID, rd_off(o) - 1, 1);
         break;
     }
     case KIND_SACK_PERM: break;
@@ -141,10 +169,21 @@ static void option_body(struct decode *d, uint8_t kind, struct reader *o, const 
         get_be32(d, o, FID_TCP_OPT_TSECR);
         break;
     case KIND_MD5: get_bytes(d, o, FID_TCP_OPT_MD5_DIGEST, rd_left(o)); break;
-    case KIND_TFO:
-        if (rd_left(o)) get_bytes(d, o, FID_TCP_OPT_TFO_COOKIE, rd_left(o));
-        else fv_add(d->out, FID_TCP_OPT_TFO_REQUEST, rd_off(o), 0);
+    case KIND_USER_TIMEOUT: {
+        uint32_t off = rd_off(o), value = rd_be16(o);
+        if (!rd_ok(o)) break;
+        fv_u(d->out, FID_TCP_OPT_USER_TIMEOUT_MINUTES, off, 2, value >> 15);
+        fv_u(d->out, FID_TCP_OPT_USER_TIMEOUT_VAL, off, 2, value & 0x7fff);
         break;
+    }
+    case KIND_AO:
+        get_u8(d, o, FID_TCP_OPT_AO_KEYID);
+        get_u8(d, o, FID_TCP_OPT_AO_RNEXTKEYID);
+        get_bytes(d, o, FID_TCP_OPT_AO_MAC, rd_left(o));
+        break;
+    case KIND_TFO: fast_open_read(d, o, s); break;
+    case KIND_EXPERIMENT1:
+    case KIND_EXPERIMENT2: experiment_read(d, o, s); break;
     default:
         if (rd_left(o)) get_bytes(d, o, FID_TCP_OPT_UNKNOWN_PAYLOAD, rd_left(o));
     }
@@ -219,6 +258,10 @@ static void options_scan(struct slice o, struct tcp_segment *s) {
             s->wscale = o.p[2];
         } else if (kind == KIND_MSS) {
             s->has_mss = true;
+        } else if (kind == KIND_TFO) {
+            s->has_cookie = len > 2;
+        } else if (kind >= KIND_EXPERIMENT1) {
+            s->has_cookie = kind <= KIND_EXPERIMENT2 && len > 4 && load_be16(o.p + 2) == EXPERIMENT_TFO;
         } else if (kind == KIND_SACK) {
             for (size_t at = 2; at + 8 <= len; at += 8) s->sacked += load_be32(o.p + at + 4) - load_be32(o.p + at);
         }
@@ -269,7 +312,7 @@ static void findings_add(struct decode *d, const struct tcp_analysis *a, uint32_
 }
 
 static void analysis_add(struct decode *d, const struct tcp_analysis *a, const struct tcp_conv *c, uint32_t off) {
-    if (!a->has_acked && !a->flags && !a->counted) return;
+    if (!a->has_acked && !a->flags && !a->counted && !a->beyond) return;
     struct fvec *v = d->out;
     fv_gen(fv_add(v, FID_TCP_ANALYSIS, off, 0));
     v->depth++;
@@ -301,10 +344,6 @@ static void numbers_add(struct decode *d, const struct tcp_segment *s, const str
     bool relative = c && !s->short_header;
     uint32_t base = relative ? c->side[side].base_seq : 0, peer = relative ? c->side[!side].base_seq : 0;
     uint32_t seq = s->seq - base, ack = s->flags & TH_ACK ? s->ack - peer : s->ack;
-    if (c) {
-        fv_u(v, FID_TCP_STREAM, off, 0, d->times.stream);
-        fv_u(v, FID_TCP_COMPLETENESS, off, 0, c->seen_before);
-    }
     if (relative) fv_u(v, FID_TCP_LEN, off, 0, s->len);
     if (s->short_header && c) d_anomaly(d, FID_TCP_SHORT_SEGMENT, off, 0);
     fv_u(v, FID_TCP_SEQ, off + 4, 4, seq);
@@ -313,6 +352,10 @@ static void numbers_add(struct decode *d, const struct tcp_segment *s, const str
     if (!(s->flags & TH_ACK) && s->ack && !d->quoted) d_anomaly(d, FID_TCP_ACK_NONZERO, off + 8, 4);
     fv_u(v, FID_TCP_ACK, off + 8, 4, ack);
     fv_u(v, FID_TCP_ACK_RAW, off + 8, 4, s->ack);
+    if (!relative || !c->fast_open || (s->flags & (TH_SYN | TH_ACK)) != (TH_SYN | TH_ACK)) return;
+    v->depth++;
+    d_anomaly(d, ack > 1 ? FID_TCP_AN_TFO_ACK : FID_TCP_AN_TFO_IGNORED, off + 8, 4);
+    fv_close(v);
 }
 
 static void ports_add(struct decode *d, const struct tcp_segment *s, uint32_t off) {
@@ -381,15 +424,19 @@ static void fields_add(struct decode *d, struct slice in, const struct tcp_segme
     if (s->hlen > HEADER) options_add(d, slice_head(slice_tail(in, HEADER), s->hlen - HEADER), s, c, side);
 }
 
-static void times_add(struct decode *d, const struct tcp_conv *c, const struct tcp_analysis *a, uint32_t off) {
-    if (want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) {
-        fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
-        d->out->depth++;
-        fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
-        fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
-        fv_close(d->out);
-    }
-    analysis_add(d, a, c, off);
+/* conversation_add says which conversation it is. A quoted segment belongs to it, too, and changes nothing of it. */
+static void conversation_add(struct decode *d, const struct tcp_conv *c, uint32_t off) {
+    fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
+    if (d->tcp_fields) fv_u(d->out, FID_TCP_COMPLETENESS, off, 0, d->quoted ? c->seen : c->seen_before);
+}
+
+static void times_add(struct decode *d, uint32_t off) {
+    if (!want_any(d->out->want, FID_TCP_TIMES, FID_TCP_ANALYSIS)) return;
+    fv_gen(fv_add(d->out, FID_TCP_TIMES, off, 0));
+    d->out->depth++;
+    fv_i(d->out, FID_TCP_TIME_RELATIVE, off, 0, d->times.relative);
+    fv_i(d->out, FID_TCP_TIME_DELTA, off, 0, d->times.delta);
+    fv_close(d->out);
 }
 
 static void said_set(struct decode *d, struct slice in, const struct tcp_segment *s, const struct tcp_analysis *a) {
@@ -432,12 +479,13 @@ static void tcp_read(struct decode *d, struct slice in) {
     options_scan(slice_head(slice_tail(in, HEADER), s.hlen - HEADER), &s);
     int side = 0;
     struct tcp_analysis a; /* where there is a conversation */
-    struct tcp_conv *c = d->quoted || !d->ops->tcp_find ? NULL : d->ops->tcp_find(d, &s, &side);
+    struct tcp_conv *met = d->ops->tcp_find ? d->ops->tcp_find(d, &s, &side) : NULL, *c = d->quoted ? NULL : met;
     if (c) d->ops->tcp_update(d, c, &s, side, &a);
     if (c && d->tcp_heard) said_set(d, in, &s, &a);
+    if (met) conversation_add(d, met, off);
     if (d->tcp_fields) fields_add(d, in, &s, c, side, off);
-    else if (c) fv_u(d->out, FID_TCP_STREAM, off, 0, d->times.stream);
-    if (c && d->tcp_fields) times_add(d, c, &a, off);
+    if (met && d->tcp_fields) times_add(d, off);
+    if (c && d->tcp_fields) analysis_add(d, &a, c, off);
     if (c && !s.short_header) {
         d->ops->tcp_data(d, &s, side);
     } else {

@@ -137,7 +137,9 @@ static uint32_t segment_end(const struct tcp_segment *s) {
 
 /* acks_unseen tells whether the segment acknowledges what was not seen of the peer. Where nothing else of it waits for
  * an acknowledgment that is said once, until there is a new hole. */
-static bool acks_unseen(const struct tcp_side *me, struct tcp_side *peer, const struct tcp_segment *s) {
+static bool acks_unseen(const struct tcp_side *me, struct tcp_side *peer, const struct tcp_segment *s,
+                        struct tcp_analysis *out) {
+    out->beyond = s->flags & TH_ACK && peer->has_next && seq_lt(peer->next_seq, s->ack);
     if (!(s->flags & TH_ACK) || !peer->has_top || seq_le(s->ack, peer->top_acked)) return false;
     bool beyond = seq_lt(peer->next_seq, s->ack);
     peer->has_top = !beyond || !me->has_ack || seq_lt(me->last_ack, peer->next_seq);
@@ -194,7 +196,7 @@ static void analyse_segment(struct tcp_conv *c, const struct tcp_segment *s, int
         me->nondup_frame = frame;
         me->dup_acks = 0;
     }
-    if (acks_unseen(me, peer, s)) found |= TA_ACK_LOST;
+    if (acks_unseen(me, peer, s, out)) found |= TA_ACK_LOST;
     bool probed = s->len > 1 && s->seq == me->next_seq - 1; /* its first byte was, or a FIN that was none */
     if (carries && me->has_next && seq_lt(s->seq, me->next_seq) && !probed && !(found & TA_KEEP_ALIVE))
         found |= repeat_findings(c, me, peer, s, ts, pool, out);
@@ -239,6 +241,7 @@ static void handshake_update(struct tcp_conv *c, const struct tcp_segment *s, in
     uint8_t before = c->seen;
     if ((s->flags & (TH_SYN | TH_ACK)) == TH_SYN) {
         c->syn_time = ts;
+        c->fast_open = s->has_cookie && s->len;
         c->seen |= SEEN_SYN;
         c->server = (uint8_t)!side;
     } else if (s->flags & TH_SYN) {

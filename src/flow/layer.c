@@ -337,6 +337,19 @@ static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct
     else d_data(d, in);
 }
 
+void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
+    struct driver *dr = d->driver;
+    dr->become.asked = true;
+    dr->become.proto = p;
+    dr->become.port = port;
+}
+
+void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port) {
+    struct driver *dr = d->driver;
+    driver_become(d, NULL, port);
+    if (dr->flow && flow_is_tcp(dr->flow)) flow_tunnel_set(flow_tcp(dr->flow), p, host, port);
+}
+
 static void op_beside(struct decode *d, const struct proto *p) {
     struct flow *f = driver_of(d)->flow;
     if (f && !d->quoted) f->beside = p;

@@ -99,19 +99,6 @@ static void raw(struct feed *f, struct slice in) {
     if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
 }
 
-void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
-    struct driver *dr = d->driver;
-    dr->become.asked = true;
-    dr->become.proto = p;
-    dr->become.port = port;
-}
-
-void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port) {
-    struct driver *dr = d->driver;
-    driver_become(d, NULL, port);
-    if (dr->flow && flow_is_tcp(dr->flow)) flow_tunnel_set(flow_tcp(dr->flow), p, host, port);
-}
-
 /* become_done makes the conversation what its protocol said it goes on as. */
 static void become_done(struct feed *f) {
     if (!f->dr->become.asked) return;
@@ -722,6 +709,13 @@ static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
     st->next = st->first = seq;
 }
 
+/* tunnel_part_show shows the tunnel around the part of a message; the line is about the segment. */
+static void tunnel_part_show(struct feed *f) {
+    uint8_t layers = f->d->layers;
+    tunnel_show(f, f->part);
+    if (f->d->layers > layers) f->d->layer[layers].inside = true;
+}
+
 /* begun_show gives the beginning of a TLS record that ends a segment an entry of its own, though the record is not
  * complete: as in Wireshark, where no whole record before it has one, save the one that was put together. Of the parts
  * of records in the segment the first one may belong to a record that is complete with it. */
@@ -732,9 +726,7 @@ static void begun_show(struct feed *f) {
     for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == &proto_tls && !d->layer[i].quoted;
     if (f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
     tcp_close(f);
-    uint8_t layers = d->layers;
-    tunnel_show(f, f->part);
-    if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
+    tunnel_part_show(f);
     d_begin_inside(d, &proto_tls, d_off(d, f->part.p), (uint32_t)f->part.n);
     d_end(d);
 }
@@ -745,9 +737,7 @@ static void tunnel_parts_show(struct feed *f) {
     const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
     if (!t || !t->by->by_segment || !f->parts || d->layer[d->layers - 1].proto != &proto_tcp) return;
     tcp_close(f);
-    uint8_t layers = d->layers;
-    tunnel_show(f, f->part);
-    if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
+    tunnel_part_show(f);
 }
 
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {

@@ -266,15 +266,20 @@ static bool op_udp_find(struct decode *d, uint16_t sport, uint16_t dport, struct
 }
 
 /* datagram_recognise returns the first protocol that says a datagram is its own, of those that are `certain` alone or
- * of all; the conversation then speaks it. */
-static const struct proto *datagram_recognise(struct driver *dr, bool certain, struct slice in) {
+ * of all; NULL: none does. */
+static const struct proto *datagram_recognise(const struct driver *dr, bool certain, struct slice in) {
     for (size_t i = 0; i < dr->recognisers; i++) {
         const struct proto *p = dr->recogniser[i];
-        if ((certain && !p->certain) || !p->recognises(in, KNOWN_NOT)) continue;
-        if (dr->flow) flow_app_start(&dr->flows, dr->flow, p);
-        return p;
+        if ((!certain || p->certain) && p->recognises(in, KNOWN_NOT)) return p;
     }
     return NULL;
+}
+
+/* datagram_claim is datagram_recognise, after which the conversation speaks what was recognised. */
+static const struct proto *datagram_claim(struct driver *dr, bool certain, struct slice in) {
+    const struct proto *p = datagram_recognise(dr, certain, in);
+    if (p && dr->flow) flow_app_start(&dr->flows, dr->flow, p);
+    return p;
 }
 
 /* agreed_on returns what was announced at either end of a datagram, or its conversation agreed to speak; NULL: nothing.
@@ -288,15 +293,16 @@ static const struct proto *agreed_on(struct driver *dr, uint16_t sport, uint16_t
     return a ? a->proto : NULL;
 }
 
-/* port_reader returns who is registered for the ports of a datagram, but where another is certain that it is its own;
- * NULL: nobody is. */
+/* port_reader returns who is registered for the ports of a datagram, but where another is certain that it is its own,
+ * or recognises it and that one does not; NULL: nobody is. */
 static const struct proto *port_reader(struct driver *dr, uint16_t sport, uint16_t dport, struct slice in) {
     uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
     const struct proto *p = driver_lookup(dr, TABLE_UDP, low);
     if (!p) p = driver_lookup(dr, TABLE_UDP, low = high);
     if (!p || !dr->needs_app || driver_forced(dr, TABLE_UDP, low)) return p;
-    const struct proto *sure = datagram_recognise(dr, true, in);
-    return sure ? sure : p;
+    const struct proto *other = datagram_claim(dr, true, in);
+    if (!other && p->recognises && !p->recognises(in, KNOWN_SPOKEN)) other = datagram_recognise(dr, false, in);
+    return other ? other : p;
 }
 
 /* datagram_reader returns who reads a datagram: who recognised one of its conversation, here or under other addresses,
@@ -311,7 +317,7 @@ static const struct proto *datagram_reader(struct driver *dr, const struct proto
     if (agreed && dr->flow && dr->flow->beside) return agreed;
     const struct proto *p = port_reader(dr, sport, dport, in);
     if (!p) p = agreed;
-    return p ? p : dr->needs_app ? datagram_recognise(dr, false, in) : NULL;
+    return p ? p : dr->needs_app ? datagram_claim(dr, false, in) : NULL;
 }
 
 static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct slice in) {
@@ -329,6 +335,19 @@ static void op_udp_data(struct decode *d, uint16_t sport, uint16_t dport, struct
     }
     if (p) op_call(d, p, in);
     else d_data(d, in);
+}
+
+void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
+    struct driver *dr = d->driver;
+    dr->become.asked = true;
+    dr->become.proto = p;
+    dr->become.port = port;
+}
+
+void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port) {
+    struct driver *dr = d->driver;
+    driver_become(d, NULL, port);
+    if (dr->flow && flow_is_tcp(dr->flow)) flow_tunnel_set(flow_tcp(dr->flow), p, host, port);
 }
 
 static void op_beside(struct decode *d, const struct proto *p) {

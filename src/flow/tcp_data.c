@@ -86,7 +86,10 @@ static void keep(struct feed *f, struct slice rest, size_t needed, enum tcp_part
 
 static void tunnel_show(struct feed *f, struct slice in) {
     const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
-    if (t && t->by->tunnel && f->flow->app != t->by) t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
+    if (!t || !t->by->tunnel || f->flow->app == t->by) return;
+    for (uint8_t i = f->d->layers; t->by->by_segment && i > 0 && f->d->layer[i - 1].proto != &proto_tcp; i--)
+        if (f->d->layer[i - 1].proto == t->by) return;
+    t->by->tunnel(f->d, slice_of(t->host, t->host_len), t->port, in);
 }
 
 /* raw shows bytes that nobody reads. */
@@ -94,19 +97,6 @@ static void raw(struct feed *f, struct slice in) {
     tcp_close(f);
     if (in.n && f->in_packet && !f->flow->app) tunnel_show(f, in);
     if (in.n && f->in_packet && !f->owned) d_data(f->d, in);
-}
-
-void driver_become(struct decode *d, const struct proto *p, uint16_t port) {
-    struct driver *dr = d->driver;
-    dr->become.asked = true;
-    dr->become.proto = p;
-    dr->become.port = port;
-}
-
-void driver_tunnel(struct decode *d, const struct proto *p, struct slice host, uint16_t port) {
-    struct driver *dr = d->driver;
-    driver_become(d, NULL, port);
-    if (dr->flow && flow_is_tcp(dr->flow)) flow_tunnel_set(flow_tcp(dr->flow), p, host, port);
 }
 
 /* become_done makes the conversation what its protocol said it goes on as. */
@@ -312,8 +302,10 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
     const struct layer_step *steps = f->d->steps;
     uint32_t fields = v->n - f->dr->put_back;
     uint16_t sources = v->sources;
-    struct read_result r = message_read(f, whole_select(f));
+    struct slice whole = whole_select(f);
+    struct read_result r = message_read(f, whole);
     size_t used = r.status == READ_OK ? r.consumed : s->n;
+    if (r.status == READ_BAD && r.stranger && whole.n) d_data(f->d, whole);
     if (r.status != READ_MORE) pieces_add(f, s, used, fields + f->dr->put_back);
     v->src = src;
     if (r.status == READ_MORE) {
@@ -717,6 +709,13 @@ static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
     st->next = st->first = seq;
 }
 
+/* tunnel_part_show shows the tunnel around the part of a message; the line is about the segment. */
+static void tunnel_part_show(struct feed *f) {
+    uint8_t layers = f->d->layers;
+    tunnel_show(f, f->part);
+    if (f->d->layers > layers) f->d->layer[layers].inside = true;
+}
+
 /* begun_show gives the beginning of a TLS record that ends a segment an entry of its own, though the record is not
  * complete: as in Wireshark, where no whole record before it has one, save the one that was put together. Of the parts
  * of records in the segment the first one may belong to a record that is complete with it. */
@@ -727,11 +726,18 @@ static void begun_show(struct feed *f) {
     for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == &proto_tls && !d->layer[i].quoted;
     if (f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
     tcp_close(f);
-    uint8_t layers = d->layers;
-    tunnel_show(f, f->part);
-    if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
+    tunnel_part_show(f);
     d_begin_inside(d, &proto_tls, d_off(d, f->part.p), (uint32_t)f->part.n);
     d_end(d);
+}
+
+/* tunnel_parts_show shows a tunnel in a segment which has parts of messages only. */
+static void tunnel_parts_show(struct feed *f) {
+    struct decode *d = f->d;
+    const struct flow_tunnel *t = flow_tcp(f->flow)->tunnel;
+    if (!t || !t->by->by_segment || !f->parts || d->layer[d->layers - 1].proto != &proto_tcp) return;
+    tcp_close(f);
+    tunnel_part_show(f);
 }
 
 void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
@@ -787,5 +793,6 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
     if (st->held) held_feed(&f);
     if ((s->flags & TH_FIN) && seq + s->len == st->next) stream_close(&f, s->flags);
     begun_show(&f);
+    tunnel_parts_show(&f);
     tcp_close(&f);
 }

@@ -148,6 +148,9 @@ struct proto {
     bool info_last;
     /* tunnel shows that the bytes `in` go to a host and port through a tunnel of this protocol (decode_ops.tunnel). */
     void (*tunnel)(struct decode *d, struct slice host, uint16_t port, struct slice in);
+    /* by_segment: its tunnel is shown once in each segment, also where that has parts of messages only, as in
+     * Wireshark; else with each message. */
+    bool by_segment;
     /* label writes the words of a tree line where they are not the table's; false: the table's will do. */
     bool (*label)(struct writer *w, const struct fvec *v, uint32_t at);
 };

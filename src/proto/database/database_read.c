@@ -19,6 +19,7 @@ static void mysql_read(struct decode *d, struct slice in) {
 /* What is behind the request for TLS is one byte, without a length. */
 struct pgsql_state {
     bool tls_asked;
+    bool spoken; /* messages were read */
 };
 
 static size_t pgsql_size(struct slice in) {
@@ -41,7 +42,12 @@ static struct read_result pgsql_read(struct decode *d, void *state, int from, st
     bool answer = st->tls_asked && in.n == 1;
     if (answer || (r.status == READ_MORE && d->stream_end))
         r = (struct read_result){.status = READ_OK, .consumed = in.n};
+    if (r.status == READ_BAD && st->spoken) { /* a length without room for itself */
+        d_header(d, &proto_pgsql, slice_head(in, pgsql_size(in)), PGSQL_HEAD);
+        return (struct read_result){.status = READ_OK, .consumed = in.n};
+    }
     if (r.status != READ_OK) return r;
+    st->spoken = true;
     message_show(d, slice_head(in, r.consumed));
     if (answer && in.p[0] == 'S' && d->ops->become) d->ops->become(d, &proto_tls, 0);
     st->tls_asked = r.consumed == sizeof ask_tls && memcmp(in.p, ask_tls, sizeof ask_tls) == 0;

@@ -8,11 +8,11 @@ enum { HEAD = 8 };
 
 static size_t tds_size(struct slice in) { return field_value_name(&vals_tds_type, in.p[0]) ? load_be16(in.p + 2) : 0; }
 
-/* tds_probe: of the status four bits are used, the window is 0 (2.2.3.1.2, 2.2.3.1.6). */
+/* tds_probe: of the status five bits are used, the window is 0 (2.2.3.1.2, 2.2.3.1.6). */
 static enum probe_result tds_probe(struct slice in) {
     if (in.n && !field_value_name(&vals_tds_type, in.p[0])) return PROBE_NO;
     if (in.n < HEAD) return PROBE_UNSURE;
-    return tds_size(in) >= HEAD && !(in.p[1] & ~0x1b) && !in.p[7] ? PROBE_UNSURE : PROBE_NO;
+    return tds_size(in) >= HEAD && !(in.p[1] & ~0x1f) && !in.p[7] ? PROBE_UNSURE : PROBE_NO;
 }
 
 static void tds_read(struct decode *d, struct slice in) {

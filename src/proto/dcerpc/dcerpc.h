@@ -24,5 +24,11 @@ struct dcerpc_state {
 bool dcerpc_begins(struct slice in);
 /* dcerpc_show shows one packet; `pipe` tells pipes of one conversation apart. */
 void dcerpc_show(struct decode *d, struct dcerpc_state *st, uint64_t pipe, struct slice in);
+/* dcerpc_service returns the service behind an interface, whose 16 bytes are as little-endian hosts send them; NULL: it
+ * has no name here. */
+const struct proto *dcerpc_service(const uint8_t *interface);
+/* dcerpc_datagram_read shows a packet of calls without connections; dcerpc_is_datagram recognises one. */
+void dcerpc_datagram_read(struct decode *d, struct slice in);
+bool dcerpc_is_datagram(struct slice in, enum known_as known);
 
 #endif

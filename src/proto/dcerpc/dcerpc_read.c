@@ -66,6 +66,11 @@ static uint8_t service_of(const uint8_t *interface) {
     return 0;
 }
 
+const struct proto *dcerpc_service(const uint8_t *interface) {
+    uint8_t service = service_of(interface);
+    return service ? services[service - 1].proto : NULL;
+}
+
 /* bind_note keeps the contexts that a packet binds: 12.6.4.3. */
 static void bind_note(struct dcerpc_state *st, uint64_t pipe, struct slice in) {
     enum { LIST = 24, ITEM = 4 };
@@ -140,12 +145,14 @@ static struct read_result stream_read(struct decode *d, void *state, int from, s
 static enum probe_result probe(struct slice in) { return dcerpc_begins(in) ? PROBE_CERTAIN : PROBE_NO; }
 
 static void dcerpc_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *call = fv_first(v, FID_DCERPC_CN_CALL_ID, at, end);
+    const struct fval *call = fv_first(v, FID_DCERPC_CN_CALL_ID, at, end),
+                      *turn = fv_first(v, FID_DCERPC_DG_SEQNUM, at, end);
     const char *name = fv_value_name(v, FID_DCERPC_PKT_TYPE, at, end);
+    if (turn) wr_f(w, "%s: seq: %u", name ? name : "Unknown", (unsigned)turn->u);
     if (call) wr_f(w, "%s: call_id: %u", name ? name : "Unknown", (unsigned)call->u);
 }
 
-static const uint16_t info_fields[] = {FID_DCERPC_CN_CALL_ID, FID_DCERPC_PKT_TYPE, 0};
+static const uint16_t info_fields[] = {FID_DCERPC_CN_CALL_ID, FID_DCERPC_DG_SEQNUM, FID_DCERPC_PKT_TYPE, 0};
 static const struct stream_ops stream = {
     .state_size = sizeof(struct dcerpc_state), .read = stream_read, .frame = stream_frame, .probe = probe};
 const struct proto proto_dcerpc = {.name = "dcerpc",
@@ -153,6 +160,8 @@ const struct proto proto_dcerpc = {.name = "dcerpc",
                                    .id = FID_DCERPC,
                                    .end = FID_DCERPC_END,
                                    .stream = &stream,
+                                   .read = dcerpc_datagram_read,
+                                   .recognises = dcerpc_is_datagram,
                                    .info = dcerpc_info,
                                    .info_fields = info_fields};
 #define NAMED(name_, ID_, COLUMN_)                                                                                     \

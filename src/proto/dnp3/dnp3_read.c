@@ -10,7 +10,9 @@ static bool starts(struct slice in) {
     return in.n >= 3 && in.p[0] == 0x05 && in.p[1] == 0x64 && in.p[2] >= LENGTH_LEAST;
 }
 
+/* dnp3_size: two bytes begin every frame, and the third says how long it is. */
 static size_t dnp3_size(struct slice in) {
+    if (in.n < 3) return in.p[0] == 0x05 && (in.n < 2 || in.p[1] == 0x64) ? HEAD : 0;
     size_t user = starts(in) ? in.p[2] - (size_t)LENGTH_LEAST : 0;
     return starts(in) ? HEAD + user + (user + BLOCK - 1) / BLOCK * CHECKSUM : 0;
 }
@@ -48,7 +50,7 @@ static void dnp3_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     if (from && to) wr_f(w, "from %u to %u", (unsigned)from->u, (unsigned)to->u);
 }
 
-SIZED_STREAM(dnp3, HEAD, dnp3_probe)
+SIZED_STREAM(dnp3, 1, dnp3_probe)
 static const uint16_t info_fields[] = {FID_DNP3_SRC, FID_DNP3_DST, 0};
 static const struct proto_key keys[] = {{TABLE_TCP, 20000}, {TABLE_UDP, 20000}, {TABLE_COUNT, 0}};
 const struct proto proto_dnp3 = {.name = "dnp3",

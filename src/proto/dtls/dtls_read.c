@@ -34,10 +34,10 @@ static bool dtls_recognises(struct slice in, enum known_as known) {
     return n > 0;
 }
 
-/* hello_look finds out whether the ends agree on keys for RTP beside DTLS, or one of them asks for it (RFC 5764 4.1.1).
- */
+/* hello_look finds out whether the ends agree on keys for RTP beside DTLS, or one of them asks for it and leaves no
+ * choice (RFC 5764 4.1.1). */
 static void hello_look(struct decode *d, struct reader r, bool client) {
-    enum { VERSION_RANDOM = 34, SUITE_COMPRESSION = 3, USE_SRTP = 14 };
+    enum { VERSION_RANDOM = 34, SUITE_COMPRESSION = 3, USE_SRTP = 14, ONE_PROFILE = 2 };
     rd_skip(&r, VERSION_RANDOM);
     rd_skip(&r, rd_u8(&r));               /* session */
     if (client) rd_skip(&r, rd_u8(&r));   /* cookie */
@@ -47,8 +47,9 @@ static void hello_look(struct decode *d, struct reader r, bool client) {
     struct reader exts = rd_sub(&r, rd_be16(&r));
     while (rd_ok(&exts) && rd_left(&exts) >= 4) {
         uint16_t type = rd_be16(&exts);
-        rd_skip(&exts, rd_be16(&exts));
-        if (type == USE_SRTP && rd_ok(&exts) && d->ops->beside) d->ops->beside(d, &proto_rtp);
+        struct reader ext = rd_sub(&exts, rd_be16(&exts));
+        if (type == USE_SRTP && rd_be16(&ext) == ONE_PROFILE && rd_ok(&ext) && d->ops->beside)
+            d->ops->beside(d, &proto_rtp);
     }
 }
 

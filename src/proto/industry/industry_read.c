@@ -9,7 +9,9 @@
 
 enum { MODBUS_HEAD = 7, LENGTH_BEFORE = 6, EXCEPTION = 0x80, UNIT_LEAST = 2, UNIT_MOST = 254 };
 
-static size_t mbtcp_size(struct slice in) { return LENGTH_BEFORE + (size_t)load_be16(in.p + 4); }
+static size_t mbtcp_size(struct slice in) {
+    return load_be16(in.p + 2) ? 0 : LENGTH_BEFORE + (size_t)load_be16(in.p + 4);
+}
 
 /* mbtcp_probe: the protocol is 0, and behind the length stand a unit, a function, which is not 0, and no more than 252
  * bytes (Modbus Application Protocol 1.1b3 4.1). */
@@ -20,13 +22,22 @@ static enum probe_result mbtcp_probe(struct slice in) {
     return n < UNIT_LEAST || n > UNIT_MOST || (in.n > MODBUS_HEAD && !in.p[MODBUS_HEAD]) ? PROBE_NO : PROBE_UNSURE;
 }
 
-static void modbus_read(struct decode *d, struct slice in) {
+/* asked_least returns how many bytes a request has at least behind the code of its function (Modbus Application
+ * Protocol 1.1b3 6). */
+static size_t asked_least(uint8_t code) {
+    static const uint8_t least[] = {[1] = 4,  [2] = 4,  [3] = 4,  [4] = 4,  [5] = 4,  [6] = 4,  [8] = 2,
+                                    [15] = 5, [16] = 5, [20] = 1, [21] = 1, [22] = 6, [23] = 9, [24] = 2};
+    return code < sizeof least ? least[code] : 0;
+}
+
+static void modbus_read(struct decode *d, struct slice in, bool query) {
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_modbus, rd_off(&r), (uint32_t)in.n);
     uint32_t off = rd_off(&r);
     uint8_t code = rd_u8(&r);
     if (rd_ok(&r)) fv_u(d->out, FID_MODBUS_FUNC_CODE, off, 1, code & ~EXCEPTION);
     if (code & EXCEPTION) get_u8(d, &r, FID_MODBUS_EXCEPTION_CODE);
+    else if (query) rd_skip(&r, asked_least(code));
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
 }
@@ -40,11 +51,12 @@ static struct read_result mbtcp_read(struct decode *d, void *state, int from, st
     struct read_result r = mbtcp_frame(in);
     if (r.status != READ_OK) return r;
     struct reader at = d_reader(d, in);
+    bool query = !from_server(d, &proto_mbtcp, from);
     d_begin(d, &proto_mbtcp, rd_off(&at), MODBUS_HEAD);
     d_rows(d, &at, D_ROWS(rows));
-    fv_gen(fv_u(d->out, FID_MBTCP_QUERY, rd_off(&at), 0, !from_server(d, &proto_mbtcp, from)));
+    fv_gen(fv_u(d->out, FID_MBTCP_QUERY, rd_off(&at), 0, query));
     d_end(d);
-    if (r.consumed > MODBUS_HEAD) d->ops->call(d, &proto_modbus, slice_tail(slice_head(in, r.consumed), MODBUS_HEAD));
+    if (r.consumed > MODBUS_HEAD) modbus_read(d, slice_tail(slice_head(in, r.consumed), MODBUS_HEAD), query);
     return r;
 }
 
@@ -269,8 +281,7 @@ static const struct proto_key mbtcp_keys[] = {{TABLE_TCP, 502}, {TABLE_TLS, 802}
                               opcua_keys[] = {{TABLE_TCP, 4840}, {TABLE_COUNT, 0}},
                               bvlc_keys[] = {{TABLE_UDP, 47808}, {TABLE_COUNT, 0}};
 const struct proto proto_mbtcp = {LAYER(mbtcp, MBTCP, "Modbus/TCP"), .keys = mbtcp_keys, .stream = &mbtcp_stream};
-const struct proto proto_modbus = {
-    .name = "modbus", .id = FID_MODBUS, .end = FID_MODBUS_END, .read = modbus_read, .inner = true};
+const struct proto proto_modbus = {.name = "modbus", .id = FID_MODBUS, .end = FID_MODBUS_END, .inner = true};
 const struct proto proto_iec60870_104 = {LAYER(iec60870_104, IEC60870_104, "IEC 60870-5-104"),
                                          .keys = iec60870_104_keys, .stream = &iec60870_104_stream, .info_plain = true};
 const struct proto proto_iec60870_asdu = {LAYER(iec60870_asdu, IEC60870_ASDU, "IEC 60870-5 ASDU"),

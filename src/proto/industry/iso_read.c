@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ISO transport on TCP (RFC 1006 6, RFC 905 13) and, above it, S7 communication and the first messages of remote
- * desktops (MS-RDPBCGR 2.2.1.1); and EtherNet/IP (volume 2, 2-3.1) with the requests of CIP it carries. */
+/* The ISO transport on TCP (RFC 1006 6, RFC 905 13) and, above it, the first messages of remote desktops (MS-RDPBCGR
+ * 2.2.1.1); and EtherNet/IP (volume 2, 2-3.1) with the requests of CIP it carries. */
 #include "proto/lines/lines.h"
 #include "proto/protos.h"
 #include "proto/sized.h"
@@ -69,23 +69,6 @@ static void cotp_read(struct decode *d, struct slice in) {
     else if (type == COTP_DT && rd_ok(&r)) user_call(d, rd_rest(&r));
 }
 
-static void s7comm_read(struct decode *d, struct slice in) {
-    enum { JOB = 1, ACK = 2, ACK_DATA = 3 };
-    static const struct d_row head[] = {{FID_S7COMM_HEADER_PROTID, 1}, {FID_S7COMM_HEADER_ROSCTR, 1},
-                                        {FID_S7COMM_HEADER_REDID, 2},  {FID_S7COMM_HEADER_PDUREF, 2},
-                                        {FID_S7COMM_HEADER_PARLG, 2},  {FID_S7COMM_HEADER_DATLG, 2}},
-                              errors[] = {{FID_S7COMM_HEADER_ERRCLS, 1}, {FID_S7COMM_HEADER_ERRCOD, 1}};
-    struct reader r = d_reader(d, in);
-    d_begin(d, &proto_s7comm, rd_off(&r), (uint32_t)in.n);
-    int kind = rd_peek(&r, 1);
-    d_rows(d, &r, D_ROWS(head));
-    bool answers = kind == ACK || kind == ACK_DATA, asks = kind == JOB || kind == ACK_DATA;
-    if (answers) d_rows(d, &r, D_ROWS(errors));
-    if (asks && rd_left(&r)) get_u8(d, &r, FID_S7COMM_PARAM_FUNC);
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
-}
-
 static void rdp_read(struct decode *d, struct slice in) {
     d_begin(d, &proto_rdp, d_off(d, in.p), (uint32_t)in.n);
     size_t line = 0;
@@ -108,18 +91,6 @@ static void cotp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     if (eot && eot->u) wr_s(w, "EOT");
 }
 
-static void s7comm_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *class = fv_first(v, FID_S7COMM_HEADER_ERRCLS, at, end),
-                      *code = fv_first(v, FID_S7COMM_HEADER_ERRCOD, at, end);
-    wr_s(w, "ROSCTR:[");
-    const char *kind = fv_value_name(v, FID_S7COMM_HEADER_ROSCTR, at, end),
-               *function = fv_value_name(v, FID_S7COMM_PARAM_FUNC, at, end);
-    wr_f(w, "%-8s]", kind ? kind : "");
-    if (function) wr_f(w, " Function:[%s]", function);
-    if (class && code && (class->u || code->u))
-        wr_f(w, " -> Errorcode:[0x%02x%02x]", (unsigned)class->u, (unsigned)code->u);
-}
-
 static void rdp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     static const char *const words[] = {"", "Negotiate Request", "Negotiate Response", "Negotiate Failure"};
     const struct fval *cookie = fv_first(v, FID_RDP_RT_COOKIE, at, end), *type = fv_first(v, FID_RDP_NEG_TYPE, at, end);
@@ -131,6 +102,8 @@ static void rdp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 enum {
     ENIP_HEAD = 24,
     ENIP_PORT = 44818,
+    ENIP_IO_PORT = 2222,
+    ITEM_SEQUENCED = 0x8002,
     RR_DATA = 0x6f,
     UNIT_DATA = 0x70,
     ITEM_UNCONNECTED = 0xb2,
@@ -181,7 +154,30 @@ static void message_read(struct decode *d, bool answer, struct slice in) {
     if (rd_ok(&r) && (command == RR_DATA || command == UNIT_DATA)) items_read(d, &r);
 }
 
-static void enip_read(struct decode *d, struct slice in) { message_read(d, d->sport == ENIP_PORT, in); }
+/* is_io tells whether a datagram is one of a connection's data (volume 2, 3-2.2): its number, and what it carries. */
+static bool is_io(struct slice in) {
+    enum { LEAST = 18, ITEMS = 2, SEQUENCED = 8 };
+    return in.n >= LEAST && load_le16(in.p) == ITEMS && load_le16(in.p + 2) == ITEM_SEQUENCED &&
+           load_le16(in.p + 4) == SEQUENCED && load_le16(in.p + 14) == ITEM_CONNECTED;
+}
+
+static void io_read(struct decode *d, struct slice in) {
+    static const struct d_row rows[] = {{FID_ENIP_CPF_ITEMCOUNT, 2, true}, {FID_ENIP_CPF_TYPEID, 2, true},
+                                        {FID_ENIP_CPF_LENGTH, 2, true},    {FID_ENIP_CPF_SAI_CONNID, 4, true},
+                                        {FID_ENIP_CPF_SAI_SEQ, 4, true},   {FID_ENIP_CPF_TYPEID, 2, true},
+                                        {FID_ENIP_CPF_LENGTH, 2, true}};
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_enip, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(rows));
+    rd_skip(&r, load_le16(in.p + 16));
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+}
+
+static void enip_read(struct decode *d, struct slice in) {
+    if (is_io(in)) io_read(d, in);
+    else message_read(d, d->sport == ENIP_PORT, in);
+}
 
 static void enip_side_read(struct decode *d, int from, struct slice in) {
     message_read(d, from_server(d, &proto_enip, from), in);
@@ -225,6 +221,10 @@ static void enip_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
                       *answer = fv_first(v, FID_ENIP_ANSWER, at, end);
     const struct fval *session = fv_first(v, FID_ENIP_SESSION, at, end);
     enum { REGISTER = 0x65, UNREGISTER = 0x66 };
+    const struct fval *connection = fv_first(v, FID_ENIP_CPF_SAI_CONNID, at, end),
+                      *sequence = fv_first(v, FID_ENIP_CPF_SAI_SEQ, at, end);
+    if (connection && sequence)
+        wr_f(w, "Connection: ID=0x%08X, SEQ=%010u", (unsigned)connection->u, (unsigned)sequence->u);
     if (!command || !answer) return;
     if ((command->u == RR_DATA || command->u == UNIT_DATA) && fv_first(v, FID_CIP_SC, end, v->n)) return; /* it says */
     part_say(w, v, FID_ENIP_COMMAND, at);
@@ -253,18 +253,23 @@ SIDED_STREAM(enip, ENIP_HEAD, enip_probe)
     .info_fields = name_##_fields
 static const uint16_t cotp_fields[] = {FID_COTP_TYPE,        FID_COTP_SRCREF, FID_COTP_DESTREF,
                                        FID_COTP_TPDU_NUMBER, FID_COTP_EOT,    0},
-                      s7comm_fields[] = {FID_S7COMM_HEADER_ROSCTR, FID_S7COMM_PARAM_FUNC, FID_S7COMM_HEADER_ERRCLS,
-                                         FID_S7COMM_HEADER_ERRCOD, 0},
-                      rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0},
-                      enip_fields[] = {FID_ENIP_COMMAND, FID_ENIP_ANSWER, FID_ENIP_SESSION, FID_CIP_SC, 0},
+                      rdp_fields[] = {FID_RDP_RT_COOKIE, FID_RDP_NEG_TYPE, 0}, enip_fields[] = {FID_ENIP_COMMAND,
+                                                                                                FID_ENIP_ANSWER,
+                                                                                                FID_ENIP_SESSION,
+                                                                                                FID_CIP_SC,
+                                                                                                FID_ENIP_CPF_SAI_CONNID,
+                                                                                                FID_ENIP_CPF_SAI_SEQ,
+                                                                                                0},
                       cip_fields[] = {FID_CIP_CLASS, FID_CIP_SC, FID_CIP_GENSTAT, 0};
 static const struct proto_key tpkt_keys[] = {{TABLE_TCP, 102}, {TABLE_TCP, 3389}, {TABLE_TLS, 3389}, {TABLE_COUNT, 0}},
-                              enip_keys[] = {
-                                  {TABLE_TCP, ENIP_PORT}, {TABLE_UDP, ENIP_PORT}, {TABLE_TLS, 2221}, {TABLE_COUNT, 0}};
+                              enip_keys[] = {{TABLE_TCP, ENIP_PORT},
+                                             {TABLE_UDP, ENIP_PORT},
+                                             {TABLE_UDP, ENIP_IO_PORT},
+                                             {TABLE_TLS, 2221},
+                                             {TABLE_COUNT, 0}};
 const struct proto proto_tpkt = {
     .name = "tpkt", .column = "TPKT", .id = FID_TPKT, .end = FID_TPKT_END, .keys = tpkt_keys, .stream = &tpkt_stream};
 const struct proto proto_cotp = {LAYER(cotp, COTP, "COTP"), .read = cotp_read};
-const struct proto proto_s7comm = {LAYER(s7comm, S7COMM, "S7COMM"), .read = s7comm_read};
 const struct proto proto_rdp = {LAYER(rdp, RDP, "RDP"), .read = rdp_read};
 const struct proto proto_enip = {LAYER(enip, ENIP, "ENIP"), .keys = enip_keys, .read = enip_read,
                                  .stream = &enip_stream, .info_plain = true};

@@ -12,8 +12,8 @@ enum { NETBIOS_NAME = 16, NETBIOS_TEXT_MAX = NETBIOS_NAME * 4 };
  * what the name is of, as <1d>. */
 void netbios_name_text(struct writer *w, const uint8_t name[NETBIOS_NAME]);
 /* netbios_name_read reads an encoded name (RFC 1002 4.1) at the reader and moves behind it; `whole` is the message,
- * which pointers lead into. *text lives as long as the packet, *type is the name's last byte. The reader fails where it
- * is none. */
+ * which pointers lead into. *text lives as long as the packet and says so where the letters are none of a name's; *type
+ * is the name's last byte. The reader fails where the name does not end. */
 void netbios_name_read(struct decode *d, struct reader *r, struct slice whole, struct slice *text, uint8_t *type);
 
 #endif

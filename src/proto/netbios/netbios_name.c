@@ -44,12 +44,9 @@ static size_t labels_skip(struct reader *r, struct slice whole) {
 void netbios_name_read(struct decode *d, struct reader *r, struct slice whole, struct slice *text, uint8_t *type) {
     uint8_t name[NETBIOS_NAME];
     struct slice label = slice_tail(whole, labels_skip(r, whole));
-    *text = (struct slice){0};
+    *text = SLICE("Illegal NetBIOS name");
     *type = 0;
-    if (!rd_ok(r) || label.n <= ENCODED || label.p[0] != ENCODED || !decode(label.p + 1, name)) {
-        rd_fail(r);
-        return;
-    }
+    if (!rd_ok(r) || label.n <= ENCODED || label.p[0] != ENCODED || !decode(label.p + 1, name)) return;
     *type = name[NETBIOS_NAME - 1];
     char *out = arena_get(d->arena, NETBIOS_TEXT_MAX);
     if (!out) return;

@@ -5,9 +5,13 @@
 
 enum { SENDER = 200, RECEIVER = 201, LAST_FIRST = 207, HEAD = 8, PACKETS_MAX = 64, PACKET_HEAD = 4, VERSION = 2 };
 
+/* rtcp_recognises: a datagram begins with a report (6.1), but where a goodbye, an application's or feedback is alone.
+ */
 static bool rtcp_recognises(struct slice in, enum known_as known) {
+    enum { FIRST = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 6 };
     if (in.n < HEAD || in.p[0] >> 6 != VERSION || in.p[1] < SENDER || in.p[1] > LAST_FIRST) return false;
     if (known == KNOWN_SAID) return true;
+    if (!(FIRST >> (in.p[1] - SENDER) & 1)) return false;
     size_t n = (load_be16(in.p + 2) + (size_t)1) * 4;
     return n <= in.n && in.n % 4 == 0;
 }
@@ -36,7 +40,7 @@ static void packet_read(struct decode *d, struct reader *r) {
 
 /* begins_packet tells whether another packet follows: behind the last one may stand what SRTCP adds (RFC 3711 3.4). */
 static bool begins_packet(const struct reader *r) {
-    enum { TYPE_FIRST = 192, TYPE_LAST = 213 };
+    enum { TYPE_FIRST = 192, TYPE_LAST = 212 };
     return rd_ok(r) && rd_left(r) >= PACKET_HEAD && r->p[1] >= TYPE_FIRST && r->p[1] <= TYPE_LAST;
 }
 

@@ -3,7 +3,7 @@
  * of what SMB2 reads, writes and exchanges ([MS-SMB2] 2.2.20, 2.2.21, 2.2.31).
  *
  * Theory of operation: an answer does not say which pipe it is from, so the transactions on pipes are kept by the
- * number of their message. Whether a file of SMB2 is in a pipe tells the tree it is in, where that is known. */
+ * number of their message. Whether a file of SMB2 is a pipe is known by the calls in it; what is no call is data. */
 #include "proto/smb/smb.h"
 
 #include "proto/protos.h"
@@ -65,20 +65,10 @@ void smb_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) {
         dcerpc_show(d, &pipes->calls, answer || in.n < LEAST ? 0 : load_le16(in.p + FILE), data);
 }
 
-enum { TREE_ID = 36 };
-
-/* tree_keep notes a tree that is no pipe ([MS-SMB2] 2.2.10). */
-static void tree_keep(struct smb_pipes *pipes, const uint8_t *message, uint8_t share) {
-    enum { SHARE_PIPE = 2 };
-    if (share == SHARE_PIPE) return;
-    pipes->trees[pipes->connects % SMB_TREES] = load_le32(message + TREE_ID);
-    pipes->connects++;
-}
-
-static bool tree_is_pipe(const struct smb_pipes *pipes, const uint8_t *message) {
-    for (unsigned i = 0; i < pipes->connects && i < SMB_TREES; i++)
-        if (pipes->trees[i] == load_le32(message + TREE_ID)) return false;
-    return true;
+/* through_show shows what goes through a file: calls, where it is a pipe. */
+static void through_show(struct decode *d, struct dcerpc_state *calls, uint64_t file, struct slice data) {
+    if (dcerpc_begins(data)) dcerpc_show(d, calls, file, data);
+    else d_data(d, data);
 }
 
 void smb2_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) {
@@ -87,37 +77,28 @@ void smb2_pipe_read(struct decode *d, struct smb_pipes *pipes, struct slice in) 
         CMD = 12,
         FLAGS2 = 16,
         BODY_LEAST = 40,
-        CONNECTED = 16,
-        CONNECT = 3,
+        ANSWER_LEAST = 16,
         READ = 8,
+        READ_ANSWER = 17, /* the size of its structure; an error's is another */
         WRITE = 9,
         IOCTL = 11,
         TRANSCEIVE = 0x11c017,
         ASYNC = 2
     };
-    if (in.n < HEADER2 + CONNECTED) return;
+    if (in.n < HEADER2 + ANSWER_LEAST) return;
     bool answer = in.p[FLAGS2] & 1;
     const uint8_t *body = in.p + HEADER2;
     uint16_t command = load_le16(in.p + CMD);
-    if (command == CONNECT && answer) tree_keep(pipes, in.p, body[2]);
     if (in.n < HEADER2 + BODY_LEAST && command != READ) return;
-    struct slice data = {0};
-    uint64_t file = 0;
-    if (command == READ && answer) data = part(in, body[2], load_le32(body + 4));
-    else if (command == WRITE && !answer) data = part(in, load_le16(body + 2), load_le32(body + 4));
-    else if (command == IOCTL && load_le32(body + 4) == TRANSCEIVE)
-        data = answer ? part(in, load_le32(body + 32), load_le32(body + 36))
-                      : part(in, load_le32(body + 24), load_le32(body + 28));
-    if (!dcerpc_begins(data)) {
-        if (tree_is_pipe(pipes, in.p)) d_data(d, data);
-        return;
-    }
     /* An answer that comes later names no tree: the call it belongs to is not looked for, as in Wireshark. */
-    struct dcerpc_state none = {0};
-    bool later = answer && in.p[FLAGS2] & ASYNC;
-    if (command == WRITE) file = load_le64(body + 24);
-    else if (command == IOCTL) file = load_le64(body + 16);
-    dcerpc_show(d, later ? &none : &pipes->calls, file, data);
+    struct dcerpc_state none = {0}, *calls = answer && in.p[FLAGS2] & ASYNC ? &none : &pipes->calls;
+    if (command == READ && answer && body[0] == READ_ANSWER)
+        through_show(d, calls, 0, part(in, body[2], load_le32(body + 4)));
+    else if (command == WRITE && !answer)
+        through_show(d, calls, load_le64(body + 24), part(in, load_le16(body + 2), load_le32(body + 4)));
+    if (command != IOCTL || load_le32(body + 4) != TRANSCEIVE) return;
+    through_show(d, calls, load_le64(body + 16), part(in, load_le32(body + 24), load_le32(body + 28)));
+    if (answer) through_show(d, calls, load_le64(body + 16), part(in, load_le32(body + 32), load_le32(body + 36)));
 }
 
 #define LAYER(name_, ID_, COLUMN_) .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END

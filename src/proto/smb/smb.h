@@ -6,7 +6,7 @@
 
 /* smb_pipes is what a conversation's pipes carry: calls, and which transactions on pipes await their answers; the
  * oldest give way. All zeros at first. */
-enum { SMB_ASKED = 16, SMB_TREES = 16 };
+enum { SMB_ASKED = 16 };
 struct smb_pipes {
     struct dcerpc_state calls;
     struct {
@@ -14,9 +14,6 @@ struct smb_pipes {
         uint16_t function; /* 0: the transaction is none of a pipe */
     } asked[SMB_ASKED];
     uint8_t asks; /* where the next one is kept */
-    /* The trees of SMB2 that are no pipes: a tree nobody connected to while we looked may be one. */
-    uint32_t trees[SMB_TREES];
-    uint8_t connects;
 };
 
 /* mailslot_read reads a message to a mailslot out of a transaction: its three setup words, the name and the data. */

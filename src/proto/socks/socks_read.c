@@ -155,5 +155,6 @@ const struct proto proto_socks = {.name = "socks",
                                   .keys = keys,
                                   .stream = &stream,
                                   .tunnel = socks_tunnel,
+                                  .by_segment = true,
                                   .info = socks_info,
                                   .info_fields = info_fields};

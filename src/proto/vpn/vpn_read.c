@@ -60,11 +60,11 @@ static void isakmp_info(struct writer *w, const struct fvec *v, uint32_t at, uin
 
 enum { WG_INITIATION = 1, WG_RESPONSE, WG_COOKIE, WG_DATA, WG_TAG = 16 };
 
+/* wg_recognises: data is padded to blocks, but not beyond what the path takes. */
 static bool wg_recognises(struct slice in, enum known_as known) {
     static const size_t sizes[] = {[WG_INITIATION] = 148, [WG_RESPONSE] = 92, [WG_COOKIE] = 64};
-    (void)known;
     if (in.n < 32 || in.p[0] < WG_INITIATION || in.p[0] > WG_DATA || in.p[1] || in.p[2] || in.p[3]) return false;
-    return in.p[0] == WG_DATA ? in.n % 16 == 0 : in.n == sizes[in.p[0]];
+    return in.p[0] == WG_DATA ? known || in.n % 16 == 0 : in.n == sizes[in.p[0]];
 }
 
 static void wg_read(struct decode *d, struct slice in) {

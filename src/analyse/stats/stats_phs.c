@@ -4,7 +4,7 @@
  * or TLS, is shown before the message but comes to be when the message is done, so its place in the chain is behind it;
  * where the end of the stream completes the message it is the other way round, and where the message is malformed there
  * is none, but of protocols that tell a message's length up front: the list is not reached any more. What a quoted
- * datagram carried is a level, too, the quoted headers are not: tshark has it so. Limits: PHS_NODES_MAX nodes,
+ * datagram carried is a level, too, the quoted headers are not, nor is that of NFLOG: tshark has it so. Limits: PHS_NODES_MAX nodes,
  * PHS_DEPTH_MAX deep.
  */
 #include "analyse/stats/stats_phs.h"
@@ -62,7 +62,7 @@ static uint32_t child_of(struct phs *p, uint32_t at, uint16_t id) {
 
 static bool skipped(const struct fval *f) {
     return f->depth || f->id == FID_FRAME || f->id == FID_TCP_LEN || f->id == FID_FRAME_PROTOCOLS ||
-           f->id == FID_TCP_SEGMENT_DATA;
+           f->id == FID_TCP_SEGMENT_DATA || f->id == FID_NFLOG;
 }
 
 struct chain {

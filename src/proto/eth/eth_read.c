@@ -4,7 +4,7 @@
 
 #include "proto/protos.h"
 
-enum { LEAST_TYPE = 0x0600, LEAST_FRAME = 60, FCS = 4 };
+enum { TYPE_FABRICPATH = 0x8903, LEAST_TYPE = 0x0600, LEAST_FRAME = 60, FCS = 4 };
 
 /* Which fields one of the two addresses fills. */
 struct address_ids {
@@ -88,13 +88,20 @@ static void trailer_read(struct decode *d, struct slice frame, struct slice rest
     }
 }
 
+/* other_read reads what is no header of Ethernet; it has no entry, but the layer is named. */
+RARE static void other_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    uint32_t at = d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
+    if (at != FV_UNWANTED) d->out->n = at;
+    if (in.n < 14) d_bad(d, &r);
+    d_end(d);
+    if (in.n >= 14) d->ops->call(d, &proto_cfp, in); /* its header stands in this one's place */
+}
+
 static void eth_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
-    if (in.n < 14) { /* no header: only that it is missing is shown, it has no entry */
-        uint32_t at = d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
-        if (at != FV_UNWANTED) d->out->n = at;
-        d_bad(d, &r);
-        d_end(d);
+    if (in.n < 14 || load_be16(in.p + 12) == TYPE_FABRICPATH) {
+        other_read(d, in);
         return;
     }
     d_begin(d, &proto_eth, rd_off(&r), 14);

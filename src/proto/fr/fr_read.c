@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frame Relay addresses of two to four bytes (Q.922 3.2) with the two ways to name the protocol: network layer
- * protocol ids (RFC 2427) or, as Cisco has it, an EtherType; and Cisco HDLC. */
+ * protocol ids (RFC 2427) or, as Cisco has it, an EtherType; and Cisco HDLC with SLARP, by which its ends find each
+ * other. */
+#include "field/print.h"
 #include "proto/protos.h"
 
 enum { UNNUMBERED = 3, NLPID_SNAP = 0x80, NLPID_PAD = 0, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, OUI_8021 = 0x0080c2 };
@@ -125,9 +127,11 @@ static void chdlc_read(struct decode *d, struct slice in) {
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
     if (!rd_ok(&r)) return;
-    enum { OSI = 0xfefe, OSI_SAP = 0xfe };
-    bool known = type == OSI ? d->ops->next(d, TABLE_LLC, OSI_SAP, rd_rest(&r))
-                             : d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r));
+    enum { OSI = 0xfefe, OSI_SAP = 0xfe, SLARP = 0x8035 };
+    bool known = true;
+    if (type == SLARP) d->ops->call(d, &proto_slarp, rd_rest(&r));
+    else if (type == OSI) known = d->ops->next(d, TABLE_LLC, OSI_SAP, rd_rest(&r));
+    else known = d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r));
     if (!known) d_data(d, rd_rest(&r));
     d->payload_end = NULL;
 }
@@ -140,3 +144,38 @@ const struct proto proto_chdlc = {.name = "chdlc",
                                   .keys = chdlc_keys,
                                   .read = chdlc_read,
                                   .carrier = true};
+
+static void slarp_read(struct decode *d, struct slice in) {
+    enum { KEEPALIVE = 2, UNTIL_TYPE = 4 };
+    static const struct d_row address[] = {{FID_SLARP_PTYPE, 4}, {FID_SLARP_ADDRESS, 4}, {FID_SLARP_NETMASK, 4}};
+    static const struct d_row alive[] = {
+        {FID_SLARP_PTYPE, 4}, {FID_SLARP_MYSEQUENCE, 4}, {FID_SLARP_YOURSEQUENCE, 4}, {FID_SLARP_RELIABILITY, 2}};
+    bool keepalive = in.n >= UNTIL_TYPE && load_be32(in.p) == KEEPALIVE;
+    if (keepalive) d_layer(d, &proto_slarp, in, D_ROWS(alive));
+    else d_layer(d, &proto_slarp, in, D_ROWS(address));
+}
+
+static void slarp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    const struct fval *sent = fv_first(v, FID_SLARP_MYSEQUENCE, at, end);
+    const struct fval *returned = fv_first(v, FID_SLARP_YOURSEQUENCE, at, end);
+    const struct fval *address = fv_first(v, FID_SLARP_ADDRESS, at, end);
+    const struct fval *mask = fv_first(v, FID_SLARP_NETMASK, at, end);
+    fv_value_say(w, v, FID_SLARP_PTYPE, at, end);
+    if (sent && returned)
+        wr_f(w, ", outgoing sequence %u, returned sequence %u", (unsigned)sent->u, (unsigned)returned->u);
+    if (!address || !mask) return;
+    wr_s(w, ", from ");
+    print_ipv4(w, (uint32_t)address->u);
+    wr_s(w, ", mask ");
+    print_ipv4(w, (uint32_t)mask->u);
+}
+
+static const uint16_t slarp_fields[] = {FID_SLARP_PTYPE,      FID_SLARP_ADDRESS, FID_SLARP_NETMASK,
+                                        FID_SLARP_MYSEQUENCE, FID_SLARP_YOURSEQUENCE, 0};
+const struct proto proto_slarp = {.name = "slarp",
+                                  .column = "SLARP",
+                                  .id = FID_SLARP,
+                                  .end = FID_SLARP_END,
+                                  .read = slarp_read,
+                                  .info = slarp_info,
+                                  .info_fields = slarp_fields};

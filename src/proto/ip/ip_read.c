@@ -177,6 +177,7 @@ static void ip_read(struct decode *d, struct slice in) {
     length_find(d, &h, in);
     if (!start_read(d, &h)) {
         d_end(d);
+        if (h.vhl >> 4 == 6) d->ops->call(d, &proto_ipv6, in); /* under the number of version 4 */
         return;
     }
     if (at != FV_UNWANTED) fv_at(d->out, at)->extra = INFO_FITS;

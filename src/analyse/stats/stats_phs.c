@@ -35,7 +35,9 @@ static void want(const void *state, struct want *w) {
                                     FID_WEBSOCKET_FRAGMENTS, FID_WEBSOCKET_CONTINUE, FID_FTP_CURRENT_WORKING_DIRECTORY,
                                     FID_PWETH_CW, FID_OSI_NLPID, FID_FTP_DATA_SETUP_FRAME, FID_FTP_DATA_SETUP_METHOD,
                                     FID_FTP_DATA_COMMAND, FID_FTP_DATA_COMMAND_FRAME,
-                                    FID_FTP_DATA_CURRENT_WORKING_DIRECTORY};
+                                    FID_FTP_DATA_CURRENT_WORKING_DIRECTORY,
+                                    /* where one quoted packet ends and the next one begins */
+                                    FID_SFLOW_SAMPLE};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) want_add(w, more[i]);
 }
 
@@ -92,7 +94,8 @@ static void chain_make(struct chain *c, const struct decode *d) {
     uint8_t quoted = 0; /* depth of a quoted datagram's header; 0: there is none */
     for (const struct fval *f = v; f < end; f++) {
         if (f->id == FID_TCP_LEN) empty = f->u == 0;
-        if (f->id == FID_UDP || f->depth < quoted) quoted = f->depth;
+        if (f->id == FID_UDP) quoted = f->depth;
+        else if (f->depth < quoted) quoted = 0;
         else if (quoted && f->depth == quoted) chain_add(c, f->id);
         if (skipped(f)) continue;
         if (f->id == FID_WS_MALFORMED && !frames(d)) n_waiting = 0;

@@ -4,8 +4,8 @@
  * or TLS, is shown before the message but comes to be when the message is done, so its place in the chain is behind it;
  * where the end of the stream completes the message it is the other way round, and where the message is malformed there
  * is none, but of protocols that tell a message's length up front: the list is not reached any more. What a quoted
- * datagram carried is a level, too, the quoted headers are not, nor is that of NFLOG: tshark has it so. Limits: PHS_NODES_MAX nodes,
- * PHS_DEPTH_MAX deep.
+ * datagram carried is a level, too, the quoted headers are not, nor is that of NFLOG: tshark has it so. Limits:
+ * PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep.
  */
 #include "analyse/stats/stats_phs.h"
 
@@ -37,7 +37,7 @@ static void want(const void *state, struct want *w) {
                                     FID_FTP_DATA_COMMAND, FID_FTP_DATA_COMMAND_FRAME,
                                     FID_FTP_DATA_CURRENT_WORKING_DIRECTORY,
                                     /* where one quoted packet ends and the next one begins */
-                                    FID_SFLOW_SAMPLE};
+                                    FID_SFLOW_SAMPLE, FID_WLAN_AGGREGATE_SUBFRAME};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) want_add(w, more[i]);
 }
 

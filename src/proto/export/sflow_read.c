@@ -13,8 +13,10 @@ static void header_pass(struct decode *d, uint32_t protocol, struct slice header
     static const struct {
         uint8_t table; /* enum proto_table */
         uint16_t key;
-    } known[] = {[ETHERNET] = {TABLE_LINK, 1},         [PPP] = {TABLE_LINK, 9},
-                 [IPV4] = {TABLE_ETHERTYPE, 0x0800},   [IPV6] = {TABLE_ETHERTYPE, 0x86dd},
+    } known[] = {[ETHERNET] = {TABLE_LINK, 1},
+                 [PPP] = {TABLE_LINK, 9},
+                 [IPV4] = {TABLE_ETHERTYPE, 0x0800},
+                 [IPV6] = {TABLE_ETHERTYPE, 0x86dd},
                  [MPLS] = {TABLE_ETHERTYPE, 0x8847}};
     if (protocol <= MPLS && known[protocol].key)
         d_quote(d, (enum proto_table)known[protocol].table, known[protocol].key, header);
@@ -34,8 +36,7 @@ static void raw_header_read(struct decode *d, struct reader *r) {
 }
 
 /* format_read reads what a sample or a record is, and how long; it returns a reader over it. */
-static struct reader format_read(struct decode *d, struct reader *r, uint16_t format, uint16_t length,
-                                 uint32_t *kind) {
+static struct reader format_read(struct decode *d, struct reader *r, uint16_t format, uint16_t length, uint32_t *kind) {
     uint32_t off = rd_off(r);
     *kind = rd_be32(r);
     if (rd_ok(r)) fv_u(d->out, FID_SFLOW_ENTERPRISE, off, 4, *kind >> 12);

@@ -84,8 +84,14 @@ const struct proto proto_cmd = {.name = "cmd",
 
 /* end_read reads which end of the fabric a frame comes from or goes to. */
 static void end_read(struct decode *d, struct reader *r, uint16_t id) {
-    static const struct d_row rows[] = {{0, 3},           {FID_CFP_EID, 0},  {FID_CFP_UL, 0},    {FID_CFP_IG, 0},
-                                        {FID_CFP_OOODL, 0}, {FID_CFP_SWID, 0}, {FID_CFP_SSWID, 1}, {FID_CFP_LID, 2}};
+    static const struct d_row rows[] = {{0, 3},
+                                        {FID_CFP_EID, 0},
+                                        {FID_CFP_UL, 0},
+                                        {FID_CFP_IG, 0},
+                                        {FID_CFP_OOODL, 0},
+                                        {FID_CFP_SWID, 0},
+                                        {FID_CFP_SSWID, 1},
+                                        {FID_CFP_LID, 2}};
     struct slice whole = slice_of(r->p, 6);
     uint32_t at = fv_open(d->out, id, rd_off(r), 6);
     if (at != FV_UNWANTED) fv_at(d->out, at)->s = whole;

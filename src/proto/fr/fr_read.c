@@ -170,7 +170,7 @@ static void slarp_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     print_ipv4(w, (uint32_t)mask->u);
 }
 
-static const uint16_t slarp_fields[] = {FID_SLARP_PTYPE,      FID_SLARP_ADDRESS, FID_SLARP_NETMASK,
+static const uint16_t slarp_fields[] = {FID_SLARP_PTYPE,      FID_SLARP_ADDRESS,      FID_SLARP_NETMASK,
                                         FID_SLARP_MYSEQUENCE, FID_SLARP_YOURSEQUENCE, 0};
 const struct proto proto_slarp = {.name = "slarp",
                                   .column = "SLARP",

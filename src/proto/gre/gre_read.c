@@ -70,9 +70,7 @@ static void options_read(struct decode *d, struct reader *r, uint16_t flags, str
 
 /* aruba_type tells whether Aruba's access points carry frames of 802.11 under this type; its last hex digit but one is
  * a queue. */
-static bool aruba_type(uint16_t type) {
-    return (type >= 0x8200 && type <= 0x8370 && type % 16 == 0) || type == 0x9000;
-}
+static bool aruba_type(uint16_t type) { return (type >= 0x8200 && type <= 0x8370 && type % 16 == 0) || type == 0x9000; }
 
 static void payload_pass(struct decode *d, uint16_t type, uint16_t flags, struct slice payload) {
     if (!payload.n) return;

@@ -6,7 +6,6 @@
 
 /* What ICMP for IPv4 and for IPv6 share. */
 
-
 /* icmp_extensions shows the extension structure (RFC 4884 7) of an error message, if it has one. `body` is what
  * follows the first eight bytes; `words` is the length the message gives for the quoted packet, in units of
  * `unit` bytes, 0 where it gives none. It returns the quoted packet. */

@@ -179,14 +179,16 @@ static bool extensions_walk(struct decode *d, struct ipv6_walk *walk) {
 
 static void payload_pass(struct decode *d, struct ipv6_walk *walk) {
     struct slice payload = rd_rest(&walk->r);
-    const struct proto *p = payload.n || d->cut || d->quoted ? NULL : d->ops->lookup ? d->ops->lookup(d, TABLE_IP, walk->next) : NULL;
+    const struct proto *p = payload.n || d->cut || d->quoted ? NULL
+                            : d->ops->lookup                 ? d->ops->lookup(d, TABLE_IP, walk->next)
+                                                             : NULL;
     if (p) (void)d_header(d, p, payload, 1); /* something is said to be there, and is not */
     else if (walk->fragment || walk->next == NEXT_NONE) d_data(d, payload);
     else if (!d->ops->next(d, TABLE_IP, walk->next, payload)) d_data(d, payload);
 }
 
-/* jumbo_length returns the length that a hop-by-hop option at the beginning of `in` says instead of the header (RFC 2675
- * 2); 0: none does. */
+/* jumbo_length returns the length that a hop-by-hop option at the beginning of `in` says instead of the header (RFC
+ * 2675 2); 0: none does. */
 static size_t jumbo_length(struct slice in) {
     enum { PAD1 = 0 };
     struct reader r = rd_init(in, in.p);

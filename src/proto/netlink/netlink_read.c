@@ -137,8 +137,7 @@ static void log_value_add(struct decode *d, uint16_t type, struct slice value) {
     if (type == LOG_HEADER) d_rows(d, &r, D_ROWS(header));
     else if (type == LOG_PREFIX && value.n)
         fv_s(d->out, FID_NFLOG_PREFIX, rd_off(&r), (uint32_t)value.n, slice_head(value, value.n - 1));
-    else if (type < sizeof numbers / sizeof *numbers && numbers[type] && value.n >= 4)
-        get_be32(d, &r, numbers[type]);
+    else if (type < sizeof numbers / sizeof *numbers && numbers[type] && value.n >= 4) get_be32(d, &r, numbers[type]);
 }
 
 static void log_attribute_add(struct decode *d, uint16_t type, struct slice value) {

@@ -53,8 +53,8 @@ static void packet_pass(struct decode *d, struct slice packet) {
 /* pim_first_read reads a message of version 1, which travels in IGMP. */
 static void pim_first_read(struct decode *d, struct slice in) {
     enum { CODE_REGISTER = 1 };
-    static const struct d_row rows[] = {{FID_PIM_CODE, 1}, {FID_PIM_CHECKSUM, 2}, {0, 1}, {FID_PIM_VERSION, 0},
-                                        {FID_PIM_RESERVED, 3}};
+    static const struct d_row rows[] = {
+        {FID_PIM_CODE, 1}, {FID_PIM_CHECKSUM, 2}, {0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_RESERVED, 3}};
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_pim, rd_off(&r), (uint32_t)in.n);
     fv_s(d->out, FID_PIM_IGMP_TYPE, rd_off(&r), 0, slice_str("PIM (0x14)"));

@@ -14,6 +14,8 @@ enum ipv6_next {
     NEXT_DST = 60
 };
 
+enum { JUMBO_LEAST = 65536 }; /* bytes of payload that the header cannot say */
+
 enum ipv6_option {
     OPT_PAD1 = 0x00,
     OPT_PADN = 0x01,

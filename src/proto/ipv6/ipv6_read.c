@@ -196,7 +196,10 @@ static size_t jumbo_length(struct slice in) {
     struct reader o = rd_sub(&r, 8u * rd_u8(&r) + 6);
     while (rd_ok(&r) && rd_left(&o)) {
         uint8_t type = rd_u8(&o), len = type == PAD1 ? 0 : rd_u8(&o);
-        if (type == OPT_JUMBO && len == 4) return rd_be32(&o);
+        if (type == OPT_JUMBO && len == 4) {
+            uint32_t length = rd_be32(&o);
+            return length >= JUMBO_LEAST ? length : 0;
+        }
         rd_skip(&o, len);
     }
     return 0;
@@ -216,6 +219,7 @@ static void ipv6_read(struct decode *d, struct slice in) {
     struct slice payload = rd_rest(&r);
     size_t jumbo = walk.plen == 0 && walk.next == NEXT_HOP ? jumbo_length(payload) : 0;
     payload = slice_head(payload, jumbo ? jumbo : walk.plen);
+    if (walk.plen == 0 && walk.next == NEXT_HOP && !jumbo) d_anomaly(d, FID_IPV6_OPT_JUMBO_MISSING, off + 4, 2);
     uint32_t missing = !jumbo && walk.plen > payload.n && d->cut ? walk.plen - (uint32_t)payload.n : 0;
     walk.r = d_reader(d, payload);
     bool cut = d->cut;

@@ -122,7 +122,7 @@ static void eth_read(struct decode *d, struct slice in) {
     addr_set(&d->link_src, in.p + 6, 6);
     struct slice payload = rd_rest(&r);
     uint32_t own_end;
-    if (type >= LEAST_TYPE) {
+    if (type >= LEAST_TYPE || !type) { /* no frame is that short: it is a type, of nothing */
         fv_u(d->out, FID_ETH_TYPE, off, 2, type);
         own_end = d->out->n;
         d_end(d);

@@ -135,7 +135,7 @@ static bool ethertype_follows(const struct proto *p) {
 static bool by_ethertype(const struct decode *d, uint8_t i) {
     enum { LEAST_TYPE = 0x0600 };
     const struct proto *p = d->layer[i].proto, *next = i + 1 < d->layers ? d->layer[i + 1].proto : NULL;
-    if (next == &proto_data && d->unknown_type < LEAST_TYPE) return false;
+    if (next == &proto_data && d->unknown_type && d->unknown_type < LEAST_TYPE) return false;
     return next && next != &proto_llc && next != &proto_cfp && ethertype_follows(p);
 }
 

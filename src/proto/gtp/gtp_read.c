@@ -82,6 +82,7 @@ static struct slice message_read(struct decode *d, struct slice in) {
 
 static void second_read(struct decode *d, struct slice in) {
     enum { TOGETHER_MAX = 2 }; /* TS 29.274 5.5.1 */
+    d_step(d, proto_gtp.name);
     for (int i = 0; i < TOGETHER_MAX && in.n; i++) in = message_read(d, in);
 }
 

@@ -177,6 +177,16 @@ static bool extensions_walk(struct decode *d, struct ipv6_walk *walk) {
     return true;
 }
 
+/* walk_failed says that the extension headers end too early; who counts packets sees it at the address, too. */
+static void walk_failed(struct decode *d, const struct ipv6_walk *walk) {
+    for (uint32_t i = d->out->n; i-- > 0;) {
+        if (d->out->v[i].id != FID_IPV6_DST) continue;
+        d->out->v[i].extra = IPV6_UNFINISHED;
+        break;
+    }
+    d_bad(d, &walk->r);
+}
+
 static void payload_pass(struct decode *d, struct ipv6_walk *walk) {
     struct slice payload = rd_rest(&walk->r);
     const struct proto *p = payload.n || d->cut || d->quoted ? NULL
@@ -226,7 +236,7 @@ static void ipv6_read(struct decode *d, struct slice in) {
     d->cut = cut && (jumbo || walk.plen > payload.n); /* what the capture left out may be no part of the packet */
     fine = extensions_walk(d, &walk);
     if (d->out->src == source) fv_set_len(d->out, at, (uint32_t)(HEADER + payload.n - rd_left(&walk.r)));
-    if (!fine) d_bad(d, &walk.r);
+    if (!fine) walk_failed(d, &walk);
     d_end(d);
     d->wire_len = missing ? (uint32_t)rd_left(&walk.r) + missing : 0;
     if (fine) payload_pass(d, &walk);

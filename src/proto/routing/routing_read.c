@@ -121,7 +121,10 @@ static void nat_pmp_info(struct writer *w, const struct fvec *v, uint32_t at, ui
 static void radius_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {
         {FID_RADIUS_CODE, 1}, {FID_RADIUS_ID, 1}, {FID_RADIUS_LENGTH, 2}, {FID_RADIUS_AUTHENTICATOR, 16}};
-    d_layer(d, &proto_radius, in, D_ROWS(rows));
+    enum { HEADER = 20 };
+    size_t length = in.n >= HEADER ? load_be16(in.p + 2) : 0;
+    if (length > in.n && !d->cut) d_data(d, in); /* it is of something else: RFC 2865 3 has it discarded */
+    else d_layer(d, &proto_radius, in, D_ROWS(rows));
 }
 static void radius_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *id = fv_first(v, FID_RADIUS_ID, at, end);

@@ -6,7 +6,15 @@
 #include "proto/protos.h"
 
 enum { UNNUMBERED = 3, NLPID_SNAP = 0x80, NLPID_PAD = 0, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, OUI_8021 = 0x0080c2 };
-enum { NLPID_IPV4 = 0xcc, NLPID_IPV6 = 0x8e, NLPID_PPP = 0xcf, BRIDGED_FCS = 1, BRIDGED = 7, EXTENDED = 1, DL_CORE = 2 };
+enum {
+    NLPID_IPV4 = 0xcc,
+    NLPID_IPV6 = 0x8e,
+    NLPID_PPP = 0xcf,
+    BRIDGED_FCS = 1,
+    BRIDGED = 7,
+    EXTENDED = 1,
+    DL_CORE = 2
+};
 
 static uint8_t first_read(struct decode *d, struct reader *r, uint32_t *dlci) {
     uint32_t off = rd_off(r);

@@ -35,7 +35,17 @@ static struct read_result bgp_frame(struct slice in) {
     return (struct read_result){.status = READ_OK, .consumed = in.n};
 }
 
-static enum probe_result bgp_probe(struct slice in) { return is_marker(in) ? PROBE_UNSURE : PROBE_UNLIKELY; }
+/* bgp_probe asks for a marker anywhere: a session may have begun before the capture did. One that is there covers one
+ * of the bytes looked at. */
+static enum probe_result bgp_probe(struct slice in) {
+    if (in.n < MARKER) return is_marker(in) ? PROBE_UNSURE : PROBE_NO;
+    for (size_t i = MARKER - 1; i < in.n; i += MARKER) {
+        if (in.p[i] != 0xff) continue;
+        struct slice near = slice_head(slice_tail(in, i + 1 - MARKER), 2 * MARKER - 1);
+        if (marker_find(near) + MARKER <= near.n) return PROBE_UNSURE;
+    }
+    return PROBE_NO;
+}
 
 /* routes_fit tells whether prefixes fill what is left, each behind a number of `id` bytes. */
 static bool routes_fit(struct reader r, size_t id) {

@@ -89,6 +89,30 @@ bool d_header(struct decode *d, const struct proto *p, struct slice in, size_t l
     return false;
 }
 
+void d_quote(struct decode *d, enum proto_table table, uint32_t key, struct slice packet) {
+    struct net_addr src = d->src, dst = d->dst, link_src = d->link_src, link_dst = d->link_dst;
+    const uint8_t *end = d->payload_end;
+    uint32_t wire = d->wire_len;
+    uint16_t bad = d->out->bad;
+    d->out->bad = FID_WS_SHORT; /* a quoted packet ends early by nature */
+    d->wire_len = 0;
+    d->src = d->dst = (struct net_addr){0};
+    d->quoted++;
+    if (packet.n && !d->ops->next(d, table, key, packet)) d_data(d, packet);
+    d->quoted--;
+    if (!d->quote_src.len) {
+        d->quote_src = d->src;
+        d->quote_dst = d->dst;
+    }
+    d->wire_len = wire;
+    d->out->bad = bad;
+    d->payload_end = end;
+    d->src = src;
+    d->dst = dst;
+    d->link_src = link_src;
+    d->link_dst = link_dst;
+}
+
 static void reverse(struct fval *v, uint32_t from, uint32_t to) {
     while (from + 1 < to) {
         struct fval one = v[from];

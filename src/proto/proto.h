@@ -397,6 +397,9 @@ bool d_header(struct decode *d, const struct proto *p, struct slice in, size_t l
 /* d_move_back moves the fields from place `from` on to place `to` before them: for what a layer can only say
  * when the layers above it are done. */
 void d_move_back(struct decode *d, uint32_t to, uint32_t from);
+/* d_quote decodes the start of a packet that this one tells of: inside the open entry, without effect on conversations
+ * and the packet's own addresses. The addresses of the first one go to decode.quote_src and quote_dst. */
+void d_quote(struct decode *d, enum proto_table table, uint32_t key, struct slice packet);
 /* d_data shows bytes no protocol claims. */
 void d_data(struct decode *d, struct slice in);
 

@@ -4,8 +4,8 @@
  * or TLS, is shown before the message but comes to be when the message is done, so its place in the chain is behind it;
  * where the end of the stream completes the message it is the other way round, and where the message is malformed there
  * is none, but of protocols that tell a message's length up front: the list is not reached any more. What a quoted
- * datagram carried is a level, too, the quoted headers are not: tshark has it so. Limits: PHS_NODES_MAX nodes,
- * PHS_DEPTH_MAX deep.
+ * datagram carried is a level, too, the quoted headers are not, nor is that of NFLOG: tshark has it so. Limits:
+ * PHS_NODES_MAX nodes, PHS_DEPTH_MAX deep.
  */
 #include "analyse/stats/stats_phs.h"
 
@@ -35,7 +35,9 @@ static void want(const void *state, struct want *w) {
                                     FID_WEBSOCKET_FRAGMENTS, FID_WEBSOCKET_CONTINUE, FID_FTP_CURRENT_WORKING_DIRECTORY,
                                     FID_PWETH_CW, FID_OSI_NLPID, FID_FTP_DATA_SETUP_FRAME, FID_FTP_DATA_SETUP_METHOD,
                                     FID_FTP_DATA_COMMAND, FID_FTP_DATA_COMMAND_FRAME,
-                                    FID_FTP_DATA_CURRENT_WORKING_DIRECTORY};
+                                    FID_FTP_DATA_CURRENT_WORKING_DIRECTORY,
+                                    /* where one quoted packet ends and the next one begins */
+                                    FID_SFLOW_SAMPLE, FID_WLAN_AGGREGATE_SUBFRAME};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) want_add(w, more[i]);
 }
 
@@ -62,7 +64,7 @@ static uint32_t child_of(struct phs *p, uint32_t at, uint16_t id) {
 
 static bool skipped(const struct fval *f) {
     return f->depth || f->id == FID_FRAME || f->id == FID_TCP_LEN || f->id == FID_FRAME_PROTOCOLS ||
-           f->id == FID_TCP_SEGMENT_DATA;
+           f->id == FID_TCP_SEGMENT_DATA || f->id == FID_NFLOG;
 }
 
 struct chain {
@@ -92,7 +94,8 @@ static void chain_make(struct chain *c, const struct decode *d) {
     uint8_t quoted = 0; /* depth of a quoted datagram's header; 0: there is none */
     for (const struct fval *f = v; f < end; f++) {
         if (f->id == FID_TCP_LEN) empty = f->u == 0;
-        if (f->id == FID_UDP || f->depth < quoted) quoted = f->depth;
+        if (f->id == FID_UDP) quoted = f->depth;
+        else if (f->depth < quoted) quoted = 0;
         else if (quoted && f->depth == quoted) chain_add(c, f->id);
         if (skipped(f)) continue;
         if (f->id == FID_WS_MALFORMED && !frames(d)) n_waiting = 0;

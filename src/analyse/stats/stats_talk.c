@@ -6,6 +6,7 @@
 #include "analyse/stats/stats_talk.h"
 
 #include "base/lines.h"
+#include "proto/ipv6/ipv6.h"
 
 #include <stdlib.h>
 
@@ -39,15 +40,17 @@ static int pairs_start(void *state, const struct stats_args *args, struct writer
 }
 
 static void want(const void *state, struct want *w) {
-    static const uint16_t ids[TALK_LEVELS][10] = {
+    static const uint16_t ids[TALK_LEVELS][11] = {
         [TALK_ETH] = {FID_ETH_SRC, FID_ETH_DST},
         [TALK_IP] = {FID_IP_SRC, FID_IP_DST},
         [TALK_IPV6] = {FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_FRAGHDR, FID_IPV6_FRAGMENTS, FID_IPV6_FRAGHDR_OFFSET,
                        FID_IPV6_FRAGHDR_MORE},
         [TALK_TCP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT,
-                      FID_IPV6_ROUTING_SRC_ADDR, FID_TCP_SRCPORT, FID_TCP_DSTPORT, FID_TCP_STREAM},
+                      FID_IPV6_ROUTING_SRC_ADDR, FID_IPV6_ROUTING_SRH_ADDR, FID_TCP_SRCPORT, FID_TCP_DSTPORT,
+                      FID_TCP_STREAM},
         [TALK_UDP] = {FID_IP_SRC, FID_IP_DST, FID_IPV6_SRC, FID_IPV6_DST, FID_IPV6_ROUTING_SEGLEFT,
-                      FID_IPV6_ROUTING_SRC_ADDR, FID_UDP_SRCPORT, FID_UDP_DSTPORT, FID_UDP_STREAM},
+                      FID_IPV6_ROUTING_SRC_ADDR, FID_IPV6_ROUTING_SRH_ADDR, FID_UDP_SRCPORT, FID_UDP_DSTPORT,
+                      FID_UDP_STREAM},
     };
     const struct talk *t = state;
     for (const uint16_t *id = ids[t->level]; *id; id++) want_add(w, *id);
@@ -135,7 +138,8 @@ static void count(struct talk *t, const struct decode *d, const struct talk_addr
     if (h) host_count(h, false, d->pkt->len);
 }
 
-/* ipv6_count counts IPv6 headers. As tshark does it, a fragment counts only where its datagram is whole with it. */
+/* ipv6_count counts IPv6 headers. As tshark does it, a fragment counts only where its datagram is whole with it, and
+ * a packet only where its extension headers are. */
 static void ipv6_count(struct talk *t, const struct decode *d, const struct fval *f, const struct fval *end,
                        int64_t begin) {
     struct talk_addr src = {0}, dst = {0};
@@ -147,7 +151,7 @@ static void ipv6_count(struct talk *t, const struct decode *d, const struct fval
             pending = false;
         } else if (f->id == FID_IPV6_DST) {
             talk_addr_set(&dst, f, 16);
-            pending = true;
+            pending = f->extra != IPV6_UNFINISHED;
         } else if ((f->id == FID_IPV6_FRAGHDR_OFFSET || f->id == FID_IPV6_FRAGHDR_MORE) && f->u) {
             pending = false;
         } else if (f->id == FID_IPV6_FRAGMENTS) {
@@ -200,6 +204,10 @@ static void packet(void *state, const struct decode *d, int64_t begin) {
             if (t->level == TALK_IP) count(t, d, &src, &dst, NULL, begin);
             break;
         case FID_IPV6_ROUTING_SEGLEFT: stops = f->u > 0; break;
+        case FID_IPV6_ROUTING_SRH_ADDR: /* the first one is: RFC 8754 2 */
+            if (stops) talk_addr_set(&dst, f, 16);
+            stops = false;
+            break;
         case FID_IPV6_ROUTING_SRC_ADDR: /* the last one is where the packet goes in the end: RFC 2460 4.4 */
             if (stops) talk_addr_set(&dst, f, 16);
             break;

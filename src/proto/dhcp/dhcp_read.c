@@ -98,8 +98,9 @@ static bool option_read(struct dhcp_msg *m, struct reader *r, bool nested) {
 }
 
 static void options_read(struct dhcp_msg *m, struct reader *r, bool nested) {
-    while (rd_ok(r) && rd_left(r))
-        if (!option_read(m, r, nested)) break;
+    bool more = true;
+    while (more && rd_ok(r) && rd_left(r)) more = option_read(m, r, nested);
+    if (more && !nested && m->d->cut) rd_fail(r); /* the capture left the end of the list out */
     if (rd_ok(r) && rd_left(r) && !nested) get_bytes(m->d, r, FID_DHCP_OPTION_PADDING, rd_left(r));
 }
 

@@ -4,7 +4,7 @@
 
 #include "proto/protos.h"
 
-enum { LEAST_TYPE = 0x0600, LEAST_FRAME = 60, FCS = 4 };
+enum { TYPE_FABRICPATH = 0x8903, LEAST_TYPE = 0x0600, LEAST_FRAME = 60, FCS = 4 };
 
 /* Which fields one of the two addresses fills. */
 struct address_ids {
@@ -59,42 +59,65 @@ static bool all_zero(struct slice s) {
     return true;
 }
 
-/* trailer_read shows what follows the network packet: padding up to the least frame, trailer, FCS. */
-static void trailer_read(struct decode *d, struct slice frame, struct slice rest) {
-    struct slice pad = {rest.p, 0}, trailer = rest;
-    size_t before = (size_t)(rest.p - frame.p);
-    if (before < LEAST_FRAME && frame.n >= LEAST_FRAME && !d->cut) {
-        pad = slice_head(trailer, LEAST_FRAME - before);
-        if (all_zero(pad)) {
-            trailer = slice_tail(trailer, pad.n);
-        } else {
-            pad.n = 0;
-            d_anomaly(d, FID_ETH_PADDING_BAD, d_off(d, rest.p), (uint32_t)rest.n);
-        }
+/* padding_read shows the padding up to the least frame and returns what is behind it. `wire` is the frame's length.
+ * false in *whole: the capture left out some of it. */
+static struct slice padding_read(struct decode *d, struct slice rest, size_t before, size_t wire, bool *whole) {
+    if (before >= LEAST_FRAME || wire < LEAST_FRAME) return rest;
+    struct slice pad = slice_head(rest, LEAST_FRAME - before);
+    if (!all_zero(pad)) {
+        d_anomaly(d, FID_ETH_PADDING_BAD, d_off(d, rest.p), (uint32_t)rest.n);
+        return rest;
     }
-    /* Where the capture does not say, a frame that is long enough to have one is taken to have its check sequence. */
-    bool outer = frame.p == d->pkt->data.p;
-    bool has_fcs = !outer                   ? false
-                   : d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS
-                                            : frame.n >= LEAST_FRAME + FCS;
-    uint32_t fcs = has_fcs && trailer.n >= FCS && !d->cut ? FCS : 0;
-    trailer.n -= fcs;
-    if (pad.n) fv_s(d->out, FID_ETH_PADDING, d_off(d, pad.p), (uint32_t)pad.n, pad);
+    *whole = pad.n == LEAST_FRAME - before;
+    if (*whole) fv_s(d->out, FID_ETH_PADDING, d_off(d, pad.p), (uint32_t)pad.n, pad);
+    return slice_tail(rest, pad.n);
+}
+
+/* trailer_read shows what follows the network packet: padding, trailer, FCS; false: the capture left out some of it
+ * that has a meaning. Where the capture does not say, a frame that is long enough to have one is taken to have its
+ * check sequence. */
+static bool trailer_read(struct decode *d, struct slice frame, struct slice rest) {
+    bool outer = frame.p == d->pkt->data.p, whole = true;
+    size_t missing = outer && d->cut ? d->pkt->len - d->pkt->data.n : 0, wire = frame.n + missing;
+    struct slice trailer = padding_read(d, rest, (size_t)(rest.p - frame.p), wire, &whole);
+    if (!whole) return false;
+    bool has_fcs = outer && (d->pkt->iface->fcs_len ? d->pkt->iface->fcs_len == FCS : wire >= LEAST_FRAME + FCS) &&
+                   trailer.n + missing >= FCS;
+    size_t own = trailer.n + missing - (has_fcs ? FCS : 0);
+    trailer = slice_head(trailer, own);
     if (trailer.n) fv_s(d->out, FID_ETH_TRAILER, d_off(d, trailer.p), (uint32_t)trailer.n, trailer);
-    if (fcs) {
+    if (has_fcs && missing) return false;
+    if (has_fcs) {
         uint32_t off = d_off(d, rest.p + rest.n - FCS);
         fv_u(d->out, FID_ETH_FCS, off, FCS, load_be32(rest.p + rest.n - FCS));
         fv_u(d->out, FID_ETH_FCS_STATUS, off, 0, 2);
     }
+    return true;
+}
+
+/* short_say says that the capture ends within the trailer, at `end`, also where something before it is malformed. */
+RARE static void short_say(struct decode *d, const uint8_t *end) {
+    uint8_t depth = d->out->depth;
+    d->out->depth = 0;
+    if (d->out->bad != FID_WS_SHORT) fv_add(d->out, FID_WS_SHORT, d_off(d, end), 0);
+    if (!d->out->bad) d->out->bad = FID_WS_SHORT;
+    d->out->depth = depth;
+}
+
+/* other_read reads what is no header of Ethernet; it has no entry, but the layer is named. */
+RARE static void other_read(struct decode *d, struct slice in) {
+    struct reader r = d_reader(d, in);
+    uint32_t at = d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
+    if (at != FV_UNWANTED) d->out->n = at;
+    if (in.n < 14) d_bad(d, &r);
+    d_end(d);
+    if (in.n >= 14) d->ops->call(d, &proto_cfp, in); /* its header stands in this one's place */
 }
 
 static void eth_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
-    if (in.n < 14) { /* no header: only that it is missing is shown, it has no entry */
-        uint32_t at = d_begin(d, &proto_eth, rd_off(&r), (uint32_t)in.n);
-        if (at != FV_UNWANTED) d->out->n = at;
-        d_bad(d, &r);
-        d_end(d);
+    if (in.n < 14 || load_be16(in.p + 12) == TYPE_FABRICPATH) {
+        other_read(d, in);
         return;
     }
     d_begin(d, &proto_eth, rd_off(&r), 14);
@@ -115,7 +138,7 @@ static void eth_read(struct decode *d, struct slice in) {
     addr_set(&d->link_src, in.p + 6, 6);
     struct slice payload = rd_rest(&r);
     uint32_t own_end;
-    if (type >= LEAST_TYPE) {
+    if (type >= LEAST_TYPE || !type) { /* no frame is that short: it is a type, of nothing */
         fv_u(d->out, FID_ETH_TYPE, off, 2, type);
         own_end = d->out->n;
         d_end(d);
@@ -134,9 +157,10 @@ static void eth_read(struct decode *d, struct slice in) {
         uint32_t from = d->out->n;
         uint8_t depth = d->out->depth;
         d->out->depth = (uint8_t)(depth + 1);
-        trailer_read(d, in, slice_of(d->payload_end, (size_t)(in.p + in.n - d->payload_end)));
+        bool whole = trailer_read(d, in, slice_of(d->payload_end, (size_t)(in.p + in.n - d->payload_end)));
         d->out->depth = depth;
         d_move_back(d, own_end, from);
+        if (!whole) short_say(d, in.p + in.n);
     }
 }
 

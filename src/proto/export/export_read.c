@@ -44,43 +44,6 @@ static void cflow_info(struct writer *w, const struct fvec *v, uint32_t at, uint
     if (source) wr_f(w, " Obs-Domain-ID=%5u", (unsigned)source->u);
 }
 
-static void sflow_read(struct decode *d, struct slice in) {
-    enum { ADDRESS_4 = 1, WITH_SUB_AGENT = 4 };
-    static const struct d_row head[] = {{FID_SFLOW_VERSION, 4}, {FID_SFLOW_AGENTTYPE, 4}};
-    static const struct d_row rest[] = {{FID_SFLOW_SEQUENCE_NUMBER, 4}, {0, 4}, {FID_SFLOW_NUMSAMPLES, 4}};
-    struct reader r = d_reader(d, in);
-    uint32_t version = in.n >= 4 ? load_be32(in.p) : 0;
-    if (version != 2 && version != 4 && version != 5) {
-        d_data(d, in);
-        return;
-    }
-    d_begin(d, &proto_sflow, rd_off(&r), (uint32_t)in.n);
-    uint32_t kind = in.n >= 8 ? load_be32(in.p + 4) : 0;
-    d_rows(d, &r, D_ROWS(head));
-    if (kind == ADDRESS_4) get_be32(d, &r, FID_SFLOW_AGENT);
-    else rd_skip(&r, 16);
-    if (version > WITH_SUB_AGENT) get_be32(d, &r, FID_SFLOW_SUB_AGENT_ID);
-    d_rows(d, &r, D_ROWS(rest));
-    if (!rd_ok(&r)) d_bad(d, &r);
-    d_end(d);
-}
-
-static void sflow_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    const struct fval *version = fv_first(v, FID_SFLOW_VERSION, at, end),
-                      *agent = fv_first(v, FID_SFLOW_AGENT, at, end);
-    const struct fval *sub = fv_first(v, FID_SFLOW_SUB_AGENT_ID, at, end),
-                      *seq = fv_first(v, FID_SFLOW_SEQUENCE_NUMBER, at, end);
-    const struct fval *samples = fv_first(v, FID_SFLOW_NUMSAMPLES, at, end);
-    if (!version || !seq || !samples) return;
-    wr_f(w, "V%u", (unsigned)version->u);
-    if (agent) {
-        wr_s(w, ", agent ");
-        print_value(w, field_of(agent->id), agent);
-    }
-    if (sub) wr_f(w, ", sub-agent ID %u", (unsigned)sub->u);
-    wr_f(w, ", seq %u, %u samples", (unsigned)seq->u, (unsigned)samples->u);
-}
-
 /* is_ptp_2 tells whether a message has the version and a length that its head and a frame allow (13.3.2). */
 static bool is_ptp_2(struct slice in) {
     enum { HEAD = 34, FRAME = 1500 };
@@ -111,19 +74,15 @@ static void ptp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 
 static const uint16_t cflow_fields[] = {FID_CFLOW_VERSION,   FID_CFLOW_COUNT, FID_CFLOW_LEN,
                                         FID_CFLOW_SOURCE_ID, FID_CFLOW_OD_ID, 0},
-                      sflow_fields[] = {FID_SFLOW_VERSION,         FID_SFLOW_AGENT,      FID_SFLOW_SUB_AGENT_ID,
-                                        FID_SFLOW_SEQUENCE_NUMBER, FID_SFLOW_NUMSAMPLES, 0},
                       ptp_fields[] = {FID_PTP_VERSIONPTP, FID_PTP_V2_MESSAGETYPE, 0};
 static const struct proto_key cflow_keys[] = {{TABLE_UDP, 2055},
                                               {TABLE_UDP, 9996},
                                               {TABLE_UDP, 4739},
                                               {TABLE_COUNT, 0}},
-                              sflow_keys[] = {{TABLE_UDP, 6343}, {TABLE_COUNT, 0}},
                               ptp_keys[] = {
                                   {TABLE_UDP, 319}, {TABLE_UDP, 320}, {TABLE_ETHERTYPE, 0x88f7}, {TABLE_COUNT, 0}};
 #define LAYER(name_, ID_, COLUMN_)                                                                                     \
     .name = #name_, .column = (COLUMN_), .id = FID_##ID_, .end = FID_##ID_##_END, .keys = name_##_keys,                \
     .read = name_##_read, .info = name_##_info, .info_fields = name_##_fields
 const struct proto proto_cflow = {LAYER(cflow, CFLOW, "CFLOW")};
-const struct proto proto_sflow = {LAYER(sflow, SFLOW, "sFlow")};
 const struct proto proto_ptp = {LAYER(ptp, PTP, "PTPv2"), .column_of = ptp_column};

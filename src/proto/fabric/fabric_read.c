@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Headers by which a fabric of switches steers a packet: the Network Service Header (RFC 8300), and the metadata of
- * Cisco switches, which has the security group of the sender. Both only precede a packet. */
+ * Cisco switches, which has the security group of the sender, Cisco FabricPath, a header of Ethernet in which switches
+ * have numbers, and the time at which a switch of Arista saw a packet. All only precede a packet. */
 #include "proto/fabric/fabric.h"
 
 #include "proto/protos.h"
@@ -80,3 +81,66 @@ const struct proto proto_cmd = {.name = "cmd",
                                 .keys = cmd_keys,
                                 .read = cmd_read,
                                 .carrier = true};
+
+/* end_read reads which end of the fabric a frame comes from or goes to. */
+static void end_read(struct decode *d, struct reader *r, uint16_t id) {
+    static const struct d_row rows[] = {{0, 3},
+                                        {FID_CFP_EID, 0},
+                                        {FID_CFP_UL, 0},
+                                        {FID_CFP_IG, 0},
+                                        {FID_CFP_OOODL, 0},
+                                        {FID_CFP_SWID, 0},
+                                        {FID_CFP_SSWID, 1},
+                                        {FID_CFP_LID, 2}};
+    struct slice whole = slice_of(r->p, 6);
+    uint32_t at = fv_open(d->out, id, rd_off(r), 6);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->s = whole;
+    d_rows(d, r, D_ROWS(rows));
+    fv_close(d->out);
+}
+
+/* cfp_read: a group's address is that of the frame inside. */
+static void cfp_read(struct decode *d, struct slice in) {
+    enum { HEADER = 16, GROUP = 1 };
+    static const struct d_row rows[] = {{FID_CFP_ETYPE, 2}, {0, 2}, {FID_CFP_FTAG, 0}, {FID_CFP_TTL, 0}};
+    if (!d_header(d, &proto_cfp, in, HEADER)) return;
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_cfp, rd_off(&r), HEADER);
+    if (in.p[0] & GROUP) get_bytes(d, &r, FID_CFP_D_HMAC_MC, 6);
+    else end_read(d, &r, FID_CFP_D_HMAC);
+    end_read(d, &r, FID_CFP_S_HMAC);
+    d_rows(d, &r, D_ROWS(rows));
+    d_end(d);
+    d->ops->call(d, &proto_eth, rd_rest(&r));
+}
+
+static void avsp_read(struct decode *d, struct slice in) {
+    enum { TIMESTAMP = 1, LONG = 0x10, SHORT = 0x20, CLOCK = 0x100 }; /* one bit says by which clock */
+    static const struct d_row head[] = {{FID_AVSP_SUB_TYPE, 2}, {FID_AVSP_VER, 2}};
+    static const struct d_row wide[] = {{FID_AVSP_64SEC, 4}, {FID_AVSP_64NS, 4}};
+    static const struct d_row narrow[] = {{FID_AVSP_48SEC, 2}, {FID_AVSP_48NS, 4}};
+    struct reader r = d_reader(d, in);
+    uint32_t off = rd_off(&r), at = d_begin(d, &proto_avsp, off, (uint32_t)in.n);
+    unsigned version = in.n >= 4 ? load_be16(in.p + 2) & ~(unsigned)CLOCK : 0;
+    bool known = in.n >= 4 && load_be16(in.p) == TIMESTAMP && (version == LONG || version == SHORT);
+    d_rows(d, &r, D_ROWS(head));
+    if (known && version == LONG) d_rows(d, &r, D_ROWS(wide));
+    if (known && version == SHORT) d_rows(d, &r, D_ROWS(narrow));
+    uint16_t type = known ? get_be16(d, &r, FID_AVSP_ETYPE) : 0;
+    fv_set_len(d->out, at, rd_off(&r) - off);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    else if (!known) d_anomaly(d, FID_AVSP_UNKNOWN_VERSION, off + 2, 2);
+    d_end(d);
+    if (known && rd_ok(&r) && !d->ops->next(d, TABLE_ETHERTYPE, type, rd_rest(&r))) d_data(d, rd_rest(&r));
+}
+
+const struct proto proto_cfp = {
+    .name = "cfp", .column = "FabricPath", .id = FID_CFP, .end = FID_CFP_END, .read = cfp_read, .carrier = true};
+static const struct proto_key avsp_keys[] = {{TABLE_ETHERTYPE, 0xd28b}, {TABLE_COUNT, 0}};
+const struct proto proto_avsp = {.name = "avsp",
+                                 .column = "AVSP",
+                                 .id = FID_AVSP,
+                                 .end = FID_AVSP_END,
+                                 .keys = avsp_keys,
+                                 .read = avsp_read,
+                                 .carrier = true};

@@ -126,11 +126,17 @@ void frame_begin(struct decode *d, const struct frame_times *t) {
     d_end(d);
 }
 
+/* ethertype_follows tells whether a protocol's header ends with an EtherType. */
+static bool ethertype_follows(const struct proto *p) {
+    return p == &proto_eth || p == &proto_vlan || p == &proto_sll || p == &proto_avsp;
+}
+
 /* by_ethertype tells whether the layer after this one was chosen by an EtherType: the list names that step too. */
 static bool by_ethertype(const struct decode *d, uint8_t i) {
-    const struct proto *p = d->layer[i].proto;
-    return i + 1 < d->layers && (p == &proto_eth || p == &proto_vlan || p == &proto_sll) &&
-           d->layer[i + 1].proto != &proto_data && d->layer[i + 1].proto != &proto_llc;
+    enum { LEAST_TYPE = 0x0600 };
+    const struct proto *p = d->layer[i].proto, *next = i + 1 < d->layers ? d->layer[i + 1].proto : NULL;
+    if (next == &proto_data && d->unknown_type && d->unknown_type < LEAST_TYPE) return false;
+    return next && next != &proto_llc && next != &proto_cfp && ethertype_follows(p);
 }
 
 /* further tells whether layer i is one more message of the protocol of the layer before it, in the same bytes. */

@@ -68,6 +68,10 @@ static void options_read(struct decode *d, struct reader *r, uint16_t flags, str
     if (flags & HAS_ROUTING) routes_skip(r);
 }
 
+/* aruba_type tells whether Aruba's access points carry frames of 802.11 under this type; its last hex digit but one is
+ * a queue. */
+static bool aruba_type(uint16_t type) { return (type >= 0x8200 && type <= 0x8370 && type % 16 == 0) || type == 0x9000; }
+
 static void payload_pass(struct decode *d, uint16_t type, uint16_t flags, struct slice payload) {
     if (!payload.n) return;
     if (type == TYPE_PPP) {
@@ -85,6 +89,10 @@ static void payload_pass(struct decode *d, uint16_t type, uint16_t flags, struct
     if (type == TYPE_WCCP) { /* IPv4, in WCCP version 2 behind a redirect header */
         if (payload.p[0] >> 4 != 4) payload = slice_tail(payload, WCCP_HEADER);
         type = TYPE_IPV4;
+    }
+    if (aruba_type(type)) {
+        d->ops->call(d, &proto_wlan, payload);
+        return;
     }
     enum { OSI = 0x00fe }; /* RFC 1701: a service access point of LLC */
     enum proto_table table = type == OSI ? TABLE_LLC : TABLE_ETHERTYPE;
@@ -107,7 +115,7 @@ static void gre_read(struct decode *d, struct slice in) {
 }
 
 static void type_text(struct writer *w, const struct fval *type) {
-    const char *name = field_value_name(&vals_gre_type, type->u);
+    const char *name = aruba_type((uint16_t)type->u) ? "ARUBA WLAN" : field_value_name(&vals_gre_type, type->u);
     if (name) wr_s(w, name);
     else wr_f(w, "0x%04x", (unsigned)type->u);
 }

@@ -6,11 +6,6 @@
 
 /* What ICMP for IPv4 and for IPv6 share. */
 
-/* icmp_quote decodes the start of a packet that an error message quotes: inside the open entry, without effect
- * on what the message itself is known by, and without complaint where it ends early. Its addresses are left in
- * decode.quote_src and quote_dst. */
-void icmp_quote(struct decode *d, uint16_t ethertype, struct slice packet);
-
 /* icmp_extensions shows the extension structure (RFC 4884 7) of an error message, if it has one. `body` is what
  * follows the first eight bytes; `words` is the length the message gives for the quoted packet, in units of
  * `unit` bytes, 0 where it gives none. It returns the quoted packet. */

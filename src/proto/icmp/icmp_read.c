@@ -25,28 +25,6 @@ enum icmp_type {
     T_EXTENDED_REPLY = 43
 };
 
-void icmp_quote(struct decode *d, uint16_t ethertype, struct slice packet) {
-    struct net_addr src = d->src, dst = d->dst;
-    const uint8_t *end = d->payload_end;
-    uint32_t wire = d->wire_len;
-    uint16_t bad = d->out->bad;
-    d->out->bad = FID_WS_SHORT; /* a quoted packet ends early by nature */
-    d->wire_len = 0;
-    d->src = d->dst = (struct net_addr){0};
-    d->quoted++;
-    if (packet.n && !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet)) d_data(d, packet);
-    d->quoted--;
-    if (!d->quote_src.len) {
-        d->quote_src = d->src;
-        d->quote_dst = d->dst;
-    }
-    d->wire_len = wire;
-    d->out->bad = bad;
-    d->payload_end = end;
-    d->src = src;
-    d->dst = dst;
-}
-
 void icmp_echo_add(struct decode *d, const struct icmp_echo *e, uint32_t off) {
     uint64_t frame;
     int64_t ns;
@@ -109,7 +87,7 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type, uint8_t
     if (extends) body = icmp_extensions(d, body, words, 4);
     else if (type == T_REDIRECT && body.n) body = slice_head(body, (body.p[0] & 15u) * 4 + 8); /* RFC 792 */
     bool beyond = extends && words * 4u > body.n; /* the length says more than there is */
-    icmp_quote(d, TYPE_IPV4, body);
+    d_quote(d, TABLE_ETHERTYPE, TYPE_IPV4, body);
     if (beyond) d_bad(d, r);
 }
 

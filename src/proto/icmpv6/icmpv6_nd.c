@@ -61,7 +61,7 @@ static void redirected_option(struct decode *d, struct reader *o) {
     reserved_skip(d, o, FID_ICMPV6_OPT_RESERVED, 6);
     struct slice packet = rd_rest(o);
     fv_open(d->out, FID_ICMPV6_OPT_REDIRECTED_PACKET, rd_off(o), (uint32_t)packet.n);
-    icmp_quote(d, TYPE_IPV6, packet);
+    d_quote(d, TABLE_ETHERTYPE, TYPE_IPV6, packet);
     fv_close(d->out);
     rd_skip(o, packet.n);
 }

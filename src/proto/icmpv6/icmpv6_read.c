@@ -55,7 +55,7 @@ static void error_read(struct decode *d, struct reader *r, uint8_t type) {
     if (!rd_ok(r)) return;
     struct slice body = rd_rest(r);
     if (extends) body = icmp_extensions(d, body, words, LENGTH_UNIT);
-    icmp_quote(d, TYPE_IPV6, body);
+    d_quote(d, TABLE_ETHERTYPE, TYPE_IPV6, body);
 }
 
 static void echo_read(struct decode *d, struct reader *r, uint8_t type, uint32_t off) {

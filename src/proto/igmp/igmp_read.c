@@ -5,7 +5,7 @@
 #include "proto/protos.h"
 
 enum { SHORT = 8, QUERY_3 = 12 };
-enum { T_QUERY = 0x11, T_REPORT_1 = 0x12, T_REPORT_2 = 0x16, T_LEAVE = 0x17, T_REPORT_3 = 0x22 };
+enum { T_PIM = 0x14, T_QUERY = 0x11, T_REPORT_1 = 0x12, T_REPORT_2 = 0x16, T_LEAVE = 0x17, T_REPORT_3 = 0x22 };
 enum { IS_IN = 1, IS_EX, TO_IN, TO_EX, ALLOW, BLOCK };
 
 /* version_of tells the version of a message (RFC 3376 7.1): queries differ by length and response time. */
@@ -89,6 +89,11 @@ static void report_3_read(struct decode *d, struct reader *r, struct slice in) {
 static void igmp_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r);
+    if (rd_peek(&r, 0) == T_PIM) {
+        d_step(d, proto_igmp.name);
+        d->ops->call(d, &proto_pim, in);
+        return;
+    }
     d_begin(d, &proto_igmp, off, (uint32_t)in.n);
     if (!in.n) {
         rd_fail(&r);

@@ -185,11 +185,12 @@ static void bacnet_read(struct decode *d, struct slice in) {
     else fv_set_len(d->out, at, rd_off(&r) - off);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
-    if (rd_ok(&r) && !(control & NET_MESSAGE) && rd_left(&r)) d->ops->call(d, &proto_bacapp, rd_rest(&r));
+    if (rd_ok(&r) && !(control & NET_MESSAGE)) d->ops->call(d, &proto_bacapp, rd_rest(&r));
 }
 
 static void bacapp_read(struct decode *d, struct slice in) {
     enum { SEGMENTED = 0x08, COMPLEX_ACK = 3, ERROR = 5 };
+    if (!d_header(d, &proto_bacapp, in, 1)) return;
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_bacapp, rd_off(&r), (uint32_t)in.n);
     uint32_t off = rd_off(&r);
@@ -279,7 +280,8 @@ static const uint16_t mbtcp_fields[] = {FID_MBTCP_QUERY,      FID_MBTCP_TRANS_ID
 static const struct proto_key mbtcp_keys[] = {{TABLE_TCP, 502}, {TABLE_TLS, 802}, {TABLE_COUNT, 0}},
                               iec60870_104_keys[] = {{TABLE_TCP, 2404}, {TABLE_COUNT, 0}},
                               opcua_keys[] = {{TABLE_TCP, 4840}, {TABLE_COUNT, 0}},
-                              bvlc_keys[] = {{TABLE_UDP, 47808}, {TABLE_COUNT, 0}};
+                              bvlc_keys[] = {{TABLE_UDP, 47808}, {TABLE_COUNT, 0}},
+                              bacnet_keys[] = {{TABLE_LLC, 0x82}, {TABLE_COUNT, 0}};
 const struct proto proto_mbtcp = {LAYER(mbtcp, MBTCP, "Modbus/TCP"), .keys = mbtcp_keys, .stream = &mbtcp_stream};
 const struct proto proto_modbus = {.name = "modbus", .id = FID_MODBUS, .end = FID_MODBUS_END, .inner = true};
 const struct proto proto_iec60870_104 = {LAYER(iec60870_104, IEC60870_104, "IEC 60870-5-104"),
@@ -287,6 +289,6 @@ const struct proto proto_iec60870_104 = {LAYER(iec60870_104, IEC60870_104, "IEC 
 const struct proto proto_iec60870_asdu = {LAYER(iec60870_asdu, IEC60870_ASDU, "IEC 60870-5 ASDU"),
                                           .read = iec60870_asdu_read, .info_plain = true};
 const struct proto proto_bvlc = {LAYER(bvlc, BVLC, "BVLC"), .keys = bvlc_keys, .read = bvlc_read};
-const struct proto proto_bacnet = {LAYER(bacnet, BACNET, "BACnet-NPDU"), .read = bacnet_read};
+const struct proto proto_bacnet = {LAYER(bacnet, BACNET, "BACnet-NPDU"), .keys = bacnet_keys, .read = bacnet_read};
 const struct proto proto_bacapp = {LAYER(bacapp, BACAPP, "BACnet-APDU"), .read = bacapp_read};
 const struct proto proto_opcua = {LAYER(opcua, OPCUA, "OpcUa"), .keys = opcua_keys, .stream = &opcua_stream};

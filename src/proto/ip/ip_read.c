@@ -7,12 +7,12 @@
 enum { HEADER = 20, FLAG_RB = 4, FLAG_DF = 2, FLAG_MF = 1, SMALL_TTL = 5, ANY_TTL = 0, IP_OSPF = 89, IP_PIM = 103 };
 enum { INFO_FITS = 1 }; /* fval.extra of the protocol's own entry: the Info column may read the header there */
 enum { LENGTH_UNSAID = 1, LENGTH_BOGUS }; /* fval.extra of FID_IP_LEN */
-enum { OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68, OPT_LSR = 131, OPT_SSR = 137, OPT_RA = 148 };
 
 /* ip_header is the fixed part, in host order. */
 struct ip_header {
     uint8_t vhl, tos, ttl, proto, flags;
     bool unsaid; /* len stands for the 0 that the header says */
+    bool routed; /* dst is where the packet goes next, an option says where it goes in the end */
     uint16_t id, frag, checksum;
     uint32_t len, src, dst, off;
 };
@@ -31,23 +31,6 @@ static struct ip_header header_of(const uint8_t *p, uint32_t off) {
                               .src = load_be32(p + 12),
                               .dst = load_be32(p + 16),
                               .off = off};
-}
-
-static struct slice host_text(struct decode *d, uint32_t address) {
-    char *text = arena_get(d->arena, 16);
-    if (!text) return (struct slice){0};
-    struct writer w = wr_fixed(text, 16);
-    print_ipv4(&w, address);
-    return wr_done(&w);
-}
-
-static void address_add(struct decode *d, uint16_t id, uint16_t host_id, uint32_t off, uint32_t address) {
-    fv_u(d->out, id, off, 4, address);
-    fv_hide(fv_u(d->out, FID_IP_ADDR, off, 4, address));
-    if (!d_wants(d, host_id) && !d_wants(d, FID_IP_HOST)) return;
-    struct slice text = host_text(d, address);
-    fv_hide(fv_s(d->out, host_id, off, 4, text));
-    fv_hide(fv_s(d->out, FID_IP_HOST, off, 4, text));
 }
 
 /* local_block_ttl returns the TTL that packets to a Local Network Control Block address have. */
@@ -116,8 +99,9 @@ static void back_add(struct decode *d, const struct ip_header *h) {
     fv_u(v, FID_IP_PROTO, off + 9, 1, h->proto);
     fv_u(v, FID_IP_CHECKSUM, off + 10, 2, h->checksum);
     fv_u(v, FID_IP_CHECKSUM_STATUS, off + 10, 0, 2);
-    address_add(d, FID_IP_SRC, FID_IP_SRC_HOST, off + 12, h->src);
-    address_add(d, FID_IP_DST, FID_IP_DST_HOST, off + 16, h->dst);
+    ip_address_add(d, FID_IP_SRC, FID_IP_SRC_HOST, off + 12, h->src);
+    if (h->routed) ip_stop_add(d, FID_IP_CUR_RT, FID_IP_CUR_RT_HOST, off + 16, h->dst);
+    else ip_address_add(d, FID_IP_DST, FID_IP_DST_HOST, off + 16, h->dst);
 }
 
 static void header_add(struct decode *d, const struct ip_header *h) {
@@ -125,60 +109,7 @@ static void header_add(struct decode *d, const struct ip_header *h) {
     if (want_any(want, FID_IP_ID, FID_IP_TTL)) front_add(d->out, h);
     fv_u(d->out, FID_IP_TTL, h->off + 8, 1, h->ttl);
     ttl_check(d, h);
-    if (want_any(want, FID_IP_PROTO, FID_IP_OPTIONS_NOP)) back_add(d, h);
-}
-
-static uint16_t option_field(uint8_t type) {
-    switch (type) {
-    case OPT_EOL: return FID_IP_OPTIONS_EOL;
-    case OPT_NOP: return FID_IP_OPTIONS_NOP;
-    case OPT_RR: return FID_IP_OPTIONS_RR;
-    case OPT_TS: return FID_IP_OPTIONS_TIMESTAMP;
-    case OPT_LSR: return FID_IP_OPTIONS_LSR;
-    case OPT_SSR: return FID_IP_OPTIONS_SSR;
-    case OPT_RA: return FID_IP_OPTIONS_RA;
-    default: return FID_IP_OPTIONS_UNKNOWN;
-    }
-}
-
-static void option_type_add(struct decode *d, uint32_t off, uint8_t type) {
-    fv_u(d->out, FID_IP_OPT_TYPE, off, 1, type);
-    d->out->depth++;
-    fv_u(d->out, FID_IP_OPT_COPY, off, 1, type >> 7);
-    fv_u(d->out, FID_IP_OPT_CLASS, off, 1, type >> 5 & 3);
-    fv_u(d->out, FID_IP_OPT_NUMBER, off, 1, type & 31);
-    fv_close(d->out);
-}
-
-static void option_body(struct decode *d, uint8_t type, struct reader *o) {
-    if (type == OPT_RA && rd_left(o) == 2) get_be16(d, o, FID_IP_OPT_RA);
-    if (type != OPT_RR && type != OPT_LSR && type != OPT_SSR) return;
-    get_u8(d, o, FID_IP_OPT_PTR);
-    while (rd_left(o) >= 4) get_be32(d, o, FID_IP_REC_RT);
-}
-
-RARE static void options_read(struct decode *d, struct reader *r) {
-    while (rd_left(r)) {
-        uint32_t off = rd_off(r);
-        const uint8_t *start = r->p;
-        uint8_t type = rd_u8(r);
-        bool single = type <= OPT_NOP;
-        int len = single ? 1 : rd_peek(r, 0);
-        if (!single && (len < 2 || (size_t)len > rd_left(r) + 1)) {
-            d_anomaly(d, FID_IP_OPT_LEN_INVALID, off, 1);
-            return;
-        }
-        uint32_t at = fv_open(d->out, option_field(type), off, (uint32_t)len);
-        if (at != FV_UNWANTED) fv_at(d->out, at)->s = slice_of(start, (size_t)len);
-        option_type_add(d, off, type);
-        if (!single) {
-            struct reader o = rd_sub(r, (size_t)len - 1);
-            get_u8(d, &o, FID_IP_OPT_LEN);
-            option_body(d, type, &o);
-        }
-        fv_close(d->out);
-        if (type == OPT_EOL) return;
-    }
+    if (want_any(want, FID_IP_PROTO, FID_IP_OPTIONS_NOP) || h->routed) back_add(d, h);
 }
 
 /* payload_pass hands the payload on, whole or as a fragment. */
@@ -246,17 +177,23 @@ static void ip_read(struct decode *d, struct slice in) {
     length_find(d, &h, in);
     if (!start_read(d, &h)) {
         d_end(d);
+        if (h.vhl >> 4 == 6) d->ops->call(d, &proto_ipv6, in); /* under the number of version 4 */
         return;
     }
     if (at != FV_UNWANTED) fv_at(d->out, at)->extra = INFO_FITS;
     addr_set(&d->src, p + 12, 4);
     addr_set(&d->dst, p + 16, 4);
     if (!d->quoted) d->ip_id = h.id;
-    header_add(d, &h);
+    struct reader options = r;
+    const uint8_t *goal = NULL;
     if (hlen > HEADER) {
-        struct reader options = rd_sub(&r, hlen - HEADER);
-        if (rd_ok(&r)) options_read(d, &options);
+        options = rd_sub(&r, hlen - HEADER);
+        goal = ip_route_goal(rd_rest(&options));
     }
+    if (goal) addr_set(&d->dst, goal, 4);
+    h.routed = goal;
+    header_add(d, &h);
+    if (hlen > HEADER && rd_ok(&r)) ip_options(d, &options, goal);
     if (!rd_ok(&r)) {
         d_bad(d, &r);
         d_end(d);
@@ -300,6 +237,10 @@ static void address_text(struct writer *w, const struct fvec *v, uint32_t at) {
     print_ipv4(w, (uint32_t)src->u);
     wr_s(w, ", Dst: ");
     print_ipv4(w, (uint32_t)dst->u);
+    const struct fval *via = fv_first(v, FID_IP_CUR_RT, at, v->n);
+    if (!via) return;
+    wr_s(w, ", Via: ");
+    print_ipv4(w, (uint32_t)via->u);
 }
 
 static void fragments_text(struct writer *w, const struct fvec *v, uint32_t at) {

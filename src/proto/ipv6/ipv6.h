@@ -14,6 +14,9 @@ enum ipv6_next {
     NEXT_DST = 60
 };
 
+enum { IPV6_UNFINISHED = 1 }; /* fval.extra of ipv6.dst: what follows the header could not be found */
+enum { JUMBO_LEAST = 65536 }; /* bytes of payload that the header cannot say */
+
 enum ipv6_option {
     OPT_PAD1 = 0x00,
     OPT_PADN = 0x01,

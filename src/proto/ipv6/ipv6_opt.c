@@ -4,7 +4,7 @@
 #include "proto/protos.h"
 
 enum place { ANYWHERE, HOP_ONLY, DST_ONLY };
-enum { ADDRESS = 16, NO_LENGTH = -1, JUMBO_LEAST = 65536 };
+enum { ADDRESS = 16, NO_LENGTH = -1 };
 
 /* option_rule is what is fixed about an option: its length, or NO_LENGTH, and the header it belongs in. */
 struct option_rule {
@@ -239,5 +239,4 @@ static void option_read(struct decode *d, struct ipv6_walk *walk, struct reader 
 
 void ipv6_options(struct decode *d, struct ipv6_walk *walk, struct reader *o, bool hop) {
     while (rd_ok(o) && rd_left(o)) option_read(d, walk, o, hop);
-    if (hop && rd_ok(o) && walk->plen == 0 && !walk->jumbo) d_anomaly(d, FID_IPV6_OPT_JUMBO_MISSING, rd_off(o), 0);
 }

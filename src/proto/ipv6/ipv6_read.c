@@ -177,10 +177,42 @@ static bool extensions_walk(struct decode *d, struct ipv6_walk *walk) {
     return true;
 }
 
+/* walk_failed says that the extension headers end too early; who counts packets sees it at the address, too. */
+static void walk_failed(struct decode *d, const struct ipv6_walk *walk) {
+    for (uint32_t i = d->out->n; i-- > 0;) {
+        if (d->out->v[i].id != FID_IPV6_DST) continue;
+        d->out->v[i].extra = IPV6_UNFINISHED;
+        break;
+    }
+    d_bad(d, &walk->r);
+}
+
 static void payload_pass(struct decode *d, struct ipv6_walk *walk) {
     struct slice payload = rd_rest(&walk->r);
-    if (walk->fragment || walk->next == NEXT_NONE) d_data(d, payload);
+    const struct proto *p = payload.n || d->cut || d->quoted ? NULL
+                            : d->ops->lookup                 ? d->ops->lookup(d, TABLE_IP, walk->next)
+                                                             : NULL;
+    if (p) (void)d_header(d, p, payload, 1); /* something is said to be there, and is not */
+    else if (walk->fragment || walk->next == NEXT_NONE) d_data(d, payload);
     else if (!d->ops->next(d, TABLE_IP, walk->next, payload)) d_data(d, payload);
+}
+
+/* jumbo_length returns the length that a hop-by-hop option at the beginning of `in` says instead of the header (RFC
+ * 2675 2); 0: none does. */
+static size_t jumbo_length(struct slice in) {
+    enum { PAD1 = 0 };
+    struct reader r = rd_init(in, in.p);
+    rd_skip(&r, 1);
+    struct reader o = rd_sub(&r, 8u * rd_u8(&r) + 6);
+    while (rd_ok(&r) && rd_left(&o)) {
+        uint8_t type = rd_u8(&o), len = type == PAD1 ? 0 : rd_u8(&o);
+        if (type == OPT_JUMBO && len == 4) {
+            uint32_t length = rd_be32(&o);
+            return length >= JUMBO_LEAST ? length : 0;
+        }
+        rd_skip(&o, len);
+    }
+    return 0;
 }
 
 static void ipv6_read(struct decode *d, struct slice in) {
@@ -195,15 +227,16 @@ static void ipv6_read(struct decode *d, struct slice in) {
         return;
     }
     struct slice payload = rd_rest(&r);
-    bool jumbo = walk.plen == 0 && walk.next == NEXT_HOP;
-    if (!jumbo) payload = slice_head(payload, walk.plen);
+    size_t jumbo = walk.plen == 0 && walk.next == NEXT_HOP ? jumbo_length(payload) : 0;
+    payload = slice_head(payload, jumbo ? jumbo : walk.plen);
+    if (walk.plen == 0 && walk.next == NEXT_HOP && !jumbo) d_anomaly(d, FID_IPV6_OPT_JUMBO_MISSING, off + 4, 2);
     uint32_t missing = !jumbo && walk.plen > payload.n && d->cut ? walk.plen - (uint32_t)payload.n : 0;
     walk.r = d_reader(d, payload);
     bool cut = d->cut;
     d->cut = cut && (jumbo || walk.plen > payload.n); /* what the capture left out may be no part of the packet */
     fine = extensions_walk(d, &walk);
     if (d->out->src == source) fv_set_len(d->out, at, (uint32_t)(HEADER + payload.n - rd_left(&walk.r)));
-    if (!fine) d_bad(d, &walk.r);
+    if (!fine) walk_failed(d, &walk);
     d_end(d);
     d->wire_len = missing ? (uint32_t)rd_left(&walk.r) + missing : 0;
     if (fine) payload_pass(d, &walk);

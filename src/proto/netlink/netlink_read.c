@@ -7,7 +7,8 @@
 enum { COOKED = 16, MESSAGE_HEADER = 16, ATTRIBUTE_HEADER = 4, MESSAGES_MAX = 4096, ATTRIBUTES_MAX = 4096 };
 enum { FAMILY_ROUTE = 0, FIRST_TYPE = 16 };
 enum { FAMILY_NETFILTER = 12, QUEUE_PACKET = 0x0300, QUEUE_HEADER = 1, QUEUE_PAYLOAD = 10, TYPE_MASK = 0x3fff };
-enum { LOG_PAYLOAD = 9, LOG_PREFIX = 10, AF_IPV4 = 2, AF_IPV6 = 10, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
+enum { LOG_PACKET = 0x0400, LOG_HEADER = 1, LOG_PAYLOAD = 9, LOG_PREFIX = 10 };
+enum { AF_IPV4 = 2, AF_IPV6 = 10, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
 
 /* attribute_next takes the next attribute; `type` is without its flag bits. */
 static bool attribute_next(struct reader *r, uint16_t *type, struct slice *value) {
@@ -64,6 +65,11 @@ static void netfilter_read(struct decode *d, struct slice message) {
     struct slice packet = {0};
     d_begin(d, &proto_netfilter, rd_off(&r), (uint32_t)message.n);
     message_add(d, rd_take(&r, MESSAGE_HEADER));
+    if (load_le16(message.p + 4) == LOG_PACKET) { /* all of it stands inside this message */
+        d->ops->call(d, &proto_nflog, rd_rest(&r));
+        d_end(d);
+        return;
+    }
     get_u8(d, &r, FID_NETFILTER_FAMILY);
     get_u8(d, &r, FID_NETFILTER_VERSION);
     get_be16(d, &r, FID_NETFILTER_RES_ID);
@@ -87,6 +93,7 @@ static void route_read(struct decode *d, struct slice message) {
 static void control_read(struct decode *d, struct slice message) {
     fv_open(d->out, FID_NETLINK_MESSAGE, d_off(d, message.p), (uint32_t)message.n);
     message_add(d, message);
+    if (message.n > MESSAGE_HEADER) d_data(d, slice_tail(message, MESSAGE_HEADER));
     fv_close(d->out);
 }
 
@@ -119,23 +126,49 @@ static void netlink_read(struct decode *d, struct slice in) {
     }
 }
 
+/* log_value_add adds what an attribute of a logged packet says; of one whose value is short, nothing. */
+static void log_value_add(struct decode *d, uint16_t type, struct slice value) {
+    static const uint16_t numbers[] = {
+        [4] = FID_NFLOG_INDEV,      [5] = FID_NFLOG_OUTDEV, [6] = FID_NFLOG_PHYSINDEV,
+        [7] = FID_NFLOG_PHYSOUTDEV, [11] = FID_NFLOG_UID,   [14] = FID_NFLOG_GID,
+    };
+    static const struct d_row header[] = {{FID_NFLOG_PROTOCOL, 2}, {FID_NFLOG_HOOK, 1}};
+    struct reader r = d_reader(d, value);
+    if (type == LOG_HEADER) d_rows(d, &r, D_ROWS(header));
+    else if (type == LOG_PREFIX && value.n)
+        fv_s(d->out, FID_NFLOG_PREFIX, rd_off(&r), (uint32_t)value.n, slice_head(value, value.n - 1));
+    else if (type < sizeof numbers / sizeof *numbers && numbers[type] && value.n >= 4) get_be32(d, &r, numbers[type]);
+}
+
+static void log_attribute_add(struct decode *d, uint16_t type, struct slice value) {
+    uint32_t off = d_off(d, value.p) - ATTRIBUTE_HEADER, len = (uint32_t)value.n + ATTRIBUTE_HEADER;
+    uint32_t at = fv_open(d->out, FID_NFLOG_TLV, off, len);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->s = slice_of(value.p - ATTRIBUTE_HEADER, len);
+    fv_u(d->out, FID_NFLOG_TLV_LENGTH, off, 2, len);
+    fv_u(d->out, FID_NFLOG_TLV_TYPE, off + 2, 2, type);
+    log_value_add(d, type, value);
+    fv_close(d->out);
+}
+
+/* nflog_read: what is not of IP says in its header which type of Ethernet it is. */
 static void nflog_read(struct decode *d, struct slice in) {
     struct reader r = d_reader(d, in);
     struct slice value, packet = {0};
-    uint16_t type;
+    uint16_t type, ethertype = 0;
     d_begin(d, &proto_nflog, rd_off(&r), (uint32_t)in.n);
     uint8_t family = get_u8(d, &r, FID_NFLOG_FAMILY);
     get_u8(d, &r, FID_NFLOG_VERSION);
     get_be16(d, &r, FID_NFLOG_RES_ID);
     for (int i = 0; i < ATTRIBUTES_MAX && attribute_next(&r, &type, &value); i++) {
-        if (type == LOG_PREFIX && value.n)
-            fv_s(d->out, FID_NFLOG_PREFIX, d_off(d, value.p), (uint32_t)value.n, slice_head(value, value.n - 1));
+        log_attribute_add(d, type, value);
+        if (type == LOG_HEADER && value.n >= 2) ethertype = load_be16(value.p);
         if (type == LOG_PAYLOAD) packet = value;
     }
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
-    uint16_t ethertype = family == AF_IPV4 ? TYPE_IPV4 : family == AF_IPV6 ? TYPE_IPV6 : 0;
-    if (packet.n && (!ethertype || !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet))) d_data(d, packet);
+    if (family == AF_IPV4) ethertype = TYPE_IPV4;
+    if (family == AF_IPV6) ethertype = TYPE_IPV6;
+    if (packet.n && !d->ops->next(d, TABLE_ETHERTYPE, ethertype, packet)) d_data(d, packet);
     d->payload_end = NULL;
 }
 

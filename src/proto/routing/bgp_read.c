@@ -16,9 +16,36 @@ static bool is_marker(struct slice in) {
     return true;
 }
 
-static size_t bgp_size(struct slice in) { return is_marker(in) ? load_be16(in.p + MARKER) : 0; }
+/* marker_find returns where a marker, or the beginning of one that goes on behind `in`, begins; in.n: there is none. */
+static size_t marker_find(struct slice in) {
+    size_t ones = 0, i = 0;
+    while (i < in.n && ones < MARKER) ones = in.p[i++] == 0xff ? ones + 1 : 0;
+    return i - ones;
+}
 
-static enum probe_result bgp_probe(struct slice in) { return is_marker(in) ? PROBE_UNSURE : PROBE_NO; }
+static size_t bgp_size(struct slice in) { return load_be16(in.p + MARKER); }
+
+/* bgp_frame: what stands before a marker is the end of a message that began before the capture did. Behind one whose
+ * length makes no sense nobody knows where the next one begins. */
+static struct read_result bgp_frame(struct slice in) {
+    size_t before = in.n < HEAD ? 0 : marker_find(in);
+    if (before) return (struct read_result){.status = READ_OK, .consumed = before};
+    struct read_result r = sized_cut(in, HEAD, bgp_size);
+    if (r.status != READ_BAD) return r;
+    return (struct read_result){.status = READ_OK, .consumed = in.n};
+}
+
+/* bgp_probe asks for a marker anywhere: a session may have begun before the capture did. One that is there covers one
+ * of the bytes looked at. */
+static enum probe_result bgp_probe(struct slice in) {
+    if (in.n < MARKER) return is_marker(in) ? PROBE_UNSURE : PROBE_NO;
+    for (size_t i = MARKER - 1; i < in.n; i += MARKER) {
+        if (in.p[i] != 0xff) continue;
+        struct slice near = slice_head(slice_tail(in, i + 1 - MARKER), 2 * MARKER - 1);
+        if (marker_find(near) + MARKER <= near.n) return PROBE_UNSURE;
+    }
+    return PROBE_NO;
+}
 
 /* routes_fit tells whether prefixes fill what is left, each behind a number of `id` bytes. */
 static bool routes_fit(struct reader r, size_t id) {
@@ -101,6 +128,11 @@ static void bgp_read(struct decode *d, struct slice in) {
                                            {FID_BGP_OPEN_OPTIONS_LENGTH, 1}};
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_bgp, rd_off(&r), (uint32_t)in.n);
+    if (!is_marker(in)) {
+        fv_add(d->out, FID_BGP_CONTINUATION, rd_off(&r), (uint32_t)in.n);
+        d_end(d);
+        return;
+    }
     int type = rd_peek(&r, HEAD - 1);
     d_rows(d, &r, D_ROWS(rows));
     if (type == OPEN) d_rows(d, &r, D_ROWS(opening));
@@ -109,16 +141,27 @@ static void bgp_read(struct decode *d, struct slice in) {
         uint8_t major = get_u8(d, &r, FID_BGP_NOTIFY_MAJOR);
         get_u8(d, &r, major == CEASE ? FID_BGP_NOTIFY_CEASE : FID_BGP_NOTIFY_MINOR);
     }
+    if (in.n >= HEAD && bgp_size(in) < HEAD) rd_fail(&r);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
 }
 
+static struct read_result bgp_stream_read(struct decode *d, void *state, int from, struct slice in) {
+    (void)state, (void)from;
+    struct read_result r = bgp_frame(in);
+    if (r.status == READ_MORE && d->stream_end) r = (struct read_result){.status = READ_OK, .consumed = in.n};
+    if (r.status == READ_OK) bgp_read(d, slice_head(in, r.consumed));
+    return r;
+}
+
 static void bgp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
+    if (fv_first(v, FID_BGP_CONTINUATION, at, end)) wr_s(w, "Continuation");
     fv_value_say(w, v, FID_BGP_TYPE, at, end);
 }
 
-SIZED_STREAM(bgp, HEAD, bgp_probe)
-static const uint16_t info_fields[] = {FID_BGP_TYPE, 0};
+static const struct stream_ops bgp_stream = {
+    .read = bgp_stream_read, .frame = bgp_frame, .probe = bgp_probe, .resyncs = true};
+static const uint16_t info_fields[] = {FID_BGP_TYPE, FID_BGP_CONTINUATION, 0};
 static const struct proto_key keys[] = {{TABLE_TCP, 179}, {TABLE_COUNT, 0}};
 const struct proto proto_bgp = {.name = "bgp",
                                 .column = "BGP",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The headers of what routers and their neighbours say: OSPF (RFC 2328 A.3.1, RFC 5340 A.3.1), EIGRP (RFC 7868 6.3),
  * PIM (RFC 7761 4.9), NAT-PMP (RFC 6886 3), RADIUS (RFC 2865 3) and RSVP (RFC 2205 3.1). What follows the header is not
- * taken apart, but for the heads of PIM's options and RSVP's objects. */
+ * taken apart, but for the heads of PIM's options and RSVP's objects and the packets that PIM registers. */
 #include "proto/protos.h"
 
 static void ospf_read(struct decode *d, struct slice in) {
@@ -42,20 +42,54 @@ static void pim_option_read(struct decode *d, struct reader *r) {
     fv_close(d->out);
 }
 
-static void pim_read(struct decode *d, struct slice in) {
-    enum { VERSION_2_HELLO = 0x20 };
+/* packet_pass hands on the packet that a router registers, of which no byte may be there. */
+static void packet_pass(struct decode *d, struct slice packet) {
+    enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd };
+    unsigned version = packet.n ? packet.p[0] >> 4 : 0;
+    if (version == 4) (void)d->ops->next(d, TABLE_ETHERTYPE, TYPE_IPV4, packet);
+    else if (version == 6) (void)d->ops->next(d, TABLE_ETHERTYPE, TYPE_IPV6, packet);
+}
+
+/* pim_first_read reads a message of version 1, which travels in IGMP. */
+static void pim_first_read(struct decode *d, struct slice in) {
+    enum { CODE_REGISTER = 1 };
     static const struct d_row rows[] = {
-        {0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_TYPE, 0}, {FID_PIM_RESERVED, 1}, {FID_PIM_CHECKSUM, 2}};
+        {FID_PIM_CODE, 1}, {FID_PIM_CHECKSUM, 2}, {0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_RESERVED, 3}};
     struct reader r = d_reader(d, in);
     d_begin(d, &proto_pim, rd_off(&r), (uint32_t)in.n);
-    bool hello = rd_peek(&r, 0) == VERSION_2_HELLO;
+    fv_s(d->out, FID_PIM_IGMP_TYPE, rd_off(&r), 0, slice_str("PIM (0x14)"));
+    rd_skip(&r, 1);
+    bool registers = rd_peek(&r, 0) == CODE_REGISTER;
     d_rows(d, &r, D_ROWS(rows));
-    for (unsigned i = 0; hello && i < OPTIONS_MAX && rd_ok(&r) && rd_left(&r) >= 2; i++) pim_option_read(d, &r);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
+    if (registers && rd_ok(&r)) packet_pass(d, rd_rest(&r));
+}
+
+static void pim_read(struct decode *d, struct slice in) {
+    enum { VERSION_1 = 1, VERSION_2_HELLO = 0x20, VERSION_2_REGISTER = 0x21 };
+    static const struct d_row rows[] = {
+        {0, 1}, {FID_PIM_VERSION, 0}, {FID_PIM_TYPE, 0}, {FID_PIM_RESERVED, 1}, {FID_PIM_CHECKSUM, 2}};
+    static const struct d_row flags[] = {
+        {FID_PIM_REGISTER_FLAG, 4}, {FID_PIM_REGISTER_BORDER, 0}, {FID_PIM_REGISTER_NULL, 0}};
+    if (in.n && in.p[0] >> 4 == VERSION_1) {
+        pim_first_read(d, in);
+        return;
+    }
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_pim, rd_off(&r), (uint32_t)in.n);
+    int kind = rd_peek(&r, 0);
+    d_rows(d, &r, D_ROWS(rows));
+    for (unsigned i = 0; kind == VERSION_2_HELLO && i < OPTIONS_MAX && rd_ok(&r) && rd_left(&r) >= 2; i++)
+        pim_option_read(d, &r);
+    if (kind == VERSION_2_REGISTER) d_rows(d, &r, D_ROWS(flags));
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
+    if (kind == VERSION_2_REGISTER && rd_ok(&r)) packet_pass(d, rd_rest(&r));
 }
 static void pim_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     fv_value_say(w, v, FID_PIM_TYPE, at, end);
+    fv_value_say(w, v, FID_PIM_CODE, at, end);
 }
 
 enum { ADDRESS_REQUEST = 0, ADDRESS_RESPONSE = 128 };
@@ -87,7 +121,10 @@ static void nat_pmp_info(struct writer *w, const struct fvec *v, uint32_t at, ui
 static void radius_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {
         {FID_RADIUS_CODE, 1}, {FID_RADIUS_ID, 1}, {FID_RADIUS_LENGTH, 2}, {FID_RADIUS_AUTHENTICATOR, 16}};
-    d_layer(d, &proto_radius, in, D_ROWS(rows));
+    enum { HEADER = 20 };
+    size_t length = in.n >= HEADER ? load_be16(in.p + 2) : 0;
+    if (length > in.n && !d->cut) d_data(d, in); /* it is of something else: RFC 2865 3 has it discarded */
+    else d_layer(d, &proto_radius, in, D_ROWS(rows));
 }
 static void radius_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *id = fv_first(v, FID_RADIUS_ID, at, end);
@@ -133,7 +170,7 @@ static void rsvp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     .name = (name_), .id = FID_##ID_, .end = FID_##ID_##_END, .keys = short_##_keys, .read = short_##_read,            \
     .info = short_##_info, .info_fields = short_##_fields
 static const uint16_t ospf_fields[] = {FID_OSPF_MSG, 0}, eigrp_fields[] = {FID_EIGRP_OPCODE, 0},
-                      pim_fields[] = {FID_PIM_TYPE, 0}, nat_pmp_fields[] = {FID_NAT_PMP_OPCODE, 0},
+                      pim_fields[] = {FID_PIM_TYPE, FID_PIM_CODE, 0}, nat_pmp_fields[] = {FID_NAT_PMP_OPCODE, 0},
                       rsvp_fields[] = {FID_RSVP_MSG, 0}, radius_fields[] = {FID_RADIUS_CODE, FID_RADIUS_ID, 0};
 static const struct proto_key ospf_keys[] = {{TABLE_IP, 89}, {TABLE_COUNT, 0}},
                               eigrp_keys[] = {{TABLE_IP, 88}, {TABLE_COUNT, 0}},
@@ -145,7 +182,7 @@ static const struct proto_key ospf_keys[] = {{TABLE_IP, 89}, {TABLE_COUNT, 0}},
                                                {TABLE_COUNT, 0}};
 const struct proto proto_ospf = {LAYER(ospf, "ospf", OSPF), .column = "OSPF"};
 const struct proto proto_eigrp = {LAYER(eigrp, "eigrp", EIGRP), .column = "EIGRP"};
-const struct proto proto_pim = {LAYER(pim, "pim", PIM), .column = "PIM"};
+const struct proto proto_pim = {LAYER(pim, "pim", PIM), .column = "PIM", .carrier = true};
 const struct proto proto_nat_pmp = {LAYER(nat_pmp, "nat-pmp", NAT_PMP), .column = "NAT-PMP"};
 const struct proto proto_radius = {LAYER(radius, "radius", RADIUS), .column = "RADIUS"};
 const struct proto proto_rsvp = {LAYER(rsvp, "rsvp", RSVP), .column = "RSVP"};

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spanning tree BPDUs: configuration, topology change and rapid ones (IEEE 802.1D-2004 9.3), also as Cisco sends them
- * for each VLAN (PVST+). Of BPDUs for several trees (IEEE 802.1Q-2014 14) the part all have in common is read. */
+ * for each VLAN (PVST+), and those for several trees (IEEE 802.1Q-2014 14). */
 #include "proto/protos.h"
 
 #include "field/print.h"
 
 enum { CONFIGURATION = 0x00, RAPID = 0x02, CHANGE = 0x80, VERSION_MULTIPLE = 3, EXTENSION = 0x0fff };
+enum { NAME = 32, CONFIGURED = 64, TREE = 16, TREES_MAX = 64 };
 
 /* identifier_read reads who a bridge is: a priority in whose lower bits a number stands, and an address (9.2.5). */
 static void identifier_read(struct decode *d, struct reader *r, const uint16_t ids[4]) {
@@ -53,13 +54,61 @@ static void configuration_read(struct decode *d, struct reader *r, bool rapid) {
     if (rapid) get_u8(d, r, FID_STP_VERSION_1_LENGTH);
 }
 
+/* high_read reads a priority that stands in the upper four bits. */
+static void high_read(struct decode *d, struct reader *r, uint16_t id) {
+    uint32_t off = rd_off(r);
+    uint8_t value = rd_u8(r);
+    if (rd_ok(r)) fv_u(d->out, id, off, 1, value >> 4);
+}
+
+static void tree_read(struct decode *d, struct reader *r) {
+    uint32_t off = rd_off(r);
+    fv_open(d->out, FID_MSTI, off, rd_left(r) < TREE ? (uint32_t)rd_left(r) : TREE);
+    get_u8(d, r, FID_MSTI_FLAGS);
+    uint16_t which = rd_be16(r);
+    if (rd_ok(r)) {
+        fv_u(d->out, FID_MSTI_PRIORITY, off + 1, 1, which >> 12);
+        fv_u(d->out, FID_MSTI_ID, off + 1, 2, which & EXTENSION);
+    }
+    get_bytes(d, r, FID_MSTI_ROOT_HW, 6);
+    get_be32(d, r, FID_MSTI_COST);
+    high_read(d, r, FID_MSTI_BRIDGE_PRIORITY);
+    high_read(d, r, FID_MSTI_PORT_PRIORITY);
+    get_u8(d, r, FID_MSTI_HOPS);
+    fv_close(d->out);
+}
+
+/* trees_read reads what a BPDU says of several trees: their common configuration and each of them (14.4). A length that
+ * has no room for the configuration cannot say where the trees end. */
+static void trees_read(struct decode *d, struct reader *r) {
+    static const uint16_t bridge[] = {FID_MSTP_CIST_BRIDGE, FID_MSTP_CIST_BRIDGE_PRIO, FID_MSTP_CIST_BRIDGE_EXT,
+                                      FID_MSTP_CIST_BRIDGE_HW};
+    unsigned length = get_be16(d, r, FID_MSTP_VERSION_3_LENGTH);
+    if (!length) return;
+    fv_open(d->out, FID_MSTP, rd_off(r), (uint32_t)rd_left(r));
+    get_u8(d, r, FID_MSTP_CONFIG_FORMAT);
+    uint32_t off = rd_off(r);
+    struct slice name = rd_take(r, NAME);
+    if (rd_ok(r)) fv_s(d->out, FID_MSTP_CONFIG_NAME, off, NAME, slice_head(name, strnlen((const char *)name.p, NAME)));
+    get_be16(d, r, FID_MSTP_CONFIG_REVISION);
+    get_bytes(d, r, FID_MSTP_CONFIG_DIGEST, 16);
+    get_be32(d, r, FID_MSTP_CIST_COST);
+    identifier_read(d, r, bridge);
+    get_u8(d, r, FID_MSTP_CIST_HOPS);
+    unsigned trees = length < CONFIGURED ? TREES_MAX + 1 : (length - CONFIGURED) / TREE;
+    for (unsigned i = 0; i < trees && i < TREES_MAX && rd_ok(r); i++) tree_read(d, r);
+    fv_close(d->out);
+}
+
 static void stp_read(struct decode *d, struct slice in) {
+    if (!d_header(d, &proto_stp, in, 3)) return;
     static const struct d_row head[] = {{FID_STP_PROTOCOL, 2}, {FID_STP_VERSION, 1}, {FID_STP_TYPE, 1}};
     struct reader r = d_reader(d, in);
     uint32_t off = rd_off(&r), at = d_begin(d, &proto_stp, off, (uint32_t)in.n);
-    int type = rd_peek(&r, 3);
+    int version = rd_peek(&r, 2), type = rd_peek(&r, 3);
     d_rows(d, &r, D_ROWS(head));
     if (rd_ok(&r) && (type == CONFIGURATION || type == RAPID)) configuration_read(d, &r, type == RAPID);
+    if (version == VERSION_MULTIPLE && type == RAPID && rd_left(&r)) trees_read(d, &r);
     fv_set_len(d->out, at, rd_off(&r) - off);
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);

@@ -87,10 +87,13 @@ static void alpn_chosen(struct ext *e, struct slice name) {
     else e->st->alpn = ALPN_OTHER;
 }
 
+/* alpn_read: a list that would lead beyond all the bytes there are makes nonsense of what stands around it, too. */
 static void alpn_read(struct ext *e) {
     struct decode *d = e->d;
+    size_t said = rd_left(e->r) >= 2 ? load_be16(e->r->p) : 0;
     struct reader list = tls_vector(d, e->r, FID_TLS_ALPN_LEN, 2, 2, 0xffff);
     if (!rd_ok(&list)) return;
+    if (said > d->out->source[d->out->src].bytes.n - rd_off(&list)) d_bad(d, &list);
     fv_open(d->out, FID_TLS_ALPN_LIST, rd_off(&list), (uint32_t)rd_left(&list));
     while (rd_ok(&list) && rd_left(&list)) alpn_chosen(e, tls_opaque(d, &list, FID_TLS_ALPN_STR_LEN, 1, FID_TLS_ALPN));
     fv_close(d->out);

@@ -37,12 +37,21 @@ static void udpencap_info(struct writer *w, const struct fvec *v, uint32_t at, u
 
 static void isakmp_read(struct decode *d, struct slice in) {
     static const struct d_row rows[] = {
-        {FID_ISAKMP_ISPI, 8},      {FID_ISAKMP_RSPI, 8},  {FID_ISAKMP_NEXTPAYLOAD, 1},  {FID_ISAKMP_VERSION, 1},
-        {FID_ISAKMP_MJVER, 0},     {FID_ISAKMP_MNVER, 0}, {FID_ISAKMP_EXCHANGETYPE, 1}, {FID_ISAKMP_FLAGS, 1},
-        {FID_ISAKMP_MESSAGEID, 4}, {FID_ISAKMP_LENGTH, 4}};
+        {FID_ISAKMP_ISPI, 8},         {FID_ISAKMP_RSPI, 8},  {FID_ISAKMP_NEXTPAYLOAD, 1},
+        {FID_ISAKMP_VERSION, 1},      {FID_ISAKMP_MJVER, 0}, {FID_ISAKMP_MNVER, 0},
+        {FID_ISAKMP_EXCHANGETYPE, 1}, {FID_ISAKMP_FLAGS, 1}, {FID_ISAKMP_MESSAGEID, 4}};
     enum { HEADER = 28 }; /* RFC 7296 3.1: what is shorter is none, as what keeps an address translation alive */
-    if (in.n < HEADER) d_data(d, in);
-    else d_layer(d, &proto_isakmp, in, D_ROWS(rows));
+    if (in.n < HEADER) {
+        d_data(d, in);
+        return;
+    }
+    struct reader r = d_reader(d, in);
+    d_begin(d, &proto_isakmp, rd_off(&r), (uint32_t)in.n);
+    d_rows(d, &r, D_ROWS(rows));
+    if (load_be32(r.p) > in.n) rd_fail(&r); /* the header counts, too: RFC 2408 3.1 */
+    get_be32(d, &r, FID_ISAKMP_LENGTH);
+    if (!rd_ok(&r)) d_bad(d, &r);
+    d_end(d);
 }
 
 static void isakmp_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {

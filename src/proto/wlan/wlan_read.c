@@ -82,22 +82,31 @@ static void llc_pass(struct decode *d, struct slice in) {
     if (in.n && !d->ops->next(d, TABLE_LLC, 0, in)) d_data(d, in);
 }
 
+/* subframe_read reads one packet of an A-MSDU; false: it is not all there. */
+static bool subframe_read(struct decode *d, struct reader *r, int number) {
+    uint32_t off = rd_off(r), at = fv_open(d->out, FID_WLAN_AGGREGATE_SUBFRAME, off, 0);
+    if (at != FV_UNWANTED) fv_at(d->out, at)->extra = (uint16_t)number;
+    get_bytes(d, r, FID_WLAN_DA, 6);
+    get_bytes(d, r, FID_WLAN_SA, 6);
+    uint16_t len = get_be16(d, r, FID_WLAN_AGGREGATE_LENGTH);
+    struct slice packet = rd_take(r, len);
+    fv_set_len(d->out, at, rd_off(r) - off);
+    if (rd_ok(r)) llc_pass(d, packet);
+    fv_close(d->out);
+    return rd_ok(r);
+}
+
 /* subframes_pass hands on the packets of an A-MSDU (9.3.2.2). */
 static void subframes_pass(struct decode *d, struct reader *r) {
-    for (int i = 0; i < SUBFRAMES_MAX && rd_left(r) >= SUBFRAME_HEADER; i++) {
+    d_begin(d, &proto_wlan_aggregate, rd_off(r), (uint32_t)rd_left(r));
+    for (int i = 1; i <= SUBFRAMES_MAX && rd_left(r) >= SUBFRAME_HEADER; i++) {
         uint32_t start = rd_off(r);
-        rd_skip(r, 12);
-        uint16_t len = rd_be16(r);
-        if (len > rd_left(r)) {
-            rd_fail(r);
-            d_bad(d, r);
-            return;
-        }
-        llc_pass(d, rd_take(r, len));
+        if (!subframe_read(d, r, i)) break;
         uint32_t pad = (4 - (rd_off(r) - start) % 4) % 4;
-        if (pad > rd_left(r)) return;
-        rd_skip(r, pad);
+        rd_skip(r, pad < rd_left(r) ? pad : rd_left(r));
     }
+    if (!rd_ok(r)) d_bad(d, r);
+    d_end(d);
 }
 
 /* fixed_size returns how many bytes of a management frame stand before its tagged items (9.3.3); -1: it has none. */
@@ -188,6 +197,10 @@ static void wlan_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
 }
 
 static bool wlan_label(struct writer *w, const struct fvec *v, uint32_t at) {
+    if (v->v[at].id == FID_WLAN_AGGREGATE_SUBFRAME) {
+        wr_f(w, "A-MSDU Subframe #%u", v->v[at].extra);
+        return true;
+    }
     if (v->v[at].id != FID_WLAN) return false;
     uint32_t end = fv_end(v, at);
     const struct fval *kind = fv_first(v, FID_WLAN_KIND, at, end), *flags = fv_first(v, FID_WLAN_FLAGS, at, end);
@@ -212,6 +225,12 @@ const struct proto proto_wlan = {.name = "wlan",
                                  .carrier = true};
 const struct proto proto_wlan_mgt = {
     .name = "wlan.mgt", .id = FID_WLAN_MGT, .end = FID_WLAN_MGT_END, .inner = true, .unlisted = true};
+const struct proto proto_wlan_aggregate = {.name = "wlan_aggregate",
+                                           .id = FID_WLAN_AGGREGATE,
+                                           .end = FID_WLAN_AGGREGATE_END,
+                                           .inner = true,
+                                           .unlisted = true,
+                                           .label = wlan_label};
 /* What Wireshark knows of the radio beside the frame; here only its place among the layers. */
 const struct proto proto_wlan_radio = {
     .name = "wlan_radio", .id = FID_WLAN_RADIO, .end = FID_WLAN_RADIO_END, .inner = true};

@@ -25,6 +25,7 @@ struct feed {
     unsigned parts;
     struct slice part;
     bool first, completes;
+    bool shown; /* the packet's last part of a message has an entry (read_result.shown) */
 };
 
 static void tcp_close(struct feed *f) {
@@ -132,6 +133,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->before = NULL;
     f->d->nesting = nesting;
+    f->shown = r.status == READ_MORE && r.shown;
     bool nothing = r.status == READ_MORE || (r.status == READ_BAD && r.stranger);
     if (nothing && tcp->tunnel) { /* who reads its message is still to come */
         v->n = fields;
@@ -624,20 +626,22 @@ static void stream_begin(struct feed *f, uint16_t flags, uint32_t seq) {
     st->next = st->first = seq;
 }
 
-/* begun_show gives the beginning of a TLS record that ends a segment an entry of its own, though the record is not
- * complete: as in Wireshark, where no whole record before it has one, save the one that was put together. Of the parts
- * of records in the segment the first one may belong to a record that is complete with it. */
+/* begun_show gives what asks for it (read_result.shown) and the beginning of a TLS record that ends a segment an entry
+ * of its own, though the record is not complete: as in Wireshark, where no whole record before it has one, save the one
+ * that was put together. Of the parts of records in the segment the first one may belong to a record that is complete
+ * with it. */
 static void begun_show(struct feed *f) {
     struct decode *d = f->d;
+    const struct proto *app = f->flow->app;
     unsigned entries = 0;
-    if (!f->parts || f->flow->app != &proto_tls) return;
-    for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == &proto_tls && !d->layer[i].quoted;
-    if (f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
+    if (!f->parts || (app != &proto_tls && !f->shown)) return;
+    for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == app && !d->layer[i].quoted;
+    if (app != &proto_tls ? entries > 0 : f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
     tcp_close(f);
     uint8_t layers = d->layers;
     tunnel_show(f, f->part);
     if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
-    d_begin_inside(d, &proto_tls, d_off(d, f->part.p), (uint32_t)f->part.n);
+    d_begin_inside(d, app, d_off(d, f->part.p), (uint32_t)f->part.n);
     d_end(d);
 }
 

@@ -58,6 +58,7 @@ struct read_result {
     };
     enum read_status status : 8;
     bool stranger;  /* READ_BAD: nothing binds the conversation to this protocol; another may know the bytes */
+    bool shown;     /* READ_MORE: its bytes have an empty entry of the protocol in their segment, as in Wireshark */
     uint32_t begun; /* READ_MORE: so many first bytes are what the Info column says of the message so far */
 };
 _Static_assert(sizeof(struct read_result) == 16, "it travels in registers");

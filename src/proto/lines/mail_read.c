@@ -5,7 +5,8 @@
  * Theory of operation: the state of a conversation says what the client asked for: TLS, or to send a message, whose end
  * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
  * DATA where the client does not wait, and behind the reply that says so (354, which answers nothing else) where it
- * does. What came of it in earlier segments is kept (mail_kept.c). */
+ * does. What came of it in earlier segments is kept (mail_kept.c). A chunk behind BDAT is so many bytes, whatever they
+ * are (RFC 3030 2); chunks are shown as they come and make no message. */
 #include "proto/lines/login.h"
 #include "proto/lines/mail.h"
 #include "proto/protos.h"
@@ -14,7 +15,8 @@ struct mail_state {
     bool tls_asked;  /* the server's consent is still to come */
     bool asked_data; /* the reply to it is still to come */
     bool in_data;
-    bool fresh; /* of the message nothing came yet */
+    bool fresh;     /* of the message nothing came yet */
+    uint32_t chunk; /* bytes that the client's last BDAT said and that are still to come */
     struct mail_kept kept;
     struct login login;
 };
@@ -25,6 +27,14 @@ enum { SMTP_READY = 220, SMTP_CHALLENGE = 334, SMTP_GO_ON = 354, SMTP_REFUSED = 
 static void message_begin(struct mail_state *st) {
     st->in_data = st->fresh = true;
     mail_drop(&st->kept);
+}
+
+/* chunk_size returns the number that BDAT is followed by, 0: there is none that anybody would accept. */
+static uint32_t chunk_size(struct slice text) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9' && size <= UINT32_MAX; i++)
+        size = size * 10 + (text.p[i] - '0');
+    return size <= UINT32_MAX ? (uint32_t)size : 0;
 }
 
 static void smtp_request(struct decode *d, struct mail_state *st, const struct line *line) {
@@ -42,6 +52,7 @@ static void smtp_request(struct decode *d, struct mail_state *st, const struct l
         message_begin(st);
         st->asked_data = true;
     }
+    if (slice_alike(command, SLICE("BDAT"))) st->chunk = chunk_size(rest);
     st->tls_asked = st->tls_asked || slice_alike(command, SLICE("STARTTLS"));
 }
 
@@ -107,6 +118,21 @@ static void mail_take(struct decode *d, struct mail_state *st, struct mail *mail
     mail->lines.n += line->all.n;
 }
 
+/* text_show shows what a segment has of what is sent. */
+static void text_show(struct decode *d, struct slice text) {
+    if (!text.n) return;
+    fv_hide(fv_add(d->out, FID_SMTP_PART, d_off(d, text.p), (uint32_t)text.n));
+    d->ops->call(d, &proto_data_text_lines, text);
+}
+
+/* chunk_take takes what there is of a chunk off *left and shows it. */
+static void chunk_take(struct decode *d, struct mail_state *st, struct slice *left) {
+    struct slice chunk = slice_head(*left, st->chunk);
+    *left = slice_tail(*left, chunk.n);
+    st->chunk -= (uint32_t)chunk.n;
+    text_show(d, chunk);
+}
+
 static void mail_show(struct decode *d, const struct mail *mail) {
     uint8_t src = d->out->src;
     d->out->src = mail->src;
@@ -121,21 +147,28 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
     struct mail mail = {0};
     bool server = from_server(d, &proto_smtp, from);
     struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
-    if (lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
-    if (whole.n && (server || !st->in_data)) left = in = whole;
-    d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)in.n);
+    bool text = !server && (st->in_data || st->chunk);
+    if (!(text && st->chunk) && lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
+    size_t held = whole.n && !text ? in.n - whole.n : 0; /* unless they turn out to be of a chunk */
+    left.n -= held;
+    uint32_t at = d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)left.n);
     bool reply_open = false;
     if (server) fv_hide(fv_u(d->out, FID_SMTP_RSP, d_off(d, in.p), 0, 1));
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
+    for (unsigned i = 0; i < LINES_MAX; i++) {
+        if (!server && st->chunk) {
+            left.n += held;
+            held = 0;
+            chunk_take(d, st, &left);
+        }
+        if (!line_take(&left, &line)) break;
         if (server) reply_open = smtp_reply(d, st, &line, reply_open);
         else if (st->in_data) mail_take(d, st, &mail, &line);
         else smtp_request(d, st, &line);
     }
     if (reply_open) fv_close(d->out);
-    if (mail.lines.n) {
-        fv_hide(fv_add(d->out, FID_SMTP_PART, d_off(d, mail.lines.p), (uint32_t)mail.lines.n));
-        d->ops->call(d, &proto_data_text_lines, mail.lines);
-    }
+    text_show(d, mail.lines);
+    in.n -= held;
+    fv_set_len(d->out, at, (uint32_t)in.n);
     d_end(d);
     if (mail.lines.n) mail_keep(d, &st->kept, mail.lines);
     if (mail.ended) mail_show(d, &mail);

@@ -25,6 +25,11 @@ static void empty_layer(struct decode *d, const struct proto *p, struct slice ty
 }
 
 static void lines_read(struct decode *d, struct slice type, struct slice data) {
+    if (media_text_is_xml(data)) {
+        d_step(d, "data-text-lines");
+        empty_layer(d, &proto_xml, type, data);
+        return;
+    }
     media_begin(d, &proto_data_text_lines, type, data);
     for (unsigned i = 0; data.n && i < LINES_MAX && d_wants(d, FID_DATA_TEXT_LINES_LINE); i++) {
         const uint8_t *end = memchr(data.p, '\n', data.n);

@@ -58,6 +58,7 @@ static void words_put(struct words *w, struct slice value, struct slice data, in
     case MEDIA_MULTIPART: parts_put(w, value, data, depth + 1); return;
     case MEDIA_XML: w->kind = HTTP_MEDIA_XML; return;
     case MEDIA_DATA:
+    case MEDIA_MAIL:
     case MEDIA_SILENT: return;
     case MEDIA_JSON: w->kind = HTTP_MEDIA_JSON; break;
     case MEDIA_OTHER: image = by_bytes(data); break;

@@ -180,10 +180,11 @@ static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32
 static const char *imf_column(const struct fvec *v, uint32_t at, uint32_t end) {
     (void)end;
     if (fv_first(v, FID_IMAP, 0, at)) return "IMAP/IMF";
+    if (fv_first(v, FID_HTTP, 0, at)) return "HTTP/IMF";
     return fv_first(v, FID_POP, 0, at) ? "POP/IMF" : NULL;
 }
 
-static const uint16_t info_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, FID_IMAP, FID_POP, 0};
+static const uint16_t info_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, FID_IMAP, FID_HTTP, FID_POP, 0};
 const struct proto proto_imf = {.name = "imf",
                                 .column = "SMTP/IMF",
                                 .column_of = imf_column,

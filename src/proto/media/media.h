@@ -6,7 +6,16 @@
 
 /* media_kind is what a media type's content is to a reader. DATA: bytes of which nothing is known. SILENT: a form of
  * its own that is not taken apart here. */
-enum media_kind { MEDIA_OTHER, MEDIA_DATA, MEDIA_TEXT, MEDIA_JSON, MEDIA_XML, MEDIA_MULTIPART, MEDIA_SILENT };
+enum media_kind {
+    MEDIA_OTHER,
+    MEDIA_DATA,
+    MEDIA_TEXT,
+    MEDIA_JSON,
+    MEDIA_XML,
+    MEDIA_MULTIPART,
+    MEDIA_MAIL,
+    MEDIA_SILENT
+};
 /* media_kind_of goes by the type, in lower case and without parameters, not by how its name ends. */
 enum media_kind media_kind_of(struct slice type);
 /* media_text_is_xml tells whether text says of itself that it is XML. */

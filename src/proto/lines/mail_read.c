@@ -107,8 +107,9 @@ static void mail_end(struct decode *d, struct mail_state *st, struct mail *mail,
     mail_drop(&st->kept);
 }
 
+/* mail_take: nothing but CRLF ends the last line (RFC 5321 4.1.1.4). */
 static void mail_take(struct decode *d, struct mail_state *st, struct mail *mail, const struct line *line) {
-    st->in_data = !slice_eq(line->text, SLICE("."));
+    st->in_data = !slice_eq(line->all, SLICE(".\r\n"));
     st->fresh = false;
     if (!st->in_data) {
         mail_end(d, st, mail, line->text);
@@ -149,7 +150,8 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
     struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
     bool text = !server && (st->in_data || st->chunk);
     if (!(text && st->chunk) && lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
-    size_t held = whole.n && !text ? in.n - whole.n : 0; /* unless they turn out to be of a chunk */
+    bool dot = slice_starts(SLICE(".\r"), slice_tail(in, whole.n)); /* perhaps of the last line */
+    size_t held = whole.n && (!text || dot) ? in.n - whole.n : 0;   /* unless they turn out to be of a chunk */
     left.n -= held;
     uint32_t at = d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)left.n);
     bool reply_open = false;

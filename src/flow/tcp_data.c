@@ -19,6 +19,7 @@ struct feed {
     struct slice old; /* bytes of its segment before the data, which were seen already */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
+    bool last;        /* the stream ends with the data */
     bool owned; /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
     /* Of the packet's parts of messages: how many, the last one, whether one is TCP_PART_FIRST, and whether a message
      * became complete. */
@@ -403,9 +404,9 @@ static void app_search(struct feed *f, struct slice in) {
     else announced_start(f);
 }
 
-/* cut_read shows what there is of a message whose end the capture left out; that it did is certain where the message
- * says its length. */
-static void cut_read(struct feed *f, struct slice in) {
+/* end_read shows a message that ends with its stream, or what there is of one whose end the capture left out; that it
+ * did is certain where the message says its length. */
+static void end_read(struct feed *f, struct slice in) {
     bool sized = f->flow->app->stream->frame != NULL;
     tcp_close(f);
     f->d->stream_end = true;
@@ -413,7 +414,7 @@ static void cut_read(struct feed *f, struct slice in) {
     f->d->stream_end = false;
     struct reader end = d_reader(f->d, slice_tail(in, in.n));
     if (r.status != READ_OK) raw(f, in);
-    else if (sized) d_bad(f->d, &end);
+    else if (sized && f->d->cut) d_bad(f->d, &end);
 }
 
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
@@ -434,7 +435,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         if (r.status == READ_MORE) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
-            if (f->d->cut) cut_read(f, in);
+            if (f->d->cut || (f->last && r.needed == READ_UNTIL_END)) end_read(f, in);
             else {
                 keep(f, in, r.needed, first ? asks_on(f) : TCP_PART);
                 begun_add(f, slice_head(in, r.begun));
@@ -666,6 +667,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
                      .frame = d->pkt->number,
                      .in_packet = true,
                      .open = true,
+                     .last = (s->flags & TH_FIN) && !st->held,
                      .tcp_off = d_off(d, s->payload.p) - s->hlen};
     struct slice in = payload_say(d, s);
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);

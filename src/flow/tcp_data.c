@@ -642,7 +642,9 @@ static void begun_show(struct feed *f) {
     uint8_t layers = d->layers;
     tunnel_show(f, f->part);
     if (d->layers > layers) d->layer[layers].inside = true; /* the line is about the segment */
-    d_begin_inside(d, app, d_off(d, f->part.p), (uint32_t)f->part.n);
+    uint32_t off = d_off(d, f->part.p);
+    d_begin_inside(d, app, off, (uint32_t)f->part.n);
+    if (app->stream->part) app->stream->part(d, f->side, off);
     d_end(d);
 }
 

@@ -83,6 +83,9 @@ struct stream_ops {
      * the capture left out (decode.stream_end), which it may give READ_MORE for. NULL: the protocol frames itself in
      * read. */
     struct read_result (*frame)(struct slice in);
+    /* part adds the fields of an entry that shows no more than bytes of a message (read_result.shown), `off` of its
+     * source; NULL: there are none. */
+    void (*part)(struct decode *d, int from, uint32_t off);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
     /* closed says that side `from` sends nothing more: what is kept for it only may go; NULL: read need not know. */

@@ -198,6 +198,10 @@ static struct slice reply_read(struct decode *d, struct imap_state *st, const st
     return (struct slice){0};
 }
 
+static void imap_part(struct decode *d, int from, uint32_t off) {
+    fv_hide(fv_u(d->out, FID_IMAP_ISREQUEST, off, 0, !from_server(d, &proto_imap, from)));
+}
+
 static struct read_result imap_read(struct decode *d, void *state, int from, struct slice in) {
     struct imap_state *st = state;
     bool server = from_server(d, &proto_imap, from);
@@ -207,7 +211,7 @@ static struct read_result imap_read(struct decode *d, void *state, int from, str
     struct read_result wait = line_wait(d, st, server, in);
     if (wait.status == READ_MORE) return wait;
     uint32_t at = d_begin(d, &proto_imap, d_off(d, in.p), (uint32_t)in.n);
-    fv_hide(fv_u(d->out, FID_IMAP_ISREQUEST, d_off(d, in.p), 0, !server));
+    imap_part(d, from, d_off(d, in.p));
     for (unsigned i = 0; i < LINES_MAX && mail_count < MAILS_MAX; i++) {
         if ((i > 0 && line_wait(d, st, server, left).status == READ_MORE) || !line_take(&left, &line)) break;
         if (!server) imap_request(d, st, &line);
@@ -228,6 +232,7 @@ static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
 }
 
 static const uint16_t imap_fields[] = {FID_IMAP_ISREQUEST, FID_IMAP_LINE, 0};
-static const struct stream_ops imap_stream = {.state_size = sizeof(struct imap_state), .read = imap_read};
+static const struct stream_ops imap_stream = {
+    .state_size = sizeof(struct imap_state), .read = imap_read, .part = imap_part};
 static const struct proto_key imap_keys[] = {{TABLE_TCP, 143}, {TABLE_COUNT, 0}};
 const struct proto proto_imap = {LINES_PROTO(imap, IMAP, "IMAP"), .info_fields = imap_fields};

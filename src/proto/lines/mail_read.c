@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mail: SMTP (RFC 5321) and POP (RFC 1939), line by line; after STARTTLS and its kin (RFC 3207, 2595) the conversation
- * is one of TLS. A message that SMTP carries is read when its end comes (imf_read.c). IMAP is in imap_read.c.
+/* Mail on its way: SMTP (RFC 5321), line by line; after STARTTLS (RFC 3207) the conversation is one of TLS. A message
+ * is read when its end comes (imf_read.c).
  *
  * Theory of operation: the state of a conversation says what the client asked for: TLS, or to send a message, whose end
  * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
@@ -94,12 +94,15 @@ struct mail {
     bool ended;
 };
 
+static const struct mail_pieces pieces = {"Reassembled SMTP", FID_SMTP_DATA_FRAGMENTS, FID_SMTP_DATA_FRAGMENT,
+                                          FID_SMTP_DATA_FRAGMENT_COUNT, FID_SMTP_DATA_REASSEMBLED_LENGTH};
+
 /* mail_end shows that the message is at its end, and keeps it for a layer of its own. */
 static void mail_end(struct decode *d, struct mail_state *st, struct mail *mail, struct slice dot) {
     uint8_t src = d->out->src;
     fv_add(d->out, FID_SMTP_EOM, d_off(d, dot.p), 1);
     mail_keep(d, &st->kept, mail->lines);
-    mail->whole = mail_whole(d, &st->kept);
+    mail->whole = mail_whole(d, &st->kept, &pieces);
     mail->src = d->out->src;
     mail->ended = true;
     mail->lines = (struct slice){0};
@@ -206,106 +209,10 @@ static void smtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     }
 }
 
-/* fragments_say says in which frames the message came. */
-static void fragments_say(struct writer *w, const struct fvec *v, uint32_t at) {
-    const struct fval *count = fv_first(v, FID_SMTP_DATA_FRAGMENT_COUNT, at, fv_end(v, at));
-    wr_f(w, "%u DATA fragment%s (%u bytes)", count ? (unsigned)count->u : 0u, count && count->u == 1 ? "" : "s",
-         (unsigned)v->v[at].len);
-    const char *before = ": ";
-    for (uint32_t i = at + 1, end = fv_end(v, at); i < end; i++) {
-        if (v->v[i].id != FID_SMTP_DATA_FRAGMENT) continue;
-        wr_f(w, "%s#%llu(%u)", before, (unsigned long long)v->v[i].u, (unsigned)v->v[i].len);
-        before = ", ";
-    }
-}
-
 static bool smtp_label(struct writer *w, const struct fvec *v, uint32_t at) {
-    const struct fval *f = &v->v[at];
-    switch (f->id) {
-    case FID_SMTP_EOM: wr_s(w, "C: ."); return true;
-    case FID_SMTP_DATA_FRAGMENTS: fragments_say(w, v, at); return true;
-    case FID_SMTP_DATA_FRAGMENT:
-        wr_f(w, "Frame: %llu, payload: %u-%u (%u bytes)", (unsigned long long)f->u, (unsigned)f->off,
-             (unsigned)(f->off + f->len - 1), (unsigned)f->len);
-        return true;
-    default: return false;
-    }
-}
-
-static void pop_reply(struct decode *d, struct mail_state *st, const struct line *line) {
-    struct slice rest = line->text;
-    fv_open(d->out, FID_POP_RESPONSE, d_off(d, line->all.p), (uint32_t)line->all.n);
-    struct slice word = word_take(&rest);
-    line_add(d, FID_POP_RESPONSE_INDICATOR, word);
-    if (rest.n) line_add(d, FID_POP_RESPONSE_DESCRIPTION, rest);
-    fv_close(d->out);
-    if (st->tls_asked && slice_alike(word, SLICE("+OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
-    st->tls_asked = false;
-    if (slice_alike(word, SLICE("+OK")) || slice_alike(word, SLICE("-ERR"))) st->login.asked = false;
-}
-
-/* pop_asks notes that a server's line asks for more of a login (RFC 5034 4), as any may where the replies to several
- * commands come at once; the line of a mail may look the same, but comes after another command. */
-static void pop_asks(struct login *l, const struct line *line) {
-    struct slice rest = line->text;
-    if (slice_alike(word_take(&rest), SLICE("+")) && !l->elsewhere) l->asked = true;
-}
-
-/* pop_request shows the first line of a packet with its parts, the others as what they are: commands sent at once. */
-static void pop_request(struct decode *d, struct mail_state *st, const struct line *line, bool first) {
-    struct slice rest = line->text, word = word_take(&rest);
-    uint32_t off = d_off(d, line->all.p), len = (uint32_t)line->all.n;
-    struct said said = login_begin(&st->login, line);
-    struct slice begun = login_word(&said);
-    bool auth = slice_alike(begun, SLICE("AUTH")) && !said.whole;
-    struct fval *f = first ? fv_at(d->out, fv_open(d->out, FID_POP_REQUEST, off, len))
-                           : fv_add(d->out, FID_POP_REQUEST_DATA, off, len);
-    login_mark(&st->login, &said, f, auth || slice_alike(begun, SLICE("PASS")) || slice_alike(begun, SLICE("APOP")));
-    st->login.asked |= auth;
-    if (!first) return;
-    login_part(&said, line_add(d, FID_POP_REQUEST_COMMAND, word), word);
-    if (rest.n) login_part(&said, line_add(d, FID_POP_REQUEST_PARAMETER, rest), rest);
-    fv_close(d->out);
-    st->tls_asked = slice_alike(word, SLICE("STLS"));
-}
-
-static struct read_result pop_read(struct decode *d, void *state, int from, struct slice in) {
-    struct mail_state *st = state;
-    struct slice left = in;
-    struct line line;
-    bool server = from_server(d, &proto_pop, from);
-    d_begin(d, &proto_pop, d_off(d, in.p), (uint32_t)in.n);
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        if (server) pop_asks(&st->login, &line);
-        if (!server) pop_request(d, st, &line, i == 0);
-        else if (i == 0) pop_reply(d, st, &line);
-        else fv_add(d->out, FID_POP_RESPONSE_DATA, d_off(d, line.all.p), (uint32_t)line.all.n);
-    }
-    d_end(d);
-    return lines_whole(in);
-}
-
-static struct slice bytes_of(const struct fvec *v, const struct fval *f) {
-    return slice_head(slice_tail(v->source[f->src].bytes, f->off), f->len);
-}
-
-static void pop_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    bool server = fv_first(v, FID_POP_RESPONSE, at, end) != NULL;
-    const struct fval *f = fv_first(v, server ? FID_POP_RESPONSE : FID_POP_REQUEST, at, end);
-    if (!f) return;
-    wr_s(w, server ? "S: " : "C: ");
-    line_say(w, v, f, bytes_of(v, f));
-}
-
-/* pop_label: the entry of a line has no value of its own, as in Wireshark; its words are its bytes. */
-static bool pop_label(struct writer *w, const struct fvec *v, uint32_t at) {
-    switch (v->v[at].id) {
-    case FID_POP_RESPONSE:
-    case FID_POP_REQUEST:
-    case FID_POP_RESPONSE_DATA:
-    case FID_POP_REQUEST_DATA: print_string(w, bytes_of(v, &v->v[at])); return true;
-    default: return false;
-    }
+    if (v->v[at].id == FID_SMTP_EOM) wr_s(w, "C: .");
+    else return mail_label(w, v, at, &pieces);
+    return true;
 }
 
 static void smtp_end(void *state) { mail_drop(&((struct mail_state *)state)->kept); }
@@ -316,8 +223,3 @@ static const struct stream_ops smtp_stream = {
     .state_size = sizeof(struct mail_state), .read = smtp_read, .end = smtp_end};
 static const struct proto_key smtp_keys[] = {{TABLE_TCP, 25}, {TABLE_TCP, 587}, {TABLE_COUNT, 0}};
 const struct proto proto_smtp = {LINES_PROTO(smtp, SMTP, "SMTP"), .info_fields = smtp_fields, .label = smtp_label};
-
-static const uint16_t pop_fields[] = {FID_POP_RESPONSE, FID_POP_REQUEST, 0};
-static const struct stream_ops pop_stream = {.state_size = sizeof(struct mail_state), .read = pop_read};
-static const struct proto_key pop_keys[] = {{TABLE_TCP, 110}, {TABLE_COUNT, 0}};
-const struct proto proto_pop = {LINES_PROTO(pop, POP, "POP"), .info_fields = pop_fields, .label = pop_label};

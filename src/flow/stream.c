@@ -21,6 +21,31 @@ void stream_drop_message(struct stream *s, struct stream_limits *l) {
     s->piece_cap = 0;
 }
 
+struct stream_pieces stream_pieces_take(struct stream *s) {
+    struct stream_pieces pieces = {s->pieces, s->piece_count, s->piece_cap};
+    s->pieces = NULL;
+    s->piece_count = s->piece_cap = 0;
+    return pieces;
+}
+
+void stream_pieces_give(struct stream *s, struct stream_pieces *pieces, uint32_t n) {
+    uint32_t count = 0;
+    if (!s->n) {
+        free(pieces->list);
+        return;
+    }
+    for (uint32_t i = 0; i < pieces->count; i++) {
+        struct piece p = pieces->list[i];
+        uint32_t gone = p.at < n ? n - p.at : 0;
+        if (gone >= p.len) continue;
+        pieces->list[count++] = (struct piece){.frame = p.frame, .at = p.at + gone - n, .len = p.len - gone};
+    }
+    free(s->pieces);
+    s->pieces = pieces->list;
+    s->piece_count = count;
+    s->piece_cap = pieces->cap;
+}
+
 uint8_t *stream_release(struct stream *s, struct stream_limits *l) {
     struct stream_room done = {s->buf, s->cap};
     l->held -= s->cap;

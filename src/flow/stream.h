@@ -71,6 +71,14 @@ bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, 
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame);
 /* stream_drop_message forgets the unfinished message. */
 void stream_drop_message(struct stream *s, struct stream_limits *l);
+/* stream_pieces_take takes the list of the pieces of the message, which is read; stream_pieces_give makes what it has
+ * of those behind the first n bytes the list of the message that began there, and frees it where none did. */
+struct stream_pieces {
+    struct piece *list;
+    uint32_t count, cap;
+};
+struct stream_pieces stream_pieces_take(struct stream *s);
+void stream_pieces_give(struct stream *s, struct stream_pieces *pieces, uint32_t n);
 /* stream_release forgets a message that is done, whose bytes the present packet's fields point into: they stay until
  * stream_packet_done. It returns its memory where the caller is to see to that. */
 uint8_t *stream_release(struct stream *s, struct stream_limits *l) MUST_USE;

@@ -115,11 +115,36 @@ static void room_test(void) {
     CHECK(!l.held);
 }
 
+static void pieces_test(void) {
+    struct stream s = {0};
+    struct stream_limits l = {0};
+    CHECK(stream_keep(&s, &l, SLICE("abcd"), 1) && stream_keep(&s, &l, SLICE("efgh"), 2));
+    CHECK(stream_keep(&s, &l, SLICE("ijkl"), 3));
+    struct stream_pieces pieces = stream_pieces_take(&s);
+    uint8_t *own = stream_release(&s, &l);
+    CHECK(pieces.count == 3 && !s.piece_count && !s.n);
+    CHECK(stream_keep(&s, &l, SLICE("ghijkl"), 9));
+    stream_pieces_give(&s, &pieces, 6);
+    CHECK(s.piece_count == 2 && s.pieces[0].frame == 2 && !s.pieces[0].at && s.pieces[0].len == 2);
+    CHECK(s.pieces[1].frame == 3 && s.pieces[1].at == 2 && s.pieces[1].len == 4);
+    SAYS("what is left of a message's pieces is of the frames they came in");
+
+    pieces = stream_pieces_take(&s);
+    stream_drop_message(&s, &l);
+    stream_pieces_give(&s, &pieces, 6);
+    CHECK(!s.pieces && !s.piece_count);
+    SAYS("where nothing is left nothing is listed");
+    free(own);
+    stream_reset(&s, &l);
+    stream_limits_free(&l);
+}
+
 int main(void) {
     held_test(1000);
     held_test(UINT32_MAX - 4); /* sequence numbers begin again at zero meanwhile (RFC 9293 3.4) */
     message_test();
     limits_test();
     room_test();
+    pieces_test();
     return 0;
 }

@@ -7,6 +7,8 @@
  * closed. */
 #include "flow/layer.h"
 
+#include <stdlib.h>
+
 /* feed is one piece of new data on its way up. */
 struct feed {
     struct driver *dr;
@@ -155,18 +157,17 @@ static struct slice whole_select(struct feed *f) {
     return whole;
 }
 
-/* pieces_add lists the segments that the first n bytes came in, before the message's own fields, which begin at `at`:
- * only when it is read it is known that it was whole. */
-static void pieces_add(struct feed *f, size_t n, uint32_t at) {
+/* pieces_add lists the segments that the bytes came in, before the message's own fields, which begin at `at`: only when
+ * it is read it is known that it was whole. */
+static void pieces_add(struct feed *f, struct slice bytes, const struct piece *pieces, uint32_t most, uint32_t at) {
     struct fvec *v = f->d->out;
-    const struct stream *s = f->stream;
     uint32_t count = 0, from = v->n;
     f->completes = true;
-    fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)n);
-    for (; count < s->piece_count && s->pieces[count].at < n; count++) {
-        const struct piece *p = &s->pieces[count];
+    fv_open(v, FID_TCP_SEGMENTS, 0, (uint32_t)bytes.n);
+    for (; count < most && pieces[count].at < bytes.n; count++) {
+        const struct piece *p = &pieces[count];
         uint32_t off = p->at - p->old, end = p->at + p->len;
-        if (end > n) end = (uint32_t)n;
+        if (end > bytes.n) end = (uint32_t)bytes.n;
         struct fval *shown =
             fv_at(v, fv_open(v, p->conflict ? FID_TCP_SEGMENT_ERROR : FID_TCP_SEGMENT, off, end - off));
         if (shown) shown->u = p->frame;
@@ -175,10 +176,16 @@ static void pieces_add(struct feed *f, size_t n, uint32_t at) {
         fv_close(v);
     }
     fv_u(v, FID_TCP_SEGMENT_COUNT, 0, 0, count);
-    fv_u(v, FID_TCP_REASSEMBLED_LEN, 0, 0, n);
-    fv_s(v, FID_TCP_REASSEMBLED_DATA, 0, (uint32_t)n, slice_of(s->buf, n));
+    fv_u(v, FID_TCP_REASSEMBLED_LEN, 0, 0, bytes.n);
+    fv_s(v, FID_TCP_REASSEMBLED_DATA, 0, (uint32_t)bytes.n, bytes);
     fv_close(v);
     if (v->n > from && at < from) d_move_back(f->d, at, from);
+}
+
+/* gathered_add lists those of the first n bytes gathered. */
+static void gathered_add(struct feed *f, size_t n, uint32_t at) {
+    const struct stream *s = f->stream;
+    pieces_add(f, slice_of(s->buf, n), s->pieces, s->piece_count, at);
 }
 
 static void lose(struct feed *f) {
@@ -304,6 +311,15 @@ static bool is_complete(struct feed *f, size_t *size, enum tcp_part *as) {
     return false;
 }
 
+/* gathered_done lets the gathered bytes go, which were read with result r. */
+static void gathered_done(struct feed *f, struct read_result r) {
+    driver_message_retire(f->dr, f->stream);
+    if (r.status != READ_BAD) return;
+    f->stream->lost = true;
+    app_lost(f);
+    if (r.stranger) stranger_leave(f, (struct slice){0});
+}
+
 /* gathered_read decodes the gathered message, of which `before` bytes came in earlier segments; what of its own stands
  * behind the message is put back to *in. false: its length was a guess, and it goes on. */
 static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
@@ -316,7 +332,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
     uint16_t sources = v->sources;
     struct read_result r = message_read(f, whole_select(f));
     size_t used = r.status == READ_OK ? r.consumed : s->n;
-    if (r.status != READ_MORE) pieces_add(f, used, fields + f->dr->put_back);
+    if (r.status != READ_MORE) gathered_add(f, used, fields + f->dr->put_back);
     v->src = src;
     if (r.status == READ_MORE) {
         v->n = fields + f->dr->put_back;
@@ -329,12 +345,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
         return false;
     }
     *in = used > before ? put_back(*in, s->n - used) : (struct slice){in->p + in->n, 0};
-    driver_message_retire(f->dr, s);
-    if (r.status == READ_BAD) {
-        s->lost = true;
-        app_lost(f);
-        if (r.stranger) stranger_leave(f, (struct slice){0});
-    }
+    gathered_done(f, r);
     return true;
 }
 
@@ -484,6 +495,68 @@ static void feed_data(struct feed *f, struct slice in) {
     messages_read(f, in, first);
 }
 
+/* joined_read decodes the messages in what was gathered, which came in several segments. */
+static void joined_read(struct feed *f) {
+    struct stream *s = f->stream;
+    struct fvec *v = f->d->out;
+    enum tcp_part as;
+    size_t size;
+    if (!is_complete(f, &size, &as)) return;
+    uint8_t src = v->src, layers = f->d->layers;
+    const struct layer_step *steps = f->d->steps;
+    uint16_t sources = v->sources;
+    struct slice whole = whole_select(f);
+    if (!whole.n) {
+        lose(f);
+        return;
+    }
+    sizes_add(f, whole);
+    tcp_close(f);
+    uint32_t fields = v->n - f->dr->put_back;
+    f->in_packet = false;
+    struct read_result r = message_read(f, size ? slice_head(whole, size) : whole);
+    if (r.status == READ_MORE) {
+        v->n = fields + f->dr->put_back;
+        v->sources = sources;
+        f->d->layers = layers;
+        f->d->steps = steps;
+        s->needed = r.needed > s->n ? r.needed : 0;
+    } else {
+        struct stream_pieces pieces = stream_pieces_take(s);
+        gathered_done(f, r);
+        if (r.status == READ_OK) messages_read(f, slice_tail(whole, r.consumed), false);
+        uint32_t used = (uint32_t)(whole.n - s->n), shown = 0;
+        while (shown < pieces.count && pieces.list[shown].at < used) shown++;
+        pieces_add(f, whole, pieces.list, shown, fields + f->dr->put_back);
+        stream_pieces_give(s, &pieces, used);
+    }
+    f->in_packet = true;
+    v->src = src;
+}
+
+/* joined_feed takes new bytes together with what arrived before them and follows, and with the beginning of a message
+ * before them, as one; false: nothing was done, for there is no more than the bytes, or nobody reads them. */
+static bool joined_feed(struct feed *f, struct slice in) {
+    struct stream *s = f->stream;
+    struct stream_limits *limits = &f->dr->flows.limits;
+    const size_t before = s->n;
+    if (!s->held || s->lost || s->skip || seq_lt(s->next + (uint32_t)in.n, s->held->seq)) return false;
+    if (!f->flow->app) app_search(f, in);
+    if (!f->flow->app || !f->flow->app->stream || !stream_keep(s, limits, in, f->frame)) return false;
+    segment_data(f, overlap_note(f, in, before), TCP_PART);
+    s->next += (uint32_t)in.n;
+    struct slice fresh;
+    for (struct held *h; (h = stream_take(s, limits, &fresh)); free(h)) {
+        s->next += (uint32_t)fresh.n;
+        if (stream_keep(s, limits, fresh, h->frame)) continue;
+        keep(f, fresh, s->needed, TCP_PART);
+        free(h);
+        return true;
+    }
+    joined_read(f);
+    return true;
+}
+
 /* held_feed continues with segments that arrived before their turn. */
 static void held_feed(struct feed *f) {
     struct slice fresh;
@@ -560,7 +633,7 @@ static void stream_finish(struct feed *f) {
     f->d->stream_end = true;
     message_read(f, whole);
     f->d->stream_end = false;
-    pieces_add(f, s->n, fields + f->dr->put_back);
+    gathered_add(f, s->n, fields + f->dr->put_back);
     v->src = src;
     driver_message_retire(f->dr, s);
 }
@@ -692,7 +765,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
         tcp_close(&f);
         return;
     }
-    feed_data(&f, in);
+    if (!joined_feed(&f, in)) feed_data(&f, in);
     if (s->len > s->payload.n) { /* the capture cut the segment: what follows has no beginning */
         lose(&f);
         st->next = seq + s->len;

@@ -499,9 +499,12 @@ static void feed_data(struct feed *f, struct slice in) {
 static void joined_read(struct feed *f) {
     struct stream *s = f->stream;
     struct fvec *v = f->d->out;
-    enum tcp_part as;
+    enum tcp_part as = TCP_PART;
     size_t size;
-    if (!is_complete(f, &size, &as)) return;
+    if (!is_complete(f, &size, &as)) {
+        if (as != TCP_PART) part_asks_on(f);
+        return;
+    }
     uint8_t src = v->src, layers = f->d->layers;
     const struct layer_step *steps = f->d->steps;
     uint16_t sources = v->sources;
@@ -521,6 +524,9 @@ static void joined_read(struct feed *f) {
         f->d->layers = layers;
         f->d->steps = steps;
         s->needed = r.needed > s->n ? r.needed : 0;
+        f->in_packet = true;
+        part_asks_on(f);
+        begun_add(f, slice_head(slice_of(s->buf, s->n), r.begun));
     } else {
         struct stream_pieces pieces = stream_pieces_take(s);
         gathered_done(f, r);

@@ -135,6 +135,14 @@ void stream_pieces_from(struct stream *s, const struct stream *whole) {
     }
 }
 
+void stream_join_pieces(struct stream *s) {
+    if (s->piece_count < 2) return;
+    struct piece *last = &s->pieces[s->piece_count - 1], *p = last - 1;
+    if (p->frame != last->frame || p->at + p->len != last->at || last->old) return;
+    p->len += last->len;
+    s->piece_count--;
+}
+
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame) {
     if (!pieces_grow(s)) return;
     s->pieces[s->piece_count++] = (struct piece){.frame = frame,

@@ -66,6 +66,9 @@ struct stream {
 void stream_reset(struct stream *s, struct stream_limits *l);
 /* stream_keep appends bytes of an unfinished message; false where a limit is reached (nothing was kept). */
 bool stream_keep(struct stream *s, struct stream_limits *l, struct slice bytes, uint64_t frame);
+/* stream_join_pieces makes one piece of the last two where one segment brought both: the rest of a header, and what
+ * that said there is. */
+void stream_join_pieces(struct stream *s);
 /* stream_repeat notes that the frame brought bytes of the unfinished message again, those from `at` on; what came first
  * stays. */
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame);

@@ -21,12 +21,14 @@ struct feed {
     struct slice old; /* bytes of its segment before the data, which were seen already */
     bool in_packet;   /* the data lies in the present packet, not in a held segment */
     bool open;        /* TCP's entry is not closed yet */
+    bool last;        /* the stream ends with the data */
     bool owned; /* the port is one of a protocol that does not recognise the bytes and wants them shown by nobody */
     /* Of the packet's parts of messages: how many, the last one, whether one is TCP_PART_FIRST, and whether a message
      * became complete. */
     unsigned parts;
     struct slice part;
     bool first, completes;
+    bool shown; /* the packet's last part of a message has an entry (read_result.shown) */
 };
 
 static void tcp_close(struct feed *f) {
@@ -124,6 +126,7 @@ static struct read_result message_read(struct feed *f, struct slice in) {
     struct read_result r = f->flow->app->stream->read(f->d, f->flow->app_state, f->side, in);
     f->d->before = NULL;
     f->d->nesting = nesting;
+    f->shown = r.status == READ_MORE && r.shown;
     bool nothing = r.status == READ_MORE || (r.status == READ_BAD && r.stranger);
     if (nothing && tcp->tunnel) { /* who reads its message is still to come */
         v->n = fields;
@@ -205,14 +208,15 @@ static void size_add(struct feed *f, uint32_t off, size_t n) {
     fv_u(v, FID_TCP_PDU_SIZE, off, (uint32_t)(n < room ? n : room), n);
 }
 
-/* sizes_add says where the messages of a segment are, while TCP's entry is still open. */
-static void sizes_add(struct feed *f, struct slice in) {
+/* sizes_add says where the messages of a segment are, while TCP's entry is still open; of those that are gathered it
+ * says how long they are. */
+static void sizes_add(struct feed *f, struct slice in, bool gathered) {
     const struct stream_ops *ops = f->flow->app->stream;
     if (!ops->frame || !f->in_packet || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
     while (in.n) {
         struct read_result r = ops->frame(in);
         if (r.status != READ_OK || !r.consumed) return;
-        size_add(f, d_off(f->d, in.p), r.consumed);
+        size_add(f, gathered ? f->tcp_off : d_off(f->d, in.p), r.consumed);
         in = slice_tail(in, r.consumed);
     }
 }
@@ -228,16 +232,6 @@ static struct slice overlap_note(struct feed *f, struct slice part, size_t befor
     p->old = (uint32_t)old.n;
     p->conflict = memcmp(s->buf + before - old.n, old.p, old.n) != 0;
     return slice_of(old.p, old.n + part.n);
-}
-
-/* piece_join makes one piece of the last two where one segment brought both: the rest of a header, and what that said
- * there is. */
-static void piece_join(struct stream *s) {
-    if (s->piece_count < 2) return;
-    struct piece *last = &s->pieces[s->piece_count - 1], *p = last - 1;
-    if (p->frame != last->frame || p->at + p->len != last->at || last->old) return;
-    p->len += last->len;
-    s->piece_count--;
 }
 
 /* put_back returns `in` with the n bytes before it. */
@@ -256,7 +250,7 @@ static bool gather(struct feed *f, struct slice *in, struct slice *part) {
     }
     part->n += take;
     *part = overlap_note(f, *part, before);
-    piece_join(s);
+    stream_join_pieces(s);
     return true;
 }
 
@@ -292,6 +286,15 @@ static bool is_complete(struct feed *f, size_t *size, enum tcp_part *as) {
     return false;
 }
 
+/* gathered_done lets the gathered bytes go, which were read with result r. */
+static void gathered_done(struct feed *f, struct read_result r) {
+    driver_message_retire(f->dr, f->stream);
+    if (r.status != READ_BAD) return;
+    f->stream->lost = true;
+    app_lost(f);
+    if (r.stranger) stranger_leave(f, (struct slice){0});
+}
+
 /* gathered_read decodes the gathered message, of which `before` bytes came in earlier segments; what of its own stands
  * behind the message is put back to *in. false: its length was a guess, and it goes on. */
 static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
@@ -319,12 +322,7 @@ static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
         return false;
     }
     *in = used > before ? put_back(*in, s->n - used) : (struct slice){in->p + in->n, 0};
-    driver_message_retire(f->dr, s);
-    if (r.status == READ_BAD) {
-        s->lost = true;
-        app_lost(f);
-        if (r.stranger) stranger_leave(f, (struct slice){0});
-    }
+    gathered_done(f, r);
     return true;
 }
 
@@ -351,7 +349,7 @@ static bool whole_read(struct feed *f, struct slice *in) {
         if (!complete && s->n) continue; /* perhaps its length is known now */
         if (size) size_add(f, f->tcp_off, size);
         segment_data(f, part, TCP_PART);
-        if (size > before) sizes_add(f, put_back(*in, s->n - size));
+        if (size > before) sizes_add(f, put_back(*in, s->n - size), false);
         part = (struct slice){in->p, 0};
         if (complete && gathered_read(f, before, in)) return true;
         if (complete) {
@@ -394,9 +392,9 @@ static void app_search(struct feed *f, struct slice in) {
     else announced_start(f);
 }
 
-/* cut_read shows what there is of a message whose end the capture left out; that it did is certain where the message
- * says its length. */
-static void cut_read(struct feed *f, struct slice in) {
+/* end_read shows a message that ends with its stream, or what there is of one whose end the capture left out; that it
+ * did is certain where the message says its length. */
+static void end_read(struct feed *f, struct slice in) {
     bool sized = f->flow->app->stream->frame != NULL;
     tcp_close(f);
     f->d->stream_end = true;
@@ -404,7 +402,7 @@ static void cut_read(struct feed *f, struct slice in) {
     f->d->stream_end = false;
     struct reader end = d_reader(f->d, slice_tail(in, in.n));
     if (r.status != READ_OK) raw(f, in);
-    else if (sized) d_bad(f->d, &end);
+    else if (sized && f->d->cut) d_bad(f->d, &end);
 }
 
 /* messages_read decodes the messages that lie whole in `in`, and keeps what is left. */
@@ -425,7 +423,7 @@ static void messages_read(struct feed *f, struct slice in, bool first) {
         }
         if (r.status == READ_MORE) {
             if (r.needed && r.needed <= in.n) r.needed = 0;
-            if (f->d->cut) cut_read(f, in);
+            if (f->d->cut || (f->last && r.needed == READ_UNTIL_END)) end_read(f, in);
             else {
                 keep(f, in, r.needed, first ? asks_on(f) : TCP_PART);
                 begun_add(f, slice_head(in, r.begun));
@@ -469,7 +467,7 @@ static void feed_data(struct feed *f, struct slice in) {
         if (!whole_read(f, &in)) return;
         first = false;
     } else {
-        sizes_add(f, in);
+        sizes_add(f, in, false);
     }
     messages_read(f, in, first);
 }
@@ -509,19 +507,6 @@ static bool join(struct feed *f, struct slice in) {
     return true;
 }
 
-/* joined_sizes_add says how long the gathered messages are. */
-static void joined_sizes_add(struct feed *f) {
-    const struct stream_ops *ops = f->flow->app->stream;
-    struct slice in = slice_of(f->stream->buf, f->stream->n);
-    if (!ops->frame || !d_wants(f->d, FID_TCP_PDU_SIZE)) return;
-    while (in.n) {
-        struct read_result r = ops->frame(in);
-        if (r.status != READ_OK || !r.consumed) return;
-        size_add(f, f->tcp_off, r.consumed);
-        in = slice_tail(in, r.consumed);
-    }
-}
-
 /* joined_read decodes all messages that are gathered, one behind the other; what is left of the last one stays. */
 static void joined_read(struct feed *f) {
     struct stream *s = f->stream;
@@ -558,7 +543,7 @@ static bool joined_feed(struct feed *f, struct slice in) {
     size_t size;
     enum tcp_part as = TCP_PART;
     if (is_complete(f, &size, &as)) {
-        joined_sizes_add(f);
+        sizes_add(f, slice_of(s->buf, s->n), true);
         joined_read(f);
     } else if (as == TCP_PART_FIRST) {
         part_asks_on(f);
@@ -716,18 +701,22 @@ static void tunnel_part_show(struct feed *f) {
     if (f->d->layers > layers) f->d->layer[layers].inside = true;
 }
 
-/* begun_show gives the beginning of a TLS record that ends a segment an entry of its own, though the record is not
- * complete: as in Wireshark, where no whole record before it has one, save the one that was put together. Of the parts
- * of records in the segment the first one may belong to a record that is complete with it. */
+/* begun_show gives what asks for it (read_result.shown) and the beginning of a TLS record that ends a segment an entry
+ * of its own, though the record is not complete: as in Wireshark, where no whole record before it has one, save the one
+ * that was put together. Of the parts of records in the segment the first one may belong to a record that is complete
+ * with it. */
 static void begun_show(struct feed *f) {
     struct decode *d = f->d;
+    const struct proto *app = f->flow->app;
     unsigned entries = 0;
-    if (!f->parts || f->flow->app != &proto_tls) return;
-    for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == &proto_tls && !d->layer[i].quoted;
-    if (f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
+    if (!f->parts || (app != &proto_tls && !f->shown)) return;
+    for (uint8_t i = 0; i < d->layers; i++) entries += d->layer[i].proto == app && !d->layer[i].quoted;
+    if (app != &proto_tls ? entries > 0 : f->completes ? f->parts < 2 || entries > 1 : !f->first || entries) return;
     tcp_close(f);
     tunnel_part_show(f);
-    d_begin_inside(d, &proto_tls, d_off(d, f->part.p), (uint32_t)f->part.n);
+    uint32_t off = d_off(d, f->part.p);
+    d_begin_inside(d, app, off, (uint32_t)f->part.n);
+    if (app->stream->part) app->stream->part(d, f->side, off);
     d_end(d);
 }
 
@@ -761,6 +750,7 @@ void driver_tcp_data(struct decode *d, const struct tcp_segment *s, int side) {
                      .frame = d->pkt->number,
                      .in_packet = true,
                      .open = true,
+                     .last = (s->flags & TH_FIN) && !st->held,
                      .tcp_off = d_off(d, s->payload.p) - s->hlen};
     struct slice in = payload_say(d, s);
     uint32_t seq = s->seq + (s->flags & TH_SYN ? 1 : 0);

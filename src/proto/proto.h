@@ -58,6 +58,7 @@ struct read_result {
     };
     enum read_status status : 8;
     bool stranger;  /* READ_BAD: nothing binds the conversation to this protocol; another may know the bytes */
+    bool shown;     /* READ_MORE: its bytes have an empty entry of the protocol in their segment, as in Wireshark */
     uint32_t begun; /* READ_MORE: so many first bytes are what the Info column says of the message so far */
 };
 _Static_assert(sizeof(struct read_result) == 16, "it travels in registers");
@@ -82,6 +83,9 @@ struct stream_ops {
      * the capture left out (decode.stream_end), which it may give READ_MORE for. NULL: the protocol frames itself in
      * read. */
     struct read_result (*frame)(struct slice in);
+    /* part adds the fields of an entry that shows no more than bytes of a message (read_result.shown), `off` of its
+     * source; NULL: there are none. */
+    void (*part)(struct decode *d, int from, uint32_t off);
     /* lost says that bytes of side `from` are missing before what comes next; NULL: read need not know. */
     void (*lost)(void *state, int from);
     /* closed says that side `from` sends nothing more: what is kept for it only may go; NULL: read need not know. */

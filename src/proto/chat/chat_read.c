@@ -15,9 +15,16 @@ static enum probe_result xmpp_probe(struct slice in) {
     return !in.n || in.p[0] == '<' ? PROBE_UNSURE : PROBE_NO;
 }
 
+/* xmpp_ends tells whether an element may end with the last bytes of `in`. */
+static bool xmpp_ends(struct slice in) {
+    while (in.n && in.p[in.n - 1] <= ' ') in.n--;
+    return !in.n || in.p[in.n - 1] == '>';
+}
+
 static struct read_result xmpp_read(struct decode *d, void *state, int from, struct slice in) {
     (void)state, (void)from;
     if (in.p[0] != '<' && !is_blank(in.p[0])) return (struct read_result){.status = READ_BAD, .stranger = true};
+    if (in.n < LINE_BYTES_MAX && !d->stream_end && !xmpp_ends(in)) return (struct read_result){.status = READ_MORE};
     d_begin(d, &proto_xmpp, d_off(d, in.p), (uint32_t)in.n);
     d_end(d);
     return lines_whole(in);

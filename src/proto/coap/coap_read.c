@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Constrained Application Protocol over UDP (RFC 7252), with the options of RFC 7641 (observe), 7959 (blocks), 8613
  * (OSCORE) and 8768 (hop limit). Which request a response answers, and blocks put together, are not known here. */
+#include "proto/http/http.h"
+#include "proto/media/media.h"
 #include "proto/protos.h"
 
 #include "field/print.h"
@@ -267,14 +269,16 @@ static bool options_read(struct coap_msg *m, struct reader *r) {
     return true;
 }
 
-static void payload_read(struct coap_msg *m, struct reader *r) {
+/* payload_read tells about the payload and returns it, unless it is a piece of one. */
+static struct slice payload_read(struct coap_msg *m, struct reader *r) {
     struct decode *d = m->d;
-    uint32_t off = rd_off(r), n = (uint32_t)rd_left(r);
-    if (!n) return;
+    struct slice none = {0}, payload = rd_rest(r);
+    uint32_t off = rd_off(r), n = (uint32_t)payload.n;
+    if (!n) return none;
     if (m->block) {
         get_bytes(d, r, FID_COAP_BLOCK_PAYLOAD, n);
         fv_u(d->out, FID_COAP_BLOCK_LENGTH, off, 0, n);
-        return;
+        return none;
     }
     struct slice format = m->format.n ? m->format : SLICE("application/octet-stream");
     char *p = d_wants(d, FID_COAP_PAYLOAD) ? arena_get(d->arena, 160) : NULL;
@@ -289,6 +293,14 @@ static void payload_read(struct coap_msg *m, struct reader *r) {
     fv_s(d->out, FID_COAP_PAYLOAD_DESC, off, 0, format);
     fv_u(d->out, FID_COAP_PAYLOAD_LENGTH, off, 0, n);
     fv_close(d->out);
+    return payload;
+}
+
+/* content_read shows the payload as what its format says it is. */
+static void content_read(struct decode *d, struct slice format, struct slice payload) {
+    struct slice type = format.n ? http_media_type(d, format) : SLICE("application/octet-stream");
+    if (media_kind_of(type) == MEDIA_DATA) d_data(d, payload);
+    else media_read(d, type, payload);
 }
 
 /* uri_show puts the address together (RFC 7252, 6.5). */
@@ -327,12 +339,14 @@ static void coap_read(struct decode *d, struct slice in) {
     m.code = get_u8(d, &r, FID_COAP_CODE);
     get_be16(d, &r, FID_COAP_MID);
     if (rd_ok(&r) && head & 15) get_bytes(d, &r, FID_COAP_TOKEN, head & 15u);
+    struct slice data = {0};
     if (rd_ok(&r) && options_read(&m, &r)) {
-        payload_read(&m, &r);
+        data = payload_read(&m, &r);
         uri_show(&m, off);
     }
     if (!rd_ok(&r)) d_bad(d, &r);
     d_end(d);
+    if (data.n) content_read(d, m.format, data);
 }
 
 static const char *code_name(uint64_t code) { return field_value_name(&vals_coap_code, code); }

@@ -93,8 +93,8 @@ static bool decoded(struct decode *d, struct slice *body, const char **made, con
     if (coding == HTTP_PLAIN) return true;
     struct slice plain, type = http_media_type(d, f->content_type);
     enum media_kind kind = media_kind_of(type);
-    bool whole =
-        d_wants(d, FID_HTTP_FILE_DATA) || !type.n || kind == MEDIA_DATA || kind == MEDIA_MULTIPART || media_wanted(d);
+    bool whole = d_wants(d, FID_HTTP_FILE_DATA) || !type.n || kind == MEDIA_DATA || kind == MEDIA_MULTIPART ||
+                 kind == MEDIA_MAIL || media_wanted(d);
     size_t room = d->out->source[d->out->src].bytes.n - msg;
     uint32_t off = *made ? msg : d_off(d, body->p);
     bool done = http_unfold(d->arena, coding, *body, whole ? HTTP_BODY_MAX : PEEK, &plain);

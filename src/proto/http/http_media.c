@@ -53,10 +53,12 @@ static void parts_put(struct words *w, struct slice value, struct slice body, in
 static void words_put(struct words *w, struct slice value, struct slice data, int depth) {
     struct slice type = http_media_type(w->d, value), image = {0};
     enum media_kind kind = media_kind_of(type);
+    if (kind == MEDIA_TEXT && media_text_is_xml(data)) kind = MEDIA_XML;
     switch (kind) {
     case MEDIA_MULTIPART: parts_put(w, value, data, depth + 1); return;
     case MEDIA_XML: w->kind = HTTP_MEDIA_XML; return;
     case MEDIA_DATA:
+    case MEDIA_MAIL:
     case MEDIA_SILENT: return;
     case MEDIA_JSON: w->kind = HTTP_MEDIA_JSON; break;
     case MEDIA_OTHER: image = by_bytes(data); break;

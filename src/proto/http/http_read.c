@@ -309,6 +309,8 @@ static struct read_result http_read(struct decode *d, void *state, int from, str
     if (in.n < s->seen) *s = (struct http_scan){0}; /* the driver threw bytes away */
     size_t blank = s->seen ? 0 : http_blank(in);
     if (blank) return (struct read_result){.status = READ_OK, .consumed = blank};
+    bool empty = slice_eq(in, SLICE("\r\n")); /* it may stand in front of a message (RFC 9112 2.2) */
+    if (empty && st->seen && !d->stream_end) return (struct read_result){.status = READ_MORE};
     bool headless = !s->head;
     r = http_frame(s, in, st->asked, d->stream_end);
     bool cut = d->cut && d->stream_end, in_head = cut && r.status == READ_MORE;

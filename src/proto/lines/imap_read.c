@@ -3,11 +3,12 @@
  *
  * Theory of operation: every command begins with a tag of the client's, and the reply that ends it has the same one
  * (RFC 9051 2.2.1). The last few commands are remembered by their tags, so that a reply says what it is for. Words are
- * parted by one blank each, as the grammar has it. */
+ * parted by one blank each, as the grammar has it. What a FETCH brings stands behind a line that ends with its size
+ * (4.3), and the line goes on behind it: it is waited for, and the first of such literals is shown as a message. */
 #include "proto/lines/login.h"
 #include "proto/protos.h"
 
-enum { TAG_MAX = 15, ASKED_MAX = 16 };
+enum { TAG_MAX = 15, ASKED_MAX = 16, MAILS_MAX = 32 /* in one segment; further ones are read as the next */ };
 
 struct asked {
     uint64_t frame; /* 0: none */
@@ -17,6 +18,7 @@ struct asked {
 
 struct imap_state {
     bool tls_asked; /* the server's consent is still to come */
+    bool fetching;  /* the server's next line is the rest of a FETCH */
     struct login login;
     struct asked asked[ASKED_MAX];
     unsigned turn; /* the place that is taken next */
@@ -147,22 +149,79 @@ static void imap_reply(struct decode *d, struct imap_state *st, const struct lin
     if (slice_eq(slice_head(tag, LOGIN_TAG_MAX), slice_of(st->login.tag, st->login.tag_n))) st->login.asked = false;
 }
 
+/* fetches tells whether a server's line says what a message has: "* 12 FETCH ..." (RFC 9051 7.5.2). */
+static bool fetches(struct slice text) {
+    struct slice star = token_take(&text), number = token_take(&text);
+    return slice_eq(star, SLICE("*")) && number.n && slice_alike(token_take(&text), SLICE("FETCH"));
+}
+
+/* literal_size returns the size between braces that a line ends with (RFC 9051 4.3), 0: there is none. */
+static uint32_t literal_size(struct slice text) {
+    uint64_t size = 0, scale = 1;
+    size_t n = text.n;
+    if (!n || text.p[n - 1] != '}') return 0;
+    for (n--; n && text.p[n - 1] >= '0' && text.p[n - 1] <= '9' && scale <= UINT32_MAX; n--, scale *= 10)
+        size += scale * (text.p[n - 1] - '0');
+    return n && text.p[n - 1] == '{' && size <= UINT32_MAX ? (uint32_t)size : 0;
+}
+
+/* reply_literal returns the size of what stands behind a server's line and is not more lines of its own. */
+static uint32_t reply_literal(const struct imap_state *st, struct slice text) {
+    return st->fetching || fetches(text) ? literal_size(text) : 0;
+}
+
+/* line_wait returns READ_MORE where the first line of `in` is to wait for its end, or for its literal and what follows
+ * that, else READ_OK. Every segment of a literal has an entry, save of one that is very long. */
+static struct read_result line_wait(const struct decode *d, const struct imap_state *st, bool server, struct slice in) {
+    enum { SHOWN_MAX = 1 << 20 };
+    const struct read_result more = {.status = READ_MORE}, no = {.status = READ_OK};
+    struct line line;
+    struct slice left = in;
+    if (d->stream_end || !line_take(&left, &line)) return no;
+    if (line.all.p[line.all.n - 1] != '\n') return in.n < LINE_BYTES_MAX ? more : no;
+    size_t literal = server ? reply_literal(st, line.text) : 0, needed = literal ? line.all.n + literal + 1 : 0;
+    bool shown = needed <= SHOWN_MAX;
+    if (needed <= in.n) return no;
+    return (struct read_result){.status = READ_MORE, .needed = shown ? 0 : needed, .shown = shown};
+}
+
+/* reply_read reads a server's line and takes its literal off *left; it returns that where it is a message. */
+static struct slice reply_read(struct decode *d, struct imap_state *st, const struct line *line, struct slice *left) {
+    struct slice literal = slice_head(*left, reply_literal(st, line->text));
+    struct line part;
+    bool mail = literal.n && !st->fetching;
+    imap_reply(d, st, line);
+    st->fetching = literal.n > 0;
+    *left = slice_tail(*left, literal.n);
+    if (mail) return literal;
+    for (unsigned i = 0; i < LINES_MAX && line_take(&literal, &part); i++) line_add(d, FID_IMAP_LINE, part.all);
+    return (struct slice){0};
+}
+
+static void imap_part(struct decode *d, int from, uint32_t off) {
+    fv_hide(fv_u(d->out, FID_IMAP_ISREQUEST, off, 0, !from_server(d, &proto_imap, from)));
+}
+
 static struct read_result imap_read(struct decode *d, void *state, int from, struct slice in) {
     struct imap_state *st = state;
     bool server = from_server(d, &proto_imap, from);
-    struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
-    if (lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
-    if (whole.n) in = whole;
-    struct slice left = in;
+    struct slice left = in, mails[MAILS_MAX];
+    unsigned mail_count = 0;
     struct line line;
-    d_begin(d, &proto_imap, d_off(d, in.p), (uint32_t)in.n);
-    fv_hide(fv_u(d->out, FID_IMAP_ISREQUEST, d_off(d, in.p), 0, !server));
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        if (server) imap_reply(d, st, &line);
-        else imap_request(d, st, &line);
+    struct read_result wait = line_wait(d, st, server, in);
+    if (wait.status == READ_MORE) return wait;
+    uint32_t at = d_begin(d, &proto_imap, d_off(d, in.p), (uint32_t)in.n);
+    imap_part(d, from, d_off(d, in.p));
+    for (unsigned i = 0; i < LINES_MAX && mail_count < MAILS_MAX; i++) {
+        if ((i > 0 && line_wait(d, st, server, left).status == READ_MORE) || !line_take(&left, &line)) break;
+        if (!server) imap_request(d, st, &line);
+        else mails[mail_count] = reply_read(d, st, &line, &left);
+        if (server && mails[mail_count].n) mail_count++;
     }
+    fv_set_len(d->out, at, (uint32_t)(in.n - left.n));
     d_end(d);
-    return lines_whole(in);
+    for (unsigned i = 0; i < mail_count; i++) d->ops->call(d, &proto_imf, mails[i]);
+    return (struct read_result){.status = READ_OK, .consumed = in.n - left.n};
 }
 
 static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
@@ -173,6 +232,7 @@ static void imap_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
 }
 
 static const uint16_t imap_fields[] = {FID_IMAP_ISREQUEST, FID_IMAP_LINE, 0};
-static const struct stream_ops imap_stream = {.state_size = sizeof(struct imap_state), .read = imap_read};
+static const struct stream_ops imap_stream = {
+    .state_size = sizeof(struct imap_state), .read = imap_read, .part = imap_part};
 static const struct proto_key imap_keys[] = {{TABLE_TCP, 143}, {TABLE_COUNT, 0}};
 const struct proto proto_imap = {LINES_PROTO(imap, IMAP, "IMAP"), .info_fields = imap_fields};

@@ -162,23 +162,41 @@ static void text_show(struct decode *d, struct slice text) {
 static void imf_read(struct decode *d, struct slice in) {
     d_begin(d, &proto_imf, in.n ? d_off(d, in.p) : 0, (uint32_t)in.n);
     struct slice content = headers_read(d, &in), type = content.n ? http_media_type(d, content) : content;
+    if (content.n && d_wants(d, FID_IMF_CONTENT))
+        fv_hide(fv_s(d->out, FID_IMF_CONTENT, d_off(d, content.p), 0, http_media_words(d, content, in, NULL)));
     if (in.n && media_kind_of(type) == MEDIA_MULTIPART) media_multipart_read(d, content, in);
     else if (in.n && type.n) media_or_data_read(d, type, in);
     else if (in.n) text_show(d, in);
     d_end(d);
 }
 
+/* imf_info: sender and subject in the order of their headers. */
 static void imf_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
     const struct fval *from = fv_first(v, FID_IMF_FROM, at, end), *subject = fv_first(v, FID_IMF_SUBJECT, at, end);
-    if (from) wr_s(w, "from: ");
-    if (from) print_string(w, from->s);
-    if (subject) wr_s(w, from ? ", subject: " : "subject: ");
-    if (subject) print_string(w, subject->s);
+    const struct fval *content = fv_first(v, FID_IMF_CONTENT, at, end);
+    const struct fval *said[] = {subject && subject < from ? subject : from,
+                                 subject && subject < from ? from : subject};
+    for (size_t i = 0; i < 2; i++) {
+        if (!said[i]) continue;
+        wr_s(w, said[i] == from ? "from: " : "subject: ");
+        print_string(w, said[i]->s);
+        wr_s(w, ", ");
+    }
+    if (content) print_string(w, content->s);
 }
 
-static const uint16_t info_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, 0};
+/* imf_column says what brought the message. */
+static const char *imf_column(const struct fvec *v, uint32_t at, uint32_t end) {
+    (void)end;
+    if (fv_first(v, FID_IMAP, 0, at)) return "IMAP/IMF";
+    if (fv_first(v, FID_HTTP, 0, at)) return "HTTP/IMF";
+    return fv_first(v, FID_POP, 0, at) ? "POP/IMF" : NULL;
+}
+
+static const uint16_t info_fields[] = {FID_IMF_FROM, FID_IMF_SUBJECT, FID_IMF_CONTENT, FID_IMAP, FID_HTTP, FID_POP, 0};
 const struct proto proto_imf = {.name = "imf",
                                 .column = "SMTP/IMF",
+                                .column_of = imf_column,
                                 .id = FID_IMF,
                                 .end = FID_IMF_END,
                                 .inner = true,

@@ -7,7 +7,7 @@
 
 /* What protocols that speak in lines of text share. */
 
-enum { LINES_MAX = 2000, LINE_BYTES_MAX = 4096 };
+enum { LINES_MAX = 2000, LINE_BYTES_MAX = 64 << 10 };
 
 /* line is one of them: `all` with its end, `text` without. */
 struct line {
@@ -28,8 +28,8 @@ static inline bool line_take(struct slice *in, struct line *line) {
 
 /* whole_lines returns `in` up to its last line end. */
 static inline struct slice whole_lines(struct slice in) {
-    while (in.n && in.p[in.n - 1] != '\n') in.n--;
-    return in;
+    const uint8_t *end = in.n ? memrchr(in.p, '\n', in.n) : NULL;
+    return slice_head(in, end ? (size_t)(end - in.p) + 1 : 0);
 }
 
 /* lines_wait tells whether a side's bytes, of which whole_lines left `whole`, are to wait for the end of a line: not

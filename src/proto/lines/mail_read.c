@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mail: SMTP (RFC 5321) and POP (RFC 1939), line by line; after STARTTLS and its kin (RFC 3207, 2595) the conversation
- * is one of TLS. A message that SMTP carries is read when its end comes (imf_read.c). IMAP is in imap_read.c.
+/* Mail on its way: SMTP (RFC 5321), line by line; after STARTTLS (RFC 3207) the conversation is one of TLS. A message
+ * is read when its end comes (imf_read.c).
  *
  * Theory of operation: the state of a conversation says what the client asked for: TLS, or to send a message, whose end
  * is a line with a dot. Commands may come several at once and their replies later (RFC 2920); a message begins behind
  * DATA where the client does not wait, and behind the reply that says so (354, which answers nothing else) where it
- * does. What came of it in earlier segments is kept (mail_kept.c). */
+ * does. What came of it in earlier segments is kept (mail_kept.c). A chunk behind BDAT is so many bytes, whatever they
+ * are (RFC 3030 2); chunks are shown as they come and make no message. */
 #include "proto/lines/login.h"
 #include "proto/lines/mail.h"
 #include "proto/protos.h"
@@ -14,7 +15,8 @@ struct mail_state {
     bool tls_asked;  /* the server's consent is still to come */
     bool asked_data; /* the reply to it is still to come */
     bool in_data;
-    bool fresh; /* of the message nothing came yet */
+    bool fresh;     /* of the message nothing came yet */
+    uint32_t chunk; /* bytes that the client's last BDAT said and that are still to come */
     struct mail_kept kept;
     struct login login;
 };
@@ -25,6 +27,14 @@ enum { SMTP_READY = 220, SMTP_CHALLENGE = 334, SMTP_GO_ON = 354, SMTP_REFUSED = 
 static void message_begin(struct mail_state *st) {
     st->in_data = st->fresh = true;
     mail_drop(&st->kept);
+}
+
+/* chunk_size returns the number that BDAT is followed by, 0: there is none that anybody would accept. */
+static uint32_t chunk_size(struct slice text) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9' && size <= UINT32_MAX; i++)
+        size = size * 10 + (text.p[i] - '0');
+    return size <= UINT32_MAX ? (uint32_t)size : 0;
 }
 
 static void smtp_request(struct decode *d, struct mail_state *st, const struct line *line) {
@@ -42,6 +52,7 @@ static void smtp_request(struct decode *d, struct mail_state *st, const struct l
         message_begin(st);
         st->asked_data = true;
     }
+    if (slice_alike(command, SLICE("BDAT"))) st->chunk = chunk_size(rest);
     st->tls_asked = st->tls_asked || slice_alike(command, SLICE("STARTTLS"));
 }
 
@@ -83,12 +94,15 @@ struct mail {
     bool ended;
 };
 
+static const struct mail_pieces pieces = {"Reassembled SMTP", FID_SMTP_DATA_FRAGMENTS, FID_SMTP_DATA_FRAGMENT,
+                                          FID_SMTP_DATA_FRAGMENT_COUNT, FID_SMTP_DATA_REASSEMBLED_LENGTH};
+
 /* mail_end shows that the message is at its end, and keeps it for a layer of its own. */
 static void mail_end(struct decode *d, struct mail_state *st, struct mail *mail, struct slice dot) {
     uint8_t src = d->out->src;
     fv_add(d->out, FID_SMTP_EOM, d_off(d, dot.p), 1);
     mail_keep(d, &st->kept, mail->lines);
-    mail->whole = mail_whole(d, &st->kept);
+    mail->whole = mail_whole(d, &st->kept, &pieces);
     mail->src = d->out->src;
     mail->ended = true;
     mail->lines = (struct slice){0};
@@ -96,8 +110,9 @@ static void mail_end(struct decode *d, struct mail_state *st, struct mail *mail,
     mail_drop(&st->kept);
 }
 
+/* mail_take: nothing but CRLF ends the last line (RFC 5321 4.1.1.4). */
 static void mail_take(struct decode *d, struct mail_state *st, struct mail *mail, const struct line *line) {
-    st->in_data = !slice_eq(line->text, SLICE("."));
+    st->in_data = !slice_eq(line->all, SLICE(".\r\n"));
     st->fresh = false;
     if (!st->in_data) {
         mail_end(d, st, mail, line->text);
@@ -105,6 +120,21 @@ static void mail_take(struct decode *d, struct mail_state *st, struct mail *mail
     }
     if (!mail->lines.p) mail->lines.p = line->all.p;
     mail->lines.n += line->all.n;
+}
+
+/* text_show shows what a segment has of what is sent. */
+static void text_show(struct decode *d, struct slice text) {
+    if (!text.n) return;
+    fv_hide(fv_add(d->out, FID_SMTP_PART, d_off(d, text.p), (uint32_t)text.n));
+    d->ops->call(d, &proto_data_text_lines, text);
+}
+
+/* chunk_take takes what there is of a chunk off *left and shows it. */
+static void chunk_take(struct decode *d, struct mail_state *st, struct slice *left) {
+    struct slice chunk = slice_head(*left, st->chunk);
+    *left = slice_tail(*left, chunk.n);
+    st->chunk -= (uint32_t)chunk.n;
+    text_show(d, chunk);
 }
 
 static void mail_show(struct decode *d, const struct mail *mail) {
@@ -121,21 +151,29 @@ static struct read_result smtp_read(struct decode *d, void *state, int from, str
     struct mail mail = {0};
     bool server = from_server(d, &proto_smtp, from);
     struct slice whole = whole_lines(in); /* a line that is not whole waits for its end */
-    if (lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
-    if (whole.n && (server || !st->in_data)) left = in = whole;
-    d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)in.n);
+    bool text = !server && (st->in_data || st->chunk);
+    if (!(text && st->chunk) && lines_wait(d, in, whole)) return (struct read_result){.status = READ_MORE};
+    bool dot = slice_starts(SLICE(".\r"), slice_tail(in, whole.n)); /* perhaps of the last line */
+    size_t held = whole.n && (!text || dot) ? in.n - whole.n : 0;   /* unless they turn out to be of a chunk */
+    left.n -= held;
+    uint32_t at = d_begin(d, &proto_smtp, d_off(d, in.p), (uint32_t)left.n);
     bool reply_open = false;
     if (server) fv_hide(fv_u(d->out, FID_SMTP_RSP, d_off(d, in.p), 0, 1));
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
+    for (unsigned i = 0; i < LINES_MAX; i++) {
+        if (!server && st->chunk) {
+            left.n += held;
+            held = 0;
+            chunk_take(d, st, &left);
+        }
+        if (!line_take(&left, &line)) break;
         if (server) reply_open = smtp_reply(d, st, &line, reply_open);
         else if (st->in_data) mail_take(d, st, &mail, &line);
         else smtp_request(d, st, &line);
     }
     if (reply_open) fv_close(d->out);
-    if (mail.lines.n) {
-        fv_hide(fv_add(d->out, FID_SMTP_PART, d_off(d, mail.lines.p), (uint32_t)mail.lines.n));
-        d->ops->call(d, &proto_data_text_lines, mail.lines);
-    }
+    text_show(d, mail.lines);
+    in.n -= held;
+    fv_set_len(d->out, at, (uint32_t)in.n);
     d_end(d);
     if (mail.lines.n) mail_keep(d, &st->kept, mail.lines);
     if (mail.ended) mail_show(d, &mail);
@@ -171,106 +209,10 @@ static void smtp_info(struct writer *w, const struct fvec *v, uint32_t at, uint3
     }
 }
 
-/* fragments_say says in which frames the message came. */
-static void fragments_say(struct writer *w, const struct fvec *v, uint32_t at) {
-    const struct fval *count = fv_first(v, FID_SMTP_DATA_FRAGMENT_COUNT, at, fv_end(v, at));
-    wr_f(w, "%u DATA fragment%s (%u bytes)", count ? (unsigned)count->u : 0u, count && count->u == 1 ? "" : "s",
-         (unsigned)v->v[at].len);
-    const char *before = ": ";
-    for (uint32_t i = at + 1, end = fv_end(v, at); i < end; i++) {
-        if (v->v[i].id != FID_SMTP_DATA_FRAGMENT) continue;
-        wr_f(w, "%s#%llu(%u)", before, (unsigned long long)v->v[i].u, (unsigned)v->v[i].len);
-        before = ", ";
-    }
-}
-
 static bool smtp_label(struct writer *w, const struct fvec *v, uint32_t at) {
-    const struct fval *f = &v->v[at];
-    switch (f->id) {
-    case FID_SMTP_EOM: wr_s(w, "C: ."); return true;
-    case FID_SMTP_DATA_FRAGMENTS: fragments_say(w, v, at); return true;
-    case FID_SMTP_DATA_FRAGMENT:
-        wr_f(w, "Frame: %llu, payload: %u-%u (%u bytes)", (unsigned long long)f->u, (unsigned)f->off,
-             (unsigned)(f->off + f->len - 1), (unsigned)f->len);
-        return true;
-    default: return false;
-    }
-}
-
-static void pop_reply(struct decode *d, struct mail_state *st, const struct line *line) {
-    struct slice rest = line->text;
-    fv_open(d->out, FID_POP_RESPONSE, d_off(d, line->all.p), (uint32_t)line->all.n);
-    struct slice word = word_take(&rest);
-    line_add(d, FID_POP_RESPONSE_INDICATOR, word);
-    if (rest.n) line_add(d, FID_POP_RESPONSE_DESCRIPTION, rest);
-    fv_close(d->out);
-    if (st->tls_asked && slice_alike(word, SLICE("+OK")) && d->ops->become) d->ops->become(d, &proto_tls, 0);
-    st->tls_asked = false;
-    if (slice_alike(word, SLICE("+OK")) || slice_alike(word, SLICE("-ERR"))) st->login.asked = false;
-}
-
-/* pop_asks notes that a server's line asks for more of a login (RFC 5034 4), as any may where the replies to several
- * commands come at once; the line of a mail may look the same, but comes after another command. */
-static void pop_asks(struct login *l, const struct line *line) {
-    struct slice rest = line->text;
-    if (slice_alike(word_take(&rest), SLICE("+")) && !l->elsewhere) l->asked = true;
-}
-
-/* pop_request shows the first line of a packet with its parts, the others as what they are: commands sent at once. */
-static void pop_request(struct decode *d, struct mail_state *st, const struct line *line, bool first) {
-    struct slice rest = line->text, word = word_take(&rest);
-    uint32_t off = d_off(d, line->all.p), len = (uint32_t)line->all.n;
-    struct said said = login_begin(&st->login, line);
-    struct slice begun = login_word(&said);
-    bool auth = slice_alike(begun, SLICE("AUTH")) && !said.whole;
-    struct fval *f = first ? fv_at(d->out, fv_open(d->out, FID_POP_REQUEST, off, len))
-                           : fv_add(d->out, FID_POP_REQUEST_DATA, off, len);
-    login_mark(&st->login, &said, f, auth || slice_alike(begun, SLICE("PASS")) || slice_alike(begun, SLICE("APOP")));
-    st->login.asked |= auth;
-    if (!first) return;
-    login_part(&said, line_add(d, FID_POP_REQUEST_COMMAND, word), word);
-    if (rest.n) login_part(&said, line_add(d, FID_POP_REQUEST_PARAMETER, rest), rest);
-    fv_close(d->out);
-    st->tls_asked = slice_alike(word, SLICE("STLS"));
-}
-
-static struct read_result pop_read(struct decode *d, void *state, int from, struct slice in) {
-    struct mail_state *st = state;
-    struct slice left = in;
-    struct line line;
-    bool server = from_server(d, &proto_pop, from);
-    d_begin(d, &proto_pop, d_off(d, in.p), (uint32_t)in.n);
-    for (unsigned i = 0; i < LINES_MAX && line_take(&left, &line); i++) {
-        if (server) pop_asks(&st->login, &line);
-        if (!server) pop_request(d, st, &line, i == 0);
-        else if (i == 0) pop_reply(d, st, &line);
-        else fv_add(d->out, FID_POP_RESPONSE_DATA, d_off(d, line.all.p), (uint32_t)line.all.n);
-    }
-    d_end(d);
-    return lines_whole(in);
-}
-
-static struct slice bytes_of(const struct fvec *v, const struct fval *f) {
-    return slice_head(slice_tail(v->source[f->src].bytes, f->off), f->len);
-}
-
-static void pop_info(struct writer *w, const struct fvec *v, uint32_t at, uint32_t end) {
-    bool server = fv_first(v, FID_POP_RESPONSE, at, end) != NULL;
-    const struct fval *f = fv_first(v, server ? FID_POP_RESPONSE : FID_POP_REQUEST, at, end);
-    if (!f) return;
-    wr_s(w, server ? "S: " : "C: ");
-    line_say(w, v, f, bytes_of(v, f));
-}
-
-/* pop_label: the entry of a line has no value of its own, as in Wireshark; its words are its bytes. */
-static bool pop_label(struct writer *w, const struct fvec *v, uint32_t at) {
-    switch (v->v[at].id) {
-    case FID_POP_RESPONSE:
-    case FID_POP_REQUEST:
-    case FID_POP_RESPONSE_DATA:
-    case FID_POP_REQUEST_DATA: print_string(w, bytes_of(v, &v->v[at])); return true;
-    default: return false;
-    }
+    if (v->v[at].id == FID_SMTP_EOM) wr_s(w, "C: .");
+    else return mail_label(w, v, at, &pieces);
+    return true;
 }
 
 static void smtp_end(void *state) { mail_drop(&((struct mail_state *)state)->kept); }
@@ -281,8 +223,3 @@ static const struct stream_ops smtp_stream = {
     .state_size = sizeof(struct mail_state), .read = smtp_read, .end = smtp_end};
 static const struct proto_key smtp_keys[] = {{TABLE_TCP, 25}, {TABLE_TCP, 587}, {TABLE_COUNT, 0}};
 const struct proto proto_smtp = {LINES_PROTO(smtp, SMTP, "SMTP"), .info_fields = smtp_fields, .label = smtp_label};
-
-static const uint16_t pop_fields[] = {FID_POP_RESPONSE, FID_POP_REQUEST, 0};
-static const struct stream_ops pop_stream = {.state_size = sizeof(struct mail_state), .read = pop_read};
-static const struct proto_key pop_keys[] = {{TABLE_TCP, 110}, {TABLE_COUNT, 0}};
-const struct proto proto_pop = {LINES_PROTO(pop, POP, "POP"), .info_fields = pop_fields, .label = pop_label};

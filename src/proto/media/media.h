@@ -6,9 +6,20 @@
 
 /* media_kind is what a media type's content is to a reader. DATA: bytes of which nothing is known. SILENT: a form of
  * its own that is not taken apart here. */
-enum media_kind { MEDIA_OTHER, MEDIA_DATA, MEDIA_TEXT, MEDIA_JSON, MEDIA_XML, MEDIA_MULTIPART, MEDIA_SILENT };
+enum media_kind {
+    MEDIA_OTHER,
+    MEDIA_DATA,
+    MEDIA_TEXT,
+    MEDIA_JSON,
+    MEDIA_XML,
+    MEDIA_MULTIPART,
+    MEDIA_MAIL,
+    MEDIA_SILENT
+};
 /* media_kind_of goes by the type, in lower case and without parameters, not by how its name ends. */
 enum media_kind media_kind_of(struct slice type);
+/* media_text_is_xml tells whether text says of itself that it is XML. */
+static inline bool media_text_is_xml(struct slice text) { return slice_alike(slice_head(text, 5), SLICE("<?XML")); }
 /* media_wanted tells whether anybody asked for what content is. */
 bool media_wanted(const struct decode *d);
 /* media_read shows `data`, which lies in the present source, as what its media type says: in lower case and without

@@ -25,6 +25,11 @@ static void empty_layer(struct decode *d, const struct proto *p, struct slice ty
 }
 
 static void lines_read(struct decode *d, struct slice type, struct slice data) {
+    if (media_text_is_xml(data)) {
+        d_step(d, "data-text-lines");
+        empty_layer(d, &proto_xml, type, data);
+        return;
+    }
     media_begin(d, &proto_data_text_lines, type, data);
     for (unsigned i = 0; data.n && i < LINES_MAX && d_wants(d, FID_DATA_TEXT_LINES_LINE); i++) {
         const uint8_t *end = memchr(data.p, '\n', data.n);
@@ -130,6 +135,7 @@ static const struct {
     {"application/note+xml", MEDIA_XML},
     {"application/simple-filter+xml", MEDIA_XML},
     {"image/svg+xml", MEDIA_XML},
+    {"message/rfc822", MEDIA_MAIL},
     {"application/octet-stream", MEDIA_DATA},
     {"application/grpc", MEDIA_SILENT},
     {"application/grpc+proto", MEDIA_SILENT},
@@ -158,6 +164,7 @@ bool media_read(struct decode *d, struct slice type, struct slice data) {
     if (!data.n || (!type.n && !image)) return false;
     if (slice_eq(type, SLICE("application/ocsp-response")) || slice_eq(type, SLICE("application/ocsp-request")))
         d->ops->call(d, &proto_ocsp, data);
+    else if (kind == MEDIA_MAIL) d->ops->call(d, &proto_imf, data);
     else if (slice_eq(type, SLICE("application/ipp"))) d->ops->call(d, &proto_ipp, data);
     else if (slice_eq(type, SLICE("application/vnd.wap.mms-message"))) d->ops->call(d, &proto_mmse, data);
     else if (slice_eq(type, SLICE("application/pkix-crl"))) empty_layer(d, &proto_crl, type, data);

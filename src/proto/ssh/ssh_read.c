@@ -71,7 +71,8 @@ static void packet_read(struct decode *d, struct ssh_state *st, int from, struct
 static struct read_result packets_read(struct decode *d, struct ssh_state *st, int from, struct slice in) {
     struct slice left = in;
     size_t n = in.n < HEAD ? HEAD : packet_size(in);
-    if (!st->side[from].encrypted && n > in.n) return (struct read_result){.status = READ_MORE, .needed = n};
+    if (!st->side[from].encrypted && n > in.n)
+        return (struct read_result){.status = READ_MORE, .needed = n, .shown = true};
     uint32_t at = d_begin(d, &proto_ssh, d_off(d, in.p), (uint32_t)in.n);
     while (!st->side[from].encrypted && left.n >= HEAD && (n = packet_size(left)) && n <= left.n) {
         packet_read(d, st, from, slice_head(left, n));
@@ -117,7 +118,7 @@ static void first_packet(struct decode *d, struct ssh_state *st, struct slice in
 static struct read_result first_read(struct decode *d, struct ssh_state *st, struct slice in, int from) {
     struct slice left = in;
     size_t n = in.n < 4 ? 4 : first_size(in);
-    if (n > in.n) return (struct read_result){.status = READ_MORE, .needed = n};
+    if (n > in.n) return (struct read_result){.status = READ_MORE, .needed = n, .shown = true};
     if (!n) return (struct read_result){.status = READ_BAD};
     uint32_t at = d_begin(d, &proto_ssh, d_off(d, in.p), (uint32_t)in.n);
     while (left.n >= 4 && (n = first_size(left)) && n <= left.n) {

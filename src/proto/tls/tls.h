@@ -70,6 +70,7 @@ struct tls_state {
     struct tls_gather gather[2]; /* the handshake message of each side that goes on in its next record */
     bool changed[2];             /* a side sent ChangeCipherSpec: its handshake messages and alerts are encrypted */
     bool damaged;                /* a message of the layer being read ended too early */
+    bool alerted[2];             /* the last record of a side is an alert, as at a session's end */
     bool unread[2];              /* application data of a side was not read, or lost, before what comes next */
     bool opened;                 /* what is being read was decrypted */
     bool quic;                   /* QUIC carries the handshake: there are no records */

@@ -183,6 +183,7 @@ static void record_read(struct reading *g, struct slice record) {
     struct reader r = d_reader(d, record);
     uint8_t type = record.p[0];
     uint32_t off = rd_off(&r);
+    st->alerted[g->from] = type == TLS_CONTENT_ALERT;
     struct slice body = slice_tail(record, HEADER);
     session_learn(st, type, load_be16(record.p + 1), body);
     bool is13 = st->version == TLS13, sealed = is13 ? type == TLS_CONTENT_DATA : st->changed[g->from];
@@ -251,7 +252,8 @@ static bool rest_cut(const struct decode *d, struct cut *c, struct slice in, boo
 /* tls_read reads all the records that lie whole in `in`: they are one layer. */
 static struct read_result tls_read(struct decode *d, void *state, int from, struct slice in) {
     struct tls_state *st = state;
-    if (is_text(in)) return (struct read_result){.status = READ_BAD, .stranger = !st->version};
+    bool over = st->alerted[0] && st->alerted[1]; /* what was in the clear before may go on (RFC 4217 12.3) */
+    if (is_text(in)) return (struct read_result){.status = READ_BAD, .stranger = !st->version || over};
     struct cut c = cut_next(st, from, in);
     bool cut = rest_cut(d, &c, in, d->stream_end);
     if (!c.whole && !cut) return (struct read_result){.status = READ_MORE, .needed = c.size};

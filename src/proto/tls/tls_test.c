@@ -61,6 +61,10 @@ static void framing(struct bench *b) {
     CHECK(info_is(b, "Ignored Unknown Record"), "and named so");
     r = feed(b, &st, 0, "'GET / HTTP/1.1'");
     CHECK(r.status == READ_BAD && !r.stranger && b->v.n == 0, "words are nothing of a session's");
+    feed(b, &st, 0, "15 0303 0002 0100");
+    feed(b, &st, 1, "15 0303 0002 0100");
+    r = feed(b, &st, 0, "'PASV' 0d0a");
+    CHECK(r.status == READ_BAD && r.stranger, "when both sides ended it they may be another protocol's");
     st = (struct tls_state){0};
     r = feed(b, &st, 0, "'GET / HTTP/1.1'");
     CHECK(r.status == READ_BAD && r.stranger, "before any record they may be another protocol's");

@@ -9,7 +9,7 @@
  * The entries come from the x.def files of proto/ (see proto/fields.h); this room only knows their shape.
  * Names are those of Wireshark 4.0, where it has the field. */
 
-enum { FIELD_MAX = 6144 }; /* field ids are below this */
+enum { FIELD_MAX = 5120 }; /* field ids are below this */
 
 enum field_type {
     FT_NONE,     /* a label, or an anomaly */

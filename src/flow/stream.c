@@ -112,17 +112,6 @@ struct stream stream_detach(struct stream *s) {
     return message;
 }
 
-void stream_attach(struct stream *s, struct stream_limits *l, const struct stream *message) {
-    stream_drop_message(s, l);
-    free(s->pieces);
-    s->buf = message->buf;
-    s->pieces = message->pieces;
-    s->n = message->n;
-    s->cap = message->cap;
-    s->piece_count = message->piece_count;
-    s->piece_cap = message->piece_cap;
-}
-
 void stream_pieces_from(struct stream *s, const struct stream *whole) {
     uint32_t from = whole->n - s->n;
     s->piece_count = 0;

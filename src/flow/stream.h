@@ -73,10 +73,8 @@ void stream_join_pieces(struct stream *s);
  * stays. */
 void stream_repeat(struct stream *s, uint32_t at, struct slice bytes, uint64_t frame);
 /* stream_detach returns the unfinished message and leaves the stream none: its memory is the caller's, who gives it to
- * stream_attach, or to stream_release and frees `pieces`. */
+ * stream_release and frees `pieces`. */
 struct stream stream_detach(struct stream *s) MUST_USE;
-/* stream_attach makes `message` the unfinished one again, in place of that of s. */
-void stream_attach(struct stream *s, struct stream_limits *l, const struct stream *message);
 /* stream_pieces_from makes the unfinished message, which ends with `whole`, of the pieces of that. */
 void stream_pieces_from(struct stream *s, const struct stream *whole);
 /* stream_drop_message forgets the unfinished message. */

@@ -295,32 +295,45 @@ static void gathered_done(struct feed *f, struct read_result r) {
     if (r.stranger) stranger_leave(f, (struct slice){0});
 }
 
-/* gathered_read decodes the gathered message, of which `before` bytes came in earlier segments; what of its own stands
- * behind the message is put back to *in. false: its length was a guess, and it goes on. */
-static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
+/* gathered_begin decodes the first of the gathered messages, of `size` bytes, 0: not known. Their source, *whole, stays
+ * selected, and *fields is where the message's begin. READ_MORE: it goes on, and nothing was added. */
+static struct read_result gathered_begin(struct feed *f, size_t size, struct slice *whole, uint32_t *fields) {
     struct stream *s = f->stream;
     struct fvec *v = f->d->out;
     tcp_close(f);
     uint8_t src = v->src, layers = f->d->layers;
     const struct layer_step *steps = f->d->steps;
-    uint32_t fields = v->n - f->dr->put_back;
+    uint32_t put_back = f->dr->put_back;
     uint16_t sources = v->sources;
-    struct slice whole = whole_select(f);
-    struct read_result r = message_read(f, whole);
+    *fields = v->n;
+    *whole = whole_select(f);
+    struct read_result r = message_read(f, size ? slice_head(*whole, size) : *whole);
+    *fields += f->dr->put_back - put_back;
+    if (r.status != READ_MORE) return r;
+    v->n = *fields;
+    v->src = src;
+    v->sources = sources;
+    f->d->layers = layers;
+    f->d->steps = steps;
+    s->needed = r.needed > s->n ? r.needed : 0;
+    part_asks_on(f);
+    begun_add(f, slice_head(slice_of(s->buf, s->n), r.begun));
+    return r;
+}
+
+/* gathered_read decodes the gathered message, of which `before` bytes came in earlier segments; what of its own stands
+ * behind the message is put back to *in. false: its length was a guess, and it goes on. */
+static bool gathered_read(struct feed *f, size_t before, struct slice *in) {
+    struct stream *s = f->stream;
+    uint8_t src = f->d->out->src;
+    uint32_t fields;
+    struct slice whole;
+    struct read_result r = gathered_begin(f, 0, &whole, &fields);
+    if (r.status == READ_MORE) return false;
     size_t used = r.status == READ_OK ? r.consumed : s->n;
     if (r.status == READ_BAD && r.stranger && whole.n) d_data(f->d, whole);
-    if (r.status != READ_MORE) pieces_add(f, s, used, fields + f->dr->put_back);
-    v->src = src;
-    if (r.status == READ_MORE) {
-        v->n = fields + f->dr->put_back;
-        v->sources = sources;
-        f->d->layers = layers;
-        f->d->steps = steps;
-        s->needed = r.needed > s->n ? r.needed : 0;
-        part_asks_on(f);
-        begun_add(f, slice_head(slice_of(s->buf, s->n), r.begun));
-        return false;
-    }
+    pieces_add(f, s, used, fields);
+    f->d->out->src = src;
     *in = used > before ? put_back(*in, s->n - used) : (struct slice){in->p + in->n, 0};
     gathered_done(f, r);
     return true;
@@ -507,30 +520,29 @@ static bool join(struct feed *f, struct slice in) {
     return true;
 }
 
-/* joined_read decodes all messages that are gathered, one behind the other; what is left of the last one stays. */
-static void joined_read(struct feed *f) {
+/* joined_read decodes all messages that are gathered, the first one of `size` bytes, one behind the other; what is left
+ * of the last one stays. */
+static void joined_read(struct feed *f, size_t size) {
     struct stream *s = f->stream;
-    struct fvec *v = f->d->out;
-    tcp_close(f);
-    uint8_t src = v->src;
-    uint32_t fields = v->n - f->dr->put_back;
-    struct slice whole = whole_select(f);
-    struct stream done = stream_detach(s);
-    f->in_packet = false;
-    messages_read(f, whole, false);
-    f->in_packet = true;
-    v->src = src;
-    if (s->n == done.n) { /* no message was complete */
-        size_t needed = s->needed;
-        stream_attach(s, &f->dr->flows.limits, &done);
-        s->needed = needed;
-        part_asks_on(f);
-        return;
+    uint8_t src = f->d->out->src;
+    uint32_t fields;
+    struct slice whole;
+    struct read_result r = gathered_begin(f, size, &whole, &fields);
+    if (r.status == READ_MORE) return;
+    if (r.status == READ_BAD) {
+        pieces_add(f, s, s->n, fields);
+        gathered_done(f, r);
+    } else {
+        struct stream done = stream_detach(s);
+        f->in_packet = false;
+        messages_read(f, slice_tail(whole, r.consumed), false);
+        f->in_packet = true;
+        pieces_add(f, &done, done.n - s->n, fields);
+        stream_pieces_from(s, &done);
+        driver_message_retire(f->dr, &done);
+        free(done.pieces);
     }
-    pieces_add(f, &done, done.n - s->n, fields + f->dr->put_back);
-    stream_pieces_from(s, &done);
-    driver_message_retire(f->dr, &done);
-    free(done.pieces);
+    f->d->out->src = src;
 }
 
 /* joined_feed takes a segment that fills a hole together with what was held behind it. false: nothing was held there,
@@ -544,7 +556,7 @@ static bool joined_feed(struct feed *f, struct slice in) {
     enum tcp_part as = TCP_PART;
     if (is_complete(f, &size, &as)) {
         sizes_add(f, slice_of(s->buf, s->n), true);
-        joined_read(f);
+        joined_read(f, size);
     } else if (as == TCP_PART_FIRST) {
         part_asks_on(f);
     }

@@ -132,7 +132,7 @@ static bool padding_ok(struct decode *d, struct slice rest) {
 }
 
 /* fast_open_read reads a cookie, or that one is asked for [RFC 7413 2]. */
-static void fast_open_read(struct decode *d, struct reader *o, const struct tcp_segment *s) {
+RARE static void fast_open_read(struct decode *d, struct reader *o, const struct tcp_segment *s) {
     if (!rd_left(o)) {
         fv_add(d->out, FID_TCP_OPT_TFO_REQUEST, rd_off(o), 0);
         return;
@@ -144,13 +144,13 @@ static void fast_open_read(struct decode *d, struct reader *o, const struct tcp_
     fv_close(d->out);
 }
 
-static void experiment_read(struct decode *d, struct reader *o, const struct tcp_segment *s) {
+RARE static void experiment_read(struct decode *d, struct reader *o, const struct tcp_segment *s) {
     if (get_be16(d, o, FID_TCP_OPT_EXPERIMENT_ID) == EXPERIMENT_TFO) fast_open_read(d, o, s);
     else if (rd_left(o)) get_bytes(d, o, FID_TCP_OPT_EXPERIMENT_DATA, rd_left(o));
 }
 
-static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s,
-                        const struct tcp_conv *c, int side) {
+RARE static void option_body(struct decode *d, uint8_t kind, struct reader *o, const struct tcp_segment *s,
+                             const struct tcp_conv *c, int side) {
     switch (kind) {
     case KIND_MSS:
         if (!(s->flags & TH_SYN)) d_anomaly(d, FID_TCP_MSS_PRESENT, rd_off(o) - 2, 0);
